@@ -1,0 +1,98 @@
+/**
+ * The public routes as one type, for `hono/client` on our side and for the emulator on the other. It has no code: nothing of a
+ * server enters the client's bundle, and a route on which both disagree does not compile.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import type { BlankEnv } from "hono/types";
+import type {
+  Automation,
+  AutomationRun,
+  CancelResult,
+  PrReviewRerun,
+  Repo,
+  Run,
+  RunEvents,
+  Sandbox,
+  StartRequest,
+  StartResult,
+  TriggerResult,
+} from "../../model.ts";
+import type { FailureEnvelope } from "./schemas.ts";
+
+/** Statuses of the failure envelope. */
+export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
+
+/** Success envelope around `T`. */
+export interface Success<T> {
+  /** Always true. */
+  ok: true;
+  /** What was asked for. */
+  data: T;
+}
+
+/** One route: what it takes and what it answers. */
+export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
+  | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
+  | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
+
+/** Header that protects a start or a trigger. */
+export interface KeyHeader {
+  /** 1 to 200 characters. */
+  "Idempotency-Key": string;
+}
+
+/** Every route that a CI client needs. */
+export type Routes = {
+  "/api/v1/mogplex/repos": {
+    $get: Endpoint<{ query: { q?: string; id?: string; limit?: string } }, { repos: Repo[] }>;
+  };
+  "/api/v1/mogplex/sandboxes": {
+    $get: Endpoint<{ query: { repo_id?: string; status?: string; limit?: string } }, { sandboxes: Sandbox[] }>;
+  };
+  "/api/v1/mogplex/runs": {
+    $post: Endpoint<{ header: KeyHeader; json: StartRequest }, StartResult, 202>;
+  };
+  "/api/v1/mogplex/runs/:runId": {
+    $get: Endpoint<{ param: { runId: string } }, { run: Run }>;
+  };
+  "/api/v1/mogplex/runs/:runId/events": {
+    $get: Endpoint<{ param: { runId: string }; query: { limit?: string } }, RunEvents>;
+  };
+  "/api/v1/mogplex/runs/:runId/cancel": {
+    $post: Endpoint<{ param: { runId: string } }, CancelResult>;
+  };
+  "/api/v1/mogplex/automations": {
+    $get: Endpoint<
+      { query: { limit?: string; cursor?: string } },
+      { automations: Automation[]; nextCursor: string | null }
+    >;
+  };
+  "/api/v1/mogplex/automations/:automationId": {
+    $get: Endpoint<{ param: { automationId: string } }, { automation: Automation }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/trigger": {
+    $post: Endpoint<
+      {
+        param: { automationId: string };
+        header: KeyHeader;
+        json: { repoId: string; input?: Record<string, unknown> };
+      },
+      { run: TriggerResult },
+      202
+    >;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs": {
+    $get: Endpoint<{ param: { automationId: string }; query: { limit?: string } }, { runs: AutomationRun[] }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs/:runId": {
+    $get: Endpoint<{ param: { automationId: string; runId: string } }, { run: AutomationRun | null }>;
+  };
+  "/api/v1/mogplex/pr-reviews/rerun": {
+    $post: Endpoint<{ json: { repoId: string; prNumber: number } }, PrReviewRerun>;
+  };
+};
+
+/** The service as `hono/client` sees it. */
+export type Api = Hono<BlankEnv, Routes, "/">;

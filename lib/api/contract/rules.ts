@@ -1,0 +1,85 @@
+/**
+ * The service's limits and its rules for names, as a client can check them before it spends a start slot, and as the
+ * emulator enforces them.
+ *
+ * @module
+ */
+
+/** Path prefix of every public route. Source: API reference, "Base URL". */
+export const API_PREFIX = "/api/v1/mogplex";
+/** Longest idempotency key after trimming. Source: API reference, "Start a run". */
+export const MAX_KEY_LENGTH = 200;
+/** Longest prompt after trimming, in UTF-16 units. Source: API reference, "Start a run". */
+export const MAX_PROMPT_LENGTH = 100_000;
+/** Most events that one read returns. Source: API reference, "List run events". */
+export const MAX_EVENTS = 200;
+/** Events that one read returns when it does not say how many. Source: as above. */
+export const DEFAULT_EVENTS = 100;
+/** Requests that a token may make in {@linkcode REQUEST_WINDOW_MS}. Source: API reference, "Rate limits". */
+export const REQUEST_LIMIT = 60;
+/** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
+export const REQUEST_WINDOW_MS = 60_000;
+/** Starts that a token may make, shortest window first. Source: API reference, "Rate limits". */
+export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
+  { count: 10, windowMs: 60_000 },
+  { count: 30, windowMs: 3_600_000 },
+  { count: 150, windowMs: 86_400_000 },
+];
+/** Agents of the base revision. A later one adds `mogplex`. */
+export const HARNESSES = ["codex", "claude-code"] as const;
+/** Words for `mode` that every revision understands. */
+export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
+/** Statuses after which a run does not go on, in every revision. */
+export const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text is a UUID, in either case. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** Whether a run with this status has ended for good. */
+export function isTerminal(status: string): boolean {
+  return (TERMINAL_STATUSES as readonly string[]).includes(status);
+}
+
+/**
+ * What is wrong with a branch name in the eyes of the service, or undefined when it is accepted.
+ *
+ * The rule is narrower than Git's: `dependabot/npm/@types/node` is a legal branch and refused here.
+ *
+ * @param name The name, trimmed.
+ */
+export function branchProblem(name: string): string | undefined {
+  const odd = /[^A-Za-z0-9_./-]/u.exec(name)?.[0];
+  if (odd !== undefined) return `the character ${JSON.stringify(odd)} is not permitted`;
+  if (name === "") return "it is empty";
+  if (name === "HEAD") return `it is the reserved name "HEAD"`;
+  if (name.startsWith("/")) return `it starts with "/"`;
+  if (name.endsWith("/")) return `it ends with "/"`;
+  if (name.endsWith(".")) return `it ends with "."`;
+  if (name.endsWith(".lock")) return `it ends with ".lock"`;
+  if (name.includes("..")) return `it contains ".."`;
+  if (name.includes("//")) return `it contains "//"`;
+  return undefined;
+}
+
+/** Outcome of {@linkcode normaliseRoot}. */
+export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
+
+/**
+ * Brings a root directory into the form that the service stores: `/apps//web/` becomes `apps/web`, `.` becomes null.
+ *
+ * @param text What was asked for.
+ */
+export function normaliseRoot(text: string): RootResult {
+  if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
+  if (text.split("/").some((part) => /^(%2e|\.)(%2e|\.)?$/i.test(part.trim()) && part.includes("%"))) {
+    return { ok: false, problem: "it contains a percent-encoded dot segment" };
+  }
+  const root = text.trim().replace(/^\.\//, "").replace(/^\/+/, "").replace(/\/{2,}/g, "/").replace(/\/+$/, "");
+  if (root === "" || root === ".") return { ok: true, root: null };
+  if (root.split("/").includes("..")) return { ok: false, problem: `it contains the segment ".."` };
+  return { ok: true, root };
+}

@@ -1,0 +1,227 @@
+/**
+ * Schemas of what travels between a client and the service, read tolerantly: unknown fields are kept, and a status or code
+ * that no known revision has is still a text.
+ *
+ * Each schema is made at its first use, since making all of them would cost every start of the command.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type {
+  Automation,
+  AutomationRun,
+  CancelResult,
+  PrReviewRerun,
+  Repo,
+  Run,
+  RunEvent,
+  RunEvents,
+  Sandbox,
+  StartResult,
+  TriggerResult,
+} from "../../model.ts";
+
+/** A schema that is made when it is first asked for. */
+export type Lazy<T> = () => z.ZodMiniType<T>;
+
+function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
+  let made: z.ZodMiniType<T> | undefined;
+  return () => made ??= make();
+}
+
+const text = () => z.string();
+/** Null where a field is null, absent, or of a kind that we could not use anyway. */
+const textOrNull = () => z.catch(z.nullable(z.string()), null);
+const numberOrNull = () => z.catch(z.nullable(z.number()), null);
+const flag = () => z.catch(z.boolean(), false);
+
+const queueHandle = lazy(() =>
+  z.catch(z.nullable(z.looseObject({ provider: textOrNull(), runId: textOrNull() })), null)
+);
+
+function runShape() {
+  return {
+    runId: text(),
+    aiCallId: textOrNull(),
+    sandboxRecordId: textOrNull(),
+    sandboxId: textOrNull(),
+    repoId: text(),
+    harness: text(),
+    status: text(),
+    branch: z.looseObject({ base: text(), working: text(), createBranch: flag() }),
+    rootDirectory: textOrNull(),
+    eventsUrl: z.catch(text(), ""),
+    cancelUrl: z.catch(text(), ""),
+    createdAt: text(),
+    updatedAt: text(),
+    error: textOrNull(),
+    runtime: queueHandle(),
+  };
+}
+
+/** A run. */
+export const runSchema: Lazy<Run> = lazy(() => z.looseObject(runShape()));
+/** `data` of the start answer: the run's fields lie flat in it. */
+export const startResultSchema: Lazy<StartResult> = lazy(() => z.looseObject({ ...runShape(), replayed: flag() }));
+/** `data` of the get answer. */
+export const runDataSchema: Lazy<{ run: Run }> = lazy(() => z.looseObject({ run: runSchema() }));
+/** An event. */
+export const eventSchema: Lazy<RunEvent> = lazy(() =>
+  z.looseObject({
+    id: text(),
+    type: text(),
+    toolName: textOrNull(),
+    message: textOrNull(),
+    payload: z.catch(z.record(z.string(), z.unknown()), {}),
+    createdAt: text(),
+  })
+);
+/** `data` of the events answer. */
+export const runEventsSchema: Lazy<RunEvents> = lazy(() =>
+  z.looseObject({ run: runSchema(), events: z.array(eventSchema()) })
+);
+/** `data` of the cancel answer. */
+export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
+  z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
+);
+/** `data` of the list of repositories. */
+export const reposSchema: Lazy<{ repos: Repo[] }> = lazy(() =>
+  z.looseObject({
+    repos: z.array(z.looseObject({
+      id: text(),
+      full_name: text(),
+      installation_id: numberOrNull(),
+      default_branch: textOrNull(),
+      root_directory: textOrNull(),
+    })),
+  })
+);
+/** `data` of the list of sandboxes. */
+export const sandboxesSchema: Lazy<{ sandboxes: Sandbox[] }> = lazy(() =>
+  z.looseObject({
+    sandboxes: z.array(z.looseObject({
+      id: text(),
+      sandbox_id: textOrNull(),
+      repo_id: text(),
+      status: text(),
+      base_branch: textOrNull(),
+      working_branch: textOrNull(),
+      root_directory: textOrNull(),
+      preview_url: textOrNull(),
+      created_at: text(),
+      last_active_at: textOrNull(),
+      error: textOrNull(),
+    })),
+  })
+);
+
+function automationShape() {
+  return {
+    id: text(),
+    installationId: numberOrNull(),
+    name: text(),
+    description: textOrNull(),
+    status: text(),
+    publishedVersionId: textOrNull(),
+    createdAt: text(),
+    updatedAt: text(),
+  };
+}
+
+/** `data` of the list of automations. */
+export const automationsSchema: Lazy<{ automations: Automation[]; nextCursor: string | null }> = lazy(() =>
+  z.looseObject({ automations: z.array(z.looseObject(automationShape())), nextCursor: textOrNull() })
+);
+/** `data` of one automation; its graphs are kept as they come. */
+export const automationSchema: Lazy<{ automation: Automation }> = lazy(() =>
+  z.looseObject({ automation: z.looseObject(automationShape()) })
+);
+/** `data` of the trigger answer. */
+export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
+  z.looseObject({
+    run: z.looseObject({
+      automationId: text(),
+      jobRunId: textOrNull(),
+      outcome: text(),
+      reason: textOrNull(),
+      started: flag(),
+      status: textOrNull(),
+      runtime: queueHandle(),
+    }),
+  })
+);
+/** A run of an automation: only the fields that are safe to print. */
+export const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
+  z.looseObject({
+    id: text(),
+    status: text(),
+    created_at: textOrNull(),
+    started_at: textOrNull(),
+    completed_at: textOrNull(),
+    duration_ms: numberOrNull(),
+    error: textOrNull(),
+  })
+);
+/** `data` of the list of an automation's runs. */
+export const automationRunsSchema: Lazy<{ runs: AutomationRun[] }> = lazy(() =>
+  z.looseObject({ runs: z.array(automationRunSchema()) })
+);
+/** `data` of one run of an automation; documented as nullable. */
+export const automationRunDataSchema: Lazy<{ run: AutomationRun | null }> = lazy(() =>
+  z.looseObject({ run: z.nullable(automationRunSchema()) })
+);
+/** `data` of the answer to `POST /pr-reviews/rerun`. */
+export const prReviewRerunSchema: Lazy<PrReviewRerun> = lazy(() =>
+  z.looseObject({
+    queued: flag(),
+    jobRunId: text(),
+    prNumber: z.number(),
+    repoId: text(),
+    started: flag(),
+    deferred: flag(),
+    reason: textOrNull(),
+    status: textOrNull(),
+  })
+);
+
+/** The failure envelope. */
+export interface FailureEnvelope {
+  /** Always false. */
+  ok: false;
+  /** What went wrong. */
+  error: {
+    /** Stable word, though not one-to-one with the HTTP status. */
+    code: string;
+    /** Text for people; free to change, never parsed. */
+    message: string;
+  };
+}
+
+/** The failure envelope. */
+export const failureSchema: Lazy<FailureEnvelope> = lazy(() =>
+  z.looseObject({ ok: z.literal(false), error: z.looseObject({ code: text(), message: z.catch(text(), "") }) })
+);
+
+/** Outcome of {@linkcode readData}. */
+export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
+
+/**
+ * Reads `data` out of a success envelope.
+ *
+ * @param body Parsed JSON of the answer.
+ * @param schema Schema of `data`.
+ * @returns The data, or the path and kind of the first disagreement; never the value that disagreed.
+ */
+export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
+  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), body);
+  if (envelope.success) return { ok: true, data: envelope.data.data as T };
+  const issue = envelope.error.issues[0];
+  const path = issue?.path.map(String).join(".") || "(root)";
+  return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
+}
+
+/** The failure envelope in a parsed body, or undefined when it is something else. */
+export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
+  const failure = z.safeParse(failureSchema(), body);
+  return failure.success ? failure.data.error : undefined;
+}

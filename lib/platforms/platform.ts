@@ -1,0 +1,65 @@
+/**
+ * A CI system as the toolkit sees it. One file a system; `detectPlatform` picks.
+ *
+ * @module
+ */
+
+/** Reads an environment variable; undefined when unset. */
+export type ReadEnv = (name: string) => string | undefined;
+
+/** What tells one job from another, for idempotency keys. Each field is null when the system does not say. */
+export interface JobIdentity {
+  /** Base URL of the CI server: ids repeat between servers. */
+  server: string | null;
+  /** Project or repository on that server. */
+  project: string | null;
+  /** Pipeline or workflow run; stays the same when a job is retried. */
+  pipeline: string | null;
+  /** Name of the job. */
+  job: string | null;
+  /** Node of a matrix or of parallel copies; an empty string when the system has none or hides it. */
+  node: string;
+  /** Id or attempt number of this very execution; differs for every retry. */
+  attempt: string | null;
+  /** UTC date of the pipeline's creation, `YYYY-MM-DD`. */
+  date: string | null;
+  /** Description or expression of the schedule; an empty string when there is none. */
+  schedule: string;
+}
+
+/** How the job stands, as far as the system tells a clean-up step. */
+export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
+
+/** Files of the CI system that we may append to. */
+export interface PlatformFiles {
+  /** Step outputs (`GITHUB_OUTPUT`), or undefined. */
+  outputs?: string | undefined;
+  /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`), or undefined. */
+  summary?: string | undefined;
+}
+
+/** A CI system. */
+export interface Platform {
+  /** `github`, `gitlab`, the name that `std-env` knows, or `none` outside CI. */
+  readonly name: string;
+  /** Whether we stand in a CI job. */
+  readonly isCi: boolean;
+  /** Names of the variables that it reads. */
+  readonly variables: readonly string[];
+  /** Who this job is; null outside CI. */
+  identity(env: ReadEnv): JobIdentity | null;
+  /** How the job stands, for `cleanup`. */
+  jobState(env: ReadEnv): JobState;
+  /** Files that the system reads. */
+  files(env: ReadEnv): PlatformFiles;
+  /**
+   * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
+   *
+   * @param line No line breaks.
+   */
+  escapeLine(line: string): string;
+  /** Registers a value with the system's own masking, as text for stdout; undefined when it has none. */
+  maskCommand?(value: string): string | undefined;
+  /** Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job. */
+  section?(name: string, header: string, wallTimeMs: number): { open: string; close: (wallTimeMs: number) => string };
+}
