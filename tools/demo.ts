@@ -1,0 +1,116 @@
+/**
+ * The quick start: the whole job on this machine. An embedded Mogplex comes up on loopback, a run is started on a real Git
+ * repository, a real command changes code there on a branch of its own, and the process ends with the run's verdict.
+ *
+ * Arguments go to `run --follow` (try `npm start -- --log full`).
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { root, runtimes } from "./setup.mjs";
+
+const PROMPT = "Replace the deprecated String.prototype.substr";
+const REPOSITORY = "demo/invoice-text";
+const work = join(root, ".demo");
+const project = join(work, "invoice-text");
+const reports = join(work, "reports");
+
+function say(text: string) {
+  process.stdout.write(`\n▸ ${text}\n`);
+}
+
+function git(...args: string[]): string {
+  // The sample's history must come out the same whatever the user's own Git is set to.
+  const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
+  return execFileSync("git", [...quiet, ...args], { cwd: project, encoding: "utf8" });
+}
+
+function makeProject() {
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  cpSync(join(root, "examples/demo/project"), project, { recursive: true });
+  git("init", "--quiet");
+  git("add", "--all");
+  git("-c", "user.name=Demo", "-c", "user.email=demo@localhost", "commit", "--quiet", "-m", "Invoice text helpers");
+}
+
+interface Ready {
+  url: string;
+  token: string;
+  repos: { id: string; full_name: string }[];
+}
+
+async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
+  const agent = join(root, "examples/demo/agent.mjs");
+  const child = spawn(runtimes.node, [
+    join(root, "dist/mogplex-emulator.mjs"),
+    ...["--repo", `${REPOSITORY}=${project}`],
+    ...["--harness", `codex="${runtimes.node}" "${agent}"`],
+  ], { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([
+    once(lines, "line").then(([line]) => String(line)),
+    once(child, "exit").then(([code]) => {
+      throw new Error(`Cannot start the embedded Mogplex: it ended with ${code}`);
+    }),
+  ]);
+  return { child, ready: JSON.parse(first) };
+}
+
+async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
+  const repo = ready.repos.find((each) => each.full_name === REPOSITORY);
+  if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the embedded Mogplex`);
+  const args = ["run", PROMPT, "--follow", "--repo", repo.id, "--create-branch", "--out", relative(root, reports)];
+  say(`MOGPLEX_URL=${ready.url} mogplex-ci ${args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg).join(" ")}`);
+  const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token, MOGPLEX_DEV: "1" },
+  });
+  const pass = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGINT", pass).on("SIGTERM", pass);
+  const [code] = await once(child, "exit");
+  process.off("SIGINT", pass).off("SIGTERM", pass);
+  return typeof code === "number" ? code : 70;
+}
+
+function showBranch() {
+  const branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads/mogplex").split("\n").filter(Boolean);
+  const branch = branches[0];
+  if (branch === undefined) return say("No branch was pushed");
+  say(`git diff main ${branch}`);
+  process.stdout.write(git("--no-pager", "diff", "--color=never", "main", branch));
+  say(`The branch is in ${relative(root, project)}`);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  say("Building dist/ and a sample project with its own Git history");
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  makeProject();
+  const { child, ready } = await startEmulator();
+  say(`An embedded Mogplex listens on ${ready.url}; ${REPOSITORY} is the sample project`);
+  try {
+    const code = await runJob(ready, args);
+    showBranch();
+    say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
+    say(
+      `The job ends with ${code}: ${
+        code === 0 ? "the run's verdict is success" : "see the table of exit codes in README.md"
+      }`,
+    );
+    return code;
+  } finally {
+    child.kill("SIGTERM");
+  }
+}
+
+if (import.meta.main) {
+  process.exitCode = 70;
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,40 @@
+// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file.
+// Plain JavaScript for Node alone, since nothing else is there yet.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Top of the checkout. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * Real binaries of the runtimes. Not the wrappers in `.bin`: a wrapper leaves its child running when it is killed.
+ * @type {Record<"bun" | "deno" | "node", string>}
+ */
+export const runtimes = {
+  bun: join(root, "node_modules/bun/bin/bun.exe"),
+  deno: join(root, "node_modules/deno/deno"),
+  node: process.execPath,
+};
+
+/** Installs what the lock file lists, if that has not been done for this very lock file. Throws when npm fails. */
+export function setUp() {
+  const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const stamp = join(root, "node_modules/.installed-lock");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  process.stderr.write("Setting up: npm ci (once for each change of package-lock.json)\n");
+  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
+  if (status !== 0) throw new Error(`Cannot set up: npm ci ended with ${status ?? error?.message}`);
+  for (const name of /** @type {const} */ (["bun", "deno"])) {
+    const { status: works } = spawnSync(runtimes[name], ["--version"], { stdio: "ignore" });
+    if (works !== 0) throw new Error(`Cannot set up: ${name} was installed but does not run on this machine`);
+  }
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, wanted);
+}

@@ -1,0 +1,31 @@
+// Runs one task of the project after the set-up: `node tools/task.mjs NAME [arguments]`. npm, Deno and CI all call this.
+import { spawnSync } from "node:child_process";
+import { root, runtimes, setUp } from "./setup.mjs";
+
+const { bun, deno } = runtimes;
+const script = (/** @type {string} */ file) => [bun, "--no-env-file", file];
+const checked = ["lib", "tools", "tests", "bench", "examples", "mod.ts"];
+
+/** @type {Record<string, string[]>} */
+const tasks = {
+  start: script("tools/demo.ts"),
+  test: script("tools/test.ts"),
+  build: script("tools/build.ts"),
+  bench: script("bench/main.ts"),
+  emulator: script("lib/emulator/main.ts"),
+  fmt: [deno, "fmt"],
+  lint: [deno, "lint"],
+  check: [deno, "check", ...checked],
+};
+
+const [name = "", ...rest] = process.argv.slice(2);
+const command = tasks[name];
+if (command === undefined) {
+  process.stderr.write(`error: Cannot run task "${name}": the tasks are ${Object.keys(tasks).join(", ")}\n`);
+  process.exitCode = 2;
+} else {
+  setUp();
+  const [program = "", ...args] = command;
+  const { status, signal } = spawnSync(program, [...args, ...rest], { cwd: root, stdio: "inherit" });
+  process.exitCode = status ?? (signal === "SIGINT" ? 130 : 143);
+}
