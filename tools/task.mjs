@@ -12,6 +12,7 @@ const tasks = {
   test: script("tools/test.ts"),
   build: script("tools/build.ts"),
   bench: script("bench/main.ts"),
+  docs: script("tools/docs.ts"),
   emulator: script("lib/emulator/main.ts"),
   fmt: [deno, "fmt"],
   lint: [deno, "lint"],

@@ -1,0 +1,37 @@
+/** Sizes of what is shipped, against their limits. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { ARTEFACTS } from "../tools/build.ts";
+import { root } from "../tools/setup.mjs";
+import { printTable } from "./table.ts";
+
+/** A row of the table; sizes in bytes. */
+export interface SizeRow {
+  /** Name of the file. */
+  file: string;
+  /** As it is. */
+  readable: number;
+  /** Limit, or a dash. */
+  limit: number | string;
+  /** Gzipped at level 9. */
+  gzipped: number;
+  /** Limit, or a dash. */
+  limitGzipped: number | string;
+}
+
+/** Measures `dist/`. */
+export function bench(): SizeRow[] {
+  return ARTEFACTS.map(({ file, limit }) => {
+    const bytes = readFileSync(join(root, "dist", file));
+    return {
+      file,
+      readable: bytes.length,
+      limit: limit?.readable ?? "–",
+      gzipped: gzipSync(bytes, { level: 9 }).length,
+      limitGzipped: limit?.gzipped ?? "–",
+    };
+  });
+}
+
+if (import.meta.main) printTable("Bundle sizes, in bytes", bench() as unknown as Record<string, string | number>[]);

@@ -1,0 +1,41 @@
+/** Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments pick some of them by name. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { root, runtimes } from "../tools/setup.mjs";
+
+const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unknown[] }>>> = {
+  "start-up": async () => ({ title: "Start-up, as ratios", rows: (await import("./start_up.ts")).bench() }),
+  "bundle-size": async () => ({ title: "Bundle sizes, in bytes", rows: (await import("./bundle_size.ts")).bench() }),
+  "emulator-throughput": async () => ({
+    title: "Emulator: 200 followers reading 200 events each, against a constant answer of the same size",
+    rows: [await (await import("./emulator_throughput.ts")).bench()],
+  }),
+};
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !(name in BENCHES));
+  if (unknown.length > 0) {
+    process.stderr.write(`error: Cannot run bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(", ")}\n`);
+    return 2;
+  }
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], { cwd: root, stdio: "ignore" });
+  const { printTable } = await import("./table.ts");
+  const results: Record<string, unknown> = {};
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const { title, rows } = await bench();
+    results[name] = rows;
+    printTable(title, rows as Record<string, string | number>[]);
+  }
+  mkdirSync(join(root, ".bench"), { recursive: true });
+  writeFileSync(join(root, ".bench/results.json"), `${JSON.stringify(results, null, 2)}\n`);
+  process.stdout.write("\nWritten to .bench/results.json\n");
+  return 0;
+}
+
+if (import.meta.main) {
+  process.exitCode = 70;
+  process.exitCode = await main(process.argv.slice(2));
+}
