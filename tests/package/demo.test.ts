@@ -1,0 +1,16 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runToEnd } from "./runtimes.ts";
+import { runtimes } from "../../tools/setup.mjs";
+
+const root = join(import.meta.dir, "../..");
+
+test("npm start ends with the run's verdict and shows the branch when the agent's command succeeds", () => {
+  const { code, stdout } = runToEnd([runtimes.node, join(root, "tools/task.mjs"), "start"], { cwd: root });
+  expect(stdout).toContain("+  return Number(reference.slice(4, 8));");
+  expect(stdout).toContain("The job ends with 0");
+  expect(code).toBe(0);
+  const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));
+  expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });
+}, 60_000);
