@@ -1,0 +1,190 @@
+/**
+ * The state an emulator starts from: the format of `fixture.json`, its reader, and a small built-in one.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+
+const nullable = <T extends z.core.$ZodType>(type: T) => z._default(z.nullable(type), null);
+
+const userSchema = z.object({
+  key: z.string(),
+  id: z.guid(),
+  providerKeys: z._default(z.array(z.string()), []),
+  defaultModel: nullable(z.string()),
+  hostedSandboxAccess: z._default(z.boolean(), true),
+});
+const tokenSchema = z.object({
+  key: z.string(),
+  user: z.string(),
+  token: z.string().check(z.startsWith("mog_")),
+  scopes: z.array(z.string()),
+  expiresAt: nullable(z.string()),
+  revokedAt: nullable(z.string()),
+  automationsOnly: z._default(z.boolean(), false),
+});
+const oauthTokenSchema = z.object({
+  key: z.string(),
+  user: z.string(),
+  token: z.string(),
+  clientId: z.string(),
+  scopes: z.string(),
+  expiresAt: nullable(z.string()),
+});
+const repoSchema = z.object({
+  key: z.string(),
+  user: z.string(),
+  id: z.guid(),
+  full_name: z.string(),
+  installation_id: nullable(z.number()),
+  default_branch: nullable(z.string()),
+  root_directory: nullable(z.string()),
+  hidden: z._default(z.boolean(), false),
+});
+const sandboxSchema = z.object({
+  key: z.string(),
+  user: z.string(),
+  repo: z.string(),
+  id: z.guid(),
+  sandbox_id: nullable(z.string()),
+  status: z.string(),
+  base_branch: z.string(),
+  working_branch: z.string(),
+  root_directory: nullable(z.string()),
+  preview_url: nullable(z.string()),
+  created_at: z.string(),
+  last_active_at: nullable(z.string()),
+  error: nullable(z.string()),
+  install_log: nullable(z.string()),
+  dev_log: nullable(z.string()),
+});
+const lifecycleSchema = z.object({
+  id: z.guid(),
+  sandbox: z.string(),
+  user: z.string(),
+  event_type: z.string(),
+  decision_code: nullable(z.string()),
+  worker_run_id: nullable(z.string()),
+  payload: z._default(z.record(z.string(), z.unknown()), {}),
+  created_at: z.string(),
+});
+const automationSchema = z.object({
+  key: z.string(),
+  user: z.string(),
+  id: z.guid(),
+  installationId: z.number(),
+  name: z.string(),
+  description: nullable(z.string()),
+  notes: nullable(z.string()),
+  status: z.enum(["active", "inactive"]),
+  publishedVersion: nullable(z.object({ id: z.guid(), versionNumber: z.number() })),
+  startEvent: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+const agentSchema = z.object({
+  user: z.string(),
+  id: z.guid(),
+  name: z.string(),
+  slug: nullable(z.string()),
+  model: z.string(),
+  description: nullable(z.string()),
+  category: nullable(z.string()),
+  source_template: nullable(z.string()),
+});
+const modelSchema = z.object({
+  id: z.string(),
+  provider: z.string(),
+  name: z.string(),
+  context_length: nullable(z.number()),
+  pricing_input: nullable(z.number()),
+  pricing_output: nullable(z.number()),
+  capabilities: nullable(z.array(z.string())),
+  is_available: z._default(z.boolean(), true),
+  is_hidden: z._default(z.boolean(), false),
+});
+const preferenceSchema = z.object({ user: z.string(), model_id: z.string(), is_enabled: z.boolean() });
+
+const fixtureSchema = z.object({
+  users: z.array(userSchema),
+  tokens: z.array(tokenSchema),
+  oauthTokens: z._default(z.array(oauthTokenSchema), []),
+  repos: z._default(z.array(repoSchema), []),
+  sandboxes: z._default(z.array(sandboxSchema), []),
+  sandboxLifecycleEvents: z._default(z.array(lifecycleSchema), []),
+  automations: z._default(z.array(automationSchema), []),
+  agents: z._default(z.array(agentSchema), []),
+  models: z._default(z.array(modelSchema), []),
+  modelPreferences: z._default(z.array(preferenceSchema), []),
+});
+
+/** The state an emulator starts from. `user`, `repo` and `sandbox` name a `key`. */
+export type Fixture = z.infer<typeof fixtureSchema>;
+/** A repository of a {@linkcode Fixture}. */
+export type FixtureRepo = Fixture["repos"][number];
+
+/** A fixture or scenario that cannot be used; its message says where and why. */
+export class InputError extends Error {
+  override name = "InputError";
+}
+
+/**
+ * Checks a parsed fixture file.
+ *
+ * @param value Parsed JSON.
+ * @param name What to call it in messages.
+ * @throws {InputError} naming the place of the first problem, an unknown `key` included.
+ */
+export function parseFixture(value: unknown, name = "fixture"): Fixture {
+  const result = z.safeParse(fixtureSchema, value);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new InputError(`Cannot read ${name}: at "${issue?.path.map(String).join(".") ?? ""}", ${issue?.message}`);
+  }
+  const fixture = result.data;
+  const users = new Set(fixture.users.map((user) => user.key));
+  for (const [list, entries] of Object.entries(fixture)) {
+    for (const [index, entry] of entries.entries()) {
+      if (!("user" in entry) || users.has(entry.user)) continue;
+      throw new InputError(`Cannot read ${name}: at "${list}.${index}.user", no user has the key "${entry.user}"`);
+    }
+  }
+  return fixture;
+}
+
+function randomToken(): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return `mog_${Array.from(bytes, (byte) => letters[byte % letters.length]).join("")}`;
+}
+
+/** A repository with everything but its name left at defaults. */
+export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
+  return {
+    key: fullName,
+    user,
+    id: crypto.randomUUID(),
+    full_name: fullName,
+    installation_id: 1,
+    default_branch: defaultBranch,
+    root_directory: null,
+    hidden: false,
+  };
+}
+
+/**
+ * One user with a full and a read-only token, both new on every call, and the repositories named.
+ *
+ * @param repos Names as `owner/name`. @default {["acme/web"]}
+ */
+export function builtInFixture(repos: readonly string[] = ["acme/web"]): Fixture {
+  const token = { user: "ci", expiresAt: null, revokedAt: null, automationsOnly: false };
+  return parseFixture({
+    users: [{ key: "ci", id: crypto.randomUUID(), providerKeys: ["ai_gateway"] }],
+    tokens: [
+      { ...token, key: "ci_rw", token: randomToken(), scopes: ["read", "write"] },
+      { ...token, key: "ci_ro", token: randomToken(), scopes: ["read"] },
+    ],
+    repos: repos.map((name) => plainRepo(name, "main", "ci")),
+  });
+}

@@ -1,0 +1,317 @@
+/**
+ * Runs of automations: queueing, starting, listing, and the detail.
+ *
+ * @module
+ */
+import type { AutomationRun, TriggerResult } from "../model.ts";
+import { findAutomation } from "./automations.ts";
+import { canonicalJson } from "./hash.ts";
+import { DatabaseError, formatTimestamp, parseUuid, storeJson, storeText } from "./postgres.ts";
+import { Refusal } from "./reply.ts";
+import type { AutomationRow, DispatchRow, JobRow, RepoRow } from "./rows.ts";
+import { queueJob, type World } from "./world.ts";
+
+// Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per installation.
+const MAX_ACTIVE_PER_REPO = 25;
+const MAX_ACTIVE_PER_INSTALLATION = 100;
+const MAX_RUNNING_PER_INSTALLATION = 8;
+// A job that waits for longer may be pushed by its owner.
+const STALE_PENDING_MS = 5 * 60_000;
+
+type Outcome = { job: JobRow | null; reason: string | null };
+
+function record(world: World, job: JobRow | null, event: Omit<DispatchRow, "id" | "job_run_id" | "created_at">): void {
+  world.store.dispatches.push({
+    id: crypto.randomUUID(),
+    job_run_id: job?.id ?? null,
+    created_at: world.clock.stamp(),
+    ...event,
+  });
+}
+
+function recordStart(world: World, job: JobRow, outcome: string, reason: string | null, extra = {}): void {
+  const metadata = { flow_id: job.flow_id, flow_version_id: job.flow_version_id, start_source: "api", ...extra };
+  record(world, job, { event_kind: "start", outcome, reason, metadata: storeJson(metadata) });
+}
+
+function activeJobs(world: World, field: "repo_id" | "installation_id", value: unknown, statuses: string[]): number {
+  return [...world.store.jobs.values()].filter((job) => statuses.includes(job.status) && job.metadata[field] === value)
+    .length;
+}
+
+function jobMetadata(row: AutomationRow, versionId: string, repo: RepoRow, input: Record<string, unknown>) {
+  return storeJson({
+    ...input,
+    source: "mcp",
+    source_type: row.startEvent,
+    dispatch_source: "mcp",
+    flow_id: row.id,
+    flow_version_id: versionId,
+    repo_id: repo.id,
+    repo_full_name: repo.full_name,
+    installation_id: repo.installation_id,
+    default_branch: repo.default_branch,
+  }) as Record<string, unknown>;
+}
+
+/** Queues a job unless its key is known or too many are active. */
+function enqueue(
+  world: World,
+  row: AutomationRow,
+  versionId: string,
+  repo: RepoRow,
+  key: string,
+  input: Record<string, unknown>,
+): Outcome {
+  world.store.guard("rpc", "enqueue_automation_job_run");
+  const metadata = jobMetadata(row, versionId, repo, input);
+  storeText(key);
+  const active = ["pending", "running"];
+  const known = world.store.jobs.get(world.store.jobKeys.get(key) ?? "");
+  const suppress = (job: JobRow | null, reason: string): Outcome => {
+    record(world, job, { event_kind: "enqueue", outcome: "suppressed", reason, metadata });
+    return { job, reason };
+  };
+  if (known !== undefined) return suppress(known, "IDEMPOTENT_DUPLICATE");
+  if (activeJobs(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");
+  if (activeJobs(world, "installation_id", repo.installation_id, active) >= MAX_ACTIVE_PER_INSTALLATION) {
+    return suppress(null, "INSTALLATION_PENDING_LIMIT");
+  }
+  const job: JobRow = {
+    id: crypto.randomUUID(),
+    userId: row.userId,
+    idempotency_key: key,
+    flow_id: row.id,
+    flow_version_id: versionId,
+    runtime_provider: null,
+    runtime_run_id: null,
+    status: "pending",
+    created_at: world.clock.stamp(),
+    started_at: null,
+    completed_at: null,
+    input_tokens: null,
+    output_tokens: null,
+    duration_ms: null,
+    error: null,
+    start_attempts: 0,
+    last_start_attempt_at: null,
+    last_start_error: null,
+    last_start_source: null,
+    cancel_requested_at: null,
+    cancelled_at: null,
+    cancel_reason: null,
+    cancel_error: null,
+    metadata,
+  };
+  world.store.jobs.set(job.id, job);
+  world.store.jobKeys.set(key, job.id);
+  record(world, job, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
+  return { job, reason: null };
+}
+
+function backToPending(job: JobRow, error: string): void {
+  Object.assign(job, { status: "pending", started_at: null, runtime_provider: null, runtime_run_id: null });
+  job.last_start_error = error;
+}
+
+type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
+
+/** Starts a queued job, or leaves it waiting for a slot. */
+function start(world: World, job: JobRow): Start {
+  const idle = { provider: null, runId: null };
+  world.store.guard("select", "job_runs");
+  job.start_attempts++;
+  job.last_start_attempt_at = world.clock.stamp();
+  job.last_start_source = "api";
+  if (activeJobs(world, "installation_id", job.metadata.installation_id, ["running"]) >= MAX_RUNNING_PER_INSTALLATION) {
+    world.store.guard("update", "job_runs");
+    job.last_start_error = "Installation concurrency limit reached";
+    recordStart(world, job, "deferred", "INSTALLATION_CONCURRENCY_LIMIT");
+    return { started: false, status: "pending", reason: "INSTALLATION_CONCURRENCY_LIMIT", runtime: idle };
+  }
+  job.status = "running";
+  job.started_at = job.last_start_attempt_at;
+  let handle: string | null;
+  try {
+    handle = queueJob(world.around);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    backToPending(job, message);
+    recordStart(world, job, "start_failed", message);
+    throw error;
+  }
+  try {
+    world.store.guard("update", "job_runs");
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    const reason = "RUNTIME_HANDLE_PERSIST_FAILED";
+    backToPending(job, reason);
+    recordStart(world, job, "start_failed", reason, {
+      runtime_provider: "trigger",
+      runtime_run_id: handle,
+      persist_error: error.message,
+      cancel_error: null,
+    });
+    return { started: false, status: "pending", reason, runtime: idle };
+  }
+  Object.assign(job, { runtime_provider: "trigger", runtime_run_id: handle, last_start_error: null });
+  recordStart(world, job, "started", null);
+  return { started: true, status: "running", reason: null, runtime: { provider: "trigger", runId: handle } };
+}
+
+/**
+ * Triggers an automation.
+ *
+ * @param id Automation, as it stands in the path.
+ * @param input Becomes metadata of the run; reserved names in it are overwritten.
+ * @throws {Refusal} for what the API refuses.
+ * @throws {DatabaseError | QueueError} for what ends as a 500; a queue that refuses leaves the run pending for ever.
+ */
+export function triggerAutomation(
+  world: World,
+  userId: string,
+  id: string,
+  repoId: string,
+  key: string,
+  input: Record<string, unknown>,
+): TriggerResult {
+  const row = findAutomation(world, userId, id);
+  const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
+  if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
+  if (row.status !== "active") throw conflict("Activate the automation before triggering it");
+  world.store.guard("select", "repos");
+  const repo = world.store.repos.get(parseUuid(repoId));
+  if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repository not found");
+  if (repo.installation_id !== row.installationId) {
+    throw new Refusal(400, "BAD_REQUEST", "Repository is outside this automation's GitHub installation");
+  }
+  const { comparedTriggers } = world.revision;
+  const stored = comparedTriggers ? `${userId} ${row.id} ${key}` : key;
+  const { job, reason } = enqueue(world, row, row.publishedVersion.id, repo, stored, input);
+  const answer = { automationId: row.id, jobRunId: job?.id ?? null };
+  const later = comparedTriggers
+    ? {
+      replayed: false,
+      versionId: row.publishedVersion.id,
+      versionNumber: row.publishedVersion.versionNumber,
+      workingBranch: null,
+    }
+    : {};
+  if (reason !== null || job === null) {
+    if (comparedTriggers && job !== null) {
+      const wanted = canonicalJson(jobMetadata(row, row.publishedVersion.id, repo, input));
+      if (wanted !== canonicalJson(job.metadata)) {
+        throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
+      }
+      const runtime = { provider: job.runtime_provider, runId: job.runtime_run_id };
+      return {
+        ...answer,
+        outcome: "replayed",
+        reason: null,
+        started: false,
+        status: job.status,
+        runtime,
+        ...later,
+        ...{ replayed: true },
+      };
+    }
+    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
+  }
+  return { ...answer, outcome: "queued", ...start(world, job), ...later };
+}
+
+const time = (micros: number | null) => micros === null ? null : formatTimestamp(micros);
+
+function presentDispatch(event: DispatchRow) {
+  const { id, event_kind, outcome, reason, metadata } = event;
+  return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
+}
+
+function presentJob(world: World, job: JobRow, events: DispatchRow[]) {
+  const text = (value: unknown) => typeof value === "string" ? value : null;
+  const repoId = text(job.metadata.repo_id);
+  const repo = world.store.repos.get(repoId ?? "");
+  const latest = events.at(-1);
+  const open = job.cancel_requested_at === null && job.cancelled_at === null;
+  const waitsSince = (job.last_start_attempt_at ?? job.created_at) / 1_000;
+  return {
+    id: job.id,
+    assignment_id: null,
+    trigger_id: null,
+    flow_id: job.flow_id,
+    flow_version_id: job.flow_version_id,
+    runtime_provider: job.runtime_provider,
+    runtime_run_id: job.runtime_run_id,
+    workflow_run_id: null,
+    retry_of_job_run_id: null,
+    status: job.status,
+    created_at: formatTimestamp(job.created_at),
+    started_at: time(job.started_at),
+    completed_at: time(job.completed_at),
+    input_tokens: job.input_tokens,
+    output_tokens: job.output_tokens,
+    duration_ms: job.duration_ms,
+    error: job.error,
+    start_attempts: job.start_attempts,
+    last_start_attempt_at: time(job.last_start_attempt_at),
+    last_start_error: job.last_start_error,
+    last_start_source: job.last_start_source,
+    cancel_requested_at: time(job.cancel_requested_at),
+    cancelled_at: time(job.cancelled_at),
+    cancel_reason: job.cancel_reason,
+    cancel_error: job.cancel_error,
+    metadata: job.metadata,
+    source_kind: "flow",
+    source_type: text(job.metadata.source_type) ?? "flow",
+    repo: { id: repo?.id ?? repoId, full_name: repo?.full_name ?? text(job.metadata.repo_full_name) },
+    agent: { id: null, name: null, slug: null },
+    cost_usd: null,
+    latest_ai_call: null,
+    repairable: job.status === "pending" && world.clock.wallMs() - waitsSince >= STALE_PENDING_MS,
+    requeueable: job.status === "failed",
+    cancelable: open && (job.status === "pending" || job.status === "running"),
+    active_wait_count: 0,
+    latest_dispatch_event: latest === undefined ? null : presentDispatch(latest),
+    node_runs: [],
+  };
+}
+
+const dispatchesOf = (world: World, job: JobRow) =>
+  world.store.dispatches.filter((event) => event.job_run_id === job.id);
+
+/** Runs of a user's automation, newest first. */
+export function listJobs(world: World, userId: string, id: string, limit: number): AutomationRun[] {
+  findAutomation(world, userId, id);
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const jobs = [...world.store.jobs.values()].filter((job) => job.flow_id === row.id);
+  jobs.sort((a, b) => b.created_at - a.created_at);
+  if (jobs.length > 0) world.store.guard("select", "repos");
+  return jobs.slice(0, limit).map((job) => presentJob(world, job, dispatchesOf(world, job)));
+}
+
+/**
+ * One run of a user's automation.
+ *
+ * @throws {Refusal} 404 for an unknown automation or run.
+ */
+export function findJob(world: World, userId: string, id: string, runId: string): JobRow {
+  findAutomation(world, userId, id);
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const job = world.store.jobs.get(parseUuid(runId));
+  if (job === undefined || job.flow_id !== row.id) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return job;
+}
+
+/** The detail of a run of a user's automation. */
+export function jobDetail(world: World, userId: string, id: string, runId: string): AutomationRun {
+  const job = findJob(world, userId, id, runId);
+  world.store.guard("select", "repos");
+  world.store.guard("select", "ai_calls");
+  const events = dispatchesOf(world, job);
+  return {
+    ...presentJob(world, job, events),
+    ...{ dispatch_events: events.map(presentDispatch), ai_calls: [], review_findings: [], waits: [] },
+  };
+}

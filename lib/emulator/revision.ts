@@ -1,0 +1,61 @@
+/**
+ * Which revision of the service is emulated. The base is what the documentation describes; each later behaviour is a switch,
+ * because a deployed server may be any mixture of them.
+ *
+ * @module
+ */
+
+/** Later behaviours. All of them are off in the base. */
+export interface Revision {
+  /** The events route returns the newest N instead of the first N. */
+  tailWindow: boolean;
+  /** A run that was cancelled while its sandbox booted stays cancelled. */
+  keepsCancelled: boolean;
+  /** Cancel goes on when the process cannot be killed. */
+  ignoresKillFailures: boolean;
+  /** An unknown `mode` is refused. */
+  checksMode: boolean;
+  /** The harness `mogplex` exists. */
+  mogplexHarness: boolean;
+  /** Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash. */
+  extraRunFields: boolean;
+  /** Tokens marked `automationsOnly` may not start runs. */
+  automationsOnly: boolean;
+  /** Trigger keys are scoped to user and automation, compared, and replayed. */
+  comparedTriggers: boolean;
+  /** `POST /pr-reviews/rerun` exists. */
+  prReviews: boolean;
+  /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
+  automationRunCancel: boolean;
+  /** `GET /runs/{id}/events/stream` exists. */
+  stream: boolean;
+}
+
+/** The base of the service. */
+export const BASE_REVISION: Readonly<Revision> = {
+  tailWindow: false,
+  keepsCancelled: false,
+  ignoresKillFailures: false,
+  checksMode: false,
+  mogplexHarness: false,
+  extraRunFields: false,
+  automationsOnly: false,
+  comparedTriggers: false,
+  prReviews: false,
+  automationRunCancel: false,
+  stream: false,
+};
+
+/** Names of the switches. */
+export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
+
+/**
+ * Makes a revision.
+ *
+ * @param name `base`, or `later` for everything.
+ * @param switches Single behaviours on top of it.
+ */
+export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
+  const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as unknown as Revision;
+  return { ...all, ...switches };
+}

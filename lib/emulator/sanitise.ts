@@ -1,0 +1,115 @@
+/**
+ * Cleaning of event payloads, as the service does it: once when its event writer stores them, and again at every read.
+ *
+ * Messages are not touched by either. `mog_` tokens are not recognised, which is the reason why a client masks its own.
+ *
+ * @module
+ */
+
+/** Bounds of one cleaning pass. */
+interface Bounds {
+  maxString: number;
+  maxItems: number;
+  maxDepth: number;
+}
+
+// Source: API reference, "Sanitisation of payload": the pass at read time and the wider one at write time.
+const READ: Bounds = { maxString: 2_000, maxItems: 25, maxDepth: 3 };
+const WRITE: Bounds = { maxString: 40_000, maxItems: 50, maxDepth: 4 };
+const MAX_JSON = 20_000;
+
+const REDACTED = "[redacted]";
+const CUT = "[truncated]";
+
+const ENVIRONMENT_KEYS = new Set([
+  "env",
+  "environment",
+  "envvars",
+  "runtimeenv",
+  "runtimeenvironment",
+  "githubtoken",
+  "ghtoken",
+  "aibillingsource",
+  "mogplexaibillingsource",
+]);
+const CREDENTIAL_KEY = /authorization|api[_-]?key|token|secret|password|cookie|credential|session|jwt/i;
+
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/\bbearer\s+[A-Za-z0-9_+./=~-]+\b/gi, `Bearer ${REDACTED}`],
+  [/(x-access-token:)[^@\s]+@/gi, `$1${REDACTED}@`],
+  [/\bgh[oprsu]_[A-Za-z0-9_]+\b/g, REDACTED],
+  [/\bgithub_pat_[A-Za-z0-9_]+\b/g, REDACTED],
+  [/\bsk-[A-Za-z0-9_-]{8,}\b/g, REDACTED],
+  [/\bsb_secret_[A-Za-z0-9_-]+\b/g, REDACTED],
+];
+
+function maskText(text: string): string {
+  let masked = text;
+  for (const [pattern, replacement] of SECRETS) masked = masked.replace(pattern, replacement);
+  return masked;
+}
+
+/** A text that is itself JSON of an object or array, cleaned as such; undefined for any other text. */
+function cleanNested(text: string, bounds: Bounds): string | undefined {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith("{") && !trimmed.startsWith("[")) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(trimmed);
+  } catch {
+    return undefined;
+  }
+  return JSON.stringify(clean(parsed, bounds, 0));
+}
+
+function cleanText(text: string, bounds: Bounds): string {
+  const masked = maskText(cleanNested(text, bounds) ?? text);
+  const extra = masked.length - bounds.maxString;
+  return extra > 0 ? `${masked.slice(0, bounds.maxString)}\n...[truncated ${extra} chars]` : masked;
+}
+
+function clean(value: unknown, bounds: Bounds, depth: number): unknown {
+  if (typeof value === "string") return cleanText(value, bounds);
+  if (value === null || typeof value !== "object") return value;
+  if (depth >= bounds.maxDepth) return CUT;
+  if (Array.isArray(value)) {
+    return value.slice(0, bounds.maxItems).map((item) => clean(item, bounds, depth + 1));
+  }
+  return Object.fromEntries(
+    Object.entries(value).slice(0, bounds.maxItems).map(([key, nested]) => [
+      key,
+      CREDENTIAL_KEY.test(key) ? REDACTED : clean(nested, bounds, depth + 1),
+    ]),
+  );
+}
+
+function hideEnvironments(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(hideEnvironments);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, nested]) => [
+      key,
+      ENVIRONMENT_KEYS.has(key.toLowerCase().replace(/[^a-z0-9]/g, "")) ? REDACTED : hideEnvironments(nested),
+    ]),
+  );
+}
+
+function asPayload(value: unknown): Record<string, unknown> {
+  return value === null || typeof value !== "object" || Array.isArray(value) ? {} : value as Record<string, unknown>;
+}
+
+/** Cleans a payload for storing. A payload that is no object becomes an empty one. */
+export function cleanForStorage(payload: unknown): Record<string, unknown> {
+  return asPayload(clean(payload, WRITE, 0));
+}
+
+/**
+ * Cleans a stored payload for an answer.
+ *
+ * @returns The payload, or `{truncated, payloadPreview}` when its JSON is longer than 20 000 characters even so.
+ */
+export function cleanForReading(payload: unknown): Record<string, unknown> {
+  const cleaned = asPayload(clean(hideEnvironments(payload), READ, 0));
+  const json = JSON.stringify(cleaned);
+  return json.length <= MAX_JSON ? cleaned : { truncated: true, payloadPreview: json.slice(0, MAX_JSON) };
+}

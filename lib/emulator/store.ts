@@ -1,0 +1,197 @@
+/**
+ * The emulated database: tables in memory, filled from a fixture, with failures on demand.
+ *
+ * @module
+ */
+import type { Fixture } from "./fixture.ts";
+import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
+import type {
+  AgentRow,
+  AutomationRow,
+  CallRow,
+  DispatchRow,
+  EventRow,
+  JobRow,
+  LifecycleRow,
+  ModelRow,
+  OAuthTokenRow,
+  PreferenceRow,
+  RepoRow,
+  RunRow,
+  SandboxRow,
+  StoreOperation,
+  TokenRow,
+  UserRow,
+} from "./rows.ts";
+
+const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
+
+/** All tables of one emulator. */
+export class Store {
+  /** By id. */
+  readonly users = new Map<string, UserRow>();
+  /** By plain text. */
+  readonly tokens = new Map<string, TokenRow>();
+  /** By plain text. */
+  readonly oauthTokens = new Map<string, OAuthTokenRow>();
+  /** By id. */
+  readonly repos = new Map<string, RepoRow>();
+  /** By id. */
+  readonly sandboxes = new Map<string, SandboxRow>();
+  /** In order of arrival. */
+  readonly lifecycle: LifecycleRow[] = [];
+  /** By id. */
+  readonly automations = new Map<string, AutomationRow>();
+  /** Users' own agents. */
+  readonly agents: AgentRow[] = [];
+  /** The catalogue. */
+  readonly models: ModelRow[] = [];
+  /** Users' choices. */
+  readonly preferences: PreferenceRow[] = [];
+  /** By id. */
+  readonly runs = new Map<string, RunRow>();
+  /** Run ids by user and idempotency key, unique for ever. */
+  readonly runKeys = new Map<string, string>();
+  /** By id. */
+  readonly calls = new Map<string, CallRow>();
+  /** By call id, in order of time. */
+  readonly events = new Map<string, EventRow[]>();
+  /** By id. */
+  readonly jobs = new Map<string, JobRow>();
+  /** Job ids by idempotency key, unique over all users and automations. */
+  readonly jobKeys = new Map<string, string>();
+  /** In order of time. */
+  readonly dispatches: DispatchRow[] = [];
+
+  readonly #fixture: Fixture;
+  readonly #failures = new Map<string, number>();
+
+  /** @param fixture What {@linkcode reset} goes back to. */
+  constructor(fixture: Fixture) {
+    this.#fixture = fixture;
+    this.reset();
+  }
+
+  /** Makes the next `times` statements of a kind on a table fail. */
+  failNext(operation: StoreOperation, table: string, times: number): void {
+    this.#failures.set(`${operation} ${table}`, times);
+  }
+
+  /**
+   * Stands before every statement.
+   *
+   * @throws {DatabaseError} if the statement is to fail.
+   */
+  guard(operation: StoreOperation, table: string): void {
+    const key = `${operation} ${table}`;
+    const left = this.#failures.get(key) ?? 0;
+    if (left <= 0) return;
+    this.#failures.set(key, left - 1);
+    throw new DatabaseError(`injected failure: ${key}`);
+  }
+
+  /** Goes back to the fixture and forgets everything else. */
+  reset(): void {
+    this.#failures.clear();
+    const maps = [
+      this.users,
+      this.tokens,
+      this.oauthTokens,
+      this.repos,
+      this.sandboxes,
+      this.automations,
+      this.runs,
+      this.runKeys,
+      this.calls,
+      this.events,
+      this.jobs,
+      this.jobKeys,
+    ];
+    for (const map of maps) map.clear();
+    for (const list of [this.lifecycle, this.agents, this.models, this.preferences, this.dispatches]) list.length = 0;
+    this.#load(this.#fixture);
+  }
+
+  /** Id of the user with this key. @throws {DatabaseError} if there is none. */
+  userId(key: string): string {
+    for (const user of this.users.values()) if (user.key === key) return user.id;
+    throw new DatabaseError(`no user has the key "${key}"`);
+  }
+
+  /** The token with this key. @throws {DatabaseError} if there is none. */
+  tokenByKey(key: string): TokenRow {
+    for (const token of this.tokens.values()) if (token.key === key) return token;
+    throw new DatabaseError(`no token has the key "${key}"`);
+  }
+
+  /** The run with this id, of whatever user. @throws {DatabaseError} if there is none. */
+  anyRun(id: string): RunRow {
+    const run = this.runs.get(parseUuid(id));
+    if (run === undefined) throw new DatabaseError(`no run has the id "${id}"`);
+    return run;
+  }
+
+  #load(fixture: Fixture): void {
+    for (const user of fixture.users) this.users.set(user.id, { ...user });
+    for (const token of fixture.tokens) {
+      this.tokens.set(token.token, {
+        ...token,
+        id: token.key,
+        userId: this.userId(token.user),
+        expiresAt: timeOrNull(token.expiresAt),
+        revokedAt: timeOrNull(token.revokedAt),
+      });
+    }
+    for (const token of fixture.oauthTokens) {
+      this.oauthTokens.set(token.token, {
+        ...token,
+        userId: this.userId(token.user),
+        scopes: token.scopes.split(/\s+/).filter((scope) => scope === "read" || scope === "write"),
+        expiresAt: timeOrNull(token.expiresAt),
+      });
+    }
+    for (const repo of fixture.repos) this.repos.set(repo.id, { ...repo, userId: this.userId(repo.user) });
+    this.#loadSandboxes(fixture);
+    for (const automation of fixture.automations) {
+      this.automations.set(automation.id, {
+        ...automation,
+        userId: this.userId(automation.user),
+        createdAt: parseTimestamp(automation.createdAt),
+        updatedAt: parseTimestamp(automation.updatedAt),
+      });
+    }
+    for (const agent of fixture.agents) this.agents.push({ ...agent, userId: this.userId(agent.user) });
+    for (const model of fixture.models) this.models.push({ ...model });
+    for (const choice of fixture.modelPreferences) {
+      this.preferences.push({ ...choice, userId: this.userId(choice.user) });
+    }
+  }
+
+  #loadSandboxes(fixture: Fixture): void {
+    const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
+    const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
+    const idOf = (ids: Map<string, string>, key: string) => {
+      const id = ids.get(key);
+      if (id === undefined) throw new DatabaseError(`nothing has the key "${key}"`);
+      return id;
+    };
+    for (const sandbox of fixture.sandboxes) {
+      this.sandboxes.set(sandbox.id, {
+        ...sandbox,
+        userId: this.userId(sandbox.user),
+        repo_id: idOf(repoIds, sandbox.repo),
+        created_at: parseTimestamp(sandbox.created_at),
+        last_active_at: timeOrNull(sandbox.last_active_at),
+      });
+    }
+    for (const event of fixture.sandboxLifecycleEvents) {
+      this.lifecycle.push({
+        ...event,
+        userId: this.userId(event.user),
+        sandboxId: idOf(sandboxIds, event.sandbox),
+        payload: storeJson(event.payload),
+        created_at: parseTimestamp(event.created_at),
+      });
+    }
+  }
+}

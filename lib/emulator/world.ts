@@ -1,0 +1,98 @@
+/**
+ * Everything that the parts of one emulator share.
+ *
+ * @module
+ */
+import { type RequestLimiter, type StartLimiter } from "./limiter.ts";
+import type { Revision } from "./revision.ts";
+import type { RunRow } from "./rows.ts";
+import type { ServerClock } from "./server_clock.ts";
+import type { Store } from "./store.ts";
+
+/** How the sandbox provider answers when a running command is to be killed. */
+export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
+
+/** State of the job queue and of the sandbox provider, which control actions can spoil. */
+export interface Surroundings {
+  /** Whether the session gate stands in front of the API. */
+  gate: boolean;
+  /** How many jobs the queue is going to refuse. */
+  queueFailures: number;
+  /** With which words. */
+  queueMessage: string;
+  /** Whether the queue accepts jobs without giving a handle. */
+  queueWithoutHandle: boolean;
+  /** How many calls of the start limiter are going to fail. */
+  limiterFailures: number;
+  /** See {@linkcode SandboxMode}. */
+  sandboxMode: SandboxMode;
+}
+
+/** What works on the runs: a script, a real command, or nothing. */
+export interface Driver {
+  /** A job for this run was queued. @throws to refuse it. */
+  queued(run: RunRow): void;
+  /** Brings a run to where it should be by now. Called before every look at it. */
+  catchUp(run: RunRow): void;
+  /** The command of a run is to be killed. */
+  kill(run: RunRow): void;
+  /** Everything was reset. */
+  reset(): void;
+  /** Ends everything that is still going on. */
+  close(): Promise<void>;
+}
+
+/** Everything that the parts of one emulator share. */
+export interface World {
+  readonly store: Store;
+  readonly clock: ServerClock;
+  readonly requests: RequestLimiter;
+  readonly starts: StartLimiter;
+  readonly revision: Revision;
+  readonly around: Surroundings;
+  /** `user` makes all tokens of a user share one start quota, as the documentation says. @default {"token"} */
+  readonly startLimitScope: "token" | "user";
+  /** Set once the driver is made, which needs the world itself. */
+  driver: Driver;
+}
+
+/** The surroundings of a healthy service. */
+export function healthySurroundings(): Surroundings {
+  return {
+    gate: true,
+    queueFailures: 0,
+    queueMessage: "queue is full",
+    queueWithoutHandle: false,
+    limiterFailures: 0,
+    sandboxMode: "ok",
+  };
+}
+
+/** A driver that leaves every run where it is. */
+export const idleDriver: Driver = {
+  queued: () => {},
+  catchUp: () => {},
+  kill: () => {},
+  reset: () => {},
+  close: () => Promise.resolve(),
+};
+
+/** Error of a job queue that refuses a job. */
+export class QueueError extends Error {
+  override name = "QueueError";
+}
+
+/**
+ * Puts a job into the queue.
+ *
+ * @returns Its handle.
+ * @throws {QueueError} if the queue refuses it.
+ */
+export function queueJob(around: Surroundings): string | null {
+  if (around.queueFailures > 0) {
+    around.queueFailures--;
+    throw new QueueError(around.queueMessage);
+  }
+  if (around.queueWithoutHandle) return null;
+  return `run_${crypto.randomUUID().replaceAll("-", "").slice(0, 21)}`;
+}
