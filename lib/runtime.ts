@@ -29,7 +29,8 @@ export interface Io {
   readFile(path: string): string | undefined;
   /**
    * Writes a file under a new name and renames it into place, so that a reader never sees half of it.
-   * @throws when the directory cannot be made or written, or when `path` or one of its relative parents is a symbolic link.
+   * @throws when the directory cannot be made or written, when `path` or one of its relative parents is a symbolic link, or
+   * when `path` is there and no ordinary file.
    */
   writeFile(path: string, text: string): void;
   /** Appends to a file of the CI system, which may well be a link. @throws when it cannot be written. */
@@ -123,6 +124,8 @@ function refuseLinks(path: string): void {
 
 function writeFile(path: string, text: string): void {
   refuseLinks(path);
+  // Renaming onto a device works for root: `/dev/null` would be an ordinary file from then on.
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
   const directory = parentOf(path);
   fs.mkdirSync(directory, { recursive: true });
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;

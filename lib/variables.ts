@@ -60,6 +60,12 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_REPORT", "`--report`", "see below", "Reports to write, separated by commas."),
   variable("MOGPLEX_OUT", "`--out`", "`mogplex-ci`", "Directory of the reports."),
   variable("MOGPLEX_CI_JOB", "", "–", "Identity of the job on a CI system that is not recognised."),
+  variable(
+    "MOGPLEX_JOB_STATUS",
+    "",
+    "the CI system's",
+    "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
+  ),
 ];
 
 /** Names of variables of CI systems and shells whose values are masked when they look like secrets. */

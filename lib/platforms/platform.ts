@@ -21,7 +21,10 @@ export interface JobIdentity {
   node: string;
   /** Id or attempt number of this very execution; differs for every retry. */
   attempt: string | null;
-  /** UTC date of the pipeline's creation, `YYYY-MM-DD`. */
+  /**
+   * UTC date of the pipeline's creation, `YYYY-MM-DD`. Null where the system hides it (GitHub and most others): the day on
+   * which the job asks is then the nearest thing, at the price of a second run when a retry crosses midnight.
+   */
   date: string | null;
   /** Description or expression of the schedule; an empty string when there is none. */
   schedule: string;
@@ -40,26 +43,29 @@ export interface PlatformFiles {
 
 /** A CI system. */
 export interface Platform {
-  /** `github`, `gitlab`, the name that `std-env` knows, or `none` outside CI. */
+  /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
   readonly name: string;
   /** Whether we stand in a CI job. */
   readonly isCi: boolean;
-  /** Names of the variables that it reads. */
+  /** Names of the variables that it reads, ours left out. */
   readonly variables: readonly string[];
-  /** Who this job is; null outside CI. */
+  /** Who this job is, open fields filled with `MOGPLEX_CI_JOB`; null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
-  /** How the job stands, for `cleanup`. */
+  /** How the job stands, for `cleanup`: what `MOGPLEX_JOB_STATUS` says, else the system. */
   jobState(env: ReadEnv): JobState;
   /** Files that the system reads. */
   files(env: ReadEnv): PlatformFiles;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *
-   * @param line No line breaks.
+   * @param line The complete line, as it is going to be printed but for its line break: harmless parts can add up to a command.
    */
   escapeLine(line: string): string;
   /** Registers a value with the system's own masking, as text for stdout; undefined when it has none. */
   maskCommand?(value: string): string | undefined;
-  /** Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job. */
+  /**
+   * Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job;
+   * `header` is made inert. An empty line to close with need not be printed.
+   */
   section?(name: string, header: string, wallTimeMs: number): { open: string; close: (wallTimeMs: number) => string };
 }

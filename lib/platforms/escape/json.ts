@@ -1,0 +1,19 @@
+/**
+ * JSON that is safe to show.
+ *
+ * @module
+ */
+
+/**
+ * JSON in which everything invisible is written as `\uXXXX`, so that it does no harm on a terminal; `JSON.stringify` leaves
+ * C1 control characters, direction overrides and zero-width characters as they are. On one line unless `indent` is given.
+ *
+ * @param value What `JSON.stringify` takes.
+ * @param indent Blanks a level. @default {0}
+ */
+export function jsonText(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\x7f-\x9f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/gu,
+    (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}

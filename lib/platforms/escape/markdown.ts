@@ -1,0 +1,53 @@
+/**
+ * Untrusted text in Markdown: only ever as code, where no renderer looks for links, images, HTML, mentions or quick actions.
+ *
+ * @module
+ */
+
+function longestRun(text: string): number {
+  let longest = 0;
+  for (const run of text.match(/`+/g) ?? []) longest = Math.max(longest, run.length);
+  return longest;
+}
+
+/**
+ * Text as inline code, also inside a table. Line breaks become blanks, and `|` becomes `│`: renderers disagree on how to
+ * escape it in a table.
+ *
+ * @param text Anything; an empty text gives an empty text.
+ */
+export function markdownCode(text: string): string {
+  const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
+  if (line === "") return "";
+  const fence = "`".repeat(longestRun(line) + 1);
+  const pad = /^`|`$/.test(line) ? " " : "";
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/**
+ * Text as a block of code, with a fence that is longer than any in the text. Stands alone between empty lines, at the left
+ * margin.
+ *
+ * @param text Anything, of any number of lines.
+ */
+export function markdownBlock(text: string): string {
+  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
+  return `${fence}text\n${text.replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")}\n${fence}`;
+}
+
+/**
+ * A link that shows where it leads.
+ *
+ * @param url Result of `webUrl`.
+ */
+export function markdownLink(url: string): string {
+  // `&` could be a reference (`&colon;`), the others could end the destination or the cell of a table.
+  const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
+    .replaceAll("&", "&amp;");
+  return `[${markdownCode(url)}](<${target}>)`;
+}
+
+// `encodeURIComponent` leaves `!'()*` alone.
+function percent(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
+}

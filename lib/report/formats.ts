@@ -1,0 +1,33 @@
+/**
+ * The reports that `--report` knows. A new format is one renderer and one row here.
+ *
+ * @module
+ */
+import { renderJson } from "./json.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { renderNdjson } from "./ndjson.ts";
+import { renderDotenv } from "./outputs.ts";
+import type { RunResult } from "./result.ts";
+
+/** One format. */
+export interface ReportFormat {
+  /** Name of its file in the output directory. */
+  readonly file: string;
+  /** What it is, for `--help`. */
+  readonly help: string;
+  /**
+   * Renders a result that went through `cleanResult`. Pure.
+   */
+  readonly render: (result: RunResult) => string;
+}
+
+/** All formats by name. */
+export const REPORT_FORMATS = {
+  json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
+  ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
+  dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
+  markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
+} as const satisfies Record<string, ReportFormat>;
+
+/** Name of a format. */
+export type ReportFormatName = keyof typeof REPORT_FORMATS;

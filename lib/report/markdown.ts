@@ -1,0 +1,127 @@
+/**
+ * `summary.md`, also GitHub's step summary: the verdict first, then why, then everything else in tables.
+ *
+ * @module
+ */
+import type { WaitCause } from "../notice.ts";
+import { cutText } from "../plain_text.ts";
+import { markdownBlock, markdownCode, markdownLink } from "../platforms/escape/markdown.ts";
+import { formatDuration } from "./duration.ts";
+import type { Outcome, RunResult } from "./result.ts";
+
+// Together with the rest far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
+const MAX_REASON = 50_000;
+const MAX_CELL = 300;
+// A feed holds 200 events and no more than one phase each; the rest of a table helps nobody.
+const MAX_ROWS = 50;
+
+const HEADINGS: Record<Outcome, string> = {
+  success: "✅ Mogplex run succeeded",
+  failed: "❌ Mogplex run failed",
+  cancelled: "🚫 Mogplex run was cancelled",
+  awaiting_input: "⏳ Mogplex run waits for a person",
+  deadline: "⏳ Mogplex run did not end in time",
+  interrupted: "🚫 Following the Mogplex run was interrupted",
+  error: "❌ The verdict on the Mogplex run is not known",
+};
+
+const CAUSES: Record<WaitCause, string> = {
+  rate_limit: "rate limit of the token",
+  start_limit: "limit of run starts",
+  unavailable: "service unavailable",
+  network: "network",
+  invalid_answer: "answer that is not the API's",
+  unauthorized: "token refused for a moment",
+};
+
+function code(text: string | null): string {
+  return text === null ? "" : markdownCode(cutText(text, MAX_CELL));
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.slice(0, MAX_ROWS).map(line)].join("\n");
+}
+
+function pullRequest({ pullRequest: { state, url } }: RunResult): string {
+  if (url !== null) return markdownLink(url);
+  return state === "none" ? "none" : "unknown: no event that was seen tells";
+}
+
+function branch({ branch: { pushed, requested }, changed }: RunResult): string {
+  if (pushed !== null) return code(pushed);
+  if (changed === false) return "nothing to push";
+  return requested === null ? "unknown" : `unknown (asked for: ${code(requested)})`;
+}
+
+function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
+  const notes = [
+    ...(missed ? ["some went by unseen"] : []),
+    ...(windowFull ? ["the feed is full, later ones cannot be seen"] : []),
+  ];
+  return [`${seen} seen`, ...notes].join("; ");
+}
+
+function start({ replayed }: RunResult): string {
+  if (replayed === null) return "not started here";
+  return replayed ? "attached: the idempotency key was known" : "started by this job";
+}
+
+function facts(result: RunResult): string[][] {
+  const changed = result.changed === null ? "unknown" : result.changed ? "yes" : "no";
+  const rows = [
+    ["Run", code(result.runId)],
+    ["Repository", code(result.repoId)],
+    ["Agent", code(result.harness)],
+    ["Status", code(result.status)],
+    ["Exit code", String(result.exitCode)],
+    ["Failure code", code(result.failureCode)],
+    ["Changes", changed],
+    ["Branch pushed", branch(result)],
+    ["Base branch", code(result.branch.base)],
+    ["Pull request", pullRequest(result)],
+    ["Start", start(result)],
+    ["Idempotency key", code(result.idempotencyKey)],
+    ["Created", code(result.createdAt)],
+    ["Events", events(result)],
+    ["Requests", String(result.requests)],
+    ["Time spent here", formatDuration(result.durationMs)],
+  ];
+  return rows.filter(([, value]) => value !== "");
+}
+
+/**
+ * Renders the summary. Untrusted text stands in code only, and nothing is a link but an `http(s)` address of a pull request.
+ *
+ * @param result Result after `cleanResult`.
+ * @returns Less than 1 MiB of UTF-8.
+ */
+export function renderMarkdown(result: RunResult): string {
+  const parts = [`## ${HEADINGS[result.outcome]}`];
+  if (result.reason) parts.push(markdownBlock(cutText(result.reason, MAX_REASON)));
+  parts.push(table(["Fact", "Value"], facts(result)));
+  if (result.phases.length > 0) {
+    parts.push(
+      "### Phases",
+      table(
+        ["Phase", "Began", "Took"],
+        result.phases.map(({ name, startedAt, durationMs }) => [
+          code(name),
+          code(startedAt),
+          durationMs === null ? "not seen to end" : formatDuration(durationMs),
+        ]),
+      ),
+    );
+  }
+  if (result.waits.length > 0) {
+    parts.push(
+      "### Waits",
+      table(
+        ["Because of", "Times", "In all"],
+        result.waits.map(({ cause, count, totalMs }) => [CAUSES[cause], String(count), formatDuration(totalMs)]),
+      ),
+    );
+  }
+  if (result.resume) parts.push("Look at it again:", markdownBlock(cutText(result.resume, MAX_REASON)));
+  return `${parts.join("\n\n")}\n`;
+}

@@ -1,0 +1,52 @@
+/**
+ * The few values that later steps and jobs read: GitHub outputs and GitLab's dotenv file.
+ *
+ * @module
+ */
+import { bareValue, renderDotenvFile } from "../platforms/escape/dotenv.ts";
+import { githubRecord } from "../platforms/github_files.ts";
+import type { RunResult } from "./result.ts";
+
+// Public names, as GitHub output and as dotenv variable: changing one is a new major version.
+const NAMES = {
+  run_id: "MOGPLEX_RUN_ID",
+  status: "MOGPLEX_RUN_STATUS",
+  outcome: "MOGPLEX_OUTCOME",
+  branch: "MOGPLEX_BRANCH",
+  pull_request_url: "MOGPLEX_PULL_REQUEST_URL",
+  replayed: "MOGPLEX_REPLAYED",
+} as const;
+
+/** Name of an output. */
+export type OutputName = keyof typeof NAMES;
+
+/** Values of outputs; a name that is absent is not written. */
+export type Outputs = Partial<Record<OutputName, string>>;
+
+/** All outputs of a result. An empty value means none or unknown; `branch` is the one really pushed. */
+export function outputsOf(result: RunResult): Outputs {
+  return {
+    run_id: result.runId ?? "",
+    status: result.status ?? "",
+    outcome: result.outcome,
+    branch: result.branch.pushed ?? "",
+    pull_request_url: result.pullRequest.url ?? "",
+    replayed: result.replayed === null ? "" : String(result.replayed),
+  };
+}
+
+/** Renders records to append to `GITHUB_OUTPUT`. Values that are not bare are left empty: people paste them into scripts. */
+export function renderGithubOutputs(outputs: Outputs): string {
+  return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
+}
+
+/** Renders `outputs.env`. */
+export function renderOutputsEnv(outputs: Outputs): string {
+  const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], value]);
+  return renderDotenvFile(Object.fromEntries(entries));
+}
+
+/** Renders all outputs of a result as `outputs.env`. */
+export function renderDotenv(result: RunResult): string {
+  return renderOutputsEnv(outputsOf(result));
+}

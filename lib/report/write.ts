@@ -1,0 +1,100 @@
+/**
+ * Writes reports. Nothing is fetched here, and nothing throws: a report that cannot be written is for the caller to judge.
+ *
+ * @module
+ */
+import type { PlatformFiles } from "../platforms/platform.ts";
+import { cleanResult, type Redact } from "./clean.ts";
+import { REPORT_FORMATS } from "./formats.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
+import type { RunResult } from "./result.ts";
+import { fileProblem, type ReportIo, type ReportTarget } from "./targets.ts";
+
+/** A report that could not be written. */
+export interface ReportProblem {
+  /** Format, `github-outputs` or `github-summary`. */
+  format: string;
+  /** Its file. */
+  path: string;
+  /** What to tell the user. */
+  message: string;
+}
+
+/** Options of {@linkcode writeReports}. */
+export interface WriteReportsOptions {
+  /** Files of the CI system to append to. @default {} */
+  files?: PlatformFiles | undefined;
+  /** Takes our own token out of the finished text, keys of JSON included. @default nothing */
+  redactToken?: Redact | undefined;
+}
+
+type Write = (format: string, path: string, write: () => void) => void;
+
+function collect(): { problems: ReportProblem[]; attempt: Write } {
+  const problems: ReportProblem[] = [];
+  return {
+    problems,
+    attempt(format, path, write) {
+      try {
+        write();
+      } catch (error) {
+        problems.push({ format, path, message: `Cannot write report "${format}" to "${path}": ${fileProblem(error)}` });
+      }
+    },
+  };
+}
+
+/**
+ * Makes the id known as soon as there is one, so that a step that cleans up finds the run even if this process is killed:
+ * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report.
+ *
+ * @param targets All targets; only `dotenv` is written.
+ */
+export function writeRunId(
+  runId: string,
+  targets: readonly ReportTarget[],
+  io: ReportIo,
+  files: PlatformFiles = {},
+): ReportProblem[] {
+  const { problems, attempt } = collect();
+  const { outputs } = files;
+  if (outputs !== undefined) {
+    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs({ run_id: runId })));
+  }
+  for (const { format, path } of targets) {
+    if (format === "dotenv") {
+      attempt(format, path, () => io.writeFile(path, renderOutputsEnv({ run_id: runId })));
+    }
+  }
+  return problems;
+}
+
+/**
+ * Writes all reports, and appends to the files of the CI system.
+ *
+ * @param redact Takes secrets out of one text, before it is escaped.
+ * @returns What could not be written; the other reports are there.
+ */
+export function writeReports(
+  result: RunResult,
+  targets: readonly ReportTarget[],
+  io: ReportIo,
+  redact: Redact,
+  options: WriteReportsOptions = {},
+): ReportProblem[] {
+  const { files = {}, redactToken = (text: string) => text } = options;
+  const { outputs, summary } = files;
+  const { problems, attempt } = collect();
+  const clean = cleanResult(result, redact);
+  for (const { format, path } of targets) {
+    attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean))));
+  }
+  if (outputs !== undefined) {
+    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(outputsOf(clean))));
+  }
+  if (summary !== undefined) {
+    attempt("github-summary", summary, () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean))}`));
+  }
+  return problems;
+}
