@@ -4,6 +4,11 @@
  *
  * @module
  */
+import { hc } from "hono/client";
+import { NotFoundError, UsageError } from "../errors.ts";
+import type { CallOptions } from "../http/call_options.ts";
+import { DEFAULT_ORIGIN, parseOrigin } from "../http/origin.ts";
+import { type Call, createTransport, type TransportOptions } from "../http/transport.ts";
 import type {
   Automation,
   AutomationRun,
@@ -17,21 +22,16 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
+import type { Api, Success } from "./contract/routes.ts";
+import { MAX_EVENTS } from "./contract/rules.ts";
+import * as schemas from "./contract/schemas.ts";
+import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
+import { type Attempted, judge } from "./errors.ts";
+import { guardStart } from "./start.ts";
+import { checkToken } from "./token.ts";
+import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
-/** How long and how often one call may try. */
-export interface CallOptions {
-  /** Ends the call; it then rejects with `signal.reason`. @default {undefined} */
-  signal?: AbortSignal | undefined;
-  /**
-   * Point on the client's clock (`clock.now()`) until which the call may wait and try again. What does not fit is not waited
-   * for: the last error is thrown at once. @default now + 120 000 ms
-   */
-  deadline?: number | undefined;
-  /** Attempts in all, the first included; 1 turns retrying off. @default {Infinity} (the deadline bounds it) */
-  maxAttempts?: number | undefined;
-  /** Limit of one attempt in milliseconds, headers and body together. @default {30_000} */
-  requestTimeoutMs?: number | undefined;
-}
+export type { CallOptions };
 
 /** A client of the service. */
 export interface MogplexClient {
@@ -76,4 +76,156 @@ export interface MogplexClient {
   getAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<AutomationRun>;
   /** Runs a review again. Not protected by a key: each call that arrives queues another attempt, so it is never retried. */
   rerunPrReview(request: { repoId: string; prNumber: number }, call?: CallOptions): Promise<PrReviewRerun>;
+}
+
+/** Options of {@linkcode createClient}. */
+export interface ClientOptions extends Omit<TransportOptions, "origin"> {
+  /** Origin of the service; without `plain` it must be HTTPS or this machine. @default {"https://mogplex.com"} */
+  origin?: string | undefined;
+  /** Permit plain HTTP to `origin`, as `resolveConnection` says after its checks. @default {false} */
+  plain?: boolean | undefined;
+}
+
+/** An answer whose good form is `D`: the compiler compares it with the schema that reads it. */
+type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
+type How = NonNullable<Parameters<typeof hc>[1]>;
+type Extras = Partial<Pick<Call<unknown>, "retry" | "backoffBaseMs" | "onFailure">>;
+
+// Each repeated start costs one of 10 a minute and 30 an hour. Source: API reference, "Rate limits".
+const START_BACKOFF_MS = 4_000;
+
+function limitOf(limit: number | undefined): string | undefined {
+  return limit === undefined ? undefined : String(limit);
+}
+
+/**
+ * Makes a client for one token and one origin.
+ *
+ * @throws {UnauthorizedError} when the token cannot be one.
+ * @throws {UsageError} when the origin is not permitted.
+ * @example List repositories
+ * ```ts ignore
+ * const client = createClient({ token });
+ * for (const repo of await client.listRepos()) console.log(repo.id, repo.full_name);
+ * ```
+ */
+export function createClient(options: ClientOptions): MogplexClient {
+  const given = options.origin ?? DEFAULT_ORIGIN;
+  const devHost = options.plain && URL.canParse(given) ? new URL(given).host : undefined;
+  const { origin } = parseOrigin(given, { dev: true, devHost });
+  const transport = createTransport({ ...options, origin, token: checkToken(options.token, "the option token") });
+  const api = hc<Api>(origin).api.v1.mogplex;
+
+  function send<D>(
+    attempted: Attempted,
+    schema: Lazy<D>,
+    limits: CallOptions | undefined,
+    ask: (how: How) => Answering<D>,
+    extras: Extras = {},
+  ): Promise<D> {
+    return transport.call({
+      what: attempted.what,
+      retry: true,
+      ...extras,
+      limits,
+      send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
+      judge: (answer) => judge(attempted, answer, schema, transport.redact),
+    });
+  }
+  function read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
+    return send({ what, scope: "read" }, schema, call, ask);
+  }
+
+  const client: MogplexClient = {
+    origin,
+    get requests() {
+      return transport.requests;
+    },
+    async listRepos({ q, id, limit } = {}, call) {
+      const query = { q, id, limit: limitOf(limit) };
+      return (await read("list repositories", schemas.reposSchema, call, (how) => api.repos.$get({ query }, how)))
+        .repos;
+    },
+    async listSandboxes({ repoId, status, limit } = {}, call) {
+      const repo_id = repoId === undefined ? undefined : checkUuid(repoId, "repository id");
+      const query = { repo_id, status, limit: limitOf(limit) };
+      const ask = (how: How) => api.sandboxes.$get({ query }, how);
+      return (await read("list sandboxes", schemas.sandboxesSchema, call, ask)).sandboxes;
+    },
+    async startRun(request, { idempotencyKey }, call) {
+      const json = validateStartRequest(request);
+      const key = checkIdempotencyKey(idempotencyKey);
+      const attempted: Attempted = { what: "start run", scope: "write", key };
+      const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
+      const probe = () => client.listRepos({ id: json.repoId, limit: 1 }, { ...call, maxAttempts: 1 });
+      return await guardStart({ key, repoId: json.repoId, probe, redact: transport.redact }, (onFailure) => {
+        const extras = { onFailure, backoffBaseMs: START_BACKOFF_MS };
+        return send(attempted, schemas.startResultSchema, call, ask, extras);
+      });
+    },
+    async getRun(id, call) {
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) => api.runs[":runId"].$get({ param: { runId } }, how);
+      return (await read(`read run "${runId}"`, schemas.runDataSchema, call, ask)).run;
+    },
+    async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
+      const runId = checkUuid(id, "run id");
+      const input = { param: { runId }, query: { limit: limitOf(limit) } };
+      const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
+      return await read(`read events of run "${runId}"`, schemas.runEventsSchema, call, ask);
+    },
+    async cancelRun(id, call) {
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) => api.runs[":runId"].cancel.$post({ param: { runId } }, how);
+      const attempted: Attempted = { what: `cancel run "${runId}"`, scope: "write" };
+      return await send(attempted, schemas.cancelResultSchema, call, ask);
+    },
+    async listAutomations({ limit, cursor } = {}, call) {
+      const query = { limit: limitOf(limit), cursor };
+      const ask = (how: How) => api.automations.$get({ query }, how);
+      return await read("list automations", schemas.automationsSchema, call, ask);
+    },
+    async getAutomation(id, call) {
+      const automationId = checkUuid(id, "automation id");
+      const ask = (how: How) => api.automations[":automationId"].$get({ param: { automationId } }, how);
+      return (await read(`read automation "${automationId}"`, schemas.automationSchema, call, ask)).automation;
+    },
+    async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
+      const automationId = checkUuid(id, "automation id");
+      const key = checkIdempotencyKey(idempotencyKey);
+      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
+      const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
+      const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
+      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
+      return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
+    },
+    async listAutomationRuns(id, { limit } = {}, call) {
+      const automationId = checkUuid(id, "automation id");
+      const args = { param: { automationId }, query: { limit: limitOf(limit) } };
+      const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
+      return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
+    },
+    async getAutomationRun(automation, id, call) {
+      const automationId = checkUuid(automation, "automation id");
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) =>
+        api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
+      const what = `read automation run "${runId}"`;
+      const { run } = await read(what, schemas.automationRunDataSchema, call, ask);
+      if (run !== null) return run;
+      // Documented as nullable, though the known revisions answer 404.
+      const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
+      throw new NotFoundError(`Cannot ${what}: the service does not find it (HTTP 200 without a run)`, "usage", facts);
+    },
+    async rerunPrReview({ repoId, prNumber }, call) {
+      if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
+        throw new UsageError(`Cannot rerun review as the pull request number must be 1 or more: ${prNumber}`);
+      }
+      const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
+      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write" };
+      const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
+      return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
+    },
+  };
+  return client;
 }

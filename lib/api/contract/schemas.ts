@@ -150,9 +150,9 @@ export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
     }),
   })
 );
-/** A run of an automation: only the fields that are safe to print. */
+/** A run of an automation: only these fields are kept, since the others hold resume tokens and raw records of calls. */
 export const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
-  z.looseObject({
+  z.object({
     id: text(),
     status: text(),
     created_at: textOrNull(),

@@ -1,0 +1,95 @@
+/**
+ * Which service to speak to, and with which token.
+ *
+ * @module
+ */
+import { UnauthorizedError, UsageError } from "../errors.ts";
+import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "../http/origin.ts";
+import { checkToken } from "./token.ts";
+
+/** Options of {@linkcode resolveConnection}. */
+export interface ConnectionOptions {
+  /** Reads an environment variable. */
+  env: (name: string) => string | undefined;
+  /** Text of a file, or undefined when there is none; for `MOGPLEX_API_KEY_FILE`. @default {undefined} (files cannot be read) */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** Token that wins over the environment. @default {undefined} */
+  token?: string | undefined;
+  /** Origin that wins over the environment. @default {undefined} */
+  url?: string | undefined;
+  /** Read only what the documented command reads: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
+  dropIn?: boolean | undefined;
+}
+
+/** A checked token and where it may go. */
+export interface Connection extends Origin {
+  /** Access token, trimmed. */
+  token: string;
+  /** Lines that the user must see: another origin than the default, plain HTTP. */
+  notices: string[];
+}
+
+const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
+
+function readToken(options: ConnectionOptions): string {
+  const { env, token, dropIn = false } = options;
+  if (token !== undefined) return checkToken(token, "the option token");
+  const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
+  const variable = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
+    throw new UsageError(
+      "Cannot read token: MOGPLEX_TOKEN_VARIABLE must be the name of a variable (letters, digits, underscores), not a token",
+    );
+  }
+  const value = env(variable);
+  const path = own("MOGPLEX_API_KEY_FILE");
+  if (path === undefined) {
+    if (value === undefined) {
+      throw new UnauthorizedError(
+        `Cannot read token: variable ${variable} is not set; create a token under Settings > API Keys and put it there ` +
+          "(GitLab leaves protected variables out on unprotected refs, and GitHub gives no secrets to pull requests from forks)",
+      );
+    }
+    return checkToken(value, `variable ${variable}`);
+  }
+  if (value !== undefined && value.trim() !== "") {
+    throw new UsageError(`Cannot read token: ${variable} and MOGPLEX_API_KEY_FILE are both set, unset one of them`);
+  }
+  return checkToken(readTokenFile(path, options), `the file of MOGPLEX_API_KEY_FILE`);
+}
+
+function readTokenFile(path: string, { readFile }: ConnectionOptions): string {
+  let text: string | undefined;
+  try {
+    text = readFile?.(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read token: file of MOGPLEX_API_KEY_FILE cannot be read: ${JSON.stringify(path)}`, {
+      cause,
+    });
+  }
+  if (text === undefined) {
+    throw new UsageError(`Cannot read token: file of MOGPLEX_API_KEY_FILE does not exist: ${JSON.stringify(path)}`);
+  }
+  return text;
+}
+
+/**
+ * Finds the token and the origin.
+ *
+ * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
+ * @throws {UsageError} when the settings contradict each other, or the origin is not permitted.
+ */
+export function resolveConnection(options: ConnectionOptions): Connection {
+  const { env, dropIn = false } = options;
+  const origin = parseOrigin(options.url ?? (env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
+    dev: env("MOGPLEX_DEV") === "1",
+    devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
+    production: env("NODE_ENV") === "production",
+  });
+  const token = readToken(options);
+  const notices: string[] = [];
+  if (origin.custom) {
+    notices.push(`sending requests and the token to ${origin.origin}${origin.plain ? ", unencrypted" : ""}`);
+  }
+  return { ...origin, token, notices };
+}

@@ -1,0 +1,156 @@
+/**
+ * What an answer of the service means: its data, or the error that callers meet. The HTTP status decides, the envelope's code
+ * refines, its text is only shown.
+ *
+ * @module
+ */
+import {
+  ApiError,
+  ConflictError,
+  ForbiddenError,
+  MogplexError,
+  NetworkError,
+  NotFoundError,
+  RateLimitedError,
+  UnauthorizedError,
+  UnavailableError,
+} from "../errors.ts";
+import { type Answer, describeAnswer, excerpt, factsOf } from "../http/answer.ts";
+import type { Verdict } from "../http/transport.ts";
+import type { Redactor } from "../redact.ts";
+import { type Lazy, readData, readFailure } from "./contract/schemas.ts";
+
+/** What messages need to know of a call. */
+export interface Attempted {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** Scope that the route wants. */
+  scope: "read" | "write";
+  /** Idempotency key of a start. */
+  key?: string | undefined;
+}
+
+const NEW_TOKEN = "create one under Settings > API Keys and set MOGPLEX_API_KEY to it";
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The `Location` of a redirect, without its path and query, or null when it cannot be read. */
+function redirectTarget(answer: Answer): { login: boolean; origin: string } {
+  const location = answer.headers.get("location") ?? "";
+  const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);
+  return { login, origin: URL.canParse(location) ? new URL(location).origin : "" };
+}
+
+function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): MogplexError {
+  const { status } = answer;
+  const failure = readFailure(parseJson(answer.text));
+  const facts = factsOf(answer, failure === undefined ? null : excerpt(failure.code, redact, 60), redact);
+  const where = describeAnswer(answer, facts, redact);
+  const shown = excerpt(failure?.message ?? answer.text, redact);
+  const said = shown === "" ? `(${where})` : `(${where}): "${shown}"`;
+  const cannot = `Cannot ${attempted.what}:`;
+  const foreign = `${cannot} the answer is not the API's ${said}; check MOGPLEX_URL and what lies between`;
+
+  if (status >= 300 && status < 400) {
+    const { login, origin } = redirectTarget(answer);
+    if (login) {
+      return new UnauthorizedError(
+        `${cannot} the service saw no token and redirects to its login page (${where}); ${NEW_TOKEN}`,
+      );
+    }
+    const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
+    return new UnavailableError(
+      `${cannot} the answer is a redirect${target} (${where}), which would lose the token; set MOGPLEX_URL to the service's own origin`,
+      "unavailable",
+      facts,
+    );
+  }
+  switch (status) {
+    case 401:
+      return new UnauthorizedError(
+        `${cannot} the service refuses the token, which is unknown, expired or revoked (${where}); ${NEW_TOKEN}`,
+      );
+    case 403:
+      if (facts.code === "AUTOMATION_REQUIRED") {
+        return new ForbiddenError(
+          `${cannot} the token may only trigger automations ${said}; use "automations trigger" ` +
+            "(POST /api/v1/mogplex/automations/{automationId}/trigger) or a token with full access",
+          "forbidden",
+          facts,
+        );
+      }
+      return new ForbiddenError(
+        `${cannot} the token may not do this ${said}; it needs the scope "${attempted.scope}" (Settings > API Keys)`,
+        "forbidden",
+        facts,
+      );
+    case 404:
+      return failure === undefined
+        ? new UnavailableError(foreign, "unavailable", facts)
+        : new NotFoundError(`${cannot} the service does not find it ${said}`, "usage", facts);
+    case 409:
+      return facts.code === "IDEMPOTENCY_CONFLICT"
+        ? new ConflictError(
+          `${cannot} the idempotency key ${
+            JSON.stringify(redact(attempted.key ?? ""))
+          } already protects another request ` +
+            `${said}; keys are never free again, so take another one (--idempotency-key, or --key-part to tell jobs apart)`,
+          "usage",
+          facts,
+        )
+        : new ConflictError(`${cannot} its present state does not permit it ${said}`, "usage", facts);
+    case 429: {
+      const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
+      return new RateLimitedError(
+        `${cannot} the token has used up its requests or starts${wait} ${said}; wait, or use a token of its own`,
+        "rateLimited",
+        facts,
+      );
+    }
+  }
+  if (status >= 500) {
+    const message = failure === undefined ? foreign : `${cannot} the service is in trouble ${said}`;
+    return new UnavailableError(message, "unavailable", facts);
+  }
+  const refused = status === 400 || (failure !== undefined && status !== 405 && status !== 408 && status !== 425);
+  return refused
+    ? new ApiError(`${cannot} the service refuses the request ${said}`, "usage", facts)
+    : new UnavailableError(foreign, "unavailable", facts);
+}
+
+/**
+ * Judges an answer.
+ *
+ * @param schema Schema of `data` of a good one.
+ */
+export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, redact: Redactor): Verdict<T> {
+  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
+  const body = parseJson(answer.text);
+  const result = readData(body, schema);
+  if (result.ok) return { ok: true, value: result.data };
+  const facts = factsOf(answer, null, redact);
+  const where = describeAnswer(answer, facts, redact);
+  const cannot = `Cannot ${attempted.what}:`;
+  // Where it is JSON, the path says more than an excerpt, and shows nothing.
+  const message = typeof body === "object" && body !== null
+    ? `${cannot} the answer breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`
+    : `${cannot} the answer is not the API's (${where}): "${
+      excerpt(answer.text, redact)
+    }"; check MOGPLEX_URL and what lies between`;
+  return { ok: false, error: new UnavailableError(message, "unavailable", facts) };
+}
+
+/** Whether a request that ended so may have been carried out all the same. */
+export function isAmbiguous(error: MogplexError): boolean {
+  if (error instanceof NetworkError || error.name === "BodyTooLargeError") return true;
+  if (!(error instanceof UnavailableError)) return false;
+  // 503 is the limiter's or the host's word before anything was written. Source: API reference, "Rate limits".
+  return error.status === 408 || (error.status >= 200 && error.status < 300) ||
+    (error.status >= 500 && ![501, 503, 505].includes(error.status));
+}

@@ -1,0 +1,40 @@
+/**
+ * The form of an access token, checked before it is sent.
+ *
+ * @module
+ */
+import { UnauthorizedError } from "../errors.ts";
+
+/**
+ * Checks a token and takes off the blanks and line breaks around it, with which `fetch` would throw.
+ *
+ * Its length is not checked: documents and service disagree on it. Tokens without the prefix `mog_` are let through as those
+ * of OAuth.
+ *
+ * @param text The token.
+ * @param source Where it comes from, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * @throws {UnauthorizedError} when it is empty or cannot be a token; the message never holds it.
+ */
+export function checkToken(text: string, source: string): string {
+  const token = text.trim();
+  const cannot = `Cannot use the token in ${source}:`;
+  if (token === "") {
+    throw new UnauthorizedError(
+      `Cannot read token: ${source} is empty (GitLab leaves protected variables out on unprotected refs, and GitHub gives no ` +
+        "secrets to pull requests from forks)",
+    );
+  }
+  if (/^\$|^%.*%$/.test(token)) {
+    throw new UnauthorizedError(`${cannot} it is the name of a variable that was not expanded, as that one is not set`);
+  }
+  if (/^bearer\s/i.test(token)) throw new UnauthorizedError(`${cannot} it starts with the word "Bearer", remove it`);
+  if (/^["'].*["']$/s.test(token)) throw new UnauthorizedError(`${cannot} it is in quotation marks, remove them`);
+  // Source: RFC 6750, section 2.1 (b64token), for OAuth; API reference, "Authentication", for `mog_`.
+  const form = token.startsWith("mog_") ? /^mog_[A-Za-z0-9]+$/ : /^[A-Za-z0-9._~+/-]+=*$/;
+  if (!form.test(token)) {
+    throw new UnauthorizedError(
+      `${cannot} it has characters that no token has, or is several lines long; a token is "mog_" and letters and digits`,
+    );
+  }
+  return token;
+}

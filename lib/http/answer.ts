@@ -1,0 +1,97 @@
+/**
+ * An HTTP answer, read whole within a limit, and how it is spoken of in messages.
+ *
+ * @module
+ */
+import type { AnswerFacts } from "../errors.ts";
+import { parseHttpDate, parseRetryAfter } from "./retry_after.ts";
+
+/** An answer with its body read. */
+export interface Answer {
+  /** HTTP status. */
+  status: number;
+  /** Headers as they came. */
+  headers: Headers;
+  /** Body as text; that of an error is cut at {@linkcode MAX_ERROR_BYTES}. */
+  text: string;
+  /** Milliseconds that `Retry-After` asks for, or null. */
+  retryAfterMs: number | null;
+}
+
+/** The body is larger than the limit. */
+export class TooLarge extends Error {}
+
+/** Largest body of an answer that is kept, in bytes: 200 events of 20 000 characters and their messages fit eight times. */
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** What is read of the body of an error, in bytes; an envelope has a few hundred. */
+export const MAX_ERROR_BYTES = 64 * 1024;
+
+async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
+  const declared = Number(response.headers.get("content-length"));
+  if (!cut && declared > limit) {
+    await response.body?.cancel();
+    throw new TooLarge();
+  }
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let size = 0;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.length;
+    text += decoder.decode(value, { stream: true });
+    if (size <= limit) continue;
+    // Not awaited: a sender that never stops may never confirm.
+    reader.cancel().catch(() => {});
+    if (cut) return text.slice(0, limit);
+    throw new TooLarge();
+  }
+}
+
+/**
+ * Reads an answer to its end, so that its connection can be used again.
+ *
+ * @param limit Largest body in bytes.
+ * @param wallMs Wall time, in milliseconds since 1970.
+ * @throws {TooLarge}, and whatever reading throws when the connection breaks.
+ */
+export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
+  const { status, headers } = response;
+  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
+  // A date is meant by the sender's clock, which need not be ours.
+  const sentAt = parseHttpDate(headers.get("date") ?? "", wallMs) ?? wallMs;
+  return { status, headers, text, retryAfterMs: parseRetryAfter(headers.get("retry-after"), sentAt) };
+}
+
+/**
+ * Untrusted text for a message: one line, without control and formatting characters, masked, cut.
+ *
+ * @param redact Masks secrets.
+ * @param limit Most characters.
+ */
+export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
+  const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;
+  const clean = redact(head.replace(/[\p{C}\p{Z}\s]+/gu, " ").trim());
+  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+/** What an error carries of an answer. */
+export function factsOf(answer: Answer, code: string | null, redact: (text: string) => string): AnswerFacts {
+  let requestId: string | null = null;
+  for (const [name, value] of answer.headers) {
+    if (/^x-([a-z0-9-]+-)?id$/.test(name)) requestId ??= excerpt(value, redact, 120) || null;
+  }
+  return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs };
+}
+
+/** `HTTP 502, content type "text/html", request id "fra1::x"`. */
+export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
+  const parts = [`HTTP ${answer.status}`];
+  const type = answer.headers.get("content-type");
+  if (facts.code === null) {
+    parts.push(type === null ? "no content type" : `content type "${excerpt(type, redact, 60)}"`);
+  }
+  if (facts.requestId !== null) parts.push(`request id "${facts.requestId}"`);
+  return parts.join(", ");
+}

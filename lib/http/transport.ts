@@ -1,0 +1,196 @@
+/**
+ * The only caller of `fetch`: it adds the token, limits each attempt, and decides what is tried again and when.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { ApiError, BodyTooLargeError, type MogplexError, NetworkError } from "../errors.ts";
+import type { OnNotice, WaitCause } from "../notice.ts";
+import { createRedactor, type Redactor } from "../redact.ts";
+import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./answer.ts";
+import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
+import { backoffMs } from "./backoff.ts";
+import type { CallOptions } from "./call_options.ts";
+import { userAgent } from "./user_agent.ts";
+
+/** As much of `fetch` as is needed; the real one fits. */
+export type Fetch = (url: string, init: RequestInit) => Response | Promise<Response>;
+
+/** Options of {@linkcode createTransport}. */
+export interface TransportOptions {
+  /** Access token; goes to `origin` and nowhere else. */
+  token: string;
+  /** Checked origin of the service: see `parseOrigin`. */
+  origin: string;
+  /** Sends requests. @default the global `fetch`, looked up at each request */
+  fetch?: Fetch | undefined;
+  /** Source of time. @default the machine's */
+  clock?: Clock | undefined;
+  /** Hears of every wait. @default nobody */
+  onNotice?: OnNotice | undefined;
+  /** Jitter: numbers in [0, 1). @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** `User-Agent`. @default version and runtime, outside CI */
+  userAgent?: string | undefined;
+  /** Largest body of an answer, in bytes. @default {33_554_432} */
+  maxBodyBytes?: number | undefined;
+}
+
+/** What an answer came to. */
+export type Verdict<T> =
+  | { ok: true; value: T }
+  /** `cause` replaces the one that follows from the status. */
+  | { ok: false; error: MogplexError; cause?: WaitCause | undefined };
+
+/** One logical request. */
+export interface Call<T> {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** Whether a second attempt does no harm: reading, a POST with an idempotency key, cancelling. */
+  retry: boolean;
+  /** Makes the request by calling the `fetch` that it is given, once. */
+  send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
+  /** Tells a good answer from a bad one; a bad one with a status of 2xx counts as damaged on its way. */
+  judge(answer: Answer): Verdict<T>;
+  /** Called after each failed attempt, before anything else is decided; what it throws ends the call. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+  /** Longest own delay after the first attempt, in milliseconds. @default {1_000} */
+  backoffBaseMs?: number | undefined;
+  /** How long and how often to try. */
+  limits?: CallOptions | undefined;
+}
+
+/** Sends requests. */
+export interface Transport {
+  /** HTTP requests sent so far, retries included. */
+  readonly requests: number;
+  /** Masks our own token and what looks like a secret. */
+  readonly redact: Redactor;
+  /**
+   * Sends a request until it gets a good answer, or one that no further attempt can better, or its deadline is near.
+   *
+   * @throws what `judge` made of the last answer, {@linkcode NetworkError}, {@linkcode BodyTooLargeError}, or `signal.reason`.
+   */
+  call<T>(call: Call<T>): Promise<T>;
+}
+
+// A 401 can be trouble of the service's database: a token that has worked gets two more chances.
+const MAX_UNAUTHORIZED_RETRIES = 2;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_BACKOFF_MS = 1_000;
+const MIN_FIRST_ATTEMPT_MS = 2_000;
+
+/** Why an answer may be better next time; null when it will not. */
+function waitCause(status: number): WaitCause | null {
+  if (status >= 200 && status < 300) return "invalid_answer";
+  if (status === 401) return "unauthorized";
+  if (status === 429) return "rate_limit";
+  if (status === 408 || status === 425) return "unavailable";
+  return status >= 500 && status !== 501 && status !== 505 ? "unavailable" : null;
+}
+
+type Outcome<T> =
+  | { ok: true; value: T }
+  | { ok: false; error: MogplexError; cause: WaitCause | null; detail: string; retryAfterMs: number };
+
+/** Makes a transport for one token and one origin. Connections are kept by the runtime's `fetch`. */
+export function createTransport(options: TransportOptions): Transport {
+  const { token, origin, clock = systemClock, onNotice, random = Math.random, maxBodyBytes = MAX_BODY_BYTES } = options;
+  const agent = options.userAgent ?? userAgent();
+  const redact = createRedactor({ token });
+  let requests = 0;
+  let tokenWorked = false;
+
+  async function fetchOnce(url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+    if (new URL(url).origin !== origin) throw new Error("Cannot send the token to another origin");
+    const headers = new Headers(init.headers);
+    headers.set("Authorization", `Bearer ${token}`);
+    headers.set("Accept", "application/json");
+    headers.set("User-Agent", agent);
+    requests++;
+    try {
+      // A followed redirect loses the token, or shows it to another host.
+      const send = options.fetch ?? fetch;
+      return await send(url, { ...init, headers, redirect: "manual", signal });
+    } catch (cause) {
+      throw new Lost(cause);
+    }
+  }
+
+  async function answerOf(call: Call<unknown>, signal: AbortSignal): Promise<Answer> {
+    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, signal));
+    try {
+      return await readAnswer(response, maxBodyBytes, clock.wallTime());
+    } catch (cause) {
+      throw cause instanceof TooLarge ? cause : new Lost(cause);
+    }
+  }
+
+  async function attempt<T>(call: Call<T>, limitMs: number): Promise<Outcome<T>> {
+    let answer: Answer;
+    try {
+      answer = await withLimit((signal) => answerOf(call, signal), { clock, limitMs, signal: call.limits?.signal });
+    } catch (thrown) {
+      const failed = { ok: false, retryAfterMs: 0 } as const;
+      if (thrown instanceof TimedOut) {
+        const detail = `no complete answer within ${limitMs / 1000} seconds`;
+        return { ...failed, error: new NetworkError(`Cannot ${call.what}: ${detail}`), cause: "network", detail };
+      }
+      if (thrown instanceof Lost) {
+        const { detail, cause } = explainLoss(thrown, redact);
+        const text = `the network failed: ${excerpt(detail, redact, 300)}`;
+        return {
+          ...failed,
+          error: new NetworkError(`Cannot ${call.what}: ${text}`, { cause }),
+          cause: "network",
+          detail: text,
+        };
+      }
+      if (thrown instanceof TooLarge) {
+        const detail = `the answer is larger than ${maxBodyBytes} bytes`;
+        return { ...failed, error: new BodyTooLargeError(`Cannot ${call.what}: ${detail}`), cause: null, detail };
+      }
+      throw thrown;
+    }
+    const verdict = call.judge(answer);
+    if (verdict.ok) {
+      tokenWorked = true;
+      return verdict;
+    }
+    const { error, cause = waitCause(answer.status) } = verdict;
+    const code = error instanceof ApiError && error.code !== null ? ` ${error.code}` : "";
+    const detail = excerpt(`HTTP ${answer.status}${code}`, redact);
+    return { ok: false, error, cause, detail, retryAfterMs: answer.retryAfterMs ?? 0 };
+  }
+
+  async function run<T>(call: Call<T>): Promise<T> {
+    const { signal, maxAttempts = Infinity, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = call.limits ?? {};
+    const deadline = call.limits?.deadline ?? clock.now() + DEFAULT_TIMEOUT_MS;
+    let unauthorized = 0;
+    for (let count = 1;; count++) {
+      const left = Math.max(deadline - clock.now(), count === 1 ? MIN_FIRST_ATTEMPT_MS : 0);
+      const outcome = await attempt(call, Math.min(requestTimeoutMs, left));
+      if (outcome.ok) return outcome.value;
+      const { error, cause, detail, retryAfterMs } = outcome;
+      await call.onFailure?.(error);
+      if (!call.retry || cause === null || count >= maxAttempts) throw error;
+      if (cause === "unauthorized" && (!tokenWorked || ++unauthorized > MAX_UNAUTHORIZED_RETRIES)) throw error;
+      // What the service names is obeyed as it is; a zero would be a tight loop.
+      const named = retryAfterMs > 0;
+      const delayMs = named ? retryAfterMs : backoffMs(count, call.backoffBaseMs ?? DEFAULT_BACKOFF_MS, random());
+      if (clock.now() + delayMs >= deadline) throw error;
+      const untilMs = clock.wallTime() + delayMs;
+      onNotice?.({ kind: "wait", what: call.what, cause, detail, attempt: count, delayMs, named, untilMs });
+      await clock.sleep(delayMs, { signal });
+    }
+  }
+
+  return {
+    get requests() {
+      return requests;
+    },
+    redact,
+    call: run,
+  };
+}

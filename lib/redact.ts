@@ -1,0 +1,143 @@
+/**
+ * Secrets are masked in everything that leaves the process. The order is: strip control characters, redact each text, escape
+ * for the sink; the writer redacts once more.
+ *
+ * Every pattern runs in linear time: each starts with fixed text, and none can begin again inside what it has just scanned.
+ *
+ * @module
+ */
+import { SECRET_VARIABLES } from "./variables.ts";
+
+/** What stands where a secret stood. */
+export const MASK = "[redacted]";
+
+/** Options of {@linkcode createRedactor}. */
+export interface RedactorOptions {
+  /** Our own token. @default {undefined} */
+  token?: string | undefined;
+  /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */
+  env?: ((name: string) => string | undefined) | undefined;
+  /** Further secrets, masked like the values of variables. @default {[]} */
+  secrets?: readonly string[] | undefined;
+}
+
+/** Masks secrets in a text. */
+export interface Redactor {
+  /** Masks the token, the values of secret variables, and what looks like a secret. */
+  (text: string): string;
+  /** Masks our own token only: for texts that must stay as they are otherwise, such as ids. */
+  token(text: string): string;
+}
+
+// Shorter values are too common as parts of words. Source: GitLab masks values from 8 characters on.
+const MIN_SECRET_LENGTH = 8;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
+// Masking one of these would make our own output unreadable.
+const OWN_WORDS = [
+  "streaming",
+  "cancelled",
+  "awaiting_input",
+  "claude-code",
+  "mogplex-ci",
+  "unauthorized",
+  "forbidden",
+];
+
+/** Known shapes of secrets. A group named `keep` stays. */
+const SHAPES = [
+  "mog_[A-Za-z0-9]{8,}",
+  "(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_)[A-Za-z0-9_]{16,}",
+  "(?<![A-Za-z0-9])gl(?:pat|rt|cbt|ptt|dt|soat|ft)-[A-Za-z0-9_.-]{16,}",
+  "(?<![A-Za-z0-9])(?:sk|rk|pk|sb)[-_](?:live_|test_|secret_|proj-|ant-)?[A-Za-z0-9_-]{20,}",
+  "(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
+  "(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+  "(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}",
+  "(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
+  "(?<![A-Za-z0-9])whsec_[A-Za-z0-9_-]{16,}",
+  "(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}",
+  "(?<![A-Za-z0-9])(?<bearer>[Bb]earer[ \\t]{1,4})(?!resource_metadata)[A-Za-z0-9._~+/-]{16,}={0,2}",
+  "(?<login>://[^\\s/:@]{0,100}:)[^\\s/@]{3,200}(?=@)",
+  "(?<begin>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[A-Za-z0-9+/=\\s]{16,}",
+].join("|");
+
+function isSecret(value: string): boolean {
+  return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
+    !OWN_WORDS.includes(value.toLowerCase());
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replace(/=+$/, "");
+}
+
+/** The characters of the Base64 form that hang on the secret alone, for each of the three places where it can start. */
+function base64Forms(secret: string): string[] {
+  const bytes = new TextEncoder().encode(secret);
+  const forms: string[] = [];
+  for (const shift of [0, 1, 2]) {
+    const padded = new Uint8Array(shift + bytes.length);
+    padded.set(bytes, shift);
+    forms.push(base64(padded).slice(Math.ceil(shift * 8 / 6), Math.floor(padded.length * 8 / 6)));
+  }
+  return forms.flatMap((form) => [form, form.replaceAll("+", "-").replaceAll("/", "_")]);
+}
+
+function formsOf(secret: string): string[] {
+  let encoded = secret;
+  try {
+    encoded = encodeURIComponent(secret);
+  } catch {
+    // A lone surrogate has no such form.
+  }
+  return [
+    secret,
+    encoded,
+    JSON.stringify(secret).slice(1, -1),
+    ...base64Forms(secret).filter((form) => form.length >= 6),
+  ];
+}
+
+function literals(secrets: readonly string[]): string {
+  // The longest first, so that a secret which begins with another one is masked whole.
+  const forms = [...new Set(secrets.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  return forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|");
+}
+
+/** Makes the function that masks secrets. */
+export function createRedactor(options: RedactorOptions = {}): Redactor {
+  const token = options.token?.trim() ?? "";
+  const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
+  const secrets = [...values, ...options.secrets ?? []].filter(isSecret);
+  const own = token === "" ? null : new RegExp(literals([token]), "g");
+  const all = new RegExp(
+    [literals(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
+    "g",
+  );
+
+  function redact(text: string): string {
+    return text.replace(all, (...match) => {
+      const groups = match.at(-1) as Record<string, string | undefined>;
+      return `${groups.bearer ?? groups.login ?? groups.begin ?? ""}${MASK}`;
+    });
+  }
+  redact.token = (text: string): string => own === null ? text : text.replace(own, MASK);
+  return redact;
+}
+
+const PLAIN_KEY = /^(id|status|type|.*Id|.*_id)$/;
+
+/**
+ * A copy of a value in which every text is masked. Keys stay; of ids, statuses and types only our own token is masked, so
+ * that they can still be looked up.
+ */
+export function redactValue<T>(value: T, redact: Redactor): T {
+  function walk(part: unknown, key: string): unknown {
+    if (typeof part === "string") return PLAIN_KEY.test(key) ? redact.token(part) : redact(part);
+    if (Array.isArray(part)) return part.map((item) => walk(item, key));
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, walk(inner, name)]));
+  }
+  return walk(value, "") as T;
+}
