@@ -1,0 +1,85 @@
+/**
+ * The help texts, made from the tables of verbs, flags, variables and exit codes.
+ *
+ * @module
+ */
+import { EXIT_TABLE } from "../exit_codes.ts";
+import type { Flag } from "../flags.ts";
+import { type Variable, VARIABLES } from "../variables.ts";
+import { VERSION } from "../version.ts";
+import { PROGRAM, VERBS } from "./flag_table.ts";
+import type { Verb } from "./verb.ts";
+
+/** Backticks are for the READMEs, which print the same tables. */
+function plain(text: string): string {
+  return text.replaceAll("`", "");
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`)
+    .join("");
+}
+
+function flagRow(verb: Verb, flag: Flag): string[] {
+  const left = flag.value === undefined ? `--${flag.name}` : `--${flag.name} ${flag.value}`;
+  const variable = VARIABLES.find((each) => each.flag === `\`--${flag.name}\``);
+  // `run` without `--follow` reads no variable but the documented ones.
+  if (variable === undefined || (verb.group === "drop-in" && verb.name !== "run")) return [left, flag.help];
+  const fallback = variable.fallback === "–" ? "" : `, default ${plain(variable.fallback)}`;
+  return [left, `${flag.help} [${variable.name}${fallback}]`];
+}
+
+function variableRows(variables: readonly Variable[]): string {
+  return columns(variables.map(({ name, fallback, meaning }) => [
+    name,
+    plain(meaning) + (fallback === "–" ? "" : ` (default: ${plain(fallback)})`),
+  ]));
+}
+
+function exitRows(column: "toolkit" | "dropIn"): string {
+  return columns(
+    EXIT_TABLE.filter((row) => !/^(–|\d+)$/.test(row[column])).map((row) => {
+      const text = row[column] === "same" ? row.toolkit : row[column];
+      return [row.code, plain(text)];
+    }),
+  );
+}
+
+/** Help of one verb. */
+export function verbHelp(verb: Verb): string {
+  const dropIn = verb.group === "drop-in";
+  const both = verb.name === "run";
+  const parts = [
+    `${verb.summary}\n`,
+    `Usage: ${`${PROGRAM} ${verb.name} ${verb.usage}`.trimEnd()} [flags]\n`,
+    `Flags:\n${columns([...verb.flags.map((flag) => flagRow(verb, flag)), ["--help", "Print this text"]])}`,
+    `Examples:\n${verb.examples.map((example) => `  ${example}\n`).join("")}`,
+  ];
+  const variables = dropIn ? VARIABLES.filter((each) => each.dropIn) : VARIABLES;
+  parts.push(`Environment${both ? " (every variable with --follow, see " + PROGRAM + " --help)" : ""}:\n`);
+  parts[parts.length - 1] += variableRows(variables);
+  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit")}`);
+  if (both) parts.push(`Exit codes with --follow:\n${exitRows("toolkit")}`);
+  return parts.join("\n");
+}
+
+/** Help of the program, or of a group of verbs such as `runs`. */
+export function programHelp(group?: string): string {
+  const verbs = group === undefined ? VERBS : VERBS.filter((verb) => verb.name.startsWith(`${group} `));
+  const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
+  const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
+  if (group !== undefined) return `${usage}\nVerbs:\n${columns(rows)}`;
+  return [
+    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
+    usage,
+    `Verbs (each has --help):\n${columns(rows)}`,
+    `Flags:\n${columns([["--help", "Print this text"], ["--version", "Print the version"]])}`,
+    `Examples:\n${columns(VERBS.flatMap((verb) => verb.examples.slice(0, 1).map((example) => [example])))}`,
+    `Environment (run without --follow, runs, repos and sandboxes read those marked *):\n${
+      variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
+    }`,
+    `Exit codes (toolkit verbs):\n${exitRows("toolkit")}`,
+    `Exit codes (run without --follow, runs, repos, sandboxes):\n${exitRows("dropIn")}`,
+  ].join("\n");
+}

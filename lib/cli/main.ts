@@ -1,0 +1,139 @@
+/**
+ * The command line: finds the verb, loads its code, and turns whatever it throws into an exit code.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import { dropInExitCode, exitCodeFor, MogplexError, UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { nearest, parseFlags } from "../flags.ts";
+import { type Io, isMain, processIo, programArgs, setExitCode } from "../runtime.ts";
+import { VERSION } from "../version.ts";
+import { PROGRAM, VERBS } from "./flag_table.ts";
+import type { MainOptions, Verb } from "./verb.ts";
+import type { Writer } from "./writer.ts";
+
+interface Call {
+  verb: Verb;
+  args: string[];
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** The verb that the arguments begin with. */
+function findVerb(args: readonly string[]): Call {
+  const [first = "", second = ""] = args;
+  for (const words of [2, 1]) {
+    const verb = VERBS.find((each) => each.name === args.slice(0, words).join(" "));
+    if (verb !== undefined) return { verb, args: args.slice(words) };
+  }
+  const names = VERBS.map((verb) => verb.name);
+  const group = names.filter((name) => name.startsWith(`${first} `));
+  if (group.length > 0) {
+    const words = group.map((name) => name.slice(first.length + 1));
+    const hint = nearest(second, words);
+    throw new UsageError(
+      second === "" || second.startsWith("-")
+        ? `Cannot run ${quoted(first)} without a verb: give one of ${words.join(", ")}`
+        : `Cannot run ${quoted(`${first} ${second}`)}: unknown verb, ${
+          hint === undefined ? `give one of ${words.join(", ")}` : `did you mean ${quoted(`${first} ${hint}`)}?`
+        }`,
+    );
+  }
+  const firstWords = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? []))];
+  const hint = nearest(first, firstWords);
+  throw new UsageError(
+    args.length === 0
+      ? `Cannot run without a verb: see ${PROGRAM} --help`
+      : `Cannot run ${quoted(first)}: unknown verb, ${
+        hint === undefined ? `see ${PROGRAM} --help` : `did you mean ${quoted(hint)}?`
+      }`,
+  );
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === "--help" || arg === "-h");
+}
+
+/** The help or the version, when the arguments ask for them. */
+async function information(args: readonly string[]): Promise<string | undefined> {
+  const [first = ""] = args;
+  if (first === "--version" || first === "-V") return `${PROGRAM} ${VERSION}\n`;
+  const words = first === "help" ? args.slice(1) : args;
+  if (first !== "help" && !asksForHelp(args)) return undefined;
+  const { programHelp, verbHelp } = await import("./help.ts");
+  if (words[0] === undefined || words[0].startsWith("-")) return programHelp();
+  if (VERBS.some((verb) => verb.name.startsWith(`${words[0]} `)) && (words[1] ?? "-").startsWith("-")) {
+    return programHelp(words[0]);
+  }
+  return verbHelp(findVerb(words).verb);
+}
+
+async function createWriter(io: Io, verb: Verb | undefined): Promise<Writer> {
+  const { Writer } = await import("./writer.ts");
+  const { detectPlatform } = await import("../platforms/detect.ts");
+  const { createRedactor } = await import("../redact.ts");
+  // Drop-in verbs read the documented variables only, as far as their work goes.
+  const env = verb?.group === "toolkit" ? io.env : undefined;
+  return new Writer(io, detectPlatform(io.env), createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
+}
+
+function explain(error: unknown, writer: Writer): void {
+  if (error instanceof MogplexError) return writer.error(error.message);
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  writer.error(`Internal error, please report it: ${text}`);
+  // Where it happened, in our own code: nothing of the environment is in it.
+  const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+  for (const frame of frames.slice(0, 3)) writer.note(frame.trim());
+}
+
+/** Whether this call follows the toolkit's table of exit codes. */
+function usesToolkitCodes({ verb, args }: Call): boolean {
+  return verb.group === "toolkit" || (verb.name === "run" && args.includes("--follow")) ||
+    (verb.name === "runs events" && args.includes("--exit-status"));
+}
+
+async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
+  const { verb, args } = call;
+  const flags = parseFlags(verb.name, args, verb.flags);
+  const odd = flags.positionals[verb.maxPositionals];
+  if (odd !== undefined) {
+    throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);
+  }
+  const { run } = await verb.load();
+  return await run({ io, flags, writer, clock: options.clock ?? systemClock, fetch: options.fetch });
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args Arguments after the program's name.
+ * @param io The world.
+ * @returns The exit code; it never throws.
+ */
+export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
+  let call: Call | undefined;
+  let writer: Writer | undefined;
+  try {
+    const text = await information(args);
+    if (text !== undefined) {
+      io.write("stdout", text);
+      return EXIT.success;
+    }
+    call = findVerb(args);
+    writer = await createWriter(io, call.verb);
+    return await runVerb(call, io, writer, options);
+  } catch (error) {
+    explain(error, writer ?? await createWriter(io, call?.verb));
+    return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
+  }
+}
+
+if (isMain(import.meta)) {
+  // A promise that never settles ends the process with this code, on every runtime.
+  setExitCode(EXIT.internal);
+  void main(programArgs(), processIo()).then(setExitCode);
+}

@@ -1,0 +1,108 @@
+/**
+ * `permissions`: prints the flags with which Deno may run us, and nothing beyond: made from the lists that the code itself
+ * reads.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { DEFAULT_ORIGIN, parseOrigin } from "../http/origin.ts";
+import { detectPlatform, platformVariables } from "../platforms/detect.ts";
+import type { ReadEnv } from "../platforms/platform.ts";
+import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
+import type { VerbContext } from "./verb.ts";
+
+/** Variables that are read beside those of the lists: a guard of the origin. */
+const OTHER_VARIABLES: readonly string[] = ["NODE_ENV"];
+
+/** What a run may touch. */
+export interface Permissions {
+  /** Hosts, with port where it is not the scheme's own. */
+  net: string[];
+  /** Names of variables. */
+  env: string[];
+  /** Files and directories. */
+  read: string[];
+  /** Files and directories. */
+  write: string[];
+}
+
+/** Files that a run is going to use, beside those that variables name. */
+export interface PermissionPaths {
+  /** Directory of the reports. */
+  out: string;
+  /** Files that are written: state file, reports. */
+  written: readonly string[];
+  /** Files that are read: the task. */
+  read: readonly string[];
+}
+
+function parentOf(path: string): string {
+  const cut = path.lastIndexOf("/");
+  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory.replace(/\/+$/, "")}/`);
+}
+
+function distinct(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
+}
+
+/**
+ * What a run may touch, by environment and flags.
+ *
+ * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
+ */
+export function permissionsFor(env: ReadEnv, paths: PermissionPaths): Permissions {
+  const origin = parseOrigin(env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN, {
+    dev: env("MOGPLEX_DEV") === "1",
+    devHost: env("MOGPLEX_DEV_HOST")?.trim() || undefined,
+    production: env("NODE_ENV") === "production",
+  });
+  const files = detectPlatform(env).files(env);
+  // A file is written under a new name beside it and renamed, so its directory has to be open.
+  const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
+  const names = [
+    ...VARIABLES.map((each) => each.name),
+    ...OTHER_VARIABLES,
+    ...platformVariables(),
+    ...SECRET_VARIABLES,
+  ];
+  const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
+  return {
+    net: [origin.host],
+    env: distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]),
+    read: distinct([".", ...[paths.out, ...outside, ...inputs].filter((path) => path?.startsWith("/"))]),
+    write: distinct([paths.out, ...outside, files.outputs, files.summary]),
+  };
+}
+
+/** As arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
+export function denoFlags(permissions: Permissions): string[] {
+  return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
+    const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
+    if (odd !== undefined) {
+      throw new UsageError(
+        `Cannot print permissions as a path has a blank, a comma or a character of the shell: ${
+          JSON.stringify(odd)
+        }; use --json`,
+      );
+    }
+    return `--allow-${name}=${values.join(",")}`;
+  });
+}
+
+/** See the module. */
+// deno-lint-ignore require-await
+export async function run({ io, flags, writer }: VerbContext): Promise<number> {
+  const out = flags.get("out") ?? (io.env("MOGPLEX_OUT") || "mogplex-ci");
+  const reports = [...flags.all("report"), ...(io.env("MOGPLEX_REPORT") ?? "").split(",")];
+  const written = [flags.get("state"), ...reports.map((report) => report.split("=")[1])];
+  const read = [flags.get("prompt-file")];
+  const permissions = permissionsFor(io.env, { out, written: distinct(written), read: distinct(read) });
+  if (flags.has("json")) writer.json(permissions);
+  else writer.out(denoFlags(permissions).join(" "));
+  return EXIT.success;
+}

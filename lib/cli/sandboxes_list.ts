@@ -1,0 +1,19 @@
+/**
+ * `sandboxes list`: lists the sandboxes.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import { openDropIn, printList } from "./drop_in.ts";
+import { sandboxCells } from "./drop_in_text.ts";
+import type { VerbContext } from "./verb.ts";
+
+/** See the module. */
+export async function run(context: VerbContext): Promise<number> {
+  const repoId = context.flags.get("repo");
+  const status = context.flags.get("status");
+  const { client, call } = openDropIn(context);
+  const query = { ...(repoId !== undefined && { repoId }), ...(status !== undefined && { status }) };
+  printList(context, await client.listSandboxes(query, call), sandboxCells);
+  return EXIT.success;
+}

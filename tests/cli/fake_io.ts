@@ -1,0 +1,70 @@
+import type { InterruptSignal } from "../../lib/errors.ts";
+import type { Io, Stream } from "../../lib/runtime.ts";
+
+/** A world in memory. */
+export interface FakeIo extends Io {
+  /** What was written, by stream. */
+  readonly text: Record<Stream, string>;
+  /** Files by path. */
+  readonly files: Map<string, string>;
+  /** Names of variables that were read. */
+  readonly read: Set<string>;
+  /** Code of `exitNow`, if it was called. */
+  exited: number | undefined;
+  /** Sends a signal to whoever listens. */
+  signal(name: InterruptSignal): void;
+}
+
+/** Options of {@linkcode fakeIo}. */
+export interface FakeIoOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  files?: Record<string, string>;
+  /** Paths that cannot be written. */
+  readOnly?: (path: string) => boolean;
+  terminal?: boolean;
+}
+
+/** Makes a world in memory. */
+export function fakeIo(options: FakeIoOptions = {}): FakeIo {
+  const { env = {}, stdin = "", readOnly = () => false, terminal = false } = options;
+  const handlers = new Set<(signal: InterruptSignal) => void>();
+  const files = new Map(Object.entries(options.files ?? {}));
+  const text = { stdout: "", stderr: "" };
+  const read = new Set<string>();
+  const write = (path: string, content: string) => {
+    if (readOnly(path)) throw new Error(`EACCES: permission denied, open '${path}'`);
+    files.set(path, content);
+  };
+  const io: FakeIo = {
+    text,
+    files,
+    read,
+    exited: undefined,
+    env(name) {
+      read.add(name);
+      return env[name];
+    },
+    write(stream, chunk) {
+      text[stream] += chunk;
+    },
+    closed: () => false,
+    isTerminal: () => terminal,
+    readStdin: () => Promise.resolve(stdin),
+    readFile: (path) => files.get(path),
+    writeFile: write,
+    appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),
+    removeFile: (path) => void files.delete(path),
+    onSignal(handler) {
+      handlers.add(handler);
+      return () => void handlers.delete(handler);
+    },
+    exitNow(code) {
+      io.exited = code;
+    },
+    signal(name) {
+      for (const handler of [...handlers]) handler(name);
+    },
+  };
+  return io;
+}

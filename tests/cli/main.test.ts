@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test";
+import { main } from "../../lib/cli/main.ts";
+import { fakeIo, type FakeIoOptions } from "./fake_io.ts";
+
+async function cli(args: string[], options: FakeIoOptions = {}) {
+  const io = fakeIo(options);
+  const code = await main(args, io);
+  return { code, stdout: io.text.stdout, stderr: io.text.stderr };
+}
+
+test("main() prints name and version when asked for the version", async () => {
+  expect(await cli(["--version"])).toEqual({ code: 0, stdout: "mogplex-ci 0.1.0\n", stderr: "" });
+});
+
+test("main() ends with 2 and points to the help when there is no verb", async () => {
+  expect(await cli([])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "error: Cannot run without a verb: see mogplex-ci --help\n",
+  });
+});
+
+test("main() names the nearest verb when a verb is unknown", async () => {
+  expect(await cli(["folow", "x"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: Cannot run "folow": unknown verb, did you mean "follow"?\n`,
+  });
+});
+
+test("main() names the nearest verb of a group when its second word is unknown", async () => {
+  expect(await cli(["runs", "event", "x"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: Cannot run "runs event": unknown verb, did you mean "runs events"?\n`,
+  });
+});
+
+test("main() lists the verbs of a group when the second word is missing", async () => {
+  expect(await cli(["runs"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: Cannot run "runs" without a verb: give one of get, events, cancel\n`,
+  });
+});
+
+test("main() makes an unknown verb inert when it carries a workflow command and a terminal sequence", async () => {
+  const { code, stderr } = await cli(["x\n::add-mask::y\x1b[31m"], { env: { GITHUB_ACTIONS: "true" } });
+  expect(code).toBe(2);
+  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb, see mogplex-ci --help\n`);
+});
+
+test("main() names the nearest flag when a flag is unknown", async () => {
+  expect(await cli(["runs", "events", "x", "--folow"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: Cannot parse arguments of runs events: unknown flag "--folow", did you mean "--follow"?\n`,
+  });
+});
+
+test("main() refuses a second argument when a verb takes one", async () => {
+  expect(await cli(["runs", "get", "a", "b"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: Cannot parse arguments of runs get: one too many, "b"\n`,
+  });
+});
+
+test("main() takes --help after -- for an argument", async () => {
+  const { code, stdout } = await cli(["runs", "get", "--", "--help"], {});
+  expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
+});
