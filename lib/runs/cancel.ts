@@ -1,0 +1,84 @@
+/**
+ * Cancelling a run.
+ *
+ * @module
+ */
+import type { MogplexClient } from "../api/client.ts";
+import { isTerminal } from "../api/contract/rules.ts";
+import { checkUuid } from "../api/validate.ts";
+import type { Clock } from "../clock.ts";
+import { ConflictError } from "../errors.ts";
+import type { CancelResult } from "../model.ts";
+import { checkTimeout, type ConnectOptions, openSession } from "./session.ts";
+
+/** Options of {@linkcode cancel}. */
+export interface CancelOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
+  timeoutMs?: number | undefined;
+}
+
+/** Limits of {@linkcode cancelWith}. */
+export interface CancelLimits {
+  /** Point on the clock. */
+  deadline: number;
+  /** Ends it. @default {undefined} */
+  signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Wait before the second attempt when the run is between two states, in milliseconds. */
+const CONFLICT_MS = 300;
+
+/**
+ * Cancels a run. A 409 (the run ended between two reads of the service, or changed) is tried once more; if it stays, the run
+ * is read, since one that has ended is no error.
+ *
+ * @throws what the client throws.
+ */
+export async function cancelWith(
+  client: MogplexClient,
+  clock: Clock,
+  runId: string,
+  limits: CancelLimits,
+): Promise<CancelResult> {
+  const { deadline, signal } = limits;
+  const call = { deadline, signal, requestTimeoutMs: Math.max(deadline - clock.now(), 1) };
+  try {
+    return await client.cancelRun(runId, call);
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+  }
+  await clock.sleep(CONFLICT_MS, { signal });
+  try {
+    return await client.cancelRun(runId, call);
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+    const run = await client.getRun(runId, call);
+    if (!isTerminal(run.status)) throw error;
+    return { run, status: run.status, alreadyTerminal: true };
+  }
+}
+
+/**
+ * Cancels a run; one that has ended is no error.
+ *
+ * Look at `status` of the answer: it can be `success` when the run ended in the same moment, even with `alreadyTerminal: false`.
+ * Cancelling also repairs a run whose record stands still although its work has ended.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode CancelOptions}.
+ * @throws {ConflictError} when the run cannot be cancelled in its present state.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
+ * @throws {UsageError} when an option or the id is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Cancel and say what became of it
+ * ```ts ignore
+ * console.log((await cancel("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).status);
+ * ```
+ */
+export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
+  const id = checkUuid(runId, "run id");
+  const timeoutMs = checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const { client, clock, signal, startedAt } = openSession(options);
+  return await cancelWith(client, clock, id, { deadline: startedAt + timeoutMs, signal });
+}

@@ -1,0 +1,61 @@
+/**
+ * Following a run to its end.
+ *
+ * @module
+ */
+import { checkUuid } from "../api/validate.ts";
+import { UsageError } from "../errors.ts";
+import type { Run } from "../model.ts";
+import { Follower, type FollowItem } from "./follower.ts";
+import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, openSession } from "./session.ts";
+
+/** Options of {@linkcode follow}. */
+export interface FollowOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+}
+
+/** Checks the options that following has. @throws {UsageError} */
+export function checkFollowing(options: FollowOptions): { timeoutMs: number; tokenShare: number } {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1 } = options;
+  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > 1_000) {
+    throw new UsageError(
+      `Cannot follow as 'tokenShare' must be a whole number from 1 to 1000: current value is ${tokenShare}`,
+    );
+  }
+  return { timeoutMs: checkTimeout(timeoutMs), tokenShare };
+}
+
+/**
+ * Follows a run until it ends.
+ *
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` where something is not
+ * visible, and an `end` item last. However the run ends, it is not thrown; an unknown status counts as not finished. Busy
+ * answers (429, 5xx, a broken network) are waited out as long as `timeoutMs` permits. Leaving the loop early ends the follower
+ * and leaves the run alone.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
+ * @returns A generator; its return value is the run as it ended.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when the last look, at the deadline, did not work either.
+ * @throws {UsageError} when an option or the id is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Print events as they come
+ * ```ts ignore
+ * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
+ *   if (item.type === "event") console.error(item.event.message);
+ * }
+ * ```
+ * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
+ */
+export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  const id = checkUuid(runId, "run id");
+  const { timeoutMs, tokenShare } = checkFollowing(options);
+  const session = openSession(options);
+  const follower = new Follower(session, id, { deadline: session.startedAt + timeoutMs, tokenShare });
+  return follower.items();
+}

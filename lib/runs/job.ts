@@ -1,0 +1,191 @@
+/**
+ * The whole job: start, follow, deal with deadlines and signals, keep the state file, and put the result together.
+ *
+ * @module
+ */
+import { DeadlineError, exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import type { Run, StartRequest } from "../model.ts";
+import type { Outcome, RunResult } from "../report/result.ts";
+import { cancelWith } from "./cancel.ts";
+import { endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
+import { cancelsOnInterrupt, type Interrupts, type OnInterrupt } from "./interrupt.ts";
+import { buildResult } from "./result.ts";
+import type { Session } from "./session.ts";
+import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
+import { Starter } from "./starter.ts";
+import { type RunState, StateWriter } from "./state.ts";
+
+/** What a job does, beside the start. */
+export interface JobSettings {
+  /** Whole wait in milliseconds. */
+  timeoutMs: number;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** What becomes of the run at the deadline. */
+  onTimeout: "detach" | "cancel";
+  /** What becomes of it at a signal. */
+  onInterrupt: OnInterrupt;
+  /** The signals; absent in a library, which leaves them to its caller. */
+  interrupts: Interrupts | undefined;
+  /** The state file; absent in a library. */
+  state: StateWriter | undefined;
+  /** Gets each item of the follower. */
+  onItem: ((item: FollowItem) => void) | undefined;
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  /** Everything that is known of the run. */
+  result: RunResult;
+  /** What stopped us without a verdict of the service; undefined when there is one. */
+  error: unknown;
+}
+
+/** How a signal was answered. */
+interface Stop {
+  /** The run as it then was. */
+  run?: Run;
+  /** What was done, in words for the reason. */
+  words: string;
+}
+
+/** From a signal to the end of the cancel request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
+const INTERRUPT_MS = 4_000;
+/** Limit of the cancel at the deadline, in milliseconds. */
+const CANCEL_MS = 20_000;
+/** How often the newest event is written to the state file, in milliseconds. */
+const STATE_MS = 5_000;
+const VERDICT = { success: "success", failed: "failed", cancelled: "cancelled", awaiting_input: "awaitingInput" } as const;
+
+/** One job on one run. */
+export class Job {
+  readonly #session: Session;
+  readonly #settings: JobSettings;
+  #plan: StartPlan | undefined;
+  #starter: Starter | undefined;
+  #started: StartedRun | undefined;
+  #onStarted: StartOptions["onStarted"];
+  #runId: string | undefined;
+  #owned = false;
+  #follower: Follower | undefined;
+  #stopping: Promise<Stop> | undefined;
+  #stateAt = -Infinity;
+
+  /** @param settings See {@linkcode JobSettings}. */
+  constructor(session: Session, settings: JobSettings) {
+    this.#session = session;
+    this.#settings = settings;
+    // In the handler itself, so that the request is on its way before anything else unwinds.
+    settings.interrupts?.signal.addEventListener("abort", () => {
+      this.#stopping = this.#stop();
+    }, { once: true });
+  }
+
+  /** Starts a run and follows it. */
+  async start(request: StartRequest, options: StartOptions, resumed: RunState | undefined): Promise<JobEnd> {
+    try {
+      const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
+      const starter = new Starter(this.#session, plan);
+      starter.onKey = (idempotencyKey) =>
+        this.#settings.state?.begin({ idempotencyKey, requestHash: plan.hash, request: plan.request, job: plan.job });
+      this.#plan = plan;
+      this.#starter = starter;
+      this.#onStarted = options.onStarted;
+      this.#announce(await starter.start());
+    } catch (error) {
+      return await this.#failed(error);
+    }
+    return await this.#follow(true);
+  }
+
+  /** Follows a run that exists; with `once` looks at it a single time. */
+  async attach(runId: string, once = false): Promise<JobEnd> {
+    this.#runId = runId;
+    return await this.#follow(false, once);
+  }
+
+  #announce(started: StartedRun): void {
+    if (this.#started !== undefined) return;
+    this.#started = started;
+    this.#runId = started.runId;
+    this.#owned = started.owned;
+    this.#settings.state?.update({ runId: started.runId, owned: started.owned, status: started.run.status });
+    this.#onStarted?.(started);
+  }
+
+  async #follow(proven: boolean, once = false): Promise<JobEnd> {
+    const { timeoutMs, tokenShare } = this.#settings;
+    const deadline = this.#session.startedAt + timeoutMs;
+    const follower = new Follower(this.#session, this.#runId as string, { deadline, tokenShare, proven });
+    this.#follower = follower;
+    try {
+      const end = await this.#drain(once ? follower.once() : follower.items());
+      if (end !== undefined) return await this.#ended(end);
+      const status = JSON.stringify(follower.run?.status);
+      throw new DeadlineError(`Cannot tell the verdict of run "${this.#runId}": it has not ended, it is ${status}`);
+    } catch (error) {
+      return await this.#failed(error);
+    }
+  }
+
+  async #drain(items: AsyncGenerator<FollowItem, Run, void>): Promise<EndOutcome | undefined> {
+    let end: EndOutcome | undefined;
+    for await (const item of items) {
+      if (item.type === "end") end = item.outcome;
+      this.#keep(item);
+      this.#settings.onItem?.(item);
+    }
+    return end;
+  }
+
+  #keep(item: FollowItem): void {
+    const { state } = this.#settings;
+    const now = this.#session.clock.now();
+    const lastEventId = this.#follower?.events.at(-1)?.id ?? null;
+    if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
+    if (item.type === "gap") return;
+    this.#stateAt = now;
+    state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
+  }
+
+  async #ended(end: EndOutcome): Promise<JobEnd> {
+    if (this.#stopping !== undefined) return await this.#interrupted();
+    this.#settings.state?.update({ left: end === "awaiting_input" ? "detached" : "ended" });
+    const reason = end === "awaiting_input" ? "the run waits for a person: answer it in the app, or cancel it" : null;
+    return { result: this.#result(end, EXIT[VERDICT[end]], reason), error: undefined };
+  }
+
+  async #failed(error: unknown): Promise<JobEnd> {
+    if (this.#stopping !== undefined) return await this.#interrupted();
+    const late = error instanceof DeadlineError;
+    if (late && this.#settings.onTimeout === "cancel") return await this.#cancelLate(error);
+    const nothing = this.#runId === undefined && this.#starter?.mayExist !== true;
+    this.#settings.state?.update({ left: nothing ? "ended" : "detached" });
+    const message = error instanceof MogplexError ? error.message : "the toolkit failed";
+    return { result: this.#result(late ? "deadline" : "error", exitCodeFor(error), message), error };
+  }
+
+  /** Cancels at the deadline; a row that stands still although its work has ended is repaired by it. */
+  async #cancelLate(error: DeadlineError): Promise<JobEnd> {
+    const { client, clock, signal } = this.#session;
+    const { state } = this.#settings;
+    const exitCode = exitCodeFor(error);
+    state?.update({ left: "cancelling" });
+    try {
+      const limits = { deadline: clock.now() + CANCEL_MS, signal };
+      const { run, status, alreadyTerminal } = await cancelWith(client, clock, this.#runId as string, limits);
+      const end = endOf(status);
+      state?.update({ status, ...(end !== undefined && { left: "ended" }) });
+      if (end !== undefined && (end !== "cancelled" || alreadyTerminal)) {
+        await this.#drain(this.#follower!.conclude(run, end));
+        return await this.#ended(end);
+      }
+      return { result: this.#result("deadline", exitCode, `${error.message}; it was cancelled`, run), error };
+    } catch (thrown) {
+      if (this.#stopping !== undefined) return await this.#interrupted();
+      if (!(thrown instanceof MogplexError)) throw thrown;
+      return { result: this.#result("deadline", exitCode, `${error.message}; ${thrown.message}`), error };
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The result of a run, put together from what was seen of it.
+ *
+ * @module
+ */
+import type { Run, StartRequest } from "../model.ts";
+import { factsFromEvents } from "../report/facts.ts";
+import { phasesFromEvents } from "../report/phases.ts";
+import type { Outcome, RunResult } from "../report/result.ts";
+import { endOf, type Follower } from "./follower.ts";
+import type { Session } from "./session.ts";
+import type { StartedRun } from "./start_plan.ts";
+
+/** What {@linkcode buildResult} puts together. */
+export interface ResultParts {
+  /** Service, requests, waits, time. */
+  session: Session;
+  /** Our verdict. */
+  outcome: Outcome;
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Why; null to take it from the run and its events. */
+  reason: string | null;
+  /** What was asked for; absent when we attached by id. */
+  request?: StartRequest | undefined;
+  /** Key of the start, when there was one. */
+  idempotencyKey?: string | undefined;
+  /** The start's answer; absent when there was none. */
+  started?: StartedRun | undefined;
+  /** What followed the run; absent when nothing did. */
+  follower?: Follower | undefined;
+  /** Id that we attached to. */
+  runId?: string | undefined;
+  /** The run, when its last word came from elsewhere: from a cancel, say. */
+  run?: Run | undefined;
+}
+
+/** Command that looks at a run again. */
+export function resumeCommand(runId: string): string {
+  return `mogplex-ci follow ${runId}`;
+}
+
+/** Puts the result together. */
+export function buildResult(parts: ResultParts): RunResult {
+  const { session, outcome, exitCode, started, follower, request } = parts;
+  const run = parts.run ?? follower?.run ?? started?.run;
+  const runId = run?.runId ?? parts.runId ?? null;
+  const events = follower?.events ?? [];
+  const facts = factsFromEvents(events);
+  const end = run === undefined ? undefined : endOf(run.status);
+  const terminal = end !== undefined && end !== "awaiting_input";
+  const failure = run?.status === "failed" ? run.error ?? facts.reasons[0] ?? null : null;
+  return {
+    schemaVersion: 1,
+    runId,
+    repoId: run?.repoId ?? request?.repoId ?? null,
+    harness: run?.harness ?? request?.harness ?? null,
+    status: run?.status ?? null,
+    outcome,
+    exitCode,
+    reason: parts.reason ?? failure,
+    failureCode: facts.failureCode,
+    replayed: started?.replayed ?? null,
+    idempotencyKey: started?.idempotencyKey ?? parts.idempotencyKey ?? null,
+    branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
+    pullRequest: facts.pullRequest,
+    changed: facts.changed,
+    createdAt: run?.createdAt ?? null,
+    updatedAt: run?.updatedAt ?? null,
+    phases: phasesFromEvents(events, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),
+    eventCount: {
+      seen: events.length,
+      missed: follower?.window.missed ?? false,
+      windowFull: follower?.window.full ?? false,
+    },
+    requests: session.requests(),
+    waits: session.waits(),
+    durationMs: Math.round(session.clock.now() - session.startedAt),
+    origin: session.client.origin,
+    resume: terminal || runId === null ? null : resumeCommand(runId),
+    events,
+  };
+}

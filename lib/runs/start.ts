@@ -1,0 +1,36 @@
+/**
+ * Starting a run, or finding the one that was started under the same key.
+ *
+ * @module
+ */
+import type { StartRequest } from "../model.ts";
+import { openSession } from "./session.ts";
+import { planStart, type StartedRun, type StartOptions } from "./start_plan.ts";
+import { Starter } from "./starter.ts";
+
+/**
+ * Starts a run, or finds the one that was started under the same key.
+ *
+ * Busy answers are waited out as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. With a
+ * derived key, a run that was found `failed` or `cancelled` is not taken: the next key of its series is tried.
+ *
+ * @param request What to do.
+ * @param options See {@linkcode StartOptions}.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
+ * @throws {RateLimitedError} when the limits do not permit a start in time; says when they would.
+ * @throws {ConflictError} when the key protects another request.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Start and print the id
+ * ```ts ignore
+ * const { runId } = await start({ repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests" });
+ * console.log(runId);
+ * ```
+ */
+export async function start(request: StartRequest, options: StartOptions = {}): Promise<StartedRun> {
+  const session = openSession(options);
+  const started = await new Starter(session, await planStart(session, request, options)).start();
+  options.onStarted?.(started);
+  return started;
+}

@@ -1,0 +1,180 @@
+/**
+ * The start itself: attempts with one key, and the series of keys when a run that was found is dead.
+ *
+ * @module
+ */
+import { ApiError, MogplexError, RateLimitedError, StartUnknownError, UnavailableError } from "../errors.ts";
+import type { Run, StartResult } from "../model.ts";
+import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
+import { Pacer } from "./pacer.ts";
+import type { Session } from "./session.ts";
+import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf, statusOf } from "./setback.ts";
+import type { StartedRun, StartPlan } from "./start_plan.ts";
+
+/** Keys that one process tries. Source: design, "Idempotency keys": every start slot is precious. */
+const MAX_KEYS = 4;
+/** Attempts of one process after which it stays unknown whether they worked; each may have cost a start slot. */
+const MAX_LOST = 8;
+/** Longest own delay after the first attempt, in milliseconds. Source: as for the client's own retries of a start. */
+const BACKOFF_MS = 4_000;
+/** What the clocks of the service and of this machine may differ by, in milliseconds. */
+const CLOCK_SKEW_MS = 5_000;
+
+/** Whether a run was created after a point of our wall time, as far as two clocks can tell. */
+export function isNewerThan(run: Run, wallMs: number): boolean {
+  return Date.parse(run.createdAt) >= wallMs - CLOCK_SKEW_MS;
+}
+
+/**
+ * Whether this job owns a run, so that it may stop it: it started the run, or whoever started it under this key was an earlier
+ * attempt of the same job.
+ *
+ * @param firstSentMs Wall time of this process's first attempt.
+ */
+export function ownsRun(run: StartResult, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
+  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" || isNewerThan(run, firstSentMs);
+}
+
+/** One start, with everything that a signal in the middle of it has to know. */
+export class Starter {
+  readonly #session: Session;
+  readonly #plan: StartPlan;
+  readonly #pacer: Pacer;
+  #suffix: number;
+  #lost = 0;
+  #firstSentMs: number | undefined;
+  /** Wall time at which the first attempt was sent that a 5xx answered. */
+  #troubleMs: number | undefined;
+  #mayExist = false;
+  /** Called before a key is used for the first time. */
+  onKey: ((key: string) => void) | undefined;
+
+  /** @param plan What to start. */
+  constructor(session: Session, plan: StartPlan) {
+    const { clock, signal, notify, requests, startedAt, random } = session;
+    this.#session = session;
+    this.#plan = plan;
+    this.#suffix = plan.key.suffix;
+    this.#pacer = new Pacer({ clock, deadline: plan.deadline, startedAt, signal, notify, requests, random });
+  }
+
+  /** Key that is being tried. */
+  get key(): string {
+    return keyWithSuffix(this.#plan.key.key, this.#suffix);
+  }
+
+  /** Whether a run may exist under {@linkcode Starter.key}, whether or not this process has heard of it. */
+  get mayExist(): boolean {
+    return this.#mayExist;
+  }
+
+  /** Starts. See `start`. */
+  async start(): Promise<StartedRun> {
+    const { notify } = this.#session;
+    const { scope } = this.#plan.key;
+    const derived = scope !== "given" && scope !== "random";
+    for (let tried = 1;; tried++) {
+      this.onKey?.(this.key);
+      const run = await this.#startWithKey();
+      const { status } = run;
+      const dead = run.replayed && (status === "failed" || status === "cancelled");
+      if (!derived || !dead || this.#isOurs(run)) return this.started(run);
+      if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
+        const message = `every key of this job that was tried belongs to a run that ${status}; ` +
+          "none is started afresh (--key-scope job or --key-part would start one)";
+        notify({ kind: "text", message });
+        return this.started(run);
+      }
+      this.#suffix++;
+      notify({ kind: "restart", runId: run.runId, status, suffix: this.#suffix });
+    }
+  }
+
+  /** What a start answered, in the form that callers get. */
+  started(run: StartResult): StartedRun {
+    const { scope } = this.#plan.key;
+    const owned = ownsRun(run, scope, this.#firstSentMs ?? this.#session.clock.wallTime());
+    const { runId, replayed } = run;
+    return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
+  }
+
+  /**
+   * Whether a dead run is the work of this very process: its verdict counts then, and starting afresh would be a second run.
+   *
+   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   */
+  #isOurs(run: StartResult): boolean {
+    if (run.status === "failed" && this.#troubleMs !== undefined && isNewerThan(run, this.#troubleMs)) {
+      throw new UnavailableError(
+        `Cannot start run: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
+        "unavailable",
+        { status: 500, code: null, requestId: null, retryAfterMs: null },
+      );
+    }
+    return this.#lost > 0 && this.#firstSentMs !== undefined && isNewerThan(run, this.#firstSentMs);
+  }
+
+  async #startWithKey(): Promise<StartResult> {
+    const { client, clock, signal } = this.#session;
+    const { request, deadline } = this.#plan;
+    let unknown = false;
+    let proven = false;
+    let unauthorized = 0;
+    for (let attempt = 1;; attempt++) {
+      const sentMs = clock.wallTime();
+      this.#firstSentMs ??= sentMs;
+      this.#mayExist = true;
+      try {
+        const call = { signal, deadline, maxAttempts: 1 };
+        return await client.startRun(request, { idempotencyKey: this.key }, call);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const setback = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED ? undefined : setbackOf(error, proven);
+        // Only a token that was accepted gets the service's own word for an error; a 401 after it may pass.
+        proven ||= error instanceof ApiError && error.code !== null;
+        if (setback !== undefined && !setback.refused) {
+          unknown = true;
+          this.#lost++;
+          if ((statusOf(error) ?? 0) >= 500) this.#troubleMs ??= sentMs;
+        }
+        this.#mayExist = unknown;
+        if (setback === undefined || !await this.#wait(setback, attempt)) throw this.#giveUp(error, setback, unknown);
+      }
+    }
+  }
+
+  /** Waits for the next attempt; false when there is none in time. */
+  async #wait(setback: Setback, attempt: number): Promise<boolean> {
+    const { cause, namedMs, refused } = setback;
+    if (!refused && this.#lost >= MAX_LOST || (namedMs ?? 0) >= this.#pacer.left) return false;
+    const told: Setback = cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
+    return await this.#pacer.setBack("start run", told, attempt, BACKOFF_MS);
+  }
+
+  #giveUp(error: unknown, setback: Setback | undefined, unknown: boolean): unknown {
+    if (setback === undefined || !(error instanceof MogplexError)) {
+      if (unknown) {
+        const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
+          `--idempotency-key ${JSON.stringify(this.key)} and the same inputs`;
+        this.#session.notify({ kind: "text", message });
+      }
+      return error;
+    }
+    if (unknown) {
+      if (error instanceof StartUnknownError) return error;
+      const last = error.message.replace(/^Cannot start run: /, "");
+      return new StartUnknownError(
+        `Cannot tell whether the run was started: ${last}; repeat the start with --idempotency-key ` +
+          `${JSON.stringify(this.key)} and the same inputs, which finds the run or starts it once`,
+        this.key,
+        { cause: error },
+      );
+    }
+    if (!(error instanceof ApiError) || setback.namedMs === null) return error;
+    const { clock } = this.#session;
+    const at = new Date(clock.wallTime() + setback.namedMs).toISOString();
+    const message = `${error.message}; the deadline comes first, it would work from ${at} on`;
+    if (error instanceof RateLimitedError) return new RateLimitedError(message, "rateLimited", error, { cause: error });
+    return new UnavailableError(message, "unavailable", error, { cause: error });
+  }
+}
