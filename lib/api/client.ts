@@ -155,7 +155,7 @@ export function createClient(options: ClientOptions): MogplexClient {
     async startRun(request, { idempotencyKey }, call) {
       const json = validateStartRequest(request);
       const key = checkIdempotencyKey(idempotencyKey);
-      const attempted: Attempted = { what: "start run", scope: "write", key };
+      const attempted: Attempted = { what: "start run", scope: "write", key, starts: true };
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
       const probe = () => client.listRepos({ id: json.repoId, limit: 1 }, { ...call, maxAttempts: 1 });
       return await guardStart({ key, repoId: json.repoId, probe, redact: transport.redact }, (onFailure) => {

@@ -28,7 +28,12 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key of a start. */
   key?: string | undefined;
+  /** Whether it takes one of the slots for starts. */
+  starts?: boolean | undefined;
 }
+
+// Source: API reference, "Rate limits": the limit of requests always names this delay, that of starts the true one.
+const REQUEST_LIMIT_DELAY_MS = 60_000;
 
 const NEW_TOKEN = "create one under Settings > API Keys and set MOGPLEX_API_KEY to it";
 
@@ -130,7 +135,11 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
  * @param schema Schema of `data` of a good one.
  */
 export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, redact: Redactor): Verdict<T> {
-  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
+  if (answer.status < 200 || answer.status > 299) {
+    const slots = attempted.starts && answer.status === 429 &&
+      ![null, REQUEST_LIMIT_DELAY_MS].includes(answer.retryAfterMs);
+    return { ok: false, error: errorFor(attempted, answer, redact), cause: slots ? "start_limit" : undefined };
+  }
   const body = parseJson(answer.text);
   const result = readData(body, schema);
   if (result.ok) return { ok: true, value: result.data };
