@@ -34,7 +34,8 @@ const SEQUENCES = new RegExp(
   "g",
 );
 // A lone CR is a line break for log readers (the runners of GitHub and GitLab among them) and an overwrite for terminals.
-const LINE_BREAKS = /\r+\n|[\r\v\f\x85\u2028\u2029]/g;
+// Several in a row are one break; `\r+\n|\r` would be quadratic in their number.
+const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
 // Control characters but tab and line feed; everything that Unicode calls ignorable (zero-width characters, directions,
 // variation selectors, tags, fillers); interlinear annotations. They hide text, or split a secret for the eye of a program.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;

@@ -1,0 +1,91 @@
+/**
+ * Strict parsers of the files that CI systems and people's programs read.
+ *
+ * @module
+ */
+
+/** Reads a file of `GITHUB_OUTPUT`'s kind. Source: actions/runner, FileCommandManager, EnvFileKeyValuePairs. */
+export function parseGithubFile(text: string): [string, string][] {
+  const pairs: [string, string][] = [];
+  const lines = text.split(/\r\n|\r|\n/);
+  if (lines.at(-1) === "") lines.pop();
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] as string;
+    if (line === "") continue;
+    const equals = line.indexOf("=");
+    const heredoc = line.indexOf("<<");
+    if (equals >= 0 && (heredoc < 0 || equals < heredoc)) {
+      if (equals === 0) throw new SyntaxError(`Invalid format: ${line}`);
+      pairs.push([line.slice(0, equals), line.slice(equals + 1)]);
+    } else if (heredoc > 0 && heredoc < line.length - 2) {
+      const delimiter = line.slice(heredoc + 2);
+      const end = lines.indexOf(delimiter, index + 1);
+      if (end < 0) throw new SyntaxError(`Matching delimiter not found: ${delimiter}`);
+      pairs.push([line.slice(0, heredoc), lines.slice(index + 1, end).join("\n")]);
+      index = end;
+    } else {
+      throw new SyntaxError(`Invalid format: ${line}`);
+    }
+  }
+  return pairs;
+}
+
+/** Reads a dotenv report. Source: GitLab, app/services/ci/parse_dotenv_artifact_service.rb, and its documented limits. */
+export function parseDotenv(text: string): [string, string][] {
+  if (new TextEncoder().encode(text).length > 5 * 1024) throw new SyntaxError("Dotenv Artifact Too Big");
+  const lines = text.split("\n");
+  if (lines.pop() !== "") throw new SyntaxError("The last line is not closed");
+  if (lines.length > 15) throw new SyntaxError("Dotenv files cannot have more than 15 variables");
+  return lines.map((line) => {
+    const match = /^(.*?)=(.*)$/.exec(line);
+    if (match === null) throw new SyntaxError(`Invalid Format: ${line}`);
+    const [, key = "", value = ""] = match;
+    if (!/^\w+$/.test(key) || key.startsWith("#")) throw new SyntaxError(`Key is invalid: ${key}`);
+    // What the documentation leaves open is not used: quotes, blanks, references.
+    if (/["'`\s$\\]/.test(value)) throw new SyntaxError(`Value is not bare: ${value}`);
+    return [key, value];
+  });
+}
+
+/** Reads NDJSON: an object on every line, the last one closed, nothing invisible anywhere. */
+export function parseNdjson(text: string): Record<string, unknown>[] {
+  if (text === "") return [];
+  const lines = text.split(/\r\n|[\n\r\v\f\x85\u2028\u2029]/);
+  if (lines.pop() !== "") throw new SyntaxError("The last line is not closed");
+  return lines.map((line) => {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new SyntaxError("No object");
+    return value as Record<string, unknown>;
+  });
+}
+
+/** Reads CSV. Source: RFC 4180; separators of every locale count. */
+export function parseCsv(text: string): string[][] {
+  const rows: string[][] = [[]];
+  let at = 0;
+  while (at <= text.length) {
+    if (text[at] === '"') {
+      const match = /"((?:[^"]|"")*)"/y;
+      match.lastIndex = at;
+      const found = match.exec(text);
+      if (found === null) throw new SyntaxError("Quotes are not closed");
+      rows.at(-1)?.push((found[1] as string).replaceAll('""', '"'));
+      at += found[0].length;
+    } else {
+      const found = /[^",;\n]*/y;
+      found.lastIndex = at;
+      const [plain = ""] = found.exec(text) ?? [];
+      rows.at(-1)?.push(plain);
+      at += plain.length;
+    }
+    const next = text[at++];
+    if (next === "\n") rows.push([]);
+    else if (next !== undefined && next !== "," && next !== ";") throw new SyntaxError(`Unexpected ${next}`);
+  }
+  return rows;
+}
+
+/** Whether a spreadsheet would run a field. */
+export function isFormula(field: string): boolean {
+  return /^[=+\-@\t\r＝＋－＠]/.test(field.trimStart() || field) || /^[\t\r]/.test(field);
+}
