@@ -81,6 +81,8 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     legalComments: "inline",
     logLevel: "warning",
     banner: { js: banner(artefact) },
+    // Its default entry is CommonJS and asks for "process" by "require"; this one is the same code as modules.
+    alias: { yaml: "./node_modules/yaml/browser/index.js" },
     // The library's own main block never runs from here (it asks for the name mod.ts), so the command stays out of it.
     external: artefact.entry === "mod.ts" ? ["./lib/cli/main.ts"] : [],
   });

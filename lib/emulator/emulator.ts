@@ -3,18 +3,23 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments } from "./control.ts";
+import { joinDrivers } from "./driver.ts";
+import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./faults.ts";
 import { builtInFixture, type Fixture, InputError } from "./fixture.ts";
 import { passGate } from "./gate.ts";
 import { RequestLimiter, StartLimiter } from "./limiter.ts";
-import { jsonReply } from "./reply.ts";
+import { pullPage } from "./pulls.ts";
+import { bare, fail, jsonReply, notFoundPage } from "./reply.ts";
 import { createRevision, type Revision } from "./revision.ts";
 import { addRoutes } from "./routes.ts";
+import type { Scenario } from "./scenario.ts";
+import { scriptDriver } from "./script_driver.ts";
 import { serverClock } from "./server_clock.ts";
 import { Store } from "./store.ts";
-import { healthySurroundings, idleDriver, type World } from "./world.ts";
+import { type Driver, healthySurroundings, idleDriver, type World } from "./world.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
@@ -22,10 +27,24 @@ export interface EmulatorOptions {
   fixture?: Fixture | undefined;
   /** Source of time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Which revision of the service. @default the base */
+  /** Which revision of the service; behaviours that are not named are those of the base. @default the base */
   revision?: Partial<Revision> | undefined;
   /** Whose starts are counted together. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
+  /** Scenarios; the first one that fits plays for a run. Without any, runs stay `pending`. @default {[]} */
+  scenarios?: readonly Scenario[] | undefined;
+  /** All times of scenarios are divided by it. @default {1} */
+  speed?: number | undefined;
+  /** Faults at random. @default none */
+  randomFaults?: RandomFaults | undefined;
+  /** What slow answers wait on. @default `clock` */
+  faultClock?: Clock | undefined;
+  /** Whether `POST /__control/…` exists. @default {false} */
+  controlRoutes?: boolean | undefined;
+  /** Drivers by harness that come before the scenarios. @default none */
+  drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
+  /** Breaks the connection of a request, where there is one. @default in process */
+  breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
 /** A running emulator. */
@@ -34,52 +53,101 @@ export interface Emulator {
   readonly app: Hono;
   /** Tables, clock and switches, for tests that look behind the API. */
   readonly world: World;
-  /** Sends a request, with the signature of the global `fetch`. */
+  /** Sends a request, with the signature of the global `fetch`. A connection that breaks is a rejected promise. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Does something behind the API. @throws {InputError} for an unknown action or a bad argument. */
-  control(action: string, args?: ControlArguments): Promise<void>;
+  control(action: string, args?: ControlArguments): void;
   /** Ends everything that is still going on. */
   close(): Promise<void>;
 }
 
-/** Makes an emulator. */
-export function createEmulator(options: EmulatorOptions = {}): Emulator {
-  const world: World = {
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
+/**
+ * Why a control request is refused, or undefined. A page in a browser on the same machine must not be able to send one, neither
+ * directly nor under a host name of its own that leads here.
+ */
+function controlProblem(request: Request): string | undefined {
+  const { headers } = request;
+  if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests do not come from a browser";
+  const host = headers.get("host") ?? new URL(request.url).host;
+  return LOOPBACK.test(host) ? undefined : "Control requests come over loopback";
+}
+
+function makeWorld(options: EmulatorOptions, clock: Clock): World {
+  return {
     store: new Store(options.fixture ?? builtInFixture()),
-    clock: serverClock(options.clock ?? systemClock),
+    clock: serverClock(clock),
     requests: new RequestLimiter(),
     starts: new StartLimiter(),
     revision: createRevision("base", options.revision),
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",
+    pulls: [],
+    origin: "http://localhost",
     driver: idleDriver,
   };
+}
+
+/** Makes an emulator. */
+export function createEmulator(options: EmulatorOptions = {}): Emulator {
+  const clock = options.clock ?? systemClock;
+  const world = makeWorld(options, clock);
+  const script = scriptDriver(world, { scenarios: options.scenarios ?? [], speed: options.speed });
+  world.driver = joinDrivers(options.drivers?.(world) ?? new Map(), script);
+  const faults = new Faults(options.faultClock ?? clock, options.randomFaults);
   const app = new Hono();
-  // deno-lint-ignore require-await
-  async function control(action: string, args: ControlArguments = {}): Promise<void> {
+
+  function control(action: string, args: ControlArguments = {}): void {
+    if (action === "fault") return faults.add(parseFault(args));
+    if (action === "clearFaults" || action === "reset") faults.clear();
+    if (action === "clearFaults") return;
     const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
     if (run === undefined) throw new InputError(`Cannot run control action: unknown action "${action}"`);
     run(world, args);
   }
-  app.use(async (c, next) => {
-    const answer = passGate(world, c.req.raw);
-    if (answer !== undefined) return answer;
-    await next();
-  });
-  app.post("/__control/:action", async (c) => {
+
+  async function handleControl(c: Context): Promise<Response> {
+    const problem = controlProblem(c.req.raw);
+    if (problem !== undefined) return fail(403, "FORBIDDEN", problem);
     try {
-      await control(c.req.param("action"), await c.req.json());
+      const body = await c.req.text();
+      control(c.req.param("action") ?? "", body === "" ? {} : JSON.parse(body));
       return jsonReply(JSON.stringify({ ok: true }), 200);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return jsonReply(JSON.stringify({ ok: false, error: message }), 400);
     }
+  }
+
+  if (options.controlRoutes) app.post("/__control/:action", handleControl);
+  app.get("/__pulls/:owner/:name/:number", (c) => {
+    const page = pullPage(world, `${c.req.param("owner")}/${c.req.param("name")}`, c.req.param("number"));
+    return page === undefined ? notFoundPage() : c.html(page);
+  });
+  app.use(async (c, next) => {
+    const carryOut = async () => {
+      const answer = passGate(world, c.req.raw);
+      if (answer !== undefined) return answer;
+      await next();
+      return c.res;
+    };
+    const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c));
+    if (!c.finalized) return answer;
+    if (answer === c.res) return;
+    // Without this the headers of both answers would be mixed.
+    c.res = undefined;
+    c.res = answer;
   });
   addRoutes(app, world);
+  app.onError((error) => {
+    if (error instanceof ConnectionLost) throw error;
+    return bare(500);
+  });
   return {
     app,
     world,
-    fetch: (input, init) => Promise.resolve(app.fetch(new Request(input, init))),
+    fetch: async (input, init) => await app.fetch(new Request(input, init)),
     control,
     close: () => world.driver.close(),
   };

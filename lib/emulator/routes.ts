@@ -135,5 +135,4 @@ export function addRoutes(app: Hono, world: World): void {
     app.all(path, absent(path) ? () => notFoundPage() : otherMethods(allowed));
   }
   app.notFound(() => notFoundPage());
-  app.onError(() => bare(500));
 }

@@ -222,3 +222,17 @@ export interface DispatchRow {
   metadata: unknown;
   created_at: number;
 }
+
+/** A pull request. */
+export interface Pull {
+  /** Number within its repository, from 1. */
+  number: number;
+  /** `owner/name`. */
+  repo: string;
+  /** First line of the prompt, at most 72 characters. */
+  title: string;
+  base: string;
+  branch: string;
+  /** The change as `git diff` prints it; empty for a scripted run. */
+  diff: string;
+}

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type RequestLimiter, type StartLimiter } from "./limiter.ts";
+import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { Revision } from "./revision.ts";
-import type { RunRow } from "./rows.ts";
+import type { Pull, RunRow } from "./rows.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { Store } from "./store.ts";
 
@@ -52,6 +52,10 @@ export interface World {
   readonly around: Surroundings;
   /** `user` makes all tokens of a user share one start quota, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
+  /** Pull requests, of all repositories. */
+  readonly pulls: Pull[];
+  /** Where the emulator is served, without a slash at the end. */
+  origin: string;
   /** Set once the driver is made, which needs the world itself. */
   driver: Driver;
 }

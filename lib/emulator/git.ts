@@ -1,0 +1,94 @@
+/**
+ * Git for the exec harness: every call is made with our identity, without hooks, and without the user's configuration.
+ *
+ * @module
+ */
+import { spawn, spawnSync } from "node:child_process";
+import process from "node:process";
+
+/** A Git command that failed; the message is what it printed. */
+export class GitError extends Error {
+  override name = "GitError";
+}
+
+// One character set for branch names is the API's; Git itself refuses the rest of what it does not like.
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"],
+  ["safe.directory", "*"],
+  ["commit.gpgSign", "false"],
+  ["protocol.file.allow", "always"],
+  ["core.fsmonitor", "false"],
+];
+
+const IDENTITY = {
+  GIT_AUTHOR_NAME: "Mogplex Emulator",
+  GIT_AUTHOR_EMAIL: "emulator@mogplex.invalid",
+  GIT_COMMITTER_NAME: "Mogplex Emulator",
+  GIT_COMMITTER_EMAIL: "emulator@mogplex.invalid",
+};
+
+/**
+ * Environment for Git and for the command of the harness: ours without anything that steers Git or holds our token, plus
+ * identity and settings.
+ */
+export function cleanEnvironment(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name, value]) =>
+    value !== undefined && !name.startsWith("GIT_") && !name.startsWith("MOGPLEX_")
+  ) as [string, string][];
+  const settings = SETTINGS.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return {
+    ...Object.fromEntries(kept),
+    ...IDENTITY,
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_CONFIG_COUNT: String(SETTINGS.length),
+    ...Object.fromEntries(settings),
+  };
+}
+
+/** Makes the other end of a fetch or push run without hooks too: it does not inherit our settings. */
+export function otherEnd(service: "upload-pack" | "receive-pack"): string {
+  return `--${service}=git -c core.hooksPath=/dev/null -c safe.directory=* ${service}`;
+}
+
+/**
+ * Runs Git.
+ *
+ * @param directory Where.
+ * @param args Arguments after `git`.
+ * @param signal Kills it.
+ * @returns What it printed on stdout.
+ * @throws {GitError} if it fails.
+ */
+export function git(directory: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("git", args, { cwd: directory, env: cleanEnvironment(), signal });
+    const out: Uint8Array[] = [];
+    const err: Uint8Array[] = [];
+    child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
+    child.stderr.on("data", (chunk: Uint8Array) => err.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
+      if (code === 0) resolve(text(out));
+      else reject(new GitError(text(err).trim() || `git ${args[0]} ended with ${code}`));
+    });
+  });
+}
+
+/**
+ * The branch that a local repository is on, for a repository named on the command line.
+ *
+ * @returns Undefined if there is no repository.
+ */
+export function currentBranch(path: string): string | undefined {
+  const options = { encoding: "utf8" as const, env: cleanEnvironment() };
+  const exists = spawnSync("git", ["-C", path, "rev-parse", "--git-dir"], options);
+  if (exists.status !== 0) return undefined;
+  const head = spawnSync("git", ["-C", path, "symbolic-ref", "--short", "HEAD"], options);
+  return head.status === 0 ? head.stdout.trim() : "main";
+}

@@ -1,0 +1,164 @@
+/**
+ * Serves an emulator over `node:http`, which all three runtimes have.
+ *
+ * @module
+ */
+import { getRequestListener } from "@hono/node-server";
+import { once } from "node:events";
+import { systemClock } from "../clock.ts";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { socketBreaker } from "./breaker.ts";
+import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
+import { execDriver } from "./exec_driver.ts";
+import { builtInFixture, type Fixture, InputError, parseFixture, plainRepo } from "./fixture.ts";
+import { currentBranch } from "./git.ts";
+import type { Driver, World } from "./world.ts";
+
+/** A local repository that runs can work on. */
+export interface LocalRepo {
+  /** `owner/name`. */
+  fullName: string;
+  /** Directory of the repository, bare or not. */
+  path: string;
+}
+
+/** Options of {@linkcode startEmulator}. */
+export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
+  /** Port; 0 takes a free one. @default {0} */
+  port?: number | undefined;
+  /** Host name or address to listen on. Anything but loopback excludes control routes and commands. @default {"127.0.0.1"} */
+  host?: string | undefined;
+  /** Local repositories; one whose name is in the fixture replaces that one's path. @default {[]} */
+  repos?: readonly LocalRepo[] | undefined;
+  /** Commands by harness, run by `sh -c` in a working copy. @default none */
+  commands?: Readonly<Record<string, string>> | undefined;
+  /** Milliseconds that a command may take. @default {1_800_000} */
+  timeLimitMs?: number | undefined;
+  /** Gets what commands print. @default {undefined} (thrown away) */
+  onOutput?: ((text: string) => void) | undefined;
+}
+
+/** A served emulator. */
+export interface ServedEmulator {
+  /** Origin, without a slash at the end. */
+  url: string;
+  /** A token with both scopes. */
+  token: string;
+  /** A token of the same user that may only read, or null when the fixture has none. */
+  readOnlyToken: string | null;
+  /** Repositories of that user, hidden ones included. */
+  repos: { id: string; full_name: string }[];
+  /** The emulator behind it. */
+  emulator: Emulator;
+  /** Stops listening, ends commands, drops connections. */
+  close(): Promise<void>;
+}
+
+// Longer than any client's pause between two polls: a connection that is closed just then looks like a network error.
+const KEEP_ALIVE_MS = 75_000;
+
+/** Whether a host name or address can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Adds the local repositories to a fixture. @throws {InputError} for a path that holds none. */
+function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture {
+  if (fixture === undefined && repos.length === 0) return builtInFixture();
+  const merged = fixture ?? builtInFixture([]);
+  const user = merged.tokens.find((token) => token.scopes.includes("write"))?.user ?? merged.users[0]?.key ?? "";
+  const added = repos.map(({ fullName, path }) => {
+    if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
+      throw new InputError(`Cannot use repository "${fullName}": the name must have the form owner/name`);
+    }
+    const branch = currentBranch(path);
+    if (branch === undefined) {
+      throw new InputError(`Cannot use repository "${fullName}": no Git repository at "${path}"`);
+    }
+    const known = merged.repos.find((repo) => repo.full_name === fullName);
+    return { ...(known ?? plainRepo(fullName, branch, user)), default_branch: branch };
+  });
+  const names = new Set(added.map((repo) => repo.full_name));
+  return parseFixture({ ...merged, repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...added] });
+}
+
+function execDrivers(options: StartEmulatorOptions): (world: World) => ReadonlyMap<string, Driver> {
+  const repos = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, path]));
+  const { timeLimitMs, onOutput } = options;
+  return (world) =>
+    new Map(
+      Object.entries(options.commands ?? {}).map(([harness, command]) => [
+        harness,
+        execDriver(world, { command, repos, timeLimitMs, onOutput }),
+      ]),
+    );
+}
+
+async function listen(server: Server, port: number, host: string): Promise<string> {
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${name}:${address.port}`;
+}
+
+/** What the ready line says about who may call. */
+function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyToken" | "repos"> {
+  const tokens = [...world.store.tokens.values()].filter((token) =>
+    token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
+  );
+  const full = tokens.find((token) => token.scopes.includes("read") && token.scopes.includes("write"));
+  if (full === undefined) throw new InputError("Cannot start emulator: the fixture has no live token with both scopes");
+  const reading = tokens.find((token) => token.userId === full.userId && token.scopes.join() === "read");
+  const repos = [...world.store.repos.values()].filter((repo) => repo.userId === full.userId);
+  return {
+    token: full.token,
+    readOnlyToken: reading?.token ?? null,
+    repos: repos.map(({ id, full_name }) => ({ id, full_name })),
+  };
+}
+
+/**
+ * Starts an emulator that listens.
+ *
+ * @throws {InputError} for options that do not fit together, or a repository that is not there.
+ * @throws what `listen` throws, for a port that is taken.
+ * @example Start one, use it, stop it
+ * ```ts ignore
+ * const emulator = await startEmulator();
+ * await fetch(`${emulator.url}/api/v1/mogplex/repos`, { headers: { authorization: `Bearer ${emulator.token}` } });
+ * await emulator.close();
+ * ```
+ */
+export async function startEmulator(options: StartEmulatorOptions = {}): Promise<ServedEmulator> {
+  const { port = 0, host = "127.0.0.1" } = options;
+  if (!isLoopback(host) && (options.controlRoutes || Object.keys(options.commands ?? {}).length > 0)) {
+    throw new InputError(
+      `Cannot listen on "${host}": control routes and commands are offered on loopback only (127.0.0.1, ::1, localhost)`,
+    );
+  }
+  const emulator = createEmulator({
+    // Somebody waits at the other end of the socket, whatever our own clock does.
+    faultClock: systemClock,
+    ...options,
+    fixture: withRepos(options.fixture, options.repos ?? []),
+    drivers: execDrivers(options),
+    breaker: socketBreaker,
+  });
+  const who = account(emulator);
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(emulator.app.fetch));
+  const url = await listen(server, port, host);
+  emulator.world.origin = url;
+  return {
+    url,
+    ...who,
+    emulator,
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await Promise.all([closed, emulator.close()]);
+    },
+  };
+}
