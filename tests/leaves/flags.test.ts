@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import { UsageError } from "../../lib/errors.ts";
+import { type Flag, nearest, parseFlags } from "../../lib/flags.ts";
+
+const FLAGS: Flag[] = [
+  { name: "repo", value: "ID", help: "" },
+  { name: "report", value: "FORMAT", multiple: true, help: "" },
+  { name: "json", help: "" },
+  { name: "create-branch", help: "" },
+];
+
+function message(args: string[]): string {
+  try {
+    parseFlags("run", args, FLAGS);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  throw new Error("Expected a refusal");
+}
+
+test("parseFlags() tells values, switches, repeated flags and positionals apart", () => {
+  const flags = parseFlags("run", ["fix it", "--repo=a", "--report", "json", "--report=markdown=x", "--json"], FLAGS);
+  expect(flags.positionals).toEqual(["fix it"]);
+  expect([flags.get("repo"), flags.all("report"), flags.has("json"), flags.has("create-branch")]).toEqual([
+    "a",
+    ["json", "markdown=x"],
+    true,
+    false,
+  ]);
+  expect(parseFlags("run", [], FLAGS).get("repo")).toBeUndefined();
+});
+
+test("parseFlags() takes the last of several values of a flag that is meant once", () => {
+  expect(parseFlags("run", ["--repo=a", "--repo=b"], FLAGS).get("repo")).toBe("b");
+});
+
+test("parseFlags() takes everything after -- as positional", () => {
+  expect(parseFlags("run", ["--", "--repo", "-x"], FLAGS).positionals).toEqual(["--repo", "-x"]);
+});
+
+test("parseFlags() names the nearest flag for an unknown one", () => {
+  expect(message(["--rebo", "x"])).toBe(`Cannot parse arguments of run: unknown flag "--rebo", did you mean "--repo"?`);
+  expect(message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
+  expect(message(["--something-else-altogether"])).toBe(
+    `Cannot parse arguments of run: unknown flag "--something-else-altogether"`,
+  );
+});
+
+test("parseFlags() refuses a missing value, a value for a switch, and short flags", () => {
+  expect(message(["--repo"])).toStartWith("Cannot parse arguments of run: ");
+  expect(message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
+  expect(message(["-x"])).toStartWith("Cannot parse arguments of run: ");
+});
+
+test("nearest() finds a word within a few edits, or none", () => {
+  expect(nearest("evnts", ["get", "events", "cancel"])).toBe("events");
+  expect(nearest("xyzzy", ["get", "events", "cancel"])).toBeUndefined();
+  expect(nearest("x", [])).toBeUndefined();
+});
