@@ -89,6 +89,11 @@ export function programArgs(): string[] {
   return process.argv.slice(2);
 }
 
+/** Arguments of the runtime itself, before the program's name. */
+export function runtimeArgs(): string[] {
+  return process.execArgv;
+}
+
 /** Value of an environment variable of this process; on Deno a variable that is not permitted counts as unset. */
 export function environmentVariable(name: string): string | undefined {
   try {

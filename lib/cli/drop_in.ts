@@ -9,6 +9,7 @@ import { UsageError } from "../errors.ts";
 import { userAgent } from "../http/user_agent.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { createRedactor } from "../redact.ts";
+import { guardCheckout } from "./checkout_guard.ts";
 import { noticeText } from "./notices.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -29,6 +30,7 @@ export interface DropInSession {
  * @throws {UnauthorizedError | UsageError} See `resolveConnection`.
  */
 export function openDropIn({ io, writer, clock, fetch }: VerbContext): DropInSession {
+  guardCheckout(io);
   const connection = resolveConnection({ env: io.env, dropIn: true });
   writer.redactWith(createRedactor({ token: connection.token }));
   for (const notice of connection.notices) writer.note(notice);

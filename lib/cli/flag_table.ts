@@ -25,10 +25,13 @@ export const RUN_FLAGS: readonly Flag[] = [
   JSON_LINE,
 ];
 
-const PLACES: readonly Flag[] = [
-  { name: "out", value: "DIR", help: "Directory of the reports" },
-  { name: "state", value: "FILE", help: "State file (default: run.json in the directory of the reports)" },
-];
+const OUT: Flag = { name: "out", value: "DIR", help: "Directory of the reports" };
+
+const STATE: Flag = {
+  name: "state",
+  value: "FILE",
+  help: "State file (default: run.json in the directory of the reports)",
+};
 
 const REPORTS: Flag = {
   name: "report",
@@ -44,7 +47,7 @@ const FOLLOWING: readonly Flag[] = [
   { name: "token-share", value: "N", help: "How many jobs use the token at the same time" },
   { name: "log", value: "FORM", help: "Events in the log: compact, full or json" },
   REPORTS,
-  ...PLACES,
+  OUT,
 ];
 
 /** Flags that `run` takes with `--follow` only. */
@@ -55,6 +58,7 @@ export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
   { name: "key-part", value: "TEXT", help: "Tells apart several runs of one job" },
   { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },
   ...FOLLOWING,
+  STATE,
 ];
 
 /** Every verb, in the order of the help. */
@@ -92,7 +96,7 @@ export const VERBS: readonly Verb[] = [
     maxPositionals: 1,
     summary: "Write the reports of a run; ends with its verdict, 124 when it has not ended",
     group: "toolkit",
-    flags: [REPORTS, { name: "out", value: "DIR", help: "Directory of the reports" }, JSON_LINE],
+    flags: [REPORTS, OUT, JSON_LINE],
     examples: [`${PROGRAM} report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md`],
     load: () => import("./report.ts"),
   },
@@ -104,7 +108,8 @@ export const VERBS: readonly Verb[] = [
     group: "toolkit",
     flags: [
       { name: "always", help: "Cancel the run even when the job is not known to be cancelled" },
-      ...PLACES,
+      OUT,
+      STATE,
       JSON_LINE,
     ],
     examples: [`${PROGRAM} cleanup`],
@@ -119,7 +124,8 @@ export const VERBS: readonly Verb[] = [
     flags: [
       { name: "prompt-file", value: "FILE", help: "As for run" },
       REPORTS,
-      ...PLACES,
+      OUT,
+      STATE,
       { name: "json", help: "Print the list as a JSON object" },
     ],
     examples: [`${PROGRAM} permissions --out reports`],

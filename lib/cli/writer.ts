@@ -68,9 +68,19 @@ export class Writer {
     this.#print("stdout", lines);
   }
 
+  /** A copy of a value with every text redacted. */
+  clean<T>(value: T): T {
+    return redactValue(value, this.#redact);
+  }
+
   /** Prints a value as JSON on stdout. */
   json(value: unknown): void {
-    this.#print("stdout", [jsonLine(redactValue(value, this.#redact))]);
+    this.#print("stdout", [jsonLine(this.clean(value))]);
+  }
+
+  /** Replaces the last line of a terminal; the next line that is printed has to clear it with an empty text. */
+  transient(text: string): void {
+    this.#io.write("stdout", `\r\x1b[K${this.#redact.token(text)}`);
   }
 
   /** Says something about ourselves on stderr. */

@@ -1,0 +1,33 @@
+/**
+ * `cleanup`: stops what the job left behind. It ends with 0 unless the caller or the token is at fault: the job has its verdict.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import { createRedactor } from "../redact.ts";
+import { cleanup } from "../runs/cleanup.ts";
+import { guardCheckout } from "./checkout_guard.ts";
+import { noticeText } from "./notices.ts";
+import { statePath } from "./settings.ts";
+import type { VerbContext } from "./verb.ts";
+
+/** See the module. */
+export async function run(context: VerbContext): Promise<number> {
+  const { io, flags, writer, clock, fetch } = context;
+  guardCheckout(io);
+  writer.redactWith(createRedactor({ token: io.env("MOGPLEX_API_KEY"), env: io.env }));
+  const { action, words, runId, status } = await cleanup({
+    files: io,
+    readFile: io.readFile,
+    statePath: statePath(context),
+    always: flags.has("always"),
+    env: io.env,
+    clock,
+    fetch,
+    onNotice: (notice) => writer.note(noticeText(notice)),
+  });
+  if (flags.has("json")) writer.json({ action, runId, status });
+  else if (action === "failed") writer.error(`Cannot clean up: ${words}`);
+  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${words}`));
+  return EXIT.success;
+}

@@ -1,0 +1,114 @@
+/**
+ * Settings of the toolkit verbs: flag, then environment, then default. An empty variable counts as unset.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { defaultTargets, parseReportTarget, type ReportTarget } from "../report/targets.ts";
+import { ON_INTERRUPT, type OnInterrupt } from "../runs/interrupt.ts";
+import { wholeNumber } from "./drop_in.ts";
+import type { VerbContext } from "./verb.ts";
+
+/** How events are logged. */
+export type LogForm = "compact" | "full" | "json";
+
+/** Where files go. */
+export interface Places {
+  /** Directory of the reports. */
+  out: string;
+  /** Reports to write. */
+  targets: ReportTarget[];
+}
+
+/** Settings of a verb that follows. */
+export interface FollowSettings extends Places {
+  /** Whole wait in milliseconds. */
+  timeoutMs: number;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** What becomes of the run at the deadline. */
+  onTimeout: "detach" | "cancel";
+  /** What becomes of it at a signal. */
+  onInterrupt: OnInterrupt;
+  /** Events in the log. */
+  log: LogForm;
+}
+
+const DEFAULT_OUT = "mogplex-ci";
+// Source: CLI, "Headless runs", "Timeout".
+const DEFAULT_TIMEOUT_SECONDS = 1800;
+const MAX_TIMEOUT_SECONDS = 30 * 86_400;
+const MAX_TOKEN_SHARE = 1_000;
+
+/** Value of a flag, else of a variable; undefined when neither says anything. */
+export function setting({ io, flags }: VerbContext, flag: string, variable: string): string | undefined {
+  return flags.get(flag) ?? (io.env(variable)?.trim() || undefined);
+}
+
+/** Where a value came from, for messages. */
+function sourceOf({ flags }: VerbContext, flag: string, variable: string): string {
+  return flags.get(flag) === undefined ? variable : `--${flag}`;
+}
+
+/** A whole number. @throws {UsageError} when it is none, or out of range. */
+export function numberSetting(context: VerbContext, flag: string, variable: string, min: number, max: number) {
+  return wholeNumber(setting(context, flag, variable), sourceOf(context, flag, variable), min, max);
+}
+
+/** One of some words. @throws {UsageError} when it is another one. */
+export function wordSetting<T extends string>(
+  context: VerbContext,
+  flag: string,
+  variable: string,
+  words: readonly T[],
+): T | undefined {
+  const text = setting(context, flag, variable);
+  const word = words.find((each) => each === text);
+  if (text === undefined || word !== undefined) return word;
+  const source = sourceOf(context, flag, variable);
+  throw new UsageError(`Cannot use ${source} as it must be one of ${words.join(", ")}: ${JSON.stringify(text)}`);
+}
+
+/** Directory of the reports. */
+export function outDirectory(context: VerbContext): string {
+  return setting(context, "out", "MOGPLEX_OUT") ?? DEFAULT_OUT;
+}
+
+/** State file. */
+export function statePath(context: VerbContext): string {
+  return context.flags.get("state") ?? `${outDirectory(context).replace(/\/+$/, "")}/run.json`;
+}
+
+/** Directory and reports. @throws {UsageError} for a format that is not known. */
+export function readPlaces(context: VerbContext): Places {
+  const { io, flags } = context;
+  const out = outDirectory(context);
+  const fromEnv = (io.env("MOGPLEX_REPORT") ?? "").split(",").map((each) => each.trim()).filter(Boolean);
+  const wanted = flags.all("report").length > 0 ? flags.all("report") : fromEnv;
+  return { out, targets: wanted.length > 0 ? wanted.map((each) => parseReportTarget(each, out)) : defaultTargets(out) };
+}
+
+/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
+export function readFollowSettings(context: VerbContext): FollowSettings {
+  const seconds = numberSetting(context, "timeout", "MOGPLEX_TIMEOUT", 1, MAX_TIMEOUT_SECONDS);
+  return {
+    ...readPlaces(context),
+    timeoutMs: (seconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000,
+    tokenShare: numberSetting(context, "token-share", "MOGPLEX_TOKEN_SHARE", 1, MAX_TOKEN_SHARE) ?? 1,
+    onTimeout: wordSetting(context, "on-timeout", "MOGPLEX_ON_TIMEOUT", ["detach", "cancel"]) ?? "detach",
+    onInterrupt: wordSetting(context, "on-interrupt", "MOGPLEX_ON_INTERRUPT", ON_INTERRUPT) ?? "auto",
+    log: wordSetting(context, "log", "MOGPLEX_LOG", ["compact", "full", "json"]) ?? "compact",
+  };
+}
+
+/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. */
+export function runIdSetting({ io, flags }: VerbContext): string | undefined {
+  return flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || undefined;
+}
+
+/** As {@linkcode runIdSetting}. @throws {UsageError} when there is none. */
+export function requiredRunId(context: VerbContext, verb: string): string {
+  const runId = runIdSetting(context);
+  if (runId === undefined) throw new UsageError(`${verb}: <run-id> is required (or set MOGPLEX_RUN_ID)`);
+  return runId;
+}

@@ -1,0 +1,78 @@
+/**
+ * What `run --follow` asks for: the task from one of its sources, and the rest from flags and variables.
+ *
+ * @module
+ */
+import { validateStartRequest } from "../api/validate.ts";
+import { UsageError } from "../errors.ts";
+import type { StartRequest } from "../model.ts";
+import { setting } from "./settings.ts";
+import type { VerbContext } from "./verb.ts";
+
+interface PromptSource {
+  name: string;
+  read(): string | Promise<string>;
+}
+
+function readPromptFile({ io }: VerbContext, path: string): string {
+  let text: string | undefined;
+  try {
+    text = io.readFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} cannot be read`, { cause });
+  }
+  if (text === undefined) throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} does not exist`);
+  return text;
+}
+
+function promptSources(context: VerbContext): PromptSource[] {
+  const { io, flags } = context;
+  const [argument] = flags.positionals;
+  const sources: PromptSource[] = [];
+  if (argument === "-") sources.push({ name: "standard input (-)", read: () => io.readStdin() });
+  else if (argument !== undefined) sources.push({ name: "the argument", read: () => argument });
+  const file = flags.get("prompt-file");
+  if (file !== undefined) sources.push({ name: "--prompt-file", read: () => readPromptFile(context, file) });
+  const variable = io.env("MOGPLEX_PROMPT") || undefined;
+  if (variable !== undefined) sources.push({ name: "MOGPLEX_PROMPT", read: () => variable });
+  const named = io.env("MOGPLEX_PROMPT_FILE")?.trim() || undefined;
+  if (named !== undefined) sources.push({ name: "MOGPLEX_PROMPT_FILE", read: () => readPromptFile(context, named) });
+  return sources;
+}
+
+/** The task. @throws {UsageError} when there is none, when there is more than one, or when it cannot be read. */
+async function readPrompt(context: VerbContext): Promise<string> {
+  const [source, ...others] = promptSources(context);
+  if (source === undefined) {
+    throw new UsageError(
+      "run: a prompt is required: an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    );
+  }
+  if (others.length > 0) {
+    const names = [source, ...others].map((each) => each.name).join(" and ");
+    throw new UsageError(`Cannot choose a prompt: it comes from ${names}; give one of them`);
+  }
+  return await source.read();
+}
+
+/**
+ * The request, complete and checked.
+ *
+ * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ */
+export async function readStartRequest(context: VerbContext): Promise<StartRequest> {
+  const repoId = setting(context, "repo", "MOGPLEX_REPO_ID");
+  if (repoId === undefined) {
+    throw new UsageError("run: --repo <id> is required, or MOGPLEX_REPO_ID (find IDs via `mogplex-ci repos list`)");
+  }
+  return validateStartRequest({
+    repoId,
+    prompt: await readPrompt(context),
+    harness: setting(context, "harness", "MOGPLEX_HARNESS"),
+    mode: setting(context, "mode", "MOGPLEX_MODE"),
+    baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
+    workingBranch: setting(context, "branch", "MOGPLEX_BRANCH"),
+    createBranch: context.flags.has("create-branch") || undefined,
+    rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
+  });
+}

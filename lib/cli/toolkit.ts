@@ -1,0 +1,112 @@
+/**
+ * What the verbs that end with a verdict share: files are checked first, then the job runs under signals, then reports are
+ * written and the verdict is shown.
+ *
+ * @module
+ */
+import { resolveConnection } from "../api/connection.ts";
+import { UsageError } from "../errors.ts";
+import { detectPlatform } from "../platforms/detect.ts";
+import type { Platform } from "../platforms/platform.ts";
+import { createRedactor } from "../redact.ts";
+import { checkTargets, type ReportTarget } from "../report/targets.ts";
+import { writeReports, writeRunId } from "../report/write.ts";
+import { interruptible } from "../runs/interrupt.ts";
+import type { JobEnd } from "../runs/job.ts";
+import type { JobOptions, RunOptions } from "../runs/run.ts";
+import type { StartedRun } from "../runs/start_plan.ts";
+import { guardCheckout } from "./checkout_guard.ts";
+import { LiveLog } from "./live_log.ts";
+import type { LogForm, Places } from "./settings.ts";
+import type { VerbContext } from "./verb.ts";
+import { verdictText } from "./verdict.ts";
+
+/** What a verb adds. */
+export interface ToolkitJob {
+  /** Where files go. */
+  places: Places;
+  /** Events in the log; null shows none. */
+  log: LogForm | null;
+  /** The run, when it exists already. */
+  runId?: string | undefined;
+  /** Does it. */
+  work(options: RunOptions, more: JobOptions): Promise<JobEnd>;
+}
+
+/**
+ * Finds the token, so that it is masked from here on.
+ *
+ * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
+ */
+export function protectToken({ io, writer }: VerbContext): void {
+  guardCheckout(io);
+  const { token } = resolveConnection({ env: io.env, readFile: io.readFile });
+  writer.redactWith(createRedactor({ token, env: io.env }));
+}
+
+function announce({ io, flags, writer }: VerbContext, started: StartedRun, places: Places, platform: Platform): void {
+  const { run, replayed, idempotencyKey } = started;
+  if (flags.has("json")) writer.json(run);
+  else {
+    const branch = `branch ${run.branch.working} (base ${run.branch.base}${
+      run.branch.createBranch ? ", created" : ""
+    })`;
+    const lines = [
+      `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
+      `repository ${run.repoId}, ${run.harness}, ${branch}`,
+      `key ${idempotencyKey}`,
+    ];
+    writer.out(...lines.map((line) => writer.untrusted(line)));
+  }
+  const problems = writeRunId(run.runId, places.targets, io, platform.files(io.env));
+  for (const problem of problems) writer.error(problem.message);
+}
+
+/** Writes the reports; what cannot be written is told and does not change the verdict. */
+function report({ io, writer }: VerbContext, end: JobEnd, places: Places, platform: Platform): ReportTarget[] {
+  const { redact } = writer;
+  const options = { files: platform.files(io.env), redactToken: redact.token };
+  const problems = writeReports(end.result, places.targets, io, redact, options);
+  for (const problem of problems) writer.error(problem.message);
+  return places.targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+}
+
+/**
+ * Does a job and ends with its verdict.
+ *
+ * @returns The exit code.
+ * @throws {MogplexError} when nothing was started because of what the caller gave.
+ */
+export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Promise<number> {
+  const { io, flags, writer, clock, fetch } = context;
+  const { places } = job;
+  protectToken(context);
+  checkTargets(places.targets, io);
+  const platform = detectPlatform(io.env);
+  const json = flags.has("json");
+  const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
+  if (job.runId !== undefined) live.open(job.runId);
+  const options: RunOptions = {
+    env: io.env,
+    clock,
+    fetch,
+    onNotice: (notice) => live.notice(notice),
+    onItem: (item) => live.item(item),
+    onStarted: (started) => {
+      announce(context, started, places, platform);
+      live.open(started.runId);
+    },
+  };
+  const end = await interruptible({ io, clock }, (interrupts) => {
+    return job.work(options, { interrupts, readFile: io.readFile, files: io });
+  }).finally(() => live.close());
+  const { result, error } = end;
+  if (error instanceof UsageError && result.runId === null) throw error;
+  const written = report(context, end, places, platform);
+  if (json) {
+    const { runId, status, outcome, exitCode } = result;
+    writer.json({ runId, status, outcome, exitCode });
+  } else writer.out(...writer.untrustedLines(verdictText(result, written)));
+  if (error instanceof Error) writer.error(error.message);
+  return result.exitCode;
+}

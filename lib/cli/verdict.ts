@@ -1,0 +1,62 @@
+/**
+ * The block at the end of a job: what became of the run, why, and where to go from here.
+ *
+ * @module
+ */
+import { cutText } from "../plain_text.ts";
+import { formatDuration } from "../report/duration.ts";
+import type { Outcome, RunResult } from "../report/result.ts";
+import type { ReportTarget } from "../report/targets.ts";
+
+const WORDS: Record<Outcome, string> = {
+  success: "success",
+  failed: "failed",
+  cancelled: "cancelled",
+  awaiting_input: "waits for a person",
+  deadline: "did not end in time",
+  interrupted: "interrupted",
+  error: "not known",
+};
+
+// The reports have all of it; a log has to be read.
+const MAX_REASON = 4_000;
+
+function pullRequest({ pullRequest: { state, url } }: RunResult): string {
+  return url ?? (state === "none" ? "none" : "unknown (no event that was seen tells)");
+}
+
+function branch({ branch: { pushed, requested }, changed }: RunResult): string {
+  if (pushed !== null) return pushed;
+  if (changed === false) return "nothing to push";
+  return requested === null ? "unknown" : `unknown (asked for ${requested})`;
+}
+
+function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
+  return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
+}
+
+/**
+ * The lines of the block. They are not yet safe to print.
+ *
+ * @param reports Reports that were written.
+ */
+export function verdictText(result: RunResult, reports: readonly ReportTarget[]): string {
+  const { runId, status, reason, resume, idempotencyKey, replayed } = result;
+  const rows: [label: string, text: string | null][] = [
+    ["verdict", `${WORDS[result.outcome]} (exit code ${result.exitCode})`],
+    ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
+    ["start", replayed === null ? null : replayed ? "attached: the key was known" : "started by this job"],
+    ["key", runId === null ? idempotencyKey : null],
+    ["reason", reason === null ? null : cutText(reason, MAX_REASON)],
+    ["branch", runId === null ? null : branch(result)],
+    ["pull", runId === null ? null : pullRequest(result)],
+    ["events", runId === null ? null : events(result)],
+    ["time", `${formatDuration(result.durationMs)}, ${result.requests} requests`],
+    ["reports", reports.length === 0 ? null : reports.map((report) => report.path).join(" ")],
+    ["resume", resume],
+  ];
+  return rows.filter((row) => row[1] !== null)
+    .map(([label, text]) => `${label.padEnd(8)}${text?.trim().replace(/\r\n|[\n\r]/g, `\n${" ".repeat(8)}`)}`).join(
+      "\n",
+    );
+}
