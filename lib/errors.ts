@@ -13,11 +13,14 @@ export interface MogplexErrorOptions {
 
 /** Base of every error that the toolkit throws on purpose. */
 export class MogplexError extends Error {
+  /** Name of the class. */
   override name = "MogplexError";
   /** Which row of the table of exit codes applies to toolkit verbs. */
   readonly exit: ExitName;
 
   /**
+   * Makes the error.
+   *
    * @param message What was attempted, why it did not work, the present value, what to do.
    * @param exit Row of the table of exit codes.
    */
@@ -34,8 +37,13 @@ export class MogplexError extends Error {
 
 /** Something that the caller gave is wrong, found before anything was sent. Exit code 2. */
 export class UsageError extends MogplexError {
+  /** Name of the class. */
   override name = "UsageError";
-  /** @param message See {@linkcode MogplexError}. */
+  /**
+   * Makes the error.
+   *
+   * @param message See {@linkcode MogplexError}.
+   */
   constructor(message: string, options: MogplexErrorOptions = {}) {
     super(message, "usage", options);
   }
@@ -43,8 +51,13 @@ export class UsageError extends MogplexError {
 
 /** No token, an empty or malformed one (found locally), or one that the service refuses. Exit code 64. */
 export class UnauthorizedError extends MogplexError {
+  /** Name of the class. */
   override name = "UnauthorizedError";
-  /** @param message See {@linkcode MogplexError}. */
+  /**
+   * Makes the error.
+   *
+   * @param message See {@linkcode MogplexError}.
+   */
   constructor(message: string, options: MogplexErrorOptions = {}) {
     super(message, "unauthorized", options);
   }
@@ -64,13 +77,18 @@ export interface AnswerFacts {
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
 export class ApiError extends MogplexError implements AnswerFacts {
+  /** Name of the class. */
   override name = "ApiError";
   readonly status: number;
   readonly code: string | null;
   readonly requestId: string | null;
   readonly retryAfterMs: number | null;
 
-  /** @param facts What the answer said. */
+  /**
+   * Makes the error.
+   *
+   * @param facts What the answer said.
+   */
   constructor(message: string, exit: ExitName, facts: AnswerFacts, options: MogplexErrorOptions = {}) {
     super(message, exit, options);
     this.status = facts.status;
@@ -82,33 +100,43 @@ export class ApiError extends MogplexError implements AnswerFacts {
 
 /** 404 with the service's own envelope: no such run, repository, automation. Exit code 2. */
 export class NotFoundError extends ApiError {
+  /** Name of the class. */
   override name = "NotFoundError";
 }
 
 /** 409: the idempotency key protects another request, or the run is in another state. Exit code 2. */
 export class ConflictError extends ApiError {
+  /** Name of the class. */
   override name = "ConflictError";
 }
 
 /** 403: the token lacks a scope, or may only trigger automations. Exit code 65. */
 export class ForbiddenError extends ApiError {
+  /** Name of the class. */
   override name = "ForbiddenError";
 }
 
 /** 429 for longer than the caller allowed to wait. Exit code 75. */
 export class RateLimitedError extends ApiError {
+  /** Name of the class. */
   override name = "RateLimitedError";
 }
 
 /** 5xx, or an answer that is not the API's (HTML, redirect, empty, truncated), after all retries. Exit code 69. */
 export class UnavailableError extends ApiError {
+  /** Name of the class. */
   override name = "UnavailableError";
 }
 
 /** `fetch` itself failed, or an attempt took too long, after all retries. Exit code 69. */
 export class NetworkError extends MogplexError {
+  /** Name of the class. */
   override name = "NetworkError";
-  /** @param message See {@linkcode MogplexError}. */
+  /**
+   * Makes the error.
+   *
+   * @param message See {@linkcode MogplexError}.
+   */
   constructor(message: string, options: MogplexErrorOptions = {}) {
     super(message, "unavailable", options);
   }
@@ -116,8 +144,13 @@ export class NetworkError extends MogplexError {
 
 /** The body of an answer is larger than the limit. Asking for less may work. Exit code 69. */
 export class BodyTooLargeError extends MogplexError {
+  /** Name of the class. */
   override name = "BodyTooLargeError";
-  /** @param message See {@linkcode MogplexError}. */
+  /**
+   * Makes the error.
+   *
+   * @param message See {@linkcode MogplexError}.
+   */
   constructor(message: string, options: MogplexErrorOptions = {}) {
     super(message, "unavailable", options);
   }
@@ -125,10 +158,15 @@ export class BodyTooLargeError extends MogplexError {
 
 /** It is unknown whether the run was started: repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
 export class StartUnknownError extends MogplexError {
+  /** Name of the class. */
   override name = "StartUnknownError";
   /** Key that finds the run, if there is one. */
   readonly idempotencyKey: string;
-  /** @param idempotencyKey Key of the start. */
+  /**
+   * Makes the error.
+   *
+   * @param idempotencyKey Key of the start.
+   */
   constructor(message: string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
     super(message, "unavailable", options);
     this.idempotencyKey = idempotencyKey;
@@ -137,8 +175,13 @@ export class StartUnknownError extends MogplexError {
 
 /** The caller's deadline passed while the run went on. Exit code 124. */
 export class DeadlineError extends MogplexError {
+  /** Name of the class. */
   override name = "DeadlineError";
-  /** @param message See {@linkcode MogplexError}. */
+  /**
+   * Makes the error.
+   *
+   * @param message See {@linkcode MogplexError}.
+   */
   constructor(message: string, options: MogplexErrorOptions = {}) {
     super(message, "deadline", options);
   }
@@ -149,10 +192,15 @@ export type InterruptSignal = "SIGINT" | "SIGTERM";
 
 /** The process was told to stop. Exit code 130 or 143. */
 export class InterruptedError extends MogplexError {
+  /** Name of the class. */
   override name = "InterruptedError";
   /** The signal. */
   readonly signal: InterruptSignal;
-  /** @param signal The signal that came. */
+  /**
+   * Makes the error.
+   *
+   * @param signal The signal that came.
+   */
   constructor(signal: InterruptSignal) {
     super(`Cannot go on: ${signal} received`, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;

@@ -9,11 +9,16 @@ import type { RunResult } from "../report/result.ts";
 
 /** Base of the verdicts that are thrown. */
 export class RunVerdictError extends MogplexError {
+  /** Name of the class. */
   override name = "RunVerdictError";
   /** Everything that is known of the run. */
   readonly result: RunResult;
 
-  /** @param result The run. */
+  /**
+   * Makes the error.
+   *
+   * @param result The run.
+   */
   constructor(message: string, exit: ExitName, result: RunResult) {
     super(message, exit);
     this.result = result;
@@ -22,8 +27,13 @@ export class RunVerdictError extends MogplexError {
 
 /** The run ended `failed`. Exit code 1. */
 export class RunFailedError extends RunVerdictError {
+  /** Name of the class. */
   override name = "RunFailedError";
-  /** @param result The run. */
+  /**
+   * Makes the error.
+   *
+   * @param result The run.
+   */
   constructor(result: RunResult) {
     super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
   }
@@ -31,8 +41,13 @@ export class RunFailedError extends RunVerdictError {
 
 /** The run ended `cancelled`. Exit code 3. */
 export class RunCancelledError extends RunVerdictError {
+  /** Name of the class. */
   override name = "RunCancelledError";
-  /** @param result The run. */
+  /**
+   * Makes the error.
+   *
+   * @param result The run.
+   */
   constructor(result: RunResult) {
     super(`Run "${result.runId}" was cancelled`, "cancelled", result);
   }
@@ -40,8 +55,13 @@ export class RunCancelledError extends RunVerdictError {
 
 /** The run waits for a person; nothing in the API makes it go on. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
+  /** Name of the class. */
   override name = "AwaitingInputError";
-  /** @param result The run. */
+  /**
+   * Makes the error.
+   *
+   * @param result The run.
+   */
   constructor(result: RunResult) {
     super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
   }

@@ -3,18 +3,19 @@
  *
  * @module
  */
-import { DeadlineError, exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
+import { DeadlineError, exitCodeFor, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
-import { cancelsOnInterrupt, type Interrupts, type OnInterrupt } from "./interrupt.ts";
+import type { Interrupts, OnInterrupt } from "./interrupt.ts";
 import { buildResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import { Starter } from "./starter.ts";
-import { type RunState, StateWriter } from "./state.ts";
+import type { RunState, StateWriter } from "./state.ts";
+import { type Stop, stopRun } from "./stop.ts";
 
 /** What a job does, beside the start. */
 export interface JobSettings {
@@ -42,21 +43,16 @@ export interface JobEnd {
   error: unknown;
 }
 
-/** How a signal was answered. */
-interface Stop {
-  /** The run as it then was. */
-  run?: Run;
-  /** What was done, in words for the reason. */
-  words: string;
-}
-
-/** From a signal to the end of the cancel request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
-const INTERRUPT_MS = 4_000;
 /** Limit of the cancel at the deadline, in milliseconds. */
 const CANCEL_MS = 20_000;
 /** How often the newest event is written to the state file, in milliseconds. */
 const STATE_MS = 5_000;
-const VERDICT = { success: "success", failed: "failed", cancelled: "cancelled", awaiting_input: "awaitingInput" } as const;
+const VERDICT = {
+  success: "success",
+  failed: "failed",
+  cancelled: "cancelled",
+  awaiting_input: "awaitingInput",
+} as const;
 
 /** One job on one run. */
 export class Job {
@@ -187,5 +183,51 @@ export class Job {
       if (!(thrown instanceof MogplexError)) throw thrown;
       return { result: this.#result("deadline", exitCode, `${error.message}; ${thrown.message}`), error };
     }
+  }
+
+  #stop(): Promise<Stop> {
+    const { onInterrupt, interrupts, state } = this.#settings;
+    const [plan, starter] = [this.#plan, this.#starter];
+    return stopRun({
+      session: this.#session,
+      onInterrupt,
+      terminal: interrupts?.terminal ?? false,
+      state,
+      run: this.#runId === undefined ? undefined : { runId: this.#runId, owned: this.#owned },
+      starting: plan === undefined || starter === undefined ? undefined : { plan, starter },
+      onFound: (started) => this.#announce(started),
+    });
+  }
+
+  async #interrupted(): Promise<JobEnd> {
+    const error = this.#settings.interrupts?.signal.reason;
+    const { run, words, deadline } = await this.#stopping!;
+    const end = run === undefined ? undefined : endOf(run.status);
+    const ownEnd = end === "success" || end === "failed" ? end : undefined;
+    if (run !== undefined && ownEnd !== undefined) await this.#lastWords(run, ownEnd, deadline);
+    const reason = `${error instanceof Error ? error.message : "Cannot go on"}; ${words}`;
+    return { result: this.#result(ownEnd ?? "interrupted", exitCodeFor(error), reason, run), error };
+  }
+
+  /** A run that ended in the moment of the signal has links worth reporting, if they come in time. */
+  async #lastWords(run: Run, end: EndOutcome, deadline: number): Promise<void> {
+    const limitMs = deadline - this.#session.clock.now();
+    const limits = { limitMs, signal: new AbortController().signal };
+    if (limitMs > 0 && this.#follower !== undefined) await this.#drain(this.#follower.conclude(run, end, limits));
+  }
+
+  #result(outcome: Outcome, exitCode: number, reason: string | null, run?: Run): RunResult {
+    return buildResult({
+      session: this.#session,
+      outcome,
+      exitCode,
+      reason,
+      request: this.#plan?.request,
+      idempotencyKey: this.#starter?.key,
+      started: this.#started,
+      follower: this.#follower,
+      runId: this.#runId,
+      run,
+    });
   }
 }

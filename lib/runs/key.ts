@@ -80,7 +80,7 @@ export async function deriveKey(parts: KeyParts, onNotice?: OnNotice): Promise<K
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
   if (scope === "random") return randomKey();
   if (identity === null) {
-    onNotice?.({ kind: "random_key", missing: ["CI system (set MOGPLEX_CI_JOB to name the job)"] });
+    onNotice?.({ kind: "random_key", missing: ["CI system"] });
     return randomKey();
   }
   const when = period(scope, identity, nowMs);

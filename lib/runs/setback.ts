@@ -39,6 +39,11 @@ function named(error: ApiError): number | null {
   return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
 }
 
+/** What happened, without what was attempted: the log line says that already. */
+function detailOf(error: MogplexError): string {
+  return error.message.replace(/^Cannot [^:]+: /, "");
+}
+
 /** HTTP status that an error tells of, or that its cause tells of; null when no answer came. */
 export function statusOf(error: unknown): number | null {
   if (error instanceof StartUnknownError) return statusOf(error.cause);
@@ -52,7 +57,7 @@ function unavailable(error: UnavailableError, proven: boolean): Setback | undefi
   if (odd && !(status >= 200 && status < 300) && !proven) return undefined;
   return {
     cause: status >= 500 ? "unavailable" : "invalid_answer",
-    detail: error.message,
+    detail: detailOf(error),
     namedMs: named(error),
     refused: !isAmbiguous(error),
   };
@@ -69,17 +74,17 @@ function unavailable(error: UnavailableError, proven: boolean): Setback | undefi
 export function setbackOf(error: unknown, proven: boolean): Setback | undefined {
   if (error instanceof StartUnknownError) {
     return setbackOf(error.cause, proven) ??
-      { cause: "network", detail: error.message, namedMs: null, refused: false };
+      { cause: "network", detail: detailOf(error), namedMs: null, refused: false };
   }
   if (error instanceof RateLimitedError) {
-    return { cause: "rate_limit", detail: error.message, namedMs: named(error), refused: true };
+    return { cause: "rate_limit", detail: detailOf(error), namedMs: named(error), refused: true };
   }
   if (error instanceof UnavailableError) return unavailable(error, proven);
   if (error instanceof NetworkError) {
-    return { cause: "network", detail: error.message, namedMs: null, refused: false };
+    return { cause: "network", detail: detailOf(error), namedMs: null, refused: false };
   }
   if (isUnauthorized(error) && proven) {
-    return { cause: "unauthorized", detail: error.message, namedMs: null, refused: true };
+    return { cause: "unauthorized", detail: detailOf(error), namedMs: null, refused: true };
   }
   return undefined;
 }

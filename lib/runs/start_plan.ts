@@ -73,7 +73,9 @@ const MAX_KEY_PART = 1_000;
 function checkKeyOptions({ keyScope, keyPart, idempotencyKey }: StartOptions): void {
   if (keyScope !== undefined && !KEY_SCOPES.includes(keyScope)) {
     throw new UsageError(
-      `Cannot start run as 'keyScope' must be one of ${KEY_SCOPES.join(", ")}: current value is ${JSON.stringify(keyScope)}`,
+      `Cannot start run as 'keyScope' must be one of ${KEY_SCOPES.join(", ")}: current value is ${
+        JSON.stringify(keyScope)
+      }`,
     );
   }
   if (keyPart !== undefined && keyPart.length > MAX_KEY_PART) {

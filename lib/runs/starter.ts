@@ -32,7 +32,8 @@ export function isNewerThan(run: Run, wallMs: number): boolean {
  * @param firstSentMs Wall time of this process's first attempt.
  */
 export function ownsRun(run: StartResult, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
-  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" || isNewerThan(run, firstSentMs);
+  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
+    isNewerThan(run, firstSentMs);
 }
 
 /** One start, with everything that a signal in the middle of it has to know. */
@@ -121,6 +122,7 @@ export class Starter {
     let proven = false;
     let unauthorized = 0;
     for (let attempt = 1;; attempt++) {
+      signal?.throwIfAborted();
       const sentMs = clock.wallTime();
       this.#firstSentMs ??= sentMs;
       this.#mayExist = true;
@@ -129,7 +131,9 @@ export class Starter {
         return await client.startRun(request, { idempotencyKey: this.key }, call);
       } catch (error) {
         signal?.throwIfAborted();
-        const setback = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED ? undefined : setbackOf(error, proven);
+        const setback = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED
+          ? undefined
+          : setbackOf(error, proven);
         // Only a token that was accepted gets the service's own word for an error; a 401 after it may pass.
         proven ||= error instanceof ApiError && error.code !== null;
         if (setback !== undefined && !setback.refused) {

@@ -196,6 +196,11 @@ export class StateWriter {
     }
   }
 
+  /** Goes on with the state of an earlier process, without writing it. */
+  adopt(state: RunState): void {
+    this.#state = { ...state };
+  }
+
   /** Changes the state. A file that cannot be written is no reason to lose a run: it is told once. */
   update(change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "left">>): void {
     const { runId } = change;

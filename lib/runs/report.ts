@@ -1,0 +1,46 @@
+/**
+ * Writing reports from a script.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { ReadEnv } from "../platforms/platform.ts";
+import { createRedactor } from "../redact.ts";
+import type { RunResult } from "../report/result.ts";
+import type { ReportTarget } from "../report/targets.ts";
+import { writeReports } from "../report/write.ts";
+import { environmentVariable, processIo } from "../runtime.ts";
+
+/** Options of {@linkcode report}. */
+export interface ReportOptions {
+  /** Access token, to be masked. @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Reads an environment variable; values of those that hold secrets are masked. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Further texts to be masked, of at least 8 characters. @default {[]} */
+  secrets?: readonly string[] | undefined;
+}
+
+/**
+ * Writes reports about a run. Nothing is fetched. Files are replaced as a whole; directories are made.
+ *
+ * @param result What {@linkcode run} returned, or the `result` of the error that it threw.
+ * @param targets Formats and files.
+ * @param options See {@linkcode ReportOptions}.
+ * @throws {UsageError} when a report cannot be written; the others are there.
+ * @example Write a summary
+ * ```ts ignore
+ * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
+ * ```
+ */
+// deno-lint-ignore require-await
+export async function report(
+  result: RunResult,
+  targets: readonly ReportTarget[],
+  options: ReportOptions = {},
+): Promise<void> {
+  const { env = environmentVariable, secrets } = options;
+  const redact = createRedactor({ token: options.token ?? env("MOGPLEX_API_KEY"), env, secrets });
+  const problems = writeReports(result, targets, processIo(), redact, { redactToken: redact.token });
+  if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
+}

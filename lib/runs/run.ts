@@ -1,0 +1,147 @@
+/**
+ * The whole job in one call.
+ *
+ * @module
+ */
+import { checkUuid } from "../api/validate.ts";
+import { UsageError } from "../errors.ts";
+import type { StartRequest } from "../model.ts";
+import type { RunResult } from "../report/result.ts";
+import { AwaitingInputError, RunCancelledError, RunFailedError } from "./errors.ts";
+import { checkFollowing, type FollowOptions } from "./follow.ts";
+import type { FollowItem } from "./follower.ts";
+import { type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupt.ts";
+import { Job, type JobEnd, type JobSettings } from "./job.ts";
+import { openSession, type Session, type SessionInternals } from "./session.ts";
+import type { StartOptions } from "./start_plan.ts";
+import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
+
+/** What becomes of a run when our deadline passes. */
+export type OnTimeout = "detach" | "cancel";
+
+/** All values of {@linkcode OnTimeout}, for checks and for the help. */
+export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
+
+/** Options of {@linkcode run}. */
+export interface RunOptions extends StartOptions, FollowOptions {
+  /** Whether a run that ended `failed`, `cancelled` or `awaiting_input` is thrown. @default {true} */
+  throwOnFailure?: boolean | undefined;
+  /** What becomes of the run when `timeoutMs` passes: `detach` lets it go on, `cancel` stops it. @default {"detach"} */
+  onTimeout?: OnTimeout | undefined;
+  /** Gets each item of the follower as it comes; must not throw. @default nobody */
+  onItem?: ((item: FollowItem) => void) | undefined;
+}
+
+/** What the command line adds to {@linkcode RunOptions}. */
+export interface JobOptions extends SessionInternals {
+  /** The signals, from `interruptible`. @default {undefined} (not handled) */
+  interrupts?: Interrupts | undefined;
+  /** What a signal does to the run. @default {"auto"} */
+  onInterrupt?: OnInterrupt | undefined;
+  /** Files, for the state. @default {undefined} (no state file) */
+  files?: StateFiles | undefined;
+  /** Path of the state file. @default {undefined} (none) */
+  statePath?: string | undefined;
+  /** State file of an earlier attempt whose key is sent again when it sent the same request. @default {undefined} */
+  resumePath?: string | undefined;
+}
+
+function check<T extends string>(name: string, value: T, known: readonly T[]): T {
+  if (known.includes(value)) return value;
+  throw new UsageError(
+    `Cannot follow as '${name}' must be one of ${known.join(", ")}: current value is ${JSON.stringify(value)}`,
+  );
+}
+
+function open(options: RunOptions, more: JobOptions): { session: Session; settings: JobSettings } {
+  const { onTimeout = "detach", onItem } = options;
+  const { interrupts, onInterrupt = "auto", files, statePath } = more;
+  const checked = {
+    ...checkFollowing(options),
+    onTimeout: check("onTimeout", onTimeout, ON_TIMEOUT),
+    onInterrupt: check("onInterrupt", onInterrupt, ON_INTERRUPT),
+  };
+  const signals = [options.signal, interrupts?.signal].filter((signal) => signal !== undefined);
+  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const session = openSession({ ...options, signal }, more);
+  const state = files === undefined || statePath === undefined
+    ? undefined
+    : new StateWriter(files, statePath, session.notify);
+  return { session, settings: { ...checked, interrupts, state, onItem } };
+}
+
+function readResumed(session: Session, options: RunOptions, more: JobOptions): RunState | undefined {
+  const { files, resumePath } = more;
+  if (files === undefined || resumePath === undefined) return undefined;
+  const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
+  return readState(files, resumePath, { job, execution: false, notify: session.notify });
+}
+
+/**
+ * Starts a run and follows it, with state file and signals: the job of `run --follow`.
+ *
+ * @returns How it ended; whatever it met once the session was open is in there rather than thrown.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option is out of range.
+ */
+export async function runJob(request: StartRequest, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
+  const { session, settings } = open(options, more);
+  return await new Job(session, settings).start(request, options, readResumed(session, options, more));
+}
+
+/** Follows a run that exists: the job of `follow`. See {@linkcode runJob}. */
+export async function attachJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
+  const id = checkUuid(runId, "run id");
+  const { session, settings } = open(options, more);
+  return await new Job(session, settings).attach(id);
+}
+
+/** Longest time for a single look, retries included, in milliseconds. */
+const LOOK_MS = 60_000;
+
+/** Looks at a run once: the job of `report`. Its outcome is `deadline` when the run has not ended. See {@linkcode runJob}. */
+export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
+  const id = checkUuid(runId, "run id");
+  const { session, settings } = open({ timeoutMs: LOOK_MS, ...options }, more);
+  return await new Job(session, settings).attach(id, true);
+}
+
+function settle({ result, error }: JobEnd, throwOnFailure: boolean): RunResult {
+  if (error !== undefined) throw error;
+  if (!throwOnFailure) return result;
+  if (result.outcome === "failed") throw new RunFailedError(result);
+  if (result.outcome === "cancelled") throw new RunCancelledError(result);
+  if (result.outcome === "awaiting_input") throw new AwaitingInputError(result);
+  return result;
+}
+
+/**
+ * Starts a run and follows it to its end.
+ *
+ * @param request What to do.
+ * @param options See {@linkcode RunOptions}; all durations in milliseconds.
+ * @returns Everything that is known of the run, for {@linkcode report}.
+ * @throws {RunFailedError | RunCancelledError | AwaitingInputError} by the run's verdict, with the result, unless
+ * `throwOnFailure` is false.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` says otherwise.
+ * @throws everything that {@linkcode start} and {@linkcode follow} throw.
+ * @example Run, and look at the verdict
+ * ```ts ignore
+ * const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests", createBranch: true };
+ * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
+ * console.log(result.outcome, result.pullRequest.url);
+ * ```
+ */
+export async function run(request: StartRequest, options: RunOptions = {}): Promise<RunResult> {
+  return settle(await runJob(request, options), options.throwOnFailure ?? true);
+}
+
+/**
+ * Follows a run that exists to its end.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode RunOptions}; those of a start have no effect.
+ * @throws as {@linkcode run} does, but for the start.
+ */
+export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
+  return settle(await attachJob(runId, options), options.throwOnFailure ?? true);
+}

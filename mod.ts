@@ -1,0 +1,60 @@
+/**
+ * Starts, follows and reports hosted Mogplex agent runs from CI.
+ *
+ * The run's verdict decides: {@linkcode run} returns when the service said `success`, and throws an error with an exit code
+ * otherwise. Importing does nothing; started as a program, this file is the command `mogplex-ci`.
+ *
+ * @example Run an agent, write a summary, end with the verdict
+ * ```ts
+ * import { exitCodeFor, report, run, RunVerdictError } from "@mogplex/ci";
+ *
+ * async function main(): Promise<number> {
+ *   try {
+ *     const result = await run({
+ *       repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab",
+ *       prompt: "Fix the flaky tests",
+ *       createBranch: true,
+ *     }, { timeoutMs: 30 * 60_000, onStarted: ({ runId }) => console.log(runId) });
+ *     await report(result, [{ format: "markdown", path: "summary.md" }]);
+ *     return result.exitCode;
+ *   } catch (error) {
+ *     if (error instanceof RunVerdictError) console.error(error.result.reason);
+ *     return exitCodeFor(error);
+ *   }
+ * }
+ * console.log(typeof main);
+ * ```
+ *
+ * @module
+ */
+import { EXIT } from "./lib/exit_codes.ts";
+import { isMain, processIo, programArgs, setExitCode } from "./lib/runtime.ts";
+
+export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
+export { type Clock, type SleepOptions, systemClock } from "./lib/clock.ts";
+export * from "./lib/errors.ts";
+export { EXIT, type ExitName } from "./lib/exit_codes.ts";
+export type * from "./lib/model.ts";
+export type { Fetch, TransportOptions } from "./lib/http/transport.ts";
+export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
+export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
+export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
+export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/report/result.ts";
+export type { ReportTarget } from "./lib/report/targets.ts";
+export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
+export * from "./lib/runs/errors.ts";
+export { follow, type FollowOptions } from "./lib/runs/follow.ts";
+export type { EndOutcome, FollowItem, GapCause } from "./lib/runs/follower.ts";
+export type { KeyScope } from "./lib/runs/key.ts";
+export { report, type ReportOptions } from "./lib/runs/report.ts";
+export { attach, type OnTimeout, run, type RunOptions } from "./lib/runs/run.ts";
+export type { ConnectOptions } from "./lib/runs/session.ts";
+export { start } from "./lib/runs/start.ts";
+export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
+export { VERSION } from "./lib/version.ts";
+
+if (isMain(import.meta, "mod.ts")) {
+  // A promise that never settles ends the process with this code, on every runtime.
+  setExitCode(EXIT.internal);
+  void import("./lib/cli/main.ts").then(({ main }) => main(programArgs(), processIo())).then(setExitCode);
+}
