@@ -21,6 +21,12 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
+/** Scripts are not always typed, and the service silently takes a value of another type for none. */
+function trimText(value: string, what: string): string {
+  if (typeof value === "string") return value.trim();
+  throw new UsageError(`Cannot use ${what} as it must be text: ${shown(value)}`);
+}
+
 /**
  * Checks an id and brings it into lower case.
  *
@@ -28,8 +34,7 @@ function shown(value: unknown): string {
  * @throws {UsageError} when it is not a UUID: the service answers such an id with a 500 or a 503.
  */
 export function checkUuid(id: string, what: string): string {
-  const trimmed = typeof id === "string" ? id.trim() : id;
-  if (typeof trimmed === "string" && isUuid(trimmed)) return trimmed.toLowerCase();
+  if (typeof id === "string" && isUuid(id.trim())) return id.trim().toLowerCase();
   const hint = what === "repository id" ? `; "repos list" shows the ids` : "";
   throw new UsageError(`Cannot use ${what} as it must be a UUID (8-4-4-4-12 hexadecimal digits): ${shown(id)}${hint}`);
 }
@@ -40,7 +45,7 @@ export function checkUuid(id: string, what: string): string {
  * @throws {UsageError} when it is empty, longer than 200 characters, or cannot stand in a header.
  */
 export function checkIdempotencyKey(key: string): string {
-  const trimmed = key.trim();
+  const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError("Cannot use idempotency key as it is empty");
   if (trimmed.length > MAX_KEY_LENGTH) {
     throw new UsageError(
@@ -63,7 +68,7 @@ function gitProblem(name: string): string | undefined {
 }
 
 function checkBranch(name: string, what: string): string {
-  const trimmed = name.trim();
+  const trimmed = trimText(name, what);
   const problem = branchProblem(trimmed) ?? gitProblem(trimmed);
   if (problem === undefined) return trimmed;
   throw new UsageError(
@@ -72,7 +77,7 @@ function checkBranch(name: string, what: string): string {
 }
 
 function checkPrompt(prompt: string): string {
-  const trimmed = typeof prompt === "string" ? prompt.trim() : "";
+  const trimmed = trimText(prompt, "prompt");
   if (trimmed === "") throw new UsageError("Cannot start run: the prompt is empty");
   if (trimmed.length > MAX_PROMPT_LENGTH) {
     throw new UsageError(
@@ -83,7 +88,7 @@ function checkPrompt(prompt: string): string {
 }
 
 function checkHarness(harness: string): string {
-  const name = harness.trim();
+  const name = trimText(harness, "harness");
   // Source: later revisions of the service have one that is called as the service is.
   const known: readonly string[] = [...HARNESSES, "mogplex"];
   if (known.includes(name)) return name;
@@ -91,12 +96,14 @@ function checkHarness(harness: string): string {
 }
 
 function checkMode(mode: string): string {
-  const word = mode.trim().toUpperCase();
+  const word = trimText(mode, "mode").toUpperCase();
   if ((MODES as readonly string[]).includes(word)) return word;
   throw new UsageError(`Cannot use mode as it must be one of ${MODES.join(", ")}: ${shown(mode)}`);
 }
 
 function checkRoot(root: string): string | null {
+  trimText(root, "root directory");
+  // Not trimmed: the service looks for some characters before it trims.
   const result = normaliseRoot(root);
   if (result.ok) return result.root;
   throw new UsageError(`Cannot use root directory as ${result.problem}: ${shown(root)}`);

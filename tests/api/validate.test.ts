@@ -1,0 +1,157 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { branchProblem, isUuid, normaliseRoot } from "../../lib/api/contract/rules.ts";
+import { checkIdempotencyKey, checkUuid, validateStartRequest } from "../../lib/api/validate.ts";
+import { UsageError } from "../../lib/errors.ts";
+import type { StartRequest } from "../../lib/model.ts";
+import { REPO_ID } from "../http/answers.ts";
+
+const base: StartRequest = { repoId: REPO_ID, prompt: "Fix it" };
+
+function refusal(more: Partial<Record<keyof StartRequest, unknown>>): string {
+  try {
+    validateStartRequest({ ...base, ...more } as StartRequest);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  throw new Error(`Expected ${JSON.stringify(more)} to be refused`);
+}
+
+test("validateStartRequest() trims, normalises and leaves out what is absent", () => {
+  const request: StartRequest = {
+    repoId: ` ${REPO_ID.toUpperCase()} `,
+    prompt: "\n Fix it ",
+    harness: " codex ",
+    baseBranch: " main ",
+    workingBranch: undefined,
+    createBranch: true,
+    rootDirectory: "./apps//web/",
+    mode: "yolo",
+  };
+  expect(JSON.stringify(validateStartRequest(request))).toBe(JSON.stringify(
+    {
+      repoId: REPO_ID,
+      prompt: "Fix it",
+      harness: "codex",
+      baseBranch: "main",
+      createBranch: true,
+      rootDirectory: "apps/web",
+      mode: "YOLO",
+    },
+  ));
+  expect(validateStartRequest(base)).toEqual(base);
+});
+
+test("validateStartRequest() makes null of the repository's root", () => {
+  for (const rootDirectory of [null, ".", "/", "./", ""]) {
+    expect(validateStartRequest({ ...base, rootDirectory }).rootDirectory).toBeNull();
+  }
+});
+
+test("validateStartRequest() refuses an id that is no UUID", () => {
+  expect(refusal({ repoId: "acme/web" })).toBe(
+    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list" shows the ids`,
+  );
+  for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
+});
+
+test("validateStartRequest() measures the prompt after trimming, in UTF-16 units", () => {
+  expect(refusal({ prompt: " \n" })).toContain("the prompt is empty");
+  expect(refusal({ prompt: 5 })).toBe("Cannot use prompt as it must be text: 5");
+  expect(validateStartRequest({ ...base, prompt: ` ${"😀".repeat(50_000)} ` }).prompt.length).toBe(100_000);
+  expect(refusal({ prompt: `${"😀".repeat(50_000)}x` })).toBe(
+    "Cannot start run: the prompt must have at most 100000 characters: it has 100001",
+  );
+});
+
+test("validateStartRequest() names the character of a branch that the service refuses", () => {
+  expect(refusal({ baseBranch: "dependabot/npm_and_yarn/@types/node-20" })).toContain(
+    `the character "@" is not permitted`,
+  );
+  expect(refusal({ workingBranch: "größe" })).toContain(`the character "ö" is not permitted`);
+  expect(refusal({ workingBranch: "a😀" })).toContain(`the character "😀" is not permitted`);
+  expect(refusal({ baseBranch: "a\nb" })).toContain(`the character "\\n" is not permitted`);
+  expect(refusal({ baseBranch: "HEAD" })).toContain("HEAD");
+});
+
+test("validateStartRequest() refuses branches on which the run would fail in Git later", () => {
+  expect(refusal({ baseBranch: "-x" })).toContain(`starts with "-"`);
+  expect(refusal({ baseBranch: ".x" })).toContain(`starts with "."`);
+  expect(refusal({ baseBranch: "a/.x" })).toContain(`starts with "."`);
+  expect(refusal({ baseBranch: "a.lock/b" })).toContain(`".lock"`);
+});
+
+test("validateStartRequest() refuses a new branch that is the base branch", () => {
+  expect(refusal({ createBranch: true, baseBranch: "main", workingBranch: " main" })).toContain(
+    "must differ from the base branch",
+  );
+  expect(validateStartRequest({ ...base, baseBranch: "main", workingBranch: "main" }).workingBranch).toBe("main");
+});
+
+test("validateStartRequest() refuses values that the service would silently replace", () => {
+  expect(refusal({ createBranch: "true" })).toContain("must be true or false");
+  expect(refusal({ mode: "fast" })).toBe(`Cannot use mode as it must be one of SAFE, AUTO, YOLO: "fast"`);
+  expect(refusal({ harness: "Codex" })).toBe(`Cannot use harness as it must be one of codex, claude-code: "Codex"`);
+  expect(refusal({ harness: 5 })).toContain("harness");
+  expect(refusal({ mode: 5 })).toContain("mode");
+  expect(refusal({ baseBranch: 5 })).toContain("base branch");
+  expect(refusal({ rootDirectory: 5 })).toContain("root directory");
+});
+
+test("validateStartRequest() lets the later harness through where the service takes it", () => {
+  expect(validateStartRequest({ ...base, harness: "mogplex", createBranch: true }).harness).toBe("mogplex");
+  expect(refusal({ harness: "mogplex" })).toContain("without createBranch");
+  expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("or with a mode");
+});
+
+test("validateStartRequest() refuses root directories that lead out, or hide that they do", () => {
+  for (const rootDirectory of ["..", "a/../b", "/..", "a/%2e%2e/b", "%2E", ".%2e"]) {
+    expect(refusal({ rootDirectory })).toContain("root directory");
+  }
+  expect(refusal({ rootDirectory: "a\0b" })).toContain("NUL");
+});
+
+test("checkIdempotencyKey() trims, and refuses what is empty, too long or cannot stand in a header", () => {
+  expect(checkIdempotencyKey(` ${"k".repeat(200)}\n`)).toBe("k".repeat(200));
+  expect(() => checkIdempotencyKey("k".repeat(201))).toThrow("it has 201");
+  expect(() => checkIdempotencyKey(" \t")).toThrow("it is empty");
+  expect(() => checkIdempotencyKey("größe")).toThrow(`it contains "ö"`);
+  expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
+});
+
+test("checkUuid() gives lower case", () => {
+  expect(checkUuid(REPO_ID.toUpperCase(), "run id")).toBe(REPO_ID);
+  expect(isUuid("8f3a2b1c12344abc9def1234567890ab")).toBe(false);
+});
+
+/** The rule as the contract words it, written a second time. */
+function accepted(name: string): boolean {
+  return /^[A-Za-z0-9_./-]+$/.test(name) && name !== "@" && name !== "HEAD" &&
+    !/^\/|\/$|\.$|\.lock$|\.\.|\/\//.test(name);
+}
+
+test("branchProblem() agrees with the contract's rule for any name", () => {
+  const names = fc.oneof(
+    fc.string(),
+    fc.stringMatching(/^[a-zA-Z0-9_./@ -]{0,12}$/),
+    fc.constantFrom("HEAD", "@", "a.lock", "a.lockb", "a//b"),
+  );
+  fc.assert(fc.property(names, (name) => (branchProblem(name) === undefined) === accepted(name)), { numRuns: 2000 });
+});
+
+test("normaliseRoot() gives null or a relative path without empty or dot-dot segments, and does not change it again", () => {
+  const paths = fc.oneof(fc.string(), fc.stringMatching(/^[ a.%2eE/-]{0,14}$/));
+  fc.assert(
+    fc.property(paths, (text) => {
+      const result = normaliseRoot(text);
+      if (!result.ok || result.root === null) return true;
+      const { root } = result;
+      expect(root.split("/").every((part) => part !== "" && part !== "..")).toBe(true);
+      // One leading "./" is taken off, not two.
+      if (!root.startsWith("./") && root === root.trim()) expect(normaliseRoot(root)).toEqual(result);
+      return true;
+    }),
+    { numRuns: 2000 },
+  );
+});
