@@ -35,9 +35,9 @@ export interface Delivery {
 const MAX_DIFF = 1_000_000;
 const MAX_NAMED_FILES = 20;
 
-/** Makes an empty directory for a run. */
-export function makeDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "mogplex-emulator-"));
+/** Makes an empty directory for a run; its name starts with `mogplex-emulator-` and the run's id. */
+export function makeDirectory(run: RunRow): Promise<string> {
+  return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
 }
 
 /** Removes the directory of a run. */

@@ -182,7 +182,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     const name = repoName(run);
     const path = repos.get(name);
     if (path === undefined) return failRun(world, run, `Sandbox launch failed: no local repository for ${name}`);
-    const directory = await makeDirectory();
+    const directory = await makeDirectory(run);
     try {
       if (!sandboxUp(world, run, `sbx_${run.id.slice(0, 8)}`)) return;
       report(world, run, {
