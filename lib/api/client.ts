@@ -7,7 +7,7 @@
 import { hc } from "hono/client";
 import { NotFoundError, UsageError } from "../errors.ts";
 import type { CallOptions } from "../http/call_options.ts";
-import { DEFAULT_ORIGIN, parseOrigin } from "../http/origin.ts";
+import { parseOrigin } from "../http/origin.ts";
 import { type Call, createTransport, type TransportOptions } from "../http/transport.ts";
 import type {
   Automation,
@@ -22,13 +22,14 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
+import { environmentVariable } from "../runtime.ts";
+import { resolveConnection, resolveToken } from "./connection.ts";
 import type { Api, Success } from "./contract/routes.ts";
 import { MAX_EVENTS } from "./contract/rules.ts";
 import * as schemas from "./contract/schemas.ts";
 import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
 import { type Attempted, judge } from "./errors.ts";
 import { guardStart } from "./start.ts";
-import { checkToken } from "./token.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions };
@@ -79,11 +80,30 @@ export interface MogplexClient {
 }
 
 /** Options of {@linkcode createClient}. */
-export interface ClientOptions extends Omit<TransportOptions, "origin"> {
-  /** Origin of the service; without `plain` it must be HTTPS or this machine. @default {"https://mogplex.com"} */
+export interface ClientOptions extends Omit<TransportOptions, "origin" | "token"> {
+  /** Access token. @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /**
+   * Origin of the service; without `plain` it must be HTTPS or this machine.
+   * @default the variable `MOGPLEX_URL`, else `https://mogplex.com`
+   */
   origin?: string | undefined;
   /** Permit plain HTTP to `origin`, as `resolveConnection` says after its checks. @default {false} */
   plain?: boolean | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ((name: string) => string | undefined) | undefined;
+}
+
+function connect(options: ClientOptions): { token: string; origin: string } {
+  const { token, origin: given, plain = false, env = environmentVariable, onNotice } = options;
+  if (given === undefined) {
+    const { notices, ...connection } = resolveConnection({ env, token });
+    for (const message of notices) onNotice?.({ kind: "text", message });
+    return connection;
+  }
+  const devHost = plain && URL.canParse(given) ? new URL(given).host : undefined;
+  const { origin } = parseOrigin(given, { dev: true, devHost });
+  return { origin, token: resolveToken({ env, token }) };
 }
 
 /** An answer whose good form is `D`: the compiler compares it with the schema that reads it. */
@@ -101,20 +121,26 @@ function limitOf(limit: number | undefined): string | undefined {
 /**
  * Makes a client for one token and one origin.
  *
- * @throws {UnauthorizedError} when the token cannot be one.
+ * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
  * @throws {UsageError} when the origin is not permitted.
  * @example List repositories
  * ```ts ignore
- * const client = createClient({ token });
+ * const client = createClient();
  * for (const repo of await client.listRepos()) console.log(repo.id, repo.full_name);
  * ```
  */
 export function createClient(options: ClientOptions): MogplexClient {
-  const given = options.origin ?? DEFAULT_ORIGIN;
-  const devHost = options.plain && URL.canParse(given) ? new URL(given).host : undefined;
-  const { origin } = parseOrigin(given, { dev: true, devHost });
-  const transport = createTransport({ ...options, origin, token: checkToken(options.token, "the option token") });
+  const { origin, token } = connect(options);
+  const transport = createTransport({ ...options, origin, token });
   const api = hc<Api>(origin).api.v1.mogplex;
+  const reached = new Set<string>();
+
+  async function reaches(id: string, call: CallOptions | undefined): Promise<boolean> {
+    if (reached.has(id)) return true;
+    const repos = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
+    if (repos.length > 0) reached.add(id);
+    return repos.length > 0;
+  }
 
   function send<D>(
     attempted: Attempted,
@@ -157,8 +183,9 @@ export function createClient(options: ClientOptions): MogplexClient {
       const key = checkIdempotencyKey(idempotencyKey);
       const attempted: Attempted = { what: "start run", scope: "write", key, starts: true };
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
-      const probe = () => client.listRepos({ id: json.repoId, limit: 1 }, { ...call, maxAttempts: 1 });
-      return await guardStart({ key, repoId: json.repoId, probe, redact: transport.redact }, (onFailure) => {
+      const { repoId } = json;
+      const guard = { key, repoId, reaches: () => reaches(repoId, call), redact: transport.redact };
+      return await guardStart(guard, (onFailure) => {
         const extras = { onFailure, backoffBaseMs: START_BACKOFF_MS };
         return send(attempted, schemas.startResultSchema, call, ask, extras);
       });

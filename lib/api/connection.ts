@@ -5,13 +5,14 @@
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "../http/origin.ts";
+import { processIo } from "../runtime.ts";
 import { checkToken } from "./token.ts";
 
 /** Options of {@linkcode resolveConnection}. */
 export interface ConnectionOptions {
   /** Reads an environment variable. */
   env: (name: string) => string | undefined;
-  /** Text of a file, or undefined when there is none; for `MOGPLEX_API_KEY_FILE`. @default {undefined} (files cannot be read) */
+  /** Text of a file, or undefined when there is none; for `MOGPLEX_API_KEY_FILE`. @default reads the file */
   readFile?: ((path: string) => string | undefined) | undefined;
   /** Token that wins over the environment. @default {undefined} */
   token?: string | undefined;
@@ -31,7 +32,12 @@ export interface Connection extends Origin {
 
 const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 
-function readToken(options: ConnectionOptions): string {
+/**
+ * Finds the token.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
+ */
+export function resolveToken(options: ConnectionOptions): string {
   const { env, token, dropIn = false } = options;
   if (token !== undefined) return checkToken(token, "the option token");
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
@@ -58,10 +64,10 @@ function readToken(options: ConnectionOptions): string {
   return checkToken(readTokenFile(path, options), `the file of MOGPLEX_API_KEY_FILE`);
 }
 
-function readTokenFile(path: string, { readFile }: ConnectionOptions): string {
+function readTokenFile(path: string, { readFile = processIo().readFile }: ConnectionOptions): string {
   let text: string | undefined;
   try {
-    text = readFile?.(path);
+    text = readFile(path);
   } catch (cause) {
     throw new UsageError(`Cannot read token: file of MOGPLEX_API_KEY_FILE cannot be read: ${JSON.stringify(path)}`, {
       cause,
@@ -86,7 +92,7 @@ export function resolveConnection(options: ConnectionOptions): Connection {
     devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
     production: env("NODE_ENV") === "production",
   });
-  const token = readToken(options);
+  const token = resolveToken(options);
   const notices: string[] = [];
   if (origin.custom) {
     notices.push(`sending requests and the token to ${origin.origin}${origin.plain ? ", unencrypted" : ""}`);

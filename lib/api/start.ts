@@ -4,7 +4,6 @@
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
-import type { Repo } from "../model.ts";
 import type { Redactor } from "../redact.ts";
 import { isAmbiguous } from "./errors.ts";
 
@@ -14,8 +13,8 @@ export interface StartGuard {
   key: string;
   /** Repository of the start. */
   repoId: string;
-  /** Asks for the repository, once. */
-  probe: () => Promise<Repo[]>;
+  /** Whether the token reaches the repository; asks once, and may fail. */
+  reaches: () => Promise<boolean>;
   /** Masks the token. */
   redact: Redactor;
 }
@@ -31,7 +30,7 @@ export async function guardStart<T>(
   guard: StartGuard,
   start: (onFailure: (error: MogplexError) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const { key, repoId, probe, redact } = guard;
+  const { key, repoId, reaches, redact } = guard;
   let unsure = false;
   let probed = false;
 
@@ -40,8 +39,7 @@ export async function guardStart<T>(
     // The limiter takes the id unchecked and answers 503 when it belongs to nobody. A host's own 503 has no envelope.
     if (probed || !(error instanceof ApiError) || error.status !== 503 || error.code === null) return;
     probed = true;
-    const repos = await probe().catch(() => undefined);
-    if (repos === undefined || repos.length > 0) return;
+    if (await reaches().catch(() => true)) return;
     throw new UsageError(
       `Cannot start run: the token reaches no repository "${repoId}"; correct the id ("repos list" shows them), or unhide the ` +
         "repository in the app (hidden repositories are not listed)",

@@ -246,7 +246,7 @@ test("every method refuses an id that is no UUID before it sends anything", asyn
 
 test("createClient() refuses plain HTTP to others unless it was permitted, and a malformed token", () => {
   const create = (options: { token?: string; origin?: string; plain?: boolean }) => () =>
-    createClient({ token: TOKEN, ...options });
+    createClient({ token: TOKEN, env: () => undefined, ...options });
   expect(create({ origin: "http://emulator:4000" })).toThrow(UsageError);
   expect(create({ origin: "http://emulator:4000", plain: true })().origin).toBe("http://emulator:4000");
   expect(create({ origin: "http://127.0.0.1:4000" })().origin).toBe("http://127.0.0.1:4000");
@@ -254,4 +254,13 @@ test("createClient() refuses plain HTTP to others unless it was permitted, and a
   expect(create({})().origin).toBe("https://mogplex.com");
   expect(create({ token: "" })).toThrow(UnauthorizedError);
   expect(create({ token: "mog_a\r\nX-Evil: 1" })).toThrow(UnauthorizedError);
+});
+
+test("createClient() takes token and origin from the environment when they are not given, and announces the latter", () => {
+  const variables: Record<string, string> = { MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "https://mogplex.example" };
+  const notices: unknown[] = [];
+  const client = createClient({ env: (name) => variables[name], onNotice: (notice) => notices.push(notice) });
+  expect(client.origin).toBe("https://mogplex.example");
+  expect(notices).toEqual([{ kind: "text", message: "sending requests and the token to https://mogplex.example" }]);
+  expect(() => createClient({ env: () => undefined })).toThrow("variable MOGPLEX_API_KEY is not set");
 });

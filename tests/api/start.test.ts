@@ -43,6 +43,13 @@ test("startRun() waits as told when the repository is listed, or when that canno
   }
 });
 
+test("startRun() does not ask again for a repository that was listed", async () => {
+  const { client, sent, clock } = scripted([limiterDown(), good({ repos: [REPO] }), limiterDown()]);
+  const once = { deadline: clock.now() + 10_000 };
+  for (let count = 0; count < 3; count++) await thrown(client.startRun(REQUEST, KEY, once));
+  expect(paths(sent).filter((path) => path.startsWith("GET"))).toHaveLength(1);
+});
+
 test("startRun() does not ask for the repository after a 503 of the host", async () => {
   const { client, sent } = scripted([html(503), started()]);
   await client.startRun(REQUEST, KEY);

@@ -97,6 +97,7 @@ export function scripted(steps: Step[], options: Partial<ClientOptions> = {}): S
   const { fetch, sent } = script(...steps);
   const client = createClient({
     token: TOKEN,
+    origin: ORIGIN,
     fetch,
     clock,
     random: () => 0.5,
