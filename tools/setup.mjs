@@ -3,11 +3,20 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Top of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+// Bun runs most of our tools, and there process.execPath is Bun.
+function findNode() {
+  if (process.versions.bun === undefined) return process.execPath;
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const found = folders.map((folder) => join(folder, "node")).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`Cannot find node on the PATH: ${process.env.PATH}`);
+  return found;
+}
 
 /**
  * Real binaries of the runtimes. Not the wrappers in `.bin`: a wrapper leaves its child running when it is killed.
@@ -16,7 +25,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const runtimes = {
   bun: join(root, "node_modules/bun/bin/bun.exe"),
   deno: join(root, "node_modules/deno/deno"),
-  node: process.execPath,
+  node: findNode(),
 };
 
 /** Installs what the lock file lists, if that has not been done for this very lock file. Throws when npm fails. */
