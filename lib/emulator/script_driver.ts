@@ -25,7 +25,8 @@ interface Play {
   next: number;
   startMs: number;
   startMicros: number;
-  lastMicros: number;
+  /** Nothing happens before it. */
+  nextMicros: number;
   booted: boolean;
   /** The script itself ended the run; what follows is an epilogue. */
   closed: boolean;
@@ -100,33 +101,36 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
     return value.replace(/\$\{(\w+)\}/g, (whole, name: string) => names[name]?.() ?? whole) as T;
   }
 
-  function tell(run: RunRow, play: Play, event: ScenarioEvent, index: number, at: number): void {
+  function tell(run: RunRow, play: Play, event: ScenarioEvent, index: number): void {
     const { verbatim, ...filled } = fill(event, run, play, index);
     const { message, toolName, payload, type } = filled;
-    (verbatim ? reportVerbatim : report)(world, run, { type, message, toolName, payload }, at);
+    (verbatim ? reportVerbatim : report)(world, run, { type, message, toolName, payload });
   }
 
   /** @returns Whether the script goes on. */
-  function apply(run: RunRow, play: Play, { step, index }: Moment, at: number): boolean {
+  function apply(run: RunRow, play: Play, { step, index }: Moment): boolean {
     if (step.sandbox !== undefined) {
       const id = step.sandbox === "up" ? `sbx_${run.id.slice(0, 8)}` : step.sandbox.id;
       play.booted = true;
-      if (!sandboxUp(world, run, id, at)) return false;
+      if (!sandboxUp(world, run, id)) return false;
     }
     if (step.command !== undefined) startCommand(world, run, step.command);
-    if (step.event !== undefined) tell(run, play, step.event, index, at);
+    if (step.event !== undefined) tell(run, play, step.event, index);
     const error = step.error === undefined ? null : fill(step.error, run, play, index);
     if (step.call !== undefined) closeCall(world, run, step.call, error);
-    if (step.status !== undefined) setStatus(world, run, step.status, error, at);
-    if (step.fail !== undefined) failRun(world, run, fill(step.fail, run, play, index), at);
+    if (step.status !== undefined) setStatus(world, run, step.status, error);
+    if (step.fail !== undefined) failRun(world, run, fill(step.fail, run, play, index));
     if (step.cancel === true) cancelRun(world, run.user_id, run.id);
     play.closed ||= step.status !== undefined || step.fail !== undefined;
     return true;
   }
 
-  function stampFor(play: Play, dueMs: number): number {
-    play.lastMicros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.lastMicros + 1);
-    return play.lastMicros;
+  /** Does something as of its moment, which may lie a while back. */
+  function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
+    const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
+    const { result, next } = world.clock.backdate(micros, action);
+    play.nextMicros = next;
+    return result;
   }
 
   /** What the agent's side still says about a run that was cancelled while it worked. @returns Whether that is over. */
@@ -134,8 +138,8 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
     if (play.killedMs === undefined) return true;
     if (nowMs < play.killedMs + NOTICE_MS) return false;
     const payload = { runtime_command_id: null, install_logs_present: false };
-    const at = stampFor(play, play.killedMs + NOTICE_MS - play.startMs);
-    report(world, run, { type: "cancelled", message: "Harness run cancelled", payload }, at);
+    const event = { type: "cancelled", message: "Harness run cancelled", payload };
+    atMoment(play, play.killedMs + NOTICE_MS - play.startMs, () => report(world, run, event));
     return true;
   }
 
@@ -153,7 +157,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
       // A cancelled run has nothing to report until its sandbox is up.
       const skipped = run.status === "cancelled" && !play.booted && !play.closed && moment.step.sandbox === undefined;
       if (skipped) continue;
-      if (!apply(run, play, moment, stampFor(play, moment.dueMs))) break;
+      if (!atMoment(play, moment.dueMs, () => apply(run, play, moment))) break;
     }
     plays.delete(run.id);
   }
@@ -168,7 +172,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
         next: 0,
         startMs: world.clock.nowMs(),
         startMicros: world.clock.stamp(),
-        lastMicros: world.clock.stamp(),
+        nextMicros: 0,
         booted: false,
         closed: false,
         killedMs: undefined,

@@ -16,10 +16,15 @@ export interface ServerClock {
    * keep their order.
    */
   stamp(): number;
+  /**
+   * Does something as of a moment that has passed: every {@linkcode stamp} meanwhile lies there.
+   *
+   * @param micros Microseconds since 1970.
+   * @returns What `action` returned, and the first moment after what was done.
+   */
+  backdate<T>(micros: number, action: () => T): { result: T; next: number };
   /** Moves everything forward by `ms` milliseconds. */
   advance(ms: number): void;
-  /** Takes back what {@linkcode advance} did. */
-  rewind(): void;
 }
 
 // Digits below the millisecond are made up: a database has them, a JavaScript clock has not.
@@ -30,20 +35,27 @@ export function serverClock(clock: Clock): ServerClock {
   let offset = 0;
   let last = 0;
   let count = 0;
+  let backdated: number | undefined;
   return {
     nowMs: () => clock.now() + offset,
     wallMs: () => clock.wallTime() + offset,
     stamp() {
+      if (backdated !== undefined) return backdated++;
       const wanted = Math.floor(clock.wallTime() + offset) * 1_000 + (count++ * STEP) % 1_000;
       last = Math.max(wanted, last + 1);
       return last;
     },
+    backdate(micros, action) {
+      backdated = micros;
+      try {
+        const result = action();
+        return { result, next: backdated };
+      } finally {
+        backdated = undefined;
+      }
+    },
     advance(ms) {
       offset += ms;
-    },
-    rewind() {
-      offset = 0;
-      last = 0;
     },
   };
 }

@@ -15,31 +15,25 @@ export function callOf(world: World, run: RunRow): CallRow | undefined {
   return world.store.calls.get(run.ai_call_id);
 }
 
-/** An event of the worker. @param at Microseconds since 1970. @default now */
-export function report(world: World, run: RunRow, event: NewEvent, at?: number): void {
-  writeEvent(world, run.ai_call_id, { ...event, createdAt: at });
+/** An event of the worker. */
+export function report(world: World, run: RunRow, event: NewEvent): void {
+  writeEvent(world, run.ai_call_id, event);
 }
 
 /** An event stored as it is, without the cleaning that the service's writer does. */
-export function reportVerbatim(world: World, run: RunRow, event: NewEvent, at?: number): void {
-  insertEvent(world, run.ai_call_id, { ...event, createdAt: at });
-}
-
-function change(world: World, run: RunRow, fields: Partial<RunRow>, at?: number): void {
-  updateRun(world, run, fields);
-  if (at !== undefined) run.updated_at = Math.max(at, run.created_at);
+export function reportVerbatim(world: World, run: RunRow, event: NewEvent): void {
+  insertEvent(world, run.ai_call_id, event);
 }
 
 /** Ends a run as failed: the row first, then the last event. */
-export function failRun(world: World, run: RunRow, error: string, at?: number): void {
-  change(world, run, { status: "failed", error }, at);
-  const event = { type: "failed", message: "External Mogplex run failed", payload: { error } };
-  report(world, run, event, at === undefined ? undefined : at + 1_000);
+export function failRun(world: World, run: RunRow, error: string): void {
+  updateRun(world, run, { status: "failed", error });
+  report(world, run, { type: "failed", message: "External Mogplex run failed", payload: { error } });
 }
 
 /** Writes a status into the row. */
-export function setStatus(world: World, run: RunRow, status: string, error: string | null, at?: number): void {
-  change(world, run, { status, error }, at);
+export function setStatus(world: World, run: RunRow, status: string, error: string | null): void {
+  updateRun(world, run, { status, error });
 }
 
 /** Ends the inner call. Nothing happens to one that is cancelled. */
@@ -63,10 +57,10 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
  *
  * @returns Whether the agent can start.
  */
-export function sandboxUp(world: World, run: RunRow, sandboxId: string, at?: number): boolean {
+export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
   if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
   const known = run.sandbox_record_id === null ? undefined : world.store.sandboxes.get(run.sandbox_record_id);
-  const stamp = at ?? world.clock.stamp();
+  const stamp = world.clock.stamp();
   const record = known ?? {
     id: crypto.randomUUID(),
     key: run.id,
@@ -88,9 +82,9 @@ export function sandboxUp(world: World, run: RunRow, sandboxId: string, at?: num
   Object.assign(record, { status: "running", last_active_at: stamp });
   world.store.sandboxes.set(record.id, record);
   const fields = { sandbox_record_id: record.id, sandbox_id: record.sandbox_id, status: "streaming", error: null };
-  change(world, run, fields, at);
+  updateRun(world, run, fields);
   if (callOf(world, run)?.status === "pending") return true;
-  failRun(world, run, "ai_call is not pending", at);
+  failRun(world, run, "ai_call is not pending");
   return false;
 }
 
