@@ -179,6 +179,11 @@ export class Follower {
     const ended = endOf(status) !== undefined;
     this.#run = run;
     this.#pacer.status = status;
+    const { state, fresh } = limit === null
+      ? { state: this.#window, fresh: [] }
+      : observe(this.#window, { events, limit, ended });
+    this.#window = cut ? withMissed(state) : state;
+    this.events.push(...fresh);
     if (changed) {
       this.#pacer.spoke();
       yield { type: "status", status, run };
@@ -186,11 +191,6 @@ export class Follower {
     if (!KNOWN.includes(status) && this.#first(`status ${status}`)) {
       this.#session.notify({ kind: "unknown_status", status });
     }
-    const { state, fresh } = limit === null
-      ? { state: this.#window, fresh: [] }
-      : observe(this.#window, { events, limit, ended });
-    this.#window = cut ? withMissed(state) : state;
-    this.events.push(...fresh);
     for (const event of fresh) {
       this.#pacer.spoke();
       yield { type: "event", event };

@@ -50,7 +50,14 @@ async function tried(answers: Script["start"], options: StartOptions = {}) {
   const notices: Notice[] = [];
   const all = { client, clock, env: () => undefined, identity: JOB, ...options };
   const result = await start(REQUEST, { ...all, onNotice: (notice) => notices.push(notice) }).catch((error) => error);
-  return { result, keys: client.heard.map((call) => call.with), heard: client.heard, slept: clock.slept, notices, clock };
+  return {
+    result,
+    keys: client.heard.map((call) => call.with),
+    heard: client.heard,
+    slept: clock.slept,
+    notices,
+    clock,
+  };
 }
 
 test("start() starts a run under the derived key, and tells of it at once", async () => {
@@ -105,11 +112,14 @@ test("start() uses a given key as it is, and attaches to whatever it finds", asy
   expect(keys).toEqual(["weekly-1"]);
 });
 
-test.each(["pending", "streaming", "success", "awaiting_input"])("start() attaches to a replay that is %s", async (status) => {
-  const { result, keys } = await tried([started(status, true, OLD)]);
-  expect(result).toMatchObject({ replayed: true, run: { status } });
-  expect(keys).toEqual([KEY]);
-});
+test.each(["pending", "streaming", "success", "awaiting_input"])(
+  "start() attaches to a replay that is %s",
+  async (status) => {
+    const { result, keys } = await tried([started(status, true, OLD)]);
+    expect(result).toMatchObject({ replayed: true, run: { status } });
+    expect(keys).toEqual([KEY]);
+  },
+);
 
 test("start() starts afresh in order when the runs that it finds are dead", async () => {
   const { result, keys, notices } = await tried([dead(), dead("cancelled"), started("pending")]);
@@ -208,7 +218,11 @@ test("start() throws StartUnknownError when the deadline cuts off a start that m
 });
 
 test("start() does not try again what the service refuses for good", async () => {
-  const refusals = [refusal(ForbiddenError, "forbidden", 403), refusal(ConflictError, "usage", 409), new UsageError("no")];
+  const refusals = [
+    refusal(ForbiddenError, "forbidden", 403),
+    refusal(ConflictError, "usage", 409),
+    new UsageError("no"),
+  ];
   for (const error of refusals) {
     const { result, keys } = await tried([error]);
     expect(result).toBe(error);
