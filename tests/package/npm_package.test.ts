@@ -35,7 +35,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-for (const [name, runtime] of Object.entries(RUNTIMES)) {
+// Where Deno is to find packages, it has to read the project's configuration.
+const deno = [runtimes.deno, "run", "--no-prompt", "--allow-all", "--node-modules-dir=manual"];
+
+for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
   test(`the package can be imported on ${name} when it is installed in an empty project`, () => {
     expect(runToEnd([...runtime, "script.mjs"], { cwd: consumer })).toEqual({
       code: 3,
