@@ -240,7 +240,7 @@ export class Faults {
     const { path, query } = splitUrl(request.url);
     switch (fault.kind) {
       case "429":
-        return fail(429, "RATE_LIMITED", "Rate limit exceeded. Retry after 60s.", retryAfter);
+        return fail(429, "RATE_LIMITED", `Rate limit exceeded. Retry after ${fault.retryAfter ?? 60}s.`, retryAfter);
       case "503":
       case "limiter-down":
         return fail(503, "SERVICE_UNAVAILABLE", "External Mogplex run rate limit unavailable", retryAfter);

@@ -91,7 +91,7 @@ function replay(world: World, row: RunRow, requestHash: string): StartResult {
 
 function insertCall(world: World, userId: string, start: NormalisedStart): CallRow {
   world.store.guard("insert", "ai_calls");
-  storeText(start.conversationId);
+  for (const text of [start.conversationId, start.workspaceSessionId]) storeText(text);
   if (start.rootDirectory?.isWellFormed() === false) throw new DatabaseError("invalid input syntax for type json");
   const call: CallRow = {
     id: crypto.randomUUID(),
