@@ -15,7 +15,21 @@ for (const { name, text } of CORPUS) {
 test("plainText() is stable and visible for any text", () => {
   const unit = fc.oneof(
     fc.string({ unit: "binary" }),
-    fc.constantFrom("\x1b[", "\x1b]", "\x1b\\", "\x9d", "\x07", "\r", "\n", "\ud83d", "\ude00", "\u200b", "0;", "m", "8;;"),
+    fc.constantFrom(
+      "\x1b[",
+      "\x1b]",
+      "\x1b\\",
+      "\x9d",
+      "\x07",
+      "\r",
+      "\n",
+      "\ud83d",
+      "\ude00",
+      "\u200b",
+      "0;",
+      "m",
+      "8;;",
+    ),
   );
   fc.assert(
     fc.property(fc.array(unit).map((parts) => parts.join("")), (text) => {
@@ -60,5 +74,9 @@ test("plainLines() splits, drops empty lines at the end, and caps lines and thei
   expect(plainLines("")).toEqual([]);
   expect(plainLines("\n \r\n")).toEqual([]);
   expect(plainLines("a\r\n\nb\n")).toEqual(["a", "", "b"]);
-  expect(plainLines("a\nbbbb\nc\nd", { maxLines: 2, maxLineLength: 2 })).toEqual(["a", "bb…[+2 characters]", "…[+2 lines]"]);
+  expect(plainLines("a\nbbbb\nc\nd", { maxLines: 2, maxLineLength: 2 })).toEqual([
+    "a",
+    "bb…[+2 characters]",
+    "…[+2 lines]",
+  ]);
 });

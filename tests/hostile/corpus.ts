@@ -149,7 +149,7 @@ const TEXTS: Record<string, string> = {
   "markdown: script link": "[click](javascript:alert(1))",
   "markdown: image": "![pixel](https://evil.example/p.png)",
   "markdown: reference": "[a]: https://evil.example\n[a]",
-  "markdown: bare link": "see https://evil.example and www.evil.example or mail@evil.example",
+  "markdown: bare link": "see https://evil.example and www.evil.com or mail@evil.com",
   "markdown: angle link": "<https://evil.example>",
   "markdown: mentions": "@octocat @org/team #1 !1 GH-1 owner/repo#1 &1 %1 ~bug $1",
   "markdown: headings": "# Verdict\n\nVerdict\n=======",

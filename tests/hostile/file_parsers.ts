@@ -65,7 +65,7 @@ export function parseCsv(text: string): string[][] {
   let at = 0;
   while (at <= text.length) {
     if (text[at] === '"') {
-      const match = /"((?:[^"]|"")*)"/y;
+      const match = /"([^"]*(?:""[^"]*)*)"/y;
       match.lastIndex = at;
       const found = match.exec(text);
       if (found === null) throw new SyntaxError("Quotes are not closed");

@@ -50,13 +50,31 @@ for (const { name, text } of CORPUS) {
     for (const system of PLATFORMS) {
       const line = system.escapeLine(text);
       expect(line).not.toMatch(/[\n\r\v\f\x1b\x85\x9b\u2028\u2029]/);
-      expect([system.name, parsersOf(system.name).flatMap((parse) => parse(line)).slice(0, 3)]).toEqual([system.name, []]);
+      expect([system.name, parsersOf(system.name).flatMap((parse) => parse(line)).slice(0, 3)]).toEqual([
+        system.name,
+        [],
+      ]);
     }
   });
 }
 
 const FRAGMENTS = [
-  ...["::", ":", "##", "#", "[", "]", "error", "vso", "teamcity", "##vso[", "##teamcity[", "##[", "section_start", ":1:a"],
+  ...[
+    "::",
+    ":",
+    "##",
+    "#",
+    "[",
+    "]",
+    "error",
+    "vso",
+    "teamcity",
+    "##vso[",
+    "##teamcity[",
+    "##[",
+    "section_start",
+    ":1:a",
+  ],
   ...["travis_fold", ":start:a", "---", "+++", "~~~", "^^^", " ", "\t", "\x1b[0m", "\x1b]", "\x07", "\u200b", "\u202e"],
   ...["\x9b", "\r", "\n", "\ud800", "\udc00", "\x85", "\u00a0", "text"],
 ];

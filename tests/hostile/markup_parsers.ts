@@ -45,6 +45,7 @@ export function outlineHtml(html: string): Outline {
 /** Renders Markdown with everything on that a forge has on: raw HTML, tables, bare links. */
 export function outlineMarkdown(markdown: string): Outline {
   const renderer = new MarkdownIt({ html: true, linkify: true });
+  renderer.linkify.set({ fuzzyLink: true, fuzzyEmail: true, fuzzyIP: true });
   return outlineHtml(renderer.render(markdown));
 }
 

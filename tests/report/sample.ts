@@ -43,7 +43,11 @@ export function successEvents(): RunEvent[] {
         auto_committed_files: [],
       },
     }),
-    sampleEvent(18, { type: "finished", message: "Harness run finished", payload: { exit_code: 0, failure_code: null } }),
+    sampleEvent(18, {
+      type: "finished",
+      message: "Harness run finished",
+      payload: { exit_code: 0, failure_code: null },
+    }),
   ];
 }
 

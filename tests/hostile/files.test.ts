@@ -1,0 +1,168 @@
+import { expect, test } from "bun:test";
+import { bareValue, MAX_DOTENV_BYTES, renderDotenvFile } from "../../lib/platforms/escape/dotenv.ts";
+import { escapeWorkflowData, githubRecord, MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
+import { REPORT_FORMATS, type ReportFormatName } from "../../lib/report/formats.ts";
+import type { RunResult } from "../../lib/report/result.ts";
+import type { ReportTarget } from "../../lib/report/targets.ts";
+import { writeReports } from "../../lib/report/write.ts";
+import { memoryIo } from "../report/memory_io.ts";
+import { sampleEvent, sampleResult } from "../report/sample.ts";
+import { CORPUS } from "./corpus.ts";
+import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
+import { githubCommands, terminalCommands } from "./log_parsers.ts";
+import { outlineMarkdown } from "./markup_parsers.ts";
+
+const TARGETS: ReportTarget[] = (Object.keys(REPORT_FORMATS) as ReportFormatName[])
+  .map((format) => ({ format, path: format }));
+const FILES = { outputs: "outputs", summary: "summary" };
+const OUTPUTS = ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"];
+const VARIABLES = ["MOGPLEX_RUN_ID", "MOGPLEX_RUN_STATUS", "MOGPLEX_OUTCOME", "MOGPLEX_BRANCH"]
+  .concat("MOGPLEX_PULL_REQUEST_URL", "MOGPLEX_REPLAYED");
+
+/** A result that says `text` wherever a text from outside can stand. */
+function resultOf(text: string): RunResult {
+  return sampleResult({
+    runId: text,
+    repoId: text,
+    harness: text,
+    status: text,
+    outcome: "failed",
+    exitCode: 1,
+    reason: text,
+    failureCode: text,
+    idempotencyKey: text,
+    branch: { base: text, requested: text, pushed: text },
+    pullRequest: { state: "open", url: text },
+    createdAt: text,
+    updatedAt: text,
+    resume: text,
+    events: [
+      sampleEvent(0, { id: text, type: text, toolName: text, message: text, createdAt: text }),
+      sampleEvent(1, { payload: { stage: text, deep: [{ text: [text] }], [text.slice(0, 1_000)]: text } }),
+    ],
+  });
+}
+
+function written(result: RunResult): Map<string, string> {
+  const io = memoryIo();
+  expect(writeReports(result, TARGETS, io, (text) => text, { files: FILES })).toEqual([]);
+  return io.files;
+}
+
+/** Every string in a value, keys included. */
+function strings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [key, ...strings(item)]);
+}
+
+const BENIGN = outlineMarkdown(written(resultOf("harmless")).get("markdown") as string);
+
+for (const { name, text } of CORPUS) {
+  test(`writeReports() writes nothing but its own records, whatever the run says: ${name}`, () => {
+    const files = written(resultOf(text));
+    for (const content of files.values()) expect(terminalCommands(content)).toEqual([]);
+
+    const pairs = parseGithubFile(files.get("outputs") as string);
+    expect(pairs.map(([key]) => key)).toEqual(OUTPUTS);
+    expect(pairs[2]).toEqual(["outcome", "failed"]);
+    for (const [, value] of pairs) expect(value).toBe(bareValue(value));
+
+    const variables = parseDotenv(files.get("dotenv") as string);
+    expect(variables.map(([key]) => key)).toEqual(VARIABLES);
+    expect(variables[2]).toEqual(["MOGPLEX_OUTCOME", "failed"]);
+
+    const json = JSON.parse(files.get("json") as string);
+    expect(Object.keys(json).sort()).toEqual(Object.keys(sampleResult()).filter((key) => key !== "events").sort());
+    expect(json.outcome).toBe("failed");
+    expect(strings(json).flatMap(terminalCommands)).toEqual([]);
+
+    const events = parseNdjson(files.get("ndjson") as string);
+    expect(events.length).toBe(2);
+    expect(events.map((event) => Object.keys(event).sort())).toEqual(
+      Array(2).fill(["createdAt", "id", "message", "payload", "toolName", "type"]),
+    );
+    expect(strings({ ...events[0] }).flatMap(terminalCommands)).toEqual([]);
+  });
+
+  test(`renderMarkdown() is the same document but for the text in its code, whatever the run says: ${name}`, () => {
+    const files = written(resultOf(text));
+    const markdown = files.get("markdown") as string;
+    expect(new TextEncoder().encode(files.get("summary") as string).length).toBeLessThan(MAX_SUMMARY_BYTES);
+    const outline = outlineMarkdown(markdown);
+    const known = new Set(BENIGN.elements);
+    const strange = outline.elements.filter((element) =>
+      !known.has(element) && !/^a href=https:\/\/github\.com\//.test(element)
+    );
+    expect(strange).toEqual([]);
+    // Rows can be missing (an empty text has none), words of others cannot come in.
+    const words = new Set(BENIGN.prose.split(/\s+/));
+    expect(outline.prose.split(/\s+/).filter((word) => !words.has(word))).toEqual([]);
+  });
+
+  test(`githubRecord() carries any text unchanged and cannot be left: ${name}`, () => {
+    const value = text.replace(/\r\n?/g, "\n");
+    const pairs = parseGithubFile(`before=1${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
+    expect(pairs.map(([key]) => key)).toEqual(["before", "branch", "outcome"]);
+    expect(pairs[1]?.[1] === value).toBe(true);
+  });
+
+  test(`renderDotenvFile() has one line a value, whatever the value is: ${name}`, () => {
+    const pairs = parseDotenv(renderDotenvFile({ MOGPLEX_BRANCH: text, MOGPLEX_OUTCOME: "failed" }));
+    expect(pairs.map(([key]) => key)).toEqual(["MOGPLEX_BRANCH", "MOGPLEX_OUTCOME"]);
+    expect([text, ""]).toContain(pairs[0]?.[1] as string);
+  });
+
+  test(`escapeWorkflowData() keeps a command to its line: ${name}`, () => {
+    const log = `::add-mask::${escapeWorkflowData(text)}`;
+    expect(log.split(/[\r\n]/).length).toBe(1);
+    expect(githubCommands(`${log}\n`).length).toBe(1);
+  });
+}
+
+test("githubRecord() refuses names of others and a delimiter that the value contains", () => {
+  for (const bad of ["", "a b", "a=b", "a<<b", "a\nb", "1a"]) expect(() => githubRecord(bad, "")).toThrow(RangeError);
+  expect(() => githubRecord("a", "x\nEND\ny", "END")).toThrow(RangeError);
+  const delimiters = [1, 2].map(() => /<<(\S+)/.exec(githubRecord("a", "b"))?.[1]);
+  expect(delimiters[0]).not.toBe(delimiters[1]);
+});
+
+test("renderDotenvFile() refuses names of others and files that GitLab would not take", () => {
+  expect(() => renderDotenvFile({ "A-B": "" })).toThrow(RangeError);
+  const many = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`A${index}`, "x".repeat(1_000)]));
+  expect(() => renderDotenvFile(many)).toThrow(`at most ${MAX_DOTENV_BYTES} bytes`);
+});
+
+test("bareValue() lets branches, addresses and ids through, and nothing that a shell or GitLab would read", () => {
+  for (
+    const good of [
+      "feature/ü-1_2.3",
+      "https://a.example/x?y=1#z",
+      "mogplex/external/70a4-95",
+      "dependabot/npm/@types/node",
+    ]
+  ) {
+    expect(bareValue(good)).toBe(good);
+  }
+  for (
+    const bad of [
+      "a b",
+      "a&b",
+      "$a",
+      "`a`",
+      "a;b",
+      "a|b",
+      "(a)",
+      "'a'",
+      '"a"',
+      "a\\b",
+      "a\nb",
+      "<a>",
+      "a*",
+      "{a}",
+      "!a",
+    ]
+  ) {
+    expect([bad, bareValue(bad)]).toEqual([bad, ""]);
+  }
+});
