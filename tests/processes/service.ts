@@ -47,17 +47,22 @@ function writeFixture(path: string): void {
   writeFileSync(path, JSON.stringify({ users, tokens, repos: [{ ...repo, root_directory: null }] }));
 }
 
-/** Starts the emulator; a run plays the built-in scenario whose name its prompt contains. */
-export async function startService(): Promise<Service> {
+/**
+ * Starts the emulator; a run plays the built-in scenario whose name in angle brackets its prompt contains.
+ *
+ * @param others Further texts of prompts, and the scenarios that play for them.
+ */
+export async function startService(others: Record<string, string> = {}): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-processes-"));
   const command = join(folder, "mogplex.mjs");
   const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
   if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text, { mode: 0o755 });
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
-  const scenarios = Object.entries(SCENARIO_TEXTS).map(([name, text]) => {
-    const path = join(folder, `${name}.yaml`);
-    writeFileSync(path, `match: { prompt: "<${name}>" }\n${text}`);
+  const named = Object.keys(SCENARIO_TEXTS).map((name) => [`<${name}>`, name] as const);
+  const scenarios = [...named, ...Object.entries(others)].map(([prompt, name], index) => {
+    const path = join(folder, `scenario-${index}.yaml`);
+    writeFileSync(path, `match: { prompt: ${JSON.stringify(prompt)} }\n${SCENARIO_TEXTS[name]}`);
     return ["--scenario", path];
   });
   const child = spawn(
