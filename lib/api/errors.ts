@@ -84,8 +84,8 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     case 403:
       if (facts.code === "AUTOMATION_REQUIRED") {
         return new ForbiddenError(
-          `${cannot} the token may only trigger automations ${said}; use "automations trigger" ` +
-            "(POST /api/v1/mogplex/automations/{automationId}/trigger) or a token with full access",
+          `${cannot} the token may only trigger automations ${said}; use POST ` +
+            "/api/v1/mogplex/automations/{automationId}/trigger, or a token with full access",
           "forbidden",
           facts,
         );

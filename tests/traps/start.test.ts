@@ -1,0 +1,168 @@
+/** Traps on the way to a run: slots, keys, and what a request may say. */
+import { expect, test } from "bun:test";
+import { ConflictError, RateLimitedError, UsageError } from "../../lib/errors.ts";
+import type { StartRequest } from "../../lib/model.ts";
+import { deriveKey } from "../../lib/runs/key.ts";
+import { good, REPO_ID, run, scripted, thrown } from "../http/answers.ts";
+import { freshKey, REPO, REPOS, REQUEST, SECOND_TOKEN, service } from "./service.ts";
+
+/** The body that a request is sent with. */
+async function body(request: StartRequest): Promise<Record<string, unknown>> {
+  const { client, sent } = scripted([good({ ...run("pending"), replayed: false }, 202)]);
+  await client.startRun(request, freshKey());
+  return JSON.parse(sent[0]?.body ?? "");
+}
+const minimal: StartRequest = { repoId: REPO_ID, prompt: "Fix it" };
+
+test("trap 08: what can be checked here costs no slot", async () => {
+  const { client, emulator } = service();
+  const wrong: StartRequest[] = [
+    { ...REQUEST, repoId: "x" },
+    { ...REQUEST, prompt: " " },
+    { ...REQUEST, prompt: "x".repeat(100_001) },
+    { ...REQUEST, harness: "gpt" },
+    { ...REQUEST, baseBranch: "a b" },
+    { ...REQUEST, workingBranch: "a@b" },
+    { ...REQUEST, baseBranch: "main", workingBranch: "main" },
+    { ...REQUEST, rootDirectory: "../x" },
+    { ...REQUEST, mode: "FAST" },
+  ];
+  for (const request of [...wrong, ...wrong]) {
+    expect(await thrown(client.startRun(request, freshKey()))).toBeInstanceOf(UsageError);
+  }
+  for (let count = 0; count < 10; count++) await client.startRun(REQUEST, freshKey());
+  expect(emulator.world.store.runs.size).toBe(10);
+});
+
+test("trap 08: a lost answer is repeated with the same key, so that one run is started", async () => {
+  const { client, emulator, sent } = service();
+  emulator.control("fault", { kind: "reset0", processed: true, times: 1 });
+  expect((await client.startRun(REQUEST, freshKey())).replayed).toBe(true);
+  expect(emulator.world.store.runs.size).toBe(1);
+  expect(sent).toEqual(["POST /runs", "POST /runs"]);
+});
+
+test("trap 09: limits that are shared with another token are waited out", async () => {
+  const { client, clientWith, clock, notices } = service(undefined, { startLimitScope: "user" });
+  const other = clientWith({ token: SECOND_TOKEN });
+  for (let count = 0; count < 10; count++) await other.startRun(REQUEST, freshKey());
+  expect((await client.startRun(REQUEST, freshKey())).replayed).toBe(false);
+  // The second after the full minute is the limiter's own.
+  expect(clock.now()).toBeGreaterThanOrEqual(60_000);
+  expect(clock.now()).toBeLessThanOrEqual(61_000);
+  expect(notices[0]).toMatchObject({ kind: "wait", named: true });
+});
+
+test("trap 09: the hour's limit is thrown when it does not fit", async () => {
+  const { client, clock } = service();
+  for (let count = 0; count < 30; count++) await client.startRun(REQUEST, freshKey());
+  const error = await thrown(client.startRun(REQUEST, freshKey()));
+  expect(error).toBeInstanceOf(RateLimitedError);
+  expect((error as RateLimitedError).retryAfterMs).toBeGreaterThan(3_000_000);
+  expect(clock.now()).toBeLessThan(600_000);
+});
+
+test("trap 11: a replay is told from a start, and shows the run as it is now", async () => {
+  const { client, emulator } = service();
+  const key = freshKey();
+  const first = await client.startRun(REQUEST, key);
+  emulator.control("setRun", { runId: first.runId, run: { status: "failed", error: "x" } });
+  expect(await client.startRun(REQUEST, key)).toMatchObject({ runId: first.runId, replayed: true, status: "failed" });
+  expect(first.replayed).toBe(false);
+});
+
+test("trap 27: a legal Git branch that the service refuses is named with its character", async () => {
+  const { client } = service();
+  const error = await thrown(
+    client.startRun({ ...REQUEST, baseBranch: "dependabot/npm_and_yarn/@types/node-20" }, freshKey()),
+  );
+  expect(error.message).toContain(`the character "@" is not permitted`);
+});
+
+test("trap 28: an absolute root directory is taken, and made relative", async () => {
+  expect((await body({ ...minimal, rootDirectory: "/apps/web" })).rootDirectory).toBe("apps/web");
+  const { client } = service();
+  expect((await client.startRun({ ...REQUEST, rootDirectory: "/apps/web" }, freshKey())).rootDirectory).toBe(
+    "apps/web",
+  );
+});
+
+test("trap 29: a value of another type is refused instead of silently dropped", async () => {
+  const { client, sent } = service();
+  for (
+    const more of [{ createBranch: "true" }, { createBranch: 1 }, { harness: 5 }, { mode: 1 }, { baseBranch: {} }, {
+      rootDirectory: 7,
+    }]
+  ) {
+    expect(await thrown(client.startRun({ ...REQUEST, ...more } as StartRequest, freshKey()))).toBeInstanceOf(
+      UsageError,
+    );
+  }
+  expect(sent).toEqual([]);
+});
+
+test("trap 30: no mode but the three is ever sent", async () => {
+  expect((await body({ ...minimal, mode: " yolo " })).mode).toBe("YOLO");
+  expect(await body(minimal)).not.toHaveProperty("mode");
+  const { client } = service();
+  for (const mode of ["review", "fast", ""]) {
+    expect(await thrown(client.startRun({ ...REQUEST, mode }, freshKey()))).toBeInstanceOf(UsageError);
+  }
+});
+
+test("trap 31: a derived key holds the repository, since keys are the user's and never free again", async () => {
+  const identity = {
+    server: "https://gitlab.example",
+    project: "7",
+    pipeline: "8",
+    job: "agent",
+    node: "",
+    attempt: "9",
+    date: "2026-08-10",
+    schedule: "",
+  };
+  const keys = await Promise.all(REPOS.map(({ id }) => deriveKey({ scope: "day", identity, repoId: id, nowMs: 0 })));
+  expect(new Set(keys.map(({ key }) => key)).size).toBe(REPOS.length);
+});
+
+test("trap 31: a key that protects another request is a conflict, not tried again, with words on what to do", async () => {
+  const { client, sent } = service();
+  const key = freshKey();
+  await client.startRun(REQUEST, key);
+  const error = await thrown(client.startRun({ ...REQUEST, repoId: REPOS[1]?.id ?? "" }, key));
+  expect(error).toBeInstanceOf(ConflictError);
+  expect(error.message).toContain(`"${key.idempotencyKey}" already protects another request`);
+  expect(sent.length).toBe(2);
+});
+
+test("trap 32: a trigger that is accepted but suppressed is told from work that started", async () => {
+  const { client, emulator } = service();
+  const automation = [...emulator.world.store.automations.values()].find((
+    { status, publishedVersion, installationId },
+  ) =>
+    status === "active" && publishedVersion !== null &&
+    emulator.world.store.repos.get(REPO)?.installation_id === installationId
+  );
+  const id = automation?.id ?? "";
+  const key = freshKey();
+  const first = await client.triggerAutomation(id, { repoId: REPO }, key);
+  expect(first).toMatchObject({ outcome: "queued", automationId: id });
+  const again = await client.triggerAutomation(id, { repoId: REPO, input: { other: true } }, key);
+  expect(again).toMatchObject({
+    outcome: "suppressed",
+    reason: "IDEMPOTENT_DUPLICATE",
+    started: false,
+    jobRunId: first.jobRunId,
+  });
+});
+
+test("trap 52: a root directory is left out unless it is given, and null or a dot forces the repository's root", async () => {
+  expect(await body(minimal)).not.toHaveProperty("rootDirectory");
+  expect((await body({ ...minimal, rootDirectory: null })).rootDirectory).toBeNull();
+  expect((await body({ ...minimal, rootDirectory: "." })).rootDirectory).toBeNull();
+  const stored = REPOS.find(({ root_directory }) => root_directory !== null);
+  const { client } = service();
+  const at = { ...REQUEST, repoId: stored?.id ?? "" };
+  expect((await client.startRun(at, freshKey())).rootDirectory).toBe(stored?.root_directory ?? "");
+  expect((await client.startRun({ ...at, rootDirectory: null }, freshKey())).rootDirectory).toBeNull();
+});
