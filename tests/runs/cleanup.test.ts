@@ -1,0 +1,180 @@
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../lib/clock.ts";
+import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
+import type { JobIdentity, JobState } from "../../lib/platforms/platform.ts";
+import { cleanup, type CleanupDecision, decideCleanup } from "../../lib/runs/cleanup.ts";
+import { type Left, requestHash, type RunState } from "../../lib/runs/state.ts";
+import {
+  aRun,
+  cancelled,
+  fakeClient,
+  limited,
+  lost,
+  refusal,
+  REQUEST,
+  RUN_ID,
+  type Script,
+  started,
+  unavailable,
+} from "./fake_client.ts";
+import { memoryFiles } from "./memory_files.ts";
+
+const ENV: Record<string, string> = {
+  GITLAB_CI: "true",
+  CI_SERVER_URL: "https://gitlab.example",
+  CI_PROJECT_ID: "42",
+  CI_PIPELINE_ID: "1001",
+  CI_JOB_NAME: "agent",
+  CI_JOB_ID: "9001",
+};
+const JOB: JobIdentity = {
+  server: "https://gitlab.example",
+  project: "42",
+  pipeline: "1001",
+  job: "agent",
+  node: "",
+  attempt: "9001",
+  date: null,
+  schedule: "",
+};
+const FOLLOWING: RunState = {
+  schema: 1,
+  phase: "started",
+  idempotencyKey: "k",
+  owned: true,
+  requestHash: await requestHash(REQUEST),
+  request: null,
+  job: JOB,
+  runId: RUN_ID,
+  status: "streaming",
+  lastEventId: null,
+  left: "following",
+};
+const STARTING: RunState = { ...FOLLOWING, phase: "starting", request: REQUEST, runId: null, status: null };
+
+test("decideCleanup() cancels what was being cancelled, or died in a job that was stopped, or always", () => {
+  const states: JobState[] = ["success", "failed", "cancelled", "timed_out", "unknown"];
+  const lefts: Left[] = ["following", "detached", "cancelling", "ended"];
+  const table = Object.fromEntries(lefts.flatMap((left) =>
+    states.map((job): [string, string[]] => [
+      `${left} ${job}`,
+      [false, true].map((always) => decideCleanup({ ...FOLLOWING, left }, job, always).what),
+    ])
+  ));
+  expect(table).toEqual({
+    "following success": ["nothing", "cancel"],
+    "following failed": ["nothing", "cancel"],
+    "following cancelled": ["cancel", "cancel"],
+    "following timed_out": ["cancel", "cancel"],
+    "following unknown": ["nothing", "cancel"],
+    "detached success": ["nothing", "cancel"],
+    "detached failed": ["nothing", "cancel"],
+    "detached cancelled": ["nothing", "cancel"],
+    "detached timed_out": ["nothing", "cancel"],
+    "detached unknown": ["nothing", "cancel"],
+    "cancelling success": ["cancel", "cancel"],
+    "cancelling failed": ["cancel", "cancel"],
+    "cancelling cancelled": ["cancel", "cancel"],
+    "cancelling timed_out": ["cancel", "cancel"],
+    "cancelling unknown": ["cancel", "cancel"],
+    "ended success": ["nothing", "nothing"],
+    "ended failed": ["nothing", "nothing"],
+    "ended cancelled": ["nothing", "nothing"],
+    "ended timed_out": ["nothing", "nothing"],
+    "ended unknown": ["nothing", "nothing"],
+  });
+});
+
+test("decideCleanup() does nothing without a state file of this job", () => {
+  expect(decideCleanup(undefined, "cancelled", true)).toEqual({ what: "nothing", why: "no state file of this job" });
+});
+
+test("decideCleanup() has the run found when the process died while it started it", () => {
+  expect(decideCleanup(STARTING, "cancelled", false).what).toBe("find");
+  expect(decideCleanup({ ...STARTING, left: "cancelling" }, "unknown", false).what).toBe("find");
+  expect(decideCleanup(STARTING, "failed", false).what).toBe("nothing");
+});
+
+test("decideCleanup() sends no start again for a file that does not name this execution of the job, and says what finds the run", () => {
+  const unnamed: RunState[] = [
+    { ...STARTING, job: null },
+    { ...STARTING, job: { ...JOB, attempt: null } },
+    { ...STARTING, job: { ...JOB, pipeline: null } },
+    { ...STARTING, request: null },
+  ];
+  for (const state of unnamed) {
+    const { what, why }: CleanupDecision = decideCleanup(state, "cancelled", true);
+    expect(what).toBe("nothing");
+    expect(why).toContain(`--idempotency-key "k"`);
+  }
+});
+
+async function tried(state: RunState | string | undefined, script: Script = {}, env: Record<string, string> = {}) {
+  const clock = virtualClock();
+  const client = fakeClient(clock, script);
+  const content = typeof state === "object" ? JSON.stringify(state) : state;
+  const files = memoryFiles(content === undefined ? {} : { "run.json": content });
+  const all = { ...ENV, CI_JOB_STATUS: "canceled", ...env };
+  const options = { client, clock, files, statePath: "run.json", env: (name: string) => (all as typeof ENV)[name] };
+  const result = await cleanup(options).catch((error) => error);
+  const left = files.written.length === 0 ? undefined : JSON.parse(files.files.get("run.json") ?? "").left;
+  return { result, left, calls: client.heard.map((call) => `${call.what} ${call.with}`) };
+}
+
+test("cleanup() cancels the run of a job that was cancelled, and says so in the state", async () => {
+  const { result, left, calls } = await tried(FOLLOWING, { cancel: [cancelled("cancelled")] });
+  expect(result).toEqual({
+    action: "cancelled",
+    words: `run "${RUN_ID}" is "cancelled" (the job is "cancelled")`,
+    runId: RUN_ID,
+    status: "cancelled",
+  });
+  expect(left).toBe("ended");
+  expect(calls).toEqual([`cancel ${RUN_ID}`]);
+});
+
+test("cleanup() does nothing after a job that went on to its end, and needs no token for it", async () => {
+  const files = memoryFiles({ "run.json": JSON.stringify(FOLLOWING) });
+  const env = { ...ENV, CI_JOB_STATUS: "failed" } as Record<string, string>;
+  const end = await cleanup({ files, statePath: "run.json", env: (name) => env[name] });
+  expect(end).toMatchObject({ action: "nothing", runId: RUN_ID });
+});
+
+test("cleanup() ignores the file of another job", async () => {
+  const others: Record<string, string>[] = [{ CI_JOB_ID: "9002" }, { CI_PIPELINE_ID: "1002" }, { CI_PROJECT_ID: "43" }];
+  for (const env of others) {
+    const { result, calls } = await tried(FOLLOWING, {}, env);
+    expect(result).toMatchObject({ action: "nothing", words: "no state file of this job" });
+    expect(calls).toEqual([]);
+  }
+});
+
+test("cleanup() ignores damaged files", async () => {
+  for (const content of [undefined, "", "{", `{"schema":1,"phase":"started","runId":"../x","left":"cancelling"}`]) {
+    expect((await tried(content)).result.action).toBe("nothing");
+  }
+});
+
+test("cleanup() finds the run of a start that died, by the same key, and cancels it", async () => {
+  const script = { start: [started("pending", true)], cancel: [cancelled("cancelled")] };
+  const { result, left, calls } = await tried(STARTING, script);
+  expect(calls).toEqual(["start k", `cancel ${RUN_ID}`]);
+  expect(result).toMatchObject({ action: "cancelled", runId: RUN_ID, status: "cancelled" });
+  expect(left).toBe("ended");
+});
+
+test("cleanup() tells of a run that it could not cancel, and leaves the state as it is", async () => {
+  const conflict = refusal(ConflictError, "usage", 409);
+  for (const error of [limited(), unavailable(500), lost(), conflict]) {
+    const { result, left } = await tried(FOLLOWING, { cancel: [error], run: [aRun("streaming")] });
+    expect(result).toMatchObject({ action: "failed", runId: RUN_ID, status: null });
+    expect(left).toBeUndefined();
+  }
+});
+
+test("cleanup() throws what the caller or the token is to blame for", async () => {
+  const refused = refusal(ForbiddenError, "forbidden", 403);
+  for (const error of [refused, new UnauthorizedError("no"), new UsageError("no")]) {
+    expect((await tried(FOLLOWING, { cancel: [error] })).result).toBe(error);
+  }
+});
