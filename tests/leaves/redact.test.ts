@@ -99,11 +99,11 @@ test("createRedactor() masks values of secret variables, unless they are short, 
     GH_TOKEN: "8f3a2b1c-1234-4abc-9def-1234567890ab",
     NPM_TOKEN: "https://registry.example/path",
     OPENAI_API_KEY: "streaming",
-    HOME: "/home/somebody",
+    HOSTNAME: "runner-of-somebody",
   };
   const redact = createRedactor({ env: (name) => values[name] });
   expect(redact(Object.values(values).join(" "))).toBe(
-    `${MASK} short 8f3a2b1c-1234-4abc-9def-1234567890ab https://registry.example/path streaming /home/somebody`,
+    `${MASK} short 8f3a2b1c-1234-4abc-9def-1234567890ab https://registry.example/path streaming runner-of-somebody`,
   );
 });
 
