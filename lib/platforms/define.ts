@@ -85,6 +85,7 @@ function read(env: ReadEnv, source: Source = []): string | null {
 function serverUrl(text: string | null, originOnly: boolean): string | null {
   if (text === null || !URL.canParse(text)) return null;
   const url = new URL(text);
+  if (!/^https?:$/.test(url.protocol)) return null;
   // A password in it would be in the key's input, and would change.
   return url.origin + (originOnly ? "" : url.pathname.replace(/\/+$/, ""));
 }

@@ -53,8 +53,8 @@ export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
     if (type === "log" && payload.stage === "git_delivery") {
       facts.changed = typeof payload.changed === "boolean" ? payload.changed : null;
       facts.pushedBranch = facts.changed === true ? text(payload.working_branch) : null;
-      const address = text(payload.pull_request_url);
-      const url = address === null ? null : webUrl(address) ?? null;
+      const address = payload.pull_request_url;
+      const url = webUrl(text(address) ?? "") ?? null;
       facts.pullRequest = { state: address === null ? "none" : url === null ? "unknown" : "open", url };
     }
     if (type !== "failed") continue;

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { Io } from "../runtime.ts";
+import type { Io } from "../io.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 
 /** One report and its file. */

@@ -49,6 +49,7 @@ for (const { name, text } of CORPUS) {
   test(`escapeLine() alone, without plainText(), keeps to one line and no command: ${name}`, () => {
     for (const system of PLATFORMS) {
       const line = system.escapeLine(text);
+      // deno-lint-ignore no-control-regex
       expect(line).not.toMatch(/[\n\r\v\f\x1b\x85\x9b\u2028\u2029]/);
       expect([system.name, parsersOf(system.name).flatMap((parse) => parse(line)).slice(0, 3)]).toEqual([
         system.name,

@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test";
+import process from "node:process";
+import { detectProvider } from "std-env";
+import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
+import { VARIABLES } from "../../lib/variables.ts";
+
+// What std-env calls the systems that have a name of ours.
+const OWN_NAMES: Record<string, string> = { github_actions: "github" };
+const DETECTED_BY = platformVariables().filter((name) => {
+  const { name: found } = detectPlatform((asked) => asked === name ? "1" : undefined);
+  return found !== "none" && found !== "ci";
+});
+
+/** Asks std-env, which reads the environment of the process. */
+function stdEnvName(variable: string): string {
+  const saved = { ...process.env };
+  try {
+    for (const name of Object.keys(saved)) delete process.env[name];
+    process.env[variable] = "1";
+    return detectProvider().name;
+  } finally {
+    delete process.env[variable];
+    Object.assign(process.env, saved);
+  }
+}
+
+test("detectPlatform() agrees with std-env on every variable that gives a system away", () => {
+  expect(DETECTED_BY.length).toBeGreaterThanOrEqual(20);
+  for (const variable of DETECTED_BY) {
+    const { name, isCi } = detectPlatform((asked) => asked === variable ? "1" : undefined);
+    const theirs = stdEnvName(variable);
+    expect([variable, name, isCi]).toEqual([variable, OWN_NAMES[theirs] ?? theirs, true]);
+  }
+});
+
+test("detectPlatform() answers `ci` for an unknown system and `none` outside", () => {
+  const detect = (env: Record<string, string>) => {
+    const { name, isCi } = detectPlatform((variable) => env[variable]);
+    return [name, isCi];
+  };
+  expect(detect({ CI: "true" })).toEqual(["ci", true]);
+  expect(detect({ CI: "woodpecker" })).toEqual(["ci", true]);
+  expect(detect({ MOGPLEX_CI_JOB: "nightly" })).toEqual(["ci", true]);
+  for (
+    const env of [{}, { CI: "" }, { CI: "false" }, { CI: "0" }, { GITHUB_ACTIONS: "" }] as Record<string, string>[]
+  ) {
+    expect(detect(env)).toEqual(["none", false]);
+  }
+});
+
+test("detectPlatform() knows no identity outside CI", () => {
+  const none = detectPlatform(() => undefined);
+  expect([none.identity(() => "x"), none.files(() => "x"), none.jobState(() => undefined)]).toEqual([
+    null,
+    {},
+    "unknown",
+  ]);
+  expect(none.escapeLine("::error::x")).toBe(": :error::x");
+});
+
+test("platformVariables() lists every variable that any platform asks for, but ours", () => {
+  const listed = new Set([...platformVariables(), ...VARIABLES.map(({ name }) => name)]);
+  for (const variable of ["CI", ...DETECTED_BY]) {
+    const asked = new Set<string>();
+    const platform = detectPlatform((name) => {
+      asked.add(name);
+      return name === variable ? "1" : undefined;
+    });
+    const spy = (name: string) => void asked.add(name);
+    platform.identity(spy);
+    platform.jobState(spy);
+    platform.files(spy);
+    expect([...asked].filter((name) => !listed.has(name))).toEqual([]);
+  }
+  const own = new Set(VARIABLES.map(({ name }) => name));
+  expect(platformVariables().filter((name) => own.has(name))).toEqual([]);
+});

@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
+import { cleanResult } from "../../lib/report/clean.ts";
+import { renderMarkdown } from "../../lib/report/markdown.ts";
+import { outlineMarkdown } from "../hostile/markup_parsers.ts";
+import { sampleResult } from "./sample.ts";
+
+test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to look again", () => {
+  expect(renderMarkdown(sampleResult())).toBe(`## ✅ Mogplex run succeeded
+
+| Fact | Value |
+| --- | --- |
+| Run | \`3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Agent | \`codex\` |
+| Status | \`success\` |
+| Exit code | 0 |
+| Changes | yes |
+| Branch pushed | \`mogplex/external/70a41ec8-9562673e\` |
+| Base branch | \`main\` |
+| Pull request | [\`https://github.com/acme/web/pull/7\`](<https://github.com/acme/web/pull/7>) |
+| Start | started by this job |
+| Idempotency key | \`ci1-0123456789abcdef0123456789abcdef01234567\` |
+| Created | \`2026-08-10T12:00:00.021234+00:00\` |
+| Events | 6 seen |
+| Requests | 34 |
+| Time spent here | 18 min 5 s |
+
+### Phases
+
+| Phase | Began | Took |
+| --- | --- | --- |
+| \`queue\` | \`2026-08-10T12:00:00.021Z\` | 3 min |
+| \`prepare\` | \`2026-08-10T12:03:00.021Z\` | 2 min |
+| \`agent\` | \`2026-08-10T12:05:00.021Z\` | not seen to end |
+
+### Waits
+
+| Because of | Times | In all |
+| --- | --- | --- |
+| rate limit of the token | 2 | 1 min 1 s |
+
+Look at it again:
+
+\`\`\`text
+mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
+\`\`\`
+`);
+});
+
+test("renderMarkdown() tells a failure: the reason follows the verdict, and what is unknown is called so", () => {
+  const markdown = renderMarkdown(sampleResult({
+    outcome: "failed",
+    exitCode: 1,
+    status: "failed",
+    reason: "The agent finished, but GitHub delivery failed:\nfatal: ``` rejected",
+    failureCode: "command_failed",
+    replayed: true,
+    branch: { base: null, requested: "fix/it", pushed: null },
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    eventCount: { seen: 200, missed: true, windowFull: true },
+  }));
+  expect(markdown.startsWith(
+    "## ❌ Mogplex run failed\n\n````text\nThe agent finished, but GitHub delivery failed:\nfatal: ``` rejected\n````\n\n| Fact",
+  )).toBe(true);
+  for (
+    const row of [
+      "| Failure code | `command_failed` |",
+      "| Branch pushed | unknown (asked for: `fix/it`) |",
+      "| Pull request | unknown: no event that was seen tells |",
+      "| Start | attached: the idempotency key was known |",
+      "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
+    ]
+  ) expect(markdown).toContain(`${row}\n`);
+});
+
+test("renderMarkdown() tells that nothing was changed and that there is no pull request", () => {
+  const markdown = renderMarkdown(sampleResult({
+    branch: { base: "main", requested: null, pushed: null },
+    pullRequest: { state: "none", url: null },
+    changed: false,
+  }));
+  expect(markdown).toContain("| Changes | no |\n| Branch pushed | nothing to push |\n");
+  expect(markdown).toContain("| Pull request | none |\n");
+});
+
+test("renderMarkdown() has a heading for every outcome", () => {
+  const outcomes = ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "error"] as const;
+  const headings = outcomes.map((outcome) => renderMarkdown(sampleResult({ outcome })).split("\n")[0]);
+  expect(new Set(headings).size).toBe(outcomes.length);
+});
+
+test("renderMarkdown() stays below GitHub's limit with the longest texts, and they stay in their places", () => {
+  const long = "東".repeat(400_000);
+  const result = cleanResult(
+    sampleResult({
+      reason: `${"`".repeat(300_000)}${long}`,
+      resume: long,
+      harness: long,
+      failureCode: "|".repeat(300_000),
+      branch: { base: long, requested: long, pushed: "`".repeat(300_000) },
+      phases: Array(5_000).fill({ name: long, startedAt: long, durationMs: 1 }),
+    }),
+    (text) => text,
+  );
+  const markdown = renderMarkdown(result);
+  expect(new TextEncoder().encode(markdown).length).toBeLessThan(MAX_SUMMARY_BYTES);
+  expect(outlineMarkdown(markdown).elements.filter((element) => /^(img|script|b)/.test(element))).toEqual([]);
+});
