@@ -8,17 +8,17 @@ import { githubRecord } from "../platforms/github_files.ts";
 import type { RunResult } from "./result.ts";
 
 // Public names, as GitHub output and as dotenv variable: changing one is a new major version.
-const NAMES = {
+const NAMES: Readonly<Record<OutputName, string>> = {
   run_id: "MOGPLEX_RUN_ID",
   status: "MOGPLEX_RUN_STATUS",
   outcome: "MOGPLEX_OUTCOME",
   branch: "MOGPLEX_BRANCH",
   pull_request_url: "MOGPLEX_PULL_REQUEST_URL",
   replayed: "MOGPLEX_REPLAYED",
-} as const;
+};
 
 /** Name of an output. */
-export type OutputName = keyof typeof NAMES;
+export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
 
 /** Values of outputs; a name that is absent is not written. */
 export type Outputs = Partial<Record<OutputName, string>>;
