@@ -114,8 +114,10 @@ type Extras = Partial<Pick<Call<unknown>, "retry" | "backoffBaseMs" | "onFailure
 // Each repeated start costs one of 10 a minute and 30 an hour. Source: API reference, "Rate limits".
 const START_BACKOFF_MS = 4_000;
 
-function limitOf(limit: number | undefined): string | undefined {
-  return limit === undefined ? undefined : String(limit);
+/** The service takes what is out of range for something else without a word. */
+function limitOf(limit: number | undefined, max: number): string | undefined {
+  if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
+  throw new UsageError(`Cannot list as 'limit' must be a whole number from 1 to ${max}: current value is ${limit}`);
 }
 
 /**
@@ -168,13 +170,13 @@ export function createClient(options: ClientOptions): MogplexClient {
       return transport.requests;
     },
     async listRepos({ q, id, limit } = {}, call) {
-      const query = { q, id, limit: limitOf(limit) };
+      const query = { q, id, limit: limitOf(limit, 200) };
       return (await read("list repositories", schemas.reposSchema, call, (how) => api.repos.$get({ query }, how)))
         .repos;
     },
     async listSandboxes({ repoId, status, limit } = {}, call) {
       const repo_id = repoId === undefined ? undefined : checkUuid(repoId, "repository id");
-      const query = { repo_id, status, limit: limitOf(limit) };
+      const query = { repo_id, status, limit: limitOf(limit, 200) };
       const ask = (how: How) => api.sandboxes.$get({ query }, how);
       return (await read("list sandboxes", schemas.sandboxesSchema, call, ask)).sandboxes;
     },
@@ -197,7 +199,7 @@ export function createClient(options: ClientOptions): MogplexClient {
     },
     async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
       const runId = checkUuid(id, "run id");
-      const input = { param: { runId }, query: { limit: limitOf(limit) } };
+      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
       const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
       return await read(`read events of run "${runId}"`, schemas.runEventsSchema, call, ask);
     },
@@ -208,7 +210,7 @@ export function createClient(options: ClientOptions): MogplexClient {
       return await send(attempted, schemas.cancelResultSchema, call, ask);
     },
     async listAutomations({ limit, cursor } = {}, call) {
-      const query = { limit: limitOf(limit), cursor };
+      const query = { limit: limitOf(limit, 100), cursor };
       const ask = (how: How) => api.automations.$get({ query }, how);
       return await read("list automations", schemas.automationsSchema, call, ask);
     },
@@ -228,7 +230,7 @@ export function createClient(options: ClientOptions): MogplexClient {
     },
     async listAutomationRuns(id, { limit } = {}, call) {
       const automationId = checkUuid(id, "automation id");
-      const args = { param: { automationId }, query: { limit: limitOf(limit) } };
+      const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
       const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
       return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
     },

@@ -134,7 +134,7 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (thrown) {
       const failed = { ok: false, retryAfterMs: 0 } as const;
       if (thrown instanceof TimedOut) {
-        const detail = `no complete answer within ${limitMs / 1000} seconds`;
+        const detail = `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`;
         return { ...failed, error: new NetworkError(`Cannot ${call.what}: ${detail}`), cause: "network", detail };
       }
       if (thrown instanceof Lost) {

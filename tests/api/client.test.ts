@@ -264,3 +264,18 @@ test("createClient() takes token and origin from the environment when they are n
   expect(notices).toEqual([{ kind: "text", message: "sending requests and the token to https://mogplex.example" }]);
   expect(() => createClient({ env: () => undefined })).toThrow("variable MOGPLEX_API_KEY is not set");
 });
+
+test("every list refuses a limit that the service would silently change", async () => {
+  const { client, sent } = scripted([good({})]);
+  for (const limit of [0, -1, 1.5, NaN, 201]) {
+    const calls = [
+      client.listRepos({ limit }),
+      client.listSandboxes({ limit }),
+      client.getRunEvents(RUN_ID, { limit }),
+      client.listAutomations({ limit }),
+      client.listAutomationRuns(AUTOMATION_ID, { limit }),
+    ];
+    for (const call of calls) expect(await thrown(call)).toBeInstanceOf(UsageError);
+  }
+  expect(sent).toEqual([]);
+});
