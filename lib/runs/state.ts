@@ -10,11 +10,11 @@ import { MogplexError, UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
-import type { Io } from "../runtime.ts";
+import type { Io } from "../io.ts";
 import { hashOf } from "./key.ts";
 
 /** The files that are needed. */
-export type StateFiles = Pick<Io, "readFile" | "writeFile">;
+export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile">;
 
 /**
  * How the process left the run. `following`: it is at work, or it died; `detached`: it let the run go on, on purpose;
@@ -180,6 +180,17 @@ export class StateWriter {
   }
 
   /**
+   * Proves that the file can be written, and removes what an earlier job left in its place.
+   *
+   * @throws {UsageError} when it cannot be written.
+   */
+  clear(): void {
+    // Written first: that refuses a symbolic link, which a removal would follow.
+    this.#attempt(() => this.#files.writeFile(this.#path, ""));
+    this.#attempt(() => this.#files.removeFile(this.#path));
+  }
+
+  /**
    * Writes the first state in the place of an old file. Called before anything is started, and again for each further key.
    *
    * @throws {UsageError} when the file cannot be written.
@@ -188,11 +199,11 @@ export class StateWriter {
     const rest = { owned: null, runId: null, status: null, lastEventId: null };
     this.#state = { schema: 1, phase: "starting", ...beginning, ...rest, left: "following" };
     try {
-      this.#write();
-    } catch (cause) {
-      if (cause instanceof MogplexError) throw cause;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new UsageError(`Cannot write state file ${JSON.stringify(this.#path)}: ${why}`, { cause });
+      this.#attempt(() => this.#write());
+    } catch (error) {
+      // Nothing is going to be started, so nothing is to be written about it either.
+      this.#state = undefined;
+      throw error;
     }
   }
 
@@ -216,6 +227,16 @@ export class StateWriter {
         kind: "text",
         message: `state file ${JSON.stringify(this.#path)} cannot be written any more: cleanup will not know this run`,
       });
+    }
+  }
+
+  #attempt(write: () => void): void {
+    try {
+      write();
+    } catch (cause) {
+      if (cause instanceof MogplexError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new UsageError(`Cannot write state file ${JSON.stringify(this.#path)}: ${why}`, { cause });
     }
   }
 

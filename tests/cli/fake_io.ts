@@ -1,5 +1,5 @@
 import type { InterruptSignal } from "../../lib/errors.ts";
-import type { Io, Stream } from "../../lib/runtime.ts";
+import type { Io, Stream } from "../../lib/io.ts";
 
 /** A world in memory. */
 export interface FakeIo extends Io {

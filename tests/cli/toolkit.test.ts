@@ -1,0 +1,285 @@
+import { expect, test } from "bun:test";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "./world.ts";
+
+const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
+const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
+
+function last(stdout: string): unknown {
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+}
+
+test("run --follow prints events and verdict on stdout and ends with 0 when the run succeeds", async () => {
+  const { cli } = world();
+  const { code, stdout, stderr } = await cli(RUN, { env: JOB });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const shown = stdout.replace(/external\/\S+/g, "external/<hash>").replace(/ci1-[0-9a-f]{40}/, "ci1-<hash>");
+  expect(shown).toBe(
+    [
+      "started run <run> (pending)",
+      `repository ${REPO}, codex, branch mogplex/external/<hash> (base main, created)`,
+      "key ci1-<hash>",
+      "status pending",
+      "00:00:00  started  External Mogplex run accepted",
+      "status streaming",
+      "00:00:09  started  Harness run started: codex",
+      "00:00:11  log  Synchronized mogplex/external/<hash>",
+      "00:00:12  status_changed  Harness run streaming",
+      "00:00:32  log  Pull request ready",
+      "00:00:33  finished  Harness run finished",
+      "verdict success (exit code 0)",
+      "run     <run> (success)",
+      "start   started by this job",
+      "branch  mogplex/external/<hash>",
+      "pull    https://mogplex.com/__pulls/acme/api/1",
+      "events  6 seen",
+      "time    39 s, 12 requests",
+      "reports mogplex-ci/result.json mogplex-ci/events.ndjson mogplex-ci/outputs.env mogplex-ci/summary.md",
+      "",
+    ].join("\n").replace("https://mogplex.com/__pulls", /pull +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
+  );
+});
+
+test("run --follow --json prints the start, the events and the verdict, and nothing else", async () => {
+  const { cli } = world("agent-failure");
+  const { code, stdout, stderr } = await cli([...RUN, "--json"], { env: { GITHUB_ACTIONS: "true", ...JOB } });
+  const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines[0]).toMatchObject({ runId: "<run>", status: "pending", replayed: false });
+  expect(lines.slice(1, -1).map((line) => line.type)).toEqual([
+    "started",
+    "started",
+    "log",
+    "status_changed",
+    "failed",
+  ]);
+  expect(lines.at(-1)).toEqual({ runId: "<run>", status: "failed", outcome: "failed", exitCode: 1 });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+});
+
+test("run --follow publishes the id before it follows, and all outputs at the end", async () => {
+  const { cli, emulator } = world();
+  const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "/out", GITHUB_STEP_SUMMARY: "/summary", ...JOB };
+  const names: string[][] = [];
+  const { io } = await cli(RUN, {
+    env,
+    before(world) {
+      const { appendFile } = world;
+      world.appendFile = (path, text) => {
+        if (path === "/out") names.push([...text.matchAll(/^(\w+)<</gm)].map((match) => match[1] ?? ""));
+        appendFile(path, text);
+      };
+    },
+  });
+  expect(names).toEqual([["run_id"], ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"]]);
+  expect(io.files.get("/summary")).toContain("Mogplex run succeeded");
+  const runId = [...emulator.world.store.runs.keys()][0];
+  expect(io.files.get("mogplex-ci/outputs.env")).toStartWith(`MOGPLEX_RUN_ID=${runId}\n`);
+});
+
+test("run --follow ends with the code of the verdict", async () => {
+  const ends = [["agent-failure", 1], ["cancelled-during-boot", 3], ["awaiting-input", 4], ["stuck-pending", 124]];
+  for (const [scenario, expected] of ends as [string, number][]) {
+    const { cli } = world(scenario);
+    const { code, stdout } = await cli([...RUN, "--timeout", "60"], { env: JOB });
+    expect({ scenario, code }).toEqual({ scenario, code: expected });
+    expect(stdout).toContain(`(exit code ${expected})\n`);
+  }
+});
+
+test("run --follow ends with 2 and sends nothing when something is wrong here", async () => {
+  const { cli, requests } = world();
+  const wrong: [args: string[], env?: Record<string, string>][] = [
+    [["run", "--follow", "x"]],
+    [["run", "--follow", "--repo", REPO]],
+    [["run", "--follow", "x", "--repo", "web"]],
+    [[...RUN, "--prompt-file", "task.md"]],
+    [RUN, { MOGPLEX_PROMPT: "another" }],
+    [["run", "--follow", "--repo", REPO, "--prompt-file", "missing.md"]],
+    [[...RUN, "--branch", "a b"]],
+    [[...RUN, "--timeout", "0"]],
+    [[...RUN, "--on-timeout", "explode"]],
+    [RUN, { MOGPLEX_LOG: "loud" }],
+    [[...RUN, "--key-scope", "galaxy"]],
+    [[...RUN, "--idempotency-key", "k", "--key-part", "p"]],
+    [[...RUN, "--report", "pdf"]],
+    [[...RUN, "--report", "json=/read-only/result.json"]],
+    [[...RUN, "--state", "/read-only/run.json"]],
+    [RUN, { MOGPLEX_URL: "http://example.com" }],
+  ];
+  for (const [args, env] of wrong) {
+    const readOnly = (path: string) => path.startsWith("/read-only");
+    const { code, stdout, stderr } = await cli(args, { readOnly, ...(env && { env }) });
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  }
+  expect(requests).toEqual([]);
+});
+
+test("run --follow ends with the code of what went wrong when there is no verdict", async () => {
+  const faults: [kind: string, code: number][] = [["429", 75], ["503", 69], ["html502", 69], ["login", 64]];
+  for (const [kind, expected] of faults) {
+    const { cli, emulator } = world();
+    emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
+    const { code, stdout, stderr, io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
+    expect({ kind, code }).toEqual({ kind, code: expected });
+    expect(stdout).toStartWith(`verdict not known (exit code ${expected})\n`);
+    expect(stderr).toContain("error: Cannot ");
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "error", runId: null });
+  }
+  const { cli } = world();
+  expect((await cli(RUN, { env: { ...JOB, MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(65);
+  expect((await cli(RUN, { env: { ...JOB, MOGPLEX_API_KEY: "" } })).code).toBe(64);
+});
+
+test("run --follow ends with 2 when the key protects another request", async () => {
+  const { cli } = world();
+  await cli([...RUN, "--idempotency-key", "mine"]);
+  const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("--key-part");
+});
+
+test("run --follow attaches to the live run when the job is tried again", async () => {
+  const { cli } = world("stuck-streaming");
+  await cli([...RUN, "--timeout", "30"], { env: JOB });
+  const { stdout, code } = await cli([...RUN, "--timeout", "30"], { env: JOB });
+  expect(stdout).toStartWith("attached to run <run> (streaming)\n");
+  expect(stdout).toContain("\nresume  mogplex-ci follow <run>\n");
+  expect(code).toBe(124);
+});
+
+test("run --follow cancels its run when SIGTERM comes, and leaves it alone when told so", async () => {
+  for (const [what, status] of [["auto", "cancelled"], ["detach", "streaming"]] as const) {
+    const { cli, clock, emulator } = world("stuck-streaming");
+    const { code, stdout, io } = await cli([...RUN, "--on-interrupt", what], {
+      env: JOB,
+      before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGTERM")),
+    });
+    expect(code).toBe(143);
+    expect(stdout).toContain("\nverdict interrupted (exit code 143)\n");
+    expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual([status]);
+    const state = JSON.parse(io.files.get("mogplex-ci/run.json") ?? "") as { left: string };
+    expect(state.left).toBe(what === "auto" ? "ended" : "detached");
+  }
+});
+
+test("run --follow cancels the run at its deadline when told so", async () => {
+  const { cli, emulator } = world("stuck-streaming");
+  const { code, stdout } = await cli([...RUN, "--timeout", "30", "--on-timeout", "cancel"], { env: JOB });
+  expect({ code, verdict: /^verdict .*$/m.exec(stdout)?.[0] }).toEqual({
+    code: 124,
+    verdict: "verdict did not end in time (exit code 124)",
+  });
+  expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
+});
+
+test("run --follow takes its settings from the environment, and flags win", async () => {
+  const { cli, emulator } = world("");
+  const env = {
+    ...JOB,
+    MOGPLEX_REPO_ID: REPO,
+    MOGPLEX_PROMPT_FILE: "task.md",
+    MOGPLEX_HARNESS: "claude-code",
+    MOGPLEX_MODE: "SAFE",
+    MOGPLEX_BASE_BRANCH: "develop",
+    MOGPLEX_BRANCH: "from-variable",
+    MOGPLEX_ROOT: "apps/web",
+    MOGPLEX_TIMEOUT: "5",
+    MOGPLEX_OUT: "reports",
+    MOGPLEX_REPORT: "json, markdown=notes/summary.md",
+  };
+  const files = { "task.md": "From a file\n" };
+  const { code, io } = await cli(["run", "--follow", "--branch", "from-flag", "--create-branch"], { env, files });
+  expect(code).toBe(124);
+  expect([...io.files.keys()].sort()).toEqual([
+    "notes/summary.md",
+    "reports/result.json",
+    "reports/run.json",
+    "task.md",
+  ]);
+  expect([...emulator.world.store.runs.values()].map((run) => ({ ...run }))).toMatchObject([{
+    prompt: "From a file",
+    harness: "claude-code",
+    base_branch: "develop",
+    working_branch: "from-flag",
+  }]);
+});
+
+test("follow attaches by argument or variable, and never cancels what it does not own", async () => {
+  const { cli, start, clock, emulator } = world("stuck-streaming");
+  const runId = await start();
+  const { code } = await cli(["follow"], {
+    env: { MOGPLEX_RUN_ID: runId },
+    before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGINT")),
+  });
+  expect(code).toBe(130);
+  expect(emulator.world.store.runs.get(runId)?.status).toBe("streaming");
+  expect((await cli(["follow"])).stderr).toBe("error: follow: <run-id> is required (or set MOGPLEX_RUN_ID)\n");
+  expect((await cli(["follow", crypto.randomUUID()])).code).toBe(2);
+});
+
+test("report writes the reports of a run and ends with its verdict, 124 before its end", async () => {
+  const { cli, start, clock } = world("agent-failure");
+  const runId = await start();
+  const early = await cli(["report", runId, "--json"]);
+  expect(early.code).toBe(124);
+  expect(last(early.stdout)).toEqual({ runId: "<run>", status: "pending", outcome: "deadline", exitCode: 124 });
+  clock.advance(120_000);
+  const { code, stdout, io } = await cli(["report", runId, "--report", "ndjson=all.ndjson"]);
+  expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });
+  expect(stdout).toStartWith(
+    "verdict failed (exit code 1)\nrun     <run> (failed)\nreason  Agent run exited with code 1.\n",
+  );
+  expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
+});
+
+test("cleanup cancels the run of a job that was cancelled, and nothing else", async () => {
+  const { cli, emulator } = world("stuck-streaming");
+  const env = { ...JOB, GITHUB_ACTIONS: "true", GITHUB_RUN_ATTEMPT: "1" };
+  const { io } = await cli([...RUN, "--timeout", "30"], { env });
+  const path = "mogplex-ci/run.json";
+  const detached = io.files.get(path) ?? "";
+  const following = detached.replace(`"left": "detached"`, `"left": "following"`);
+  const clean = (state: string, status: string, ...args: string[]) =>
+    cli(["cleanup", ...args], { files: { [path]: state }, env: { ...env, MOGPLEX_JOB_STATUS: status } });
+  const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
+  expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left to go on\n");
+  expect((await clean(following, "failure")).stdout).toBe(
+    `nothing to clean up: the run is not known to be cancelled: the job is "failed"\n`,
+  );
+  expect(statuses()).toEqual(["streaming"]);
+  const { code, stdout } = await clean(following, "cancelled");
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: `cleaned up: run "<run>" is "cancelled" (the job is "cancelled")\n`,
+  });
+  expect(statuses()).toEqual(["cancelled"]);
+});
+
+test("cleanup ends with 0 when the service is down, and with 64 when there is no token", async () => {
+  const { cli, emulator } = world("stuck-streaming");
+  const { io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
+  const files = { "mogplex-ci/run.json": io.files.get("mogplex-ci/run.json") ?? "" };
+  emulator.control("fault", { kind: "500", route: "POST /runs/*/cancel", times: 99 });
+  const down = await cli(["cleanup", "--always"], { env: JOB, files });
+  expect(down.code).toBe(0);
+  expect(down.stderr).toContain("error: Cannot clean up: ");
+  expect((await cli(["cleanup", "--always"], { env: { ...JOB, MOGPLEX_API_KEY: "" }, files })).code).toBe(64);
+});
+
+test("no token is in what run --follow prints or writes, whatever the events say", async () => {
+  const { cli, start, emulator } = world("");
+  const runId = await start();
+  const secret = "a-value-of-another-secret";
+  const text = `${TOKEN} ${btoa(`x${TOKEN}`)} ${encodeURIComponent(TOKEN)} ${secret} \x1b]0;${TOKEN}\x07`;
+  emulator.control("appendEvents", { runId, events: [{ type: "log", message: text, payload: { [TOKEN]: text } }] });
+  emulator.control("setRun", { runId, run: { status: "failed", error: text } });
+  for (const args of [["--log", "full"], ["--log", "json"], ["--json"], []]) {
+    const env = { NPM_TOKEN: secret, GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "/out", GITHUB_STEP_SUMMARY: "/summary" };
+    const { stdout, stderr, io, code } = await cli(["follow", runId, ...args], { env });
+    expect(code).toBe(1);
+    for (const output of [stdout, stderr, ...io.files.values()]) {
+      expect(output).not.toContain(TOKEN);
+      expect(output).not.toContain(secret);
+    }
+  }
+});
