@@ -6,7 +6,8 @@
  */
 import { UsageError } from "../errors.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import { type Io, runtimeArgs, runtimeName } from "../runtime.ts";
+import type { Io } from "../io.ts";
+import { runtimeArgs, runtimeName } from "../runtime.ts";
 
 // Source: Bun, "Environment variables": `.env`, `.env.<NODE_ENV>` and `.env.local` are read.
 const KINDS: readonly string[] = ["", ".development", ".production", ".test"];

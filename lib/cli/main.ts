@@ -6,8 +6,9 @@
 import { systemClock } from "../clock.ts";
 import { dropInExitCode, exitCodeFor, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { nearest, parseFlags } from "../flags.ts";
-import { type Io, isMain, processIo, programArgs, setExitCode } from "../runtime.ts";
+import type { Io } from "../io.ts";
+import { nearest } from "../nearest.ts";
+import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
 import type { MainOptions, Verb } from "./verb.ts";
@@ -98,6 +99,7 @@ function usesToolkitCodes({ verb, args }: Call): boolean {
 
 async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
   const { verb, args } = call;
+  const { parseFlags } = await import("../flags.ts");
   const flags = parseFlags(verb.name, args, verb.flags);
   const odd = flags.positionals[verb.maxPositionals];
   if (odd !== undefined) {
@@ -132,8 +134,23 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   }
 }
 
-if (isMain(import.meta)) {
+/**
+ * Runs the command line as the program: on the process itself, which ends with the code.
+ *
+ * The help and the version are printed before anything else is loaded.
+ */
+export async function runProgram(): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);
-  void main(programArgs(), processIo()).then(setExitCode);
+  const args = programArgs();
+  // A mistake in asking for help is explained like any other.
+  const text = await information(args).catch(() => undefined);
+  if (text !== undefined) {
+    printText(text);
+    return setExitCode(EXIT.success);
+  }
+  const { processIo } = await import("../io.ts");
+  setExitCode(await main(args, await processIo()));
 }
+
+void isMain(import.meta).then((main) => main ? runProgram() : undefined);

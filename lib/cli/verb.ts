@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
-import type { Io } from "../runtime.ts";
+import type { Io } from "../io.ts";
 import type { Writer } from "./writer.ts";
 
 /** What tests put in the place of the machine. */

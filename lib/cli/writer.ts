@@ -8,7 +8,7 @@ import { cutText, plainLines } from "../plain_text.ts";
 import { jsonText } from "../platforms/escape/json.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { type Redactor, redactValue } from "../redact.ts";
-import type { Io, Stream } from "../runtime.ts";
+import type { Io, Stream } from "../io.ts";
 
 /**
  * A value as one line of JSON that is inert on a terminal and in every log that is searched for commands; its parsed form is
@@ -49,7 +49,8 @@ export class Writer {
 
   /** Makes a text that we did not write fit to be part of a line. */
   untrusted(text: string): string {
-    return this.untrustedLines(text).map((line) => line.trim()).join(" ");
+    const line = plainLines(text).map((each) => each.trim()).join(" ");
+    return this.#platform.escapeLine(this.#redact(line));
   }
 
   /**

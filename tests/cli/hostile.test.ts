@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import { COMPACT_WIDTH, compactEvent, fullEvent } from "../../lib/cli/event_text.ts";
+import { eventLine } from "../../lib/cli/drop_in_text.ts";
+import { noticeText } from "../../lib/cli/notices.ts";
+import { verdictText } from "../../lib/cli/verdict.ts";
+import { Writer } from "../../lib/cli/writer.ts";
+import type { RunEvent } from "../../lib/model.ts";
+import { detectPlatform } from "../../lib/platforms/detect.ts";
+import { createRedactor } from "../../lib/redact.ts";
+import type { RunResult } from "../../lib/report/result.ts";
+import { CORPUS } from "../hostile/corpus.ts";
+import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
+import { fakeIo } from "./fake_io.ts";
+
+const SYSTEMS: Record<string, string> = {
+  github: "GITHUB_ACTIONS",
+  gitlab: "GITLAB_CI",
+  azure_pipelines: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
+  teamcity: "TEAMCITY_VERSION",
+  buildkite: "BUILDKITE",
+};
+
+/** A result in which every free text is hostile. */
+function resultOf(text: string): RunResult {
+  return {
+    schemaVersion: 1,
+    runId: text,
+    repoId: text,
+    harness: text,
+    status: text,
+    outcome: "failed",
+    exitCode: 1,
+    reason: text,
+    failureCode: text,
+    replayed: false,
+    idempotencyKey: text,
+    branch: { base: text, requested: text, pushed: text },
+    pullRequest: { state: "open", url: text },
+    changed: true,
+    createdAt: text,
+    updatedAt: text,
+    phases: [],
+    eventCount: { seen: 1, missed: false, windowFull: false },
+    requests: 1,
+    waits: [],
+    durationMs: 1,
+    origin: text,
+    resume: text,
+    events: [],
+  };
+}
+
+/** Everything that the command prints of untrusted text, in every form. */
+function printed(text: string, variable: string): { text: string; json: string } {
+  const io = fakeIo({ env: { [variable]: "1" } });
+  const writer = new Writer(io, detectPlatform(io.env), createRedactor({ token: "mog_hostileTestToken" }));
+  const event: RunEvent = {
+    id: text,
+    type: text,
+    toolName: text,
+    message: text,
+    payload: { [text]: text },
+    createdAt: text,
+  };
+  writer.out(writer.untrusted(eventLine(event)));
+  writer.out(...writer.untrustedLines(compactEvent(event), COMPACT_WIDTH));
+  writer.out(...writer.untrustedLines(fullEvent(event)));
+  writer.out(...writer.untrustedLines(verdictText(resultOf(text), [{ format: "json", path: text }])));
+  writer.note(noticeText({ kind: "unknown_status", status: text }));
+  writer.error(text);
+  const shown = io.text.stdout + io.text.stderr;
+  io.text.stdout = "";
+  writer.json(event);
+  return { text: shown, json: io.text.stdout };
+}
+
+for (const { name, text } of CORPUS) {
+  test(`the command prints nothing that a CI system or a terminal obeys: ${name}`, () => {
+    // Long texts are there to find slow patterns, which the tests of plainText do.
+    const short = text.slice(0, 5_000);
+    for (const [system, variable] of Object.entries(SYSTEMS)) {
+      const output = printed(short, variable);
+      const parsers: LogParser[] = [LOG_PARSERS[system] ?? terminalCommands, terminalCommands];
+      const found = parsers.flatMap((parse) => [...parse(output.text), ...parse(output.json)]);
+      expect([system, found.slice(0, 3)]).toEqual([system, []]);
+      expect(output.json.trimEnd().split("\n").length).toBe(1);
+    }
+  });
+}
