@@ -12,7 +12,7 @@ import { Pacer } from "./pacer.ts";
 import { type News, Reader } from "./reader.ts";
 import type { Session } from "./session.ts";
 import { PollingSource, type RunSource, type SourceOptions } from "./source.ts";
-import { emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
+import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
 
 /** How a run ends. `awaiting_input` is an end as well: nothing but a person can make it go on. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
@@ -180,7 +180,7 @@ export class Follower {
     this.#run = run;
     this.#pacer.status = status;
     const { state, fresh } = limit === null
-      ? { state: this.#window, fresh: [] }
+      ? add(this.#window, events)
       : observe(this.#window, { events, limit, ended });
     this.#window = cut ? withMissed(state) : state;
     this.events.push(...fresh);

@@ -14,6 +14,7 @@ import { buildResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import { Starter } from "./starter.ts";
+import { setbackOf } from "./setback.ts";
 import type { RunState, StateWriter } from "./state.ts";
 import { type Stop, stopRun } from "./stop.ts";
 
@@ -155,18 +156,26 @@ export class Job {
   async #failed(error: unknown): Promise<JobEnd> {
     if (this.#stopping !== undefined) return await this.#interrupted();
     const late = error instanceof DeadlineError;
-    if (late && this.#settings.onTimeout === "cancel") return await this.#cancelLate(error);
+    if (this.#settings.onTimeout === "cancel" && error instanceof MogplexError && (late || this.#isPast(error))) {
+      return await this.#cancelLate(error);
+    }
     const nothing = this.#runId === undefined && this.#starter?.mayExist !== true;
     this.#settings.state?.update({ left: nothing ? "ended" : "detached" });
     const message = error instanceof MogplexError ? error.message : "the toolkit failed";
     return { result: this.#result(late ? "deadline" : "error", exitCodeFor(error), message), error };
   }
 
+  /** Whether the deadline has passed, and the last look at the run did not work. */
+  #isPast(error: MogplexError): boolean {
+    const { clock, startedAt } = this.#session;
+    const past = clock.now() >= startedAt + this.#settings.timeoutMs;
+    return past && this.#follower !== undefined && setbackOf(error, true) !== undefined;
+  }
+
   /** Cancels at the deadline; a row that stands still although its work has ended is repaired by it. */
-  async #cancelLate(error: DeadlineError): Promise<JobEnd> {
+  async #cancelLate(error: MogplexError): Promise<JobEnd> {
     const { client, clock, signal } = this.#session;
-    const { state } = this.#settings;
-    const exitCode = exitCodeFor(error);
+    const { state, timeoutMs } = this.#settings;
     state?.update({ left: "cancelling" });
     try {
       const limits = { deadline: clock.now() + CANCEL_MS, signal };
@@ -177,11 +186,15 @@ export class Job {
         await this.#drain(this.#follower!.conclude(run, end));
         return await this.#ended(end);
       }
-      return { result: this.#result("deadline", exitCode, `${error.message}; it was cancelled`, run), error };
+      const words = end === undefined ? `it is ${JSON.stringify(status)} after its cancellation` : "it was cancelled";
+      const seconds = Math.round(timeoutMs / 1000);
+      const last = new DeadlineError(`Cannot wait for run "${this.#runId}" longer than ${seconds} seconds: ${words}`);
+      return { result: this.#result("deadline", exitCodeFor(last), last.message, run), error: last };
     } catch (thrown) {
       if (this.#stopping !== undefined) return await this.#interrupted();
       if (!(thrown instanceof MogplexError)) throw thrown;
-      return { result: this.#result("deadline", exitCode, `${error.message}; ${thrown.message}`), error };
+      const outcome = error instanceof DeadlineError ? "deadline" : "error";
+      return { result: this.#result(outcome, exitCodeFor(error), `${error.message}; ${thrown.message}`), error };
     }
   }
 

@@ -14,7 +14,7 @@ export interface News {
   run: Run;
   /** Events, oldest first; those seen before may be among them. */
   events: RunEvent[];
-  /** How many events were asked for; null when only the run was read. */
+  /** How many events were asked for; null when they are no page of the feed: a stream's, or none at all. */
   limit: number | null;
   /** Whether events had to be left out because they were too large. */
   cut: boolean;

@@ -81,11 +81,14 @@ function readResumed(session: Session, options: RunOptions, more: JobOptions): R
  * Starts a run and follows it, with state file and signals: the job of `run --follow`.
  *
  * @returns How it ended; whatever it met once the session was open is in there rather than thrown.
- * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option is out of range.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
+ * be written.
  */
 export async function runJob(request: StartRequest, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
   const { session, settings } = open(options, more);
-  return await new Job(session, settings).start(request, options, readResumed(session, options, more));
+  const resumed = readResumed(session, options, more);
+  settings.state?.clear();
+  return await new Job(session, settings).start(request, options, resumed);
 }
 
 /** Follows a run that exists: the job of `follow`. See {@linkcode runJob}. */

@@ -41,6 +41,7 @@ function named(error: ApiError): number | null {
 
 /** What happened, without what was attempted: the log line says that already. */
 function detailOf(error: MogplexError): string {
+  if (error instanceof ApiError) return `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
   return error.message.replace(/^Cannot [^:]+: /, "");
 }
 

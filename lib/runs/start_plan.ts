@@ -105,9 +105,9 @@ export async function planStart(session: Session, request: StartRequest, options
   return { ...known, key: { ...derived, suffix: 1 } };
 }
 
-/** The plan with the key of an earlier attempt, when that attempt sent the same request. */
+/** The plan with the key of an earlier attempt, when that attempt sent the same request and no key was given. */
 export function resumePlan(session: Session, plan: StartPlan, state: RunState | undefined): StartPlan {
-  if (state === undefined) return plan;
+  if (state === undefined || plan.key.scope === "given") return plan;
   if (state.requestHash !== plan.hash) {
     session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
     return plan;

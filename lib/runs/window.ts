@@ -10,8 +10,6 @@ import type { RunEvent } from "../model.ts";
 export interface WindowState {
   /** Ids of all events seen. */
   readonly seen: ReadonlySet<string>;
-  /** Pages read. */
-  readonly pages: number;
   /** Whether an event left the page while a newer one came: the window slides, so it shows the newest events. */
   readonly slides: boolean;
   /** How often in a row a full page came without anything new. */
@@ -56,7 +54,7 @@ export function isTerminalType(type: string): boolean {
 
 /** The state before the first page. */
 export function emptyWindow(): WindowState {
-  return { seen: new Set(), pages: 0, slides: false, still: 0, last: [], missed: false, full: false };
+  return { seen: new Set(), slides: false, still: 0, last: [], missed: false, full: false };
 }
 
 /** State of a feed of which something is known to have gone by unseen. */
@@ -64,15 +62,17 @@ export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
 }
 
-function freshOf(seen: ReadonlySet<string>, events: readonly RunEvent[]): RunEvent[] {
-  const ids = new Set(seen);
-  return events.filter((event) => !ids.has(event.id) && ids.add(event.id));
+/** Takes in events that are no page of the feed: those of a stream. They say nothing about what is hidden. */
+export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
+  const seen = new Set(state.seen);
+  const fresh = events.filter((event) => !seen.has(event.id) && seen.add(event.id));
+  return { fresh, state: fresh.length === 0 ? state : { ...state, seen } };
 }
 
 /** Whether a full page began after events that nobody saw. */
 function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   // The first event of every run is `started`, written before the start is answered.
-  if (state.pages === 0) return events[0]?.type !== "started";
+  if (state.seen.size === 0) return events[0]?.type !== "started";
   return events.every((event) => !state.seen.has(event.id));
 }
 
@@ -88,21 +88,19 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
  */
 export function observe(state: WindowState, page: EventPage): WindowStep {
   const { events, limit, ended } = page;
-  const fresh = freshOf(state.seen, events);
-  const seen = fresh.length === 0 ? state.seen : new Set([...state.seen, ...fresh.map((event) => event.id)]);
+  const { fresh, state: { seen } } = add(state, events);
   const last = events.map((event) => event.id);
   const isFull = events.length >= limit;
   const onPage = new Set(last);
   const slides = state.slides ||
     isFull && fresh.length > 0 && state.last.length > 0 && state.last.some((id) => !onPage.has(id)) ||
-    isFull && state.pages === 0 && events[0]?.type !== "started";
+    isFull && state.seen.size === 0 && events[0]?.type !== "started";
   const still = isFull && fresh.length === 0 ? state.still + 1 : 0;
   const cut = ended && !events.some((event) => isTerminalType(event.type));
   return {
     fresh,
     state: {
       seen,
-      pages: state.pages + 1,
       slides,
       still,
       last,

@@ -179,7 +179,7 @@ test("follow() says what is waited for, why, and until when", async () => {
     kind: "wait",
     what: `read events of run "${RUN_ID}"`,
     cause: "rate_limit",
-    detail: "too many",
+    detail: "HTTP 429 RATE_LIMITED",
     attempt: 1,
     delayMs: 60_000,
     named: true,

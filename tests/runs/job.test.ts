@@ -64,7 +64,7 @@ async function tried(script: Script, trial: Trial = {}) {
   const { result, error } = await work;
   const content = files.files.get(PATH);
   const state = content === undefined ? undefined : JSON.parse(content) as RunState;
-  const states = files.written.map((text) => JSON.parse(text) as RunState);
+  const states = files.written.filter((text) => text !== "").map((text) => JSON.parse(text) as RunState);
   const calls = client.heard.map(({ what }) => what);
   return { result, error, state, states, calls, heard: client.heard, clock };
 }
@@ -180,7 +180,7 @@ test("runJob() cancels at the deadline with onTimeout cancel, and still ends wit
   const script = { start: [started("pending")], events: [page("streaming")], cancel: [cancelled("cancelled")] };
   const { result, state } = await tried(script, { timeoutMs: 5_000, onTimeout: "cancel" });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
-  expect(result.reason).toEndWith("; it was cancelled");
+  expect(result.reason).toBe(`Cannot wait for run "${RUN_ID}" longer than 5 seconds: it was cancelled`);
   expect(state).toMatchObject({ left: "ended", status: "cancelled" });
 });
 
@@ -212,6 +212,25 @@ test("runJob() ends with 124 and says why when the cancel at the deadline does n
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming" });
   expect(result.reason).toContain("HTTP 500");
   expect(state).toMatchObject({ left: "cancelling" });
+});
+
+test("runJob() cancels at the deadline when asked although the last look did not work", async () => {
+  const script = { start: [started("pending")], events: [page("streaming"), limited()] };
+  const options = { timeoutMs: 5_000, onTimeout: "cancel" } as const;
+  const works = await tried({ ...script, cancel: [cancelled("cancelled")] }, options);
+  expect(works.result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
+  const fails = await tried({ ...script, cancel: [limited()] }, options);
+  expect(fails.result).toMatchObject({ outcome: "error", exitCode: 75, status: "streaming" });
+  expect(fails.state).toMatchObject({ left: "cancelling" });
+});
+
+test("runJob() removes an old state file although it starts nothing", async () => {
+  const files = memoryFiles({ [PATH]: "old" });
+  const clock = virtualClock();
+  const options = { client: fakeClient(clock, {}), clock, identity: null };
+  const { result } = await runJob({ ...REQUEST, prompt: "" }, options, { files, statePath: PATH });
+  expect(result).toMatchObject({ runId: null, exitCode: 2 });
+  expect(files.files.has(PATH)).toBe(false);
 });
 
 test("runJob() ends with the cause when the look at the deadline does not work", async () => {

@@ -16,6 +16,7 @@ export function memoryFiles(given: Record<string, string> = {}): MemoryFiles {
     files,
     written,
     readFile: (path) => files.get(path),
+    removeFile: (path) => files.delete(path),
     writeFile(path, text) {
       files.set(path, text);
       written.push(text);

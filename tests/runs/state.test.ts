@@ -49,6 +49,13 @@ test("StateWriter.begin() replaces an old file by one of phase starting", () => 
   });
 });
 
+test("StateWriter.clear() removes an old file after proving that it can be written", () => {
+  const files = memoryFiles({ [PATH]: "old" });
+  new StateWriter(files, PATH, () => {}).clear();
+  expect(files.files.has(PATH)).toBe(false);
+  expect(files.written.length).toBe(1);
+});
+
 test("StateWriter.update() forgets the request once the run is known", () => {
   const { writer, state } = begun();
   writer.update({ runId: RUN_ID, owned: true, status: "pending" });
@@ -70,6 +77,7 @@ test("StateWriter.begin() throws UsageError when the file cannot be written", ()
     },
   };
   expect(() => new StateWriter(files, PATH, () => {}).begin(BEGINNING)).toThrow(UsageError);
+  expect(() => new StateWriter(files, PATH, () => {}).clear()).toThrow(UsageError);
 });
 
 test("StateWriter.update() says once that the file cannot be written any more, and goes on", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RunEvent } from "../../lib/model.ts";
-import { emptyWindow, observe, type WindowState } from "../../lib/runs/window.ts";
+import { add, emptyWindow, observe, type WindowState } from "../../lib/runs/window.ts";
 import { anEvent, someEvents } from "./fake_client.ts";
 
 const LIMIT = 5;
@@ -60,6 +60,14 @@ test("observe() says that events were missed when no event of a full page was kn
 test("observe() says that events were missed when the first page is full and does not begin with the start", () => {
   expect(flags(observed([someEvents(11, 10 + LIMIT)]))).toEqual({ missed: true, full: false });
   expect(flags(observed([someEvents(1, LIMIT)]))).toEqual({ missed: false, full: false });
+});
+
+test("add() takes in the events of a stream, which say nothing about what is hidden", () => {
+  const { state, fresh } = add(emptyWindow(), [...someEvents(11, 20), ...someEvents(20, 21)]);
+  expect(fresh.map((event) => event.id)).toEqual(someEvents(11, 21).map((event) => event.id));
+  const page = observe(state, { events: someEvents(17, 16 + LIMIT), limit: LIMIT, ended: false });
+  expect(page.fresh).toEqual([]);
+  expect(page.state).toMatchObject({ missed: false, full: false });
 });
 
 test("observe() takes the restart of the list of a resumed run for what it is", () => {
