@@ -27,8 +27,7 @@
  *
  * @module
  */
-import { EXIT } from "./lib/exit_codes.ts";
-import { isMain, processIo, programArgs, setExitCode } from "./lib/runtime.ts";
+import { isMain } from "./lib/runtime.ts";
 
 export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
 export { type Clock, type SleepOptions, systemClock } from "./lib/clock.ts";
@@ -53,8 +52,6 @@ export { start } from "./lib/runs/start.ts";
 export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
 export { VERSION } from "./lib/version.ts";
 
-if (isMain(import.meta, "mod.ts")) {
-  // A promise that never settles ends the process with this code, on every runtime.
-  setExitCode(EXIT.internal);
-  void import("./lib/cli/main.ts").then(({ main }) => main(programArgs(), processIo())).then(setExitCode);
-}
+void isMain(import.meta, "mod.ts").then(async (main) => {
+  if (main) await (await import("./lib/cli/main.ts")).runProgram();
+});

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 
 /** One flag of a verb. */
 export interface Flag {
@@ -30,28 +30,6 @@ export interface ParsedFlags {
   all(name: string): string[];
 }
 
-/** Number of single-letter edits between two words. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
-/** The word of `known` that `word` was probably meant to be, or undefined when none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(2, Math.floor(word.length / 3));
-  const ranked = known.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  return best !== undefined && best.edits <= limit ? best.name : undefined;
-}
-
 /**
  * Parses the arguments of a verb.
  *
@@ -60,7 +38,11 @@ export function nearest(word: string, known: readonly string[]): string | undefi
  * @param flags The verb's table.
  * @throws {UsageError} for an unknown flag (naming the nearest one), a missing value, or a switch with a value.
  */
-export function parseFlags(verb: string, args: readonly string[], flags: readonly Flag[]): ParsedFlags {
+export async function parseFlags(
+  verb: string,
+  args: readonly string[],
+  flags: readonly Flag[],
+): Promise<ParsedFlags> {
   const options = Object.fromEntries(
     flags.map((flag) => [flag.name, {
       type: flag.value === undefined ? "boolean" as const : "string" as const,
@@ -79,7 +61,7 @@ export function parseFlags(verb: string, args: readonly string[], flags: readonl
       }`,
     );
   }
-  const { values, positionals } = parseStrictly(verb, args, options);
+  const { values, positionals } = await parseStrictly(verb, args, options);
   const all = (name: string): string[] => {
     const value = values[name];
     return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
@@ -87,11 +69,13 @@ export function parseFlags(verb: string, args: readonly string[], flags: readonl
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
 }
 
-function parseStrictly(
+async function parseStrictly(
   verb: string,
   args: readonly string[],
   options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
-): { values: Record<string, unknown>; positionals: string[] } {
+): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
+  // Not a static import: a bundler would move it to the top of the file, where `--help` pays for it.
+  const { parseArgs } = await import("node:util");
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "../http/origin.ts";
-import { processIo } from "../runtime.ts";
+import { readFileNow } from "../runtime.ts";
 import { checkToken } from "./token.ts";
 
 /** Options of {@linkcode resolveConnection}. */
@@ -64,7 +64,7 @@ export function resolveToken(options: ConnectionOptions): string {
   return checkToken(readTokenFile(path, options), `the file of MOGPLEX_API_KEY_FILE`);
 }
 
-function readTokenFile(path: string, { readFile = processIo().readFile }: ConnectionOptions): string {
+function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptions): string {
   let text: string | undefined;
   try {
     text = readFile(path);

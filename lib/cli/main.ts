@@ -100,7 +100,7 @@ function usesToolkitCodes({ verb, args }: Call): boolean {
 async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
   const { verb, args } = call;
   const { parseFlags } = await import("../flags.ts");
-  const flags = parseFlags(verb.name, args, verb.flags);
+  const flags = await parseFlags(verb.name, args, verb.flags);
   const odd = flags.positionals[verb.maxPositionals];
   if (odd !== undefined) {
     throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);

@@ -6,7 +6,8 @@
 import { systemClock, virtualClock } from "../clock.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type Flag, type ParsedFlags, parseFlags } from "../flags.ts";
-import { type Io, isMain, processIo, programArgs, setExitCode } from "../runtime.ts";
+import { type Io, processIo } from "../io.ts";
+import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { UsageError } from "../errors.ts";
 import { builtInScenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "./builtin_scenarios.ts";
 import { parseRandomFaults } from "./faults.ts";
@@ -193,7 +194,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
-    const flags = parseFlags(NAME, args, FLAGS);
+    const flags = await parseFlags(NAME, args, FLAGS);
     if (flags.positionals[0] !== undefined) {
       throw new UsageError(`Cannot parse arguments of ${NAME}: unexpected argument "${flags.positionals[0]}"`);
     }
@@ -224,7 +225,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-if (isMain(import.meta)) {
+void isMain(import.meta).then(async (started) => {
+  if (!started) return;
   setExitCode(EXIT.internal);
-  void main(programArgs(), processIo()).then(setExitCode);
-}
+  setExitCode(await main(programArgs(), await processIo()));
+});

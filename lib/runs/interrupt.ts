@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { InterruptedError } from "../errors.ts";
-import type { Io } from "../runtime.ts";
+import type { Io } from "../io.ts";
 
 /**
  * What becomes of the run when this process is told to stop. `auto`: cancelled when this job owns it and nobody watches at a

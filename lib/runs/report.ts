@@ -9,7 +9,8 @@ import { createRedactor } from "../redact.ts";
 import type { RunResult } from "../report/result.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import { writeReports } from "../report/write.ts";
-import { environmentVariable, processIo } from "../runtime.ts";
+import { processIo } from "../io.ts";
+import { environmentVariable } from "../runtime.ts";
 
 /** Options of {@linkcode report}. */
 export interface ReportOptions {
@@ -41,6 +42,6 @@ export async function report(
 ): Promise<void> {
   const { env = environmentVariable, secrets } = options;
   const redact = createRedactor({ token: options.token ?? env("MOGPLEX_API_KEY"), env, secrets });
-  const problems = writeReports(result, targets, processIo(), redact, { redactToken: redact.token });
+  const problems = writeReports(result, targets, await processIo(), redact, { redactToken: redact.token });
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
 }

@@ -10,7 +10,7 @@ import { MogplexError, UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
-import type { Io } from "../runtime.ts";
+import type { Io } from "../io.ts";
 import { hashOf } from "./key.ts";
 
 /** The files that are needed. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { UsageError } from "../../lib/errors.ts";
-import { type Flag, nearest, parseFlags } from "../../lib/flags.ts";
+import { type Flag, parseFlags } from "../../lib/flags.ts";
+import { nearest } from "../../lib/nearest.ts";
 
 const FLAGS: Flag[] = [
   { name: "repo", value: "ID", help: "" },
@@ -9,9 +10,9 @@ const FLAGS: Flag[] = [
   { name: "create-branch", help: "" },
 ];
 
-function message(args: string[]): string {
+async function message(args: string[]): Promise<string> {
   try {
-    parseFlags("run", args, FLAGS);
+    await parseFlags("run", args, FLAGS);
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError);
     return (error as Error).message;
@@ -19,8 +20,12 @@ function message(args: string[]): string {
   throw new Error("Expected a refusal");
 }
 
-test("parseFlags() tells values, switches, repeated flags and positionals apart", () => {
-  const flags = parseFlags("run", ["fix it", "--repo=a", "--report", "json", "--report=markdown=x", "--json"], FLAGS);
+test("parseFlags() tells values, switches, repeated flags and positionals apart", async () => {
+  const flags = await parseFlags(
+    "run",
+    ["fix it", "--repo=a", "--report", "json", "--report=markdown=x", "--json"],
+    FLAGS,
+  );
   expect(flags.positionals).toEqual(["fix it"]);
   expect([flags.get("repo"), flags.all("report"), flags.has("json"), flags.has("create-branch")]).toEqual([
     "a",
@@ -28,29 +33,31 @@ test("parseFlags() tells values, switches, repeated flags and positionals apart"
     true,
     false,
   ]);
-  expect(parseFlags("run", [], FLAGS).get("repo")).toBeUndefined();
+  expect((await parseFlags("run", [], FLAGS)).get("repo")).toBeUndefined();
 });
 
-test("parseFlags() takes the last of several values of a flag that is meant once", () => {
-  expect(parseFlags("run", ["--repo=a", "--repo=b"], FLAGS).get("repo")).toBe("b");
+test("parseFlags() takes the last of several values of a flag that is meant once", async () => {
+  expect((await parseFlags("run", ["--repo=a", "--repo=b"], FLAGS)).get("repo")).toBe("b");
 });
 
-test("parseFlags() takes everything after -- as positional", () => {
-  expect(parseFlags("run", ["--", "--repo", "-x"], FLAGS).positionals).toEqual(["--repo", "-x"]);
+test("parseFlags() takes everything after -- as positional", async () => {
+  expect((await parseFlags("run", ["--", "--repo", "-x"], FLAGS)).positionals).toEqual(["--repo", "-x"]);
 });
 
-test("parseFlags() names the nearest flag for an unknown one", () => {
-  expect(message(["--rebo", "x"])).toBe(`Cannot parse arguments of run: unknown flag "--rebo", did you mean "--repo"?`);
-  expect(message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
-  expect(message(["--something-else-altogether"])).toBe(
+test("parseFlags() names the nearest flag for an unknown one", async () => {
+  expect(await message(["--rebo", "x"])).toBe(
+    `Cannot parse arguments of run: unknown flag "--rebo", did you mean "--repo"?`,
+  );
+  expect(await message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
+  expect(await message(["--something-else-altogether"])).toBe(
     `Cannot parse arguments of run: unknown flag "--something-else-altogether"`,
   );
 });
 
-test("parseFlags() refuses a missing value, a value for a switch, and short flags", () => {
-  expect(message(["--repo"])).toStartWith("Cannot parse arguments of run: ");
-  expect(message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
-  expect(message(["-x"])).toStartWith("Cannot parse arguments of run: ");
+test("parseFlags() refuses a missing value, a value for a switch, and short flags", async () => {
+  expect(await message(["--repo"])).toStartWith("Cannot parse arguments of run: ");
+  expect(await message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
+  expect(await message(["-x"])).toStartWith("Cannot parse arguments of run: ");
 });
 
 test("nearest() finds a word within a few edits, or none", () => {
