@@ -49,7 +49,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_BASE_BRANCH", "`--base-branch`", "the repository's", "Branch to start from."),
   variable("MOGPLEX_BRANCH", "`--branch`", "generated", "Branch to work on."),
   variable("MOGPLEX_ROOT", "`--root`", "the repository's", "Directory inside the repository; `.` is its root."),
-  variable("MOGPLEX_RUN_ID", "argument", "–", "Run to `follow`, `report` on or clean up after."),
+  variable("MOGPLEX_RUN_ID", "argument", "–", "Run to `follow` or to `report` on."),
   variable("MOGPLEX_TIMEOUT", "`--timeout`", "`1800`", "Seconds to wait in all."),
   variable("MOGPLEX_ON_TIMEOUT", "`--on-timeout`", "`detach`", "`detach` leaves the run alone, `cancel` stops it."),
   variable("MOGPLEX_ON_INTERRUPT", "`--on-interrupt`", "`auto`", "`auto`, `cancel` or `detach`."),
@@ -57,7 +57,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_KEY_PART", "`--key-part`", "–", "Tells apart several runs of one job."),
   variable("MOGPLEX_TOKEN_SHARE", "`--token-share`", "`1`", "How many jobs use the token at the same time."),
   variable("MOGPLEX_LOG", "`--log`", "`compact`", "`compact`, `full` or `json`."),
-  variable("MOGPLEX_REPORT", "`--report`", "see below", "Reports to write, separated by commas."),
+  variable("MOGPLEX_REPORT", "`--report`", "all formats", "Reports to write, separated by commas."),
   variable("MOGPLEX_OUT", "`--out`", "`mogplex-ci`", "Directory of the reports."),
   variable("MOGPLEX_CI_JOB", "", "–", "Identity of the job on a CI system that is not recognised."),
   variable(

@@ -34,7 +34,8 @@ export interface ToolkitJob {
 }
 
 /**
- * Finds the token, so that it is masked from here on.
+ * Finds the token, so that it is masked from here on. It is not registered with the CI system's own masking (`::add-mask::`):
+ * that would print it, and what is printed can be piped into a file.
  *
  * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
  */
