@@ -9,7 +9,7 @@ import type { ParsedFlags } from "../flags.ts";
 import type { StartRequest } from "../model.ts";
 import { openDropIn, requiredArgument } from "./drop_in.ts";
 import { startLines } from "./drop_in_text.ts";
-import { RUN_FOLLOW_FLAGS } from "./flag_table.ts";
+import { RUN_FOLLOW_FLAGS } from "./shared_flags.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */

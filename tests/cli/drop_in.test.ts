@@ -97,7 +97,7 @@ test("runs events --follow prints each event once and ends with 0 whatever the s
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const lines = stdout.trimEnd().split("\n");
     expect(new Set(lines).size).toBe(lines.length);
-    expect(lines[0]).toMatch(/^2026-09-01T00:00:00\S*  started  External Mogplex run accepted$/);
+    expect(lines[0]).toMatch(/^2026-09-01T00:00:00\S* {2}started {2}External Mogplex run accepted$/);
     expect(lines.at(-1)).toBe(`--- run <run> ${status} ---`);
   }
 });

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { VERBS } from "../../lib/cli/flag_table.ts";
 import { main } from "../../lib/cli/main.ts";
+import { REPORTS } from "../../lib/cli/shared_flags.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { fakeIo } from "./fake_io.ts";
 
@@ -56,4 +58,8 @@ test("every flag has a meaning, and no two of a verb share a name", () => {
 
 test("`help runs events` prints what `runs events --help` prints", async () => {
   expect(await help("help", "runs", "events")).toBe(await help("runs", "events", "--help"));
+});
+
+test("the help of --report names every format", () => {
+  for (const format of Object.keys(REPORT_FORMATS)) expect(REPORTS.help).toContain(format);
 });

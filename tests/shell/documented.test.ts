@@ -59,7 +59,7 @@ documented("the three GitHub Actions steps start, tail and report a run", async 
   const fill = (step: string) => step.replace("${{ steps.start.outputs.run_id }}", runId);
   const tail = await shell.run(fill(TAIL_STEP));
   expect(tail.code).toBe(0);
-  expect(tail.stdout).toMatch(/  started  External Mogplex run accepted\n/);
+  expect(tail.stdout).toMatch(/ {2}started {2}External Mogplex run accepted\n/);
   expect(tail.stdout).toEndWith(`--- run ${runId} success ---\n`);
 
   const report = await shell.run(fill(REPORT_STEP));

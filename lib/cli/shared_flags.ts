@@ -1,0 +1,65 @@
+/**
+ * Flags that several verbs have, and those of `run`.
+ *
+ * @module
+ */
+import type { Flag } from "../flags.ts";
+
+/** Machine-readable output. */
+export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a line" };
+
+/** Flags of `run` as the `mogplex` command documents them. Source: CLI, "Headless runs", "Common flags". */
+export const RUN_FLAGS: readonly Flag[] = [
+  { name: "repo", value: "ID", help: "Repository (UUID); required" },
+  { name: "harness", value: "NAME", help: "Agent: codex or claude-code" },
+  { name: "base-branch", value: "NAME", help: "Branch to start from" },
+  { name: "branch", value: "NAME", help: "Branch to work on" },
+  { name: "create-branch", help: "Create the working branch" },
+  { name: "root", value: "DIR", help: "Directory inside the repository" },
+  {
+    name: "idempotency-key",
+    value: "KEY",
+    help: "Key that finds the run again (default: random; with --follow made from the job)",
+  },
+  JSON_LINE,
+];
+
+/** Where files go. */
+export const OUT: Flag = { name: "out", value: "DIR", help: "Directory of the reports" };
+
+/** Where the state file is. */
+export const STATE: Flag = {
+  name: "state",
+  value: "FILE",
+  help: "State file (default: run.json in the directory of the reports)",
+};
+
+/** Which reports are written. */
+export const REPORTS: Flag = {
+  name: "report",
+  value: "FORMAT[=PATH]",
+  multiple: true,
+  help: "Report to write: json, markdown, dotenv, ndjson; may be given several times",
+};
+
+/** Flags of every verb that follows. */
+export const FOLLOWING: readonly Flag[] = [
+  { name: "timeout", value: "SECONDS", help: "Whole wait" },
+  { name: "on-timeout", value: "WHAT", help: "detach or cancel the run when the wait is over" },
+  { name: "on-interrupt", value: "WHAT", help: "auto, cancel or detach on SIGINT and SIGTERM" },
+  { name: "token-share", value: "N", help: "How many jobs use the token at the same time" },
+  { name: "log", value: "FORM", help: "Events in the log: compact, full or json" },
+  REPORTS,
+  OUT,
+];
+
+/** Flags that `run` takes with `--follow` only. */
+export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
+  { name: "prompt-file", value: "FILE", help: "File that holds the task, in place of the argument" },
+  { name: "mode", value: "MODE", help: "SAFE, AUTO or YOLO" },
+  { name: "key-scope", value: "SCOPE", help: "What makes a new run: pipeline, job, day or random" },
+  { name: "key-part", value: "TEXT", help: "Tells apart several runs of one job" },
+  { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },
+  ...FOLLOWING,
+  STATE,
+];
