@@ -16,6 +16,8 @@ import { processIo } from "../../lib/io.ts";
 import { checkTargets, defaultTargets, parseReportTarget } from "../../lib/report/targets.ts";
 import { memoryIo } from "./memory_io.ts";
 
+const io = await processIo();
+
 function inTemporaryDirectory(body: (directory: string) => void): void {
   const directory = mkdtempSync(join(tmpdir(), "reports-"));
   try {
@@ -65,7 +67,7 @@ test("checkTargets() removes old reports and leaves no file of its own", () => {
     const out = join(directory, "out");
     mkdirSync(out);
     writeFileSync(join(out, "result.json"), '{"outcome":"success"}');
-    checkTargets(defaultTargets(out), processIo());
+    checkTargets(defaultTargets(out), io);
     expect(readdirSync(out)).toEqual([]);
   });
 });
@@ -80,7 +82,7 @@ test("checkTargets() throws UsageError when the directory or the file is a symbo
     symlinkSync(join(victim, "result.json"), join(directory, "real", "result.json"));
     for (const out of ["out", "real"]) {
       const target = { format: "json", path: join(directory, out, "result.json") } as const;
-      expect(() => checkTargets([target], processIo())).toThrow(UsageError);
+      expect(() => checkTargets([target], io)).toThrow(UsageError);
     }
     expect(readFileSync(join(victim, "result.json"), "utf8")).toBe("precious");
     expect(readdirSync(victim)).toEqual(["result.json"]);
@@ -90,7 +92,7 @@ test("checkTargets() throws UsageError when the directory or the file is a symbo
 test("checkTargets() throws UsageError when there is something else than an ordinary file, and leaves it alone", () => {
   inTemporaryDirectory((directory) => {
     const target = { format: "json", path: directory } as const;
-    expect(() => checkTargets([target], processIo())).toThrow("it is not an ordinary file");
+    expect(() => checkTargets([target], io)).toThrow("it is not an ordinary file");
     expect(existsSync(directory)).toBe(true);
   });
 });
