@@ -34,7 +34,6 @@ export interface ReportOptions {
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
-// deno-lint-ignore require-await
 export async function report(
   result: RunResult,
   targets: readonly ReportTarget[],
