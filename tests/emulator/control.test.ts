@@ -1,0 +1,137 @@
+import { expect, test } from "bun:test";
+import { API_REPO, arrange, type Arranged } from "./arrange.ts";
+
+/** Sends a control request as a script on this machine would. */
+async function send(world: Arranged, action: string, body: unknown, headers: Record<string, string> = {}) {
+  const answer = await world.emulator.fetch(`http://127.0.0.1:8080/__control/${action}`, {
+    method: "POST",
+    headers,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  return [answer.status, await answer.json().catch(() => null)];
+}
+
+test("control routes do not exist when they were not asked for", async () => {
+  const { emulator } = arrange();
+  const answer = await emulator.fetch("http://127.0.0.1/__control/reset", { method: "POST" });
+  expect(answer.status).toBe(404);
+});
+
+test("control routes refuse what a browser sends and what does not come over loopback", async () => {
+  const world = arrange({ controlRoutes: true });
+  const statuses = [];
+  for (
+    const headers of [
+      {},
+      { host: "localhost:1" },
+      { host: "[::1]:1" },
+      { origin: "http://localhost" },
+      { "sec-fetch-site": "same-origin" },
+      { host: "evil.example" },
+      { host: "127.0.0.1.evil.example" },
+      { host: "0.0.0.0" },
+    ]
+  ) statuses.push((await send(world, "reset", {}, headers))[0]);
+  expect(statuses).toEqual([200, 200, 200, 403, 403, 403, 403, 403]);
+});
+
+test("control() says what is wrong with its arguments", async () => {
+  const world = arrange({ controlRoutes: true });
+  expect([
+    await send(world, "nothing", {}),
+    await send(world, "setRun", {}),
+    await send(world, "advanceClock", { seconds: "1" }),
+    await send(world, "setRun", { runId: "0f0f0f0f-0000-4000-8000-00000000dead" }),
+    await send(world, "fault", { kind: "x" }),
+    (await send(world, "reset", "{"))[0],
+    await send(world, "toString", {}),
+  ]).toEqual([
+    [400, { ok: false, error: 'Cannot run control action: unknown action "nothing"' }],
+    [400, { ok: false, error: 'Cannot run control action: "runId" must be a text' }],
+    [400, { ok: false, error: 'Cannot run control action: "seconds" must be a number' }],
+    [400, { ok: false, error: expect.stringContaining("0f0f0f0f-0000-4000-8000-00000000dead") }],
+    [400, { ok: false, error: expect.stringContaining('unknown kind "x"') }],
+    400,
+    [400, { ok: false, error: 'Cannot run control action: unknown action "toString"' }],
+  ]);
+});
+
+test("control reset goes back to the fixture and forgets runs, quotas, faults and time windows", async () => {
+  const { emulator, call, start } = arrange();
+  for (let index = 0; index < 10; index++) await start(`k${index}`);
+  await expect(start("k10")).rejects.toThrow("RATE_LIMITED");
+  emulator.control("fault", { kind: "503", times: 9 });
+  emulator.control("failLimiter", { times: 9 });
+  emulator.control("reset");
+  const { status, json } = await call("POST", "/runs", {
+    headers: { "idempotency-key": "k0" },
+    body: { repoId: API_REPO, prompt: "another" },
+  });
+  expect([status, json.data.replayed]).toEqual([202, false]);
+});
+
+test("control advanceClock moves both limits' windows", async () => {
+  const { emulator, call, start } = arrange();
+  for (let index = 0; index < 60; index++) await call("GET", "/repos");
+  expect((await call("GET", "/repos")).status).toBe(429);
+  emulator.control("advanceClock", { seconds: 60 });
+  expect((await call("GET", "/repos")).status).toBe(200);
+  for (let index = 0; index < 10; index++) await start(`k${index}`);
+  await expect(start("k10")).rejects.toThrow("RATE_LIMITED");
+  emulator.control("advanceClock", { seconds: 3601 });
+  await start("k10");
+});
+
+test("control setRun overwrites a run and its call, and the answer that was made before is not reused", async () => {
+  const { emulator, start, look } = arrange();
+  const runId = await start();
+  expect((await look(runId)).status).toBe("pending");
+  emulator.control("setRun", { runId, run: { status: "streaming", error: "odd" }, call: { status: "failed" } });
+  expect(await look(runId)).toMatchObject({ status: "streaming", error: "odd" });
+});
+
+test("control execute boots, reports and finishes, or fails where its script says so", async () => {
+  const { emulator, start, look } = arrange();
+  const outcomes = [];
+  for (
+    const script of [
+      { launchError: "no sandbox" },
+      { harnessError: "agent broke" },
+      { finish: "success", events: [{ message: "hello" }] },
+    ]
+  ) {
+    const runId = await start(JSON.stringify(script));
+    emulator.control("execute", { runId, script });
+    outcomes.push(await look(runId));
+  }
+  expect(outcomes.map(({ status, error }) => [status, error])).toEqual([
+    ["failed", "no sandbox"],
+    ["failed", "agent broke"],
+    ["success", null],
+  ]);
+  expect(outcomes[2]?.messages).toContain("hello");
+});
+
+test("control setToken revokes and narrows a token", async () => {
+  const { emulator, call } = arrange();
+  emulator.control("setToken", { token: "alice_rw", set: { scopes: ["read"] } });
+  expect((await call("POST", "/runs")).status).toBe(403);
+  emulator.control("setToken", { token: "alice_rw", set: { revoked_at: "2026-01-01T00:00:00Z" } });
+  expect((await call("GET", "/repos")).status).toBe(401);
+});
+
+test("control failStore breaks the named operation so many times", async () => {
+  const { emulator, call } = arrange();
+  emulator.control("failStore", { op: "select", table: "repos", times: 2 });
+  const statuses = [];
+  for (let index = 0; index < 3; index++) statuses.push((await call("GET", "/repos")).status);
+  expect(statuses).toEqual([500, 500, 200]);
+});
+
+test("control bulk adds records that lists then page through", async () => {
+  const { emulator, call } = arrange();
+  const before = (await call("GET", "/repos")).json.data.repos.length;
+  emulator.control("bulk", { what: "repos", user: "alice", count: 5 });
+  expect((await call("GET", "/repos")).json.data.repos.length).toBe(before + 5);
+  expect(() => emulator.control("bulk", { what: "stars", user: "alice" })).toThrow('unknown kind "stars"');
+});
