@@ -20,7 +20,7 @@ export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "lint": [deno, "lint", "--quiet"],
   "types": [deno, "check", "--quiet", ...SOURCES],
   "docs lint": [deno, "doc", "--lint", "--quiet", "mod.ts"],
-  "doc examples": [deno, "test", "--doc", "--no-run", "--quiet", "mod.ts", "lib"],
+  "doc examples": [deno, "test", "--doc", "--quiet", "mod.ts", "lib"],
   "build": script("tools/build.ts"),
   "build drift and limits": script("tools/build.ts", "--check"),
   "publish dry run": [deno, "publish", "--dry-run", "--allow-dirty", "--quiet"],
