@@ -10,6 +10,12 @@ test("guardCheckout() refuses a .env of the checkout that sets the origin when B
     [".env.local", "A=1\n  export MOGPLEX_DEV=1\n", "MOGPLEX_DEV"],
     [".env.production", "MOGPLEX_DEV_HOST : evil", "MOGPLEX_DEV_HOST"],
     [".env.test.local", "\r\nMOGPLEX_URL = x", "MOGPLEX_URL"],
+    [".env", "HTTPS_PROXY=http://evil.example\nNODE_TLS_REJECT_UNAUTHORIZED=0", "HTTPS_PROXY"],
+    [".env", "NODE_TLS_REJECT_UNAUTHORIZED=0", "NODE_TLS_REJECT_UNAUTHORIZED"],
+    [".env", "A=1\nno_proxy=x", "no_proxy"],
+    [".env", "BUN_CONFIG_VERBOSE_FETCH=curl", "BUN_CONFIG_VERBOSE_FETCH"],
+    [".env", "MOGPLEX_MODE=YOLO", "MOGPLEX_MODE"],
+    [".env", "GITHUB_STEP_SUMMARY=/home/ci/.profile", "GITHUB_STEP_SUMMARY"],
   ];
   for (const [file, text, name] of hostile) {
     expect(() => guardCheckout(fakeIo({ env: CI, files: { [file]: text } }), "bun/1.4.5", [])).toThrow(
@@ -25,4 +31,31 @@ test("guardCheckout() lets everything else pass", () => {
   guardCheckout(fakeIo({ env: CI, files }), "bun/1.4.5", ["--no-env-file", "--config=/dev/null"]);
   guardCheckout(fakeIo({ files }), "bun/1.4.5", []);
   guardCheckout(fakeIo({ env: CI, files: { ".env": "# MOGPLEX_URL=x\nMY_MOGPLEX_URL=y\n" } }), "bun/1.4.5", []);
+});
+
+test("guardCheckout() reads what Bun reads, however odd", () => {
+  const spellings = [
+    "#\rMOGPLEX_URL=x",
+    "A=1\vMOGPLEX_URL=x",
+    "A=1\n\fMOGPLEX_URL=x",
+    "\ufeffMOGPLEX_URL=x",
+    "export\nMOGPLEX_URL=x",
+    "export\vMOGPLEX_URL=x",
+    "export export MOGPLEX_URL=x",
+    "MOGPLEX_URL\n\n=x",
+    "MOGPLEX_URL\t:\tx",
+    "A='\nMOGPLEX_URL=x",
+  ];
+  for (const text of spellings) {
+    const guarded = () => guardCheckout(fakeIo({ env: CI, files: { ".env": text } }), "bun/1.4.5", []);
+    expect(guarded).toThrow("Cannot trust MOGPLEX_URL: ");
+  }
+});
+
+test("guardCheckout() takes a directory of that name for no file", () => {
+  const io = fakeIo({ env: CI });
+  io.readFile = () => {
+    throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
+  };
+  guardCheckout(io, "bun/1.4.5", []);
 });
