@@ -128,6 +128,27 @@ export class InputError extends Error {
   override name = "InputError";
 }
 
+/** Says in words what a schema found, since the small build of the schema library has none. */
+export function explain(issue: z.core.$ZodIssue | undefined): string {
+  switch (issue?.code) {
+    case "unrecognized_keys":
+      return "there is no such field";
+    case "invalid_type":
+      return `it must be ${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected}`;
+    case "invalid_value":
+      return `it must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "too_small":
+      return `it must be ${issue.minimum} or more`;
+    case "too_big":
+      return `it must be ${issue.maximum} or less`;
+    case "invalid_format":
+      if ("prefix" in issue) return `it must start with "${issue.prefix}"`;
+      return `it is no ${issue.format}`;
+    default:
+      return issue?.message ?? "it cannot be used";
+  }
+}
+
 /**
  * Checks a parsed fixture file.
  *
@@ -139,7 +160,7 @@ export function parseFixture(value: unknown, name = "fixture"): Fixture {
   const result = z.safeParse(fixtureSchema, value);
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw new InputError(`Cannot read ${name}: at "${issue?.path.map(String).join(".") ?? ""}", ${issue?.message}`);
+    throw new InputError(`Cannot read ${name}: at "${issue?.path.map(String).join(".") ?? ""}", ${explain(issue)}`);
   }
   const fixture = result.data;
   const users = new Set(fixture.users.map((user) => user.key));

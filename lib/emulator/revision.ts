@@ -27,8 +27,6 @@ export interface Revision {
   prReviews: boolean;
   /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
   automationRunCancel: boolean;
-  /** `GET /runs/{id}/events/stream` exists. */
-  stream: boolean;
 }
 
 /** The base of the service. */
@@ -43,7 +41,6 @@ export const BASE_REVISION: Readonly<Revision> = {
   comparedTriggers: false,
   prReviews: false,
   automationRunCancel: false,
-  stream: false,
 };
 
 /** Names of the switches. */

@@ -6,7 +6,7 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { EVENT_TYPES } from "./events.ts";
-import { InputError } from "./fixture.ts";
+import { explain, InputError } from "./fixture.ts";
 
 const seconds = z.number().check(z.nonnegative());
 
@@ -116,5 +116,5 @@ export function parseScenario(text: string, name: string): Scenario {
     const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
     if (isNode(node)) offset = node.range?.[0] ?? offset;
   }
-  throw new InputError(`Cannot read scenario: ${place(offset)}: at "${path.map(String).join(".")}", ${issue.message}`);
+  throw new InputError(`Cannot read scenario: ${place(offset)}: at "${path.map(String).join(".")}", ${explain(issue)}`);
 }
