@@ -6,6 +6,7 @@
 import { systemClock } from "../clock.ts";
 import { dropInExitCode, exitCodeFor, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import type { ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
@@ -17,6 +18,8 @@ import type { Writer } from "./writer.ts";
 interface Call {
   verb: Verb;
   args: string[];
+  /** Absent until the arguments were understood. */
+  flags?: ParsedFlags;
 }
 
 function quoted(text: string): string {
@@ -91,16 +94,17 @@ function explain(error: unknown, writer: Writer): void {
   for (const frame of frames.slice(0, 3)) writer.note(frame.trim());
 }
 
-/** Whether this call follows the toolkit's table of exit codes. */
-function usesToolkitCodes({ verb, args }: Call): boolean {
-  return verb.group === "toolkit" || (verb.name === "run" && args.includes("--follow")) ||
-    (verb.name === "runs events" && args.includes("--exit-status"));
+/** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
+function usesToolkitCodes({ verb, flags }: Call): boolean {
+  return verb.group === "toolkit" || (verb.name === "run" && flags?.has("follow") === true) ||
+    (verb.name === "runs events" && flags?.has("exit-status") === true);
 }
 
 async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
   const { verb, args } = call;
   const { parseFlags } = await import("../flags.ts");
   const flags = await parseFlags(verb.name, args, verb.flags);
+  call.flags = flags;
   const odd = flags.positionals[verb.maxPositionals];
   if (odd !== undefined) {
     throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { main } from "../../lib/cli/main.ts";
+import { virtualClock } from "../../lib/clock.ts";
 import { fakeIo, type FakeIoOptions } from "./fake_io.ts";
 
 async function cli(args: string[], options: FakeIoOptions = {}) {
@@ -69,4 +70,17 @@ test("main() refuses a second argument when a verb takes one", async () => {
 test("main() takes --help after -- for an argument", async () => {
   const { code, stdout } = await cli(["runs", "get", "--", "--help"], {});
   expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
+});
+
+test("main() ends with the documented code when --follow is the prompt and not a flag", async () => {
+  async function code(...args: string[]) {
+    const fetch = () => Promise.reject(new TypeError("no network"));
+    const io = fakeIo({ env: { MOGPLEX_API_KEY: "mog_abc" } });
+    return await main(["run", "--repo", "8f3a2b1c-1234-4abc-9def-1234567890ab", ...args], io, {
+      fetch,
+      clock: virtualClock(),
+    });
+  }
+  expect(await code("--", "--follow")).toBe(1);
+  expect(await code("--follow", "Fix the flaky tests")).toBe(69);
 });
