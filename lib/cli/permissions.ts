@@ -10,6 +10,7 @@ import { DEFAULT_ORIGIN, parseOrigin } from "../http/origin.ts";
 import { detectPlatform, platformVariables } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
+import { readPlaces, statePath } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** Variables that are read beside those of the lists: a guard of the origin. */
@@ -96,12 +97,11 @@ export function denoFlags(permissions: Permissions): string[] {
 
 /** See the module. */
 // deno-lint-ignore require-await
-export async function run({ io, flags, writer }: VerbContext): Promise<number> {
-  const out = flags.get("out") ?? (io.env("MOGPLEX_OUT") || "mogplex-ci");
-  const reports = [...flags.all("report"), ...(io.env("MOGPLEX_REPORT") ?? "").split(",")];
-  const written = [flags.get("state"), ...reports.map((report) => report.split("=")[1])];
-  const read = [flags.get("prompt-file")];
-  const permissions = permissionsFor(io.env, { out, written: distinct(written), read: distinct(read) });
+export async function run(context: VerbContext): Promise<number> {
+  const { io, flags, writer } = context;
+  const { out, targets } = readPlaces(context);
+  const written = [statePath(context), ...targets.map((target) => target.path)];
+  const permissions = permissionsFor(io.env, { out, written, read: flags.all("prompt-file") });
   if (flags.has("json")) writer.json(permissions);
   else writer.out(denoFlags(permissions).join(" "));
   return EXIT.success;

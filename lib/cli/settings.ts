@@ -6,6 +6,8 @@
 import { UsageError } from "../errors.ts";
 import { defaultTargets, parseReportTarget, type ReportTarget } from "../report/targets.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "../runs/interrupt.ts";
+import { ON_TIMEOUT, type OnTimeout } from "../runs/run.ts";
+import { DEFAULT_TIMEOUT_MS } from "../runs/session.ts";
 import { wholeNumber } from "./drop_in.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -27,7 +29,7 @@ export interface FollowSettings extends Places {
   /** Jobs that use the token at the same time. */
   tokenShare: number;
   /** What becomes of the run at the deadline. */
-  onTimeout: "detach" | "cancel";
+  onTimeout: OnTimeout;
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
   /** Events in the log. */
@@ -35,8 +37,6 @@ export interface FollowSettings extends Places {
 }
 
 const DEFAULT_OUT = "mogplex-ci";
-// Source: CLI, "Headless runs", "Timeout".
-const DEFAULT_TIMEOUT_SECONDS = 1800;
 const MAX_TIMEOUT_SECONDS = 30 * 86_400;
 const MAX_TOKEN_SHARE = 1_000;
 
@@ -93,9 +93,9 @@ export function readFollowSettings(context: VerbContext): FollowSettings {
   const seconds = numberSetting(context, "timeout", "MOGPLEX_TIMEOUT", 1, MAX_TIMEOUT_SECONDS);
   return {
     ...readPlaces(context),
-    timeoutMs: (seconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000,
+    timeoutMs: seconds === undefined ? DEFAULT_TIMEOUT_MS : seconds * 1000,
     tokenShare: numberSetting(context, "token-share", "MOGPLEX_TOKEN_SHARE", 1, MAX_TOKEN_SHARE) ?? 1,
-    onTimeout: wordSetting(context, "on-timeout", "MOGPLEX_ON_TIMEOUT", ["detach", "cancel"]) ?? "detach",
+    onTimeout: wordSetting(context, "on-timeout", "MOGPLEX_ON_TIMEOUT", ON_TIMEOUT) ?? "detach",
     onInterrupt: wordSetting(context, "on-interrupt", "MOGPLEX_ON_INTERRUPT", ON_INTERRUPT) ?? "auto",
     log: wordSetting(context, "log", "MOGPLEX_LOG", ["compact", "full", "json"]) ?? "compact",
   };

@@ -50,3 +50,20 @@ test("permissions prints flags on one line, or an object", async () => {
   );
   expect(JSON.parse((await cli([...args, "--json"])).stdout)).toMatchObject({ write: ["reports", "z", "x"] });
 });
+
+test("permissions opens what run would write when variables say where", async () => {
+  const { cli } = world("");
+  const env = { MOGPLEX_OUT: "a/b/", MOGPLEX_REPORT: "json=x/y.json, markdown" };
+  const printed = JSON.parse((await cli(["permissions", "--json"], { env })).stdout);
+  expect(printed.write).toEqual(["a/b/", "x"]);
+  const flagged = JSON.parse((await cli(["permissions", "--json", "--report", "json=z/y.json"], { env })).stdout);
+  expect(flagged.write).toEqual(["a/b/", "z"]);
+});
+
+test("permissions ends with 2 when a report has no known format", async () => {
+  const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown: "pdf"\n`,
+  });
+});
