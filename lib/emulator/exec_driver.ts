@@ -63,7 +63,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   function stop(work: Work): void {
     work.abort.abort();
     const { child } = work;
-    if (child === undefined || child.exitCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     signalGroup(child, "SIGTERM");
     const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_GRACE_MS);
     child.once("close", () => {
@@ -107,7 +107,10 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       stop(work);
     }, timeLimitMs);
     return new Promise((resolve, reject) => {
-      child.on("error", reject);
+      child.on("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
       child.on("exit", (code) => {
         clearTimeout(timer);
         // Output that a child of the command still holds open is not waited for.

@@ -221,7 +221,6 @@ export function triggerAutomation(
 
 /** Runs of a user's automation, newest first. */
 export function listJobs(world: World, userId: string, id: string, limit: number): AutomationRun[] {
-  findAutomation(world, userId, id);
   const row = findAutomation(world, userId, id);
   world.store.guard("select", "job_runs");
   const jobs = [...world.store.jobs.values()].filter((job) => job.flow_id === row.id);
@@ -236,7 +235,6 @@ export function listJobs(world: World, userId: string, id: string, limit: number
  * @throws {Refusal} 404 for an unknown automation or run.
  */
 export function findJob(world: World, userId: string, id: string, runId: string): JobRow {
-  findAutomation(world, userId, id);
   const row = findAutomation(world, userId, id);
   world.store.guard("select", "job_runs");
   const job = world.store.jobs.get(parseUuid(runId));
