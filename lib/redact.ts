@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { plainText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "./variables.ts";
 
 /** What stands where a secret stood. */
@@ -42,6 +43,7 @@ const OWN_WORDS = [
   "mogplex-ci",
   "unauthorized",
   "forbidden",
+  "redacted",
 ];
 
 /** Known shapes of secrets. A group named `keep` stays. */
@@ -84,19 +86,29 @@ function base64Forms(secret: string): string[] {
   return forms.flatMap((form) => [form, form.replaceAll("+", "-").replaceAll("/", "_")]);
 }
 
-function formsOf(secret: string): string[] {
-  let encoded = secret;
+/** Percent-encoded forms: those of paths, of parameters and of forms, with hexadecimal digits in either case. */
+function urlForms(secret: string): string[] {
   try {
-    encoded = encodeURIComponent(secret);
+    const parameter = encodeURIComponent(secret);
+    const strict = parameter.replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+    const forms = [encodeURI(secret), parameter, strict, strict.replaceAll("%20", "+")];
+    return forms.flatMap((form) => [form, form.replace(/%../g, (code) => code.toLowerCase())]);
   } catch {
     // A lone surrogate has no such form.
+    return [];
   }
-  return [
-    secret,
-    encoded,
-    JSON.stringify(secret).slice(1, -1),
-    ...base64Forms(secret).filter((form) => form.length >= 6),
-  ];
+}
+
+function formsOf(secret: string): string[] {
+  // The second is what is left of it in a text that was normalised before.
+  const others = [plainText(secret).trim(), ...urlForms(secret), JSON.stringify(secret).slice(1, -1)];
+  return [secret, ...[...others, ...base64Forms(secret)].filter((form) => form.length >= 6)];
+}
+
+/** A secret of several lines is met line by line, too: in logs, and in feeds that send a line an event. */
+function withLines(secret: string): string[] {
+  const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
+  return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
 function literals(secrets: readonly string[]): string {
@@ -109,7 +121,7 @@ function literals(secrets: readonly string[]): string {
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
-  const secrets = [...values, ...options.secrets ?? []].filter(isSecret);
+  const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
   const own = token === "" ? null : new RegExp(literals([token]), "g");
   const all = new RegExp(
     [literals(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
@@ -126,18 +138,33 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return redact;
 }
 
+/**
+ * Masks a text, also where invisible characters stand between those of a secret: such a text is reduced to what is visible.
+ * Every other text stays as it is.
+ *
+ * @param redact Masks secrets in a text.
+ */
+export function redactHidden(text: string, redact: (text: string) => string): string {
+  const plain = plainText(text);
+  if (plain === text) return redact(text);
+  const visible = redact(plain);
+  return visible === plain ? redact(text) : visible;
+}
+
 const PLAIN_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
 /**
- * A copy of a value in which every text is masked. Keys stay; of ids, statuses and types only our own token is masked, so
- * that they can still be looked up.
+ * A copy of a value in which every text is masked, also where a secret hides: see {@linkcode redactHidden}. Of keys, ids,
+ * statuses and types only our own token is masked, so that they can still be looked up.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string): unknown {
-    if (typeof part === "string") return PLAIN_KEY.test(key) ? redact.token(part) : redact(part);
+    if (typeof part === "string") return redactHidden(part, PLAIN_KEY.test(key) ? redact.token : redact);
     if (Array.isArray(part)) return part.map((item) => walk(item, key));
     if (typeof part !== "object" || part === null) return part;
-    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, walk(inner, name)]));
+    return Object.fromEntries(
+      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name)]),
+    );
   }
   return walk(value, "") as T;
 }

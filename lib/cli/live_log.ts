@@ -57,9 +57,10 @@ export class LiveLog {
 
   /** Opens the section that holds the events. */
   open(runId: string): void {
-    const { form, json, platform, clock } = this.#options;
+    const { form, json, platform, clock, writer } = this.#options;
     if (json || form === null || this.#section !== undefined || platform.section === undefined) return;
-    this.#section = platform.section(`mogplex_${runId.slice(0, 8)}`, `Mogplex run ${runId}`, clock.wallTime());
+    const header = writer.untrusted(`Mogplex run ${runId}`);
+    this.#section = platform.section(`mogplex_${runId.slice(0, 8)}`, header, clock.wallTime());
     this.#print(this.#section.open);
   }
 

@@ -59,7 +59,8 @@ function announce({ io, flags, writer }: VerbContext, started: StartedRun, place
     ];
     writer.out(...lines.map((line) => writer.untrusted(line)));
   }
-  const problems = writeRunId(run.runId, places.targets, io, platform.files(io.env));
+  const options = { files: platform.files(io.env), redactToken: writer.redact.token };
+  const problems = writeRunId(run.runId, places.targets, io, options);
   for (const problem of problems) writer.error(problem.message);
 }
 

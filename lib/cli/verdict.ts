@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cutText } from "../plain_text.ts";
+import { cutText, plainText } from "../plain_text.ts";
 import { formatDuration } from "../report/duration.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import type { ReportTarget } from "../report/targets.ts";
@@ -56,7 +56,8 @@ export function verdictText(result: RunResult, reports: readonly ReportTarget[])
     ["resume", resume],
   ];
   return rows.filter((row) => row[1] !== null)
-    .map(([label, text]) => `${label.padEnd(8)}${text?.trim().replace(/\r\n|[\n\r]/g, `\n${" ".repeat(8)}`)}`).join(
+    .map(([label, text]) => `${label.padEnd(8)}${plainText(text ?? "").trim().replaceAll("\n", `\n${" ".repeat(8)}`)}`)
+    .join(
       "\n",
     );
 }

@@ -23,5 +23,5 @@ export const buildkite: Platform = definePlatform({
   state: ["BUILDKITE_COMMAND_EXIT_STATUS"],
   log: ["group"],
   // A group lasts until the next one.
-  section: (_name, header) => ({ open: `--- ${header}`, close: () => "" }),
+  section: (_name, header, _ms, folded) => ({ open: `${folded ? "---" : "+++"} ${header}`, close: () => "" }),
 });

@@ -51,6 +51,8 @@ export interface PlatformTable {
   maskCommand?: (value: string) => string | undefined;
   /** See {@linkcode Platform.section}. */
   section?: Platform["section"];
+  /** See {@linkcode Platform.fence}. */
+  fence?: Platform["fence"];
 }
 
 const STATES: Record<string, JobState> = {
@@ -142,8 +144,10 @@ export function definePlatform(table: PlatformTable): Platform {
     files,
     escapeLine: (line) => escapeLogLine(line, table.log),
     ...(table.maskCommand && { maskCommand: table.maskCommand }),
+    ...(table.fence && { fence: table.fence }),
     ...(section && {
-      section: (name, header, ms) => section(name.replace(/[^A-Za-z0-9_.-]/g, "_"), escapeLogLine(header), ms),
+      section: (name, header, ms, folded) =>
+        section(name.replace(/[^A-Za-z0-9_.-]/g, "_"), escapeLogLine(header), ms, folded),
     }),
   };
 }

@@ -5,7 +5,13 @@
  */
 import { definePlatform } from "./define.ts";
 import { escapeWorkflowData } from "./github_files.ts";
-import type { Platform } from "./platform.ts";
+import type { Fence, Platform } from "./platform.ts";
+
+/** Source: GitHub, "Workflow commands", stopping and starting; actions/runner, ActionCommandManager. */
+function fence(): Fence {
+  const token = crypto.randomUUID();
+  return { open: `::stop-commands::${token}`, close: `::${token}::` };
+}
 
 /**
  * GitHub Actions.
@@ -28,4 +34,5 @@ export const github: Platform = definePlatform({
   maskCommand: (value) => value.trim() === "" ? undefined : `::add-mask::${escapeWorkflowData(value)}`,
   // Groups do not nest there: a second one ends the first.
   section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
+  fence,
 });

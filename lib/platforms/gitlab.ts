@@ -29,8 +29,8 @@ export const gitlab: Platform = definePlatform({
   state: ["CI_JOB_STATUS"],
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
-  section: (name, header, wallTimeMs) => ({
-    open: `${marker("start", wallTimeMs, `${name}[collapsed=true]`)}\r\x1b[0K${header}`,
+  section: (name, header, wallTimeMs, folded) => ({
+    open: `${marker("start", wallTimeMs, name + (folded ? "[collapsed=true]" : ""))}\r\x1b[0K${header}`,
     close: (endMs) => `${marker("end", endMs, name)}\r\x1b[0K`,
   }),
 });

@@ -41,6 +41,22 @@ export interface PlatformFiles {
   summary?: string | undefined;
 }
 
+/** Lines around a part of the log that can be folded. */
+export interface Section {
+  /** Line before it. */
+  readonly open: string;
+  /** Line after it; an empty one need not be printed. */
+  readonly close: (wallTimeMs: number) => string;
+}
+
+/** Lines around a part of the log in which no command is obeyed. Nobody who writes in between can guess the second one. */
+export interface Fence {
+  /** Line before it. */
+  readonly open: string;
+  /** Line after it. */
+  readonly close: string;
+}
+
 /** A CI system. */
 export interface Platform {
   /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
@@ -65,7 +81,9 @@ export interface Platform {
   maskCommand?(value: string): string | undefined;
   /**
    * Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job;
-   * `header` is made inert. An empty line to close with need not be printed.
+   * `header` is made inert. An empty line to close with need not be printed. `folded`: closed at first, where there is a choice.
    */
-  section?(name: string, header: string, wallTimeMs: number): { open: string; close: (wallTimeMs: number) => string };
+  section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
+  /** A new pair of lines between which the system obeys no command; absent where there is no such thing. */
+  fence?(): Fence;
 }

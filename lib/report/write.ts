@@ -55,16 +55,17 @@ export function writeRunId(
   runId: string,
   targets: readonly ReportTarget[],
   io: ReportIo,
-  files: PlatformFiles = {},
+  options: WriteReportsOptions = {},
 ): ReportProblem[] {
+  const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
   const { problems, attempt } = collect();
-  const { outputs } = files;
+  const values = { run_id: redactToken(runId) };
   if (outputs !== undefined) {
-    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs({ run_id: runId })));
+    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(values)));
   }
   for (const { format, path } of targets) {
     if (format === "dotenv") {
-      attempt(format, path, () => io.writeFile(path, renderOutputsEnv({ run_id: runId })));
+      attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));
     }
   }
   return problems;
@@ -91,7 +92,11 @@ export function writeReports(
     attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean))));
   }
   if (outputs !== undefined) {
-    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(outputsOf(clean))));
+    attempt(
+      "github-outputs",
+      outputs,
+      () => io.appendFile(outputs, redactToken(renderGithubOutputs(outputsOf(clean)))),
+    );
   }
   if (summary !== undefined) {
     attempt("github-summary", summary, () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean))}`));

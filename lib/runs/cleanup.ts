@@ -11,7 +11,7 @@ import { environmentVariable } from "../runtime.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf } from "./follower.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "./session.ts";
-import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
+import { readState, type RunState, type StateFiles, stateProof, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode cleanup}. */
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
@@ -121,6 +121,10 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   }
   // Only now: a step that has nothing to do needs no token.
   const session = openSession(options, options);
+  if (state.proof !== await stateProof(session.token, state.job)) {
+    const words = "the state file was not written with this token: the checkout may have brought it along";
+    return { action: "nothing", words, runId: null, status: null };
+  }
   const writer = new StateWriter(files, statePath, notify);
   writer.adopt(state);
   const end = await stop(session, state, writer, session.startedAt + timeoutMs);

@@ -84,8 +84,9 @@ export class Job {
     try {
       const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
       const starter = new Starter(this.#session, plan);
+      const { hash: requestHash, request: sent, job, proof } = plan;
       starter.onKey = (idempotencyKey) =>
-        this.#settings.state?.begin({ idempotencyKey, requestHash: plan.hash, request: plan.request, job: plan.job });
+        this.#settings.state?.begin({ idempotencyKey, requestHash, request: sent, job, proof });
       this.#plan = plan;
       this.#starter = starter;
       this.#onStarted = options.onStarted;

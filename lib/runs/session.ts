@@ -41,6 +41,8 @@ export interface Session {
   readonly client: MogplexClient;
   /** Time. */
   readonly clock: Clock;
+  /** Access token; undefined when the caller brought a client. */
+  readonly token: string | undefined;
   /** Reads the environment. */
   readonly env: ReadEnv;
   /** The CI system. */
@@ -87,18 +89,21 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     onNotice?.(notice);
   }
 
-  function connect(): MogplexClient {
+  function connect(): { client: MogplexClient; token?: string } {
     const { token, url, fetch } = options;
     const { notices, ...connection } = resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
-    return createClient({ ...connection, fetch, clock, onNotice: notify, random, userAgent: userAgent(platform.name) });
+    const agent = userAgent(platform.name);
+    const client = createClient({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
+    return { client, token: connection.token };
   }
 
-  const client = options.client ?? connect();
+  const { client, token } = options.client === undefined ? connect() : { client: options.client, token: undefined };
   const before = client.requests;
   return {
     client,
     clock,
+    token,
     env,
     platform,
     signal,

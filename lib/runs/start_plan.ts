@@ -9,7 +9,7 @@ import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope, splitSuffix } from "./key.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "./session.ts";
-import { requestHash, type RunState } from "./state.ts";
+import { requestHash, type RunState, stateProof } from "./state.ts";
 
 /** Options of {@linkcode start}. */
 export interface StartOptions extends ConnectOptions {
@@ -63,6 +63,8 @@ export interface StartPlan {
   key: StartKey;
   /** Who the job is. */
   job: JobIdentity | null;
+  /** See `stateProof`. */
+  proof: string | null;
   /** Point on the clock. */
   deadline: number;
 }
@@ -95,7 +97,8 @@ export async function planStart(session: Session, request: StartRequest, options
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
   const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
-  const known = { request: valid, hash: await requestHash(valid), job, deadline };
+  const proof = await stateProof(session.token, job);
+  const known = { request: valid, hash: await requestHash(valid), job, proof, deadline };
   if (idempotencyKey !== undefined) {
     return { ...known, key: { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 } };
   }

@@ -38,6 +38,8 @@ export interface RunState {
   request: StartRequest | null;
   /** Who the job is; null outside CI. */
   job: JobIdentity | null;
+  /** Shows that a holder of the token wrote the file: see {@linkcode stateProof}. Null when the token was not known. */
+  proof: string | null;
   /** UUID of the run. */
   runId: string | null;
   /** The server's last word. */
@@ -58,6 +60,18 @@ export function requestHash(request: StartRequest): Promise<string> {
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
+/**
+ * What only a holder of the token can write into the file of a job. Numbers of builds can be guessed, so the identity alone
+ * does not tell our file from one that the checkout brought along. It says nothing about the token, which has 140 bits or more.
+ *
+ * @param token Access token; undefined when the caller brought a client of its own.
+ */
+export async function stateProof(token: string | undefined, job: JobIdentity | null): Promise<string | null> {
+  if (token === undefined) return null;
+  const { server, project, pipeline, job: name, node, attempt } = job ?? {};
+  return await hashOf(["mogplex-ci/state/1", token, job === null, server, project, pipeline, name, node, attempt]);
+}
+
 /** Whether two identities are those of one job; with `execution` also of one execution of it. */
 export function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
@@ -68,6 +82,12 @@ export function isSameJob(a: JobIdentity | null, b: JobIdentity | null, executio
 
 type Loose = Record<string, unknown>;
 
+/** Words and ids of the service; whatever else it may have sent (our own token, say) has no place in a file. */
+const word = (value: string | null): string | null =>
+  value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
+    !value.startsWith("mog_")
+    ? value
+    : null;
 const isObject = (value: unknown): value is Loose =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown, limit = 1_000): string | null =>
@@ -121,6 +141,7 @@ function parse(content: string): RunState | undefined {
     requestHash: hash,
     request: parseRequest(value.request),
     job: parseJob(value.job),
+    proof: text(value.proof, 64),
     runId,
     status: text(value.status),
     lastEventId: text(value.lastEventId),
@@ -162,7 +183,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
 }
 
 /** What a new state file begins with. */
-export type StateBeginning = Pick<RunState, "idempotencyKey" | "requestHash" | "request" | "job">;
+export type StateBeginning = Pick<RunState, "idempotencyKey" | "requestHash" | "request" | "job" | "proof">;
 
 /** Writes a state file, each time as a whole. */
 export class StateWriter {
@@ -218,6 +239,8 @@ export class StateWriter {
     if (this.#state === undefined) return;
     const before = JSON.stringify(this.#state);
     Object.assign(this.#state, change, runId ? { phase: "started", request: null } : {});
+    this.#state.status = word(this.#state.status);
+    this.#state.lastEventId = word(this.#state.lastEventId);
     if (JSON.stringify(this.#state) === before || this.#broken) return;
     try {
       this.#write();

@@ -161,6 +161,11 @@ test("bareValue() lets branches, addresses and ids through, and nothing that a s
       "a*",
       "{a}",
       "!a",
+      "-rf",
+      "--upload-pack=./evil",
+      "~root/.ssh",
+      "#comment",
+      "=cmd",
     ]
   ) {
     expect([bad, bareValue(bad)]).toEqual([bad, ""]);

@@ -30,7 +30,7 @@ test("maskCommand() registers a value on GitHub and Azure, and no blank one, whi
 
 test("section() folds with each system's own markers", () => {
   const lines = [github, gitlab, azure, teamcity, buildkite].map((system) => {
-    const section = system.section?.("mogplex.agent", "Agent [1]", 1_560_896_352_900);
+    const section = system.section?.("mogplex.agent", "Agent [1]", 1_560_896_352_900, true);
     return [section?.open, section?.close(1_560_896_353_000)];
   });
   expect(lines).toEqual([
@@ -47,6 +47,19 @@ test("section() folds with each system's own markers", () => {
     ["--- Agent [1]", ""],
   ]);
   expect(platformBy("CI").section).toBeUndefined();
+  expect([gitlab, buildkite].map((system) => system.section?.("agent", "Agent", 0, false).open)).toEqual([
+    "\x1b[0Ksection_start:0:agent\r\x1b[0KAgent",
+    "+++ Agent",
+  ]);
+});
+
+test("fence() has another token each time on GitHub, and is there only", () => {
+  const [first, second] = [github.fence?.(), github.fence?.()];
+  const token = first?.open.slice("::stop-commands::".length) ?? "";
+  expect(token).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  expect(first?.close).toBe(`::${token}::`);
+  expect(second?.open).not.toBe(first?.open);
+  expect([gitlab, azure, teamcity, buildkite].map((system) => system.fence)).toEqual(Array(4).fill(undefined));
 });
 
 test("section() obeys no command in its name or header", () => {
@@ -59,13 +72,13 @@ test("section() obeys no command in its name or header", () => {
   ] as const;
   for (const { name, text } of CORPUS) {
     for (const [system, parse] of systems) {
-      const open = system.section?.(text, text, 0).open ?? "";
+      const open = system.section?.(text, text, 0, true).open ?? "";
       expect([name, system.name, parse(open).length]).toEqual([name, system.name, 1]);
     }
   }
 });
 
 test("section() and escapeLine() keep a TeamCity message whole", () => {
-  const open = teamcity.section?.("a", "x' status='SUCCESS']|", 0).open;
+  const open = teamcity.section?.("a", "x' status='SUCCESS']|", 0, true).open;
   expect(open).toBe("##teamcity[blockOpened name='a' description='x|' status=|'SUCCESS|'|]||']");
 });

@@ -101,7 +101,9 @@ test("cleanResult() takes away an address that may not be a link, and the state 
 
 test("writeRunId() publishes the id at once, as output and in the dotenv report, and nothing else", () => {
   const io = memoryIo();
-  expect(writeRunId("run-1", defaultTargets("out"), io, { outputs: "outputs", summary: "summary" })).toEqual([]);
+  expect(writeRunId("run-1", defaultTargets("out"), io, { files: { outputs: "outputs", summary: "summary" } })).toEqual(
+    [],
+  );
   expect([...io.files.keys()].sort()).toEqual(["out/outputs.env", "outputs"]);
   expect(parseGithubFile(io.files.get("outputs") as string)).toEqual([["run_id", "run-1"]]);
   expect(parseDotenv(io.files.get("out/outputs.env") as string)).toEqual([["MOGPLEX_RUN_ID", "run-1"]]);
@@ -110,4 +112,14 @@ test("writeRunId() publishes the id at once, as output and in the dotenv report,
 test("writeRunId() returns what could not be written", () => {
   const targets = [{ format: "dotenv", path: "/readonly/x" }] as const;
   expect(writeRunId("run-1", targets, memoryIo()).map(({ format }) => format)).toEqual(["dotenv"]);
+});
+
+test("writeRunId() and writeReports() keep the token out of outputs that a service took for the id or the branch", () => {
+  const redactToken = (text: string) => text.replaceAll("mog_AAAAbbbb", "[redacted]");
+  const io = memoryIo();
+  const options = { files: { outputs: "outputs" }, redactToken };
+  writeRunId("mog_AAAAbbbb", defaultTargets("out"), io, options);
+  const branch = { base: null, requested: null, pushed: "mog_AAAAbbbb" };
+  writeReports(sampleResult({ runId: "mog_AAAAbbbb", branch }), defaultTargets("out"), io, unchanged, options);
+  expect([...io.files].filter(([, text]) => text.includes("mog_AAAAbbbb")).map(([path]) => path)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { virtualClock } from "../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
 import type { JobIdentity, JobState } from "../../lib/platforms/platform.ts";
 import { cleanup, type CleanupDecision, decideCleanup } from "../../lib/runs/cleanup.ts";
-import { type Left, requestHash, type RunState } from "../../lib/runs/state.ts";
+import { type Left, requestHash, type RunState, stateProof } from "../../lib/runs/state.ts";
 import {
   aRun,
   cancelled,
@@ -45,6 +45,7 @@ const FOLLOWING: RunState = {
   requestHash: await requestHash(REQUEST),
   request: null,
   job: JOB,
+  proof: null,
   runId: RUN_ID,
   status: "streaming",
   lastEventId: null,
@@ -177,4 +178,32 @@ test("cleanup() throws what the caller or the token is to blame for", async () =
   for (const error of [refused, new UnauthorizedError("no"), new UsageError("no")]) {
     expect((await tried(FOLLOWING, { cancel: [error] })).result).toBe(error);
   }
+});
+
+test("cleanup() sends nothing for a file that the checkout brought along, though it guessed the numbers of the job", async () => {
+  const token = "mog_AAAAbbbbCCCCddddEEEEffff";
+  const other = await stateProof("mog_another0token0of0mine", JOB);
+  const ofAnotherBuild = await stateProof(token, { ...JOB, attempt: "9000" });
+  const env: Record<string, string | undefined> = { ...ENV, CI_JOB_STATUS: "canceled", MOGPLEX_API_KEY: token };
+  let sent = 0;
+  const fetch = () => {
+    sent++;
+    return Response.json({ ok: false, error: { code: "FORBIDDEN", message: "no" } }, { status: 403 });
+  };
+  const planted = [FOLLOWING, STARTING].flatMap((state) =>
+    [null, "", "0".repeat(64), other, ofAnotherBuild].map((proof) => ({ ...state, left: "cancelling", proof }))
+  );
+  for (const state of planted) {
+    const files = memoryFiles({ "run.json": JSON.stringify(state) });
+    const options = { files, statePath: "run.json", env: (name: string) => env[name], fetch };
+    const end = await cleanup({ ...options, always: true });
+    expect(end).toMatchObject({ action: "nothing", runId: null });
+    expect(end.words).toContain("was not written with this token");
+  }
+  expect(sent).toBe(0);
+  const own = { ...FOLLOWING, proof: await stateProof(token, JOB) };
+  const files = memoryFiles({ "run.json": JSON.stringify(own) });
+  const options = { files, statePath: "run.json", env: (name: string) => env[name], fetch };
+  expect(await cleanup(options).catch((error) => error.name)).toBe("ForbiddenError");
+  expect(sent).toBe(1);
 });

@@ -17,7 +17,13 @@ const JOB: JobIdentity = {
   date: "2026-09-01",
   schedule: "",
 };
-const BEGINNING = { idempotencyKey: "k", requestHash: await requestHash(REQUEST), request: REQUEST, job: JOB };
+const BEGINNING = {
+  idempotencyKey: "k",
+  requestHash: await requestHash(REQUEST),
+  request: REQUEST,
+  job: JOB,
+  proof: "f00",
+};
 const PATH = "mogplex-ci/run.json";
 
 function read(content: string, job: JobIdentity | null = JOB, execution = true) {
@@ -88,6 +94,15 @@ test("StateWriter.update() says once that the file cannot be written any more, a
   writer.update({ status: "pending" });
   writer.update({ status: "streaming" });
   expect(notices.map((notice) => notice.kind)).toEqual(["text"]);
+});
+
+test("StateWriter.update() keeps nothing but words of the service: it may have sent our token back", () => {
+  const { writer, state } = begun();
+  for (const status of ["mog_AAAAbbbbCCCCddddEEEEffff", "a b", "x".repeat(65), "\n::set-env"]) {
+    writer.update({ runId: RUN_ID, status: "pending", lastEventId: "e-1" });
+    writer.update({ status, lastEventId: status });
+    expect(state()).toMatchObject({ runId: RUN_ID, status: null, lastEventId: null });
+  }
 });
 
 test("readState() reads what StateWriter wrote", () => {

@@ -7,6 +7,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { isUuid } from "./rules.ts";
 import type {
   Automation,
   AutomationRun,
@@ -30,6 +31,8 @@ function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
 }
 
 const text = () => z.string();
+/** What later ends up in paths, files and outputs of the job: nothing but a UUID, in whatever form it is answered. */
+const uuid = () => z.string().check(z.refine(isUuid));
 /**
  * A field whose value never fails an answer: `keep` makes something usable of it, absent ones included. It stands for
  * `z.catch`, which alone costs 20 KB in a bundle.
@@ -61,7 +64,7 @@ const queueHandle = lazy(() =>
 
 function runShape() {
   return {
-    runId: text(),
+    runId: uuid(),
     aiCallId: textOrNull(),
     sandboxRecordId: textOrNull(),
     sandboxId: textOrNull(),

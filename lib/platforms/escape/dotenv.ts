@@ -9,12 +9,13 @@ export const MAX_DOTENV_BYTES = 5_000;
 
 /**
  * A value that may be pasted anywhere: letters and digits of any script and `._/:@%+=,#?~-`. Quotes, blanks, `$` and the
- * like are left out on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` bare into shell scripts.
+ * like are left out on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` bare into shell scripts. Nor
+ * does it begin with `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option.
  *
  * @returns An empty string for every other text.
  */
 export function bareValue(text: string): string {
-  return text.length <= 1_024 && /^[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text) ? text : "";
+  return text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text) ? text : "";
 }
 
 /**
