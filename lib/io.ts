@@ -23,8 +23,13 @@ export interface Io {
   isTerminal(stream: Stream): boolean;
   /** Everything on standard input, as UTF-8. */
   readStdin(): Promise<string>;
-  /** Text of a file, or undefined when there is none. @throws when it cannot be read. */
-  readFile(path: string): string | undefined;
+  /**
+   * Text of a file, or undefined when there is none.
+   *
+   * @param maxBytes For a file that the checkout may have planted: a link, a pipe, a device or a larger one is not opened.
+   * @throws when it cannot be read, or is not opened.
+   */
+  readFile(path: string, maxBytes?: number): string | undefined;
   /**
    * Writes a file under a new name and renames it into place, so that a reader never sees half of it.
    * @throws when the directory cannot be made or written, when `path` or one of its relative parents is a symbolic link, or
@@ -50,13 +55,27 @@ function parentOf(path: string): string {
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
+/** How many parts of a path are the caller's own choice: those down to the working directory, or to the last two. */
+function trustedParts(parts: readonly string[]): number {
+  if (parts[0] !== "") return 0;
+  let here: string[] = [];
+  try {
+    here = process.cwd().split("/");
+  } catch {
+    // Deno without permission to read it, or a directory that is gone.
+  }
+  const below = here.length > 1 && here.every((part, index) => part === parts[index]);
+  return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
+}
+
 /**
- * Throws when `path`, or a directory above it as far as the path is relative, is a symbolic link: a checkout can plant one
- * to make us write elsewhere. Absolute paths are the caller's own choice, so only their last two parts are looked at.
+ * Throws when `path`, or a directory above it as far as it is relative or below the working directory, is a symbolic link: a
+ * checkout can plant one to make us write elsewhere. Of other absolute paths only the last two parts are looked at.
  */
 function refuseLinks(fs: typeof Files, path: string): void {
-  const parts = path.split("/");
-  const from = path.startsWith("/") ? Math.max(parts.length - 1, 1) : 1;
+  // An empty part would ask for what a link leads to.
+  const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
+  const from = trustedParts(parts) + 1;
   for (let count = from; count <= parts.length; count++) {
     const prefix = parts.slice(0, count).join("/");
     if (prefix !== "" && prefix !== "." && isLink(fs, prefix)) {
@@ -81,7 +100,13 @@ function writeFile(fs: typeof Files, path: string, text: string): void {
   }
 }
 
-function readFile(fs: typeof Files, path: string): string | undefined {
+function readFile(fs: typeof Files, path: string, maxBytes?: number): string | undefined {
+  if (maxBytes !== undefined) {
+    const facts = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (facts === undefined) return undefined;
+    if (!facts.isFile()) throw new Error("it is not an ordinary file");
+    if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  }
   try {
     return fs.readFileSync(path, "utf8");
   } catch (error) {
@@ -131,7 +156,7 @@ export async function processIo(): Promise<Io> {
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
-    readFile: (path) => readFile(fs, path),
+    readFile: (path, maxBytes) => readFile(fs, path, maxBytes),
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),
     removeFile: (path) => fs.rmSync(path, { force: true }),

@@ -52,6 +52,8 @@ export interface RunState {
 
 /** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
 const MAX_LENGTH = 1_000_000;
+/** The same before it is read, in bytes. */
+const MAX_BYTES = 4 * MAX_LENGTH;
 const LEFT: readonly string[] = ["following", "detached", "cancelling", "ended"] satisfies Left[];
 
 /** SHA-256 of a request in the form that the client sends. @throws {UsageError} when it breaks a rule of the service. */
@@ -172,7 +174,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   };
   let content: string | undefined;
   try {
-    content = files.readFile(path);
+    content = files.readFile(path, MAX_BYTES);
   } catch {
     return ignore("it cannot be read");
   }

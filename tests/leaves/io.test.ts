@@ -1,0 +1,84 @@
+import { afterAll, expect, test } from "bun:test";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { processIo } from "../../lib/io.ts";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-io-")));
+const home = process.cwd();
+
+afterAll(() => {
+  process.chdir(home);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A checkout that we stand in, and a directory that must stay as it is. */
+function checkout(name: string): { here: string; outside: string } {
+  const here = join(folder, name);
+  const outside = join(folder, `${name}-outside`);
+  mkdirSync(here);
+  mkdirSync(outside);
+  process.chdir(here);
+  return { here, outside };
+}
+
+test("Io.writeFile() refuses links that a checkout planted anywhere below the working directory, however the path is written", async () => {
+  const io = await processIo();
+  const { here, outside } = checkout("links");
+  mkdirSync(join(outside, "deep", "er"), { recursive: true });
+  writeFileSync(join(outside, "file"), "untouched");
+  symlinkSync(outside, "out");
+  symlinkSync(join(outside, "file"), "link");
+  symlinkSync(join(outside, "new"), "dangling");
+  const planted = ["out/x", "out/deep/er/x", "./out//deep/x", "out/./x", "link", "dangling", "./link"];
+  for (const path of [...planted, ...planted.map((path) => `${here}/${path}`), `${here}//out//x`]) {
+    expect(() => io.writeFile(path, "pwned"), path).toThrow("symbolic link");
+  }
+  expect(readFileSync(join(outside, "file"), "utf8")).toBe("untouched");
+  expect(() => readFileSync(join(outside, "new"))).toThrow();
+});
+
+test("Io.writeFile() leaves what a hard link shares as it is", async () => {
+  const io = await processIo();
+  const { outside } = checkout("hard");
+  writeFileSync(join(outside, "file"), "untouched");
+  linkSync(join(outside, "file"), "run.json");
+  io.writeFile("run.json", "ours");
+  expect(readFileSync("run.json", "utf8")).toBe("ours");
+  expect(readFileSync(join(outside, "file"), "utf8")).toBe("untouched");
+});
+
+test("Io.writeFile() follows a link outside the working directory, which is the machine's own", async () => {
+  const io = await processIo();
+  const { here, outside } = checkout("above");
+  symlinkSync(folder, join(here, "volume"));
+  mkdirSync("inner");
+  process.chdir("inner");
+  io.writeFile(join(here, "volume", "above-outside", "a", "report"), "ours");
+  expect(readFileSync(join(outside, "a", "report"), "utf8")).toBe("ours");
+});
+
+test("Io.readFile() opens neither links, devices nor large files when it has a limit", async () => {
+  const io = await processIo();
+  checkout("read");
+  writeFileSync("small", "1234");
+  symlinkSync("/dev/zero", "endless");
+  symlinkSync("small", "link");
+  expect(io.readFile("small", 4)).toBe("1234");
+  expect(io.readFile("absent", 4)).toBeUndefined();
+  for (const path of ["endless", "link", "/dev/zero", "."]) {
+    expect(() => io.readFile(path, 4), path).toThrow("ordinary file");
+  }
+  expect(() => io.readFile("small", 3)).toThrow("larger than 3 bytes");
+  expect(io.readFile("link")).toBe("1234");
+});
