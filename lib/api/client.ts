@@ -28,8 +28,9 @@ import type { Api, Success } from "./contract/routes.ts";
 import { MAX_EVENTS } from "./contract/rules.ts";
 import * as schemas from "./contract/schemas.ts";
 import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
-import { type Attempted, judge } from "./errors.ts";
+import { type Attempted, judge, refuse } from "./errors.ts";
 import { guardStart } from "./start.ts";
+import { readRunEvents, type RunEventStream } from "./stream.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions };
@@ -55,6 +56,19 @@ export interface MogplexClient {
   getRun(runId: string, call?: CallOptions): Promise<Run>;
   /** A run and at most `limit` (1 to 200, default 200) of its events. */
   getRunEvents(runId: string, query?: { limit?: number }, call?: CallOptions): Promise<RunEvents>;
+  /**
+   * Opens the stream of a run's events, which later revisions of the service have: first the run, then at most `limit` (1 to
+   * 200, default 200) of its newest events, or all after `lastEventId`, then each as it comes. The service closes it after an
+   * event that ends a run, and after 800 s at the latest; closing does not mean that the run has ended. The limits are those of
+   * the opening; the signal also ends the stream.
+   *
+   * @throws {UnavailableError} with status 404, 405 or 200 where there is no such route.
+   */
+  openRunEvents(
+    runId: string,
+    query?: { limit?: number; lastEventId?: string | undefined },
+    call?: CallOptions,
+  ): Promise<RunEventStream>;
   /** Cancels a run; a run that has ended is no error. */
   cancelRun(runId: string, call?: CallOptions): Promise<CancelResult>;
   /** Automations, newest first. `limit` is 1 to 100. */
@@ -131,7 +145,7 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
  * for (const repo of await client.listRepos()) console.log(repo.id, repo.full_name);
  * ```
  */
-export function createClient(options: ClientOptions): MogplexClient {
+export function createClient(options: ClientOptions = {}): MogplexClient {
   const { origin, token } = connect(options);
   const transport = createTransport({ ...options, origin, token });
   const api = hc<Api>(origin).api.v1.mogplex;
@@ -202,6 +216,21 @@ export function createClient(options: ClientOptions): MogplexClient {
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
       const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
       return await read(`read events of run "${runId}"`, schemas.runEventsSchema, call, ask);
+    },
+    async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
+      const runId = checkUuid(id, "run id");
+      const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
+      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
+      const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
+      const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
+      const stream = await transport.open({
+        what: attempted.what,
+        retry: true,
+        limits: call,
+        send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
+        refuse: (answer) => refuse(attempted, answer, transport.redact),
+      });
+      return readRunEvents(stream);
     },
     async cancelRun(id, call) {
       const runId = checkUuid(id, "run id");

@@ -6,6 +6,7 @@
  */
 import {
   ApiError,
+  BodyTooLargeError,
   ConflictError,
   ForbiddenError,
   MogplexError,
@@ -155,9 +156,18 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
   return { ok: false, error: new UnavailableError(message, "unavailable", facts) };
 }
 
+/** Judges an answer that should have been a stream of events: a status of 2xx means that there is none here, for good. */
+export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
+  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
+  const facts = factsOf(answer, null, redact);
+  const where = describeAnswer(answer, facts, redact);
+  const message = `Cannot ${attempted.what}: the answer is no event stream (${where})`;
+  return { ok: false, error: new UnavailableError(message, "unavailable", facts), cause: null };
+}
+
 /** Whether a request that ended so may have been carried out all the same. */
 export function isAmbiguous(error: MogplexError): boolean {
-  if (error instanceof NetworkError || error.name === "BodyTooLargeError") return true;
+  if (error instanceof NetworkError || error instanceof BodyTooLargeError) return true;
   if (!(error instanceof UnavailableError)) return false;
   // 503 is the limiter's or the host's word before anything was written. Source: API reference, "Rate limits".
   return error.status === 408 || (error.status >= 200 && error.status < 300) ||

@@ -11,6 +11,7 @@ import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./an
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import type { CallOptions } from "./call_options.ts";
+import { type EventStream, isEventStream, readEventStream } from "./stream.ts";
 import { userAgent } from "./user_agent.ts";
 
 /** As much of `fetch` as is needed; the real one fits. */
@@ -39,8 +40,8 @@ export interface TransportOptions {
 /** What an answer came to. */
 export type Verdict<T> =
   | { ok: true; value: T }
-  /** `cause` replaces the one that follows from the status. */
-  | { ok: false; error: MogplexError; cause?: WaitCause | undefined };
+  /** `cause` replaces the one that follows from the status; null means that trying again is no use. */
+  | { ok: false; error: MogplexError; cause?: WaitCause | null | undefined };
 
 /** One logical request. */
 export interface Call<T> {
@@ -60,6 +61,12 @@ export interface Call<T> {
   limits?: CallOptions | undefined;
 }
 
+/** A request whose good answer is a stream of events. */
+export interface StreamCall extends Omit<Call<never>, "judge"> {
+  /** What an answer that is no stream of events means. Of one with a status of 2xx the body is not read. */
+  refuse(answer: Answer): Verdict<never>;
+}
+
 /** Sends requests. */
 export interface Transport {
   /** HTTP requests sent so far, retries included. */
@@ -72,6 +79,12 @@ export interface Transport {
    * @throws what `judge` made of the last answer, {@linkcode NetworkError}, {@linkcode BodyTooLargeError}, or `signal.reason`.
    */
   call<T>(call: Call<T>): Promise<T>;
+  /**
+   * Opens a stream of events. The limits are those of the opening; the signal also ends the stream.
+   *
+   * @throws as {@linkcode Transport.call} does.
+   */
+  open(call: StreamCall): Promise<EventStream>;
 }
 
 // A 401 can be trouble of the service's database: a token that has worked gets two more chances.
@@ -90,6 +103,11 @@ function waitCause(status: number): WaitCause | null {
   return status >= 500 && status !== 501 && status !== 505 ? "unavailable" : null;
 }
 
+interface Answered<T> {
+  answer: Answer;
+  verdict: Verdict<T>;
+}
+
 type Outcome<T> =
   | { ok: true; value: T }
   | { ok: false; error: MogplexError; cause: WaitCause | null; detail: string; retryAfterMs: number };
@@ -102,11 +120,16 @@ export function createTransport(options: TransportOptions): Transport {
   let requests = 0;
   let tokenWorked = false;
 
-  async function fetchOnce(url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+  async function fetchOnce(
+    url: string,
+    init: RequestInit,
+    signal: AbortSignal,
+    accept = "application/json",
+  ): Promise<Response> {
     if (new URL(url).origin !== origin) throw new Error("Cannot send the token to another origin");
     const headers = new Headers(init.headers);
     headers.set("Authorization", `Bearer ${token}`);
-    headers.set("Accept", "application/json");
+    headers.set("Accept", accept);
     headers.set("User-Agent", agent);
     requests++;
     try {
@@ -118,8 +141,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function answerOf(call: Call<unknown>, signal: AbortSignal): Promise<Answer> {
-    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, signal));
+  async function read(response: Response): Promise<Answer> {
     try {
       return await readAnswer(response, maxBodyBytes, clock.wallTime());
     } catch (cause) {
@@ -127,10 +149,39 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function attempt<T>(call: Call<T>, limitMs: number): Promise<Outcome<T>> {
-    let answer: Answer;
+  async function answerOf<T>(call: Call<T>, signal: AbortSignal): Promise<Answered<T>> {
+    const answer = await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal)));
+    return { answer, verdict: call.judge(answer) };
+  }
+
+  async function streamOf(call: StreamCall, signal: AbortSignal): Promise<Answered<EventStream>> {
+    // The limit of the opening must not end the stream later on.
+    const life = new AbortController();
+    const abort = () => life.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const accept = "text/event-stream";
+    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, accept));
+    if (isEventStream(response)) {
+      signal.removeEventListener("abort", abort);
+      const answer = { status: response.status, headers: response.headers, text: "", retryAfterMs: null };
+      const value = readEventStream(response, { clock, life, signal: call.limits?.signal, redact });
+      return { answer, verdict: { ok: true, value } };
+    }
+    // Of something that may be a film, a log or a page nothing is wanted.
+    if (response.ok) response.body?.cancel().catch(() => {});
+    const { status, headers } = response;
+    const answer = await read(response.ok ? new Response(null, { status, headers }) : response);
+    return { answer, verdict: call.refuse(answer) };
+  }
+
+  async function attempt<T>(
+    call: Omit<Call<T>, "judge">,
+    ask: (signal: AbortSignal) => Promise<Answered<T>>,
+    limitMs: number,
+  ): Promise<Outcome<T>> {
+    let answered: Answered<T>;
     try {
-      answer = await withLimit((signal) => answerOf(call, signal), { clock, limitMs, signal: call.limits?.signal });
+      answered = await withLimit(ask, { clock, limitMs, signal: call.limits?.signal });
     } catch (thrown) {
       const failed = { ok: false, retryAfterMs: 0 } as const;
       if (thrown instanceof TimedOut) {
@@ -153,7 +204,7 @@ export function createTransport(options: TransportOptions): Transport {
       }
       throw thrown;
     }
-    const verdict = call.judge(answer);
+    const { answer, verdict } = answered;
     if (verdict.ok) {
       tokenWorked = true;
       return verdict;
@@ -164,13 +215,16 @@ export function createTransport(options: TransportOptions): Transport {
     return { ok: false, error, cause, detail, retryAfterMs: answer.retryAfterMs ?? 0 };
   }
 
-  async function run<T>(call: Call<T>): Promise<T> {
+  async function run<T>(
+    call: Omit<Call<T>, "judge">,
+    ask: (signal: AbortSignal) => Promise<Answered<T>>,
+  ): Promise<T> {
     const { signal, maxAttempts = Infinity, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = call.limits ?? {};
     const deadline = call.limits?.deadline ?? clock.now() + DEFAULT_TIMEOUT_MS;
     let unauthorized = 0;
     for (let count = 1;; count++) {
       const left = Math.max(deadline - clock.now(), count === 1 ? MIN_FIRST_ATTEMPT_MS : 0);
-      const outcome = await attempt(call, Math.min(requestTimeoutMs, left));
+      const outcome = await attempt(call, ask, Math.min(requestTimeoutMs, left));
       if (outcome.ok) return outcome.value;
       const { error, cause, detail, retryAfterMs } = outcome;
       await call.onFailure?.(error);
@@ -191,6 +245,7 @@ export function createTransport(options: TransportOptions): Transport {
       return requests;
     },
     redact,
-    call: run,
+    call: (call) => run(call, (signal) => answerOf(call, signal)),
+    open: (call) => run<EventStream>(call, (signal) => streamOf(call, signal)),
   };
 }

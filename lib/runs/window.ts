@@ -8,8 +8,8 @@ import type { RunEvent } from "../model.ts";
 
 /** What is known of the feed so far. */
 export interface WindowState {
-  /** Ids of all events seen. */
-  readonly seen: ReadonlySet<string>;
+  /** Ids of all events seen; grows in place, since a stream brings thousands of them one by one. */
+  readonly seen: Set<string>;
   /** Whether an event left the page while a newer one came: the window slides, so it shows the newest events. */
   readonly slides: boolean;
   /** How often in a row a full page came without anything new. */
@@ -64,9 +64,8 @@ export function withMissed(state: WindowState): WindowState {
 
 /** Takes in events that are no page of the feed: those of a stream. They say nothing about what is hidden. */
 export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
-  const seen = new Set(state.seen);
-  const fresh = events.filter((event) => !seen.has(event.id) && seen.add(event.id));
-  return { fresh, state: fresh.length === 0 ? state : { ...state, seen } };
+  const { seen } = state;
+  return { fresh: events.filter((event) => !seen.has(event.id) && seen.add(event.id)), state };
 }
 
 /** Whether a full page began after events that nobody saw. */
@@ -88,23 +87,25 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
  */
 export function observe(state: WindowState, page: EventPage): WindowStep {
   const { events, limit, ended } = page;
-  const { fresh, state: { seen } } = add(state, events);
   const last = events.map((event) => event.id);
   const isFull = events.length >= limit;
+  const isFirst = state.seen.size === 0;
+  const missed = state.missed || isFull && jumped(state, events);
+  const { fresh } = add(state, events);
   const onPage = new Set(last);
   const slides = state.slides ||
     isFull && fresh.length > 0 && state.last.length > 0 && state.last.some((id) => !onPage.has(id)) ||
-    isFull && state.seen.size === 0 && events[0]?.type !== "started";
+    isFull && isFirst && events[0]?.type !== "started";
   const still = isFull && fresh.length === 0 ? state.still + 1 : 0;
   const cut = ended && !events.some((event) => isTerminalType(event.type));
   return {
     fresh,
     state: {
-      seen,
+      ...state,
       slides,
       still,
       last,
-      missed: state.missed || isFull && jumped(state, events),
+      missed,
       full: !slides && isFull && (state.full || still >= STILL_PAGES || cut),
     },
   };

@@ -37,10 +37,21 @@ export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
   | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
+/** A route whose good answer is a stream of server-sent events; its output is the text of the stream. */
+export type StreamEndpoint<Input> =
+  | { input: Input; output: string; outputFormat: "text"; status: 200 }
+  | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
+
 /** Header that protects a start or a trigger. */
 export interface KeyHeader {
   /** 1 to 200 characters. */
   "Idempotency-Key": string;
+}
+
+/** Header that goes on after an event. */
+export interface ResumeHeader {
+  /** UUID of the event. */
+  "Last-Event-ID"?: string;
 }
 
 /** Every route that a CI client needs. */
@@ -59,6 +70,9 @@ export type Routes = {
   };
   "/api/v1/mogplex/runs/:runId/events": {
     $get: Endpoint<{ param: { runId: string }; query: { limit?: string } }, RunEvents>;
+  };
+  "/api/v1/mogplex/runs/:runId/events/stream": {
+    $get: StreamEndpoint<{ param: { runId: string }; query: { limit?: string }; header: ResumeHeader }>;
   };
   "/api/v1/mogplex/runs/:runId/cancel": {
     $post: Endpoint<{ param: { runId: string } }, CancelResult>;

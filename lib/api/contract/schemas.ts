@@ -243,6 +243,12 @@ export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
   return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
 }
 
+/** What a value is by a schema, or undefined when it is something else. */
+export function readValue<T>(value: unknown, schema: Lazy<T>): T | undefined {
+  const result = z.safeParse(schema(), value);
+  return result.success ? result.data : undefined;
+}
+
 /** The failure envelope in a parsed body, or undefined when it is something else. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
   const failure = z.safeParse(failureSchema(), body);

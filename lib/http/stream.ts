@@ -1,0 +1,136 @@
+/**
+ * Server-sent events, read from an answer that may never end.
+ *
+ * @module
+ */
+import { createParser } from "eventsource-parser";
+import type { Clock } from "../clock.ts";
+import type { Redactor } from "../redact.ts";
+import { excerpt } from "./answer.ts";
+import { explainLoss, Lost } from "./attempt.ts";
+
+/** A message of a stream. */
+export interface StreamMessage {
+  /** Its `event:`; undefined when it has none. */
+  event?: string | undefined;
+  /** Its `id:`; undefined when it has none. */
+  id?: string | undefined;
+  /** Its lines of `data:`. */
+  data: string;
+}
+
+/** What waiting for a stream came to. */
+export type StreamStep<Message> =
+  /** Something came: messages, or only a part of one, or a comment; the list may be empty. */
+  | { kind: "messages"; messages: Message[] }
+  /** Nothing came in time. The stream is still open. */
+  | { kind: "silent" }
+  /** The stream has ended: by the other side, by the network, by the runtime's own limit, or by us. */
+  | {
+    kind: "closed";
+    /** What ended it, in a few masked words; null for an orderly end. */
+    detail: string | null;
+    /** Whether a message was larger than {@linkcode MAX_MESSAGE_LENGTH}; it will be the next time as well. */
+    tooLarge: boolean;
+  };
+
+/** An open stream. */
+export interface EventStream {
+  /**
+   * Waits for the next messages. One call at a time.
+   *
+   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   */
+  next(limitMs?: number): Promise<StreamStep<StreamMessage>>;
+  /** Ends the stream and its connection. */
+  close(): void;
+}
+
+/** Options of {@linkcode readEventStream}. */
+export interface EventStreamOptions {
+  /** Time, for limits. */
+  clock: Clock;
+  /** Ends the request whose answer is read. */
+  life: AbortController;
+  /** The caller's own signal; ends the stream. */
+  signal: AbortSignal | undefined;
+  /** Masks secrets. */
+  redact: Redactor;
+}
+
+/** Most characters of a message that has not ended, which would otherwise fill the memory. */
+export const MAX_MESSAGE_LENGTH = 8 * 1024 * 1024;
+
+/** Whether an answer is a stream of events. */
+export function isEventStream(response: Response): boolean {
+  const type = response.headers.get("content-type") ?? "";
+  return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
+}
+
+/** Reads messages. A line that no standard knows is passed over; half a message at the end is none. */
+export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
+  const { clock, life, signal, redact } = options;
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let messages: StreamMessage[] = [];
+  let tooLarge = false;
+  let closed: StreamStep<never> | undefined;
+  let pending: Promise<void> | undefined;
+  let over: AbortController | undefined;
+
+  const parser = createParser({
+    maxBufferSize: MAX_MESSAGE_LENGTH,
+    onEvent: ({ event, id, data }) => messages.push({ event, id, data }),
+    onError: (error) => tooLarge ||= error.type === "max-buffer-size-exceeded",
+  });
+
+  function end(detail: string | null): void {
+    if (closed !== undefined) return;
+    closed = { kind: "closed", detail, tooLarge };
+    signal?.removeEventListener("abort", close);
+    over?.abort();
+    // Not awaited: a sender that never stops may never confirm.
+    reader?.cancel().catch(() => {});
+    life.abort();
+  }
+
+  function close(): void {
+    end("closed by us");
+  }
+
+  /** Takes in one piece. Never rejects. */
+  async function pull(): Promise<void> {
+    try {
+      const piece = await reader?.read();
+      if (closed !== undefined) return;
+      if (piece?.value === undefined) return end(null);
+      parser.feed(decoder.decode(piece.value, { stream: true }));
+      if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+    } catch (cause) {
+      end(excerpt(explainLoss(new Lost(cause), redact).detail, redact, 300));
+    }
+  }
+
+  async function next(limitMs = Infinity): Promise<StreamStep<StreamMessage>> {
+    let late = false;
+    if (closed === undefined && messages.length === 0) {
+      pending ??= pull().finally(() => pending = undefined);
+      over = new AbortController();
+      const timeUp = limitMs === Infinity ? [] : [clock.sleep(limitMs, { signal: over.signal, limit: true })];
+      late = await Promise.race([
+        pending.then(() => false),
+        ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
+      ]);
+      over.abort();
+    }
+    const fresh = messages;
+    messages = [];
+    // What came before the end comes first.
+    if (fresh.length === 0 && closed !== undefined) return closed;
+    return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
+  }
+
+  if (signal?.aborted) close();
+  else signal?.addEventListener("abort", close, { once: true });
+  return { next, close };
+}
