@@ -113,6 +113,22 @@ steps:${UNTIL_AGENT}
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
   - { after: 0.2, call: success }
   - { after: 1, status: awaiting_input }`,
+  "awaiting-input-resumed": `
+description: The agent stops at a checkpoint, and somebody answers a minute later; the list of events starts anew (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: awaiting_input }
+  - { after: 60, resume: true }
+  - after: 1
+    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
+${delivered(true)}${FINISHED}`,
+  "stuck-finished": `
+description: The agent finishes and the worker dies just then; the run says streaming for ever
+steps:${UNTIL_AGENT}
+  - after: 20
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
 };
 
 /** Names of the built-in scenarios. */

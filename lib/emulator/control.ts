@@ -56,6 +56,7 @@ function overwrite(record: object, set: Record<string, unknown>): void {
 /** Goes back to the fixture. */
 export function resetWorld(world: World): void {
   world.driver.reset();
+  world.feed.close();
   world.store.reset();
   world.requests.reset();
   world.starts.reset();
@@ -237,6 +238,9 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   },
   queueNullId(world, args) {
     world.around.queueWithoutHandle = enabled(args);
+  },
+  failListener(world, args) {
+    world.around.listenerDown = enabled(args);
   },
   sandboxMode(world, args) {
     world.around.sandboxMode = text(args, "mode") as SandboxMode;

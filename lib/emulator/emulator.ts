@@ -7,6 +7,7 @@ import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments } from "./control.ts";
 import { joinDrivers } from "./driver.ts";
+import { eventFeed } from "./event_feed.ts";
 import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./faults.ts";
 import { builtInFixture, type Fixture, InputError } from "./fixture.ts";
 import { passGate } from "./gate.ts";
@@ -78,6 +79,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
   return {
     store: new Store(options.fixture ?? builtInFixture()),
     clock: serverClock(clock),
+    feed: eventFeed(),
     requests: new RequestLimiter(),
     starts: new StartLimiter(),
     revision: createRevision("base", options.revision),
@@ -149,6 +151,9 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     world,
     fetch: async (input, init) => await app.fetch(new Request(input, init)),
     control,
-    close: () => world.driver.close(),
+    async close() {
+      world.feed.close();
+      await world.driver.close();
+    },
   };
 }

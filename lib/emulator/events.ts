@@ -36,6 +36,11 @@ export interface NewEvent {
   createdAt?: number | undefined;
 }
 
+/** Whether an event ends its call, and with it every stream. */
+export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
+  return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
+}
+
 function present(row: Omit<EventRow, "json">): RunEvent {
   return {
     id: row.id,
@@ -70,6 +75,7 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   while (at > 0 && (rows[at - 1]?.created_at ?? 0) > row.created_at) at--;
   // A new array, since answers are cached by it.
   world.store.events.set(callId, [...rows.slice(0, at), stored, ...rows.slice(at)]);
+  world.feed.publish(stored);
   return stored;
 }
 

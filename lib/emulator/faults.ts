@@ -10,6 +10,7 @@ import { unauthorized } from "./auth.ts";
 import { InputError } from "./fixture.ts";
 import { loginRedirect, splitUrl } from "./gate.ts";
 import { bare, fail } from "./reply.ts";
+import { cut, discard, isStream, playStreamFault, STREAM_FAULT_KINDS, type StreamFaultKind } from "./stream_faults.ts";
 
 /** Kinds of trouble. */
 export const FAULT_KINDS = [
@@ -26,6 +27,7 @@ export const FAULT_KINDS = [
   "401",
   "login",
   "limiter-down",
+  ...STREAM_FAULT_KINDS,
 ] as const;
 
 /** A kind of trouble. */
@@ -46,6 +48,8 @@ export interface Fault {
   retryAfter?: number | undefined;
   /** For `slow`: milliseconds until the headers come. @default {1_000} */
   delayMs?: number | undefined;
+  /** For `stream-cut`: pieces that come whole before it; 0 cuts what is sent at once, 1 the first live event. @default {1} */
+  after?: number | undefined;
   /**
    * Whether the request is carried out although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`.
    * The kinds `truncated`, `resetMid` and `slow` always are. @default {false}
@@ -94,6 +98,14 @@ const inProcess: Breaker = {
   },
 };
 
+function broken(): Error {
+  return new ConnectionLost("connection reset in the middle of a stream");
+}
+
+function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
+  return (STREAM_FAULT_KINDS as readonly string[]).includes(kind);
+}
+
 /** A number in [0, 1) that depends on its arguments alone: splitmix32. */
 function chance(seed: number, n: number, salt: number): number {
   let state = (seed ^ Math.imul(n, 0x9e3779b9) ^ Math.imul(salt, 0x85ebca6b)) | 0;
@@ -122,7 +134,7 @@ function isKind(kind: unknown): kind is FaultKind {
  * @throws {InputError} naming what is wrong.
  */
 export function parseFault(args: Record<string, unknown>): Fault {
-  const { kind, route, times, retryAfter, delayMs, processed } = args;
+  const { kind, route, times, retryAfter, delayMs, after, processed } = args;
   if (!isKind(kind)) {
     throw new InputError(`Cannot inject fault: unknown kind "${kind}"; there are ${FAULT_KINDS.join(", ")}`);
   }
@@ -141,6 +153,7 @@ export function parseFault(args: Record<string, unknown>): Fault {
     times: number(times, "times"),
     retryAfter: number(retryAfter, "retryAfter"),
     delayMs: number(delayMs, "delayMs"),
+    after: number(after, "after"),
     processed: processed === true,
   };
 }
@@ -208,14 +221,15 @@ export class Faults {
   async answer(request: Request, next: () => Promise<Response>, breaker: Breaker = inProcess): Promise<Response> {
     const fault = this.#take(request);
     if (fault === undefined) return await next();
-    if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(fault.kind)) await next();
+    if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(fault.kind)) discard(await next());
     return await this.#play(fault, request, next, breaker);
   }
 
   #take(request: Request): Fault | undefined {
     const { path } = splitUrl(request.url);
     const isStart = request.method === "POST" && path === `${API_PREFIX}/runs`;
-    const suits = (kind: FaultKind) => kind !== "limiter-down" || isStart;
+    const opensStream = request.method === "GET" && path.endsWith("/events/stream");
+    const suits = (kind: FaultKind) => isStreamFault(kind) ? opensStream : kind !== "limiter-down" || isStart;
     const planned = this.#planned.find(({ fault, left }) =>
       left > 0 && suits(fault.kind) &&
       (fault.route === undefined || matchesRoute(fault.route, request.method, path))
@@ -238,6 +252,7 @@ export class Faults {
   async #play(fault: Fault, request: Request, next: () => Promise<Response>, breaker: Breaker): Promise<Response> {
     const retryAfter = { "retry-after": String(fault.retryAfter ?? 60) };
     const { path, query } = splitUrl(request.url);
+    if (isStreamFault(fault.kind)) return await playStreamFault(fault.kind, next, fault.after ?? 1, broken);
     switch (fault.kind) {
       case "429":
         return fail(429, "RATE_LIMITED", `Rate limit exceeded. Retry after ${fault.retryAfter ?? 60}s.`, retryAfter);
@@ -264,14 +279,17 @@ export class Faults {
         return loginRedirect(path, query);
       case "truncated": {
         const answer = await next();
+        if (isStream(answer)) return cut(answer, 0, undefined);
         const bytes = new Uint8Array(await answer.arrayBuffer());
         const half = bytes.slice(0, Math.floor(bytes.length / 2));
         return new Response(half, { status: answer.status, headers: answer.headers });
       }
       case "reset0":
         return breaker.resetNow();
-      case "resetMid":
-        return await breaker.resetMid(await next());
+      case "resetMid": {
+        const answer = await next();
+        return isStream(answer) ? cut(answer, 0, broken) : await breaker.resetMid(answer);
+      }
       case "slow": {
         const answer = await next();
         await this.#clock.sleep(fault.delayMs ?? 1_000);

@@ -27,6 +27,8 @@ export interface Revision {
   prReviews: boolean;
   /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
   automationRunCancel: boolean;
+  /** `GET /runs/{id}/events/stream` exists. */
+  stream: boolean;
 }
 
 /** The base of the service. */
@@ -41,6 +43,7 @@ export const BASE_REVISION: Readonly<Revision> = {
   comparedTriggers: false,
   prReviews: false,
   automationRunCancel: false,
+  stream: false,
 };
 
 /** Names of the switches. */

@@ -6,7 +6,7 @@
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { API_PREFIX } from "../api/contract/rules.ts";
-import type { KeyHeader, Routes } from "../api/contract/routes.ts";
+import type { KeyHeader, ResumeHeader, Routes } from "../api/contract/routes.ts";
 import type { StartRequest } from "../model.ts";
 import {
   getAutomation,
@@ -30,6 +30,7 @@ import {
   postSandbox,
 } from "./listing_routes.ts";
 import { bare, notFoundPage } from "./reply.ts";
+import { getEventStream } from "./stream.ts";
 import { getEvents, getRun, postCancel, postRun } from "./run_routes.ts";
 import type { World } from "./world.ts";
 
@@ -58,6 +59,11 @@ function apiRoutes(world: World) {
     .post("/runs", takes<{ header: KeyHeader; json: StartRequest }>(), (c) => postRun(world, c))
     .get("/runs/:runId", (c) => getRun(world, c))
     .get("/runs/:runId/events", takes<Listing>(), (c) => getEvents(world, c))
+    .get(
+      "/runs/:runId/events/stream",
+      takes<{ query: { limit?: string }; header: ResumeHeader }>(),
+      (c) => getEventStream(world, c),
+    )
     .post("/runs/:runId/cancel", (c) => postCancel(world, c))
     .get("/agents", (c) => getAgents(world, c))
     .get("/models", (c) => getModels(world, c))
@@ -128,6 +134,7 @@ export function addRoutes(app: Hono, world: World): void {
     methods.set(path, known);
   }
   const absent = (path: string) =>
+    (!world.revision.stream && path.endsWith("/events/stream")) ||
     (!world.revision.prReviews && path.endsWith("/pr-reviews/rerun")) ||
     (!world.revision.automationRunCancel && path.endsWith("/runs/:runId/cancel") && path.includes("automations"));
   app.route("/", api);

@@ -44,6 +44,8 @@ const stepSchema = z.strictObject({
   error: z.optional(z.nullable(z.string())),
   /** The worker gives up: the row fails, then comes the last event. */
   fail: z.optional(z.string()),
+  /** Somebody answers a paused run in the app: a new inner call, whose list of events is empty (later revisions). */
+  resume: z.optional(z.literal(true)),
   /** Somebody cancels the run in the app. */
   cancel: z.optional(z.literal(true)),
 });

@@ -7,7 +7,7 @@
 import { isTerminal } from "../api/contract/rules.ts";
 import { cancelRun } from "./cancel.ts";
 import { agentBranch, closeCall, failRun, report, reportVerbatim, sandboxUp, setStatus } from "./worker.ts";
-import { startCommand } from "./worker.ts";
+import { resumeRun, startCommand } from "./worker.ts";
 import { openPull } from "./pulls.ts";
 import type { RunRow } from "./rows.ts";
 import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
@@ -121,6 +121,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
     if (step.status !== undefined) setStatus(world, run, step.status, error);
     if (step.fail !== undefined) failRun(world, run, fill(step.fail, run, play, index));
     if (step.cancel === true) cancelRun(world, run.user_id, run.id);
+    if (step.resume === true) resumeRun(world, run);
     play.closed ||= step.status !== undefined || step.fail !== undefined;
     return true;
   }
@@ -190,6 +191,13 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
       } finally {
         play.playing = false;
       }
+    },
+    due(run) {
+      const play = plays.get(run.id);
+      if (play === undefined) return undefined;
+      if (play.killedMs !== undefined) return play.killedMs + NOTICE_MS;
+      const moment = play.moments[play.next];
+      return moment === undefined ? undefined : play.startMs + moment.dueMs;
     },
     kill(run) {
       const play = plays.get(run.id);

@@ -25,6 +25,8 @@ export interface ServerClock {
   backdate<T>(micros: number, action: () => T): { result: T; next: number };
   /** Moves everything forward by `ms` milliseconds. */
   advance(ms: number): void;
+  /** Waits until {@linkcode nowMs} is `at`, or the signal aborts. Never rejects. */
+  until(at: number, signal: AbortSignal): Promise<void>;
 }
 
 // Digits below the millisecond are made up: a database has them, a JavaScript clock has not.
@@ -36,6 +38,7 @@ export function serverClock(clock: Clock): ServerClock {
   let last = 0;
   let count = 0;
   let backdated: number | undefined;
+  const sleepers = new Set<AbortController>();
   return {
     nowMs: () => clock.now() + offset,
     wallMs: () => clock.wallTime() + offset,
@@ -56,6 +59,18 @@ export function serverClock(clock: Clock): ServerClock {
     },
     advance(ms) {
       offset += ms;
+      for (const sleeper of sleepers) sleeper.abort();
+    },
+    async until(at, signal) {
+      while (!signal.aborted && at > clock.now() + offset) {
+        const sleeper = new AbortController();
+        const wake = () => sleeper.abort();
+        sleepers.add(sleeper);
+        signal.addEventListener("abort", wake, { once: true });
+        await clock.sleep(at - clock.now() - offset, { signal: sleeper.signal }).catch(() => {});
+        signal.removeEventListener("abort", wake);
+        sleepers.delete(sleeper);
+      }
     },
   };
 }

@@ -43,6 +43,21 @@ export function closeCall(world: World, run: RunRow, status: string, error: stri
   Object.assign(call, { status, error, runtime_command_id: null });
 }
 
+/** Goes on after a pause: the run gets a new call, and with it an empty list of events. */
+export function resumeRun(world: World, run: RunRow): void {
+  const before = callOf(world, run);
+  if (before === undefined) return;
+  const call: CallRow = {
+    ...before,
+    id: crypto.randomUUID(),
+    status: "pending",
+    error: null,
+    runtime_command_id: null,
+  };
+  world.store.calls.set(call.id, call);
+  updateRun(world, run, { ai_call_id: call.id, status: "streaming", error: null });
+}
+
 /** A process runs for the call. */
 export function startCommand(world: World, run: RunRow, commandId: string): void {
   const call = callOf(world, run);

@@ -6,6 +6,7 @@
 import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { Revision } from "./revision.ts";
 import type { Pull, RunRow } from "./rows.ts";
+import type { EventFeed } from "./event_feed.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { Store } from "./store.ts";
 
@@ -24,6 +25,8 @@ export interface Surroundings {
   queueWithoutHandle: boolean;
   /** How many calls of the start limiter are going to fail. */
   limiterFailures: number;
+  /** Whether streams cannot be opened, since nothing listens to the database. */
+  listenerDown: boolean;
   /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
 }
@@ -34,6 +37,8 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings a run to where it should be by now. Called before every look at it. */
   catchUp(run: RunRow): void;
+  /** When something is going to happen to a run by itself, on the world's clock; absent, or undefined, when nothing is. */
+  due?(run: RunRow): number | undefined;
   /** The command of a run is to be killed. */
   kill(run: RunRow): void;
   /** Everything was reset. */
@@ -46,6 +51,8 @@ export interface Driver {
 export interface World {
   readonly store: Store;
   readonly clock: ServerClock;
+  /** Tells streams of new events. */
+  readonly feed: EventFeed;
   readonly requests: RequestLimiter;
   readonly starts: StartLimiter;
   readonly revision: Revision;
@@ -68,6 +75,7 @@ export function healthySurroundings(): Surroundings {
     queueMessage: "queue is full",
     queueWithoutHandle: false,
     limiterFailures: 0,
+    listenerDown: false,
     sandboxMode: "ok",
   };
 }

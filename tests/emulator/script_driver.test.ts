@@ -81,6 +81,8 @@ const ENDS: Record<string, { status: string; error: string | null; last: string 
     last: "External Mogplex run failed",
   },
   "awaiting-input": { status: "awaiting_input", error: null, last: "Harness run finished" },
+  "awaiting-input-resumed": { status: "success", error: null, last: "Harness run finished" },
+  "stuck-finished": { status: "streaming", error: null, last: "Harness run finished" },
 };
 
 for (const [name, { status, error, last }] of Object.entries(ENDS)) {
