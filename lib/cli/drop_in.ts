@@ -14,7 +14,7 @@ import { noticeText } from "./notices.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** How long a one-shot verb waits for a busy service, in milliseconds. Source: design, "Command line". */
-export const ONE_SHOT_MS = 10_000;
+const ONE_SHOT_MS = 10_000;
 
 /** The service, for a drop-in verb. */
 export interface DropInSession {

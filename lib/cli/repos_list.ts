@@ -13,7 +13,6 @@ export async function run(context: VerbContext): Promise<number> {
   const limit = wholeNumber(context.flags.get("limit"), "--limit", 1, 200);
   const q = context.flags.get("query");
   const { client, call } = openDropIn(context);
-  const query = { ...(q !== undefined && { q }), ...(limit !== undefined && { limit }) };
-  printList(context, await client.listRepos(query, call), repoCells);
+  printList(context, await client.listRepos({ q, limit }, call), repoCells);
   return EXIT.success;
 }

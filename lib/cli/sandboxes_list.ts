@@ -13,7 +13,6 @@ export async function run(context: VerbContext): Promise<number> {
   const repoId = context.flags.get("repo");
   const status = context.flags.get("status");
   const { client, call } = openDropIn(context);
-  const query = { ...(repoId !== undefined && { repoId }), ...(status !== undefined && { status }) };
-  printList(context, await client.listSandboxes(query, call), sandboxCells);
+  printList(context, await client.listSandboxes({ repoId, status }, call), sandboxCells);
   return EXIT.success;
 }

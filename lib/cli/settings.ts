@@ -51,7 +51,7 @@ function sourceOf({ flags }: VerbContext, flag: string, variable: string): strin
 }
 
 /** A whole number. @throws {UsageError} when it is none, or out of range. */
-export function numberSetting(context: VerbContext, flag: string, variable: string, min: number, max: number) {
+function numberSetting(context: VerbContext, flag: string, variable: string, min: number, max: number) {
   return wholeNumber(setting(context, flag, variable), sourceOf(context, flag, variable), min, max);
 }
 
@@ -70,7 +70,7 @@ export function wordSetting<T extends string>(
 }
 
 /** Directory of the reports. */
-export function outDirectory(context: VerbContext): string {
+function outDirectory(context: VerbContext): string {
   return setting(context, "out", "MOGPLEX_OUT") ?? DEFAULT_OUT;
 }
 
@@ -101,14 +101,9 @@ export function readFollowSettings(context: VerbContext): FollowSettings {
   };
 }
 
-/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. */
-export function runIdSetting({ io, flags }: VerbContext): string | undefined {
-  return flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || undefined;
-}
-
-/** As {@linkcode runIdSetting}. @throws {UsageError} when there is none. */
-export function requiredRunId(context: VerbContext, verb: string): string {
-  const runId = runIdSetting(context);
-  if (runId === undefined) throw new UsageError(`${verb}: <run-id> is required (or set MOGPLEX_RUN_ID)`);
+/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
+export function requiredRunId({ io, flags }: VerbContext, verb: string): string {
+  const runId = flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || "";
+  if (runId === "") throw new UsageError(`${verb}: <run-id> is required (or set MOGPLEX_RUN_ID)`);
   return runId;
 }
