@@ -44,3 +44,12 @@ test("readFailure() takes any code, and a missing message", () => {
     expect(readFailure(body)).toBeUndefined();
   }
 });
+
+test("readData() cuts off what is nested so deeply that whoever walks through it would run out of stack", () => {
+  const deep = JSON.parse(`{"__proto__":1,"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`);
+  const result = readData({ ok: true, data: { ...run("success"), deep } }, runSchema);
+  expect(result.ok).toBe(true);
+  const text = JSON.stringify(result);
+  expect(text).toContain("[nested too deeply]");
+  expect(text.length).toBeLessThan(2_000);
+});

@@ -225,18 +225,33 @@ export const failureSchema: Lazy<FailureEnvelope> = lazy(() =>
   z.looseObject({ ok: z.literal(false), error: z.looseObject({ code: text(), message: textOrEmpty() }) })
 );
 
+// Deeper than anything the service sends (its own limit for payloads is 4), and far from the end of the stack.
+const MAX_DEPTH = 32;
+
+/** Cuts off what is nested too deeply: whoever walks through it later would run out of stack, and lose a verdict. */
+function limitDepth(value: unknown, depth = 1): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_DEPTH) return "[nested too deeply]";
+  const record = value as Record<string, unknown>;
+  for (const key of Object.keys(record)) {
+    const inner = record[key];
+    if (typeof inner === "object" && inner !== null) record[key] = limitDepth(inner, depth + 1);
+  }
+  return value;
+}
+
 /** Outcome of {@linkcode readData}. */
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
 /**
  * Reads `data` out of a success envelope.
  *
- * @param body Parsed JSON of the answer.
+ * @param body Parsed JSON of the answer; what is nested too deeply in it is cut off.
  * @param schema Schema of `data`.
  * @returns The data, or the path and kind of the first disagreement; never the value that disagreed.
  */
 export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
-  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), body);
+  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), limitDepth(body));
   if (envelope.success) return { ok: true, data: envelope.data.data as T };
   const issue = envelope.error.issues[0];
   const path = issue?.path.map(String).join(".") || "(root)";
