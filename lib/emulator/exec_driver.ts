@@ -4,6 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { isTerminal } from "../api/contract/rules.ts";
@@ -44,6 +45,18 @@ interface Work {
 
 const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
+/**
+ * Where the command runs. A link in the repository must not lead it out of the working copy: most commands change what they
+ * stand in.
+ */
+async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<string> {
+  const root = run.root_directory ?? ".";
+  const top = await realpath(directory);
+  const inside = await realpath(join(top, root)).catch(() => undefined);
+  if (inside === top || inside?.startsWith(`${top}/`)) return inside;
+  throw new Error(`Root directory "${root}" is no directory of the repository`);
+}
+
 /** Sends a signal to a process and to everything it started. */
 function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   if (child.pid === undefined) return;
@@ -74,10 +87,12 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   }
 
   /** Runs the command. @returns Its exit code; null if a signal ended it. */
-  function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
+  async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
+    const cwd = await workingDirectory(checkout, run);
+    if (work.abort.signal.aborted) return null;
     const prompt = new TextEncoder().encode(run.prompt);
     const child = spawn("sh", ["-c", command], {
-      cwd: join(checkout.directory, run.root_directory ?? "."),
+      cwd,
       env: {
         ...cleanEnvironment(),
         MOGPLEX_RUN_ID: run.id,
@@ -106,7 +121,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       work.timedOut = true;
       stop(work);
     }, timeLimitMs);
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       child.on("error", (error) => {
         clearTimeout(timer);
         reject(error);

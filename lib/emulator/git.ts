@@ -52,7 +52,7 @@ export function cleanEnvironment(): Record<string, string> {
 
 /** Makes the other end of a fetch or push run without hooks too: it does not inherit our settings. */
 export function otherEnd(service: "upload-pack" | "receive-pack"): string {
-  return `--${service}=git -c core.hooksPath=/dev/null -c safe.directory=* ${service}`;
+  return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
 
 /**

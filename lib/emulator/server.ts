@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
 import { socketBreaker } from "./breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver } from "./exec_driver.ts";
@@ -84,7 +85,7 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
 }
 
 function execDrivers(options: StartEmulatorOptions): (world: World) => ReadonlyMap<string, Driver> {
-  const repos = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, path]));
+  const repos = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
   const { timeLimitMs, onOutput } = options;
   return (world) =>
     new Map(

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
 import { scratch } from "./served.ts";
 
@@ -199,16 +199,19 @@ test("execDriver() leaves a prompt of 120 KiB out of the environment", async () 
   expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("unset 140000");
 });
 
-test("execDriver() runs no hook of the repository", async () => {
+test("execDriver() runs no hook and no command of the repository's settings", async () => {
   const { path, git } = repository();
   const trace = join(path, "hook-ran");
   for (const hook of ["pre-receive", "update", "post-receive", "post-checkout", "pre-push", "pre-commit"]) {
     writeFileSync(join(path, ".git/hooks", hook), `#!/bin/sh\ntouch "${trace}"\n`, { mode: 0o755 });
   }
+  for (const setting of ["core.fsmonitor", "core.alternateRefsCommand", "core.sshCommand", "diff.external"]) {
+    git("config", setting, `touch "${trace}"`);
+  }
   const { outcome, started } = await play("echo c > greeting.txt", path);
   expect(outcome.run.status).toBe("success");
-  expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("c\n");
   expect(existsSync(trace)).toBeFalse();
+  expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("c\n");
 });
 
 test("execDriver() kills the whole process group when the run is cancelled", async () => {
@@ -250,4 +253,26 @@ test("execDriver() takes its processes and directories along when the emulator i
   await emulator.close();
   served.pop();
   expect(leftovers(started.runId)).toEqual([]);
+});
+
+test("execDriver() runs nothing where a link of the repository leads out of the working copy", async () => {
+  const { path, git } = repository();
+  const outside = scratch("outside");
+  symlinkSync(outside, join(path, "out"));
+  symlinkSync("/", join(path, "top"));
+  git("add", ".");
+  git("commit", "--quiet", "-m", "links");
+  for (const rootDirectory of ["out", "top", "greeting.txt/x", "absent"]) {
+    const { outcome } = await play("touch pwned", path, { body: { rootDirectory } });
+    expect(outcome.run.status).toBe("failed");
+    expect(outcome.run.error).toContain(`Root directory "${rootDirectory}" is no directory of the repository`);
+  }
+  expect(readdirSync(outside)).toEqual([]);
+});
+
+test("execDriver() finds a repository that was named by a relative path", async () => {
+  const { path, git } = repository();
+  const { outcome, started } = await play("echo r > greeting.txt", relative(process.cwd(), path));
+  expect(outcome.run).toMatchObject({ status: "success", error: null });
+  expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("r\n");
 });
