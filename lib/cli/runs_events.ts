@@ -52,6 +52,8 @@ async function printUntilEnd(context: VerbContext, runId: string, seconds: numbe
       env: io.env,
       clock,
       timeoutMs: seconds * 1000,
+      // The documented command polls; what it meets is told by its exit codes.
+      stream: false,
       signal: interrupt.signal,
       onNotice: (notice) => writer.note(noticeText(notice)),
     });

@@ -15,17 +15,32 @@ export interface FollowOptions extends ConnectOptions {
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
+  /**
+   * Whether the service's event stream is used where there is one: fewer requests, and the end is seen at once. Without one the
+   * run is polled. @default {true}
+   */
+  stream?: boolean | undefined;
+}
+
+/** {@linkcode FollowOptions}, checked. */
+export interface Following {
+  /** Whole wait in milliseconds. */
+  timeoutMs: number;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** Whether the event stream is used. */
+  stream: boolean;
 }
 
 /** Checks the options that following has. @throws {UsageError} */
-export function checkFollowing(options: FollowOptions): { timeoutMs: number; tokenShare: number } {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1 } = options;
+export function checkFollowing(options: FollowOptions): Following {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1, stream = true } = options;
   if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > 1_000) {
     throw new UsageError(
       `Cannot follow as 'tokenShare' must be a whole number from 1 to 1000: current value is ${tokenShare}`,
     );
   }
-  return { timeoutMs: checkTimeout(timeoutMs), tokenShare };
+  return { timeoutMs: checkTimeout(timeoutMs), tokenShare, stream };
 }
 
 /**
@@ -54,8 +69,8 @@ export function checkFollowing(options: FollowOptions): { timeoutMs: number; tok
  */
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
-  const { timeoutMs, tokenShare } = checkFollowing(options);
+  const { timeoutMs, tokenShare, stream } = checkFollowing(options);
   const session = openSession(options);
-  const follower = new Follower(session, id, { deadline: session.startedAt + timeoutMs, tokenShare });
+  const follower = new Follower(session, id, { deadline: session.startedAt + timeoutMs, tokenShare, stream });
   return follower.items();
 }

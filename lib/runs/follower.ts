@@ -11,7 +11,8 @@ import type { CadenceEvent } from "./cadence.ts";
 import { Pacer } from "./pacer.ts";
 import { type News, Reader } from "./reader.ts";
 import type { Session } from "./session.ts";
-import { PollingSource, type RunSource, type SourceOptions } from "./source.ts";
+import { type Leash, leash, PollingSource, type RunSource } from "./source.ts";
+import { StreamSource } from "./stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
 
 /** How a run ends. `awaiting_input` is an end as well: nothing but a person can make it go on. */
@@ -39,8 +40,8 @@ export interface FollowerOptions {
   tokenShare?: number | undefined;
   /** Whether token and origin have worked before in this process. @default {false} */
   proven?: boolean | undefined;
-  /** Makes the source of news. @default polling */
-  source?: ((options: SourceOptions) => RunSource) | undefined;
+  /** Whether the service's event stream is used where there is one. @default {true} */
+  stream?: boolean | undefined;
 }
 
 /** Limits of {@linkcode Follower.conclude}. */
@@ -72,6 +73,7 @@ export class Follower {
   readonly #pacer: Pacer;
   readonly #reader: Reader;
   readonly #source: RunSource;
+  readonly #leash: Leash;
   readonly #told = new Set<string>();
   #window: WindowState = emptyWindow();
   #run: Run | undefined;
@@ -80,13 +82,16 @@ export class Follower {
 
   /** @param options See {@linkcode FollowerOptions}. */
   constructor(session: Session, runId: string, options: FollowerOptions) {
-    const { client, clock, signal, notify, requests, startedAt, random } = session;
-    const { deadline, tokenShare = 1, proven = false, source = (each) => new PollingSource(each) } = options;
+    const { client, clock, notify, requests, startedAt, random } = session;
+    const { deadline, tokenShare = 1, proven = false, stream = true } = options;
     this.#session = session;
     this.#deadline = deadline;
-    this.#reader = new Reader(client, runId, proven);
-    this.#pacer = new Pacer({ clock, deadline, startedAt, signal, notify, requests, random });
-    this.#source = source({ reader: this.#reader, pacer: this.#pacer, deadline, signal, tokenShare });
+    const reader = this.#reader = new Reader(client, runId, proven);
+    // A wait beside a stream is still under way when the stream has told the end.
+    const { signal } = this.#leash = leash(session.signal);
+    const pacer = this.#pacer = new Pacer({ clock, deadline, startedAt, signal, notify, requests, random });
+    const sourceOptions = { clock, reader, pacer, deadline, signal: session.signal, tokenShare, random };
+    this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
   }
 
   /** The run as it was seen last; undefined before the first look. */
@@ -113,12 +118,25 @@ export class Follower {
         const news = inTime ?? await this.#reader.read(this.#call(LAST_LOOK_MS));
         meaning = yield* this.#take(news);
         const outcome = endOf(news.run.status);
-        if (outcome !== undefined) return yield* this.conclude(news.run, outcome);
+        if (outcome !== undefined) {
+          this.#close();
+          return yield* this.conclude(news.run, outcome);
+        }
         if (inTime === null) throw this.#deadlineError(news.run);
       }
     } finally {
-      this.#source.close();
+      this.#close();
     }
+  }
+
+  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
+  get #complete(): boolean {
+    return this.events.some((event) => isTerminalType(event.type));
+  }
+
+  #close(): void {
+    this.#source.close();
+    this.#leash.close();
   }
 
   /** Looks once. @throws what the client throws after its own retries until the deadline. */
@@ -139,7 +157,7 @@ export class Follower {
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;
-    const complete = this.events.some((event) => isTerminalType(event.type));
+    const complete = this.#complete;
     if (!complete) {
       const wait = Math.min(LAST_EVENT_MS, this.#pacer.left);
       if (wait > 0) await clock.sleep(wait, { signal });
@@ -181,7 +199,7 @@ export class Follower {
     this.#pacer.status = status;
     const { state, fresh } = limit === null
       ? add(this.#window, events)
-      : observe(this.#window, { events, limit, ended });
+      : observe(this.#window, { events, limit, ended: ended && !this.#complete });
     this.#window = cut ? withMissed(state) : state;
     this.events.push(...fresh);
     if (changed) {

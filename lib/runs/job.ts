@@ -24,6 +24,8 @@ export interface JobSettings {
   timeoutMs: number;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
+  /** Whether the event stream is used where there is one. */
+  stream: boolean;
   /** What becomes of the run at the deadline. */
   onTimeout: "detach" | "cancel";
   /** What becomes of it at a signal. */
@@ -113,9 +115,9 @@ export class Job {
   }
 
   async #follow(proven: boolean, once = false): Promise<JobEnd> {
-    const { timeoutMs, tokenShare } = this.#settings;
+    const { timeoutMs, tokenShare, stream } = this.#settings;
     const deadline = this.#session.startedAt + timeoutMs;
-    const follower = new Follower(this.#session, this.#runId as string, { deadline, tokenShare, proven });
+    const follower = new Follower(this.#session, this.#runId as string, { deadline, tokenShare, proven, stream });
     this.#follower = follower;
     try {
       const end = await this.#drain(once ? follower.once() : follower.items());

@@ -5,6 +5,8 @@
  */
 import type { CallOptions, MogplexClient } from "../api/client.ts";
 import { MAX_EVENTS } from "../api/contract/rules.ts";
+import type { RunEventStream } from "../api/stream.ts";
+import { memoryOf, type StreamMemory } from "../api/stream_memory.ts";
 import { BodyTooLargeError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 
@@ -23,6 +25,7 @@ export interface News {
 /** Looks at one run. Remembers how many of its events fit into an answer. */
 export class Reader {
   readonly #client: MogplexClient;
+  readonly #memory: StreamMemory;
   #limit = MAX_EVENTS;
   #worked: boolean;
   /** UUID of the run. */
@@ -31,6 +34,7 @@ export class Reader {
   /** @param proven Whether token and origin have worked before in this process. */
   constructor(client: MogplexClient, runId: string, proven: boolean) {
     this.#client = client;
+    this.#memory = memoryOf(client);
     this.runId = runId;
     this.#worked = proven;
   }
@@ -58,8 +62,30 @@ export class Reader {
         this.#limit = Math.floor(this.#limit / 2);
       }
     }
+    return { ...await this.readRun(call), cut: true };
+  }
+
+  /** Looks at the run alone. @throws what the client throws. */
+  async readRun(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     this.#worked = true;
-    return { run, events: [], limit: null, cut: true };
+    return { run, events: [], limit: null, cut: false };
+  }
+
+  /** Whether trying to open a stream makes sense: the service may have it, and so has a client of somebody else's making. */
+  get mayStream(): boolean {
+    return !this.#memory.absent && typeof this.#client.openRunEvents === "function";
+  }
+
+  /** Remembers for the process that the service has no streams. */
+  forgoStreams(): void {
+    this.#memory.absent = true;
+  }
+
+  /** Opens the stream. @param lastEventId Event after which it goes on. @throws what the client throws. */
+  async open(lastEventId: string | undefined, call: CallOptions): Promise<RunEventStream> {
+    const stream = await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
+    this.#worked = true;
+    return stream;
   }
 }

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { CallOptions } from "../api/client.ts";
+import type { Clock } from "../clock.ts";
 import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "./cadence.ts";
 import type { Pacer } from "./pacer.ts";
 import type { News, Reader } from "./reader.ts";
-import { isUnauthorized, MAX_UNAUTHORIZED, setbackOf } from "./setback.ts";
+import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf } from "./setback.ts";
 
 /** A way to learn what is new about one run. */
 export interface RunSource {
@@ -22,8 +24,10 @@ export interface RunSource {
   close(): void;
 }
 
-/** Options of {@linkcode PollingSource}. */
+/** Options of every {@linkcode RunSource}. */
 export interface SourceOptions {
+  /** Time. */
+  clock: Clock;
   /** Looks. */
   reader: Reader;
   /** Waits, and announces why. */
@@ -34,43 +38,84 @@ export interface SourceOptions {
   signal: AbortSignal | undefined;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
+  /** Jitter of our own delays: numbers from 0 up to 1. */
+  random: () => number;
+}
+
+/** Ends what is under way in a source. */
+export interface Leash {
+  /** Aborts when the caller's signal does, and when the source is closed. */
+  readonly signal: AbortSignal;
+  /** Ends it. */
+  close(): void;
+}
+
+/** Ties a source to the caller's signal. */
+export function leash(signal: AbortSignal | undefined): Leash {
+  const closed = new AbortController();
+  return {
+    signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
+    close: () => closed.abort(new Error("Cannot go on: the follower was closed")),
+  };
+}
+
+/**
+ * Looks until it works, through every setback that may pass.
+ *
+ * @param signal Ends it.
+ * @param what What is attempted, as in error messages.
+ * @param look One attempt.
+ * @param onSetback Hears of each failed one.
+ * @returns Null when the deadline came first.
+ * @throws what lasts: see `setbackOf`.
+ */
+export async function lookUntilSeen(
+  { reader, pacer, deadline }: SourceOptions,
+  signal: AbortSignal,
+  what: string,
+  look: (call: CallOptions) => Promise<News>,
+  onSetback?: (setback: Setback) => void,
+): Promise<News | null> {
+  let unauthorized = 0;
+  for (let attempt = 1;; attempt++) {
+    try {
+      // One attempt at a time: how long to wait after a failed one is the source's business.
+      return await look({ deadline, maxAttempts: 1, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const setback = setbackOf(error, reader.proven);
+      if (setback === undefined || isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED) throw error;
+      onSetback?.(setback);
+      if (!await pacer.setBack(what, setback, attempt)) return null;
+    }
+  }
 }
 
 /** One `GET /runs/{id}/events` a tick gives status and events. */
 export class PollingSource implements RunSource {
   readonly #options: SourceOptions;
-  readonly #closed = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #leash: Leash;
   #cadence: CadenceState;
 
   /** @param options See {@linkcode SourceOptions}. */
   constructor(options: SourceOptions) {
     this.#options = options;
+    this.#leash = leash(options.signal);
     this.#cadence = startCadence(options.tokenShare);
-    const { signal } = options;
-    this.#signal = signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
   }
 
   async next(last?: CadenceEvent): Promise<News | null> {
-    const { reader, pacer, deadline } = this.#options;
+    const { reader, pacer } = this.#options;
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
-    let unauthorized = 0;
-    for (let attempt = 1;; attempt++) {
-      try {
-        // One attempt at a time: how long to wait after a failed one is the cadence's business.
-        return await reader.read({ deadline, maxAttempts: 1, signal: this.#signal });
-      } catch (error) {
-        this.#signal.throwIfAborted();
-        const setback = setbackOf(error, reader.proven);
-        if (setback === undefined || isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED) throw error;
-        if (setback.cause === "rate_limit") this.#delayAfter({ kind: "refused" });
-        if (!await pacer.setBack(`read events of run "${reader.runId}"`, setback, attempt)) return null;
-      }
-    }
+    const what = `read events of run "${reader.runId}"`;
+    const look = (call: CallOptions) => reader.read(call);
+    return await lookUntilSeen(this.#options, this.#leash.signal, what, look, (setback) => {
+      if (setback.cause === "rate_limit") this.#delayAfter({ kind: "refused" });
+    });
   }
 
   close(): void {
-    this.#closed.abort(new Error("Cannot go on: the follower was closed"));
+    this.#leash.close();
   }
 
   #delayAfter(event: CadenceEvent): number {
