@@ -145,10 +145,11 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
  * @param redact Masks secrets in a text.
  */
 export function redactHidden(text: string, redact: (text: string) => string): string {
-  const plain = plainText(text);
-  if (plain === text) return redact(text);
+  const masked = redact(text);
+  const plain = plainText(masked);
+  if (plain === masked) return masked;
   const visible = redact(plain);
-  return visible === plain ? redact(text) : visible;
+  return visible === plain ? masked : visible;
 }
 
 const PLAIN_KEY = /^(id|status|type|.*Id|.*_id)$/;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Notice } from "../notice.ts";
-import { formatDuration } from "../report/duration.ts";
+import { formatCount, formatDuration } from "../report/duration.ts";
 
 function timeText(wallTimeMs: number): string {
   return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
@@ -15,12 +15,12 @@ export function noticeText(notice: Notice): string {
   switch (notice.kind) {
     case "wait": {
       const named = notice.named ? ", as the service asks" : "";
-      return `Cannot ${notice.what} yet (${notice.detail}): trying again in ${
+      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
         formatDuration(notice.delayMs)
       }${named}, at ${timeText(notice.untilMs)}`;
     }
     case "heartbeat":
-      return `... ${notice.status} for ${formatDuration(notice.elapsedMs)}, ${notice.requests} requests`;
+      return `... ${notice.status} for ${formatDuration(notice.elapsedMs)}, ${formatCount(notice.requests, "request")}`;
     case "window_full":
       return "The feed is full at 200 events: later steps are not visible, the status is still watched";
     case "events_missed":

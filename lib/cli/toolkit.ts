@@ -6,9 +6,11 @@
  */
 import { resolveConnection } from "../api/connection.ts";
 import { UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { createRedactor } from "../redact.ts";
+import type { Outcome } from "../report/result.ts";
 import { checkTargets, type ReportTarget } from "../report/targets.ts";
 import { writeReports, writeRunId } from "../report/write.ts";
 import { interruptible } from "../runs/interrupt.ts";
@@ -20,6 +22,8 @@ import { LiveLog } from "./live_log.ts";
 import type { LogForm, Places } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 import { verdictText } from "./verdict.ts";
+
+const COLOURS: Partial<Record<Outcome, "green" | "red">> = { success: "green", failed: "red", error: "red" };
 
 /** What a verb adds. */
 export interface ToolkitJob {
@@ -73,6 +77,18 @@ function report({ io, writer }: VerbContext, end: JobEnd, places: Places, platfo
   return places.targets.filter((target) => !problems.some((problem) => problem.path === target.path));
 }
 
+/** The process, which leaves the log in order even when it has to leave at once. */
+function leaving(io: Io, live: LiveLog): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
+  return {
+    onSignal: (handler) => io.onSignal(handler),
+    isTerminal: (stream) => io.isTerminal(stream),
+    exitNow(code) {
+      live.leave();
+      io.exitNow(code);
+    },
+  };
+}
+
 /**
  * Does a job and ends with its verdict.
  *
@@ -87,7 +103,7 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
   const platform = detectPlatform(io.env);
   const json = flags.has("json");
   const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
-  if (job.runId !== undefined) live.open(job.runId);
+  if (job.runId !== undefined) live.open();
   const options: RunOptions = {
     env: io.env,
     clock,
@@ -96,19 +112,34 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
     onItem: (item) => live.item(item),
     onStarted: (started) => {
       announce(context, started, places, platform);
-      live.open(started.runId);
+      live.open(started.run.status);
     },
   };
-  const end = await interruptible({ io, clock }, (interrupts) => {
-    return job.work(options, { interrupts, readFile: io.readFile, files: io });
-  }).finally(() => live.close());
-  const { result, error } = end;
-  if (error instanceof UsageError && result.runId === null) throw error;
-  const written = report(context, end, places, platform);
-  if (json) {
-    const { runId, status, outcome, exitCode } = result;
-    writer.json({ runId, status, outcome, exitCode });
-  } else writer.out(...writer.untrustedLines(verdictText(result, written)));
-  if (error instanceof Error) writer.error(error.message);
-  return result.exitCode;
+  const more: JobOptions = {
+    readFile: io.readFile,
+    files: io,
+    onSession: (session) => live.countRequests(session.requests),
+  };
+  try {
+    const end = await interruptible({ io: leaving(io, live), clock }, (interrupts) => {
+      return job.work(options, { ...more, interrupts });
+    }).finally(() => live.close());
+    const { result, error } = end;
+    if (error instanceof UsageError && result.runId === null) throw error;
+    const written = report(context, end, places, platform);
+    if (json) {
+      const { runId, status, outcome, exitCode } = result;
+      writer.json({ runId, status, outcome, exitCode });
+    } else {
+      const [verdict = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), written));
+      if (job.log !== null) writer.out("");
+      writer.out(writer.paint(COLOURS[result.outcome] ?? "yellow", verdict), ...rest);
+    }
+    // On a terminal the block above has said it.
+    const told = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+    if (error instanceof Error && !(told && result.reason === error.message)) writer.error(error.message);
+    return result.exitCode;
+  } finally {
+    writer.unfence();
+  }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { cutText, plainText } from "../plain_text.ts";
-import { formatDuration } from "../report/duration.ts";
+import { formatCount, formatDuration } from "../report/duration.ts";
+import { factsFromEvents } from "../report/facts.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import type { ReportTarget } from "../report/targets.ts";
 
@@ -21,13 +22,17 @@ const WORDS: Record<Outcome, string> = {
 // The reports have all of it; a log has to be read.
 const MAX_REASON = 4_000;
 
+const LABEL_WIDTH = 14;
+
 function pullRequest({ pullRequest: { state, url } }: RunResult): string {
   return url ?? (state === "none" ? "none" : "unknown (no event that was seen tells)");
 }
 
-function branch({ branch: { pushed, requested }, changed }: RunResult): string {
+function branch({ branch: { pushed, requested }, changed, events }: RunResult): string {
   if (pushed !== null) return pushed;
   if (changed === false) return "nothing to push";
+  const { workingBranch } = factsFromEvents(events);
+  if (workingBranch !== null) return `${workingBranch} (the agent worked on it; not seen to be pushed)`;
   return requested === null ? "unknown" : `unknown (asked for ${requested})`;
 }
 
@@ -49,15 +54,15 @@ export function verdictText(result: RunResult, reports: readonly ReportTarget[])
     ["key", runId === null ? idempotencyKey : null],
     ["reason", reason === null ? null : cutText(reason, MAX_REASON)],
     ["branch", runId === null ? null : branch(result)],
-    ["pull", runId === null ? null : pullRequest(result)],
+    ["pull request", runId === null ? null : pullRequest(result)],
     ["events", runId === null ? null : events(result)],
-    ["time", `${formatDuration(result.durationMs)}, ${result.requests} requests`],
+    ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
     ["reports", reports.length === 0 ? null : reports.map((report) => report.path).join(" ")],
     ["resume", resume],
+    ["cancel", resume === null ? null : `mogplex-ci runs cancel ${runId}`],
   ];
+  const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
   return rows.filter((row) => row[1] !== null)
-    .map(([label, text]) => `${label.padEnd(8)}${plainText(text ?? "").trim().replaceAll("\n", `\n${" ".repeat(8)}`)}`)
-    .join(
-      "\n",
-    );
+    .map(([label, text]) => label.padEnd(LABEL_WIDTH) + plainText(text ?? "").trim().replaceAll("\n", indent))
+    .join("\n");
 }

@@ -6,7 +6,7 @@
  */
 import { cutText, plainLines } from "../plain_text.ts";
 import { jsonText } from "../platforms/escape/json.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Fence, Platform } from "../platforms/platform.ts";
 import { type Redactor, redactValue } from "../redact.ts";
 import type { Io, Stream } from "../io.ts";
 
@@ -21,11 +21,18 @@ export function jsonLine(value: unknown): string {
     .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
 }
 
+/** Ways to set off a part of a line on a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };
+
 /** Prints. */
 export class Writer {
   readonly #io: Io;
   readonly #platform: Platform;
+  readonly #coloured: boolean;
   #redact: Redactor;
+  #transient = "";
+  #fenced = false;
+  #fence: Fence | undefined;
 
   /**
    * @param platform Whose log it is.
@@ -35,6 +42,8 @@ export class Writer {
     this.#io = io;
     this.#platform = platform;
     this.#redact = redact;
+    // Source: no-color.org.
+    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR");
   }
 
   /** Masks secrets in a text. */
@@ -49,8 +58,9 @@ export class Writer {
 
   /** Makes a text that we did not write fit to be part of a line. */
   untrusted(text: string): string {
-    const line = plainLines(text).map((each) => each.trim()).join(" ");
-    return this.#platform.escapeLine(this.#redact(line));
+    // Redaction comes before lines are joined: a secret can have several.
+    const lines = this.#redact(plainLines(text).join("\n")).split("\n");
+    return this.#platform.escapeLine(lines.map((each) => each.trim()).join(" "));
   }
 
   /**
@@ -79,9 +89,54 @@ export class Writer {
     this.#print("stdout", [jsonLine(this.clean(value))]);
   }
 
-  /** Replaces the last line of a terminal; the next line that is printed has to clear it with an empty text. */
+  /** Sets a part of a line off, on a terminal that wants colours. */
+  paint(style: keyof typeof STYLES, text: string): string {
+    return this.#coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+  }
+
+  /** Keeps a line at the end of a terminal, after all that is printed; it does not wrap. An empty text takes it away. */
   transient(text: string): void {
-    this.#io.write("stdout", `\r\x1b[K${this.#redact.token(text)}`);
+    if (text === this.#transient) return;
+    this.#hide();
+    this.#transient = text;
+    this.#show();
+  }
+
+  #hide(): void {
+    if (this.#transient !== "") this.#io.write("stdout", "\r\x1b[K");
+  }
+
+  #show(): void {
+    if (this.#transient !== "") this.#io.write("stdout", `\x1b[?7l${this.#redact.token(this.#transient)}\x1b[?7h`);
+  }
+
+  /**
+   * From here on the CI system is told, where it can be, to obey nothing of what is printed on stdout. Escaping makes lines
+   * harmless already; this is for the forms that nobody knows of yet.
+   */
+  fence(): void {
+    this.#fenced = true;
+  }
+
+  /** Ends what {@linkcode Writer.fence} began; whoever prints after us can give commands again. */
+  unfence(): void {
+    this.#fenced = false;
+    this.#endFence();
+  }
+
+  /** Prints a line on stdout that the CI system shall obey. */
+  command(line: string): void {
+    this.#hide();
+    this.#endFence();
+    this.#io.write("stdout", `${line}\n`);
+    this.#show();
+  }
+
+  #endFence(): void {
+    if (this.#fence === undefined) return;
+    // When the reader of stdout has gone (`| head`), it may have passed the beginning on: the end has to come all the same.
+    this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
+    this.#fence = undefined;
   }
 
   /** Says something about ourselves on stderr. */
@@ -95,6 +150,12 @@ export class Writer {
   }
 
   #print(stream: Stream, lines: string[]): void {
+    this.#hide();
+    if (stream === "stdout" && this.#fenced && this.#fence === undefined) {
+      this.#fence = this.#platform.fence?.();
+      if (this.#fence !== undefined) this.#io.write(stream, `${this.#fence.open}\n`);
+    }
     this.#io.write(stream, lines.map((line) => `${this.#redact.token(line)}\n`).join(""));
+    this.#show();
   }
 }

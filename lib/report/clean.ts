@@ -4,8 +4,9 @@
  * @module
  */
 import type { RunEvent } from "../model.ts";
-import { plainText } from "../plain_text.ts";
+import { cutText, plainText } from "../plain_text.ts";
 import { webUrl } from "../platforms/escape/url.ts";
+import { redactHidden } from "../redact.ts";
 import type { RunResult } from "./result.ts";
 
 /** Takes secrets out of one text. */
@@ -14,24 +15,34 @@ export type Redact = (text: string) => string;
 // Deeper than anything the service sends (its own limit is 4), and far from the end of the stack.
 const MAX_DEPTH = 24;
 
-function cleanValue(value: unknown, redact: Redact, depth: number): unknown {
-  if (typeof value === "string") return redact(plainText(value));
-  if (typeof value !== "object" || value === null) return value;
-  if (depth > MAX_DEPTH) return "[nested too deeply]";
-  if (Array.isArray(value)) return value.map((item) => cleanValue(item, redact, depth + 1));
-  // `fromEntries` makes an own property even of `__proto__`.
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleanValue(item, redact, depth + 1)]));
-}
+// Longer than any id, status or time of the service.
+const MAX_ID = 200;
 
 /**
- * A copy with every text normalised by `plainText` and then redacted. Ids, statuses, times and keys of objects are never
- * redacted; a pull request's address that may not be a link becomes null.
+ * A copy with every text normalised by `plainText` and then redacted. Of ids, statuses, times and keys of objects only our own
+ * token is taken out; a pull request's address that may not be a link becomes null.
  *
  * @param redact Takes secrets out of one text.
+ * @param redactToken Takes our own token out of one text. @default nothing
  */
-export function cleanResult(result: RunResult, redact: Redact): RunResult {
-  const text = (value: string | null) => value === null ? null : redact(plainText(value));
-  const id = (value: string | null) => value === null ? null : plainText(value, { maxLength: 200 });
+export function cleanResult(result: RunResult, redact: Redact, redactToken: Redact = (text) => text): RunResult {
+  const some = (value: string) => redact(plainText(value));
+  const text = (value: string | null) => value === null ? null : some(value);
+  // Cut afterwards: half a token has no shape any more.
+  const word = (value: string) => cutText(redactToken(plainText(value)), MAX_ID);
+  const id = (value: string | null) => value === null ? null : word(value);
+
+  function cleanValue(value: unknown, depth: number): unknown {
+    if (typeof value === "string") return some(value);
+    if (typeof value !== "object" || value === null) return value;
+    if (depth > MAX_DEPTH) return "[nested too deeply]";
+    if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
+    // `fromEntries` makes an own property even of `__proto__`.
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [redactHidden(key, redactToken), cleanValue(item, depth + 1)]),
+    );
+  }
+
   const { branch, pullRequest } = result;
   const url = webUrl(text(pullRequest.url) ?? "") ?? null;
   return {
@@ -52,10 +63,10 @@ export function cleanResult(result: RunResult, redact: Redact): RunResult {
     resume: text(result.resume),
     events: result.events.map((event) => ({
       // Fields of later revisions are cleaned as well.
-      ...cleanValue(event, redact, 0) as RunEvent,
-      id: plainText(event.id, { maxLength: 200 }),
-      type: plainText(event.type, { maxLength: 200 }),
-      createdAt: plainText(event.createdAt, { maxLength: 200 }),
+      ...cleanValue(event, 0) as RunEvent,
+      id: word(event.id),
+      type: word(event.type),
+      createdAt: word(event.createdAt),
     })),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Durations for people.
+ * Durations and numbers for people.
  *
  * @module
  */
@@ -21,4 +21,9 @@ export function formatDuration(ms: number): string {
 
 function join(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
+}
+
+/** A number of things: `1 request`, `2 requests`. */
+export function formatCount(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

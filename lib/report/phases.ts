@@ -15,7 +15,7 @@ export interface PhasesOptions {
 }
 
 /** The phase that begins with an event; `""` when the run ends with it, undefined when it is no milestone. */
-function beginsPhase({ type, payload }: RunEvent): string | undefined {
+export function beginsPhase({ type, payload }: RunEvent): string | undefined {
   // "External Mogplex run accepted" names the run, "Harness run started" does not.
   if (type === "started" && payload.external_run_id === undefined) return "prepare";
   if (type === "status_changed" && payload.to === "streaming") return "agent";
@@ -24,7 +24,8 @@ function beginsPhase({ type, payload }: RunEvent): string | undefined {
   return type === "finished" || type === "failed" || type === "cancelled" ? "" : undefined;
 }
 
-const ORDER = ["queue", "prepare", "agent", "deliver"];
+/** Phases in order. */
+export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /**
  * Derives the phases: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver`
@@ -39,7 +40,7 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
   function begin(name: string, at: number) {
     const last = phases.at(-1);
     // A later milestone of the same or an earlier phase (the run was resumed) does not begin it again.
-    if (Number.isNaN(at) || (last !== undefined && ORDER.indexOf(name) <= ORDER.indexOf(last.name))) return;
+    if (Number.isNaN(at) || (last !== undefined && PHASES.indexOf(name) <= PHASES.indexOf(last.name))) return;
     phases.push({ name, at: Math.max(at, last?.at ?? at) });
   }
   begin("queue", Date.parse(options.createdAt ?? events[0]?.createdAt ?? ""));

@@ -87,7 +87,7 @@ export function writeReports(
   const { files = {}, redactToken = (text: string) => text } = options;
   const { outputs, summary } = files;
   const { problems, attempt } = collect();
-  const clean = cleanResult(result, redact);
+  const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean))));
   }

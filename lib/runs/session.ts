@@ -67,6 +67,8 @@ export interface SessionInternals {
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
   readFile?: ((path: string) => string | undefined) | undefined;
+  /** Gets the session as soon as it is open. @default nobody */
+  onSession?: ((session: Session) => void) | undefined;
 }
 
 /**
@@ -100,7 +102,7 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
 
   const { client, token } = options.client === undefined ? connect() : { client: options.client, token: undefined };
   const before = client.requests;
-  return {
+  const session: Session = {
     client,
     clock,
     token,
@@ -113,6 +115,8 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     startedAt: clock.now(),
     random,
   };
+  internals.onSession?.(session);
+  return session;
 }
 
 /** Longest wait that {@linkcode checkTimeout} takes, in milliseconds: 30 days. */

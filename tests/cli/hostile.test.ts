@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { COMPACT_WIDTH, compactEvent, fullEvent } from "../../lib/cli/event_text.ts";
+import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../lib/cli/event_text.ts";
 import { eventLine } from "../../lib/cli/drop_in_text.ts";
 import { noticeText } from "../../lib/cli/notices.ts";
 import { verdictText } from "../../lib/cli/verdict.ts";
@@ -63,8 +63,17 @@ function printed(text: string, variable: string): { text: string; json: string }
     createdAt: text,
   };
   writer.out(writer.untrusted(eventLine(event)));
-  writer.out(...writer.untrustedLines(compactEvent(event), COMPACT_WIDTH));
-  writer.out(...writer.untrustedLines(fullEvent(event)));
+  const compact = new CompactLog(writer.redact);
+  const kinds = ["", "assistant_delta", "assistant_final", "tool"].map((kind) => ({ ...event, payload: { kind } }));
+  const tools = ["tool_started", "tool_finished", "tool_started"].map((type) => {
+    return { ...event, type, payload: { kind: "tool", toolCallId: text } };
+  });
+  for (const each of [...kinds, ...tools]) {
+    for (const line of compact.lines(each)) writer.out(...writer.untrustedLines(line, COMPACT_WIDTH));
+  }
+  writer.out(writer.untrusted(compact.running.join(" ")));
+  for (const line of compact.end()) writer.out(...writer.untrustedLines(line, COMPACT_WIDTH));
+  writer.out(...writer.untrustedLines(fullEvent(event), FULL_WIDTH));
   writer.out(...writer.untrustedLines(verdictText(resultOf(text), [{ format: "json", path: text }])));
   writer.note(noticeText({ kind: "unknown_status", status: text }));
   writer.error(text);

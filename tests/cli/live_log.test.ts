@@ -6,9 +6,8 @@ import type { RunEvent } from "../../lib/model.ts";
 import type { LogForm } from "../../lib/cli/settings.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/redact.ts";
+import { successEvents } from "../report/sample.ts";
 import { fakeIo } from "./fake_io.ts";
-
-const RUN_ID = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 
 function event(message: string, number = 0): RunEvent {
   const createdAt = "2026-09-01T10:20:30.5+00:00";
@@ -35,14 +34,14 @@ test("LiveLog prints one line an event, with the number of further lines, when t
   log.item({ type: "event", event: event("first\nsecond\nthird") });
   log.item({ type: "event", event: { ...event("x".repeat(400)), toolName: "edit" } });
   expect(io.text.stdout).toBe(
-    `10:20:30  log  first (+2 lines)\n10:20:30  log  tool=edit  ${"x".repeat(274)}…[+126 characters]\n`,
+    `10:20:30  log       first (+2 lines)\n10:20:30  log       tool=edit  ${"x".repeat(269)}…[+131 characters]\n`,
   );
 });
 
 test("LiveLog prints all lines and the payload when the form is full", () => {
   const { io, log } = liveLog({ form: "full" });
   log.item({ type: "event", event: { ...event("first\nsecond"), payload: { stage: "install" } } });
-  expect(io.text.stdout).toBe(`10:20:30  log  first\n    second\n    {"stage":"install"}\n`);
+  expect(io.text.stdout).toBe(`10:20:30  log       first\n    second\n    {"stage":"install"}\n`);
 });
 
 test("LiveLog makes every line of an event inert on its CI system", () => {
@@ -60,13 +59,127 @@ test("LiveLog makes every line of an event inert on its CI system", () => {
   }
 });
 
-test("LiveLog folds the events where the CI system can, and closes the section once", () => {
-  const { io, log } = liveLog({ env: { GITHUB_ACTIONS: "true" } });
-  log.open(RUN_ID);
-  log.open(RUN_ID);
+test("LiveLog has a section a phase where the CI system can fold, with a name of its own", () => {
+  const { io, log } = liveLog({ env: { GITLAB_CI: "true" } });
+  log.open("pending");
+  log.open("pending");
+  const [accepted, , , streaming, delivered] = successEvents();
+  for (const each of [accepted, streaming, piece("All "), piece("done"), delivered, streaming]) {
+    if (each !== undefined) log.item({ type: "event", event: each });
+  }
   log.close();
   log.close();
-  expect(io.text.stdout).toBe(`::group::Mogplex run ${RUN_ID}\n::endgroup::\n`);
+  const names: string[] = [];
+  const shown = io.text.stdout.replace(
+    // deno-lint-ignore no-control-regex
+    /\x1b\[0Ksection_(start|end):\d+:(\w+)(\S*)\r\x1b\[0K/g,
+    (_, word, name, more) => {
+      if (word === "start") names.push(name);
+      return `<${word} ${names.indexOf(name)}${more}>`;
+    },
+  );
+  expect(shown).toBe([
+    "<start 0[collapsed=true]>Mogplex: boot",
+    "12:00:00  started   External Mogplex run accepted",
+    "<end 0>",
+    "<start 1>Mogplex: agent",
+    "12:05:00  status",
+    "10:20:30  agent     All done",
+    "<end 1>",
+    "<start 2>Mogplex: delivery",
+    "12:17:00  log       Pull request ready",
+    "12:05:00  status",
+    "<end 2>",
+    "",
+  ].join("\n"));
+  expect(names.map((name) => name.replace(/_[0-9a-f]{8}$/, ""))).toEqual([
+    "mogplex_boot",
+    "mogplex_agent",
+    "mogplex_delivery",
+  ]);
+});
+
+test("LiveLog prints no sections where the CI system has none, nor with --json", () => {
+  for (const given of [{}, { json: true, env: { GITLAB_CI: "true" } }]) {
+    const { io, log } = liveLog(given);
+    log.open();
+    log.close();
+    expect(io.text.stdout).toBe("");
+  }
+});
+
+function piece(message: string, kind = "assistant_delta"): RunEvent {
+  return { ...event(message), payload: { kind } };
+}
+
+function tool(type: "tool_started" | "tool_finished", call: string, message: string, seconds: number): RunEvent {
+  const createdAt = `2026-09-01T10:20:${seconds}+00:00`;
+  return {
+    ...event(message),
+    type,
+    toolName: message.split(" ")[0] ?? "",
+    payload: { kind: "tool", toolCallId: call },
+    createdAt,
+  };
+}
+
+test("LiveLog joins the agent's words into lines, and has one line a tool, when the form is compact", () => {
+  const { io, log } = liveLog();
+  const events = [
+    piece("I will look "),
+    piece("at it.\nThen "),
+    piece("I fix it"),
+    tool("tool_started", "1", "bash started", 31),
+    tool("tool_started", "2", "edit started", 32),
+    tool("tool_finished", "2", "edit denied", 33),
+    tool("tool_finished", "1", "bash finished", 45),
+    tool("tool_finished", "9", "read finished", 46),
+    tool("tool_started", "3", "web started", 47),
+    piece(`${"word ".repeat(40)}end`),
+    piece("Summary\n- one", "assistant_final"),
+    { ...event("Harness run finished"), type: "finished" },
+  ];
+  for (const each of events) log.item({ type: "event", event: each });
+  log.close();
+  expect(io.text.stdout.split("\n")).toEqual([
+    "10:20:30  agent     I will look at it.",
+    "10:20:30  agent     Then I fix it",
+    "10:20:33  tool      edit denied (1 s)",
+    "10:20:45  tool      bash finished (14 s)",
+    "10:20:46  tool      read finished",
+    `10:20:30  agent     ${"word ".repeat(32).trimEnd()}`,
+    `10:20:30  agent     ${"word ".repeat(8)}end`,
+    "10:20:30  agent     Summary",
+    "10:20:30  agent     - one",
+    "10:20:47  tool      web started (not seen to finish)",
+    "10:20:30  finished  Harness run finished",
+    "",
+  ]);
+});
+
+test("LiveLog masks a secret that comes in pieces, and words that wait are shown with a heartbeat", () => {
+  const { io, log } = liveLog();
+  const token = "mog_liveLogToken00";
+  for (const message of ["the to", "ken is mog_live", "LogToken00", " and", ` Bearer ${"a".repeat(150)}`, " x"]) {
+    log.item({ type: "event", event: piece(message) });
+  }
+  log.item({ type: "event", event: tool("tool_started", "1", "bash started", 31) });
+  log.item({ type: "event", event: piece("wait") });
+  log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 60_000, requests: 12 });
+  expect(io.text.stdout).not.toContain(token.slice(4));
+  expect(io.text.stdout.split("\n")).toEqual([
+    "10:20:30  agent     the token is [redacted] and Bearer [redacted] x",
+    "10:20:30  agent     wait",
+    "... streaming for 1 min, 12 requests, bash",
+    "",
+  ]);
+});
+
+test("LiveLog says why when an event of a failure has another message", () => {
+  const { io, log } = liveLog();
+  const failed = { ...event("Harness stream failed"), type: "failed", payload: { error: "remote\nrejected" } };
+  log.item({ type: "event", event: failed });
+  expect(io.text.stdout).toBe("10:20:30  failed    Harness stream failed: remote rejected\n");
 });
 
 test("LiveLog keeps only the last lines once the limit of bytes is reached, and says so", () => {
@@ -85,12 +198,12 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
   const rest = io.text.stdout.slice(before.length).trimEnd().split("\n").slice(1);
   expect(rest[0]).toMatch(/^\(\d+ event lines left out, see the reports\)$/);
   expect(rest.length).toBe(KEPT_LINES + 1);
-  expect(rest.at(-1)).toStartWith(`10:20:30  log  ${count - 1} yyy`);
+  expect(rest.at(-1)).toStartWith(`10:20:30  log       ${count - 1} yyy`);
 });
 
 test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () => {
   const { io, log } = liveLog({ json: true, env: { GITHUB_ACTIONS: "true" } });
-  log.open(RUN_ID);
+  log.open();
   const count = 100;
   for (let number = 0; number < count; number++) {
     log.item({ type: "event", event: event("z".repeat(30_000), number) });
@@ -103,15 +216,26 @@ test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () 
   expect(io.text.stderr).toBe("note: ... streaming for 1 min, 12 requests\n");
 });
 
-test("LiveLog redraws a status line on a terminal and clears it before each line", async () => {
+test("LiveLog keeps a status line below everything on a terminal", async () => {
   const { io, log, clock } = liveLog({ terminal: true });
+  const line = (text: string) => `\r\x1b[K\x1b[?7l${text}\x1b[?7h`;
   log.item({ type: "status", status: "streaming", run: {} as never });
+  log.countRequests(() => 7);
   clock.advance(1_000);
   await Promise.resolve();
   await Promise.resolve();
   log.item({ type: "event", event: event("hello") });
   log.close();
   expect(io.text.stdout).toBe(
-    "\r\x1b[Kstarting for 0 s\r\x1b[Kstatus streaming\n\r\x1b[Kstreaming for 1 s\r\x1b[K10:20:30  log  hello\n\r\x1b[K",
+    [
+      line("starting for 0 s · 0 requests · quiet for 0 s"),
+      line("streaming for 0 s · 0 requests · quiet for 0 s"),
+      "\r\x1b[K          status    streaming\n",
+      line("streaming for 0 s · 0 requests · quiet for 0 s").slice(4),
+      line("streaming for 1 s · 7 requests · quiet for 1 s"),
+      "\r\x1b[K10:20:30  log       hello\n",
+      line("streaming for 1 s · 7 requests · quiet for 1 s").slice(4),
+      "\r\x1b[K",
+    ].join("").slice(4),
   );
 });

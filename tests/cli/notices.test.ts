@@ -22,8 +22,8 @@ test("noticeText() has words for each kind", () => {
     noticeText({ kind: "random_key", missing: ["pipeline", "job"] }),
     noticeText({ kind: "text", message: "as it is" }),
   ]).toEqual([
-    "Cannot read run yet (HTTP 429): trying again in 1 min, as the service asks, at 12:00:05 UTC",
-    "Cannot read run yet (HTTP 429): trying again in 0.4 s, at 12:00:05 UTC",
+    "Cannot read run yet (HTTP 429, attempt 1): trying again in 1 min, as the service asks, at 12:00:05 UTC",
+    "Cannot read run yet (HTTP 429, attempt 1): trying again in 0.4 s, at 12:00:05 UTC",
     "... streaming for 3 min 5 s, 41 requests",
     "The feed is full at 200 events: later steps are not visible, the status is still watched",
     "Some events went by unseen: the feed shows only its newest 200",

@@ -12,30 +12,31 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
   const { cli } = world();
   const { code, stdout, stderr } = await cli(RUN, { env: JOB });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const shown = stdout.replace(/external\/\S+/g, "external/<hash>").replace(/ci1-[0-9a-f]{40}/, "ci1-<hash>");
+  const shown = stdout.replace(/external\/\S+/g, "external/<hash>").replace(/ci1-[0-9a-f]{40}/, "ci1-<hash>")
+    .replace(/\d+ s, \d+ requests/, "<time>");
   expect(shown).toBe(
     [
       "started run <run> (pending)",
       `repository ${REPO}, codex, branch mogplex/external/<hash> (base main, created)`,
       "key ci1-<hash>",
-      "status pending",
-      "00:00:00  started  External Mogplex run accepted",
-      "status streaming",
-      "00:00:09  started  Harness run started: codex",
-      "00:00:11  log  Synchronized mogplex/external/<hash>",
-      "00:00:12  status_changed  Harness run streaming",
-      "00:00:32  log  Pull request ready",
+      "00:00:00  started   External Mogplex run accepted",
+      "          status    streaming",
+      "00:00:09  started   Harness run started: codex",
+      "00:00:11  log       Synchronized mogplex/external/<hash>",
+      "00:00:12  status    Harness run streaming",
+      "00:00:32  log       Pull request ready",
       "00:00:33  finished  Harness run finished",
-      "verdict success (exit code 0)",
-      "run     <run> (success)",
-      "start   started by this job",
-      "branch  mogplex/external/<hash>",
-      "pull    https://mogplex.com/__pulls/acme/api/1",
-      "events  6 seen",
-      "time    39 s, 12 requests",
-      "reports mogplex-ci/result.json mogplex-ci/events.ndjson mogplex-ci/outputs.env mogplex-ci/summary.md",
       "",
-    ].join("\n").replace("https://mogplex.com/__pulls", /pull +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
+      "verdict       success (exit code 0)",
+      "run           <run> (success)",
+      "start         started by this job",
+      "branch        mogplex/external/<hash>",
+      "pull request  https://mogplex.com/__pulls/acme/api/1",
+      "events        6 seen",
+      "time          <time>",
+      "reports       mogplex-ci/result.json mogplex-ci/events.ndjson mogplex-ci/outputs.env mogplex-ci/summary.md",
+      "",
+    ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );
 });
 
@@ -121,7 +122,7 @@ test("run --follow ends with the code of what went wrong when there is no verdic
     emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
     const { code, stdout, stderr, io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
     expect({ kind, code }).toEqual({ kind, code: expected });
-    expect(stdout).toStartWith(`verdict not known (exit code ${expected})\n`);
+    expect(stdout).toStartWith(`\nverdict       not known (exit code ${expected})\n`);
     expect(stderr).toContain("error: Cannot ");
     expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "error", runId: null });
   }
@@ -143,7 +144,7 @@ test("run --follow attaches to the live run when the job is tried again", async 
   await cli([...RUN, "--timeout", "30"], { env: JOB });
   const { stdout, code } = await cli([...RUN, "--timeout", "30"], { env: JOB });
   expect(stdout).toStartWith("attached to run <run> (streaming)\n");
-  expect(stdout).toContain("\nresume  mogplex-ci follow <run>\n");
+  expect(stdout).toContain("\nresume        mogplex-ci follow <run>\n");
   expect(code).toBe(124);
 });
 
@@ -155,7 +156,7 @@ test("run --follow cancels its run when SIGTERM comes, and leaves it alone when 
       before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGTERM")),
     });
     expect(code).toBe(143);
-    expect(stdout).toContain("\nverdict interrupted (exit code 143)\n");
+    expect(stdout).toContain("\nverdict       interrupted (exit code 143)\n");
     expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual([status]);
     const state = JSON.parse(io.files.get("mogplex-ci/run.json") ?? "") as { left: string };
     expect(state.left).toBe(what === "auto" ? "ended" : "detached");
@@ -167,7 +168,7 @@ test("run --follow cancels the run at its deadline when told so", async () => {
   const { code, stdout } = await cli([...RUN, "--timeout", "30", "--on-timeout", "cancel"], { env: JOB });
   expect({ code, verdict: /^verdict .*$/m.exec(stdout)?.[0] }).toEqual({
     code: 124,
-    verdict: "verdict did not end in time (exit code 124)",
+    verdict: "verdict       did not end in time (exit code 124)",
   });
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });
@@ -227,7 +228,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   const { code, stdout, io } = await cli(["report", runId, "--report", "ndjson=all.ndjson"]);
   expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });
   expect(stdout).toStartWith(
-    "verdict failed (exit code 1)\nrun     <run> (failed)\nreason  Agent run exited with code 1.\n",
+    "verdict       failed (exit code 1)\nrun           <run> (failed)\nreason        Agent run exited with code 1.\n",
   );
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });

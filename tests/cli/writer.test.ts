@@ -27,9 +27,50 @@ test("Writer masks the token even in lines of ours", () => {
   out.note(TOKEN);
   out.error(TOKEN);
   expect(io.text).toEqual({
-    stdout: `a [redacted]\n{"id":"[redacted]"}\n\r\x1b[K[redacted]`,
+    stdout: `a [redacted]\n{"id":"[redacted]"}\n${
+      "\x1b[?7l[redacted]\x1b[?7h\r\x1b[K".repeat(2)
+    }\x1b[?7l[redacted]\x1b[?7h`,
     stderr: "note: [redacted]\nerror: [redacted]\n",
   });
+});
+
+test("Writer keeps the status line below what is printed on either stream, until it is taken away", () => {
+  const { io, writer: out } = writer();
+  out.out("a");
+  out.transient("busy");
+  out.note("b");
+  out.transient("");
+  expect(io.text).toEqual({
+    stdout: "a\n\x1b[?7lbusy\x1b[?7h\r\x1b[K\x1b[?7lbusy\x1b[?7h\r\x1b[K",
+    stderr: "note: b\n",
+  });
+});
+
+test("Writer.paint() colours on a terminal only, unless NO_COLOR says otherwise", () => {
+  const paint = (terminal: boolean, env: Record<string, string> = {}) => {
+    const io = fakeIo({ env, terminal });
+    return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", "x");
+  };
+  expect([paint(true), paint(true, { NO_COLOR: "" }), paint(true, { NO_COLOR: "1" }), paint(false)]).toEqual([
+    "\x1b[31mx\x1b[0m",
+    "\x1b[31mx\x1b[0m",
+    "x",
+    "x",
+  ]);
+});
+
+test("Writer.clean() keeps texts as they are, unless a secret hides between invisible characters", () => {
+  const { writer: out } = writer();
+  const hidden = [...TOKEN].join("\u200b");
+  const value = { a: "x\x1b[31m\u200by", b: `x ${hidden}\x1b[0m`, [hidden]: 1, id: hidden };
+  expect(out.clean(value) as unknown).toEqual({ a: value.a, b: "x [redacted]", "[redacted]": 1, id: "[redacted]" });
+});
+
+test("Writer.untrusted() finds a secret of several lines, whole or line by line", () => {
+  const io = fakeIo({ env: { CI_DEPLOY_PASSWORD: "first-line\r\nsecond-line" } });
+  const out = new Writer(io, detectPlatform(io.env), createRedactor({ env: io.env }));
+  expect(out.untrusted("a first-line\nsecond-line b")).toBe("a [redacted] b");
+  expect(out.untrusted("a second-line b")).toBe("a [redacted] b");
 });
 
 test("Writer.untrusted() makes one line of many", () => {

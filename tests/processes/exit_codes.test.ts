@@ -33,7 +33,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const { code, stdout, stderr } = await launchIn(cwd, follow("<success>")).ended;
     expect(stderr).toBe(`note: sending requests and the token to ${service.url}, unencrypted\n`);
     expect(stdout).toMatch(new RegExp(`^started run ${ID} \\(pending\\)\\n`));
-    expect(stdout).toContain("\nverdict success (exit code 0)\n");
+    expect(stdout).toContain("\nverdict       success (exit code 0)\n");
     expect(JSON.parse(readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"))).toMatchObject({
       outcome: "success",
       exitCode: 0,
@@ -95,7 +95,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       running.child.kill(signal);
       const { code, stdout } = await running.ended;
       expect(await service.status(runId)).toBe("cancelled");
-      expect(stdout).toContain(`\nverdict interrupted (exit code ${expected})\n`);
+      expect(stdout).toContain(`\nverdict       interrupted (exit code ${expected})\n`);
       expect(code).toBe(expected);
     });
   }
