@@ -31,6 +31,7 @@ import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
 import { type Attempted, judge, refuse } from "./errors.ts";
 import { guardStart } from "./start.ts";
 import { readRunEvents, type RunEventStream } from "./stream.ts";
+import { shareMemory } from "./stream_memory.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions };
@@ -285,5 +286,6 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
       return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
     },
   };
+  shareMemory(client, origin, options.fetch);
   return client;
 }

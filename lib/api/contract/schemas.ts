@@ -258,9 +258,9 @@ export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
   return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
 }
 
-/** What a value is by a schema, or undefined when it is something else. */
+/** What a parsed value is by a schema, cut off where it is nested too deeply; undefined when it is something else. */
 export function readValue<T>(value: unknown, schema: Lazy<T>): T | undefined {
-  const result = z.safeParse(schema(), value);
+  const result = z.safeParse(schema(), limitDepth(value));
   return result.success ? result.data : undefined;
 }
 
