@@ -30,10 +30,12 @@
 import { isMain } from "./lib/runtime.ts";
 
 export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
+export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
 export { type Clock, type SleepOptions, systemClock } from "./lib/clock.ts";
 export * from "./lib/errors.ts";
 export { EXIT, type ExitName } from "./lib/exit_codes.ts";
 export type * from "./lib/model.ts";
+export type { StreamStep } from "./lib/http/stream.ts";
 export type { Fetch, TransportOptions } from "./lib/http/transport.ts";
 export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
 export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";

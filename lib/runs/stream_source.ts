@@ -176,7 +176,7 @@ export class StreamSource implements RunSource {
           return "late";
         }
         if (refusal === "unauthorized" || refusal === "lasting") throw error;
-        return this.#pollFor(PROBE_MS);
+        return pacer.left > 0 ? this.#pollFor(PROBE_MS) : "late";
       }
     }
   }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { DeadlineError, ForbiddenError, NotFoundError, UnauthorizedError } from "../../lib/errors.ts";
+import { createClient } from "../../lib/api/client.ts";
 import { follow } from "../../lib/runs/follow.ts";
 import { kinds, type Service, short, streamed, SUCCESS } from "./streamed.ts";
 
@@ -379,4 +380,104 @@ test("follow() tells the right end and each event once whatever fails on the way
     }
     expect(service.emulator.world.feed.size).toBe(0);
   }
+});
+
+const sse = (...messages: string[]) =>
+  new Response(messages.map((message) => `${message}\n\n`).join(""), {
+    headers: { "content-type": "text/event-stream" },
+  });
+
+/** The service, but with these answers to the first openings of a stream. */
+async function replaced(scenario: string, ...answers: (() => Response)[]) {
+  const service = streamed(scenario);
+  const runId = await service.start();
+  const own = service.options.fetch;
+  const { heard: _heard, ...rest } = await service.follow({
+    timeoutMs: 120_000,
+    fetch(url, init) {
+      const answer = new URL(url).pathname.endsWith("/stream") ? answers.shift() : undefined;
+      return answer === undefined ? own?.(url, init) as Promise<Response> : answer();
+    },
+  }, runId);
+  return rest;
+}
+
+test("follow() believes no stream that speaks of another run, or of none", async () => {
+  const run = { runId: "00000000-0000-4000-8000-00000000dead", status: "success" };
+  const lie = () => sse(": connected", `event: run\ndata: ${JSON.stringify(run)}`, `event: run\ndata: {}`);
+  const { said, error } = await replaced("success", lie, () => sse(), () => new Response(null, lie()));
+  expect(error).toBeUndefined();
+  expect(said.slice(-3)).toEqual(["finished", "[success]", "end success"]);
+  expect(said).not.toContain("(events_missed)");
+});
+
+test("follow() asks for the run when a stream begins without it", async () => {
+  const event = {
+    id: "00000000-0000-4000-8000-000000000001",
+    type: "started",
+    toolName: null,
+    message: "hello",
+    payload: {},
+    createdAt: "2026-09-01T00:00:00Z",
+  };
+  const { said } = await replaced("success", () => sse(`event: started\ndata: ${JSON.stringify(event)}`));
+  expect(said.slice(0, 2)).toEqual(["[pending]", "hello"]);
+  expect(said.at(-1)).toBe("end success");
+});
+
+test("follow() says that an event was missed when it cannot be read", async () => {
+  const broken = () => sse('id: 00000000-0000-4000-8000-000000000001\nevent: log\ndata: {"id":');
+  const { said, notices } = await replaced("success", broken);
+  expect(said.slice(0, 2)).toEqual(["[pending]", "(events_missed)"]);
+  expect(notices).toContainEqual({ kind: "events_missed" });
+  expect(said.at(-1)).toBe("end success");
+});
+
+test("follow() polls when a message does not end, and is not held up by bytes that never become one", async () => {
+  const endless = () => {
+    let sent = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (sent++ < 9) controller.enqueue(new TextEncoder().encode(`data: ${"x".repeat(1024 * 1024)}\n`));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  const { said, notices } = await replaced("success", endless);
+  expect(said.slice(-3)).toEqual(["finished", "[success]", "end success"]);
+  expect(notices).toEqual([]);
+});
+
+test("follow() ends when the deadline comes while a stream is opened, or first heard", async () => {
+  const hangs = () => new Promise<Response>(() => {}) as unknown as Response;
+  const mute = () => new Response(new ReadableStream(), { headers: { "content-type": "text/event-stream" } });
+  for (const answer of [hangs, mute]) {
+    const service = streamed("stuck-streaming");
+    const runId = await service.start();
+    const own = service.options.fetch;
+    const { error, heard } = await service.follow({
+      timeoutMs: 5_000,
+      fetch: (url, init) =>
+        new URL(url).pathname.endsWith("/stream") ? answer() : own?.(url, init) as Promise<Response>,
+    }, runId);
+    expect(error).toBeInstanceOf(DeadlineError);
+    expect(kinds(heard)).toEqual(["events"]);
+    expect(service.clock.now()).toBeLessThanOrEqual(7_000);
+  }
+});
+
+test("follow() uses no stream with a client that has none", async () => {
+  const service = streamed("success");
+  const runId = await service.start();
+  const { fetch, clock } = service.options;
+  const client = createClient({
+    token: streamedToken,
+    origin: "https://mogplex.com",
+    fetch,
+    clock,
+    env: () => undefined,
+  });
+  const { said, heard } = await service.follow({ client: { ...client, openRunEvents: undefined as never } }, runId);
+  expect(said.at(-1)).toBe("end success");
+  expect(kinds(heard)).not.toContain(STREAM);
 });
