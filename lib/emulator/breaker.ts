@@ -36,5 +36,9 @@ export function socketBreaker(c: Context): Breaker | undefined {
       setTimeout(() => reset(outgoing.socket), FLUSH_MS);
       return RESPONSE_ALREADY_SENT;
     },
+    resetStream() {
+      setTimeout(() => reset(outgoing.socket), FLUSH_MS);
+      return undefined;
+    },
   };
 }

@@ -82,6 +82,8 @@ export interface Breaker {
   resetNow(): Response;
   /** Breaks it in the middle of the answer's body. */
   resetMid(answer: Response): Promise<Response>;
+  /** Breaks it in the middle of a stream. @returns What the stream fails with, where there is no connection to break. */
+  resetStream(): Error | undefined;
 }
 
 const inProcess: Breaker = {
@@ -96,11 +98,8 @@ const inProcess: Breaker = {
     });
     return new Response(body, { status: answer.status, headers: answer.headers });
   },
+  resetStream: () => new ConnectionLost("connection reset in the middle of a stream"),
 };
-
-function broken(): Error {
-  return new ConnectionLost("connection reset in the middle of a stream");
-}
 
 function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
   return (STREAM_FAULT_KINDS as readonly string[]).includes(kind);
@@ -252,7 +251,7 @@ export class Faults {
   async #play(fault: Fault, request: Request, next: () => Promise<Response>, breaker: Breaker): Promise<Response> {
     const retryAfter = { "retry-after": String(fault.retryAfter ?? 60) };
     const { path, query } = splitUrl(request.url);
-    if (isStreamFault(fault.kind)) return await playStreamFault(fault.kind, next, fault.after ?? 1, broken);
+    if (isStreamFault(fault.kind)) return await playStreamFault(fault.kind, next, fault.after ?? 1, breaker);
     switch (fault.kind) {
       case "429":
         return fail(429, "RATE_LIMITED", `Rate limit exceeded. Retry after ${fault.retryAfter ?? 60}s.`, retryAfter);
@@ -288,7 +287,7 @@ export class Faults {
         return breaker.resetNow();
       case "resetMid": {
         const answer = await next();
-        return isStream(answer) ? cut(answer, 0, broken) : await breaker.resetMid(answer);
+        return isStream(answer) ? cut(answer, 0, breaker) : await breaker.resetMid(answer);
       }
       case "slow": {
         const answer = await next();

@@ -23,6 +23,11 @@ export const STREAM_FAULT_KINDS = [
 /** A kind of trouble that only streams have. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
+/** Breaks the connection of a stream. @returns What the stream fails with, where there is no connection to break. */
+export interface StreamBreaker {
+  resetStream(): Error | undefined;
+}
+
 /** Turns each piece of a stream into what is sent in its place; null ends the stream there. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
@@ -39,9 +44,9 @@ export function discard(answer: Response): void {
 /**
  * A stream whose pieces are spoiled on their way.
  *
- * @param broken What breaks the connection where it ends; undefined for an orderly end.
+ * @param breaker What breaks the connection where it ends; undefined for an orderly end.
  */
-function spoiled(answer: Response, spoil: Spoil, broken?: () => Error): Response {
+function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
@@ -58,10 +63,12 @@ function spoiled(answer: Response, spoil: Spoil, broken?: () => Error): Response
             continue;
           }
           await reader?.cancel();
-          if (broken === undefined) return controller.close();
+          if (breaker === undefined) return controller.close();
           // A turn later, so that what came before it is not lost with it.
           await new Promise((resolve) => setTimeout(resolve, 0));
-          return controller.error(broken());
+          const error = breaker.resetStream();
+          // Without one it stands still, until its connection is gone and nobody reads it any more.
+          return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
         }
       }
     },
@@ -81,10 +88,10 @@ function half(piece: string): string {
  * Ends a stream in the middle of a message.
  *
  * @param after Pieces that come whole before: 0 cuts what is sent at once, 1 the first event that comes live.
- * @param broken What breaks the connection; undefined ends it in good order.
+ * @param breaker What breaks the connection; undefined ends it in good order.
  */
-export function cut(answer: Response, after: number, broken: (() => Error) | undefined): Response {
-  return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], broken);
+export function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
+  return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
 }
 
 const JUNK = [
@@ -118,20 +125,20 @@ function disorder(piece: string, index: number): string[] {
  *
  * @param next Carries the request out.
  * @param after For `stream-cut`: see {@linkcode cut}.
- * @param broken What breaks a connection.
+ * @param breaker What breaks a connection.
  * @returns What the request itself answers, when that is no stream.
  */
 export async function playStreamFault(
   kind: StreamFaultKind,
   next: () => Promise<Response>,
   after: number,
-  broken: () => Error,
+  breaker: StreamBreaker,
 ): Promise<Response> {
   const answer = await next();
   if (!isStream(answer)) return answer;
   switch (kind) {
     case "stream-cut":
-      return cut(answer, after, broken);
+      return cut(answer, after, breaker);
     case "stream-closed":
       return spoiled(answer, (piece) => [piece, null]);
     case "stream-silent":

