@@ -61,7 +61,7 @@ export async function parseFlags(
       }`,
     );
   }
-  const { values, positionals } = await parseStrictly(verb, args, options);
+  const { values, positionals } = await parseStrictly(verb, args, flags, options);
   const all = (name: string): string[] => {
     const value = values[name];
     return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
@@ -72,6 +72,7 @@ export async function parseFlags(
 async function parseStrictly(
   verb: string,
   args: readonly string[],
+  flags: readonly Flag[],
   options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
 ): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
   // Not a static import: a bundler would move it to the top of the file, where `--help` pays for it.
@@ -79,7 +80,10 @@ async function parseStrictly(
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    const text = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+    const flag = /'(?:-\w, )?--([\w-]+)/.exec(text)?.[1];
+    const value = flags.find((each) => each.name === flag)?.value;
+    const reason = value === undefined ? text : `--${flag} needs a value, as in --${flag}=${value}`;
     throw new UsageError(`Cannot parse arguments of ${verb}: ${reason}`, { cause: error });
   }
 }

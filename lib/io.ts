@@ -84,12 +84,24 @@ function refuseLinks(fs: typeof Files, path: string): void {
   }
 }
 
+/** Not `recursive`: Node 20 then tries for ever in a file system such as `/proc`, which refuses a directory as "not found". */
+function makeDirectory(fs: typeof Files, path: string): void {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = parentOf(path);
+  if (parent !== path) makeDirectory(fs, parent);
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    // Another job may have been quicker.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  }
+}
+
 function writeFile(fs: typeof Files, path: string, text: string): void {
   refuseLinks(fs, path);
   // Renaming onto a device works for root: `/dev/null` would be an ordinary file from then on.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
-  const directory = parentOf(path);
-  fs.mkdirSync(directory, { recursive: true });
+  makeDirectory(fs, parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     fs.writeFileSync(temporary, text, { flag: "wx", mode: 0o644 });

@@ -1,5 +1,6 @@
 // Runs one task of the project after the set-up: `node tools/task.mjs NAME [arguments]`. npm, Deno and CI all call this.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { root, runtimes, setUp } from "./setup.mjs";
 
 const { bun, deno } = runtimes;
@@ -27,6 +28,10 @@ if (command === undefined) {
 } else {
   setUp();
   const [program = "", ...args] = command;
-  const { status, signal } = spawnSync(program, [...args, ...rest], { cwd: root, stdio: "inherit" });
-  process.exitCode = status ?? (signal === "SIGINT" ? 130 : 143);
+  const child = spawn(program, [...args, ...rest], { cwd: root, stdio: "inherit" });
+  // A signal to this process alone must not leave the task running.
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code, signal) => {
+    process.exitCode = code ?? 128 + constants.signals[signal ?? "SIGTERM"];
+  });
 }

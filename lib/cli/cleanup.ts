@@ -26,7 +26,7 @@ export async function run(context: VerbContext): Promise<number> {
     fetch,
     onNotice: (notice) => writer.note(noticeText(notice)),
   });
-  if (flags.has("json")) writer.json({ action, runId, status });
+  if (flags.has("json")) writer.json({ action, runId, status, words });
   else if (action === "failed") writer.error(`Cannot clean up: ${words}`);
   else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${words}`));
   return EXIT.success;

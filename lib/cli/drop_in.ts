@@ -41,7 +41,7 @@ export function openDropIn({ io, writer, clock, fetch }: VerbContext): DropInSes
     userAgent: userAgent(detectPlatform(io.env).name),
     onNotice: (notice) => writer.note(noticeText(notice)),
   });
-  return { client, call: { deadline: clock.now() + ONE_SHOT_MS } };
+  return { client, call: { deadline: clock.now() + ONE_SHOT_MS, overrun: true } };
 }
 
 /** The one argument of a verb. @throws {UsageError} when it is missing or empty. */

@@ -37,9 +37,17 @@ function variableRows(variables: readonly Variable[]): string {
   ]));
 }
 
-function exitRows(column: "toolkit" | "dropIn"): string {
+/** Whether a variable means something to a verb: that of a flag it has, or of everything that speaks to the service. */
+function isRelevant({ name, usage, flags }: Verb, variable: Variable): boolean {
+  if (variable.flag.startsWith("`--")) return flags.some((flag) => variable.flag === `\`--${flag.name}\``);
+  if (variable.name === "MOGPLEX_RUN_ID") return usage.includes("<run-id>");
+  if (variable.name === "MOGPLEX_PROMPT" || variable.name === "MOGPLEX_CI_JOB") return name === "run";
+  return variable.name !== "MOGPLEX_JOB_STATUS" || name === "cleanup";
+}
+
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly string[]): string {
   return columns(
-    EXIT_TABLE.filter((row) => !/^(–|\d+)$/.test(row[column])).map((row) => {
+    EXIT_TABLE.filter((row) => row[column] !== "–" && (codes?.includes(row.code) ?? true)).map((row) => {
       const text = row[column] === "same" ? row.toolkit : row[column];
       return [row.code, plain(text)];
     }),
@@ -56,11 +64,12 @@ export function verbHelp(verb: Verb): string {
     `Flags:\n${columns([...verb.flags.map((flag) => flagRow(verb, flag)), ["--help", "Print this text"]])}`,
     `Examples:\n${verb.examples.map((example) => `  ${example}\n`).join("")}`,
   ];
-  const variables = dropIn ? VARIABLES.filter((each) => each.dropIn) : VARIABLES;
+  const variables = VARIABLES.filter((each) => dropIn ? each.dropIn : isRelevant(verb, each));
   parts.push(`Environment${both ? " (every variable with --follow, see " + PROGRAM + " --help)" : ""}:\n`);
   parts[parts.length - 1] += variableRows(variables);
-  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit")}`);
-  if (both) parts.push(`Exit codes with --follow:\n${exitRows("toolkit")}`);
+  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit", verb.codes)}`);
+  const verdict = both ? "--follow" : verb.flags.find((flag) => flag.name === "exit-status") && "--exit-status";
+  if (verdict) parts.push(`Exit codes with ${verdict}:\n${exitRows("toolkit")}`);
   return parts.join("\n");
 }
 

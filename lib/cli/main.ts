@@ -46,7 +46,7 @@ function findVerb(args: readonly string[]): Call {
         }`,
     );
   }
-  const firstWords = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? []))];
+  const firstWords = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
   const hint = nearest(first, firstWords);
   throw new UsageError(
     args.length === 0
@@ -65,7 +65,7 @@ function asksForHelp(args: readonly string[]): boolean {
 /** The help or the version, when the arguments ask for them. */
 async function information(args: readonly string[]): Promise<string | undefined> {
   const [first = ""] = args;
-  if (first === "--version" || first === "-V") return `${PROGRAM} ${VERSION}\n`;
+  if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
   const words = first === "help" ? args.slice(1) : args;
   if (first !== "help" && !asksForHelp(args)) return undefined;
   const { programHelp, verbHelp } = await import("./help.ts");

@@ -87,6 +87,7 @@ export async function run(context: VerbContext): Promise<number> {
   if (!flags.has("follow")) {
     if (wantsVerdict) throw new UsageError("runs events: --exit-status works with --follow only");
     const { client, call } = openDropIn(context);
+    if (flags.get("timeout") !== undefined) writer.note("--timeout has no effect without --follow");
     const { events } = await client.getRunEvents(runId, { limit: MAX_EVENTS }, call);
     for (const event of events) printEvent(context, event);
     if (events.length >= MAX_EVENTS) writer.note(`The feed shows ${MAX_EVENTS} events at most: there may be more`);

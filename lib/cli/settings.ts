@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { defaultTargets, parseReportTarget, type ReportTarget } from "../report/targets.ts";
+import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/targets.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "../runs/interrupt.ts";
 import { ON_TIMEOUT, type OnTimeout } from "../runs/run.ts";
 import { DEFAULT_TIMEOUT_MS } from "../runs/session.ts";
@@ -79,13 +79,21 @@ export function statePath(context: VerbContext): string {
   return context.flags.get("state") ?? `${outDirectory(context).replace(/\/+$/, "")}/run.json`;
 }
 
-/** Directory and reports. @throws {UsageError} for a format that is not known. */
+/** Directory and reports. @throws {UsageError} for a format that is not known, or a report in the place of the state file. */
 export function readPlaces(context: VerbContext): Places {
   const { io, flags } = context;
   const out = outDirectory(context);
   const fromEnv = (io.env("MOGPLEX_REPORT") ?? "").split(",").map((each) => each.trim()).filter(Boolean);
   const wanted = flags.all("report").length > 0 ? flags.all("report") : fromEnv;
-  return { out, targets: wanted.length > 0 ? wanted.map((each) => parseReportTarget(each, out)) : defaultTargets(out) };
+  const targets = wanted.length > 0 ? wanted.map((each) => parseReportTarget(each, out)) : defaultTargets(out);
+  const state = plainPath(statePath(context));
+  const same = targets.find(({ path }) => plainPath(path) === state);
+  if (same === undefined) return { out, targets };
+  throw new UsageError(
+    `Cannot write report "${same.format}" as the state file of the job goes to the same file: ${
+      JSON.stringify(same.path)
+    }`,
+  );
 }
 
 /** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */

@@ -10,7 +10,7 @@ export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a l
 
 /** Flags of `run` as the `mogplex` command documents them. Source: CLI, "Headless runs", "Common flags". */
 export const RUN_FLAGS: readonly Flag[] = [
-  { name: "repo", value: "ID", help: "Repository (UUID); required" },
+  { name: "repo", value: "ID", help: "Repository (UUID); required. The variable counts with --follow only" },
   { name: "harness", value: "NAME", help: "Agent: codex or claude-code" },
   { name: "base-branch", value: "NAME", help: "Branch to start from" },
   { name: "branch", value: "NAME", help: "Branch to work on" },

@@ -78,10 +78,15 @@ function report({ io, writer }: VerbContext, end: JobEnd, places: Places, platfo
 }
 
 /** The process, which leaves the log in order even when it has to leave at once. */
-function leaving(io: Io, live: LiveLog): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
+function leaving(
+  io: Io,
+  live: LiveLog,
+  platform: Platform,
+): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
   return {
     onSignal: (handler) => io.onSignal(handler),
-    isTerminal: (stream) => io.isTerminal(stream),
+    // Some CI systems give their jobs a terminal; nobody sits there who wanted to leave the run alone.
+    isTerminal: (stream) => !platform.isCi && io.isTerminal(stream),
     exitNow(code) {
       live.leave();
       io.exitNow(code);
@@ -121,7 +126,7 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
     onSession: (session) => live.countRequests(session.requests),
   };
   try {
-    const end = await interruptible({ io: leaving(io, live), clock }, (interrupts) => {
+    const end = await interruptible({ io: leaving(io, live, platform), clock }, (interrupts) => {
       return job.work(options, { ...more, interrupts });
     }).finally(() => live.close());
     const { result, error } = end;

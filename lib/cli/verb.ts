@@ -51,6 +51,8 @@ export interface Verb {
   group: VerbGroup;
   /** Its flags. */
   flags: readonly Flag[];
+  /** Exit codes that it can end with, when it is not all of its group. @default all */
+  codes?: readonly string[];
   /** Command lines that work. */
   examples: readonly string[];
   /** Loads its code: the help must not pay for it. */

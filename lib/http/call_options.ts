@@ -14,6 +14,10 @@ export interface CallOptions {
    * `requestTimeoutMs` says so), so that a last look at a deadline is possible. @default now + 120 000 ms
    */
   deadline?: number | undefined;
+  /**
+   * Whether an attempt keeps its own limit when the deadline is nearer, so that the deadline bounds the waiting alone. @default {false}
+   */
+  overrun?: boolean | undefined;
   /** Attempts in all, the first included; 1 turns retrying off. @default {Infinity} (the deadline bounds it) */
   maxAttempts?: number | undefined;
   /** Limit of one attempt in milliseconds, headers and body together. @default {30_000} */

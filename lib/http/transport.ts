@@ -219,12 +219,13 @@ export function createTransport(options: TransportOptions): Transport {
     call: Omit<Call<T>, "judge">,
     ask: (signal: AbortSignal) => Promise<Answered<T>>,
   ): Promise<T> {
-    const { signal, maxAttempts = Infinity, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = call.limits ?? {};
+    const { signal, maxAttempts = Infinity, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, overrun = false } =
+      call.limits ?? {};
     const deadline = call.limits?.deadline ?? clock.now() + DEFAULT_TIMEOUT_MS;
     let unauthorized = 0;
     for (let count = 1;; count++) {
       const left = Math.max(deadline - clock.now(), count === 1 ? MIN_FIRST_ATTEMPT_MS : 0);
-      const outcome = await attempt(call, ask, Math.min(requestTimeoutMs, left));
+      const outcome = await attempt(call, ask, overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, left));
       if (outcome.ok) return outcome.value;
       const { error, cause, detail, retryAfterMs } = outcome;
       await call.onFailure?.(error);

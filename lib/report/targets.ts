@@ -47,6 +47,11 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   return { format, path };
 }
 
+/** A path in the form in which two of them can be compared: without `./` and repeated slashes. */
+export function plainPath(path: string): string {
+  return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
+}
+
 /** All reports in their usual places. */
 export function defaultTargets(directory: string): ReportTarget[] {
   return (Object.keys(REPORT_FORMATS) as ReportFormatName[])
@@ -67,7 +72,7 @@ export function fileProblem(error: unknown): string {
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {
   const seen = new Map<string, string>();
   for (const { format, path } of targets) {
-    const name = path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
+    const name = plainPath(path);
     const other = seen.get(name);
     if (other !== undefined) {
       throw new UsageError(`Cannot write report "${format}" as report "${other}" goes to the same file: "${path}"`);

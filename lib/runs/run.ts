@@ -4,7 +4,7 @@
  * @module
  */
 import { checkUuid } from "../api/validate.ts";
-import { UsageError } from "../errors.ts";
+import { MogplexError, UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
 import type { RunResult } from "../report/result.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError } from "./errors.ts";
@@ -24,7 +24,12 @@ export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
 
 /** Options of {@linkcode run}. */
 export interface RunOptions extends StartOptions, FollowOptions {
-  /** Whether a run that ended `failed`, `cancelled` or `awaiting_input` is thrown. @default {true} */
+  /**
+   * Whether everything but a success is thrown. If not, the result of a run that exists is returned whatever became of it: look
+   * at `outcome`, which can then also be `deadline` or `error`. What went wrong before there was a run is always thrown, as is
+   * `signal.reason`.
+   * @default {true}
+   */
   throwOnFailure?: boolean | undefined;
   /** What becomes of the run when `timeoutMs` passes: `detach` lets it go on, `cancel` stops it. @default {"detach"} */
   onTimeout?: OnTimeout | undefined;
@@ -73,6 +78,10 @@ function open(options: RunOptions, more: JobOptions): { session: Session; settin
 function readResumed(session: Session, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined) return undefined;
+  // A mistyped name must not become a second agent.
+  if (files.readFile(resumePath) === undefined) {
+    throw new UsageError(`Cannot resume as there is no state file: ${JSON.stringify(resumePath)}`);
+  }
   const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
   return readState(files, resumePath, { job, execution: false, notify: session.notify });
 }
@@ -109,7 +118,8 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
 }
 
 function settle({ result, error }: JobEnd, throwOnFailure: boolean): RunResult {
-  if (error !== undefined) throw error;
+  const told = !throwOnFailure && error instanceof MogplexError && result.runId !== null;
+  if (error !== undefined && !told) throw error;
   if (!throwOnFailure) return result;
   if (result.outcome === "failed") throw new RunFailedError(result);
   if (result.outcome === "cancelled") throw new RunCancelledError(result);

@@ -284,3 +284,35 @@ test("no token is in what run --follow prints or writes, whatever the events say
     }
   }
 });
+
+test("run --follow cancels its run in a CI job that has a terminal", async () => {
+  const { cli, clock, emulator } = world("stuck-streaming");
+  const { code } = await cli(RUN, {
+    env: { BUILDKITE: "true", BUILDKITE_BUILD_ID: "7" },
+    terminal: true,
+    before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGTERM")),
+  });
+  expect(code).toBe(143);
+  expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
+});
+
+test("run --follow ends with 2 and sends nothing when a report would replace the state file", async () => {
+  const { cli, requests } = world();
+  const { code, stderr } = await cli([...RUN, "--report", "json=./mogplex-ci//run.json"]);
+  expect({ code, stderr, requests }).toEqual({
+    code: 2,
+    stderr:
+      'error: Cannot write report "json" as the state file of the job goes to the same file: "./mogplex-ci//run.json"\n',
+    requests: [],
+  });
+});
+
+test("run --follow ends with 2 and sends nothing when the file to resume from is not there", async () => {
+  const { cli, requests } = world();
+  const { code, stderr } = await cli([...RUN, "--resume", "nofile.json"]);
+  expect({ code, stderr, requests }).toEqual({
+    code: 2,
+    stderr: 'error: Cannot resume as there is no state file: "nofile.json"\n',
+    requests: [],
+  });
+});

@@ -55,7 +55,8 @@ test("parseFlags() names the nearest flag for an unknown one", async () => {
 });
 
 test("parseFlags() refuses a missing value, a value for a switch, and short flags", async () => {
-  expect(await message(["--repo"])).toStartWith("Cannot parse arguments of run: ");
+  const needed = "Cannot parse arguments of run: --repo needs a value, as in --repo=ID";
+  expect([await message(["--repo"]), await message(["--repo", "-5"])]).toEqual([needed, needed]);
   expect(await message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
   expect(await message(["-x"])).toStartWith("Cannot parse arguments of run: ");
 });

@@ -82,3 +82,11 @@ test("Io.readFile() opens neither links, devices nor large files when it has a l
   expect(() => io.readFile("small", 3)).toThrow("larger than 3 bytes");
   expect(io.readFile("link")).toBe("1234");
 });
+
+test.skipIf(process.platform !== "linux")(
+  "Io.writeFile() ends when a file system refuses directories as not found",
+  async () => {
+    const io = await processIo();
+    expect(() => io.writeFile("/proc/no-such-folder/deep/report", "x")).toThrow("ENOENT");
+  },
+);

@@ -34,9 +34,10 @@ test("run() returns every verdict with throwOnFailure false", async () => {
   }
 });
 
-test("run() throws DeadlineError even with throwOnFailure false: there is no verdict", async () => {
-  const options = ended("streaming", { throwOnFailure: false, timeoutMs: 5_000 });
-  await expect(run(REQUEST, options)).rejects.toBeInstanceOf(DeadlineError);
+test("run() throws DeadlineError when the time is over, and returns the unfinished result with throwOnFailure false", async () => {
+  await expect(run(REQUEST, ended("streaming", { timeoutMs: 5_000 }))).rejects.toBeInstanceOf(DeadlineError);
+  const result = await run(REQUEST, ended("streaming", { throwOnFailure: false, timeoutMs: 5_000 }));
+  expect(result).toMatchObject({ runId: RUN_ID, status: "streaming", outcome: "deadline", exitCode: 124 });
 });
 
 test("run() tells of the start before the first look, and of every item", async () => {
@@ -101,6 +102,7 @@ test("attach() adds up its waits", async () => {
     events: [limited(20_000), limited(30_000), page("success", [anEvent("f", "finished")])],
   });
   const { waits, durationMs } = await attach(RUN_ID, { client, clock });
-  expect(waits).toEqual([{ cause: "rate_limit", count: 2, totalMs: 50_000 }]);
-  expect(durationMs).toBe(50_000);
+  expect(waits).toEqual([{ cause: "rate_limit", count: 2, totalMs: durationMs }]);
+  // What the service named, and a spread of our own.
+  expect(durationMs).toBeGreaterThanOrEqual(50_000);
 });
