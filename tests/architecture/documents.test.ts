@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { EXIT, EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -52,4 +52,27 @@ test("deno.json imports the same versions as package.json", () => {
 
 test("package-lock.json names no registry when it is committed", () => {
   expect(read("package-lock.json")).not.toMatch(/"resolved": "https?:/);
+});
+
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  "bench/README.md",
+  "lib/emulator/README.md",
+];
+
+test("documents link to files that are there", () => {
+  const dead = DOCUMENTS.flatMap((name) =>
+    [...read(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(dirname(name), match[1] ?? ""))
+      .filter((target) => !existsSync(join(root, target))).map((target) => `${name} > ${target}`)
+  );
+  expect(dead).toEqual([]);
+});
+
+test("the packed README.md links to files that are packed, too", () => {
+  const { files } = JSON.parse(read("package.json")) as { files: string[] };
+  const links = [...read("README.md").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
+  expect(links.filter((link) => !files.some((file) => link === file || link.startsWith(`${file}/`)))).toEqual([]);
 });
