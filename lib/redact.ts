@@ -86,23 +86,47 @@ function base64Forms(secret: string): string[] {
   return forms.flatMap((form) => [form, form.replaceAll("+", "-").replaceAll("/", "_")]);
 }
 
-/** Percent-encoded forms: those of paths, of parameters and of forms, with hexadecimal digits in either case. */
-function urlForms(secret: string): string[] {
-  try {
-    const parameter = encodeURIComponent(secret);
-    const strict = parameter.replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-    const forms = [encodeURI(secret), parameter, strict, strict.replaceAll("%20", "+")];
-    return forms.flatMap((form) => [form, form.replace(/%../g, (code) => code.toLowerCase())]);
-  } catch {
-    // A lone surrogate has no such form.
-    return [];
-  }
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
-function formsOf(secret: string): string[] {
-  // The second is what is left of it in a text that was normalised before.
-  const others = [plainText(secret).trim(), ...urlForms(secret), JSON.stringify(secret).slice(1, -1)];
-  return [secret, ...[...others, ...base64Forms(secret)].filter((form) => form.length >= 6)];
+function percentEncoded(text: string): string {
+  return [...new TextEncoder().encode(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+/**
+ * A pattern of the secret itself, in which each character that is no letter or digit may be percent-encoded (programs disagree
+ * on which are), escaped as in JSON (also several times over), or, for a blank, be a plus.
+ */
+function loosePattern(secret: string): string {
+  // Backslashes in a row are one part: several that each may be repeated would take exponential time.
+  return secret.replace(/\\+|[^A-Za-z0-9]/gu, (char) => {
+    const encoded = percentEncoded(char).replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+    const escaped = char.startsWith("\\")
+      ? `\\\\{${char.length},${char.length * 8}}`
+      : char === '"' || char === "/"
+      ? `\\\\{0,7}${char}`
+      : escapePattern(char);
+    return `(?:${escaped}|${encoded}${char === " " ? "|\\+" : ""})`;
+  });
+}
+
+/** Patterns of a secret and of its other forms, with a measure of how long they are. */
+function patternsOf(secret: string): { length: number; pattern: string }[] {
+  const encoded = percentEncoded(secret);
+  const forms = [
+    // What is left of it in a text that was normalised before.
+    plainText(secret).trim(),
+    JSON.stringify(secret).slice(1, -1),
+    encoded,
+    encoded.toUpperCase(),
+    ...base64Forms(secret),
+  ];
+  return [
+    { length: secret.length, pattern: loosePattern(secret) },
+    ...forms.filter((form) => form.length >= 6 && form !== secret)
+      .map((form) => ({ length: form.length, pattern: escapePattern(form) })),
+  ];
 }
 
 /** A secret of several lines is met line by line, too: in logs, and in feeds that send a line an event. */
@@ -111,10 +135,11 @@ function withLines(secret: string): string[] {
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-function literals(secrets: readonly string[]): string {
+/** One pattern for all; never an empty one. */
+function patternOf(secrets: readonly string[]): string {
   // The longest first, so that a secret which begins with another one is masked whole.
-  const forms = [...new Set(secrets.flatMap(formsOf))].sort((a, b) => b.length - a.length);
-  return forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|");
+  const patterns = secrets.flatMap(patternsOf).sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
+  return [...new Set(patterns)].join("|");
 }
 
 /** Makes the function that masks secrets. */
@@ -122,9 +147,9 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
-  const own = token === "" ? null : new RegExp(literals([token]), "g");
+  const own = token === "" ? null : new RegExp(patternOf([token]), "g");
   const all = new RegExp(
-    [literals(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
+    [patternOf(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
     "g",
   );
 

@@ -13,8 +13,8 @@ import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
 import { readPlaces, statePath } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
-/** Variables that are read beside those of the lists: a guard of the origin. */
-const OTHER_VARIABLES: readonly string[] = ["NODE_ENV"];
+/** Variables that are read beside those of the lists: a guard of the origin, and what people set against colours. */
+const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR"];
 
 /** What a run may touch. */
 export interface Permissions {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { KEPT_LINES, LiveLog, MAX_EVENT_BYTES } from "../../lib/cli/live_log.ts";
+import { KEPT_LINES, LiveLog, MAX_EVENT_BYTES, MAX_KEPT_BYTES } from "../../lib/cli/live_log.ts";
 import { Writer } from "../../lib/cli/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import type { RunEvent } from "../../lib/model.ts";
@@ -199,6 +199,20 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
   expect(rest[0]).toMatch(/^\(\d+ event lines left out, see the reports\)$/);
   expect(rest.length).toBe(KEPT_LINES + 1);
   expect(rest.at(-1)).toStartWith(`10:20:30  log       ${count - 1} yyy`);
+});
+
+test("LiveLog stays below the limit of a job's log however long the lines are", () => {
+  for (const form of ["compact", "full", "json"] as const) {
+    const { io, log } = liveLog({ form });
+    const text = "z".repeat(1_000_000);
+    for (let number = 0; number < 12; number++) {
+      log.item({ type: "event", event: event(`${text}\n`.repeat(2), number) });
+      log.item({ type: "event", event: event("\u6f22".repeat(40_000), number) });
+    }
+    log.close();
+    const limit = MAX_EVENT_BYTES + MAX_KEPT_BYTES + 300;
+    expect([form, new TextEncoder().encode(io.text.stdout).length < limit]).toEqual([form, true]);
+  }
 });
 
 test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () => {

@@ -9,7 +9,13 @@ const PATHS = { out: "mogplex-ci", written: [], read: [] };
 test("permissionsFor() names the host of the origin, all lists of variables, and the output directory", () => {
   const { net, env, read, write } = permissionsFor(() => undefined, PATHS);
   expect({ net, read, write }).toEqual({ net: ["mogplex.com"], read: ["."], write: ["mogplex-ci"] });
-  const names = [...VARIABLES.map((each) => each.name), ...platformVariables(), ...SECRET_VARIABLES, "NODE_ENV"];
+  const names = [
+    ...VARIABLES.map((each) => each.name),
+    ...platformVariables(),
+    ...SECRET_VARIABLES,
+    "NODE_ENV",
+    "NO_COLOR",
+  ];
   expect([...env].sort()).toEqual([...new Set(names)].sort());
 });
 

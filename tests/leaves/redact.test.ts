@@ -111,6 +111,20 @@ test("createRedactor() masks the longer one of two secrets that begin alike", ()
   expect(createRedactor({ secrets: ["abcdefgh", "abcdefgh12345"] })("abcdefgh12345")).toBe(MASK);
 });
 
+test("createRedactor() masks a secret however much of it is percent-encoded or escaped", () => {
+  const secret = `p/w"x\\y&z é'q`;
+  const redact = createRedactor({ secrets: [secret] });
+  const forms = [
+    new URL(`https://h/?${secret}`).search.slice(1),
+    `${new URLSearchParams({ a: secret })}`.slice(2),
+    encodeURI(secret),
+    encodeURIComponent(secret).toLowerCase(),
+    [...new TextEncoder().encode(secret)].map((byte) => `%${byte.toString(16)}`).join(""),
+    JSON.stringify(JSON.stringify(secret)).slice(3, -3),
+  ];
+  for (const form of forms) expect([form, redact(`a${form}b`)]).toEqual([form, `a${MASK}b`]);
+});
+
 test("createRedactor() masks known shapes of secrets", () => {
   const redact = createRedactor();
   const secrets = [
@@ -146,7 +160,10 @@ test("createRedactor() leaves ordinary text alone", () => {
 });
 
 test("createRedactor() takes time in proportion to the text, whatever is in it", () => {
-  const redact = createRedactor({ token: TOKEN, secrets: ["aaaaaaaaaaaaaaaaaaab"] });
+  const redact = createRedactor({
+    token: TOKEN,
+    secrets: ["aaaaaaaaaaaaaaaaaaab", '\\\\\\"\\\\"x9xx', '"""/\\"\\//""y'],
+  });
   const seeds = [
     "eyJ",
     "eyJa.",
@@ -165,6 +182,11 @@ test("createRedactor() takes time in proportion to the text, whatever is in it",
     "xoxb-",
     "AKIA",
     " ",
+    "\\",
+    '\\"',
+    '"',
+    "/",
+    "%5c",
   ];
   // Quadratic work on a megabyte would take minutes; the test runner's limit is seconds.
   for (const seed of seeds) redact(seed.repeat(Math.ceil(1_000_000 / seed.length)));
