@@ -98,7 +98,7 @@ export class StreamLink {
       if (step.kind === "messages" && step.messages.length === 0) continue;
       this.#heardAt = this.#clock.now();
       this.#silenceMs = step.kind === "silent"
-        ? Math.min(this.#silenceMs * SILENCE_GROWTH, MAX_SILENCE_MS)
+        ? Math.min(Math.round(this.#silenceMs * SILENCE_GROWTH), MAX_SILENCE_MS)
         : this.#shortestMs;
       return step;
     }
