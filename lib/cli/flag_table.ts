@@ -5,6 +5,17 @@
  *
  * @module
  */
+import { run as cleanup } from "./cleanup.ts";
+import { run as follow } from "./follow.ts";
+import { run as permissions } from "./permissions.ts";
+import { run as report } from "./report.ts";
+import { run as reposList } from "./repos_list.ts";
+import { run as run } from "./run.ts";
+import { run as runsCancel } from "./runs_cancel.ts";
+import { run as runsEvents } from "./runs_events.ts";
+import { run as runsGet } from "./runs_get.ts";
+import { run as sandboxesList } from "./sandboxes_list.ts";
+import { run as sandboxesStop } from "./sandboxes_stop.ts";
 import { FOLLOWING, JSON_LINE, OUT, REPORTS, RUN_FLAGS, RUN_FOLLOW_FLAGS, STATE } from "./shared_flags.ts";
 import type { Verb } from "./verb.ts";
 
@@ -28,7 +39,7 @@ export const VERBS: readonly Verb[] = [
       `${PROGRAM} run --repo "$MOGPLEX_REPO_ID" --create-branch --json "Fix the flaky tests" | jq -r .runId`,
       `${PROGRAM} run --follow --create-branch --prompt-file task.md --timeout 1500`,
     ],
-    load: () => import("./run.ts"),
+    run: run,
   },
   {
     name: "follow",
@@ -38,7 +49,7 @@ export const VERBS: readonly Verb[] = [
     group: "toolkit",
     flags: [...FOLLOWING, JSON_LINE],
     examples: [`${PROGRAM} follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 900`],
-    load: () => import("./follow.ts"),
+    run: follow,
   },
   {
     name: "report",
@@ -48,7 +59,7 @@ export const VERBS: readonly Verb[] = [
     group: "toolkit",
     flags: [REPORTS, OUT, JSON_LINE],
     examples: [`${PROGRAM} report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md`],
-    load: () => import("./report.ts"),
+    run: report,
   },
   {
     name: "cleanup",
@@ -64,7 +75,7 @@ export const VERBS: readonly Verb[] = [
     ],
     codes: ["0", "2", "64", "70"],
     examples: [`${PROGRAM} cleanup`],
-    load: () => import("./cleanup.ts"),
+    run: cleanup,
   },
   {
     name: "permissions",
@@ -81,7 +92,7 @@ export const VERBS: readonly Verb[] = [
     ],
     codes: ["0", "2", "70"],
     examples: [`${PROGRAM} permissions --out reports`],
-    load: () => import("./permissions.ts"),
+    run: permissions,
   },
   {
     name: "runs get",
@@ -91,7 +102,7 @@ export const VERBS: readonly Verb[] = [
     group: "drop-in",
     flags: [JSON_LINE],
     examples: [`${PROGRAM} runs get "$RUN_ID" --json | jq -r .status`],
-    load: () => import("./runs_get.ts"),
+    run: runsGet,
   },
   {
     name: "runs events",
@@ -106,7 +117,7 @@ export const VERBS: readonly Verb[] = [
       JSON_LINE,
     ],
     examples: [`${PROGRAM} runs events "$RUN_ID" --follow --timeout 600`],
-    load: () => import("./runs_events.ts"),
+    run: runsEvents,
   },
   {
     name: "runs cancel",
@@ -116,7 +127,7 @@ export const VERBS: readonly Verb[] = [
     group: "drop-in",
     flags: [JSON_LINE],
     examples: [`${PROGRAM} runs cancel "$RUN_ID"`],
-    load: () => import("./runs_cancel.ts"),
+    run: runsCancel,
   },
   {
     name: "repos list",
@@ -130,7 +141,7 @@ export const VERBS: readonly Verb[] = [
       JSON_LINE,
     ],
     examples: [`${PROGRAM} repos list --json | jq '. | {id, full_name}'`],
-    load: () => import("./repos_list.ts"),
+    run: reposList,
   },
   {
     name: "sandboxes list",
@@ -144,7 +155,7 @@ export const VERBS: readonly Verb[] = [
       JSON_LINE,
     ],
     examples: [`${PROGRAM} sandboxes list --json | jq 'select(.status == "running")'`],
-    load: () => import("./sandboxes_list.ts"),
+    run: sandboxesList,
   },
   {
     name: "sandboxes stop",
@@ -154,6 +165,6 @@ export const VERBS: readonly Verb[] = [
     group: "drop-in",
     flags: [JSON_LINE],
     examples: [`${PROGRAM} sandboxes stop "$SANDBOX_ID"`],
-    load: () => import("./sandboxes_stop.ts"),
+    run: sandboxesStop,
   },
 ];

@@ -7,13 +7,17 @@ import { systemClock } from "../clock.ts";
 import { dropInExitCode, exitCodeFor, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { ParsedFlags } from "../flags.ts";
-import type { Io } from "../io.ts";
+import { type Io, processIo } from "../io.ts";
+import { parseFlags } from "../flags.ts";
+import { detectPlatform } from "../platforms/detect.ts";
+import { createRedactor } from "../redact.ts";
+import { programHelp, verbHelp } from "./help.ts";
 import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
 import type { MainOptions, Verb } from "./verb.ts";
-import type { Writer } from "./writer.ts";
+import { Writer } from "./writer.ts";
 
 interface Call {
   verb: Verb;
@@ -63,12 +67,11 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 /** The help or the version, when the arguments ask for them. */
-async function information(args: readonly string[]): Promise<string | undefined> {
+function information(args: readonly string[]): string | undefined {
   const [first = ""] = args;
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
   const words = first === "help" ? args.slice(1) : args;
   if (first !== "help" && !asksForHelp(args)) return undefined;
-  const { programHelp, verbHelp } = await import("./help.ts");
   if (words[0] === undefined || words[0].startsWith("-")) return programHelp();
   if (VERBS.some((verb) => verb.name.startsWith(`${words[0]} `)) && (words[1] ?? "-").startsWith("-")) {
     return programHelp(words[0]);
@@ -76,10 +79,7 @@ async function information(args: readonly string[]): Promise<string | undefined>
   return verbHelp(findVerb(words).verb);
 }
 
-async function createWriter(io: Io, verb: Verb | undefined): Promise<Writer> {
-  const { Writer } = await import("./writer.ts");
-  const { detectPlatform } = await import("../platforms/detect.ts");
-  const { createRedactor } = await import("../redact.ts");
+function createWriter(io: Io, verb: Verb | undefined): Writer {
   // Drop-in verbs read the documented variables only, as far as their work goes.
   const env = verb?.group === "toolkit" ? io.env : undefined;
   return new Writer(io, detectPlatform(io.env), createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
@@ -102,15 +102,13 @@ function usesToolkitCodes({ verb, flags }: Call): boolean {
 
 async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
   const { verb, args } = call;
-  const { parseFlags } = await import("../flags.ts");
   const flags = await parseFlags(verb.name, args, verb.flags);
   call.flags = flags;
   const odd = flags.positionals[verb.maxPositionals];
   if (odd !== undefined) {
     throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);
   }
-  const { run } = await verb.load();
-  return await run({ io, flags, writer, clock: options.clock ?? systemClock, fetch: options.fetch });
+  return await verb.run({ io, flags, writer, clock: options.clock ?? systemClock, fetch: options.fetch });
 }
 
 /**
@@ -124,36 +122,43 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   let call: Call | undefined;
   let writer: Writer | undefined;
   try {
-    const text = await information(args);
+    const text = information(args);
     if (text !== undefined) {
       io.write("stdout", text);
       return EXIT.success;
     }
     call = findVerb(args);
-    writer = await createWriter(io, call.verb);
+    writer = createWriter(io, call.verb);
     return await runVerb(call, io, writer, options);
   } catch (error) {
-    explain(error, writer ?? await createWriter(io, call?.verb));
+    explain(error, writer ?? createWriter(io, call?.verb));
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
+  }
+}
+
+/** {@linkcode information}, where a mistake in asking for help is left to be explained like any other. */
+function safeInformation(args: readonly string[]): string | undefined {
+  try {
+    return information(args);
+  } catch {
+    return undefined;
   }
 }
 
 /**
  * Runs the command line as the program: on the process itself, which ends with the code.
  *
- * The help and the version are printed before anything else is loaded.
+ * The help and the version are printed before a stream is opened or a module of the runtime loaded.
  */
 export async function runProgram(): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);
   const args = programArgs();
-  // A mistake in asking for help is explained like any other.
-  const text = await information(args).catch(() => undefined);
+  const text = safeInformation(args);
   if (text !== undefined) {
     printText(text);
     return setExitCode(EXIT.success);
   }
-  const { processIo } = await import("../io.ts");
   setExitCode(await main(args, await processIo()));
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { run as runFollow } from "./run_follow.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { ParsedFlags } from "../flags.ts";
@@ -31,7 +32,7 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
-  if (flags.has("follow")) return (await import("./run_follow.ts")).run(context);
+  if (flags.has("follow")) return runFollow(context);
   const needsFollow = RUN_FOLLOW_FLAGS.find((flag) => flags.all(flag.name).length > 0);
   if (needsFollow !== undefined) throw new UsageError(`run: --${needsFollow.name} works with --follow only`);
   const repoId = flags.get("repo")?.trim() ?? "";

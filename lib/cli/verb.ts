@@ -55,6 +55,6 @@ export interface Verb {
   codes?: readonly string[];
   /** Command lines that work. */
   examples: readonly string[];
-  /** Loads its code: the help must not pay for it. */
-  load(): Promise<{ run: VerbFunction }>;
+  /** Does its work. */
+  run: VerbFunction;
 }
