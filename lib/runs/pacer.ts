@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { OnNotice } from "../notice.ts";
+import type { Notice } from "../notice.ts";
 import type { Setback } from "./setback.ts";
 import { setbackDelay } from "./setback.ts";
 
@@ -18,8 +18,8 @@ export interface PacerOptions {
   startedAt: number;
   /** Ends every wait. */
   signal: AbortSignal | undefined;
-  /** Hears of waits and heartbeats. */
-  notify: OnNotice;
+  /** Hears of waits and heartbeats. `quietly`: it is counted, but the reader is not told once more. */
+  notify: (notice: Notice, quietly?: boolean) => void;
   /** Requests sent so far. */
   requests: () => number;
   /** Jitter of our own delays: numbers from 0 up to 1. */
@@ -29,11 +29,15 @@ export interface PacerOptions {
 /** Longest silence, in milliseconds. Source: design, "Quiet is visible". */
 const SILENCE_MS = 60_000;
 const BACKOFF_MS = 1_000;
+/** Calm after which a busy service is news again, in milliseconds. */
+const FORGET_MS = 600_000;
 
 /** Keeps the deadline and the heartbeat of one job. */
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
+  /** The lasting trouble that the reader has been told of, and when it is over if nothing more is met. */
+  #told = { what: "", until: -Infinity };
   /** What heartbeats call the status. */
   status = "starting";
 
@@ -71,7 +75,8 @@ export class Pacer {
   }
 
   /**
-   * Tells of a setback and waits as long as it takes.
+   * Tells of a setback and waits as long as it takes, at most until the deadline. A service that is busy and says for how long
+   * is told of once: while that goes on, further waits show in the heartbeats alone.
    *
    * @param what What is attempted, as in error messages.
    * @param attempt Attempts so far that failed in a row, at least 1.
@@ -80,12 +85,24 @@ export class Pacer {
    */
   async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
     const { clock, notify, random } = this.#options;
-    const delayMs = setbackDelay(setback, attempt, baseMs, random);
+    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.left, 0));
     const { cause, detail, namedMs } = setback;
+    // What a start waits for differs each time; a rhythm goes on by itself.
+    const lasting = namedMs !== null && cause !== "start_limit";
+    const known = lasting && this.#knows(`${what}: ${detail}`, clock.now() + delayMs);
     const untilMs = clock.wallTime() + delayMs;
-    notify({ kind: "wait", what, cause, detail, attempt, delayMs, named: namedMs !== null, untilMs });
-    this.spoke();
+    const named = namedMs !== null && namedMs <= delayMs;
+    notify({ kind: "wait", what, cause, detail, attempt, delayMs, named, untilMs }, known);
+    if (!known) this.spoke();
     return await this.pause(delayMs);
+  }
+
+  /** Whether the reader knows of a lasting trouble; from now on so it is. */
+  #knows(what: string, until: number): boolean {
+    const told = this.#told;
+    const known = told.what === what && this.#options.clock.now() < told.until;
+    this.#told = { what, until: until + FORGET_MS };
+    return known;
   }
 
   #heartbeat(): void {

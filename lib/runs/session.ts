@@ -49,8 +49,8 @@ export interface Session {
   readonly platform: Platform;
   /** The caller's signal. */
   readonly signal: AbortSignal | undefined;
-  /** Tells whoever listens, and adds up the waits. */
-  readonly notify: OnNotice;
+  /** Tells whoever listens, unless quietly, and adds up the waits. */
+  readonly notify: (notice: Notice, quietly?: boolean) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */
@@ -83,12 +83,12 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
   const waits = new Map<string, WaitTotal>();
   const platform = detectPlatform(env);
 
-  function notify(notice: Notice): void {
+  function notify(notice: Notice, quietly = false): void {
     if (notice.kind === "wait") {
       const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
       waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
     }
-    onNotice?.(notice);
+    if (!quietly) onNotice?.(notice);
   }
 
   function connect(): { client: MogplexClient; token?: string } {

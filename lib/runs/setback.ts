@@ -29,6 +29,8 @@ export interface Setback {
    * something may have worked.
    */
   refused: boolean;
+  /** The whole delay, where a rhythm decides it: at least the named one. @default the named one, else our own */
+  delayMs?: number | undefined;
 }
 
 /** Chances of a token that has worked. Source: contract, trap 4: trouble of the service's database looks like 401. */
@@ -96,7 +98,8 @@ export function isUnauthorized(error: unknown): error is MogplexError {
 }
 
 /**
- * The delay before the next attempt: the named one in full, else our own, which grows and is spread at random.
+ * The delay before the next attempt: that of the rhythm, else the named one in full, else our own, which grows and is spread
+ * at random.
  *
  * @param setback What the attempt met.
  * @param attempt Attempts so far that failed in a row, at least 1.
@@ -104,5 +107,5 @@ export function isUnauthorized(error: unknown): error is MogplexError {
  * @param random Gives numbers from 0 up to 1.
  */
 export function setbackDelay(setback: Setback, attempt: number, baseMs: number, random: () => number): number {
-  return setback.namedMs ?? backoffMs(attempt, baseMs, random());
+  return setback.delayMs ?? setback.namedMs ?? backoffMs(attempt, baseMs, random());
 }

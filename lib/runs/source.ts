@@ -65,7 +65,7 @@ export function leash(signal: AbortSignal | undefined): Leash {
  * @param signal Ends it.
  * @param what What is attempted, as in error messages.
  * @param look One attempt.
- * @param onSetback Hears of each failed one.
+ * @param onSetback Hears of each failed one, and may decide the delay after it, in milliseconds.
  * @returns Null when the deadline came first.
  * @throws what lasts: see `setbackOf`.
  */
@@ -74,7 +74,7 @@ export async function lookUntilSeen(
   signal: AbortSignal,
   what: string,
   look: (call: CallOptions) => Promise<News>,
-  onSetback?: (setback: Setback) => void,
+  onSetback?: (setback: Setback) => number | undefined,
 ): Promise<News | null> {
   let unauthorized = 0;
   for (let attempt = 1;; attempt++) {
@@ -85,8 +85,8 @@ export async function lookUntilSeen(
       signal.throwIfAborted();
       const setback = setbackOf(error, reader.proven);
       if (setback === undefined || isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED) throw error;
-      onSetback?.(setback);
-      if (!await pacer.setBack(what, setback, attempt)) return null;
+      const delayMs = onSetback?.(setback);
+      if (!await pacer.setBack(what, { ...setback, delayMs }, attempt)) return null;
     }
   }
 }
@@ -109,8 +109,9 @@ export class PollingSource implements RunSource {
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
     const what = `read events of run "${reader.runId}"`;
     const look = (call: CallOptions) => reader.read(call);
-    return await lookUntilSeen(this.#options, this.#leash.signal, what, look, (setback) => {
-      if (setback.cause === "rate_limit") this.#delayAfter({ kind: "refused" });
+    return await lookUntilSeen(this.#options, this.#leash.signal, what, look, ({ cause, namedMs }) => {
+      if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
+      return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
     });
   }
 
@@ -119,7 +120,9 @@ export class PollingSource implements RunSource {
   }
 
   #delayAfter(event: CadenceEvent): number {
-    const { state, delayMs } = nextDelay(this.#cadence, event);
+    const { clock, random, deadline } = this.#options;
+    const atMs = clock.now();
+    const { state, delayMs } = nextDelay(this.#cadence, event, { atMs, leftMs: deadline - atMs, random: random() });
     this.#cadence = state;
     return delayMs;
   }

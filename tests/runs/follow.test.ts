@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, spyOn, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
 import {
   BodyTooLargeError,
@@ -26,6 +26,10 @@ import {
   someEvents,
   unavailable,
 } from "./fake_client.ts";
+
+// The middle of all jitter, so that delays are whole.
+const random = spyOn(Math, "random").mockReturnValue(0.5);
+afterAll(() => random.mockRestore());
 
 /** Items in few letters. */
 function short(items: FollowItem[]): string[] {
@@ -126,8 +130,8 @@ test("follow() looks once more at the deadline, then throws DeadlineError", asyn
   expect((error as Error).message).toBe(
     `Cannot wait for run "${RUN_ID}" any longer: it is "streaming" after 12 seconds`,
   );
-  expect(slept).toEqual([1_000, 2_000, 3_000, 4_000, 2_000]);
-  expect(heard.map(({ at }) => at)).toEqual([0, 1_000, 3_000, 6_000, 10_000, 12_000]);
+  expect(slept).toEqual([1_000, 2_000, 3_000, 6_000]);
+  expect(heard.map(({ at }) => at)).toEqual([0, 1_000, 3_000, 6_000, 12_000]);
   expect(clock.now()).toBe(12_000);
 });
 
@@ -159,7 +163,8 @@ test("follow() waits out 429, 503, other 5xx, a broken network and pages that ar
     ],
   });
   expect(short).toEqual(["pending", "success", "f", "end success"]);
-  expect(slept.slice(0, 3)).toEqual([1_000, 60_000, 30_000]);
+  // The service's own delay in full, then half a spread; a heartbeat divides the first wait.
+  expect(slept.slice(0, 4)).toEqual([1_000, 60_000, 6_250, 36_250]);
   const waits = notices.flatMap((notice) =>
     notice.kind === "wait" ? [[notice.cause, notice.named, notice.attempt]] : []
   );
@@ -181,9 +186,9 @@ test("follow() says what is waited for, why, and until when", async () => {
     cause: "rate_limit",
     detail: "HTTP 429 RATE_LIMITED",
     attempt: 1,
-    delayMs: 60_000,
+    delayMs: 66_250,
     named: true,
-    untilMs: Date.UTC(2026, 8, 1) + 60_000,
+    untilMs: Date.UTC(2026, 8, 1) + 66_250,
   });
 });
 
@@ -191,7 +196,25 @@ test("follow() looks slowly for a while after a 429", async () => {
   const { slept } = await followed({
     events: [page("pending"), limited(), page("pending"), page("pending"), page("success", [finished])],
   });
-  expect(slept).toEqual([1_000, 60_000, 15_000, 15_000]);
+  expect(slept).toEqual([1_000, 60_000, 6_250, 25_000, 25_000]);
+});
+
+test("follow() says once that it is held back, however often that happens, and why it gives up", async () => {
+  const { notices, error, clock } = await followed({ events: [page("pending"), limited()] }, { timeoutMs: 900_000 });
+  expect(notices.filter((notice) => notice.kind !== "heartbeat")).toEqual([
+    expect.objectContaining({ kind: "wait", cause: "rate_limit", attempt: 1, untilMs: Date.UTC(2026, 8, 1) + 67_250 }),
+  ]);
+  expect(notices.length).toBeGreaterThan(10);
+  expect(error).toBeInstanceOf(RateLimitedError);
+  expect(clock.now()).toBe(900_000);
+});
+
+test("follow() says again that it is held back after ten calm minutes", async () => {
+  const calm = Array<ReturnType<typeof page>>(40).fill(page("pending"));
+  const busy = unavailable(503, 5_000);
+  const events = [page("pending"), busy, page("pending"), busy, ...calm, ...calm, busy, page("success", [finished])];
+  const { notices } = await followed({ events });
+  expect(notices.filter((notice) => notice.kind === "wait").length).toBe(2);
 });
 
 const permanent = (error: Error) => followed({ events: [error] });
@@ -281,7 +304,7 @@ test("follow() is never silent for more than a minute", async () => {
 test("follow() sends heartbeats within a long wait", async () => {
   const { notices } = await followed({ events: [page("pending"), limited(200_000), page("success", [finished])] });
   expect(notices).toEqual([
-    expect.objectContaining({ kind: "wait", delayMs: 200_000 }),
+    expect.objectContaining({ kind: "wait", delayMs: 206_250 }),
     { kind: "heartbeat", status: "pending", elapsedMs: 61_000, requests: 2 },
     { kind: "heartbeat", status: "pending", elapsedMs: 121_000, requests: 2 },
     { kind: "heartbeat", status: "pending", elapsedMs: 181_000, requests: 2 },
