@@ -151,7 +151,7 @@ export class Writer {
 
   #print(stream: Stream, lines: string[]): void {
     this.#hide();
-    if (stream === "stdout" && this.#fenced && this.#fence === undefined) {
+    if (stream === "stdout" && this.#fenced && this.#fence === undefined && !this.#io.closed(stream)) {
       this.#fence = this.#platform.fence?.();
       if (this.#fence !== undefined) this.#io.write(stream, `${this.#fence.open}\n`);
     }

@@ -177,4 +177,5 @@ test("run --follow ends the fence on stderr when the reader of stdout has gone",
   });
   expect(runGithubLog(stdout).stopped).toBe(true);
   expect(runGithubLog(`${stdout}${stderr}`).stopped).toBe(false);
+  expect(stderr).toMatch(/^::[0-9a-f-]{36}::\n$/);
 });
