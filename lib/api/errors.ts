@@ -19,7 +19,7 @@ import {
 import { type Answer, describeAnswer, excerpt, factsOf } from "../http/answer.ts";
 import type { Verdict } from "../http/transport.ts";
 import type { Redactor } from "../redact.ts";
-import { type Lazy, readData, readFailure } from "./contract/schemas.ts";
+import { type Lazy, readData, readFailure, type ReadResult } from "./contract/schemas.ts";
 
 /** What messages need to know of a call. */
 export interface Attempted {
@@ -29,6 +29,8 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key of a start. */
   key?: string | undefined;
+  /** UUID of the run that the answer has to be about, in lower case. */
+  runId?: string | undefined;
   /** Whether it takes one of the slots for starts. */
   starts?: boolean | undefined;
 }
@@ -130,6 +132,13 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : new UnavailableError(foreign, "unavailable", facts);
 }
 
+/** An answer about another run than the one that was asked for, by a cache on the way say, must not become a verdict. */
+function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> {
+  if (runId === undefined || !result.ok) return result;
+  const { run } = result.data as { run?: { runId?: string } };
+  return run?.runId?.toLowerCase() === runId ? result : { ok: false, problem: "data.run.runId: another run" };
+}
+
 /**
  * Judges an answer.
  *
@@ -142,7 +151,7 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
     return { ok: false, error: errorFor(attempted, answer, redact), cause: slots ? "start_limit" : undefined };
   }
   const body = parseJson(answer.text);
-  const result = readData(body, schema);
+  const result = sameRun(attempted, readData(body, schema));
   if (result.ok) return { ok: true, value: result.data };
   const facts = factsOf(answer, null, redact);
   const where = describeAnswer(answer, facts, redact);

@@ -105,7 +105,7 @@ steps:${UNTIL_AGENT}
   - after: 1
     repeat: 260
     every: 0.25
-    event: { message: "step \${n} of 260", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
+    event: { message: "step \${n} of 260\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
   "awaiting-input": `
 description: The agent stops at a checkpoint for a person (later revisions)
 steps:${UNTIL_AGENT}

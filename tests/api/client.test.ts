@@ -105,6 +105,29 @@ test("getRun() and getRunEvents() give what lies under data", async () => {
     );
 });
 
+test("getRun(), getRunEvents() and cancelRun() refuse an answer about another run", async () => {
+  const other = { ...run("success"), runId: AUTOMATION_ID };
+  const once = { maxAttempts: 1 };
+  for (
+    const [answer, call] of [
+      [{ run: other }, (client) => client.getRun(RUN_ID, once)],
+      [{ run: other, events: [] }, (client) => client.getRunEvents(RUN_ID, {}, once)],
+      [{ run: other, status: "success", alreadyTerminal: true }, (client) => client.cancelRun(RUN_ID, once)],
+    ] as [unknown, Parameters<typeof exchange>[2]][]
+  ) {
+    expect(await thrown(exchange(answer, 200, call))).toMatchObject({
+      message: expect.stringContaining("another run"),
+    });
+  }
+});
+
+test("getRunEvents() keeps no more events than it asked for", async () => {
+  const event = { type: "log", toolName: null, message: "x", payload: {}, createdAt: "2026-08-10T12:07:41+00:00" };
+  const events = Array.from({ length: 150_000 }, (_, index) => ({ ...event, id: String(index) }));
+  const { result } = await exchange({ run: run(), events }, 200, (client) => client.getRunEvents(RUN_ID));
+  expect((result as { events: unknown[] }).events).toEqual(events.slice(-200));
+});
+
 test("cancelRun() posts without a body, and is tried again", async () => {
   const answer = { run: run("cancelled"), status: "cancelled", alreadyTerminal: false };
   const { client, sent } = scripted([html(502), good(answer)]);
