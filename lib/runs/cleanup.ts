@@ -4,13 +4,15 @@
  * @module
  */
 import { ForbiddenError, MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
-import type { RunStatus } from "../model.ts";
+import type { RunStatus, StartRequest } from "../model.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { JobState } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf } from "./follower.ts";
+import { cancelsOnInterrupt } from "./interrupt.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "./session.ts";
+import { isNewerThan } from "./starter.ts";
 import { readState, type RunState, type StateFiles, stateProof, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode cleanup}. */
@@ -21,7 +23,7 @@ export interface CleanupOptions extends ConnectOptions, SessionInternals {
   statePath: string;
   /** Cancel the run even when the job is not known to be cancelled. @default {false} */
   always?: boolean | undefined;
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
 }
 
@@ -45,12 +47,23 @@ export interface CleanupDecision {
   why: string;
 }
 
-const DEFAULT_TIMEOUT_MS = 60_000;
+/**
+ * Source: API reference, "Rate limits": a refused request is told to wait for 60 s, which has to fit twice. GitLab, "after_script",
+ * and GitHub, "Workflow cancellation": five minutes are left to a job that was cancelled.
+ */
+const DEFAULT_TIMEOUT_MS = 150_000;
+
+const OTHERS = "another job started the run";
+
+/** Whether a signal would have cancelled the run. */
+function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
+  return cancelsOnInterrupt(onInterrupt, owned, false);
+}
 
 /**
  * Decides. A run is cancelled when the state says that it was being cancelled, or that the process died while following it and
  * the CI system says that the job was cancelled or timed out, or with `always`. After a deadline, or when the service could
- * not be reached, the run is left alone: the retry is going to attach to it.
+ * not be reached, the run is left alone: the retry is going to attach to it. So is one that a signal would have left alone.
  *
  * A process that died while it started the run knows no id. The start is then sent again, with the same key and the same bytes: it
  * finds the run, or starts one that is cancelled in the next moment. That is done only for a file that names this very
@@ -68,6 +81,9 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
   if (!always && left === "following" && !stopped) {
     return nothing(`the run is not known to be cancelled: the job is "${job}"`);
   }
+  if (!always && left === "following" && !wouldCancel(state, state.owned ?? true)) {
+    return nothing(state.owned === false ? OTHERS : "the run is to go on when its job is stopped");
+  }
   const why = always
     ? "it is wanted in any case"
     : left === "cancelling"
@@ -82,14 +98,41 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
   );
 }
 
-async function stop(session: Session, state: RunState, writer: StateWriter, deadline: number): Promise<CleanupEnd> {
-  const { client, clock, signal } = session;
+/** What stopping a run takes. */
+interface StopOptions {
+  /** Service and time. */
+  session: Session;
+  /** The state file, as it was found. */
+  state: RunState;
+  /** Writes it. */
+  writer: StateWriter;
+  /** Point on the clock. */
+  deadline: number;
+  /** See {@linkcode CleanupOptions.always}. */
+  always: boolean;
+}
+
+/** Finds the run of a start whose process died; it may turn out to be the run of another job. */
+async function find({ session, state, deadline }: StopOptions, request: StartRequest): Promise<[string, boolean]> {
+  const { client, signal } = session;
+  const key = { idempotencyKey: state.idempotencyKey };
+  const run = await client.startRun(request, key, { deadline, signal, maxAttempts: 3 });
+  const mayBeOurs = state.startedAt !== null && isNewerThan(run, Date.parse(state.startedAt));
+  return [run.runId, state.owned ?? (!run.replayed || mayBeOurs)];
+}
+
+async function stop(options: StopOptions): Promise<CleanupEnd> {
+  const { session: { client, clock, signal }, state, writer, deadline, always } = options;
   let { runId } = state;
   try {
     if (runId === null && state.request !== null) {
-      const key = { idempotencyKey: state.idempotencyKey };
-      runId = (await client.startRun(state.request, key, { deadline, signal, maxAttempts: 3 })).runId;
-      writer.update({ runId });
+      const [found, owned] = await find(options, state.request);
+      runId = found;
+      writer.update({ runId, owned });
+      if (!always && !wouldCancel(state, owned)) {
+        writer.update({ left: "detached" });
+        return { action: "nothing", words: OTHERS, runId, status: null };
+      }
     }
     const { status } = await cancelWith(client, clock, runId as string, { deadline, signal });
     const ended = endOf(status) !== undefined;
@@ -127,6 +170,6 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   }
   const writer = new StateWriter(files, statePath, notify);
   writer.adopt(state);
-  const end = await stop(session, state, writer, session.startedAt + timeoutMs);
-  return { ...end, words: `${end.words} (${why})` };
+  const end = await stop({ session, state, writer, deadline: session.startedAt + timeoutMs, always });
+  return end.action === "nothing" ? end : { ...end, words: `${end.words} (${why})` };
 }

@@ -46,6 +46,9 @@ export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: 
 /**
  * Runs `body` while SIGINT and SIGTERM are handled: the first one aborts {@linkcode Interrupts.signal}; further ones within
  * 1.5 s are taken for the same; a later one ends the process at once.
+ *
+ * After a first signal they are handled to the end of the process: its twin may come when `body` is over already, and must not
+ * kill what still writes reports.
  */
 export async function interruptible<T>(
   options: InterruptibleOptions,
@@ -65,6 +68,6 @@ export async function interruptible<T>(
   try {
     return await body({ signal: controller.signal, terminal: io.isTerminal("stdout") || io.isTerminal("stderr") });
   } finally {
-    stop();
+    if (firstAt === undefined) stop();
   }
 }

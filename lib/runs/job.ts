@@ -86,9 +86,7 @@ export class Job {
     try {
       const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
       const starter = new Starter(this.#session, plan);
-      const { hash: requestHash, request: sent, job, proof } = plan;
-      starter.onKey = (idempotencyKey) =>
-        this.#settings.state?.begin({ idempotencyKey, requestHash, request: sent, job, proof });
+      starter.onKey = (idempotencyKey) => this.#begin(plan, idempotencyKey);
       this.#plan = plan;
       this.#starter = starter;
       this.#onStarted = options.onStarted;
@@ -103,6 +101,14 @@ export class Job {
   async attach(runId: string, once = false): Promise<JobEnd> {
     this.#runId = runId;
     return await this.#follow(false, once);
+  }
+
+  #begin({ hash, request, job, proof, key }: StartPlan, idempotencyKey: string): void {
+    const { state, onInterrupt } = this.#settings;
+    // Under a key that others may use too, only the answer tells.
+    const owned = key.scope === "given" || key.scope === "day" ? null : true;
+    const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
+    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, proof });
   }
 
   #announce(started: StartedRun): void {

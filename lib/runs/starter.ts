@@ -29,7 +29,7 @@ export function isNewerThan(run: Run, wallMs: number): boolean {
  * Whether this job owns a run, so that it may stop it: it started the run, or whoever started it under this key was an earlier
  * attempt of the same job.
  *
- * @param firstSentMs Wall time of this process's first attempt.
+ * @param firstSentMs Wall time of this process's first attempt whose outcome is not known; `Infinity` when there is none.
  */
 export function ownsRun(run: StartResult, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
@@ -47,6 +47,8 @@ export class Starter {
   /** Wall time at which the first attempt was sent that a 5xx answered. */
   #troubleMs: number | undefined;
   #mayExist = false;
+  /** Whether an earlier attempt under the present key may have started its run. */
+  #unsure = false;
   /** Called before a key is used for the first time. */
   onKey: ((key: string) => void) | undefined;
 
@@ -72,14 +74,13 @@ export class Starter {
   /** Starts. See `start`. */
   async start(): Promise<StartedRun> {
     const { notify } = this.#session;
-    const { scope } = this.#plan.key;
-    const derived = scope !== "given" && scope !== "random";
     for (let tried = 1;; tried++) {
+      // A key that is not going to be used is not to be found in the state file.
+      this.#session.signal?.throwIfAborted();
       this.onKey?.(this.key);
       const run = await this.#startWithKey();
       const { status } = run;
-      const dead = run.replayed && (status === "failed" || status === "cancelled");
-      if (!derived || !dead || this.#isOurs(run)) return this.started(run);
+      if (!this.isStale(run)) return this.started(run);
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
         const message = `every key of this job that was tried belongs to a run that ${status}; ` +
           "none is started afresh (--key-scope job or --key-part would start one)";
@@ -91,10 +92,29 @@ export class Starter {
     }
   }
 
+  /**
+   * Whether a run that a derived key found is the dead one of an earlier attempt of the job, in whose place another is started.
+   *
+   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   */
+  isStale(run: StartResult): boolean {
+    const { scope } = this.#plan.key;
+    const derived = scope !== "given" && scope !== "random";
+    const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
+    return derived && dead && !this.#isOurs(run);
+  }
+
+  /** Says that the attempt under way is given up, so that a replay may be what it started. */
+  abandon(): void {
+    this.#unsure = true;
+    this.#lost++;
+  }
+
   /** What a start answered, in the form that callers get. */
   started(run: StartResult): StartedRun {
     const { scope } = this.#plan.key;
-    const owned = ownsRun(run, scope, this.#firstSentMs ?? this.#session.clock.wallTime());
+    // Somebody else's run can be as young as our attempt; only one of which we know nothing can have started it.
+    const owned = ownsRun(run, scope, this.#unsure ? this.#firstSentMs ?? Infinity : Infinity);
     const { runId, replayed } = run;
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
   }
@@ -119,6 +139,7 @@ export class Starter {
     const { client, clock, signal } = this.#session;
     const { request, deadline } = this.#plan;
     let unknown = false;
+    this.#unsure = false;
     let proven = false;
     let unauthorized = 0;
     for (let attempt = 1;; attempt++) {
@@ -138,6 +159,7 @@ export class Starter {
         proven ||= error instanceof ApiError && error.code !== null;
         if (setback !== undefined && !setback.refused) {
           unknown = true;
+          this.#unsure = true;
           this.#lost++;
           if ((statusOf(error) ?? 0) >= 500) this.#troubleMs ??= sentMs;
         }

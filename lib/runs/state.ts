@@ -11,6 +11,7 @@ import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { Io } from "../io.ts";
+import { ON_INTERRUPT, type OnInterrupt } from "./interrupt.ts";
 import { hashOf } from "./key.ts";
 
 /** The files that are needed. */
@@ -32,6 +33,10 @@ export interface RunState {
   idempotencyKey: string;
   /** Whether this job owns the run, as far as is known: see `ownsRun`. */
   owned: boolean | null;
+  /** Wall time before the first attempt of the start, as an ISO text: a replay that is older was started by another job. */
+  startedAt: string | null;
+  /** What a signal does to the run; a process that is killed leaves the same to `cleanup`. */
+  onInterrupt: OnInterrupt;
   /** SHA-256 of the request. */
   requestHash: string;
   /** The request, while the run is not known: only sending it again finds the run. */
@@ -140,6 +145,8 @@ function parse(content: string): RunState | undefined {
     phase,
     idempotencyKey,
     owned: typeof value.owned === "boolean" ? value.owned : null,
+    startedAt: text(value.startedAt, 40),
+    onInterrupt: ON_INTERRUPT.find((each) => each === value.onInterrupt) ?? "auto",
     requestHash: hash,
     request: parseRequest(value.request),
     job: parseJob(value.job),
@@ -185,7 +192,10 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
 }
 
 /** What a new state file begins with. */
-export type StateBeginning = Pick<RunState, "idempotencyKey" | "requestHash" | "request" | "job" | "proof">;
+export type StateBeginning = Pick<
+  RunState,
+  "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "request" | "job" | "proof"
+>;
 
 /** Writes a state file, each time as a whole. */
 export class StateWriter {
@@ -219,7 +229,7 @@ export class StateWriter {
    * @throws {UsageError} when the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
-    const rest = { owned: null, runId: null, status: null, lastEventId: null };
+    const rest = { runId: null, status: null, lastEventId: null };
     this.#state = { schema: 1, phase: "starting", ...beginning, ...rest, left: "following" };
     try {
       this.#attempt(() => this.#write());

@@ -46,13 +46,20 @@ const LIMIT_MS = 4_000;
 /** Limit of one repeated start, in milliseconds: a second one has to fit, and the cancel. */
 const RESEND_MS = 1_500;
 
-/** Finds the run of a start whose answer was lost, by sending the same key and the same bytes again. */
+/**
+ * Finds the run of a start whose answer was lost, by sending the same key and the same bytes again.
+ *
+ * @returns Undefined when all that is there is the dead run of an earlier attempt of the job.
+ */
 async function findRun(parts: StopParts, deadline: number): Promise<StartedRun | undefined> {
   const { starting, session: { client } } = parts;
   if (starting === undefined) return undefined;
   const { plan, starter } = starting;
+  starter.abandon();
   const call = { deadline, requestTimeoutMs: RESEND_MS };
-  const started = starter.started(await client.startRun(plan.request, { idempotencyKey: starter.key }, call));
+  const run = await client.startRun(plan.request, { idempotencyKey: starter.key }, call);
+  if (starter.isStale(run)) return undefined;
+  const started = starter.started(run);
   parts.onFound(started);
   return started;
 }
@@ -62,10 +69,11 @@ export async function stopRun(parts: StopParts): Promise<Stop> {
   const { session: { client, clock }, onInterrupt, terminal, state } = parts;
   const deadline = clock.now() + LIMIT_MS;
   const wanted = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, terminal);
-  if (parts.run === undefined && parts.starting?.starter.mayExist !== true) {
+  const none = (): Stop => {
     state?.update({ left: "ended" });
     return { deadline, words: "no run was started" };
-  }
+  };
+  if (parts.run === undefined && parts.starting?.starter.mayExist !== true) return none();
   if (!wanted(parts.run?.owned ?? true)) {
     state?.update({ left: "detached" });
     return { deadline, words: "the run goes on" };
@@ -73,7 +81,8 @@ export async function stopRun(parts: StopParts): Promise<Stop> {
   state?.update({ left: "cancelling" });
   try {
     const run = parts.run ?? await findRun(parts, deadline);
-    if (run === undefined || !wanted(run.owned)) {
+    if (run === undefined) return none();
+    if (!wanted(run.owned)) {
       state?.update({ left: "detached" });
       return { deadline, words: "the run goes on, since another job started it" };
     }

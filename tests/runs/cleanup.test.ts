@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { CallOptions } from "../../lib/api/client.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
 import type { JobIdentity, JobState } from "../../lib/platforms/platform.ts";
@@ -42,6 +43,8 @@ const FOLLOWING: RunState = {
   phase: "started",
   idempotencyKey: "k",
   owned: true,
+  startedAt: "2026-09-01T00:00:00.000Z",
+  onInterrupt: "auto",
   requestHash: await requestHash(REQUEST),
   request: null,
   job: JOB,
@@ -84,6 +87,17 @@ test("decideCleanup() cancels what was being cancelled, or died in a job that wa
     "ended timed_out": ["nothing", "nothing"],
     "ended unknown": ["nothing", "nothing"],
   });
+});
+
+test("decideCleanup() leaves the run of a killed job alone when a signal would have", () => {
+  const others: Partial<RunState> = { owned: false };
+  const detached: Partial<RunState> = { onInterrupt: "detach" };
+  const asked: Partial<RunState> = { owned: false, onInterrupt: "cancel" };
+  const unknown: Partial<RunState> = { owned: null };
+  const what = [others, detached, asked, unknown].map((more) =>
+    [false, true].map((always) => decideCleanup({ ...FOLLOWING, ...more }, "cancelled", always).what)
+  );
+  expect(what).toEqual([["nothing", "cancel"], ["nothing", "cancel"], ["cancel", "cancel"], ["cancel", "cancel"]]);
 });
 
 test("decideCleanup() does nothing without a state file of this job", () => {
@@ -162,6 +176,29 @@ test("cleanup() finds the run of a start that died, by the same key, and cancels
   expect(calls).toEqual(["start k", `cancel ${RUN_ID}`]);
   expect(result).toMatchObject({ action: "cancelled", runId: RUN_ID, status: "cancelled" });
   expect(left).toBe("ended");
+});
+
+test("cleanup() lets the run go on that it finds under a key of others", async () => {
+  const dying = { ...STARTING, owned: null };
+  const theirs = started("streaming", true, { createdAt: "2026-08-31T00:00:00+00:00" });
+  const { result, left, calls } = await tried(dying, { start: [theirs] });
+  expect(calls).toEqual(["start k"]);
+  expect(result).toEqual({ action: "nothing", words: "another job started the run", runId: RUN_ID, status: null });
+  expect(left).toBe("detached");
+  for (const ours of [started("pending", false), started("pending", true)]) {
+    const script = { start: [ours], cancel: [cancelled("cancelled")] };
+    expect((await tried(dying, script)).calls).toEqual(["start k", `cancel ${RUN_ID}`]);
+  }
+});
+
+test("cleanup() has time to wait out the minute that a full limiter asks for, twice", async () => {
+  const deadlines: (number | undefined)[] = [];
+  const cancel = ({ deadline }: CallOptions) => {
+    deadlines.push(deadline);
+    return Promise.resolve(cancelled("cancelled"));
+  };
+  await tried(FOLLOWING, { cancel: [cancel] });
+  expect(deadlines).toEqual([150_000]);
 });
 
 test("cleanup() tells of a run that it could not cancel, and leaves the state as it is", async () => {

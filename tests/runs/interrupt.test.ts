@@ -46,6 +46,18 @@ test("interruptible() stops handling signals when its body is over, also when th
   expect(handled()).toBe(false);
 });
 
+test("interruptible() takes a twin of the first signal for the same when its body is over, and a late one for another", async () => {
+  const clock = virtualClock();
+  const { io, send, exits, handled } = fakeProcess();
+  await interruptible({ io, clock }, () => Promise.resolve(send("SIGTERM")));
+  expect(handled()).toBe(true);
+  send("SIGTERM");
+  expect(exits).toEqual([]);
+  await clock.sleep(1_500);
+  send("SIGTERM");
+  expect(exits).toEqual([143]);
+});
+
 test("cancelsOnInterrupt() cancels the runs of this job, unless somebody watches at a terminal", () => {
   expect(cancelsOnInterrupt("auto", true, false)).toBe(true);
   expect(cancelsOnInterrupt("auto", false, false)).toBe(false);

@@ -377,6 +377,39 @@ test("runJob() finds the run of a start whose answer the signal cut off, by the 
   expect(ids).toEqual([RUN_ID]);
 });
 
+test("runJob() does not take the dead run of an earlier attempt for its own when a signal cuts off its start", async () => {
+  const identity = {
+    server: "https://gitlab.example",
+    project: "42",
+    pipeline: "1001",
+    job: "agent",
+    node: "",
+    attempt: "2",
+    date: null,
+    schedule: "",
+  };
+  const dead = started("failed", true, { createdAt: "2026-08-31T00:00:00+00:00" });
+  const { calls, result, state } = await tried({ start: [hanging, dead] }, { signals: [[500, "SIGTERM"]], identity });
+  expect(calls).toEqual(["start", "start"]);
+  expect(result).toMatchObject({ runId: null, outcome: "interrupted", exitCode: 143 });
+  expect(state).toMatchObject({ phase: "starting", left: "ended" });
+});
+
+test("runJob() writes no state when the signal comes before the key is there", async () => {
+  const clock = virtualClock();
+  const client = fakeClient(clock, {});
+  const files = memoryFiles();
+  const { io, send } = fakeProcess();
+  const { result } = await interruptible({ io, clock }, async (interrupts) => {
+    const job = runJob(REQUEST, { client, clock, identity: null }, { interrupts, files, statePath: PATH });
+    send("SIGTERM");
+    return await job;
+  });
+  expect(client.heard).toEqual([]);
+  expect(files.files.get(PATH)).toBeUndefined();
+  expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143 });
+});
+
 test("runJob() leaves a start that it cannot find again to cleanup", async () => {
   const { result, state } = await tried({ start: [hanging, limited()] }, { signals: [[500, "SIGTERM"]] });
   expect(result).toMatchObject({ runId: null, outcome: "interrupted", exitCode: 143 });

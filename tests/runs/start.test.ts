@@ -239,6 +239,12 @@ test("start() owns a replay only by its scope, or when the run is newer than its
   expect((await tried([lost(), started("pending", true)], { idempotencyKey: "shared" })).result.owned).toBe(true);
 });
 
+test("start() does not own a young replay when no attempt of its own can have started it", async () => {
+  const young = started("pending", true);
+  expect((await tried([young], { idempotencyKey: "shared" })).result.owned).toBe(false);
+  expect((await tried([limited(1_000), young], { idempotencyKey: "shared" })).result.owned).toBe(false);
+});
+
 test("start() refuses what breaks a rule before a slot is spent", async () => {
   const clock = virtualClock();
   const client = fakeClient(clock, {});

@@ -3,7 +3,14 @@ import fc from "fast-check";
 import { UsageError } from "../../lib/errors.ts";
 import type { Notice } from "../../lib/notice.ts";
 import type { JobIdentity } from "../../lib/platforms/platform.ts";
-import { isSameJob, readState, requestHash, type RunState, StateWriter } from "../../lib/runs/state.ts";
+import {
+  isSameJob,
+  readState,
+  requestHash,
+  type RunState,
+  type StateBeginning,
+  StateWriter,
+} from "../../lib/runs/state.ts";
 import { REQUEST, RUN_ID } from "./fake_client.ts";
 import { memoryFiles } from "./memory_files.ts";
 
@@ -17,8 +24,11 @@ const JOB: JobIdentity = {
   date: "2026-09-01",
   schedule: "",
 };
-const BEGINNING = {
+const BEGINNING: StateBeginning = {
   idempotencyKey: "k",
+  owned: null,
+  startedAt: "2026-09-01T00:00:00.000Z",
+  onInterrupt: "detach",
   requestHash: await requestHash(REQUEST),
   request: REQUEST,
   job: JOB,
@@ -47,7 +57,6 @@ test("StateWriter.begin() replaces an old file by one of phase starting", () => 
     schema: 1,
     phase: "starting",
     ...BEGINNING,
-    owned: null,
     runId: null,
     status: null,
     lastEventId: null,
@@ -170,6 +179,15 @@ test("readState() never takes over an address or a token", () => {
   const { state } = begun();
   const more = { ...state(), url: "https://evil.example", token: "mog_x", origin: "https://evil.example" };
   expect(read(JSON.stringify(more)).state).toEqual(state());
+});
+
+test("readState() takes a file without a word about signals for one of the default", () => {
+  const { onInterrupt: _, startedAt: __, ...old } = begun().state();
+  expect(read(JSON.stringify(old)).state).toMatchObject({ onInterrupt: "auto", startedAt: null });
+  expect(read(JSON.stringify({ ...old, onInterrupt: "kill", startedAt: 7 })).state).toMatchObject({
+    onInterrupt: "auto",
+    startedAt: null,
+  });
 });
 
 test("readState() neither throws nor believes anything of another form", () => {

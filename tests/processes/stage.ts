@@ -1,0 +1,135 @@
+/** One emulator a runtime, so that faults of one never meet another, and jobs of a CI system on them. */
+import { expect } from "bun:test";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { RUNTIMES } from "../package/runtimes.ts";
+import { type Recorder, startRecorder } from "./recorder.ts";
+import { type Ended, launch, REPO, type Running, type Service, startService } from "./service.ts";
+
+/** A runtime and its service. */
+export interface Stage {
+  /** `node`, `deno` or `bun`. */
+  name: string;
+  /** Command line of the runtime. */
+  runtime: readonly string[];
+  /** The emulator. */
+  service: Service;
+}
+
+/** A job of GitLab CI: a working directory, an environment, and a recorder between it and the service. */
+export interface CiJob {
+  /** The service. */
+  service: Service;
+  /** What goes over the wire. */
+  recorder: Recorder;
+  /** Working directory. */
+  cwd: string;
+  /** Environment. */
+  env: Record<string, string>;
+  /** Line that starts the command with some arguments. */
+  line(...args: string[]): string[];
+  /** Arguments of a job. */
+  follow(prompt: string, ...args: string[]): string[];
+  /** Starts the command. */
+  launch(...args: string[]): Running;
+  /** Runs `cleanup` as an `after_script` does, and says what it said and which requests it sent. */
+  cleanup(status: string, ...args: string[]): Promise<{ code: number | null; stdout: string; requests: string[] }>;
+  /** The state file. */
+  state(): Record<string, unknown>;
+  /** The report. */
+  result(): Record<string, unknown>;
+}
+
+/** Starts all services. */
+export async function openStages(): Promise<Stage[]> {
+  return await Promise.all(
+    Object.entries(RUNTIMES).map(async ([name, runtime]) => ({ name, runtime, service: await startService() })),
+  );
+}
+
+/** Does something on every runtime at the same time; a failure tells on which. */
+export async function onEvery(stages: readonly Stage[], body: (stage: Stage) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(stages.map(body));
+  for (const [index, result] of results.entries()) {
+    if (result.status === "fulfilled") continue;
+    const { reason } = result;
+    if (reason instanceof Error) reason.message = `on ${stages[index]?.name}: ${reason.message}`;
+    throw reason;
+  }
+}
+
+let pipelines = 0;
+
+/** Opens a job of a pipeline of its own, or one more of another job's pipeline. */
+export async function openJob({ name, runtime, service }: Stage, like?: CiJob): Promise<CiJob> {
+  const recorder = await startRecorder(service.url);
+  const cwd = mkdtempSync(join(service.folder, `${name}-`));
+  const env = {
+    MOGPLEX_DEV: "1",
+    GITLAB_CI: "true",
+    CI: "true",
+    CI_SERVER_URL: "https://gitlab.example",
+    CI_PROJECT_ID: "42",
+    CI_PIPELINE_ID: like?.env.CI_PIPELINE_ID ?? String(++pipelines),
+    CI_JOB_NAME: "agent",
+    CI_JOB_ID: crypto.randomUUID(),
+    MOGPLEX_API_KEY: like?.env.MOGPLEX_API_KEY ?? service.token(),
+    MOGPLEX_URL: recorder.url,
+  };
+  const line = (...args: string[]) => [...runtime, service.command, ...args];
+  const read = (path: string) => JSON.parse(readFileSync(join(cwd, "mogplex-ci", path), "utf8"));
+  return {
+    service,
+    recorder,
+    cwd,
+    env,
+    line,
+    follow: (prompt, ...args) => ["run", "--follow", prompt, "--repo", REPO, "--create-branch", ...args],
+    launch: (...args) => launch(line(...args), { cwd, env }),
+    async cleanup(status, ...args) {
+      const before = recorder.requests.length;
+      const after: Ended = await launch(line("cleanup", ...args), { cwd, env: { ...env, CI_JOB_STATUS: status } })
+        .ended;
+      expect(after.stderr.replace(/^note: sending requests.*\n/, "")).toBe("");
+      const requests = recorder.requests.slice(before).map(({ what }) => what);
+      return { code: after.code, stdout: after.stdout, requests };
+    },
+    state: () => read("run.json"),
+    result: () => read("result.json"),
+  };
+}
+
+/** What `cleanup` says and does when there is nothing to do. */
+export function nothing(why: string) {
+  return { code: 0, stdout: `nothing to clean up: ${why}\n`, requests: [] };
+}
+
+/** What `cleanup` says and does when it cancels a run; `before` are the requests that it takes to find it. */
+export function cancels(runId: string, why: string, before: string[] = []) {
+  return {
+    code: 0,
+    stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
+    requests: [...before, `POST /runs/${runId}/cancel`],
+  };
+}
+
+/** Waits until something is true, looking at most 200 times, 25 ms apart. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`Cannot wait any longer until ${what}`);
+}
+
+/** Resolves once a process has written something that matches on stderr; throws when it ends before. */
+export function noted({ child, ended }: Running, pattern: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stderr?.on("data", (chunk: string) => {
+      text += chunk;
+      if (pattern.test(text)) resolve();
+    });
+    void ended.then((end) => reject(new Error(`Cannot see ${pattern}: ${JSON.stringify(end)}`)));
+  });
+}
