@@ -36,7 +36,7 @@ export * from "./lib/errors.ts";
 export { EXIT, type ExitName } from "./lib/exit_codes.ts";
 export type * from "./lib/model.ts";
 export type { StreamStep } from "./lib/http/stream.ts";
-export type { Fetch, TransportOptions } from "./lib/http/transport.ts";
+export type { Fetch } from "./lib/http/transport.ts";
 export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
 export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
 export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";

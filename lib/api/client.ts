@@ -5,10 +5,11 @@
  * @module
  */
 import { hc } from "hono/client";
+import type { Clock } from "../clock.ts";
 import { NotFoundError, UsageError } from "../errors.ts";
 import type { CallOptions } from "../http/call_options.ts";
-import { parseOrigin } from "../http/origin.ts";
-import { type Call, createTransport, type TransportOptions } from "../http/transport.ts";
+import { type Call, createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
+import { userAgent } from "../http/user_agent.ts";
 import type {
   Automation,
   AutomationRun,
@@ -22,8 +23,10 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
+import type { OnNotice } from "../notice.ts";
+import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
-import { resolveConnection, resolveToken } from "./connection.ts";
+import { resolveConnection } from "./connection.ts";
 import type { Api, Success } from "./contract/routes.ts";
 import { MAX_EVENTS } from "./contract/rules.ts";
 import * as schemas from "./contract/schemas.ts";
@@ -95,30 +98,19 @@ export interface MogplexClient {
 }
 
 /** Options of {@linkcode createClient}. */
-export interface ClientOptions extends Omit<TransportOptions, "origin" | "token"> {
+export interface ClientOptions {
   /** Access token. @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
-  /**
-   * Origin of the service; without `plain` it must be HTTPS or this machine.
-   * @default the variable `MOGPLEX_URL`, else `https://mogplex.com`
-   */
-  origin?: string | undefined;
-  /** Permit plain HTTP to `origin`, as `resolveConnection` says after its checks. @default {false} */
-  plain?: boolean | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ((name: string) => string | undefined) | undefined;
-}
-
-function connect(options: ClientOptions): { token: string; origin: string } {
-  const { token, origin: given, plain = false, env = environmentVariable, onNotice } = options;
-  if (given === undefined) {
-    const { notices, ...connection } = resolveConnection({ env, token });
-    for (const message of notices) onNotice?.({ kind: "text", message });
-    return connection;
-  }
-  const devHost = plain && URL.canParse(given) ? new URL(given).host : undefined;
-  const { origin } = parseOrigin(given, { dev: true, devHost });
-  return { origin, token: resolveToken({ env, token }) };
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Source of time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** Hears of every wait, and of an origin that is not the default. @default nobody */
+  onNotice?: OnNotice | undefined;
 }
 
 /** An answer whose good form is `D`: the compiler compares it with the schema that reads it. */
@@ -136,10 +128,11 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
 }
 
 /**
- * Makes a client for one token and one origin.
+ * Makes a client.
  *
+ * @param options See {@linkcode ClientOptions}.
  * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
- * @throws {UsageError} when the origin is not permitted.
+ * @throws {UsageError} when the origin is not permitted: plain HTTP needs `MOGPLEX_DEV=1` and this machine.
  * @example List repositories
  * ```ts ignore
  * const client = createClient();
@@ -147,8 +140,16 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
  * ```
  */
 export function createClient(options: ClientOptions = {}): MogplexClient {
-  const { origin, token } = connect(options);
-  const transport = createTransport({ ...options, origin, token });
+  const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
+  const connection = resolveConnection({ env, token, url });
+  for (const message of connection.notices) onNotice?.({ kind: "text", message });
+  return clientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(detectPlatform(env).name) });
+}
+
+/** Makes a client for a connection that has been checked: see `resolveConnection`. */
+export function clientFor(options: TransportOptions): MogplexClient {
+  const { origin } = options;
+  const transport = createTransport(options);
   const api = hc<Api>(origin).api.v1.mogplex;
   const reached = new Set<string>();
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CallOptions, createClient, type MogplexClient } from "../api/client.ts";
+import { type CallOptions, clientFor, type MogplexClient } from "../api/client.ts";
 import { resolveConnection } from "../api/connection.ts";
 import { UsageError } from "../errors.ts";
 import { userAgent } from "../http/user_agent.ts";
@@ -34,7 +34,7 @@ export function openDropIn({ io, writer, clock, fetch }: VerbContext): DropInSes
   const connection = resolveConnection({ env: io.env, dropIn: true });
   writer.redactWith(createRedactor({ token: connection.token }));
   for (const notice of connection.notices) writer.note(notice);
-  const client = createClient({
+  const client = clientFor({
     ...connection,
     clock,
     fetch,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createClient, type MogplexClient } from "../api/client.ts";
+import { clientFor, type MogplexClient } from "../api/client.ts";
 import { resolveConnection } from "../api/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
@@ -96,7 +96,7 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     const { notices, ...connection } = resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
     const agent = userAgent(platform.name);
-    const client = createClient({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
+    const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
     return { client, token: connection.token };
   }
 

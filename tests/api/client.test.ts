@@ -267,13 +267,17 @@ test("every method refuses an id that is no UUID before it sends anything", asyn
   expect(sent).toEqual([]);
 });
 
-test("createClient() refuses plain HTTP to others unless it was permitted, and a malformed token", () => {
-  const create = (options: { token?: string; origin?: string; plain?: boolean }) => () =>
-    createClient({ token: TOKEN, env: () => undefined, ...options });
-  expect(create({ origin: "http://emulator:4000" })).toThrow(UsageError);
-  expect(create({ origin: "http://emulator:4000", plain: true })().origin).toBe("http://emulator:4000");
-  expect(create({ origin: "http://127.0.0.1:4000" })().origin).toBe("http://127.0.0.1:4000");
-  expect(create({ origin: "https://www.mogplex.com/" })().origin).toBe("https://mogplex.com");
+test("createClient() refuses plain HTTP unless it was permitted, and a malformed token", () => {
+  const create = (options: { token?: string; url?: string }, variables: Record<string, string> = {}) => () =>
+    createClient({ token: TOKEN, env: (name) => variables[name], ...options });
+  const dev = { MOGPLEX_DEV: "1" };
+  expect(create({ url: "http://127.0.0.1:4000" })).toThrow(UsageError);
+  expect(create({ url: "http://127.0.0.1:4000" }, dev)().origin).toBe("http://127.0.0.1:4000");
+  expect(create({ url: "http://emulator:4000" }, dev)).toThrow(UsageError);
+  expect(create({ url: "http://emulator:4000" }, { ...dev, MOGPLEX_DEV_HOST: "emulator:4000" })().origin).toBe(
+    "http://emulator:4000",
+  );
+  expect(create({ url: "https://www.mogplex.com/" })().origin).toBe("https://mogplex.com");
   expect(create({})().origin).toBe("https://mogplex.com");
   expect(create({ token: "" })).toThrow(UnauthorizedError);
   expect(create({ token: "mog_a\r\nX-Evil: 1" })).toThrow(UnauthorizedError);

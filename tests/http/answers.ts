@@ -1,5 +1,6 @@
 /** Answers and scripted services for the tests of transport and client. */
-import { type ClientOptions, createClient, type MogplexClient } from "../../lib/api/client.ts";
+import type { TransportOptions } from "../../lib/http/transport.ts";
+import { clientFor, type MogplexClient } from "../../lib/api/client.ts";
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";
 import type { Fetch } from "../../lib/http/transport.ts";
 import type { Run } from "../../lib/model.ts";
@@ -91,11 +92,11 @@ export interface Scripted {
 }
 
 /** A client of {@linkcode script} on a virtual clock, whose jitter is always half. */
-export function scripted(steps: Step[], options: Partial<ClientOptions> = {}): Scripted {
+export function scripted(steps: Step[], options: Partial<TransportOptions> = {}): Scripted {
   const clock = virtualClock();
   const notices: Notice[] = [];
   const { fetch, sent } = script(...steps);
-  const client = createClient({
+  const client = clientFor({
     token: TOKEN,
     origin: ORIGIN,
     fetch,

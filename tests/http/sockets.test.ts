@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createClient } from "../../lib/api/client.ts";
+import { clientFor } from "../../lib/api/client.ts";
 import type { Notice } from "../../lib/notice.ts";
 import { REPO_ID, run, RUN_ID, thrown, TOKEN } from "./answers.ts";
 
@@ -32,7 +32,7 @@ async function serve(...handlers: Handler[]) {
     server.close();
   });
   const notices: Notice[] = [];
-  const client = createClient({
+  const client = clientFor({
     token: TOKEN,
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     // Real time, but no waits worth speaking of.
@@ -146,7 +146,7 @@ test("a server that cannot be reached is a network error after all attempts", as
   await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
   const free = (closed.address() as AddressInfo).port;
   await new Promise((resolve) => closed.close(resolve));
-  const lonely = createClient({ token: TOKEN, origin: `http://127.0.0.1:${free}` });
+  const lonely = clientFor({ token: TOKEN, origin: `http://127.0.0.1:${free}` });
   const error = await thrown(lonely.getRun(RUN_ID, { maxAttempts: 1 }));
   expect(error.name).toBe("NetworkError");
   expect(lonely.requests).toBe(1);

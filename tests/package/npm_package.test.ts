@@ -12,7 +12,7 @@ let consumer: string;
 
 const SCRIPT = `
 import { createClient, exitCodeFor, run, UsageError } from "@mogplex/ci";
-const client = createClient({ token: "mog_abc", url: "https://mogplex.com" });
+const client = createClient({ token: "mog_abc", url: "https://mogplex.example" });
 console.log(client.origin, exitCodeFor(new UsageError("x")), typeof run);
 process.exitCode = 3;
 `;
@@ -42,7 +42,7 @@ for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
   test(`the package can be imported on ${name} when it is installed in an empty project`, () => {
     expect(runToEnd([...runtime, "script.mjs"], { cwd: consumer })).toEqual({
       code: 3,
-      stdout: "https://mogplex.com 2 function\n",
+      stdout: "https://mogplex.example 2 function\n",
       stderr: "",
     });
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { DeadlineError, ForbiddenError, NotFoundError, UnauthorizedError } from "../../lib/errors.ts";
-import { createClient } from "../../lib/api/client.ts";
+import { clientFor } from "../../lib/api/client.ts";
 import { follow } from "../../lib/runs/follow.ts";
 import { kinds, type Service, short, streamed, SUCCESS } from "./streamed.ts";
 
@@ -471,12 +471,11 @@ test("follow() uses no stream with a client that has none", async () => {
   const service = streamed("success");
   const runId = await service.start();
   const { fetch, clock } = service.options;
-  const client = createClient({
+  const client = clientFor({
     token: streamedToken,
     origin: "https://mogplex.com",
     fetch,
     clock,
-    env: () => undefined,
   });
   const { said, heard } = await service.follow({ client: { ...client, openRunEvents: undefined as never } }, runId);
   expect(said.at(-1)).toBe("end success");

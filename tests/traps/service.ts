@@ -1,5 +1,6 @@
 /** An emulated service and clients of it, on one virtual clock, for the tests of the numbered traps. */
-import { type ClientOptions, createClient, type MogplexClient } from "../../lib/api/client.ts";
+import type { TransportOptions } from "../../lib/http/transport.ts";
+import { clientFor, type MogplexClient } from "../../lib/api/client.ts";
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";
 import { builtInScenario } from "../../lib/emulator/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
@@ -31,7 +32,7 @@ export interface Service {
   fetch: Fetch;
   client: MogplexClient;
   /** Another client of the same service. */
-  clientWith(options: Partial<ClientOptions>): MogplexClient;
+  clientWith(options: Partial<TransportOptions>): MogplexClient;
   /** Options for the functions of `lib/runs`. */
   options(more?: RunOptions): RunOptions;
 }
@@ -49,8 +50,8 @@ export function service(scenario?: string | Scenario, more: EmulatorOptions = {}
     sent.push(`${init.method} ${pathname.replace("/api/v1/mogplex", "")}${search}`);
     return emulator.fetch(url, init);
   }
-  function clientWith(options: Partial<ClientOptions>) {
-    return createClient({ token: TOKEN, origin: ORIGIN, fetch, clock, onNotice, random: () => 0.5, ...options });
+  function clientWith(options: Partial<TransportOptions>) {
+    return clientFor({ token: TOKEN, origin: ORIGIN, fetch, clock, onNotice, random: () => 0.5, ...options });
   }
   return {
     emulator,

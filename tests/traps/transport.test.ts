@@ -1,5 +1,6 @@
 /** Traps that lie in status codes, redirects, headers and bodies. */
 import { expect, test } from "bun:test";
+import { createClient } from "../../lib/api/client.ts";
 import { resolveConnection } from "../../lib/api/connection.ts";
 import { checkToken } from "../../lib/api/token.ts";
 import { dropInExitCode, exitCodeFor, UnauthorizedError, UnavailableError, UsageError } from "../../lib/errors.ts";
@@ -26,10 +27,16 @@ test("trap 01: a 401 where the gate lets a request through means the same", asyn
 });
 
 test("trap 02: the www host is normalised, so that its redirect never loses the token", async () => {
-  const { clientWith, fetch } = service();
+  const { fetch, clock } = service();
   const origins = new Set<string>();
   const watch = (url: string, init: RequestInit) => (origins.add(new URL(url).origin), fetch(url, init));
-  const client = clientWith({ origin: "https://www.mogplex.com", fetch: watch });
+  const client = createClient({
+    token: TOKEN,
+    url: "https://www.mogplex.com",
+    env: () => undefined,
+    fetch: watch,
+    clock,
+  });
   expect((await client.listRepos()).length).toBeGreaterThan(0);
   expect([...origins, client.origin]).toEqual([ORIGIN, ORIGIN]);
 });
