@@ -3,19 +3,23 @@
  *
  * @module
  */
+import { UnauthorizedError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { createRedactor } from "../redact.ts";
 import { cleanup } from "../runs/cleanup.ts";
-import { guardCheckout } from "./checkout_guard.ts";
 import { noticeText } from "./notices.ts";
 import { statePath } from "./settings.ts";
+import { protectToken } from "./toolkit.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
   const { io, flags, writer, clock, fetch } = context;
-  guardCheckout(io);
-  writer.redactWith(createRedactor({ token: io.env("MOGPLEX_API_KEY"), env: io.env }));
+  try {
+    protectToken(context);
+  } catch (error) {
+    // Where there is nothing to stop, nobody misses the token.
+    if (!(error instanceof UnauthorizedError)) throw error;
+  }
   const { action, words, runId, status } = await cleanup({
     files: io,
     readFile: io.readFile,

@@ -3,23 +3,33 @@
  *
  * @module
  */
+import { resolveToken } from "../api/connection.ts";
 import { UsageError } from "../errors.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { createRedactor } from "../redact.ts";
 import type { RunResult } from "../report/result.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import { writeReports } from "../report/write.ts";
-import { processIo } from "../io.ts";
+import { type Io, processIo } from "../io.ts";
 import { environmentVariable } from "../runtime.ts";
 
 /** Options of {@linkcode report}. */
 export interface ReportOptions {
-  /** Access token, to be masked. @default the variable `MOGPLEX_API_KEY` */
+  /** Access token, to be masked. @default the one that a run would use */
   token?: string | undefined;
   /** Reads an environment variable; values of those that hold secrets are masked. @default the environment of the process */
   env?: ReadEnv | undefined;
   /** Further texts to be masked, of at least 8 characters. @default {[]} */
   secrets?: readonly string[] | undefined;
+}
+
+/** The token wherever it is kept; undefined when there is none, or none that could be used. */
+function knownToken(env: ReadEnv, { readFile }: Pick<Io, "readFile">): string | undefined {
+  try {
+    return resolveToken({ env, readFile });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -40,7 +50,8 @@ export async function report(
   options: ReportOptions = {},
 ): Promise<void> {
   const { env = environmentVariable, secrets } = options;
-  const redact = createRedactor({ token: options.token ?? env("MOGPLEX_API_KEY"), env, secrets });
-  const problems = writeReports(result, targets, await processIo(), redact, { redactToken: redact.token });
+  const io = await processIo();
+  const redact = createRedactor({ token: options.token ?? knownToken(env, io), env, secrets });
+  const problems = writeReports(result, targets, io, redact, { redactToken: redact.token });
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
 }
