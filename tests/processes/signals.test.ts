@@ -1,6 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Running } from "./service.ts";
-import { cancels, type CiJob, noted, nothing, onEvery, openJob, openStages, type Stage, until } from "./stage.ts";
+import {
+  CANCEL,
+  cancels,
+  type CiJob,
+  noted,
+  nothing,
+  onEvery,
+  openJob,
+  openStages,
+  type Stage,
+  START,
+  until,
+} from "./stage.ts";
 
 let stages: Stage[] = [];
 
@@ -10,8 +22,6 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
 
-const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
-const START = /^POST \/runs$/;
 const ENDED = nothing("the run has ended, or none was started");
 const DETACHED = nothing("the run was left to go on");
 
@@ -62,7 +72,7 @@ onEach(
     for (let count = 0; count < 3; count++) detaching.child.kill("SIGTERM");
     const end = await detaching.ended;
     expect(end.code).toBe(143);
-    expect(end.stdout).toContain("\nverdict       interrupted (exit code 143)\n");
+    expect(end.stdout).toMatch(/^verdict +interrupted \(exit code 143\)$/m);
     expect(other.result()).toMatchObject({ outcome: "interrupted", exitCode: 143 });
     expect(other.recorder.of(CANCEL)).toEqual([]);
     expect(await other.cleanup("canceled")).toEqual(DETACHED);
@@ -219,7 +229,7 @@ onEach(
     child.kill("SIGTERM");
     const { code, stdout } = await ended;
     expect(code).toBe(143);
-    expect(stdout).toContain("\nverdict       success (exit code 143)\n");
+    expect(stdout).toMatch(/^verdict +success \(exit code 143\)$/m);
     expect(job.result()).toMatchObject({ runId, outcome: "success", status: "success", exitCode: 143 });
     expect(await job.cleanup("canceled")).toEqual(ENDED);
   },

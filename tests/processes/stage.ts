@@ -6,6 +6,11 @@ import { RUNTIMES } from "../package/runtimes.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service, startService } from "./service.ts";
 
+/** A start on the wire. */
+export const START = /^POST \/runs$/;
+/** A cancel on the wire. */
+export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
+
 /** A runtime and its service. */
 export interface Stage {
   /** `node`, `deno` or `bun`. */
@@ -32,6 +37,8 @@ export interface CiJob {
   follow(prompt: string, ...args: string[]): string[];
   /** Starts the command. */
   launch(...args: string[]): Running;
+  /** Starts the command with further variables. */
+  launchWith(env: Record<string, string>, ...args: string[]): Running;
   /** Runs `cleanup` as an `after_script` does, and says what it said and which requests it sent. */
   cleanup(status: string, ...args: string[]): Promise<{ code: number | null; stdout: string; requests: string[] }>;
   /** The state file. */
@@ -86,6 +93,7 @@ export async function openJob({ name, runtime, service }: Stage, like?: CiJob): 
     line,
     follow: (prompt, ...args) => ["run", "--follow", prompt, "--repo", REPO, "--create-branch", ...args],
     launch: (...args) => launch(line(...args), { cwd, env }),
+    launchWith: (more, ...args) => launch(line(...args), { cwd, env: { ...env, ...more } }),
     async cleanup(status, ...args) {
       const before = recorder.requests.length;
       const after: Ended = await launch(line("cleanup", ...args), { cwd, env: { ...env, CI_JOB_STATUS: status } })
