@@ -112,7 +112,7 @@ test("the built-in scenario many-events shows its end in later revisions", async
   const runId = await start();
   clock.advance(3_600_000);
   const { messages } = await look(runId);
-  expect(messages.slice(-3)).toEqual(["step 260 of 260", "Pull request ready", "Harness run finished"]);
+  expect(messages.slice(-3)).toEqual(["step 260 of 260\n", "Pull request ready", "Harness run finished"]);
 });
 
 test("the built-in scenario queue-failure is a 500 first and a failed run then", async () => {
