@@ -43,7 +43,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
 
   test(`run --follow on ${name} ends with 1 when the run fails`, async () => {
     const { code, stdout } = await command(follow("<agent-failure>"));
-    expect(stdout).toContain("\nreason  Agent run exited with code 1.\n");
+    expect(stdout).toContain("\nreason        Agent run exited with code 1.\n");
     expect(code).toBe(1);
   });
 
@@ -83,7 +83,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`run --follow on ${name} ends with 124 and leaves the run alone when the deadline passes`, async () => {
     const { code, stdout } = await command(follow("<stuck-streaming>", "--timeout", "1"));
     const runId = new RegExp(`started run (${ID})`).exec(stdout)?.[1] ?? "";
-    expect(stdout).toContain(`\nresume  mogplex-ci follow ${runId}\n`);
+    expect(stdout).toContain(`\nresume        mogplex-ci follow ${runId}\n`);
     expect(await service.status(runId)).toBe("streaming");
     expect(code).toBe(124);
   });

@@ -116,14 +116,14 @@ onEach("run --follow finds the run by the same key and cancels it when the start
   await expectOneRun(job, stdout);
 });
 
-/** Exactly one run is there: the start was sent twice, with one key and the same bytes, and the second was a replay. */
+/** Exactly one run is there: the start was sent twice, with one key and the same bytes. */
 async function expectOneRun(job: CiJob, stdout: string): Promise<void> {
   const [first, second, ...more] = job.recorder.of(START);
   expect(more).toEqual([]);
   expect({ key: second?.key, body: second?.body }).toEqual({ key: first?.key, body: first?.body });
   const { runId, replayed } = (JSON.parse(second?.answer ?? "") as { data: { runId: string; replayed: boolean } }).data;
-  expect(replayed).toBe(true);
-  expect(stdout).toContain(`attached to run ${runId} (`);
+  // The second can overtake the first on its way; then the first would be the replay, had its connection not been cut.
+  expect(stdout).toContain(`${replayed ? "attached to" : "started"} run ${runId} (`);
   expect(job.recorder.of(CANCEL).map(({ what }) => what)).toEqual([`POST /runs/${runId}/cancel`]);
   expect(await job.service.status(runId)).toBe("cancelled");
   expect(job.state()).toMatchObject({ runId, left: "ended" });
@@ -177,8 +177,9 @@ onEach("run --follow leaves a run alone that another job owns, unless told to ca
     expect(await other.cleanup("canceled")).toEqual(status === "cancelled" ? ENDED : DETACHED);
     other.recorder.close();
   }
+  // It may have seen the cancelled run by itself before the signal.
   first.child.kill("SIGTERM");
-  expect((await first.ended).code).toBe(143);
+  expect([3, 143]).toContain((await first.ended).code ?? -1);
   expect(await job.cleanup("canceled")).toEqual(ENDED);
 });
 
