@@ -12,6 +12,10 @@ const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unkn
     title: "Emulator: 200 followers reading 200 events each, against a constant answer of the same size",
     rows: [await (await import("./emulator_throughput.ts")).bench()],
   }),
+  "cancel": async () => {
+    const { bench, TITLE } = await import("./cancel.ts");
+    return { title: TITLE, rows: await bench() };
+  },
 };
 
 async function main(names: readonly string[]): Promise<number> {
