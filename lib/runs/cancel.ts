@@ -26,6 +26,8 @@ export interface CancelLimits {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** Longest wait that is left to a single attempt, in milliseconds: the limit of a signal and a little. */
+const ONE_ATTEMPT_MS = 5_000;
 /** Wait before the second attempt when the run is between two states, in milliseconds. */
 const CONFLICT_MS = 300;
 
@@ -42,7 +44,10 @@ export async function cancelWith(
   limits: CancelLimits,
 ): Promise<CancelResult> {
   const { deadline, signal } = limits;
-  const call = { deadline, signal, requestTimeoutMs: Math.max(deadline - clock.now(), 1) };
+  const left = Math.max(deadline - clock.now(), 1);
+  // One hung connection must not use up all there is, unless that is so little that a second attempt would not fit.
+  const requestTimeoutMs = left <= ONE_ATTEMPT_MS ? left : Math.min(left / 2, 30_000);
+  const call = { deadline, signal, requestTimeoutMs };
   try {
     return await client.cancelRun(runId, call);
   } catch (error) {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UsageError } from "../../lib/errors.ts";
 import { cancel } from "../../lib/runs/cancel.ts";
+import { REQUEST as SERVICE_REQUEST, service } from "../traps/service.ts";
 import { aRun, cancelled, fakeClient, refusal, RUN_ID, type Script } from "./fake_client.ts";
 
 const conflict = refusal(ConflictError, "usage", 409);
@@ -44,4 +45,13 @@ test("cancel() refuses what is out of range before anything is sent", async () =
   await expect(cancel("x", { client, clock })).rejects.toBeInstanceOf(UsageError);
   await expect(cancel(RUN_ID, { client, clock, timeoutMs: 0 })).rejects.toBeInstanceOf(UsageError);
   expect(client.requests).toBe(0);
+});
+
+test("cancel() sends a second request when the first one hangs", async () => {
+  const { emulator, clientWith, clock, sent } = service("stuck-pending");
+  const client = clientWith({});
+  const { runId } = await client.startRun(SERVICE_REQUEST, { idempotencyKey: "hung-cancel" });
+  emulator.control("fault", { kind: "slow", route: "POST /runs/*/cancel", delayMs: 45_000 });
+  expect((await cancel(runId, { client, clock })).status).toBe("cancelled");
+  expect(sent.filter((what) => what.endsWith("/cancel")).length).toBe(2);
 });
