@@ -91,7 +91,7 @@ const CROWDED_FLOOR_MS = 25_000;
 const SECOND_FACTOR = 2.2;
 const LATER_FACTOR = 3;
 /** The same when no look at all was let through in the minute before: waiting as asked was not enough. */
-const BLIND_FACTOR = 5.5;
+const BLIND_FACTOR = 4.5;
 /** Longest interval that the limiter can teach: a hundred jobs need 100 s each, and unequal luck some more. */
 const MAX_FLOOR_MS = 200_000;
 /** How far jobs that were refused together are spread when they come back: this much of the interval, at most twice the wait. */

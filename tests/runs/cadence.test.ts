@@ -115,7 +115,7 @@ test("nextDelay() slows down by how much of the minute before a refusal was its 
   expect(again.flatMap(({ event, after }) => event.kind === "refused" ? [Math.round(after.floorMs)] : []))
     .toEqual([16_000, 35_200, 105_600]);
   const blind = play([...quietEvents(12), ...times(3, REFUSAL)]);
-  expect(blind.slice(-2).map(({ after }) => after.floorMs)).toEqual([88_000, 200_000]);
+  expect(blind.slice(-2).map(({ after }) => after.floorMs)).toEqual([72_000, 200_000]);
 });
 
 test("nextDelay() gives back a little of the budget for each calm minute, ever more slowly after further refusals", () => {
@@ -124,7 +124,7 @@ test("nextDelay() gives back a little of the budget for each calm minute, ever m
   const minutes = ((once.at(-1)?.atMs ?? 0) - (once[12]?.atMs ?? 0) - 60_000) / 60_000;
   expect(perMinute(once.at(-1)?.after as CadenceState) - perMinute(once[12]?.after as CadenceState))
     .toBeCloseTo(0.15 * Math.floor(minutes), 9);
-  const twice = play([...quietEvents(12), REFUSAL, REFUSAL, ...quietEvents(4)]);
+  const twice = play([...quietEvents(12), REFUSAL, REFUSAL, ...quietEvents(8)]);
   const [refused, last] = [twice[13] as Step, twice.at(-1) as Step];
   const stretches = Math.floor((last.atMs - refused.atMs - 60_000) / 240_000);
   expect(perMinute(last.after) - perMinute(refused.after)).toBeCloseTo(0.15 * stretches, 9);
