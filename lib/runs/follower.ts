@@ -11,6 +11,7 @@ import type { CadenceEvent } from "./cadence.ts";
 import { Pacer } from "./pacer.ts";
 import { type News, Reader } from "./reader.ts";
 import type { Session } from "./session.ts";
+import { isUnauthorized, MAX_UNAUTHORIZED } from "./setback.ts";
 import { type Leash, leash, PollingSource, type RunSource } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
@@ -115,7 +116,7 @@ export class Follower {
       let meaning: CadenceEvent | undefined;
       for (;;) {
         const inTime = await this.#source.next(meaning);
-        const news = inTime ?? await this.#reader.read(this.#call(LAST_LOOK_MS));
+        const news = inTime ?? await this.#lastLook();
         meaning = yield* this.#take(news);
         const outcome = endOf(news.run.status);
         if (outcome !== undefined) {
@@ -132,6 +133,18 @@ export class Follower {
   /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
   get #complete(): boolean {
     return this.events.some((event) => isTerminalType(event.type));
+  }
+
+  /** Looks at the deadline; a token that has worked keeps its further chances, at once since there is no time to wait. */
+  async #lastLook(): Promise<News> {
+    const call = this.#call(LAST_LOOK_MS);
+    for (let unauthorized = 0;;) {
+      try {
+        return await this.#reader.read(call);
+      } catch (error) {
+        if (!isUnauthorized(error) || !this.#reader.proven || ++unauthorized > MAX_UNAUTHORIZED) throw error;
+      }
+    }
   }
 
   #close(): void {
