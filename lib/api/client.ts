@@ -45,6 +45,11 @@ export interface MogplexClient {
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
+  /**
+   * Milliseconds by which this machine's wall time is ahead of the service's, to the second, by the `Date` of its last answer.
+   * @default 0, also before the first answer
+   */
+  readonly clockSkewMs?: number;
   /** Repositories that the token reaches; hidden ones are not listed. `limit` is 1 to 200. */
   listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
   /** Sandboxes, most recently active first. `limit` is 1 to 200. */
@@ -184,6 +189,9 @@ export function clientFor(options: TransportOptions): MogplexClient {
     origin,
     get requests() {
       return transport.requests;
+    },
+    get clockSkewMs() {
+      return transport.clockSkewMs;
     },
     async listRepos({ q, id, limit } = {}, call) {
       const query = { q, id, limit: limitOf(limit, 200) };

@@ -135,6 +135,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
       return c.res;
     };
     const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c));
+    answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
     if (!c.finalized) return answer;
     if (answer === c.res) return;
     // Without this the headers of both answers would be mixed.

@@ -16,6 +16,8 @@ export interface Answer {
   text: string;
   /** Milliseconds that `Retry-After` asks for, or null. */
   retryAfterMs: number | null;
+  /** Wall time of the sender by its `Date` header, in milliseconds since 1970; null when it has none. */
+  dateMs: number | null;
 }
 
 /** The body is larger than the limit. */
@@ -60,8 +62,9 @@ export async function readAnswer(response: Response, limit: number, wallMs: numb
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
   // A date is meant by the sender's clock, which need not be ours.
-  const sentAt = parseHttpDate(headers.get("date") ?? "", wallMs) ?? wallMs;
-  return { status, headers, text, retryAfterMs: parseRetryAfter(headers.get("retry-after"), sentAt) };
+  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
+  return { status, headers, text, retryAfterMs, dateMs };
 }
 
 /**

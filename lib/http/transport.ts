@@ -71,6 +71,8 @@ export interface StreamCall extends Omit<Call<never>, "judge"> {
 export interface Transport {
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
+  /** Milliseconds by which our wall time is ahead of the service's, by the `Date` of its last answer; 0 when it told none. */
+  readonly clockSkewMs: number;
   /** Masks our own token and what looks like a secret. */
   readonly redact: Redactor;
   /**
@@ -119,6 +121,7 @@ export function createTransport(options: TransportOptions): Transport {
   const redact = createRedactor({ token });
   let requests = 0;
   let tokenWorked = false;
+  let skewMs = 0;
 
   async function fetchOnce(
     url: string,
@@ -143,7 +146,9 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function read(response: Response): Promise<Answer> {
     try {
-      return await readAnswer(response, maxBodyBytes, clock.wallTime());
+      const answer = await readAnswer(response, maxBodyBytes, clock.wallTime());
+      if (answer.dateMs !== null) skewMs = clock.wallTime() - answer.dateMs;
+      return answer;
     } catch (cause) {
       throw cause instanceof TooLarge ? cause : new Lost(cause);
     }
@@ -163,7 +168,7 @@ export function createTransport(options: TransportOptions): Transport {
     const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, accept));
     if (isEventStream(response)) {
       signal.removeEventListener("abort", abort);
-      const answer = { status: response.status, headers: response.headers, text: "", retryAfterMs: null };
+      const answer = { status: response.status, headers: response.headers, text: "", retryAfterMs: null, dateMs: null };
       const value = readEventStream(response, { clock, life, signal: call.limits?.signal, redact });
       return { answer, verdict: { ok: true, value } };
     }
@@ -244,6 +249,9 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     get requests() {
       return requests;
+    },
+    get clockSkewMs() {
+      return skewMs;
     },
     redact,
     call: (call) => run(call, (signal) => answerOf(call, signal)),

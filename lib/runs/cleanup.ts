@@ -117,7 +117,8 @@ async function find({ session, state, deadline }: StopOptions, request: StartReq
   const { client, signal } = session;
   const key = { idempotencyKey: state.idempotencyKey };
   const run = await client.startRun(request, key, { deadline, signal, maxAttempts: 3 });
-  const mayBeOurs = state.startedAt !== null && isNewerThan(run, Date.parse(state.startedAt));
+  const mayBeOurs = state.startedAt !== null &&
+    isNewerThan(run, Date.parse(state.startedAt) - (client.clockSkewMs ?? 0));
   return [run.runId, state.owned ?? (!run.replayed || mayBeOurs)];
 }
 

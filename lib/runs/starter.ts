@@ -20,7 +20,7 @@ const BACKOFF_MS = 4_000;
 /** What the clocks of the service and of this machine may differ by, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;
 
-/** Whether a run was created after a point of our wall time, as far as two clocks can tell. */
+/** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
 export function isNewerThan(run: Run, wallMs: number): boolean {
   return Date.parse(run.createdAt) >= wallMs - CLOCK_SKEW_MS;
 }
@@ -29,7 +29,7 @@ export function isNewerThan(run: Run, wallMs: number): boolean {
  * Whether this job owns a run, so that it may stop it: it started the run, or whoever started it under this key was an earlier
  * attempt of the same job.
  *
- * @param firstSentMs Wall time of this process's first attempt whose outcome is not known; `Infinity` when there is none.
+ * @param firstSentMs The service's wall time at this process's first attempt, if the outcome of one is not known; else `Infinity`.
  */
 export function ownsRun(run: StartResult, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
@@ -43,9 +43,10 @@ export class Starter {
   readonly #pacer: Pacer;
   #suffix: number;
   #lost = 0;
-  #firstSentMs: number | undefined;
-  /** Wall time at which the first attempt was sent that a 5xx answered. */
-  #troubleMs: number | undefined;
+  /** Point on the clock at which the first attempt was sent. */
+  #firstSentAt: number | undefined;
+  /** Point on the clock at which the first attempt was sent that a 5xx answered. */
+  #troubleAt: number | undefined;
   #mayExist = false;
   /** Whether an earlier attempt under the present key may have started its run. */
   #unsure = false;
@@ -114,9 +115,18 @@ export class Starter {
   started(run: StartResult): StartedRun {
     const { scope } = this.#plan.key;
     // Somebody else's run can be as young as our attempt; only one of which we know nothing can have started it.
-    const owned = ownsRun(run, scope, this.#unsure ? this.#firstSentMs ?? Infinity : Infinity);
+    const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
+  }
+
+  /**
+   * The service's wall time at a point on our clock. Ours may be wrong by hours, and may have been set right meanwhile, so it is
+   * only used together with the service's last `Date`. `Infinity` for no point.
+   */
+  #serviceTime(at: number | undefined): number {
+    const { client, clock } = this.#session;
+    return at === undefined ? Infinity : clock.wallTime() - (client.clockSkewMs ?? 0) - (clock.now() - at);
   }
 
   /**
@@ -125,14 +135,14 @@ export class Starter {
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: StartResult): boolean {
-    if (run.status === "failed" && this.#troubleMs !== undefined && isNewerThan(run, this.#troubleMs)) {
+    if (run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
       throw new UnavailableError(
         `Cannot start run: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
         "unavailable",
         { status: 500, code: null, requestId: null, retryAfterMs: null },
       );
     }
-    return this.#lost > 0 && this.#firstSentMs !== undefined && isNewerThan(run, this.#firstSentMs);
+    return this.#lost > 0 && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
   }
 
   async #startWithKey(): Promise<StartResult> {
@@ -144,8 +154,8 @@ export class Starter {
     let unauthorized = 0;
     for (let attempt = 1;; attempt++) {
       signal?.throwIfAborted();
-      const sentMs = clock.wallTime();
-      this.#firstSentMs ??= sentMs;
+      const sentAt = clock.now();
+      this.#firstSentAt ??= sentAt;
       this.#mayExist = true;
       try {
         const call = { signal, deadline, maxAttempts: 1 };
@@ -161,7 +171,7 @@ export class Starter {
           unknown = true;
           this.#unsure = true;
           this.#lost++;
-          if ((statusOf(error) ?? 0) >= 500) this.#troubleMs ??= sentMs;
+          if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
         }
         this.#mayExist = unknown;
         if (setback === undefined || !await this.#wait(setback, attempt)) throw this.#giveUp(error, setback, unknown);

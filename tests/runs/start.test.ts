@@ -1,3 +1,4 @@
+import { REQUEST as SERVICE_REQUEST, service } from "../traps/service.ts";
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
 import {
@@ -289,3 +290,35 @@ test("start() answers with the run as it is now", async () => {
   const { result } = await tried([started("success", true, OLD)]);
   expect(result.run).toEqual({ ...aRun("success", OLD), replayed: true });
 });
+
+test.each([3_600_000, -3_600_000])(
+  "start() tells its own dead run from an older one when this machine's wall time is %i ms off",
+  async (offMs) => {
+    const { clock, fetch, clientWith } = service("boot-failure");
+    const wrong = { ...clock, wallTime: () => clock.wallTime() + offMs };
+    const ours = clientWith({ clock: wrong });
+    let answers = 0;
+    const losing = clientWith({
+      clock: wrong,
+      fetch: async (url, init) => {
+        const answer = await fetch(url, init);
+        if (++answers > 1) return answer;
+        // The start worked, its answer is lost, and the run is dead before the second attempt.
+        clock.advance(600_000);
+        throw new TypeError("connection reset");
+      },
+    });
+    const options = {
+      clock: wrong,
+      env: () => undefined,
+      identity: { ...JOB, pipeline: `skew ${offMs}` },
+      timeoutMs: 1_800_000,
+    };
+    const found = await start(SERVICE_REQUEST, { ...options, client: losing });
+    expect({ replayed: found.replayed, status: found.run.status }).toEqual({ replayed: true, status: "failed" });
+    expect(found.idempotencyKey).not.toContain(".2");
+    clock.advance(60_000);
+    const again = await start(SERVICE_REQUEST, { ...options, client: ours });
+    expect(again.idempotencyKey).toBe(`${found.idempotencyKey}.2`);
+  },
+);
