@@ -1,0 +1,112 @@
+/**
+ * A virtual clock for many jobs in one process: time jumps to the next sleeper as soon as nothing else is left to do. Unlike
+ * the one of the tests it turns the event loop without timers, which cost a millisecond each.
+ */
+import { setImmediate } from "node:timers";
+import type { Clock } from "../lib/clock.ts";
+
+/** A clock that runs until nobody sleeps any more. */
+export interface FleetClock extends Clock {
+  /** Lets no time pass until `work` has settled: what is hashed is done on a thread, which the event loop does not show. */
+  hold<T>(work: Promise<T>): Promise<T>;
+  /** Lets time pass until `work` has settled. */
+  drive<T>(work: Promise<T>): Promise<T>;
+}
+
+interface Sleeper {
+  readonly at: number;
+  readonly order: number;
+  wake: (() => void) | undefined;
+}
+
+const START_MS = Date.UTC(2026, 8, 1);
+/** Turns of the event loop after which nothing is left to do: an answer that is read in pieces takes two. */
+const QUIET_TURNS = 6;
+
+function isBefore(a: Sleeper, b: Sleeper): boolean {
+  return a.at < b.at || a.at === b.at && a.order < b.order;
+}
+
+function push(heap: Sleeper[], sleeper: Sleeper): void {
+  let at = heap.push(sleeper) - 1;
+  while (at > 0) {
+    const up = (at - 1) >> 1;
+    const parent = heap[up] as Sleeper;
+    if (isBefore(parent, sleeper)) break;
+    heap[at] = parent;
+    heap[up] = sleeper;
+    at = up;
+  }
+}
+
+function pop(heap: Sleeper[]): Sleeper | undefined {
+  const [first] = heap;
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return first;
+  let at = 0;
+  for (;;) {
+    let down = 2 * at + 1;
+    const [left, right] = [heap[down], heap[down + 1]];
+    if (left === undefined) break;
+    if (right !== undefined && isBefore(right, left)) down++;
+    const child = heap[down] as Sleeper;
+    if (isBefore(last, child)) break;
+    heap[at] = child;
+    at = down;
+  }
+  heap[at] = last;
+  return first;
+}
+
+/** Makes a clock that stands still but for {@linkcode FleetClock.drive}. */
+export function fleetClock(): FleetClock {
+  const heap: Sleeper[] = [];
+  let now = 0;
+  let order = 0;
+  let held = 0;
+
+  function next(): Sleeper | undefined {
+    while (heap[0] !== undefined && heap[0].wake === undefined) pop(heap);
+    return pop(heap);
+  }
+
+  return {
+    now: () => now,
+    wallTime: () => START_MS + now,
+    sleep(ms, { signal } = {}) {
+      return new Promise((resolve, reject) => {
+        signal?.throwIfAborted();
+        const sleeper: Sleeper = { at: now + (ms > 0 ? ms : 0), order: order++, wake };
+        function wake() {
+          signal?.removeEventListener("abort", abort);
+          resolve();
+        }
+        function abort() {
+          sleeper.wake = undefined;
+          reject(signal?.reason);
+        }
+        signal?.addEventListener("abort", abort, { once: true });
+        push(heap, sleeper);
+      });
+    },
+    hold(work) {
+      held++;
+      return work.finally(() => held--);
+    },
+    async drive(work) {
+      let settled = false;
+      const end = work.finally(() => settled = true);
+      end.catch(() => {});
+      while (!settled) {
+        for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+        if (settled) break;
+        if (held > 0) continue;
+        const sleeper = next();
+        if (sleeper === undefined) throw new Error("Cannot go on: everybody waits, and nobody for the time");
+        now = sleeper.at;
+        sleeper.wake?.();
+      }
+      return await end;
+    },
+  };
+}

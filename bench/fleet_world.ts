@@ -1,0 +1,212 @@
+/**
+ * One fleet: jobs on one token that follow runs which start within the same minute, against the emulator with its real limiter,
+ * all on one virtual clock. Everything in it follows from the seed.
+ */
+import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
+import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/fixture.ts";
+import type { Scenario, ScenarioStep } from "../lib/emulator/scenario.ts";
+import { Follower } from "../lib/runs/follower.ts";
+import { openSession } from "../lib/runs/session.ts";
+import { type FleetClock, fleetClock } from "./fleet_clock.ts";
+
+/** How the jobs follow. `documented`: a poll each 1.5 s, exit 75 on 429, three attempts with 30 s between them. */
+export type FleetWay = "polling" | "stream" | "documented";
+
+/** What a fleet is like. */
+export interface FleetOptions {
+  /** How the jobs follow. */
+  way: FleetWay;
+  /** Jobs on the token. */
+  jobs: number;
+  /** Seed of everything. */
+  seed: number;
+  /** What the jobs are told of their number. @default {1} */
+  tokenShare?: number | undefined;
+  /** Length of the runs in seconds, from and to. @default {[120, 1500]} */
+  lengthSeconds?: readonly [number, number] | undefined;
+  /** Whether the runs say nothing between boot and delivery, as in the base of the service. @default {false} */
+  quiet?: boolean | undefined;
+}
+
+/** What became of one job. */
+export interface FleetJob {
+  /** Whether its verdict is that of its run. */
+  right: boolean;
+  /** Requests that it sent. */
+  requests: number;
+  /** How many of them the limiter refused. */
+  refusals: number;
+  /** From the end of its run to its own, in milliseconds; null without a verdict. */
+  delayMs: number | null;
+}
+
+const ORIGIN = "https://mogplex.example";
+const FOLLOWER = "mog_fleetFollower";
+/** Runs that one token may start in a minute. Source: API reference, "Rate limits". */
+const STARTS = 10;
+/** The runs start within it, in seconds. */
+const START_SPREAD = 60;
+/** The event comes so long before the row, in seconds. Source: contract 4.2. */
+const EVENT_LEAD = 1;
+const TIMEOUT_MS = 1_800_000;
+
+/** Numbers from 0 up to 1 (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface PlannedRun {
+  index: number;
+  startMs: number;
+  endMs: number;
+  outcome: "success" | "failed";
+  scenario: Scenario;
+}
+
+/** Mark of a run in its prompt. */
+function markOf(index: number): string {
+  return `[${index}]`;
+}
+
+/** A run: its sandbox boots, its agent speaks each 5 to 20 s with silent stretches of up to two minutes, it ends. */
+function planRun(index: number, options: FleetOptions, random: () => number): PlannedRun {
+  const { lengthSeconds: [shortest, longest] = [120, 1_500], quiet = false } = options;
+  const between = (from: number, to: number) => from + random() * (to - from);
+  const startMs = Math.round(between(0, START_SPREAD) * 1_000);
+  const length = between(shortest, longest);
+  const outcome = random() < 0.8 ? "success" : "failed";
+  const steps: Partial<ScenarioStep>[] = [];
+  let at = 0;
+  function add(due: number, step: Partial<ScenarioStep>): void {
+    steps.push({ after: due - at, repeat: 1, every: 0, ...step });
+    at = due;
+  }
+  const log = (message: string) => ({ type: "log" as const, message, payload: {}, verbatim: false });
+  const boot = between(15, Math.min(60, length / 2));
+  add(boot, { sandbox: "up" });
+  add(boot + 1, { event: log("Synchronized main") });
+  const lastWords = length - EVENT_LEAD;
+  const next = () => random() < 0.1 ? between(30, 120) : between(5, 20);
+  for (let due = boot + next(); !quiet && due < lastWords; due += next()) add(due, { event: log("Working") });
+  const type = outcome === "success" ? "finished" as const : "failed" as const;
+  add(lastWords, { event: { ...log("Harness run ended"), type }, call: outcome });
+  add(length, { status: outcome });
+  const scenario = { match: { prompt: markOf(index) }, speed: 1, steps } as Scenario;
+  return { index, startMs, endMs: startMs + length * 1_000, outcome, scenario };
+}
+
+/** Many tokens to start with, since one may start ten runs a minute, and the one that all jobs follow with. */
+function fleetFixture(jobs: number): Fixture {
+  const plain = builtInFixture();
+  const [token] = plain.tokens;
+  const starters = Array.from({ length: Math.ceil(jobs / STARTS) }, (_, index) => `mog_fleetStarter${index}`);
+  const tokens = [FOLLOWER, ...starters].map((text) => ({ ...token, key: text, id: crypto.randomUUID(), token: text }));
+  return parseFixture({ ...plain, tokens });
+}
+
+interface Fleet {
+  options: FleetOptions;
+  clock: FleetClock;
+  emulator: Emulator;
+}
+
+async function startRun({ clock, emulator }: Fleet, index: number): Promise<string> {
+  const token = `mog_fleetStarter${Math.floor(index / STARTS)}`;
+  const [repo] = emulator.world.store.repos.values();
+  const answer = await clock.hold(emulator.fetch(`${ORIGIN}/api/v1/mogplex/runs`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "idempotency-key": `fleet-${index}` },
+    body: JSON.stringify({ repoId: repo?.id, prompt: `Fix the tests ${markOf(index)}` }),
+  }));
+  const { data } = await answer.json() as { data?: { runId: string } };
+  if (data === undefined) throw new Error(`Cannot start run: HTTP ${answer.status}`);
+  return data.runId;
+}
+
+/** The outcome that a follower of ours ends with; undefined when it ends without one. */
+async function followOurs(
+  { options, clock }: Fleet,
+  runId: string,
+  fetch: Emulator["fetch"],
+  random: () => number,
+): Promise<string | undefined> {
+  const { tokenShare } = options;
+  const session = openSession({ token: FOLLOWER, url: ORIGIN, clock, fetch, env: () => undefined }, { random });
+  const deadline = clock.now() + TIMEOUT_MS;
+  const follower = new Follower(session, runId, { deadline, tokenShare });
+  try {
+    for await (const item of follower.items()) if (item.type === "end") return item.outcome;
+  } catch {
+    return undefined;
+  }
+}
+
+const DOCUMENTED_POLL_MS = 1_500;
+const DOCUMENTED_ATTEMPTS = 3;
+const DOCUMENTED_SLEEP_MS = 30_000;
+
+/** The same in the documented way. Source: CLI reference, `runs events --follow`; CI guide, the loop around it. */
+async function followDocumented(
+  { clock }: Fleet,
+  runId: string,
+  fetch: Emulator["fetch"],
+): Promise<string | undefined> {
+  const headers = { authorization: `Bearer ${FOLLOWER}` };
+  for (let attempt = 1;; attempt++) {
+    for (let status = 200; status !== 429;) {
+      const answer = await fetch(`${ORIGIN}/api/v1/mogplex/runs/${runId}/events?limit=200`, { headers });
+      const { data } = await answer.json() as { data?: { run: { status: string } } };
+      status = answer.status;
+      if (data === undefined) continue;
+      if (data.run.status === "success" || data.run.status === "failed") return data.run.status;
+      await clock.sleep(DOCUMENTED_POLL_MS);
+    }
+    if (attempt === DOCUMENTED_ATTEMPTS) return undefined;
+    await clock.sleep(DOCUMENTED_SLEEP_MS);
+  }
+}
+
+async function runJob(fleet: Fleet, run: PlannedRun, random: () => number): Promise<FleetJob> {
+  const { clock, emulator, options } = fleet;
+  await clock.sleep(run.startMs);
+  const runId = await startRun(fleet, run.index);
+  let requests = 0;
+  let refusals = 0;
+  const fetch: Emulator["fetch"] = async (input, init) => {
+    requests++;
+    const answer = await clock.hold(emulator.fetch(input, init));
+    if (answer.status === 429) refusals++;
+    return answer;
+  };
+  const outcome = options.way === "documented"
+    ? await followDocumented(fleet, runId, fetch)
+    : await followOurs(fleet, runId, fetch, random);
+  const delayMs = outcome === undefined ? null : clock.now() - run.endMs;
+  return { right: outcome === run.outcome, requests, refusals, delayMs };
+}
+
+/** Plays one fleet to the end of its last job. */
+export async function playFleet(options: FleetOptions): Promise<FleetJob[]> {
+  const random = seeded(options.seed * 7_919 + options.jobs);
+  const runs = Array.from({ length: options.jobs }, (_, index) => planRun(index, options, random));
+  const clock = fleetClock();
+  const emulator = createEmulator({
+    fixture: fleetFixture(options.jobs),
+    clock,
+    scenarios: runs.map((run) => run.scenario),
+    revision: options.way === "stream" ? { stream: true, tailWindow: true } : {},
+  });
+  const fleet: Fleet = { options, clock, emulator };
+  const jobs = runs.map((run) => runJob(fleet, run, seeded(Math.floor(random() * 2 ** 32))));
+  try {
+    return await clock.drive(Promise.all(jobs));
+  } finally {
+    await emulator.close();
+  }
+}
