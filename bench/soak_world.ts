@@ -44,7 +44,6 @@ interface Ended {
   explained: boolean;
   told: string[];
   gap: boolean;
-  restarts: number;
   story: string;
 }
 
@@ -119,7 +118,6 @@ async function follow({ plan, clock, emulator, wire }: SoakJob): Promise<Ended> 
     explained: explains(error, exitCode),
     told,
     gap,
-    restarts: notices.filter(({ kind }) => kind === "restart").length,
     story: `${outcome} ${exitCode} ${error instanceof Error ? error.message : ""}`,
   };
 }
@@ -149,7 +147,7 @@ async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promis
 async function followDocumented(job: SoakJob): Promise<Ended> {
   const { clock, emulator } = job;
   const [repo] = emulator.world.store.repos.values();
-  const ended: Ended = { runId: null, end: undefined, explained: true, told: [], gap: false, restarts: 0, story: "" };
+  const ended: Ended = { runId: null, end: undefined, explained: true, told: [], gap: false, story: "" };
   for (let attempt = 1; attempt <= 2 && ended.runId === null; attempt++) {
     const { data } = await ask<{ runId?: string }>(job, RUNS, {
       method: "POST",
@@ -186,7 +184,7 @@ async function followDocumented(job: SoakJob): Promise<Ended> {
 
 function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVerdict {
   const { plan, emulator, wire } = job;
-  const { end, runId, told, gap, explained, restarts } = ended;
+  const { end, runId, told, gap, explained } = ended;
   const truth = runId === null ? undefined : wire.delivered.get(runId);
   const seenWell = end !== undefined && (end === truth?.verdict || truth?.perhaps.has(end) === true);
   const noneInTime = end === undefined && plan.endless;
@@ -196,7 +194,8 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
   return {
     seed,
     verdict: !seenWell && !tellsWhy ? "wrong" : seenWell || noneInTime ? "right" : "given up",
-    secondStarts: Math.max(emulator.world.store.runs.size - 1 - restarts, 0),
+    // Every key is fresh here, so no run can be an older attempt's: a restart that was announced counts, too.
+    secondStarts: Math.max(emulator.world.store.runs.size - 1, 0),
     duplicates: told.length - toldSet.size,
     losses: gap || end === undefined ? 0 : missing,
     overran: tookMs > SOAK_TIMEOUT_MS + LAST_LOOKS_MS,

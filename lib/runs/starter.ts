@@ -43,6 +43,8 @@ export class Starter {
   readonly #pacer: Pacer;
   #suffix: number;
   #lost = 0;
+  /** Whether an attempt of this process failed, in whatever way. */
+  #triedBefore = false;
   /** Point on the clock at which the first attempt was sent. */
   #firstSentAt: number | undefined;
   /** Point on the clock at which the first attempt was sent that a 5xx answered. */
@@ -108,6 +110,7 @@ export class Starter {
   /** Says that the attempt under way is given up, so that a replay may be what it started. */
   abandon(): void {
     this.#unsure = true;
+    this.#triedBefore = true;
     this.#lost++;
   }
 
@@ -142,7 +145,8 @@ export class Starter {
         { status: 500, code: null, requestId: null, retryAfterMs: null },
       );
     }
-    return this.#lost > 0 && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
+    // Even a refusal can come from a proxy behind which the start went through.
+    return this.#triedBefore && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
   }
 
   async #startWithKey(): Promise<StartResult> {
@@ -173,6 +177,7 @@ export class Starter {
           this.#lost++;
           if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
         }
+        this.#triedBefore = true;
         this.#mayExist = unknown;
         if (setback === undefined || !await this.#wait(setback, attempt)) throw this.#giveUp(error, setback, unknown);
       }
