@@ -38,17 +38,13 @@ import { shareMemory } from "./stream_memory.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions };
-
 /** A client of the service. */
 export interface MogplexClient {
   /** Origin that it speaks to. */
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
-  /**
-   * Milliseconds by which this machine's wall time is ahead of the service's, to the second, by the `Date` of its last answer.
-   * @default 0, also before the first answer
-   */
+  /** Milliseconds by which this machine's wall time is ahead of the service's, by the `Date` of its last answer. @default 0 */
   readonly clockSkewMs?: number;
   /** Repositories that the token reaches; hidden ones are not listed. `limit` is 1 to 200. */
   listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;

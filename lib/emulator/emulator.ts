@@ -135,7 +135,6 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
       return c.res;
     };
     const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c));
-    answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
     if (!c.finalized) return answer;
     if (answer === c.res) return;
     // Without this the headers of both answers would be mixed.
@@ -150,7 +149,12 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
   return {
     app,
     world,
-    fetch: async (input, init) => await app.fetch(new Request(input, init)),
+    async fetch(input, init) {
+      const answer = await app.fetch(new Request(input, init));
+      // A server adds it by itself.
+      answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
+      return answer;
+    },
     control,
     async close() {
       world.feed.close();
