@@ -9,15 +9,12 @@ import { ApiError, DeadlineError, InterruptedError, UsageError } from "../errors
 import { EXIT } from "../exit_codes.ts";
 import type { RunEvent } from "../model.ts";
 import { follow } from "../runs/follow.ts";
-import type { EndOutcome } from "../runs/follower.ts";
-import { DEFAULT_TIMEOUT_MS } from "../runs/session.ts";
+import { END_EXIT, type EndOutcome } from "../runs/follower.ts";
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../runs/session.ts";
 import { openDropIn, requiredArgument, wholeNumber } from "./drop_in.ts";
 import { eventLine } from "./drop_in_text.ts";
 import { noticeText } from "./notices.ts";
-import { END_EXIT } from "./outcome.ts";
 import type { VerbContext } from "./verb.ts";
-
-const MAX_SECONDS = 30 * 86_400;
 
 function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {
   if (flags.has("json")) writer.json(event);
@@ -81,7 +78,7 @@ async function printUntilEnd(context: VerbContext, runId: string, seconds: numbe
 export async function run(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const runId = requiredArgument(context, "runs events", "run-id");
-  const seconds = wholeNumber(flags.get("timeout"), "--timeout", 1, MAX_SECONDS) ??
+  const seconds = wholeNumber(flags.get("timeout"), "--timeout", 1, MAX_TIMEOUT_MS / 1000) ??
     DEFAULT_TIMEOUT_MS / 1000;
   const wantsVerdict = flags.has("exit-status");
   if (!flags.has("follow")) {

@@ -5,9 +5,10 @@
  */
 import { UsageError } from "../errors.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/targets.ts";
+import { MAX_TOKEN_SHARE } from "../runs/follow.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "../runs/interrupt.ts";
 import { ON_TIMEOUT, type OnTimeout } from "../runs/run.ts";
-import { DEFAULT_TIMEOUT_MS } from "../runs/session.ts";
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../runs/session.ts";
 import { wholeNumber } from "./drop_in.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -37,8 +38,6 @@ export interface FollowSettings extends Places {
 }
 
 const DEFAULT_OUT = "mogplex-ci";
-const MAX_TIMEOUT_SECONDS = 30 * 86_400;
-const MAX_TOKEN_SHARE = 1_000;
 
 /** Value of a flag, else of a variable; undefined when neither says anything. */
 export function setting({ io, flags }: VerbContext, flag: string, variable: string): string | undefined {
@@ -98,7 +97,7 @@ export function readPlaces(context: VerbContext): Places {
 
 /** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
 export function readFollowSettings(context: VerbContext): FollowSettings {
-  const seconds = numberSetting(context, "timeout", "MOGPLEX_TIMEOUT", 1, MAX_TIMEOUT_SECONDS);
+  const seconds = numberSetting(context, "timeout", "MOGPLEX_TIMEOUT", 1, MAX_TIMEOUT_MS / 1000);
   return {
     ...readPlaces(context),
     timeoutMs: seconds === undefined ? DEFAULT_TIMEOUT_MS : seconds * 1000,

@@ -9,6 +9,9 @@ import type { Run } from "../model.ts";
 import { Follower, type FollowItem } from "./follower.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, openSession } from "./session.ts";
 
+/** Most jobs that can be said to share a token. */
+export const MAX_TOKEN_SHARE = 1_000;
+
 /** Options of {@linkcode follow}. */
 export interface FollowOptions extends ConnectOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
@@ -35,9 +38,9 @@ export interface Following {
 /** Checks the options that following has. @throws {UsageError} */
 export function checkFollowing(options: FollowOptions): Following {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1, stream = true } = options;
-  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > 1_000) {
+  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > MAX_TOKEN_SHARE) {
     throw new UsageError(
-      `Cannot follow as 'tokenShare' must be a whole number from 1 to 1000: current value is ${tokenShare}`,
+      `Cannot follow as 'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}: current value is ${tokenShare}`,
     );
   }
   return { timeoutMs: checkTimeout(timeoutMs), tokenShare, stream };

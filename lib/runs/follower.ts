@@ -5,6 +5,7 @@
  */
 import type { CallOptions } from "../api/client.ts";
 import { DeadlineError, MogplexError } from "../errors.ts";
+import type { ExitName } from "../exit_codes.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
 import type { Outcome } from "../report/result.ts";
 import type { CadenceEvent } from "./cadence.ts";
@@ -59,12 +60,19 @@ const LAST_LOOK_MS = 5_000;
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event of a run whose status came first, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
-const KNOWN: readonly RunStatus[] = ["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"];
+/** Row of the table of exit codes for each end, for toolkit verbs. */
+export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
+  success: "success",
+  failed: "failed",
+  cancelled: "cancelled",
+  awaiting_input: "awaitingInput",
+};
+
+const KNOWN: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /** The end that a status stands for; undefined while the run goes on, and for a status that is not known. */
 export function endOf(status: RunStatus): EndOutcome | undefined {
-  const ends: readonly RunStatus[] = ["success", "failed", "cancelled", "awaiting_input"];
-  return ends.includes(status) ? status as EndOutcome : undefined;
+  return Object.hasOwn(END_EXIT, status) ? status as EndOutcome : undefined;
 }
 
 /** Follows one run, and keeps what it has seen. */

@@ -8,7 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import { cancelWith } from "./cancel.ts";
-import { endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
+import { END_EXIT, endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
 import type { Interrupts, OnInterrupt } from "./interrupt.ts";
 import { buildResult } from "./result.ts";
 import type { Session } from "./session.ts";
@@ -50,12 +50,6 @@ export interface JobEnd {
 const CANCEL_MS = 20_000;
 /** How often the newest event is written to the state file, in milliseconds. */
 const STATE_MS = 5_000;
-const VERDICT = {
-  success: "success",
-  failed: "failed",
-  cancelled: "cancelled",
-  awaiting_input: "awaitingInput",
-} as const;
 
 /** One job on one run. */
 export class Job {
@@ -159,7 +153,7 @@ export class Job {
     if (this.#stopping !== undefined) return await this.#interrupted();
     this.#settings.state?.update({ left: end === "awaiting_input" ? "detached" : "ended" });
     const reason = end === "awaiting_input" ? "the run waits for a person: answer it in the app, or cancel it" : null;
-    return { result: this.#result(end, EXIT[VERDICT[end]], reason), error: undefined };
+    return { result: this.#result(end, EXIT[END_EXIT[end]], reason), error: undefined };
   }
 
   async #failed(error: unknown): Promise<JobEnd> {

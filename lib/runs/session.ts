@@ -120,7 +120,7 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
 }
 
 /** Longest wait that {@linkcode checkTimeout} takes, in milliseconds: 30 days. */
-const MAX_TIMEOUT_MS = 30 * 86_400_000;
+export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
 /**
  * Checks a whole wait.

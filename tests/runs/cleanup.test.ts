@@ -9,6 +9,7 @@ import {
   aRun,
   cancelled,
   fakeClient,
+  JOB as GITLAB_JOB,
   limited,
   lost,
   refusal,
@@ -28,16 +29,7 @@ const ENV: Record<string, string> = {
   CI_JOB_NAME: "agent",
   CI_JOB_ID: "9001",
 };
-const JOB: JobIdentity = {
-  server: "https://gitlab.example",
-  project: "42",
-  pipeline: "1001",
-  job: "agent",
-  node: "",
-  attempt: "9001",
-  date: null,
-  schedule: "",
-};
+const JOB: JobIdentity = { ...GITLAB_JOB, date: null };
 const FOLLOWING: RunState = {
   schema: 1,
   phase: "started",

@@ -3,12 +3,25 @@ import type { CallOptions, MogplexClient } from "../../lib/api/client.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { ApiError, type MogplexError, NetworkError, RateLimitedError, UnavailableError } from "../../lib/errors.ts";
 import type { CancelResult, Run, RunEvent, RunEvents, StartRequest, StartResult } from "../../lib/model.ts";
+import type { JobIdentity } from "../../lib/platforms/platform.ts";
 
 export const RUN_ID = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 export const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 export const REQUEST: StartRequest = { repoId: REPO_ID, prompt: "Fix the flaky tests" };
 /** Wall time at which virtual clocks begin. */
 export const BEGIN_MS = Date.UTC(2026, 8, 1);
+
+/** A job on GitLab. */
+export const JOB: JobIdentity = {
+  server: "https://gitlab.example",
+  project: "42",
+  pipeline: "1001",
+  job: "agent",
+  node: "",
+  attempt: "9001",
+  date: "2026-09-01",
+  schedule: "",
+};
 
 export function aRun(status: string, fields: Partial<Run> = {}): Run {
   return {

@@ -3,20 +3,12 @@ import fc from "fast-check";
 import type { Notice } from "../../lib/notice.ts";
 import type { JobIdentity } from "../../lib/platforms/platform.ts";
 import { deriveKey, isDerivedKey, KEY_SCOPES, type KeyScope, keyWithSuffix, splitSuffix } from "../../lib/runs/key.ts";
+import { JOB as GITLAB_JOB } from "./fake_client.ts";
 
 const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const NOW = Date.UTC(2026, 8, 1, 23, 30);
 
-const JOB: JobIdentity = {
-  server: "https://gitlab.example",
-  project: "42",
-  pipeline: "1001",
-  job: "agent",
-  node: "",
-  attempt: "9001",
-  date: "2026-09-01",
-  schedule: "nightly",
-};
+const JOB: JobIdentity = { ...GITLAB_JOB, schedule: "nightly" };
 
 async function keyOf(scope: KeyScope, identity: Partial<JobIdentity> = {}, keyPart = "", repoId = REPO) {
   return (await deriveKey({ scope, identity: { ...JOB, ...identity }, keyPart, repoId, nowMs: NOW })).key;

@@ -11,7 +11,6 @@ import {
   UsageError,
 } from "../../lib/errors.ts";
 import type { Notice } from "../../lib/notice.ts";
-import type { JobIdentity } from "../../lib/platforms/platform.ts";
 import { deriveKey } from "../../lib/runs/key.ts";
 import { start } from "../../lib/runs/start.ts";
 import type { StartOptions } from "../../lib/runs/start_plan.ts";
@@ -19,6 +18,7 @@ import {
   aRun,
   BEGIN_MS,
   fakeClient,
+  JOB,
   limited,
   lost,
   refusal,
@@ -30,16 +30,6 @@ import {
   unavailable,
 } from "./fake_client.ts";
 
-const JOB: JobIdentity = {
-  server: "https://gitlab.example",
-  project: "42",
-  pipeline: "1001",
-  job: "agent",
-  node: "",
-  attempt: "9001",
-  date: "2026-09-01",
-  schedule: "",
-};
 const KEY = (await deriveKey({ scope: "pipeline", identity: JOB, repoId: REPO_ID, nowMs: BEGIN_MS })).key;
 
 const OLD = { createdAt: "2026-08-31T23:00:00+00:00" };

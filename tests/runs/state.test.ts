@@ -11,19 +11,9 @@ import {
   type StateBeginning,
   StateWriter,
 } from "../../lib/runs/state.ts";
-import { REQUEST, RUN_ID } from "./fake_client.ts";
+import { JOB, REQUEST, RUN_ID } from "./fake_client.ts";
 import { memoryFiles } from "./memory_files.ts";
 
-const JOB: JobIdentity = {
-  server: "https://gitlab.example",
-  project: "42",
-  pipeline: "1001",
-  job: "agent",
-  node: "",
-  attempt: "9001",
-  date: "2026-09-01",
-  schedule: "",
-};
 const BEGINNING: StateBeginning = {
   idempotencyKey: "k",
   owned: null,
