@@ -4,12 +4,7 @@
  *
  * @module
  */
-
-/** Lower-case hex SHA-256 of a text in UTF-8. */
-export async function sha256Hex(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+import { sha256Hex } from "../sha256.ts";
 
 /** JSON with keys sorted by code unit and without blanks. */
 export function canonicalJson(value: unknown): string {

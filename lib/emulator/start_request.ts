@@ -5,7 +5,8 @@
  */
 import { branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../api/contract/rules.ts";
 import { normaliseRoot } from "../api/contract/rules.ts";
-import { canonicalJson, generatedBranch, sha256Hex } from "./hash.ts";
+import { sha256Hex } from "../sha256.ts";
+import { canonicalJson, generatedBranch } from "./hash.ts";
 import { Refusal } from "./reply.ts";
 import { trimmedOrNull } from "./request.ts";
 import type { Revision } from "./revision.ts";

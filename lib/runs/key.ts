@@ -5,6 +5,7 @@
  */
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
+import { sha256Hex } from "../sha256.ts";
 
 /**
  * What makes a new run. `pipeline`: another pipeline, so that a retried job attaches to the run it started; `job`: every
@@ -52,14 +53,9 @@ function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] 
   return scope === "job" ? [pipeline, ["attempt of the job", identity.attempt]] : [pipeline];
 }
 
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** SHA-256 of a value's JSON text, as 64 hex digits. */
 export function hashOf(value: unknown): Promise<string> {
-  return sha256(JSON.stringify(value));
+  return sha256Hex(JSON.stringify(value));
 }
 
 function randomKey(): Key {

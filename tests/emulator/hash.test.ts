@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { canonicalJson, fallbackBranch, generatedBranch, sha256Hex } from "../../lib/emulator/hash.ts";
+import { canonicalJson, fallbackBranch, generatedBranch } from "../../lib/emulator/hash.ts";
+import { sha256Hex } from "../../lib/sha256.ts";
 import { normaliseStart } from "../../lib/emulator/start_request.ts";
 import { createRevision } from "../../lib/emulator/revision.ts";
 
