@@ -33,6 +33,7 @@ export const VERBS: readonly Verb[] = [
     flags: [
       ...RUN_FLAGS,
       { name: "follow", help: "Follow the run to its end: a whole CI job in one line; the flags below need it" },
+      { name: "detach", help: "As --follow, but end with 0 once the run is started: a later job follows it" },
       ...RUN_FOLLOW_FLAGS,
     ],
     examples: [

@@ -16,6 +16,7 @@ import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
+import { isWholeJob } from "./run.ts";
 import type { MainOptions, Verb } from "./verb.ts";
 import { Writer } from "./writer.ts";
 
@@ -96,7 +97,7 @@ function explain(error: unknown, writer: Writer): void {
 
 /** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
-  return verb.group === "toolkit" || (verb.name === "run" && flags?.has("follow") === true) ||
+  return verb.group === "toolkit" || (verb.name === "run" && flags !== undefined && isWholeJob(flags)) ||
     (verb.name === "runs events" && flags?.has("exit-status") === true);
 }
 

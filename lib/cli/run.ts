@@ -29,12 +29,19 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
   };
 }
 
+/** Whether `run` is the toolkit's verb, which does the whole job, rather than the documented one. */
+export function isWholeJob(flags: ParsedFlags): boolean {
+  return flags.has("follow") || flags.has("detach");
+}
+
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
-  if (flags.has("follow")) return runFollow(context);
+  if (isWholeJob(flags)) return runFollow(context);
   const needsFollow = RUN_FOLLOW_FLAGS.find((flag) => flags.all(flag.name).length > 0);
-  if (needsFollow !== undefined) throw new UsageError(`run: --${needsFollow.name} works with --follow only`);
+  if (needsFollow !== undefined) {
+    throw new UsageError(`run: --${needsFollow.name} works with --follow or --detach only`);
+  }
   const repoId = flags.get("repo")?.trim() ?? "";
   if (repoId === "") throw new UsageError(NO_REPO);
   const argument = requiredArgument(context, "run", "prompt");

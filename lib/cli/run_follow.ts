@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../errors.ts";
 import { KEY_SCOPES } from "../runs/key.ts";
 import { runJob } from "../runs/run.ts";
 import { readFollowSettings, setting, statePath, wordSetting } from "./settings.ts";
@@ -13,6 +14,8 @@ import type { VerbContext } from "./verb.ts";
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
   const { flags } = context;
+  const startOnly = flags.has("detach");
+  if (startOnly && flags.has("follow")) throw new UsageError("run: --follow and --detach exclude each other");
   const settings = readFollowSettings(context);
   const { timeoutMs, tokenShare, onTimeout, onInterrupt } = settings;
   const start = {
@@ -26,6 +29,11 @@ export async function run(context: VerbContext): Promise<number> {
     places: settings,
     log: settings.log,
     work: (options, more) =>
-      runJob(request, { ...options, ...start, timeoutMs, tokenShare, onTimeout }, { ...more, ...files, onInterrupt }),
+      runJob(request, { ...options, ...start, timeoutMs, tokenShare, onTimeout }, {
+        ...more,
+        ...files,
+        onInterrupt,
+        startOnly,
+      }),
   });
 }

@@ -68,6 +68,14 @@ export function wordSetting<T extends string>(
   throw new UsageError(`Cannot use ${source} as it must be one of ${words.join(", ")}: ${JSON.stringify(text)}`);
 }
 
+/** A switch: its flag, else a variable that is `true` or `false`. @throws {UsageError} when the variable is anything else. */
+export function switchSetting({ io, flags }: VerbContext, flag: string, variable: string): boolean {
+  const text = io.env(variable)?.trim() ?? "";
+  if (flags.has(flag) || text === "true" || text === "1") return true;
+  if (["", "false", "0"].includes(text)) return false;
+  throw new UsageError(`Cannot use ${variable} as it must be true or false: ${JSON.stringify(text)}`);
+}
+
 /** Directory of the reports. */
 function outDirectory(context: VerbContext): string {
   return setting(context, "out", "MOGPLEX_OUT") ?? DEFAULT_OUT;

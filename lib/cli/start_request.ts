@@ -6,7 +6,7 @@
 import { validateStartRequest } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
-import { setting } from "./settings.ts";
+import { setting, switchSetting } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
 interface PromptSource {
@@ -71,8 +71,8 @@ export async function readStartRequest(context: VerbContext): Promise<StartReque
     harness: setting(context, "harness", "MOGPLEX_HARNESS"),
     mode: setting(context, "mode", "MOGPLEX_MODE"),
     baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
-    workingBranch: setting(context, "branch", "MOGPLEX_BRANCH"),
-    createBranch: context.flags.has("create-branch") || undefined,
+    workingBranch: setting(context, "branch", "MOGPLEX_WORKING_BRANCH"),
+    createBranch: switchSetting(context, "create-branch", "MOGPLEX_CREATE_BRANCH") || undefined,
     rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
   });
 }

@@ -16,6 +16,7 @@ const WORDS: Record<Outcome, string> = {
   awaiting_input: "waits for a person",
   deadline: "did not end in time",
   interrupted: "interrupted",
+  started: "started, not followed",
   error: "not known",
 };
 

@@ -22,6 +22,7 @@ const HEADINGS: Record<Outcome, string> = {
   awaiting_input: "⏳ Mogplex run waits for a person",
   deadline: "⏳ Mogplex run did not end in time",
   interrupted: "🚫 Following the Mogplex run was interrupted",
+  started: "🚀 Mogplex run started, not followed",
   error: "❌ The verdict on the Mogplex run is not known",
 };
 

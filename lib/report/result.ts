@@ -8,9 +8,18 @@ import type { WaitCause } from "../notice.ts";
 
 /**
  * Our verdict. `success`, `failed` and `cancelled` are the server's; `awaiting_input` is an end for CI; `deadline`: not finished in
- * time; `interrupted`: we were told to stop; `error`: the verdict could not be learned (see `reason` and `exitCode`).
+ * time; `interrupted`: we were told to stop; `started`: we were asked to start it and no more; `error`: the verdict could not be
+ * learned (see `reason` and `exitCode`).
  */
-export type Outcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "interrupted" | "error";
+export type Outcome =
+  | "success"
+  | "failed"
+  | "cancelled"
+  | "awaiting_input"
+  | "deadline"
+  | "interrupted"
+  | "started"
+  | "error";
 
 /** A stretch of a run, as far as its events show it. */
 export interface Phase {

@@ -30,6 +30,8 @@ export interface JobSettings {
   onTimeout: "detach" | "cancel";
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
+  /** Whether the job is done once the run is started, or found. */
+  startOnly: boolean;
   /** The signals; absent in a library, which leaves them to its caller. */
   interrupts: Interrupts | undefined;
   /** The state file; absent in a library. */
@@ -88,7 +90,7 @@ export class Job {
     } catch (error) {
       return await this.#failed(error);
     }
-    return await this.#follow(true);
+    return this.#settings.startOnly ? await this.#leave() : await this.#follow(true);
   }
 
   /** Follows a run that exists; with `once` looks at it a single time. */
@@ -112,6 +114,13 @@ export class Job {
     this.#owned = started.owned;
     this.#settings.state?.update({ runId: started.runId, owned: started.owned, status: started.run.status });
     this.#onStarted?.(started);
+  }
+
+  /** Lets the run go on without us. */
+  async #leave(): Promise<JobEnd> {
+    if (this.#stopping !== undefined) return await this.#interrupted();
+    this.#settings.state?.update({ left: "detached" });
+    return { result: this.#result("started", EXIT.success, null), error: undefined };
   }
 
   async #follow(proven: boolean, once = false): Promise<JobEnd> {

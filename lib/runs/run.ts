@@ -39,6 +39,8 @@ export interface RunOptions extends StartOptions, FollowOptions {
 
 /** What the command line adds to {@linkcode RunOptions}. */
 export interface JobOptions extends SessionInternals {
+  /** Whether the job is done once the run is started, or found. @default {false} */
+  startOnly?: boolean | undefined;
   /** The signals, from `interruptible`. @default {undefined} (not handled) */
   interrupts?: Interrupts | undefined;
   /** What a signal does to the run. @default {"auto"} */
@@ -60,7 +62,7 @@ function check<T extends string>(name: string, value: T, known: readonly T[]): T
 
 function open(options: RunOptions, more: JobOptions): { session: Session; settings: JobSettings } {
   const { onTimeout = "detach", onItem } = options;
-  const { interrupts, onInterrupt = "auto", files, statePath } = more;
+  const { interrupts, onInterrupt = "auto", files, statePath, startOnly = false } = more;
   const checked = {
     ...checkFollowing(options),
     onTimeout: check("onTimeout", onTimeout, ON_TIMEOUT),
@@ -72,7 +74,7 @@ function open(options: RunOptions, more: JobOptions): { session: Session; settin
   const state = files === undefined || statePath === undefined
     ? undefined
     : new StateWriter(files, statePath, session.notify);
-  return { session, settings: { ...checked, interrupts, state, onItem } };
+  return { session, settings: { ...checked, startOnly, interrupts, state, onItem } };
 }
 
 function readResumed(session: Session, options: RunOptions, more: JobOptions): RunState | undefined {

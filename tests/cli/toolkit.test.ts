@@ -173,6 +173,21 @@ test("run --follow cancels the run at its deadline when told so", async () => {
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });
 
+test("run --detach ends with 0 once the run is started, which goes on and can be followed by a later job", async () => {
+  const { cli, emulator } = world("success");
+  const { code, stdout, io } = await cli(["run", "--detach", ...RUN.slice(2)], { env: JOB });
+  expect({ code, verdict: /^verdict .*$/m.exec(stdout)?.[0] }).toEqual({
+    code: 0,
+    verdict: "verdict       started, not followed (exit code 0)",
+  });
+  const [run] = [...emulator.world.store.runs.values()];
+  expect(run?.status).toBe("pending");
+  expect(JSON.parse(io.files.get("mogplex-ci/run.json") ?? "")).toMatchObject({ left: "detached" });
+  expect(io.files.get("mogplex-ci/outputs.env")).toContain(`MOGPLEX_RUN_ID=${run?.id}\n`);
+  expect((await cli(["follow", run?.id ?? ""])).code).toBe(0);
+  expect((await cli(["run", "--detach", ...RUN.slice(1)], { env: JOB })).code).toBe(2);
+});
+
 test("run --follow takes its settings from the environment, and flags win", async () => {
   const { cli, emulator } = world("");
   const env = {
@@ -182,14 +197,15 @@ test("run --follow takes its settings from the environment, and flags win", asyn
     MOGPLEX_HARNESS: "claude-code",
     MOGPLEX_MODE: "SAFE",
     MOGPLEX_BASE_BRANCH: "develop",
-    MOGPLEX_BRANCH: "from-variable",
+    MOGPLEX_WORKING_BRANCH: "from-variable",
+    MOGPLEX_CREATE_BRANCH: "true",
     MOGPLEX_ROOT: "apps/web",
     MOGPLEX_TIMEOUT: "5",
     MOGPLEX_OUT: "reports",
     MOGPLEX_REPORT: "json, markdown=notes/summary.md",
   };
   const files = { "task.md": "From a file\n" };
-  const { code, io } = await cli(["run", "--follow", "--branch", "from-flag", "--create-branch"], { env, files });
+  const { code, io } = await cli(["run", "--follow", "--branch", "from-flag"], { env, files });
   expect(code).toBe(124);
   expect([...io.files.keys()].sort()).toEqual([
     "notes/summary.md",

@@ -86,7 +86,7 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
 });
 
 test("renderMarkdown() has a heading for every outcome", () => {
-  const outcomes = ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "error"] as const;
+  const outcomes = ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"] as const;
   const headings = outcomes.map((outcome) => renderMarkdown(sampleResult({ outcome })).split("\n")[0]);
   expect(new Set(headings).size).toBe(outcomes.length);
 });

@@ -60,6 +60,7 @@ const OUTCOMES: Record<Outcome, true> = {
   awaiting_input: true,
   deadline: true,
   interrupted: true,
+  started: true,
   error: true,
 };
 const CAUSES: Record<WaitCause, true> = {
