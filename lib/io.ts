@@ -30,6 +30,8 @@ export interface Io {
    * @throws when it cannot be read, or is not opened.
    */
   readFile(path: string, maxBytes?: number): string | undefined;
+  /** Where a path leads once every symbolic link is followed, or undefined when there is nothing. @throws when it cannot be told. */
+  realPath(path: string): string | undefined;
   /**
    * Writes a file under a new name and renames it into place, so that a reader never sees half of it.
    * @throws when the directory cannot be made or written, when `path` or one of its relative parents is a symbolic link, or
@@ -127,6 +129,15 @@ function readFile(fs: typeof Files, path: string, maxBytes?: number): string | u
   }
 }
 
+function realPath(fs: typeof Files, path: string): string | undefined {
+  try {
+    return fs.realpathSync(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk);
@@ -169,6 +180,7 @@ export async function processIo(): Promise<Io> {
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
     readFile: (path, maxBytes) => readFile(fs, path, maxBytes),
+    realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),
     removeFile: (path) => fs.rmSync(path, { force: true }),

@@ -4,13 +4,12 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import { dropInExitCode, exitCodeFor, MogplexError, UsageError } from "../errors.ts";
+import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { ParsedFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { parseFlags } from "../flags.ts";
-import { detectPlatform } from "../platforms/detect.ts";
-import { createRedactor } from "../redact.ts";
+import { createWriter, explain } from "./explain.ts";
 import { programHelp, verbHelp } from "./help.ts";
 import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
@@ -18,7 +17,7 @@ import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
 import { isWholeJob } from "./run.ts";
 import type { MainOptions, Verb } from "./verb.ts";
-import { Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
 
 interface Call {
   verb: Verb;
@@ -80,21 +79,6 @@ function information(args: readonly string[]): string | undefined {
   return verbHelp(findVerb(words).verb);
 }
 
-function createWriter(io: Io, verb: Verb | undefined): Writer {
-  // Drop-in verbs read the documented variables only, as far as their work goes.
-  const env = verb?.group === "toolkit" ? io.env : undefined;
-  return new Writer(io, detectPlatform(io.env), createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
-}
-
-function explain(error: unknown, writer: Writer): void {
-  if (error instanceof MogplexError) return writer.error(error.message);
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  writer.error(`Internal error, please report it: ${text}`);
-  // Where it happened, in our own code: nothing of the environment is in it.
-  const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
-  for (const frame of frames.slice(0, 3)) writer.note(frame.trim());
-}
-
 /** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.name === "run" && flags !== undefined && isWholeJob(flags)) ||
@@ -129,10 +113,10 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       return EXIT.success;
     }
     call = findVerb(args);
-    writer = createWriter(io, call.verb);
+    writer = createWriter(io, call.verb.group);
     return await runVerb(call, io, writer, options);
   } catch (error) {
-    explain(error, writer ?? createWriter(io, call?.verb));
+    explain(error, writer ?? createWriter(io, call?.verb.group));
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }
 }

@@ -95,13 +95,18 @@ export function denoFlags(permissions: Permissions): string[] {
   });
 }
 
+/** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
+export function permissionsOf(context: VerbContext): Permissions {
+  const { out, targets } = readPlaces(context);
+  const written = [statePath(context), ...targets.map((target) => target.path)];
+  return permissionsFor(context.io.env, { out, written, read: context.flags.all("prompt-file") });
+}
+
 /** See the module. */
 // deno-lint-ignore require-await
 export async function run(context: VerbContext): Promise<number> {
-  const { io, flags, writer } = context;
-  const { out, targets } = readPlaces(context);
-  const written = [statePath(context), ...targets.map((target) => target.path)];
-  const permissions = permissionsFor(io.env, { out, written, read: flags.all("prompt-file") });
+  const { flags, writer } = context;
+  const permissions = permissionsOf(context);
   if (flags.has("json")) writer.json(permissions);
   else writer.out(denoFlags(permissions).join(" "));
   return EXIT.success;

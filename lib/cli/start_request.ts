@@ -14,11 +14,27 @@ interface PromptSource {
   read(): string | Promise<string>;
 }
 
-function readPromptFile({ io }: VerbContext, path: string): string {
+/**
+ * A checkout can plant a link in the place of the task, to have a file of the machine sent to the agent. Who writes `..` or an
+ * absolute path means it.
+ *
+ * @throws {UsageError} when a path below the working directory leads out of it.
+ */
+function refuseEscape({ io }: VerbContext, path: string): void {
+  if (path.startsWith("/") || path.split("/").includes("..")) return;
+  const [here, there] = [io.realPath("."), io.realPath(path)];
+  if (here === undefined || there === undefined || there.startsWith(`${here.replace(/\/+$/, "")}/`)) return;
+  throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} leads out of the working directory`);
+}
+
+function readPromptFile(context: VerbContext, path: string): string {
+  const { io } = context;
   let text: string | undefined;
   try {
+    refuseEscape(context, path);
     text = io.readFile(path);
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
     throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} cannot be read`, { cause });
   }
   if (text === undefined) throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} does not exist`);

@@ -20,6 +20,8 @@ export interface FakeIoOptions {
   env?: Record<string, string>;
   stdin?: string;
   files?: Record<string, string>;
+  /** Symbolic links, by path; relative targets stand for a path below the working directory. */
+  links?: Record<string, string>;
   /** Paths that cannot be written. */
   readOnly?: (path: string) => boolean;
   terminal?: boolean;
@@ -27,7 +29,7 @@ export interface FakeIoOptions {
 
 /** Makes a world in memory. */
 export function fakeIo(options: FakeIoOptions = {}): FakeIo {
-  const { env = {}, stdin = "", readOnly = () => false, terminal = false } = options;
+  const { env = {}, stdin = "", links = {}, readOnly = () => false, terminal = false } = options;
   const handlers = new Set<(signal: InterruptSignal) => void>();
   const files = new Map(Object.entries(options.files ?? {}));
   const text = { stdout: "", stderr: "" };
@@ -52,6 +54,11 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     isTerminal: () => terminal,
     readStdin: () => Promise.resolve(stdin),
     readFile: (path) => files.get(path),
+    realPath(path) {
+      const target = links[path] ?? path;
+      if (target === ".") return "/work";
+      return files.has(path) || target !== path ? (target.startsWith("/") ? target : `/work/${target}`) : undefined;
+    },
     writeFile: write,
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),
     removeFile: (path) => void files.delete(path),

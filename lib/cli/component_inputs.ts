@@ -1,0 +1,98 @@
+/**
+ * How the inputs of a GitLab component reach the verbs: as variables `MOGPLEX_INPUT_…`, one for each of ours.
+ *
+ * Not under our own names, because a project variable of the same name would beat the template's value, and an empty one would
+ * hide a variable that the consumer set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { ReadEnv } from "../platforms/platform.ts";
+import { VARIABLES } from "../variables.ts";
+import { wholeNumber } from "./drop_in.ts";
+
+const PREFIX = "MOGPLEX_INPUT_";
+
+/** Name of the variable that carries an input, by the name of the variable of ours that it stands for. */
+function inputVariable(name: string): string {
+  return name.replace(/^MOGPLEX_/, PREFIX);
+}
+
+/** Limit of the job's script, which the component derives the job's own limit from; minutes. */
+const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
+/** Whether the run is followed. */
+const FOLLOW = `${PREFIX}FOLLOW`;
+/** State file of an earlier attempt. */
+const RESUME = `${PREFIX}RESUME`;
+
+/** Every variable that carries an input. */
+export const INPUT_VARIABLES: readonly string[] = [
+  ...VARIABLES.map(({ name }) => inputVariable(name)),
+  MINUTES,
+  FOLLOW,
+  RESUME,
+];
+
+// Longest time that GitLab gives a job on its own runners is shorter, 3 hours; a day is our own limit of a wait.
+const MAX_MINUTES = 24 * 60;
+// What the script takes beside the wait: unpacking before it; cancelling, reports and the note after it.
+const RESERVE_SECONDS = 120;
+
+/**
+ * Seconds to wait: the input, or what the limit of the script leaves, so that the tool's own deadline always comes first.
+ *
+ * @throws {UsageError} when the script's limit is no whole number of minutes, or does not leave the time that was asked for.
+ */
+function timeout(env: ReadEnv): string | undefined {
+  const asked = env(inputVariable("MOGPLEX_TIMEOUT"))?.trim() ?? "";
+  const own = ["", "0"].includes(asked) ? undefined : asked;
+  const minutes = wholeNumber(env(MINUTES), "input timeout-minutes", 1, MAX_MINUTES);
+  if (minutes === undefined) return own ?? env("MOGPLEX_TIMEOUT");
+  const most = minutes * 60 - Math.min(RESERVE_SECONDS, minutes * 30);
+  if (own !== undefined && Number(own) > most) {
+    throw new UsageError(
+      `Cannot wait ${own} seconds (input timeout) as the script may take ${minutes} minutes (input timeout-minutes): ` +
+        `give at most ${most}, or more minutes`,
+    );
+  }
+  return own ?? String(most);
+}
+
+/** Variables that say the same thing in different ways: an input for one of them silences the others. */
+const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE"]];
+
+/** Reads the environment so that an input wins over the variable of ours that it stands for; an empty input leaves it alone. */
+export function inputsFirst(env: ReadEnv): ReadEnv {
+  return (name) => {
+    if (name === "MOGPLEX_TIMEOUT") return timeout(env);
+    const input = env(inputVariable(name)) || undefined;
+    if (!name.startsWith("MOGPLEX_") || input !== undefined) return input ?? env(name);
+    const group = GROUPS.find((names) => names.includes(name)) ?? [];
+    return group.some((other) => env(inputVariable(other))) ? undefined : env(name);
+  };
+}
+
+/** Whether the run is to be followed. */
+export function isFollowed(env: ReadEnv): boolean {
+  return env(FOLLOW) !== "false";
+}
+
+/** State file whose key is sent again, if there is one. */
+export function resumeFile(env: ReadEnv): string | undefined {
+  return env(RESUME)?.trim() || undefined;
+}
+
+/**
+ * Checks that the file with the task lies in the project: its path may come from a form that other people fill in.
+ *
+ * @throws {UsageError} when it is not a path below the project.
+ */
+export function checkPromptFile(env: ReadEnv): void {
+  const path = env("MOGPLEX_PROMPT_FILE")?.trim() ?? "";
+  const project = env("CI_PROJECT_DIR") ?? "";
+  const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
+  if (inside && !path.split("/").includes("..")) return;
+  throw new UsageError(
+    `Cannot read prompt: input prompt-file must be a path inside the project, without "..": ${JSON.stringify(path)}`,
+  );
+}
