@@ -21,6 +21,8 @@ export type Fetch = (url: string, init: RequestInit) => Response | Promise<Respo
 export interface TransportOptions {
   /** Access token; goes to `origin` and nowhere else. */
   token: string;
+  /** Header that carries the bare token, for a service that does not take `Authorization: Bearer …`. @default {undefined} */
+  tokenHeader?: string | undefined;
   /** Checked origin of the service: see `parseOrigin`. */
   origin: string;
   /** Sends requests. @default the global `fetch`, looked up at each request */
@@ -116,7 +118,8 @@ type Outcome<T> =
 
 /** Makes a transport for one token and one origin. Connections are kept by the runtime's `fetch`. */
 export function createTransport(options: TransportOptions): Transport {
-  const { token, origin, clock = systemClock, onNotice, random = Math.random, maxBodyBytes = MAX_BODY_BYTES } = options;
+  const { token, tokenHeader, origin, clock = systemClock, onNotice } = options;
+  const { random = Math.random, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
   const redact = createRedactor({ token });
   let requests = 0;
@@ -131,7 +134,8 @@ export function createTransport(options: TransportOptions): Transport {
   ): Promise<Response> {
     if (new URL(url).origin !== origin) throw new Error("Cannot send the token to another origin");
     const headers = new Headers(init.headers);
-    headers.set("Authorization", `Bearer ${token}`);
+    if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${token}`);
+    else headers.set(tokenHeader, token);
     headers.set("Accept", accept);
     headers.set("User-Agent", agent);
     requests++;

@@ -23,6 +23,13 @@ test("call() sends token, agent and accept header, and lets nobody follow a redi
   expect(request?.redirect).toBe("manual");
 });
 
+test("call() sends the bare token in the header that is asked for, and in no other", async () => {
+  const { client, sent } = scripted([good(RUN)], { tokenHeader: "PRIVATE-TOKEN" });
+  await client.getRun(RUN_ID);
+  const holding = [...sent[0]?.headers ?? []].filter(([, value]) => value.includes(TOKEN));
+  expect(holding).toEqual([["private-token", TOKEN]]);
+});
+
 test("call() tries again on network loss, 408, 425, 429 and 5xx, and counts each request", async () => {
   const steps = [
     new TypeError("reset"),
