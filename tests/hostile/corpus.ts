@@ -107,6 +107,17 @@ const TEXTS: Record<string, string> = {
   "gitlab: ends our sections": "section_end:1:mogplex_boot\r\nsection_end:1:mogplex_agent\r",
   "gitlab: section in capitals": "SECTION_START:1:evil\r",
   "gitlab: quick action": "fine\n/close\n/approve\n/merge",
+  "gitlab: quick action first": "/close",
+  "gitlab: quick action with arguments": "/assign @root\n/label ~evil\n/title forged",
+  "gitlab: quick action behind a short fence": "````\nx\n```\n/close\n```\n/merge\n````",
+  "gitlab: quick action behind inline code": "`\n/close\n`\n/merge",
+  "gitlab: quick action behind a carriage return": "fine\r/close\n\r/merge\r\n/approve",
+  "gitlab: quick action behind HTML and quotes": "<p>\nx\n</p>\n/close\n>>>\nx\n>>>\n/merge",
+  "gitlab: quick action in capitals": "/CLOSE\n/Merge ",
+  "gitlab: references":
+    "@root @group/all #1 !1 ~label %1 &1 $1 group/project#1 :tada: 0123456789abcdef0123456789abcdef01234567",
+  "gitlab: suggestion": "```suggestion:-0+0\nevil\n```",
+  "gitlab: front matter and includes": "---\ntitle: x\n---\n::include{file=/etc/passwd}\n[[_TOC_]]\n{{x}}",
   "travis: fold": "travis_fold:start:evil\r",
   // Azure
   "azure: setvariable": "##vso[task.setvariable variable=PATH]/evil",

@@ -42,9 +42,9 @@ test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to lo
 
 Look at it again:
 
-\`\`\`text
-mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
-\`\`\`
+ \`\`\`text
+ mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
+ \`\`\`
 `);
 });
 
@@ -62,7 +62,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     eventCount: { seen: 200, missed: true, windowFull: true },
   }));
   expect(markdown.startsWith(
-    "## ❌ Mogplex run failed\n\n````text\nThe agent finished, but GitHub delivery failed:\nfatal: ``` rejected\n````\n\n| Fact",
+    "## ❌ Mogplex run failed\n\n ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n| Fact",
   )).toBe(true);
   for (
     const row of [
@@ -86,7 +86,16 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
 });
 
 test("renderMarkdown() has a heading for every outcome", () => {
-  const outcomes = ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"] as const;
+  const outcomes = [
+    "success",
+    "failed",
+    "cancelled",
+    "awaiting_input",
+    "deadline",
+    "interrupted",
+    "started",
+    "error",
+  ] as const;
   const headings = outcomes.map((outcome) => renderMarkdown(sampleResult({ outcome })).split("\n")[0]);
   expect(new Set(headings).size).toBe(outcomes.length);
 });

@@ -28,11 +28,17 @@ export function markdownCode(text: string): string {
  * Text as a block of code, with a fence that is longer than any in the text. Stands alone between empty lines, at the left
  * margin.
  *
+ * Every line, the fences included, is indented by one blank, which renderers take off again. GitLab looks for quick actions
+ * (`/close` at the very start of a line) in the source, and its older versions take the first line of three backticks for the
+ * end of any block; so no line of the text may start where its author wants.
+ * Source: GitLab, "Quick actions"; gitlabhq, lib/gitlab/quick_actions/extractor.rb (`^\/` in all versions).
+ *
  * @param text Anything, of any number of lines.
  */
 export function markdownBlock(text: string): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
-  return `${fence}text\n${text.replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")}\n${fence}`;
+  const lines = text.split(/\r\n?|[\n\v\f\x85\u2028\u2029]/);
+  return [`${fence}text`, ...lines, fence].map((line) => ` ${line}`).join("\n");
 }
 
 /**
