@@ -3,37 +3,17 @@
  *
  * @module
  */
-import type { WaitCause } from "../notice.ts";
 import { cutText } from "../plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../platforms/escape/markdown.ts";
 import { formatDuration } from "./duration.ts";
-import type { Outcome, RunResult } from "./result.ts";
+import type { RunResult } from "./result.ts";
+import { OUTCOMES, WAIT_CAUSES } from "./words.ts";
 
 // Together with the rest far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_REASON = 50_000;
 const MAX_CELL = 300;
 // A feed holds 200 events and no more than one phase each; the rest of a table helps nobody.
 const MAX_ROWS = 50;
-
-const HEADINGS: Record<Outcome, string> = {
-  success: "✅ Mogplex run succeeded",
-  failed: "❌ Mogplex run failed",
-  cancelled: "🚫 Mogplex run was cancelled",
-  awaiting_input: "⏳ Mogplex run waits for a person",
-  deadline: "⏳ Mogplex run did not end in time",
-  interrupted: "🚫 Following the Mogplex run was interrupted",
-  started: "🚀 Mogplex run started, not followed",
-  error: "❌ The verdict on the Mogplex run is not known",
-};
-
-const CAUSES: Record<WaitCause, string> = {
-  rate_limit: "rate limit of the token",
-  start_limit: "limit of run starts",
-  unavailable: "service unavailable",
-  network: "network",
-  invalid_answer: "answer that is not the API's",
-  unauthorized: "token refused for a moment",
-};
 
 function code(text: string | null): string {
   return text === null ? "" : markdownCode(cutText(text, MAX_CELL));
@@ -98,7 +78,8 @@ function facts(result: RunResult): string[][] {
  * @returns Less than 1 MiB of UTF-8.
  */
 export function renderMarkdown(result: RunResult): string {
-  const parts = [`## ${HEADINGS[result.outcome]}`];
+  const { mark, words } = OUTCOMES[result.outcome];
+  const parts = [`## ${mark} ${words}`];
   if (result.reason) parts.push(markdownBlock(cutText(result.reason, MAX_REASON)));
   parts.push(table(["Fact", "Value"], facts(result)));
   if (result.phases.length > 0) {
@@ -119,7 +100,7 @@ export function renderMarkdown(result: RunResult): string {
       "### Waits",
       table(
         ["Because of", "Times", "In all"],
-        result.waits.map(({ cause, count, totalMs }) => [CAUSES[cause], String(count), formatDuration(totalMs)]),
+        result.waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
       ),
     );
   }
