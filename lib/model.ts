@@ -157,6 +157,28 @@ export interface Automation {
   updatedAt: string;
 }
 
+/** What an automation's own record says on top of the list. */
+export interface AutomationDetail extends Automation {
+  /** The version that runs; null means that it cannot be triggered. Its graph is kept as it comes. */
+  publishedVersion: { id: string; versionNumber: number | null } | null;
+  /** What became of its runs; null where the service does not tell. */
+  runSummary: AutomationRunSummary | null;
+}
+
+/** What became of the runs of an automation; a field is null where the service does not tell. */
+export interface AutomationRunSummary {
+  /** UUID of its newest run. */
+  lastRunId: string | null;
+  /** Where that run is. */
+  lastRunStatus: string | null;
+  /** Runs at work. */
+  runningCount: number | null;
+  /** Runs that wait for a slot. */
+  pendingCount: number | null;
+  /** Runs that failed in the last 24 hours. */
+  failed24h: number | null;
+}
+
 /** Answer to a trigger. Being accepted (202) does not mean that work started: look at `outcome` and `started`. */
 export interface TriggerResult {
   /** UUID of the automation. */
@@ -175,7 +197,10 @@ export interface TriggerResult {
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
-/** A run of an automation. Its statuses are `pending running success failed cancelled`: not those of {@linkcode Run}. */
+/**
+ * A run of an automation. Its statuses are `pending running success failed cancelled`: not those of {@linkcode Run}. Only
+ * what is safe to print is kept of the service's record, which holds resume tokens and raw records of calls.
+ */
 export interface AutomationRun {
   /** UUID. */
   id: string;
@@ -191,6 +216,10 @@ export interface AutomationRun {
   duration_ms: number | null;
   /** Error text; untrusted. */
   error: string | null;
+  /** Why it could not be started the last time, when it waits for that; untrusted. */
+  last_start_error: string | null;
+  /** For how many people or events it waits in the middle of its work; its status stays `running`. */
+  active_wait_count: number | null;
 }
 
 /** Answer to `POST /pr-reviews/rerun`. */

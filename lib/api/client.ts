@@ -10,19 +10,6 @@ import { NotFoundError, UsageError } from "../errors.ts";
 import type { CallOptions } from "../http/call_options.ts";
 import { type Call, createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
-import type {
-  Automation,
-  AutomationRun,
-  CancelResult,
-  PrReviewRerun,
-  Repo,
-  Run,
-  RunEvents,
-  Sandbox,
-  StartRequest,
-  StartResult,
-  TriggerResult,
-} from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -32,72 +19,13 @@ import { MAX_EVENTS } from "./contract/rules.ts";
 import * as schemas from "./contract/schemas.ts";
 import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
 import { type Attempted, judge, refuse } from "./errors.ts";
+import type { MogplexClient } from "./mogplex_client.ts";
 import { guardStart } from "./start.ts";
-import { readRunEvents, type RunEventStream } from "./stream.ts";
+import { readRunEvents } from "./stream.ts";
 import { shareMemory } from "./stream_memory.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
-export type { CallOptions };
-/** A client of the service. */
-export interface MogplexClient {
-  /** Origin that it speaks to. */
-  readonly origin: string;
-  /** HTTP requests sent so far, retries included. */
-  readonly requests: number;
-  /** Milliseconds by which this machine's wall time is ahead of the service's, by the `Date` of its last answer. @default 0 */
-  readonly clockSkewMs?: number;
-  /** Repositories that the token reaches; hidden ones are not listed. `limit` is 1 to 200. */
-  listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
-  /** Sandboxes, most recently active first. `limit` is 1 to 200. */
-  listSandboxes(query?: { repoId?: string; status?: string; limit?: number }, call?: CallOptions): Promise<Sandbox[]>;
-  /**
-   * Starts a run, or finds the one that the key started. Every attempt sends the same key and the same bytes.
-   *
-   * @throws {UsageError} when a field breaks a rule of the service; nothing was sent.
-   * @throws {StartUnknownError} when no attempt got an answer that tells whether the run exists.
-   */
-  startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
-  /** One run. */
-  getRun(runId: string, call?: CallOptions): Promise<Run>;
-  /** A run and at most `limit` (1 to 200, default 200) of its events. */
-  getRunEvents(runId: string, query?: { limit?: number }, call?: CallOptions): Promise<RunEvents>;
-  /**
-   * Opens the stream of a run's events, which later revisions of the service have: first the run, then at most `limit` (1 to
-   * 200, default 200) of its newest events, or all after `lastEventId`, then each as it comes. The service closes it after an
-   * event that ends a run, and after 800 s at the latest; closing does not mean that the run has ended. The limits are those of
-   * the opening; the signal also ends the stream.
-   *
-   * @throws {UnavailableError} with status 404, 405 or 200 where there is no such route.
-   */
-  openRunEvents(
-    runId: string,
-    query?: { limit?: number; lastEventId?: string | undefined },
-    call?: CallOptions,
-  ): Promise<RunEventStream>;
-  /** Cancels a run; a run that has ended is no error. */
-  cancelRun(runId: string, call?: CallOptions): Promise<CancelResult>;
-  /** Automations, newest first. `limit` is 1 to 100. */
-  listAutomations(
-    query?: { limit?: number; cursor?: string },
-    call?: CallOptions,
-  ): Promise<{ automations: Automation[]; nextCursor: string | null }>;
-  /** One automation. */
-  getAutomation(automationId: string, call?: CallOptions): Promise<Automation>;
-  /** Triggers an automation. Being accepted does not mean that work started: look at the result. */
-  triggerAutomation(
-    automationId: string,
-    request: { repoId: string; input?: Record<string, unknown> },
-    key: { idempotencyKey: string },
-    call?: CallOptions,
-  ): Promise<TriggerResult>;
-  /** Runs of an automation, newest first. `limit` is 1 to 50. */
-  listAutomationRuns(automationId: string, query?: { limit?: number }, call?: CallOptions): Promise<AutomationRun[]>;
-  /** One run of an automation. */
-  getAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<AutomationRun>;
-  /** Runs a review again. Not protected by a key: each call that arrives queues another attempt, so it is never retried. */
-  rerunPrReview(request: { repoId: string; prNumber: number }, call?: CallOptions): Promise<PrReviewRerun>;
-}
-
+export type { CallOptions, MogplexClient };
 /** Options of {@linkcode createClient}. */
 export interface ClientOptions {
   /** Access token. @default the variable `MOGPLEX_API_KEY` */
@@ -278,18 +206,24 @@ export function clientFor(options: TransportOptions): MogplexClient {
       const ask = (how: How) =>
         api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
       const what = `read automation run "${runId}"`;
-      const { run } = await read(what, schemas.automationRunDataSchema, call, ask);
+      const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
       if (run !== null) return run;
       // Documented as nullable, though the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       throw new NotFoundError(`Cannot ${what}: the service does not find it (HTTP 200 without a run)`, "usage", facts);
+    },
+    async cancelAutomationRun(automation, id, call) {
+      const param = { automationId: checkUuid(automation, "automation id"), runId: checkUuid(id, "run id") };
+      const ask = (how: How) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, how);
+      const attempted: Attempted = { what: `cancel automation run "${param.runId}"`, scope: "write", recent: true };
+      return await send(attempted, schemas.automationCancelSchema, call, ask);
     },
     async rerunPrReview({ repoId, prNumber }, call) {
       if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
         throw new UsageError(`Cannot rerun review as the pull request number must be 1 or more: ${prNumber}`);
       }
       const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
-      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write" };
+      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
       const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
       return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
     },

@@ -29,6 +29,8 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key of a start. */
   key?: string | undefined;
+  /** Whether some revisions of the service do not have the route. */
+  recent?: boolean | undefined;
   /** UUID of the run that the answer has to be about, in lower case. */
   runId?: string | undefined;
   /** Whether it takes one of the slots for starts. */
@@ -98,10 +100,12 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
         "forbidden",
         facts,
       );
-    case 404:
+    case 404: {
+      const missing = attempted.recent ? ", or the service's revision does not have this route" : "";
       return failure === undefined
-        ? new UnavailableError(foreign, "unavailable", facts)
+        ? new UnavailableError(foreign + missing, "unavailable", facts)
         : new NotFoundError(`${cannot} the service does not find it ${said}`, "usage", facts);
+    }
     case 409:
       return facts.code === "IDEMPOTENCY_CONFLICT"
         ? new ConflictError(
@@ -135,8 +139,11 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
 /** An answer about another run than the one that was asked for, by a cache on the way say, must not become a verdict. */
 function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (runId === undefined || !result.ok) return result;
-  const { run } = result.data as { run?: { runId?: string } };
-  return run?.runId?.toLowerCase() === runId ? result : { ok: false, problem: "data.run.runId: another run" };
+  // What the documented null of an automation run means is the client's business.
+  const { run } = result.data as { run?: { runId?: string; id?: string } | null };
+  return run === null || (run?.runId ?? run?.id)?.toLowerCase() === runId
+    ? result
+    : { ok: false, problem: "data.run.runId: another run" };
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import { isUuid } from "../api/contract/rules.ts";
 import type { Success } from "../api/contract/routes.ts";
-import type { Automation, AutomationRun, PrReviewRerun, TriggerResult } from "../model.ts";
+import type { Automation, AutomationDetail, AutomationRun, PrReviewRerun, TriggerResult } from "../model.ts";
 import { authenticate } from "./auth.ts";
 import { findAutomation, listAutomations, parseCursor, presentAutomation } from "./automations.ts";
 import { findJob, jobDetail, listJobs, triggerAutomation } from "./jobs.ts";
@@ -38,13 +38,13 @@ export function getAutomations(
 }
 
 /** `GET /automations/{automationId}`. */
-export function getAutomation(world: World, c: Context): Found<{ automation: Automation }> {
+export function getAutomation(world: World, c: Context): Found<{ automation: AutomationDetail }> {
   const auth = authenticate(world, c.req.raw, "read");
   if (!auth.ok) return auth.reply;
   try {
     const automation = presentAutomation(findAutomation(world, auth.caller.userId, automationId(c)));
-    // The service shows `publishedVersion` here in place of the list's `publishedVersionId`; a client reads the absence as null.
-    return succeed({ automation: automation as unknown as Automation });
+    // The list's `publishedVersionId` is missing here: a client takes it out of `publishedVersion`.
+    return succeed({ automation: automation as unknown as AutomationDetail });
   } catch (error) {
     return refuse(error, "Failed to load automation");
   }
@@ -95,8 +95,8 @@ export function getAutomationRun(world: World, c: Context): Found<{ run: Automat
 }
 
 /** `POST /automations/{automationId}/runs/{runId}/cancel`, in later revisions. */
-export function postAutomationRunCancel(world: World, c: Context): Response {
-  if (!world.revision.automationRunCancel) return notFoundPage();
+export function postAutomationRunCancel(world: World, c: Context): Found<{ status: string | null }> {
+  if (!world.revision.automationRunCancel) return notFoundPage() as Failure;
   const auth = authenticate(world, c.req.raw, "write");
   if (!auth.ok) return auth.reply;
   const runId = c.req.param("runId") ?? "";
@@ -109,8 +109,9 @@ export function postAutomationRunCancel(world: World, c: Context): Response {
       return fail(409, "CONFLICT", "Automation run is not cancelable");
     }
     const now = world.clock.stamp();
-    Object.assign(job, { status: "cancelled", cancel_requested_at: now, cancelled_at: now, completed_at: now });
-    return succeed({ runId: job.id, status: job.status });
+    const status = "cancelled";
+    Object.assign(job, { status, cancel_requested_at: now, cancelled_at: now, completed_at: now, waits: [] });
+    return succeed({ runId: job.id, status });
   } catch (error) {
     return refuse(error, "Failed to cancel automation run");
   }

@@ -109,8 +109,8 @@ function graphOf(row: AutomationRow): unknown {
   };
 }
 
-/** An automation with its graphs. */
-export interface AutomationDetail extends Omit<Automation, "publishedVersionId"> {
+/** An automation with its graphs; the version stands in the place of its id. */
+export interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
   /** Notes of its owner. */
   notes: string | null;
   /** The graph being edited. */
@@ -128,7 +128,7 @@ export interface AutomationDetail extends Omit<Automation, "publishedVersionId">
 }
 
 /** The whole record of an automation. */
-export function presentAutomation(row: AutomationRow): AutomationDetail {
+export function presentAutomation(row: AutomationRow): AutomationRecord {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
     ...summary,

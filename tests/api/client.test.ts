@@ -163,6 +163,32 @@ test("listAutomations() and getAutomation() give pages and single ones", async (
     .toMatchObject({ request: `GET /automations/${AUTOMATION_ID}`, result: automation });
 });
 
+test("getAutomation() takes the version's id out of the version, where the record has it", async () => {
+  const record = {
+    id: AUTOMATION_ID,
+    installationId: 1,
+    name: "n",
+    description: null,
+    status: "active",
+    createdAt: "x",
+    updatedAt: "y",
+    publishedVersion: { id: RUN_ID, versionNumber: 3, graph: { nodes: [] } },
+    runSummary: { lastRunId: RUN_ID, lastRunStatus: "failed", runningCount: 1, pendingCount: 0, failed24h: "x" },
+  };
+  const { client } = scripted([good({ automation: record })]);
+  expect(await client.getAutomation(AUTOMATION_ID)).toMatchObject({
+    publishedVersionId: RUN_ID,
+    publishedVersion: { id: RUN_ID, versionNumber: 3 },
+    runSummary: { lastRunStatus: "failed", runningCount: 1, failed24h: null },
+  });
+  const never = { ...record, publishedVersion: null, runSummary: undefined };
+  expect(await scripted([good({ automation: never })]).client.getAutomation(AUTOMATION_ID)).toMatchObject({
+    publishedVersionId: null,
+    publishedVersion: null,
+    runSummary: null,
+  });
+});
+
 test("triggerAutomation() posts under its key", async () => {
   const exchanged = await exchange(
     { run: TRIGGERED },
@@ -186,6 +212,8 @@ test("listAutomationRuns() and getAutomationRun() keep no more than what is safe
     completed_at: null,
     duration_ms: 5,
     error: null,
+    last_start_error: null,
+    active_wait_count: 1,
   };
   const raw = { ...record, waits: [{ resume_token: "whsec_x" }], ai_calls: [] };
   expect(await exchange({ runs: [raw] }, 200, (client) => client.listAutomationRuns(AUTOMATION_ID, { limit: 3 })))
@@ -202,6 +230,34 @@ test("listAutomationRuns() and getAutomationRun() keep no more than what is safe
 test("getAutomationRun() throws NotFoundError for the documented null", async () => {
   const { client } = scripted([good({ run: null })]);
   expect((await thrown(client.getAutomationRun(AUTOMATION_ID, RUN_ID))).name).toBe("NotFoundError");
+});
+
+test("getAutomationRun() refuses an answer about another run", async () => {
+  const { client } = scripted([good({ run: { id: AUTOMATION_ID, status: "success" } })]);
+  const error = await thrown(client.getAutomationRun(AUTOMATION_ID, RUN_ID, { maxAttempts: 1 }));
+  expect(error.message).toContain("another run");
+});
+
+test("triggerAutomation() refuses a run whose id is no UUID, and takes a missing one for none", async () => {
+  const call = (run: object) =>
+    scripted([good({ run }, 202)]).client.triggerAutomation(AUTOMATION_ID, { repoId: REPO_ID }, KEY, {
+      maxAttempts: 1,
+    });
+  expect((await thrown(call({ ...TRIGGERED, jobRunId: "../x" }))).name).toBe("UnavailableError");
+  expect((await call({ ...TRIGGERED, jobRunId: undefined })).jobRunId).toBeNull();
+});
+
+test("cancelAutomationRun() posts, tells a status as far as there is one, and says where the route may be missing", async () => {
+  const cancel = (client: ReturnType<typeof scripted>["client"]) => client.cancelAutomationRun(AUTOMATION_ID, RUN_ID);
+  expect(await exchange({ status: "cancelled" }, 200, cancel)).toMatchObject({
+    request: `POST /automations/${AUTOMATION_ID}/runs/${RUN_ID}/cancel`,
+    body: "",
+    result: { status: "cancelled" },
+  });
+  expect((await exchange({ run: {} }, 200, cancel)).result).toMatchObject({ status: null });
+  const error = await thrown(cancel(scripted([html(404)]).client));
+  expect(error).toMatchObject({ name: "UnavailableError", status: 404 });
+  expect(error.message).toContain("the service's revision does not have this route");
 });
 
 test("rerunPrReview() is never tried again, as no key protects it", async () => {
@@ -257,6 +313,8 @@ test("every method refuses an id that is no UUID before it sends anything", asyn
       client.listAutomationRuns(id),
       client.getAutomationRun(AUTOMATION_ID, id),
       client.getAutomationRun(id, RUN_ID),
+      client.cancelAutomationRun(id, RUN_ID),
+      client.cancelAutomationRun(AUTOMATION_ID, id),
       client.rerunPrReview({ repoId: id, prNumber: 1 }),
     ];
     for (const call of calls) expect(await thrown(call)).toBeInstanceOf(UsageError);

@@ -112,11 +112,13 @@ test("trap 45: of an automation's run nothing is kept that could be a secret", a
   const { automationId, jobRunId } = await triggered(world);
   const kept = await world.client.getAutomationRun(automationId, jobRunId);
   expect(Object.keys(kept).sort()).toEqual([
+    "active_wait_count",
     "completed_at",
     "created_at",
     "duration_ms",
     "error",
     "id",
+    "last_start_error",
     "started_at",
     "status",
   ]);

@@ -8,6 +8,7 @@ import type { Hono } from "hono";
 import type { BlankEnv } from "hono/types";
 import type {
   Automation,
+  AutomationDetail,
   AutomationRun,
   CancelResult,
   PrReviewRerun,
@@ -84,7 +85,7 @@ export type Routes = {
     >;
   };
   "/api/v1/mogplex/automations/:automationId": {
-    $get: Endpoint<{ param: { automationId: string } }, { automation: Automation }>;
+    $get: Endpoint<{ param: { automationId: string } }, { automation: AutomationDetail }>;
   };
   "/api/v1/mogplex/automations/:automationId/trigger": {
     $post: Endpoint<
@@ -102,6 +103,9 @@ export type Routes = {
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId": {
     $get: Endpoint<{ param: { automationId: string; runId: string } }, { run: AutomationRun | null }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs/:runId/cancel": {
+    $post: Endpoint<{ param: { automationId: string; runId: string } }, { status: string | null }>;
   };
   "/api/v1/mogplex/pr-reviews/rerun": {
     $post: Endpoint<{ json: { repoId: string; prNumber: number } }, PrReviewRerun>;
