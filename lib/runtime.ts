@@ -78,6 +78,24 @@ export function environmentVariable(name: string): string | undefined {
   }
 }
 
+/** Whether the runtime keeps a variable from us: on Deno, one that is not permitted. */
+export function isVariableRefused(name: string): boolean {
+  try {
+    return process.env[name] === null;
+  } catch {
+    return true;
+  }
+}
+
+/** Names of all environment variables; undefined where they may not be listed: on Deno without permission for every one. */
+export function variableNames(): string[] | undefined {
+  try {
+    return Object.keys(process.env);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Text of a file, for the one place that has to read one before it may wait.
  *

@@ -80,22 +80,30 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
 }
 
 /**
+ * Finds the origin.
+ *
+ * @throws {UsageError} when it is not permitted.
+ */
+export function resolveOrigin({ env, url, dropIn = false }: ConnectionOptions): Origin {
+  return parseOrigin(url ?? (env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
+    dev: env("MOGPLEX_DEV") === "1",
+    devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
+    production: env("NODE_ENV") === "production",
+  });
+}
+
+/** Lines that the user must see before anything is sent to an origin. */
+export function originNotices({ origin, custom, plain }: Origin): string[] {
+  return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
+}
+
+/**
  * Finds the token and the origin.
  *
  * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
  * @throws {UsageError} when the settings contradict each other, or the origin is not permitted.
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
-  const { env, dropIn = false } = options;
-  const origin = parseOrigin(options.url ?? (env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
-    dev: env("MOGPLEX_DEV") === "1",
-    devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
-    production: env("NODE_ENV") === "production",
-  });
-  const token = resolveToken(options);
-  const notices: string[] = [];
-  if (origin.custom) {
-    notices.push(`sending requests and the token to ${origin.origin}${origin.plain ? ", unencrypted" : ""}`);
-  }
-  return { ...origin, token, notices };
+  const origin = resolveOrigin(options);
+  return { ...origin, token: resolveToken(options), notices: originNotices(origin) };
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { resolveOrigin } from "../api/connection.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { DEFAULT_ORIGIN, parseOrigin } from "../http/origin.ts";
 import { detectPlatform, platformVariables } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
@@ -57,11 +57,7 @@ function distinct(values: readonly (string | undefined)[]): string[] {
  * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
  */
 export function permissionsFor(env: ReadEnv, paths: PermissionPaths): Permissions {
-  const origin = parseOrigin(env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN, {
-    dev: env("MOGPLEX_DEV") === "1",
-    devHost: env("MOGPLEX_DEV_HOST")?.trim() || undefined,
-    production: env("NODE_ENV") === "production",
-  });
+  const origin = resolveOrigin({ env });
   const files = detectPlatform(env).files(env);
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);

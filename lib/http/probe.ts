@@ -1,0 +1,96 @@
+/**
+ * One look at an address without the token: what answers there, and if nothing does, at which step it failed.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { NetworkError } from "../errors.ts";
+import { createRedactor } from "../redact.ts";
+import { type Answer, excerpt, readAnswer } from "./answer.ts";
+import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
+import type { Fetch } from "./transport.ts";
+import { userAgent } from "./user_agent.ts";
+
+/** Options of {@linkcode probe}. */
+export interface ProbeOptions {
+  /** Takes the place of the runtime's `fetch`. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. */
+  clock: Clock;
+  /** Limit of the request in milliseconds. */
+  limitMs: number;
+}
+
+/**
+ * Asks for a URL once, follows no redirect, and shows no token.
+ *
+ * @param url Address.
+ * @returns The answer; the body of a good one is not read.
+ * @throws {NetworkError} when there is none: {@linkcode troubleOf} tells why.
+ */
+export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
+  async function ask(signal: AbortSignal): Promise<Answer> {
+    try {
+      const response = await (send ?? fetch)(url, {
+        method: "GET",
+        headers: { Accept: "application/json", "User-Agent": userAgent() },
+        redirect: "manual",
+        signal,
+      });
+      // The API gives nobody data without a token: this is a page or a film, and not wanted.
+      if (response.ok) response.body?.cancel().catch(() => {});
+      const { status, headers } = response;
+      return await readAnswer(response.ok ? new Response(null, { status, headers }) : response, 0, clock.wallTime());
+    } catch (cause) {
+      throw new Lost(cause);
+    }
+  }
+  try {
+    return await withLimit(ask, { clock, limitMs, signal: undefined });
+  } catch (thrown) {
+    if (thrown instanceof TimedOut) {
+      throw new NetworkError(`Cannot reach the service: no answer within ${limitMs / 1_000} seconds`);
+    }
+    if (!(thrown instanceof Lost)) throw thrown;
+    const { detail, cause } = explainLoss(thrown, createRedactor());
+    throw new NetworkError(`Cannot reach the service: ${excerpt(detail, createRedactor(), 300)}`, { cause });
+  }
+}
+
+/** At which step a request failed. */
+export type NetworkTrouble =
+  | "permission"
+  | "proxy"
+  | "name"
+  | "refused"
+  | "expired"
+  | "wrong_name"
+  | "issuer"
+  | "no_tls"
+  | "timeout"
+  | "reset"
+  | "unknown";
+
+// The words of Node 20 to 24, Bun 1.4 and Deno 2.9 for the same failures, measured; the first that fits counts.
+const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
+  ["permission", /--allow-net\b/],
+  ["proxy", /ERR_PROXY_TUNNEL|proxy authentication|unsuccessful tunnel|HTTP Tunneling/i],
+  ["name", /ENOTFOUND|EAI_AGAIN|dns error/],
+  ["refused", /ECONNREFUSED|connection refused/i],
+  ["expired", /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate (?:has )?expired|not valid (?:yet|before)/],
+  ["wrong_name", /ALTNAME|altnames|not valid for name/],
+  ["issuer", /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|self.signed|peer certificate|unknown certificate/],
+  ["no_tls", /EPROTO|ERR_SSL|wrong version number|InvalidContentType/],
+  ["timeout", /no answer within|ETIMEDOUT|CONNECT_TIMEOUT|timed out|UNREACH|unreachable/i],
+  ["reset", /ECONNRESET|EPIPE|connection reset|closed/i],
+];
+
+/**
+ * At which step a request failed, to judge by the words of the runtime. They are no contract: nothing but advice may hang on
+ * this.
+ */
+export function troubleOf({ message }: NetworkError): NetworkTrouble {
+  // The address is the caller's own, and could hold any word.
+  const words = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");
+  return TROUBLES.find(([, pattern]) => pattern.test(words))?.[0] ?? "unknown";
+}
