@@ -11,6 +11,7 @@ import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./an
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import type { CallOptions } from "./call_options.ts";
+import { networkHint } from "./network_hint.ts";
 import { type EventStream, isEventStream, readEventStream } from "./stream.ts";
 import { userAgent } from "./user_agent.ts";
 
@@ -124,6 +125,7 @@ export function createTransport(options: TransportOptions): Transport {
   const redact = createRedactor({ token });
   let requests = 0;
   let tokenWorked = false;
+  let hinted = false;
   let skewMs = 0;
 
   async function fetchOnce(
@@ -183,6 +185,15 @@ export function createTransport(options: TransportOptions): Transport {
     return { answer, verdict: call.refuse(answer) };
   }
 
+  function networkFailure(what: string, detail: string, cause?: unknown): Outcome<never> {
+    // A `fetch` of the caller's has proxies and certificates of its own. A wait tells the advice once, the error always.
+    const hint = options.fetch === undefined ? networkHint(origin, detail) : "";
+    const told = hinted ? detail : `${detail}${hint}`;
+    hinted = true;
+    const error = new NetworkError(`Cannot ${what}: ${detail}${hint}`, { cause });
+    return { ok: false, retryAfterMs: 0, error, cause: "network", detail: told };
+  }
+
   async function attempt<T>(
     call: Omit<Call<T>, "judge">,
     ask: (signal: AbortSignal) => Promise<Answered<T>>,
@@ -192,24 +203,17 @@ export function createTransport(options: TransportOptions): Transport {
     try {
       answered = await withLimit(ask, { clock, limitMs, signal: call.limits?.signal });
     } catch (thrown) {
-      const failed = { ok: false, retryAfterMs: 0 } as const;
       if (thrown instanceof TimedOut) {
-        const detail = `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`;
-        return { ...failed, error: new NetworkError(`Cannot ${call.what}: ${detail}`), cause: "network", detail };
+        return networkFailure(call.what, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
       }
       if (thrown instanceof Lost) {
         const { detail, cause } = explainLoss(thrown, redact);
-        const text = `the network failed: ${excerpt(detail, redact, 300)}`;
-        return {
-          ...failed,
-          error: new NetworkError(`Cannot ${call.what}: ${text}`, { cause }),
-          cause: "network",
-          detail: text,
-        };
+        return networkFailure(call.what, `the network failed: ${excerpt(detail, redact, 300)}`, cause);
       }
       if (thrown instanceof TooLarge) {
         const detail = `the answer is larger than ${maxBodyBytes} bytes`;
-        return { ...failed, error: new BodyTooLargeError(`Cannot ${call.what}: ${detail}`), cause: null, detail };
+        const error = new BodyTooLargeError(`Cannot ${call.what}: ${detail}`);
+        return { ok: false, retryAfterMs: 0, error, cause: null, detail };
       }
       throw thrown;
     }

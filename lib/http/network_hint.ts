@@ -1,0 +1,84 @@
+/**
+ * What to do about a network that failed because of this machine: a proxy that the runtime leaves aside, or an authority whose
+ * certificates it does not know.
+ *
+ * @module
+ */
+import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
+
+/** A proxy for the service that the environment names. */
+export interface ProxySetting {
+  /** Name of the variable. */
+  variable: string;
+  /** What to do so that this runtime uses it; null when it does. */
+  advice: string | null;
+}
+
+/** What {@linkcode proxySetting} looks at; a test gives another. */
+export interface ProxyWorld {
+  /** Reads the environment of the process: a runtime reads its proxy there, wherever the toolkit has its own settings from. */
+  env(name: string): string | undefined;
+  /** As `runtimeName()` gives it. */
+  runtime: string;
+  /** Arguments of the runtime itself. */
+  args: readonly string[];
+}
+
+function thisProcess(): ProxyWorld {
+  return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
+}
+
+/** Whether `NO_PROXY` takes a host out: by its name, by the end of its name, or with all others. */
+function isExempt(hostname: string, list: string): boolean {
+  const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
+    entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
+  );
+  return entries.some((entry) => entry === "*" || hostname === entry || hostname.endsWith(`.${entry}`));
+}
+
+/**
+ * The proxy that the environment names for the service, and whether this runtime takes it; null when there is none, or the host
+ * is exempt.
+ *
+ * Deno and Bun use `HTTPS_PROXY`. Node does only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * Source: Node.js, "Enterprise Network Configuration"; `tests/processes/proxies.test.ts` tries it.
+ *
+ * @param origin The service. Plain HTTP goes to this machine or one beside it, so only `https:` is looked at.
+ */
+export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
+  const { protocol, hostname } = new URL(origin);
+  const { env, runtime, args } = world;
+  const [name = "", version = ""] = runtime.split("/");
+  const variable = ["HTTPS_PROXY", "https_proxy"].find((each) => env(each));
+  if (protocol !== "https:" || variable === undefined) return null;
+  if (isExempt(hostname, env("NO_PROXY") || env("no_proxy") || "")) return null;
+  if (name !== "node") return { variable, advice: null };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < 22 || major === 22 && minor < 21 || major === 23) {
+    return { variable, advice: `use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun` };
+  }
+  const asked = env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
+    (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
+  return { variable, advice: asked ? null : "set NODE_USE_ENV_PROXY=1" };
+}
+
+/** Whether the words of a network failure speak of a certificate that nobody known has signed: OpenSSL's codes, or rustls. */
+function isUnknownAuthority(detail: string): boolean {
+  return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
+}
+
+/**
+ * What the reader can do about a network failure, as the end of a message; empty when nothing is known to help.
+ *
+ * @param origin The service.
+ * @param detail Words of the runtime. They only choose the advice: what counts as a network failure is decided elsewhere.
+ */
+export function networkHint(origin: string, detail: string, world: ProxyWorld = thisProcess()): string {
+  if (isUnknownAuthority(detail)) {
+    const variable = world.runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
+    return `; the authority of its certificate is not known here: name its PEM file in ${variable}`;
+  }
+  const proxy = proxySetting(origin, world);
+  if (proxy === null || proxy.advice === null) return "";
+  return `; ${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
+}
