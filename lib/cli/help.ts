@@ -5,6 +5,7 @@
  */
 import { EXIT_TABLE } from "../exit_codes.ts";
 import type { Flag } from "../flags.ts";
+import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
@@ -54,6 +55,10 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly string[]): stri
   );
 }
 
+function formatRows(): string {
+  return columns(Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [name, file, plain(help)]));
+}
+
 /** Help of one verb. */
 export function verbHelp(verb: Verb): string {
   const dropIn = verb.group === "drop-in";
@@ -64,6 +69,7 @@ export function verbHelp(verb: Verb): string {
     `Flags:\n${columns([...verb.flags.map((flag) => flagRow(verb, flag)), ["--help", "Print this text"]])}`,
     `Examples:\n${verb.examples.map((example) => `  ${example}\n`).join("")}`,
   ];
+  if (verb.flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
   const variables = VARIABLES.filter((each) => dropIn ? each.dropIn : isRelevant(verb, each));
   parts.push(`Environment${both ? " (every variable with --follow, see " + PROGRAM + " --help)" : ""}:\n`);
   parts[parts.length - 1] += variableRows(variables);

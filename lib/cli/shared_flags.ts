@@ -4,6 +4,7 @@
  * @module
  */
 import type { Flag } from "../flags.ts";
+import { REPORT_FORMATS } from "../report/formats.ts";
 
 /** Machine-readable output. */
 export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a line" };
@@ -39,7 +40,7 @@ export const REPORTS: Flag = {
   name: "report",
   value: "FORMAT[=PATH]",
   multiple: true,
-  help: "Report to write: json, markdown, dotenv, ndjson; may be given several times",
+  help: `Report to write: ${Object.keys(REPORT_FORMATS).join(", ")}; may be given several times`,
 };
 
 /** Flags of every verb that follows. */

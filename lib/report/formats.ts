@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { renderAnnotations } from "./annotations.ts";
 import { renderJson } from "./json.ts";
+import { renderJunit } from "./junit.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderNdjson } from "./ndjson.ts";
+import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
 import type { RunResult } from "./result.ts";
 
@@ -27,6 +30,9 @@ export const REPORT_FORMATS = {
   ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
+  junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
+  annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
+  openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<string, ReportFormat>;
 
 /** Name of a format. */

@@ -60,6 +60,10 @@ test("`help runs events` prints what `runs events --help` prints", async () => {
   expect(await help("help", "runs", "events")).toBe(await help("runs", "events", "--help"));
 });
 
-test("the help of --report names every format", () => {
-  for (const format of Object.keys(REPORT_FORMATS)) expect(REPORTS.help).toContain(format);
+test("the help of --report names every format, and says what it is and where it goes", async () => {
+  const text = await help("follow", "--help");
+  for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
+    expect(REPORTS.help).toContain(format);
+    expect(text).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
+  }
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { defaultTargets } from "../../lib/report/targets.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "./world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
@@ -34,7 +35,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "pull request  https://mogplex.com/__pulls/acme/api/1",
       "events        6 seen",
       "time          <time>",
-      "reports       mogplex-ci/result.json mogplex-ci/events.ndjson mogplex-ci/outputs.env mogplex-ci/summary.md",
+      `reports       ${defaultTargets("mogplex-ci").map(({ path }) => path).join(" ")}`,
       "",
     ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );

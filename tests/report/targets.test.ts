@@ -39,14 +39,20 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
     expect(() => parseReportTarget(bad, "out")).toThrow(UsageError);
   }
   expect(() => parseReportTarget("xml=a", "out")).toThrow(
-    'Cannot write report as its format must be one of json, ndjson, dotenv, markdown: "xml"',
+    'Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "xml"',
   );
 });
 
 test("defaultTargets() are the documented files", () => {
-  expect(defaultTargets("mogplex-ci").map(({ path }) => path)).toEqual(
-    ["mogplex-ci/result.json", "mogplex-ci/events.ndjson", "mogplex-ci/outputs.env", "mogplex-ci/summary.md"],
-  );
+  expect(defaultTargets("mogplex-ci").map(({ path }) => path)).toEqual([
+    "mogplex-ci/result.json",
+    "mogplex-ci/events.ndjson",
+    "mogplex-ci/outputs.env",
+    "mogplex-ci/summary.md",
+    "mogplex-ci/junit.xml",
+    "mogplex-ci/annotations.json",
+    "mogplex-ci/metrics.txt",
+  ]);
 });
 
 test("checkTargets() throws UsageError when two reports go to one file", () => {
