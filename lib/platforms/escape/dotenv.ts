@@ -7,15 +7,21 @@
 /** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 export const MAX_DOTENV_BYTES = 5_000;
 
+// What GitLab replaces inside the values of a report, by a secret if it has that name: `%NAME%`, and `%%` as its escape. Two
+// hexadecimal digits are left alone, as addresses have them. Source: gitlabhq, lib/expand_variables.rb.
+const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
+
 /**
  * A value that may be pasted anywhere: letters and digits of any script and `._/:@%+=,#?~-`. Quotes, blanks, `$` and the
  * like are left out on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` bare into shell scripts. Nor
  * does it begin with `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option.
+ * `%NAME%` is a variable for GitLab.
  *
  * @returns An empty string for every other text.
  */
 export function bareValue(text: string): string {
-  return text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text) ? text : "";
+  const bare = text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
+  return bare && !REFERENCE.test(text) ? text : "";
 }
 
 /**
