@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT, EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { VERSION } from "../../lib/version.ts";
 import { withParts } from "../../tools/docs.ts";
@@ -11,6 +12,11 @@ const read = (name: string) => readFileSync(join(root, name), "utf8");
 
 test("README.md has the tables that the constants make", () => {
   expect(withParts(read("README.md"))).toBe(read("README.md"));
+});
+
+test("README.md lists every report and its file when REPORT_FORMATS has a row more", () => {
+  const rows = [...read("README.md").matchAll(/^\| `(\w+)` +\| `([\w.]+)` +\| [^|]+ \|$/gm)].map((row) => row.slice(1));
+  expect(rows.sort()).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
 });
 
 test("README.md stays readable in one go when it has at most 200 lines", () => {
