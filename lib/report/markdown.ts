@@ -24,8 +24,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.slice(0, MAX_ROWS).map(line)].join("\n");
 }
 
-function pullRequest({ pullRequest: { state, url } }: RunResult): string {
-  if (url !== null) return markdownLink(url);
+function pullRequest({ pullRequest: { state, url } }: RunResult, mayLink: (url: string) => boolean): string {
+  if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
   return state === "none" ? "none" : "unknown: no event that was seen tells";
 }
 
@@ -48,7 +48,7 @@ function start({ replayed }: RunResult): string {
   return replayed ? "attached: the idempotency key was known" : "started by this job";
 }
 
-function facts(result: RunResult): string[][] {
+function facts(result: RunResult, mayLink: (url: string) => boolean): string[][] {
   const changed = result.changed === null ? "unknown" : result.changed ? "yes" : "no";
   const rows = [
     ["Run", code(result.runId)],
@@ -60,7 +60,7 @@ function facts(result: RunResult): string[][] {
     ["Changes", changed],
     ["Branch pushed", branch(result)],
     ["Base branch", code(result.branch.base)],
-    ["Pull request", pullRequest(result)],
+    ["Pull request", pullRequest(result, mayLink)],
     ["Start", start(result)],
     ["Idempotency key", code(result.idempotencyKey)],
     ["Created", code(result.createdAt)],
@@ -71,17 +71,23 @@ function facts(result: RunResult): string[][] {
   return rows.filter(([, value]) => value !== "");
 }
 
+/** Options of {@linkcode renderMarkdown}. */
+export interface MarkdownOptions {
+  /** Whether an address may be a link; where it may not, it is text. @default every address may */
+  mayLink?: ((url: string) => boolean) | undefined;
+}
+
 /**
  * Renders the summary. Untrusted text stands in code only, and nothing is a link but an `http(s)` address of a pull request.
  *
  * @param result Result after `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
-export function renderMarkdown(result: RunResult): string {
+export function renderMarkdown(result: RunResult, { mayLink = () => true }: MarkdownOptions = {}): string {
   const { mark, words } = OUTCOMES[result.outcome];
   const parts = [`## ${mark} ${words}`];
   if (result.reason) parts.push(markdownBlock(cutText(result.reason, MAX_REASON)));
-  parts.push(table(["Fact", "Value"], facts(result)));
+  parts.push(table(["Fact", "Value"], facts(result, mayLink)));
   if (result.phases.length > 0) {
     parts.push(
       "### Phases",

@@ -85,6 +85,15 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
   expect(markdown).toContain("| Pull request | none |\n");
 });
 
+test("renderMarkdown() shows an address as text where it may not be a link", () => {
+  const seen: string[] = [];
+  const mayLink = (url: string) => seen.push(url) === 0;
+  expect(renderMarkdown(sampleResult(), { mayLink })).toContain(
+    "| Pull request | `https://github.com/acme/web/pull/7` |\n",
+  );
+  expect(seen).toEqual(["https://github.com/acme/web/pull/7"]);
+});
+
 test("renderMarkdown() has a heading for every outcome", () => {
   const outcomes = [
     "success",
