@@ -49,18 +49,24 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 /** Texts by name. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
-description: The agent changes something and opens a pull request
-steps:${UNTIL_AGENT}${delivered(true)}${FINISHED}`,
+description: The agent changes something and opens a pull request; runs of automations succeed
+steps:${UNTIL_AGENT}${delivered(true)}${FINISHED}
+automation:
+  steps:
+    - { after: 25, status: success }`,
   "no-changes": `
 description: The agent succeeds without changing anything
 steps:${UNTIL_AGENT}${delivered(false)}${FINISHED}`,
   "agent-failure": `
-description: The agent exits with 1
+description: The agent exits with 1; runs of automations fail
 steps:${UNTIL_AGENT}
   - after: 15
     event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: command_failed } }
   - { after: 0.2, call: failed, error: Agent run exited with code 1. }
-  - { after: 1, status: failed, error: Agent run exited with code 1. }`,
+  - { after: 1, status: failed, error: Agent run exited with code 1. }
+automation:
+  steps:
+    - { after: 15, status: failed, error: Agent run exited with code 1. }`,
   "boot-failure": `
 description: The sandbox does not boot
 steps:
@@ -124,6 +130,30 @@ steps:${UNTIL_AGENT}
   - after: 1
     event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
 ${delivered(true)}${FINISHED}`,
+  "automation-slot": `
+description: A run of an automation waits half a minute for a slot, then succeeds
+automation:
+  slotAfter: 30
+  steps:
+    - { after: 20, status: success }`,
+  "automation-suppressed": `
+description: Triggers of automations are accepted and start nothing, as too many runs are active
+automation: { suppress: REPO_PENDING_LIMIT }`,
+  "automation-resumed": `
+description: A run of an automation waits for a person, who answers a minute later; then it succeeds
+automation:
+  steps:
+    - { after: 10, wait: true }
+    - { after: 60, resume: true }
+    - { after: 10, status: success }`,
+  "automation-cancelled": `
+description: Somebody cancels a run of an automation in the app
+automation:
+  steps:
+    - { after: 10, status: cancelled }`,
+  "automation-stuck": `
+description: A run of an automation says running for ever
+automation: { steps: [] }`,
   "stuck-finished": `
 description: The agent finishes and the worker dies just then; the run says streaming for ever
 steps:${UNTIL_AGENT}

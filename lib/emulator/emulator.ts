@@ -11,6 +11,7 @@ import { eventFeed } from "./event_feed.ts";
 import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./faults.ts";
 import { builtInFixture, type Fixture, InputError } from "./fixture.ts";
 import { passGate } from "./gate.ts";
+import { jobDriver } from "./job_driver.ts";
 import { RequestLimiter, StartLimiter } from "./limiter.ts";
 import { pullPage } from "./pulls.ts";
 import { bare, fail, jsonReply, notFoundPage } from "./reply.ts";
@@ -20,7 +21,7 @@ import type { Scenario } from "./scenario.ts";
 import { scriptDriver } from "./script_driver.ts";
 import { serverClock } from "./server_clock.ts";
 import { Store } from "./store.ts";
-import { type Driver, healthySurroundings, idleDriver, type World } from "./world.ts";
+import { type Driver, healthySurroundings, idleDriver, idleJobDriver, type World } from "./world.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
@@ -32,7 +33,7 @@ export interface EmulatorOptions {
   revision?: Partial<Revision> | undefined;
   /** Whose starts are counted together. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
-  /** Scenarios; the first one that fits plays for a run. Without any, runs stay `pending`. @default {[]} */
+  /** Scenarios; the first one that fits plays for a run. Without any, runs stay `pending`, automations' `running`. @default {[]} */
   scenarios?: readonly Scenario[] | undefined;
   /** All times of scenarios are divided by it. @default {1} */
   speed?: number | undefined;
@@ -88,6 +89,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     pulls: [],
     origin: "http://localhost",
     driver: idleDriver,
+    jobs: idleJobDriver,
   };
 }
 
@@ -95,8 +97,10 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
 export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const clock = options.clock ?? systemClock;
   const world = makeWorld(options, clock);
-  const script = scriptDriver(world, { scenarios: options.scenarios ?? [], speed: options.speed });
+  const scripts = { scenarios: options.scenarios ?? [], speed: options.speed };
+  const script = scriptDriver(world, scripts);
   world.driver = joinDrivers(options.drivers?.(world) ?? new Map(), script);
+  world.jobs = jobDriver(world, scripts);
   const faults = new Faults(options.faultClock ?? clock, options.randomFaults);
   const app = new Hono();
 

@@ -179,6 +179,9 @@ function randomToken(): string {
   return `mog_${Array.from(bytes, (byte) => letters[byte % letters.length]).join("")}`;
 }
 
+/** Installation of what {@linkcode plainRepo} and {@linkcode builtInFixture} make. */
+const PLAIN_INSTALLATION = 1;
+
 /** A repository with everything but its name left at defaults. */
 export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
   return {
@@ -186,15 +189,34 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
     user,
     id: crypto.randomUUID(),
     full_name: fullName,
-    installation_id: 1,
+    installation_id: PLAIN_INSTALLATION,
     default_branch: defaultBranch,
     root_directory: null,
     hidden: false,
   };
 }
 
+/** An automation that any repository of {@linkcode plainRepo} can be given to. */
+function plainAutomation(name: string, user: string): Fixture["automations"][number] {
+  const createdAt = "2026-08-01T00:00:00+00:00";
+  return {
+    key: name,
+    user,
+    id: crypto.randomUUID(),
+    installationId: PLAIN_INSTALLATION,
+    name,
+    description: "Runs when it is triggered",
+    notes: null,
+    status: "active",
+    publishedVersion: { id: crypto.randomUUID(), versionNumber: 1 },
+    startEvent: "push",
+    createdAt,
+    updatedAt: createdAt,
+  };
+}
+
 /**
- * One user with a full and a read-only token, both new on every call, and the repositories named.
+ * One user with a full and a read-only token, both new on every call, an automation, and the repositories named.
  *
  * @param repos Names as `owner/name`. @default {["acme/web"]}
  */
@@ -207,5 +229,6 @@ export function builtInFixture(repos: readonly string[] = ["acme/web"]): Fixture
       { ...token, key: "ci_ro", token: randomToken(), scopes: ["read"] },
     ],
     repos: repos.map((name) => plainRepo(name, "main", "ci")),
+    automations: [plainAutomation("Nightly clean-up", "ci")],
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatTimestamp } from "./postgres.ts";
-import type { DispatchRow, JobRow } from "./rows.ts";
+import type { DispatchRow, JobRow, WaitRow } from "./rows.ts";
 import type { World } from "./world.ts";
 
 // A job that waits for longer may be pushed by its owner.
@@ -16,6 +16,11 @@ const time = (micros: number | null) => micros === null ? null : formatTimestamp
 export function presentDispatch(event: DispatchRow) {
   const { id, event_kind, outcome, reason, metadata } = event;
   return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
+}
+
+/** A wait, with its token: the service hides nothing here. */
+export function presentWait({ created_at, ...wait }: WaitRow) {
+  return { ...wait, created_at: formatTimestamp(created_at) };
 }
 
 /** A job as the list shows it. @param events What happened to it, in order of time. */
@@ -62,7 +67,7 @@ export function presentJob(world: World, job: JobRow, events: DispatchRow[]) {
     repairable: job.status === "pending" && world.clock.wallMs() - waitsSince >= STALE_PENDING_MS,
     requeueable: job.status === "failed",
     cancelable: open && (job.status === "pending" || job.status === "running"),
-    active_wait_count: 0,
+    active_wait_count: job.waits.filter((wait) => wait.status === "waiting").length,
     latest_dispatch_event: latest === undefined ? null : presentDispatch(latest),
     node_runs: [],
   };

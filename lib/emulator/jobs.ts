@@ -1,42 +1,19 @@
 /**
- * Runs of automations: queueing, starting, listing, and the detail.
+ * Runs of automations: queueing, listing, and the detail.
  *
  * @module
  */
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import { findAutomation } from "./automations.ts";
 import { canonicalJson } from "./hash.ts";
-import { dispatchesOf, presentDispatch, presentJob } from "./job_view.ts";
-import { DatabaseError, parseUuid, storeJson, storeText } from "./postgres.ts";
+import { activeJobs, MAX_ACTIVE_PER_INSTALLATION, MAX_ACTIVE_PER_REPO, record, startJob } from "./job_start.ts";
+import { dispatchesOf, presentDispatch, presentJob, presentWait } from "./job_view.ts";
+import { parseUuid, storeJson, storeText } from "./postgres.ts";
 import { Refusal } from "./reply.ts";
-import type { AutomationRow, DispatchRow, JobRow, RepoRow } from "./rows.ts";
-import { queueJob, type World } from "./world.ts";
-
-// Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per installation.
-const MAX_ACTIVE_PER_REPO = 25;
-const MAX_ACTIVE_PER_INSTALLATION = 100;
-const MAX_RUNNING_PER_INSTALLATION = 8;
+import type { AutomationRow, JobRow, RepoRow } from "./rows.ts";
+import type { World } from "./world.ts";
 
 type Outcome = { job: JobRow | null; reason: string | null };
-
-function record(world: World, job: JobRow | null, event: Omit<DispatchRow, "id" | "job_run_id" | "created_at">): void {
-  world.store.dispatches.push({
-    id: crypto.randomUUID(),
-    job_run_id: job?.id ?? null,
-    created_at: world.clock.stamp(),
-    ...event,
-  });
-}
-
-function recordStart(world: World, job: JobRow, outcome: string, reason: string | null, extra = {}): void {
-  const metadata = { flow_id: job.flow_id, flow_version_id: job.flow_version_id, start_source: "api", ...extra };
-  record(world, job, { event_kind: "start", outcome, reason, metadata: storeJson(metadata) });
-}
-
-function activeJobs(world: World, field: "repo_id" | "installation_id", value: unknown, statuses: string[]): number {
-  return [...world.store.jobs.values()].filter((job) => statuses.includes(job.status) && job.metadata[field] === value)
-    .length;
-}
 
 function jobMetadata(row: AutomationRow, versionId: string, repo: RepoRow, input: Record<string, unknown>) {
   return storeJson({
@@ -72,6 +49,8 @@ function enqueue(
     return { job, reason };
   };
   if (known !== undefined) return suppress(known, "IDEMPOTENT_DUPLICATE");
+  const told = world.jobs.suppresses({ automation: row, repo, key });
+  if (told !== undefined) return suppress(null, told);
   if (activeJobs(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");
   if (activeJobs(world, "installation_id", repo.installation_id, active) >= MAX_ACTIVE_PER_INSTALLATION) {
     return suppress(null, "INSTALLATION_PENDING_LIMIT");
@@ -100,62 +79,13 @@ function enqueue(
     cancelled_at: null,
     cancel_reason: null,
     cancel_error: null,
+    waits: [],
     metadata,
   };
   world.store.jobs.set(job.id, job);
   world.store.jobKeys.set(key, job.id);
   record(world, job, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
   return { job, reason: null };
-}
-
-function backToPending(job: JobRow, error: string): void {
-  Object.assign(job, { status: "pending", started_at: null, runtime_provider: null, runtime_run_id: null });
-  job.last_start_error = error;
-}
-
-type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
-
-/** Starts a queued job, or leaves it waiting for a slot. */
-function start(world: World, job: JobRow): Start {
-  const idle = { provider: null, runId: null };
-  world.store.guard("select", "job_runs");
-  job.start_attempts++;
-  job.last_start_attempt_at = world.clock.stamp();
-  job.last_start_source = "api";
-  if (activeJobs(world, "installation_id", job.metadata.installation_id, ["running"]) >= MAX_RUNNING_PER_INSTALLATION) {
-    world.store.guard("update", "job_runs");
-    job.last_start_error = "Installation concurrency limit reached";
-    recordStart(world, job, "deferred", "INSTALLATION_CONCURRENCY_LIMIT");
-    return { started: false, status: "pending", reason: "INSTALLATION_CONCURRENCY_LIMIT", runtime: idle };
-  }
-  job.status = "running";
-  job.started_at = job.last_start_attempt_at;
-  let handle: string | null;
-  try {
-    handle = queueJob(world.around);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    backToPending(job, message);
-    recordStart(world, job, "start_failed", message);
-    throw error;
-  }
-  try {
-    world.store.guard("update", "job_runs");
-  } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error;
-    const reason = "RUNTIME_HANDLE_PERSIST_FAILED";
-    backToPending(job, reason);
-    recordStart(world, job, "start_failed", reason, {
-      runtime_provider: "trigger",
-      runtime_run_id: handle,
-      persist_error: error.message,
-      cancel_error: null,
-    });
-    return { started: false, status: "pending", reason, runtime: idle };
-  }
-  Object.assign(job, { runtime_provider: "trigger", runtime_run_id: handle, last_start_error: null });
-  recordStart(world, job, "started", null);
-  return { started: true, status: "running", reason: null, runtime: { provider: "trigger", runId: handle } };
 }
 
 /**
@@ -174,6 +104,7 @@ export function triggerAutomation(
   key: string,
   input: Record<string, unknown>,
 ): TriggerResult {
+  world.jobs.catchUp();
   const row = findAutomation(world, userId, id);
   const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
   if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
@@ -216,11 +147,16 @@ export function triggerAutomation(
     }
     return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
   }
-  return { ...answer, outcome: "queued", ...start(world, job), ...later };
+  const trigger = { automation: row, repo, key: stored };
+  const started = startJob(world, job, world.jobs.holds(trigger));
+  if (started.started) world.jobs.begins(job, trigger);
+  else if (started.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.jobs.waits(job, trigger);
+  return { ...answer, outcome: "queued", ...started, ...later };
 }
 
 /** Runs of a user's automation, newest first. */
 export function listJobs(world: World, userId: string, id: string, limit: number): AutomationRun[] {
+  world.jobs.catchUp();
   const row = findAutomation(world, userId, id);
   world.store.guard("select", "job_runs");
   const jobs = [...world.store.jobs.values()].filter((job) => job.flow_id === row.id);
@@ -235,6 +171,7 @@ export function listJobs(world: World, userId: string, id: string, limit: number
  * @throws {Refusal} 404 for an unknown automation or run.
  */
 export function findJob(world: World, userId: string, id: string, runId: string): JobRow {
+  world.jobs.catchUp();
   const row = findAutomation(world, userId, id);
   world.store.guard("select", "job_runs");
   const job = world.store.jobs.get(parseUuid(runId));
@@ -250,6 +187,11 @@ export function jobDetail(world: World, userId: string, id: string, runId: strin
   const events = dispatchesOf(world, job);
   return {
     ...presentJob(world, job, events),
-    ...{ dispatch_events: events.map(presentDispatch), ai_calls: [], review_findings: [], waits: [] },
+    ...{
+      dispatch_events: events.map(presentDispatch),
+      ai_calls: [],
+      review_findings: [],
+      waits: job.waits.map(presentWait),
+    },
   };
 }

@@ -209,7 +209,18 @@ export interface JobRow {
   cancelled_at: number | null;
   cancel_reason: string | null;
   cancel_error: string | null;
+  /** What it waits for in the middle of its work. */
+  waits: WaitRow[];
   metadata: Record<string, unknown>;
+}
+
+/** A wait of a job for a person or an event. */
+export interface WaitRow {
+  id: string;
+  status: string;
+  /** Whoever has it can make the job go on. */
+  resume_token: string;
+  created_at: number;
 }
 
 /** What happened when a job was queued or started. */

@@ -50,6 +50,30 @@ const stepSchema = z.strictObject({
   cancel: z.optional(z.literal(true)),
 });
 
+const jobStepSchema = z.strictObject({
+  /** Seconds since the step before; the first one counts from the start of the work, not from the wait for a slot. */
+  after: z._default(seconds, 0),
+  /** The run's status changes. */
+  status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
+  /** Error text that goes with `status`. */
+  error: z.optional(z.nullable(z.string())),
+  /** The run waits for a person or an event; its status stays. */
+  wait: z.optional(z.literal(true)),
+  /** Somebody makes it go on. */
+  resume: z.optional(z.literal(true)),
+});
+
+const automationSchema = z.strictObject({
+  /** The trigger is accepted and starts nothing, for this reason. */
+  suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
+  /** How many triggers are suppressed so. @default all */
+  times: z.optional(z.number().check(z.int(), z.minimum(1))),
+  /** Seconds that the run waits for a slot although there is one. */
+  slotAfter: z.optional(seconds),
+  /** In order. */
+  steps: z._default(z.array(jobStepSchema), []),
+});
+
 const scenarioSchema = z.strictObject({
   /** Name for messages. */
   name: z.optional(z.string()),
@@ -66,6 +90,8 @@ const scenarioSchema = z.strictObject({
       key: z.optional(z.string()),
       /** Harness. */
       harness: z.optional(z.string()),
+      /** Text that the name of the automation contains. */
+      automation: z.optional(z.string()),
     }),
     {},
   ),
@@ -75,12 +101,18 @@ const scenarioSchema = z.strictObject({
   refuseQueue: z.optional(z.string()),
   /** In order. */
   steps: z._default(z.array(stepSchema), []),
+  /** What happens to runs of automations. Without it, the scenario plays for none of them. */
+  automation: z.optional(automationSchema),
 });
 
 /** A scenario. */
 export type Scenario = z.infer<typeof scenarioSchema>;
 /** A step of a {@linkcode Scenario}. */
 export type ScenarioStep = Scenario["steps"][number];
+/** What a {@linkcode Scenario} does with runs of automations. */
+export type AutomationStory = z.infer<typeof automationSchema>;
+/** A step of an {@linkcode AutomationStory}. */
+export type JobStep = AutomationStory["steps"][number];
 /** An event of a {@linkcode ScenarioStep}. */
 export type ScenarioEvent = z.infer<typeof eventSchema>;
 

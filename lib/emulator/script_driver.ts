@@ -39,8 +39,11 @@ interface Play {
 // The agent's side notices a kill a little later than the one who asked for it.
 const NOTICE_MS = 1_000;
 
-/** Whether a scenario plays for a run. */
-export function fits({ match }: Scenario, run: RunRow, repoName: string): boolean {
+/** Whether a scenario plays for a run; one that only tells of automations plays for none. */
+export function fits({ match, automation, steps, refuseQueue }: Scenario, run: RunRow, repoName: string): boolean {
+  if (match.automation !== undefined || automation !== undefined && steps.length === 0 && refuseQueue === undefined) {
+    return false;
+  }
   return (match.prompt === undefined || run.prompt.includes(match.prompt)) &&
     (match.repo === undefined || match.repo === repoName) &&
     (match.key === undefined || run.idempotency_key.includes(match.key)) &&

@@ -5,7 +5,7 @@
  */
 import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { Revision } from "./revision.ts";
-import type { Pull, RunRow } from "./rows.ts";
+import type { AutomationRow, JobRow, Pull, RepoRow, RunRow } from "./rows.ts";
 import type { EventFeed } from "./event_feed.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { Store } from "./store.ts";
@@ -47,6 +47,32 @@ export interface Driver {
   close(): Promise<void>;
 }
 
+/** A trigger of an automation. */
+export interface JobTrigger {
+  /** What was triggered. */
+  automation: AutomationRow;
+  /** For which repository. */
+  repo: RepoRow;
+  /** Under which key. */
+  key: string;
+}
+
+/** What works on the runs of automations: a script, or nothing. */
+export interface JobDriver {
+  /** Why a trigger starts nothing; undefined when it does. */
+  suppresses(trigger: JobTrigger): string | undefined;
+  /** Whether a job has to wait for a slot although there is one. */
+  holds(trigger: JobTrigger): boolean;
+  /** A job waits for a slot. */
+  waits(job: JobRow, trigger: JobTrigger): void;
+  /** A job was started. */
+  begins(job: JobRow, trigger: JobTrigger): void;
+  /** Brings every job to where it should be by now. Called before every look at one. */
+  catchUp(): void;
+  /** Everything was reset. */
+  reset(): void;
+}
+
 /** Everything that the parts of one emulator share. */
 export interface World {
   readonly store: Store;
@@ -65,6 +91,8 @@ export interface World {
   origin: string;
   /** Set once the driver is made, which needs the world itself. */
   driver: Driver;
+  /** The same for runs of automations. */
+  jobs: JobDriver;
 }
 
 /** The surroundings of a healthy service. */
@@ -87,6 +115,16 @@ export const idleDriver: Driver = {
   kill: () => {},
   reset: () => {},
   close: () => Promise.resolve(),
+};
+
+/** A driver that leaves every run of an automation where it is. */
+export const idleJobDriver: JobDriver = {
+  suppresses: () => undefined,
+  holds: () => false,
+  waits: () => {},
+  begins: () => {},
+  catchUp: () => {},
+  reset: () => {},
 };
 
 /** Error of a job queue that refuses a job. */

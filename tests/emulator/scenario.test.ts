@@ -53,3 +53,13 @@ test("parseScenario() refuses negative times and a speed of zero", () => {
   expect(problem("steps: [{ after: -1 }]")).toContain('at "steps.0.after"');
   expect(problem("speed: 0")).toContain('at "speed"');
 });
+
+test("parseScenario() reads what happens to runs of automations, and names its mistakes", () => {
+  const { automation } = parseScenario("automation: { slotAfter: 5, steps: [{ status: success }] }", "s.yaml");
+  expect(automation).toEqual({ slotAfter: 5, steps: [{ after: 0, status: "success" }] });
+  expect(problem("automation:\n  steps:\n    - status: streaming\n")).toStartWith(
+    'Cannot read scenario: s.yaml:3:15: at "automation.steps.0.status"',
+  );
+  expect(problem("automation: { suppress: BECAUSE }")).toContain('at "automation.suppress"');
+  expect(problem("automation: { suppress: REPO_PENDING_LIMIT, times: 0 }")).toContain('at "automation.times"');
+});
