@@ -19,7 +19,8 @@ import {
 import { type Answer, describeAnswer, excerpt, factsOf } from "../http/answer.ts";
 import type { Verdict } from "../http/transport.ts";
 import type { Redactor } from "../redact.ts";
-import { type Lazy, readData, readFailure, type ReadResult } from "./contract/schemas.ts";
+import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
+import type { Lazy } from "./contract/schemas.ts";
 
 /** What messages need to know of a call. */
 export interface Attempted {

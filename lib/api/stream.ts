@@ -5,8 +5,9 @@
  */
 import type { EventStream, StreamMessage, StreamStep } from "../http/stream.ts";
 import type { Run, RunEvent } from "../model.ts";
+import { readValue } from "./contract/envelope.ts";
 import { isUuid } from "./contract/rules.ts";
-import { eventSchema, type Lazy, readValue, runSchema } from "./contract/schemas.ts";
+import { eventSchema, type Lazy, runSchema } from "./contract/schemas.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =

@@ -1,11 +1,6 @@
 import { expect, test } from "bun:test";
-import {
-  readData,
-  readFailure,
-  runEventsSchema,
-  runSchema,
-  startResultSchema,
-} from "../../lib/api/contract/schemas.ts";
+import { readData, readFailure } from "../../lib/api/contract/envelope.ts";
+import { runEventsSchema, runSchema, startResultSchema } from "../../lib/api/contract/schemas.ts";
 import { run, RUN_ID } from "../http/answers.ts";
 
 test("readData() keeps unknown fields and statuses of later revisions", () => {

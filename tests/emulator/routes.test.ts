@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readData, readFailure } from "../../lib/api/contract/envelope.ts";
 import {
   automationRunDataSchema,
   automationRunsSchema,
@@ -7,8 +8,6 @@ import {
   cancelResultSchema,
   type Lazy,
   prReviewRerunSchema,
-  readData,
-  readFailure,
   reposSchema,
   runDataSchema,
   runEventsSchema,
