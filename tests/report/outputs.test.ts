@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { outputsOf, renderDotenv, renderGithubOutputs, renderOutputsEnv } from "../../lib/report/outputs.ts";
 import { parseDotenv, parseGithubFile } from "../hostile/file_parsers.ts";
+import { EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleResult } from "./sample.ts";
 
 test("renderDotenv() writes the six public variables", () => {
@@ -41,4 +42,20 @@ test("renderOutputsEnv() and renderGithubOutputs() leave a value empty that some
   const outputs = { run_id: "run-1", branch: "x$(id)", pull_request_url: "https://a.example/?a=1&b=2" };
   expect(renderOutputsEnv(outputs)).toBe("MOGPLEX_RUN_ID=run-1\nMOGPLEX_BRANCH=\nMOGPLEX_PULL_REQUEST_URL=\n");
   expect(parseGithubFile(renderGithubOutputs(outputs)).map(([, value]) => value)).toEqual(["run-1", "", ""]);
+});
+
+test("renderDotenv() keeps to GitLab's rules for every outcome", () => {
+  for (const result of EVERY_OUTCOME) {
+    expect(parseDotenv(renderDotenv(result))).toContainEqual(["MOGPLEX_OUTCOME", result.outcome]);
+  }
+});
+
+test("renderDotenv() leaves a value empty in which GitLab would put a variable", () => {
+  for (const name of ["%CI_JOB_TOKEN%", "a/%41%CI_JOB_TOKEN%", "%%x", "%_%"]) {
+    const text = renderDotenv(sampleResult({ branch: { base: null, requested: null, pushed: name } }));
+    expect(text).toContain("MOGPLEX_BRANCH=\n");
+  }
+  const url = "https://github.com/acme/web/pull/7?q=%E4%B8%AD%20100%25";
+  expect(parseDotenv(renderDotenv(sampleResult({ pullRequest: { state: "open", url } }))))
+    .toContainEqual(["MOGPLEX_PULL_REQUEST_URL", url]);
 });

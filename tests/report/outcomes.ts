@@ -1,0 +1,18 @@
+import { EXIT } from "../../lib/exit_codes.ts";
+import type { Outcome, RunResult } from "../../lib/report/result.ts";
+import { sampleResult } from "./sample.ts";
+
+const CODES: Record<Outcome, number> = {
+  success: EXIT.success,
+  failed: EXIT.failed,
+  cancelled: EXIT.cancelled,
+  awaiting_input: EXIT.awaitingInput,
+  deadline: EXIT.deadline,
+  interrupted: EXIT.sigterm,
+  started: EXIT.success,
+  error: EXIT.unavailable,
+};
+
+/** A result of every outcome, with the exit code that belongs to it. */
+export const EVERY_OUTCOME: readonly RunResult[] = (Object.keys(CODES) as Outcome[])
+  .map((outcome) => sampleResult({ outcome, exitCode: CODES[outcome], reason: outcome === "success" ? null : "why" }));
