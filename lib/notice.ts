@@ -39,6 +39,8 @@ export type Notice =
   | { kind: "restart"; runId: string; status: RunStatus; suffix: number }
   /** The identity of the job is incomplete, so the key is random. */
   | { kind: "random_key"; missing: string[] }
+  /** A first attempt found a run under its key where the nodes of a matrix look the same. */
+  | { kind: "shared_key"; runId: string }
   /** Anything else, in words of ours. */
   | { kind: "text"; message: string };
 

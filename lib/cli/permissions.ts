@@ -72,7 +72,7 @@ export function permissionsFor(env: ReadEnv, paths: PermissionPaths): Permission
     net: [origin.host],
     env: distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]),
     read: distinct([".", ...[paths.out, ...outside, ...inputs].filter((path) => path?.startsWith("/"))]),
-    write: distinct([paths.out, ...outside, files.outputs, files.summary]),
+    write: distinct([paths.out, ...outside, files.outputs, files.variables, files.summary]),
   };
 }
 

@@ -59,7 +59,7 @@ export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
   { name: "prompt-file", value: "FILE", help: "File that holds the task, in place of the argument" },
   { name: "mode", value: "MODE", help: "SAFE, AUTO or YOLO" },
   { name: "key-scope", value: "SCOPE", help: "What makes a new run: pipeline, job, day or random" },
-  { name: "key-part", value: "TEXT", help: "Tells apart several runs of one job" },
+  { name: "key-part", value: "TEXT", help: "Tells apart several runs of one job, and the nodes of a matrix on GitHub" },
   { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },
   ...FOLLOWING,
   STATE,

@@ -18,6 +18,7 @@ import type { JobEnd } from "../runs/job.ts";
 import type { JobOptions, RunOptions } from "../runs/run.ts";
 import type { StartedRun } from "../runs/start_plan.ts";
 import { guardCheckout } from "./checkout_guard.ts";
+import { commandOutputs, commandResult } from "./ci_commands.ts";
 import { LiveLog } from "./live_log.ts";
 import type { LogForm, Places } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
@@ -66,12 +67,13 @@ function announce({ io, flags, writer }: VerbContext, started: StartedRun, place
   const options = { files: platform.files(io.env), redactToken: writer.redact.token };
   const problems = writeRunId(run.runId, places.targets, io, options);
   for (const problem of problems) writer.error(problem.message);
+  if (!flags.has("json")) commandOutputs(writer, platform, { run_id: run.runId });
 }
 
 /** Writes the reports; what cannot be written is told and does not change the verdict. */
 function report({ io, writer }: VerbContext, end: JobEnd, places: Places, platform: Platform): ReportTarget[] {
   const { redact } = writer;
-  const options = { files: platform.files(io.env), redactToken: redact.token };
+  const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: redact.token };
   const problems = writeReports(end.result, places.targets, io, redact, options);
   for (const problem of problems) writer.error(problem.message);
   return places.targets.filter((target) => !problems.some((problem) => problem.path === target.path));
@@ -139,6 +141,7 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
       const [verdict = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), written));
       if (job.log !== null) writer.out("");
       writer.out(writer.paint(COLOURS[result.outcome] ?? "yellow", verdict), ...rest);
+      commandResult(context, platform, result, written);
     }
     // On a terminal the block above has said it.
     const told = !json && io.isTerminal("stdout") && io.isTerminal("stderr");

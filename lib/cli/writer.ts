@@ -128,7 +128,7 @@ export class Writer {
   command(line: string): void {
     this.#hide();
     this.#endFence();
-    this.#io.write("stdout", `${line}\n`);
+    this.#io.write("stdout", `${this.#redact.token(line)}\n`);
     this.#show();
   }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { JobIdentity, JobState, Platform, PlatformFiles, ReadEnv } from "./platform.ts";
 import { escapeLogLine, type LogSyntax } from "./escape/log_line.ts";
+import { fillLink, linkVariables } from "./links.ts";
+import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
 
 /** Variable with the caller's identity of the job, where the system does not tell. */
 export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
@@ -21,6 +22,8 @@ export type Source = readonly string[];
 export interface PlatformTable {
   /** See {@linkcode Platform.name}. */
   name: string;
+  /** What gives the system away: `NAME` of a variable that is set, or `NAME=value`; any of them is enough. */
+  detect: readonly string[];
   /** Base URL of a server, reduced to scheme, host and path; or a URL below it, reduced to its origin with `serverOrigin`. */
   server?: Source;
   /** Only the origin of `server` counts. @default {false} */
@@ -35,7 +38,7 @@ export interface PlatformTable {
   node?: Source;
   /** See {@linkcode JobIdentity}. */
   attempt?: Source;
-  /** Time of creation of the pipeline, in any form that `Date` reads. */
+  /** Time of creation of the pipeline, in any form that `Date` reads, or in seconds since 1970. */
   created?: Source;
   /** See {@linkcode JobIdentity}. */
   schedule?: Source;
@@ -46,9 +49,19 @@ export interface PlatformTable {
   /** See {@linkcode PlatformFiles}: names of variables. */
   outputs?: string;
   /** See {@linkcode PlatformFiles}: names of variables. */
+  variables?: string;
+  /** See {@linkcode PlatformFiles}: names of variables. */
   summary?: string;
-  /** See {@linkcode Platform.maskCommand}. */
-  maskCommand?: (value: string) => string | undefined;
+  /** See {@linkcode PlatformLinks}: templates of `fillLink`. */
+  links?: { job?: string; pipeline?: string; commit?: string };
+  /** See {@linkcode Platform.hidesNode}. @default {false} */
+  hidesNode?: boolean;
+  /** See {@linkcode Platform.annotate}. */
+  annotate?: Platform["annotate"];
+  /** See {@linkcode Platform.setOutput}. */
+  setOutput?: Platform["setOutput"];
+  /** See {@linkcode Platform.showSummary}. */
+  showSummary?: Platform["showSummary"];
   /** See {@linkcode Platform.section}. */
   section?: Platform["section"];
   /** See {@linkcode Platform.fence}. */
@@ -93,8 +106,25 @@ function serverUrl(text: string | null, originOnly: boolean): string | null {
 }
 
 function utcDate(text: string | null): string | null {
-  const ms = Date.parse(text ?? "");
+  const ms = /^\d{1,11}$/.test(text ?? "") ? Number(text) * 1_000 : Date.parse(text ?? "");
   return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, 10);
+}
+
+function isSet(env: ReadEnv, mark: string): boolean {
+  const [name = "", value] = mark.split("=");
+  return value === undefined ? Boolean(env(name)) : env(name) === value;
+}
+
+/** Names of all variables that a table speaks of. */
+function variablesOf(table: PlatformTable): string[] {
+  const { links = {} } = table;
+  const sources = [
+    ...[table.detect.map((mark) => mark.split("=")[0] as string)],
+    ...[table.server, table.project, table.pipeline, table.job, table.node, table.attempt, table.created],
+    ...[table.schedule, table.state],
+  ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
+  const files = [table.outputs, table.variables, table.summary].filter((name) => name !== undefined);
+  return [...sources, ...files, ...Object.values(links).flatMap(linkVariables)];
 }
 
 /**
@@ -105,12 +135,7 @@ function utcDate(text: string | null): string | null {
  * @param table What differs from system to system.
  */
 export function definePlatform(table: PlatformTable): Platform {
-  const sources = [
-    ...[table.server, table.project, table.pipeline, table.job, table.node, table.attempt, table.created],
-    ...[table.schedule, table.state],
-  ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
-  const { section } = table;
-  const fileVariables = [table.outputs, table.summary].filter((name) => name !== undefined);
+  const { annotate, section, setOutput, showSummary, fence, hidesNode = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
     const own = env(JOB_VARIABLE) || null;
@@ -126,25 +151,34 @@ export function definePlatform(table: PlatformTable): Platform {
     };
   }
 
-  function jobState(env: ReadEnv): JobState {
-    return parseState(env(STATUS_VARIABLE) || read(env, table.state) || "");
-  }
-
   function files(env: ReadEnv): PlatformFiles {
     const value = (name: string | undefined) => (name && env(name)) || undefined;
-    return { outputs: value(table.outputs), summary: value(table.summary) };
+    return { outputs: value(table.outputs), variables: value(table.variables), summary: value(table.summary) };
+  }
+
+  function links(env: ReadEnv): PlatformLinks {
+    const { job, pipeline, commit } = table.links ?? {};
+    const link = (template: string | undefined) => template && fillLink(template, env);
+    return { job: link(job), pipeline: link(pipeline), commit: link(commit) };
   }
 
   return {
     name: table.name,
     isCi: true,
-    variables: [...sources, ...fileVariables],
+    variables: variablesOf(table),
+    hidesNode,
+    matches: (env) => table.detect.some((mark) => isSet(env, mark)),
     identity,
-    jobState,
+    jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,
+    links,
     escapeLine: (line) => escapeLogLine(line, table.log),
-    ...(table.maskCommand && { maskCommand: table.maskCommand }),
-    ...(table.fence && { fence: table.fence }),
+    ...(setOutput && { setOutput }),
+    ...(showSummary && { showSummary }),
+    ...(fence && { fence }),
+    ...(annotate && {
+      annotate: (level, title, text) => annotate(level, escapeLogLine(title), escapeLogLine(text)),
+    }),
     ...(section && {
       section: (name, header, ms, folded) =>
         section(name.replace(/[^A-Za-z0-9_.-]/g, "_"), escapeLogLine(header), ms, folded),

@@ -4,25 +4,38 @@
  * @module
  */
 import { azure } from "./azure.ts";
+import { bitbucket } from "./bitbucket.ts";
 import { buildkite } from "./buildkite.ts";
+import { circle } from "./circle.ts";
 import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
+import { forgejo } from "./forgejo.ts";
+import { gitea } from "./gitea.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
-import { bitbucket, circle, jenkins, namedPlatform } from "./others.ts";
+import { jenkins } from "./jenkins.ts";
+import { namedPlatform, none } from "./plain.ts";
 import type { Platform, ReadEnv } from "./platform.ts";
 import { teamcity } from "./teamcity.ts";
+import { woodpecker } from "./woodpecker.ts";
 
-// The variable that gives a system away, and the system: ours, or its name. The pairs are those of `std-env`, and a test
-// compares them; the package itself reads the environment when it is imported, which Deno refuses without a permission.
-const SYSTEMS: readonly (readonly [string, Platform | string])[] = [
-  ["GITHUB_ACTIONS", github],
-  ["GITLAB_CI", gitlab],
-  ["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", azure],
-  ["BUILDKITE", buildkite],
-  ["CIRCLECI", circle],
-  ["BITBUCKET_COMMIT", bitbucket],
-  ["TEAMCITY_VERSION", teamcity],
-  ["JENKINS_URL", jenkins],
+// Those that speak the language of another, or set its variables, come before it.
+const SYSTEMS: readonly Platform[] = [
+  forgejo,
+  gitea,
+  github,
+  gitlab,
+  azure,
+  buildkite,
+  circle,
+  bitbucket,
+  teamcity,
+  woodpecker,
+  jenkins,
+];
+
+// The variable that gives a system away, and its name. The pairs are those of `std-env`, and a test compares them; the
+// package itself reads the environment when it is imported, which Deno refuses without a permission.
+const NAMES: readonly (readonly [string, string])[] = [
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],
   ["bamboo_planKey", "bamboo"],
@@ -38,8 +51,6 @@ const SYSTEMS: readonly (readonly [string, Platform | string])[] = [
   ["TRAVIS", "travis"],
 ];
 
-const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
-
 /**
  * The CI system that the environment speaks of; `ci` when it is one that we do not know, `none` outside.
  *
@@ -48,20 +59,17 @@ const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => 
  * @param env Reads the environment.
  */
 export function detectPlatform(env: ReadEnv): Platform {
-  for (const [variable, system] of SYSTEMS) {
-    if (env(variable)) return typeof system === "string" ? namedPlatform(system) : system;
-  }
+  const system = SYSTEMS.find((each) => each.matches(env));
+  if (system !== undefined) return system;
+  const named = NAMES.find(([variable]) => env(variable));
+  if (named !== undefined) return namedPlatform(named[1]);
   const isCi = !["", "0", "false"].includes(env("CI")?.toLowerCase() ?? "");
   return isCi || env(JOB_VARIABLE) ? namedPlatform("ci") : none;
 }
 
 /** Every variable of a CI system that is ever read, sorted: for Deno's permissions. Ours are in `lib/variables.ts`. */
 export function platformVariables(): string[] {
-  const names = new Set(["CI"]);
-  for (const [variable, system] of SYSTEMS) {
-    names.add(variable);
-    if (typeof system !== "string") { for (const name of system.variables) names.add(name); }
-  }
+  const names = new Set(["CI", ...SYSTEMS.flatMap((each) => each.variables), ...NAMES.map(([variable]) => variable)]);
   for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
   return [...names].sort();
 }

@@ -1,10 +1,10 @@
 /**
- * GitHub Actions, and Gitea and Forgejo, which speak its language.
+ * GitHub Actions.
  *
  * @module
  */
-import { definePlatform } from "./define.ts";
-import { escapeWorkflowData } from "./github_files.ts";
+import { definePlatform, type PlatformTable } from "./define.ts";
+import { escapeWorkflowData, escapeWorkflowProperty } from "./escape/workflow_command.ts";
 import type { Fence, Platform } from "./platform.ts";
 
 /** Source: GitHub, "Workflow commands", stopping and starting; actions/runner, ActionCommandManager. */
@@ -14,25 +14,36 @@ function fence(): Fence {
 }
 
 /**
- * GitHub Actions.
+ * What GitHub shares with those that speak its language.
  *
- * Its environment hides three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look the
+ * The environment hides three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look the
  * same, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
- * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`.
- * Source: GitHub, "Variables reference", default environment variables.
+ * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A run that is run again keeps its id and counts its attempt.
+ * Source: GitHub, "Variables reference", default environment variables; "Workflow commands" for all else.
  */
-export const github: Platform = definePlatform({
-  name: "github",
+export const githubTable = {
   server: ["GITHUB_SERVER_URL"],
   project: ["GITHUB_REPOSITORY"],
   pipeline: ["GITHUB_RUN_ID"],
   job: ["GITHUB_JOB"],
   attempt: ["GITHUB_RUN_ATTEMPT"],
+  hidesNode: true,
   log: ["workflow", "legacy"],
   outputs: "GITHUB_OUTPUT",
   summary: "GITHUB_STEP_SUMMARY",
-  maskCommand: (value) => value.trim() === "" ? undefined : `::add-mask::${escapeWorkflowData(value)}`,
   // Groups do not nest there: a second one ends the first.
   section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
+  annotate: (level, title, text) => `::${level} title=${escapeWorkflowProperty(title)}::${escapeWorkflowData(text)}`,
   fence,
+} as const satisfies Partial<PlatformTable>;
+
+/** GitHub Actions. See {@linkcode githubTable}. */
+export const github: Platform = definePlatform({
+  ...githubTable,
+  name: "github",
+  detect: ["GITHUB_ACTIONS"],
+  links: {
+    pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+    commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",
+  },
 });

@@ -1,5 +1,5 @@
 /**
- * Files that the GitHub runner reads after a step, and the command that masks.
+ * Files that the GitHub runner reads after a step.
  *
  * @module
  */
@@ -25,9 +25,4 @@ export function githubRecord(name: string, value: string, delimiter = `ghadelimi
     throw new RangeError("Cannot write GitHub output as its value contains the delimiter: run again");
   }
   return `\n${name}<<${delimiter}\n${value}\n${delimiter}\n`;
-}
-
-/** Escapes the text of a workflow command. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
-export function escapeWorkflowData(text: string): string {
-  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }

@@ -13,11 +13,14 @@ function marker(word: string, wallTimeMs: number, name: string): string {
 /**
  * GitLab CI. `CI_JOB_ID` is new for every retry, `CI_PIPELINE_ID` and `CI_JOB_NAME` stay.
  *
+ * Its log has sections and no other commands; variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
+ *
  * `after_script` sees `CI_JOB_STATUS` as `success`, `failed` or `canceled`; runners from 17.0 can also say `running` and
  * `timedout`. Source: GitLab, "Predefined CI/CD variables"; gitlab-runner, its executors.
  */
 export const gitlab: Platform = definePlatform({
   name: "gitlab",
+  detect: ["GITLAB_CI"],
   server: ["CI_SERVER_URL"],
   project: ["CI_PROJECT_ID"],
   pipeline: ["CI_PIPELINE_ID"],
@@ -27,6 +30,11 @@ export const gitlab: Platform = definePlatform({
   created: ["CI_PIPELINE_CREATED_AT"],
   schedule: ["CI_PIPELINE_SCHEDULE_DESCRIPTION"],
   state: ["CI_JOB_STATUS"],
+  links: {
+    job: "{CI_JOB_URL}",
+    pipeline: "{CI_PIPELINE_URL}",
+    commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
+  },
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
   section: (name, header, wallTimeMs, folded) => ({

@@ -35,11 +35,26 @@ export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unkno
 
 /** Files of the CI system that we may append to. */
 export interface PlatformFiles {
-  /** Step outputs (`GITHUB_OUTPUT`), or undefined. */
+  /** Step outputs in GitHub's form (`GITHUB_OUTPUT`), or undefined. */
   outputs?: string | undefined;
+  /** Variables for later steps, one `NAME=value` a line (`BITBUCKET_PIPELINES_VARIABLES_PATH`), or undefined. */
+  variables?: string | undefined;
   /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`), or undefined. */
   summary?: string | undefined;
 }
+
+/** Addresses of the job on its CI system, for people. One that the system does not tell is absent. */
+export interface PlatformLinks {
+  /** The job. */
+  job?: string | undefined;
+  /** The pipeline, workflow run or build that it belongs to. */
+  pipeline?: string | undefined;
+  /** The commit that it was started for. */
+  commit?: string | undefined;
+}
+
+/** How grave an annotation is. */
+export type AnnotationLevel = "notice" | "warning" | "error";
 
 /** Lines around a part of the log that can be folded. */
 export interface Section {
@@ -63,22 +78,39 @@ export interface Platform {
   readonly name: string;
   /** Whether we stand in a CI job. */
   readonly isCi: boolean;
-  /** Names of the variables that it reads, ours left out. */
+  /** Names of the variables that it reads. */
   readonly variables: readonly string[];
+  /** Whether its environment looks the same in all nodes of a matrix, so that only `--key-part` can tell them apart. */
+  readonly hidesNode: boolean;
+  /** Whether the environment is that of this system. */
+  matches(env: ReadEnv): boolean;
   /** Who this job is, open fields filled with `MOGPLEX_CI_JOB`; null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
   /** How the job stands, for `cleanup`: what `MOGPLEX_JOB_STATUS` says, else the system. */
   jobState(env: ReadEnv): JobState;
   /** Files that the system reads. */
   files(env: ReadEnv): PlatformFiles;
+  /** Where people find the job. */
+  links(env: ReadEnv): PlatformLinks;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *
    * @param line The complete line, as it is going to be printed but for its line break: harmless parts can add up to a command.
    */
   escapeLine(line: string): string;
-  /** Registers a value with the system's own masking, as text for stdout; undefined when it has none. */
-  maskCommand?(value: string): string | undefined;
+  /**
+   * A line for stdout that shows a message beside the log; absent where the system cannot. Title and text are made inert.
+   */
+  annotate?(level: AnnotationLevel, title: string, text: string): string;
+  /**
+   * A line for stdout that sets a variable for later steps or jobs; absent where a file does that, or nothing.
+   *
+   * @param name Ours: `[A-Za-z0-9_]+`.
+   * @param value Bare: see `bareValue`.
+   */
+  setOutput?(name: string, value: string): string;
+  /** A line for stdout that shows a Markdown file on the page of the build; absent where a file does that, or nothing. */
+  showSummary?(absolutePath: string): string;
   /**
    * Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job;
    * `header` is made inert. An empty line to close with need not be printed. `folded`: closed at first, where there is a choice.

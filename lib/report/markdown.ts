@@ -5,6 +5,7 @@
  */
 import { cutText } from "../plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../platforms/escape/markdown.ts";
+import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "./duration.ts";
 import type { RunResult } from "./result.ts";
 import { OUTCOMES, WAIT_CAUSES } from "./words.ts";
@@ -48,7 +49,7 @@ function start({ replayed }: RunResult): string {
   return replayed ? "attached: the idempotency key was known" : "started by this job";
 }
 
-function facts(result: RunResult, mayLink: (url: string) => boolean): string[][] {
+function facts(result: RunResult, { mayLink = () => true, links = {} }: MarkdownOptions): string[][] {
   const changed = result.changed === null ? "unknown" : result.changed ? "yes" : "no";
   const rows = [
     ["Run", code(result.runId)],
@@ -67,6 +68,10 @@ function facts(result: RunResult, mayLink: (url: string) => boolean): string[][]
     ["Events", events(result)],
     ["Requests", String(result.requests)],
     ["Time spent here", formatDuration(result.durationMs)],
+    ...[["CI job", links.job], ["CI pipeline", links.pipeline], ["CI commit", links.commit]].map(([name = "", url]) => [
+      name,
+      url === undefined ? "" : markdownLink(url),
+    ]),
   ];
   return rows.filter(([, value]) => value !== "");
 }
@@ -75,19 +80,22 @@ function facts(result: RunResult, mayLink: (url: string) => boolean): string[][]
 export interface MarkdownOptions {
   /** Whether an address may be a link; where it may not, it is text. @default every address may */
   mayLink?: ((url: string) => boolean) | undefined;
+  /** Where people find the job on its CI system. @default {{}} */
+  links?: PlatformLinks | undefined;
 }
 
 /**
- * Renders the summary. Untrusted text stands in code only, and nothing is a link but an `http(s)` address of a pull request.
+ * Renders the summary. Untrusted text stands in code only, and nothing is a link but an `http(s)` address: of the pull
+ * request, or of the job on its CI system.
  *
  * @param result Result after `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
-export function renderMarkdown(result: RunResult, { mayLink = () => true }: MarkdownOptions = {}): string {
+export function renderMarkdown(result: RunResult, options: MarkdownOptions = {}): string {
   const { mark, words } = OUTCOMES[result.outcome];
   const parts = [`## ${mark} ${words}`];
   if (result.reason) parts.push(markdownBlock(cutText(result.reason, MAX_REASON)));
-  parts.push(table(["Fact", "Value"], facts(result, mayLink)));
+  parts.push(table(["Fact", "Value"], facts(result, options)));
   if (result.phases.length > 0) {
     parts.push(
       "### Phases",

@@ -1,5 +1,5 @@
 /**
- * The few values that later steps and jobs read: GitHub outputs and GitLab's dotenv file.
+ * The few values that later steps and jobs read: GitHub outputs, variables of other systems, GitLab's dotenv file.
  *
  * @module
  */
@@ -40,10 +40,15 @@ export function renderGithubOutputs(outputs: Outputs): string {
   return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
 }
 
+/** Outputs as variables, `MOGPLEX_…`. Values that are not bare are left empty. */
+export function outputVariables(outputs: Outputs): Record<string, string> {
+  const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], bareValue(value)]);
+  return Object.fromEntries(entries);
+}
+
 /** Renders `outputs.env`. */
 export function renderOutputsEnv(outputs: Outputs): string {
-  const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], value]);
-  return renderDotenvFile(Object.fromEntries(entries));
+  return renderDotenvFile(outputVariables(outputs));
 }
 
 /** Renders all outputs of a result as `outputs.env`. */

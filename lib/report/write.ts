@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { PlatformFiles } from "../platforms/platform.ts";
+import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "./clean.ts";
 import { REPORT_FORMATS } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
-import { outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
+import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { RunResult } from "./result.ts";
 import { fileProblem, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** A report that could not be written. */
 export interface ReportProblem {
-  /** Format, `github-outputs` or `github-summary`. */
+  /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
   format: string;
   /** Its file. */
   path: string;
@@ -25,6 +25,8 @@ export interface ReportProblem {
 export interface WriteReportsOptions {
   /** Files of the CI system to append to. @default {} */
   files?: PlatformFiles | undefined;
+  /** Where people find the job. @default {} */
+  links?: PlatformLinks | undefined;
   /** Takes our own token out of the finished text, keys of JSON included. @default nothing */
   redactToken?: Redact | undefined;
 }
@@ -45,9 +47,24 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
   };
 }
 
+/** Appends outputs to the files from which a CI system takes them. */
+function appendOutputs(
+  values: Outputs,
+  { outputs, variables }: PlatformFiles,
+  io: Pick<ReportIo, "appendFile">,
+  attempt: Write,
+): void {
+  if (outputs !== undefined) {
+    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(values)));
+  }
+  if (variables !== undefined) {
+    attempt("pipeline-variables", variables, () => io.appendFile(variables, renderOutputsEnv(values)));
+  }
+}
+
 /**
  * Makes the id known as soon as there is one, so that a step that cleans up finds the run even if this process is killed:
- * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report.
+ * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report and where a system keeps variables.
  *
  * @param targets All targets; only `dotenv` is written.
  */
@@ -57,12 +74,10 @@ export function writeRunId(
   io: ReportIo,
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
-  const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
+  const { files = {}, redactToken = (text: string) => text } = options;
   const { problems, attempt } = collect();
   const values = { run_id: redactToken(runId) };
-  if (outputs !== undefined) {
-    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(values)));
-  }
+  appendOutputs(values, files, io, attempt);
   for (const { format, path } of targets) {
     if (format === "dotenv") {
       attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));
@@ -84,22 +99,25 @@ export function writeReports(
   redact: Redact,
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
-  const { files = {}, redactToken = (text: string) => text } = options;
-  const { outputs, summary } = files;
+  const { files = {}, links = {}, redactToken = (text: string) => text } = options;
+  const { summary } = files;
   const { problems, attempt } = collect();
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean))));
+    attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean, { links }))));
   }
-  if (outputs !== undefined) {
-    attempt(
-      "github-outputs",
-      outputs,
-      () => io.appendFile(outputs, redactToken(renderGithubOutputs(outputsOf(clean)))),
-    );
-  }
+  appendOutputs(
+    outputsOf(clean),
+    files,
+    { appendFile: (path, text) => io.appendFile(path, redactToken(text)) },
+    attempt,
+  );
   if (summary !== undefined) {
-    attempt("github-summary", summary, () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean))}`));
+    attempt(
+      "github-summary",
+      summary,
+      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, { links }))}`),
+    );
   }
   return problems;
 }

@@ -5,6 +5,7 @@
  */
 import { resolveToken } from "../api/connection.ts";
 import { UsageError } from "../errors.ts";
+import { detectPlatform } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { createRedactor } from "../redact.ts";
 import type { RunResult } from "../report/result.ts";
@@ -52,6 +53,9 @@ export async function report(
   const { env = environmentVariable, secrets } = options;
   const io = await processIo();
   const redact = createRedactor({ token: options.token ?? knownToken(env, io), env, secrets });
-  const problems = writeReports(result, targets, io, redact, { redactToken: redact.token });
+  const problems = writeReports(result, targets, io, redact, {
+    links: detectPlatform(env).links(env),
+    redactToken: redact.token,
+  });
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
 }

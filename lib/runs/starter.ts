@@ -83,7 +83,10 @@ export class Starter {
       this.onKey?.(this.key);
       const run = await this.#startWithKey();
       const { status } = run;
-      if (!this.isStale(run)) return this.started(run);
+      if (!this.isStale(run)) {
+        if (this.#isShared(run)) notify({ kind: "shared_key", runId: run.runId });
+        return this.started(run);
+      }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
         const message = `every key of this job that was tried belongs to a run that ${status}; ` +
           "none is started afresh (--key-scope job or --key-part would start one)";
@@ -93,6 +96,16 @@ export class Starter {
       this.#suffix++;
       notify({ kind: "restart", runId: run.runId, status, suffix: this.#suffix });
     }
+  }
+
+  /**
+   * Whether somebody else in the same pipeline has this job's key: on its first attempt there is nothing of its own to be
+   * found, and where nodes of a matrix look the same one of them must have been first.
+   */
+  #isShared({ replayed }: StartResult): boolean {
+    const { key: { scope }, job } = this.#plan;
+    const derived = scope === "pipeline" || scope === "job";
+    return replayed && derived && this.#session.platform.hidesNode && job?.attempt === "1" && !this.#triedBefore;
   }
 
   /**

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
+import type { AnnotationLevel } from "../../lib/platforms/platform.ts";
 import { CORPUS } from "../hostile/corpus.ts";
+import { runGithubLog } from "../hostile/github_runner.ts";
 import {
   azureCommands,
   buildkiteCommands,
@@ -14,19 +16,14 @@ function platformBy(variable: string) {
 }
 
 const github = platformBy("GITHUB_ACTIONS");
+const gitea = platformBy("GITEA_ACTIONS");
+const forgejo = platformBy("FORGEJO_ACTIONS");
 const gitlab = platformBy("GITLAB_CI");
 const azure = platformBy("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI");
 const teamcity = platformBy("TEAMCITY_VERSION");
 const buildkite = platformBy("BUILDKITE");
-
-test("maskCommand() registers a value on GitHub and Azure, and no blank one, which would mask everything", () => {
-  expect(github.maskCommand?.("a%b\nc\r")).toBe("::add-mask::a%25b%0Ac%0D");
-  expect(azure.maskCommand?.("a%b\nc")).toBe("##vso[task.setsecret]a%AZP25b%0Ac");
-  for (const system of [github, azure]) {
-    expect(["", " ", "\n"].map((value) => system.maskCommand?.(value))).toEqual([undefined, undefined, undefined]);
-  }
-  expect(gitlab.maskCommand).toBeUndefined();
-});
+const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI_SYSTEM_NAME=woodpecker", "DRONE", "CI", ""]
+  .map((mark) => detectPlatform((name) => name === mark.split("=")[0] ? mark.split("=")[1] ?? "1" : undefined));
 
 test("section() folds with each system's own markers", () => {
   const lines = [github, gitlab, azure, teamcity, buildkite].map((system) => {
@@ -46,37 +43,92 @@ test("section() folds with each system's own markers", () => {
     ],
     ["--- Agent [1]", ""],
   ]);
-  expect(platformBy("CI").section).toBeUndefined();
   expect([gitlab, buildkite].map((system) => system.section?.("agent", "Agent", 0, false).open)).toEqual([
     "\x1b[0Ksection_start:0:agent\r\x1b[0KAgent",
     "+++ Agent",
   ]);
 });
 
-test("fence() has another token each time on GitHub, and is there only", () => {
-  const [first, second] = [github.fence?.(), github.fence?.()];
-  const token = first?.open.slice("::stop-commands::".length) ?? "";
-  expect(token).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  expect(first?.close).toBe(`::${token}::`);
-  expect(second?.open).not.toBe(first?.open);
+test("fence() has another token each time on GitHub and those that speak its language, and is there only", () => {
+  for (const system of [github, gitea, forgejo]) {
+    const [first, second] = [system.fence?.(), system.fence?.()];
+    const token = first?.open.slice("::stop-commands::".length) ?? "";
+    expect(token).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(first?.close).toBe(`::${token}::`);
+    expect(second?.open).not.toBe(first?.open);
+  }
   expect([gitlab, azure, teamcity, buildkite].map((system) => system.fence)).toEqual(Array(4).fill(undefined));
 });
 
-test("section() obeys no command in its name or header", () => {
-  const systems = [
-    [github, githubCommands],
-    [gitlab, gitlabCommands],
-    [azure, azureCommands],
-    [teamcity, teamcityCommands],
-    [buildkite, buildkiteCommands],
-  ] as const;
-  for (const { name, text } of CORPUS) {
+test("annotate() says it in each system's own words", () => {
+  const levels: AnnotationLevel[] = ["notice", "warning", "error"];
+  const said = (system: typeof github) => levels.map((level) => system.annotate?.(level, "Run: a,b", "50 % [x];"));
+  expect([github, azure, teamcity].map(said)).toEqual([
+    ["notice", "warning", "error"].map((level) => `::${level} title=Run%3A a%2Cb::50 %25 [x];`),
+    [
+      "Run: a,b: 50 % [x];",
+      "##vso[task.logissue type=warning]Run: a,b: 50 %AZP25 [x];",
+      "##vso[task.logissue type=error]Run: a,b: 50 %AZP25 [x];",
+    ],
+    ["NORMAL", "WARNING", "ERROR"].map((status) =>
+      `##teamcity[message text='Run: a,b: 50 % |[x|];' status='${status}']`
+    ),
+  ]);
+  expect(said(gitea)).toEqual(said(github));
+  expect(said(forgejo)).toEqual(said(github));
+});
+
+test("setOutput() and showSummary() are there where the log is the way", () => {
+  expect([azure, teamcity].map((system) => system.setOutput?.("MOGPLEX_BRANCH", "a%b"))).toEqual([
+    "##vso[task.setvariable variable=MOGPLEX_BRANCH;isOutput=true]a%AZP25b",
+    "##teamcity[setParameter name='env.MOGPLEX_BRANCH' value='a%b']",
+  ]);
+  expect(azure.showSummary?.("/work/50%/summary.md")).toBe("##vso[task.uploadsummary]/work/50%AZP25/summary.md");
+  const others = [github, gitea, forgejo, gitlab, buildkite];
+  expect(others.map(({ setOutput }) => setOutput)).toEqual(Array(others.length).fill(undefined));
+  expect([...others, teamcity].map(({ showSummary }) => showSummary)).toEqual(Array(6).fill(undefined));
+});
+
+test("systems whose log knows no commands are given none", () => {
+  expect(SILENT.map((system) => system.name)).toEqual(
+    ["circle", "bitbucket", "jenkins", "woodpecker", "drone", "ci", "none"],
+  );
+  for (const { annotate, setOutput, showSummary, section, fence } of SILENT) {
+    expect([annotate, setOutput, showSummary, section, fence]).toEqual(Array(5).fill(undefined));
+  }
+  expect([gitlab.annotate, buildkite.annotate]).toEqual([undefined, undefined]);
+});
+
+for (const { name, text } of CORPUS) {
+  test(`section() obeys no command in its name or header: ${name}`, () => {
+    const systems = [
+      [github, githubCommands],
+      [gitlab, gitlabCommands],
+      [azure, azureCommands],
+      [teamcity, teamcityCommands],
+      [buildkite, buildkiteCommands],
+    ] as const;
     for (const [system, parse] of systems) {
       const open = system.section?.(text, text, 0, true).open ?? "";
-      expect([name, system.name, parse(open).length]).toEqual([name, system.name, 1]);
+      expect([system.name, parse(open).length]).toEqual([system.name, 1]);
     }
-  }
-});
+  });
+
+  test(`annotate() is one command of ours, whatever title and text say: ${name}`, () => {
+    const said = text.slice(0, 5_000);
+    const runner = runGithubLog(github.annotate?.("error", said, said) ?? "");
+    expect(runner).toMatchObject({ stopped: false, tokens: [], rendered: [] });
+    expect(runner.obeyed.map((command) => command.split(" ")[0])).toEqual(["error"]);
+    const azureLine = azure.annotate?.("warning", said, said) ?? "";
+    // The agent takes the first command of a line; whoever reads the rest again must find none either.
+    expect(azureLine).toStartWith("##vso[task.logissue type=warning]");
+    expect(azureCommands(azureLine.replace("##vso[task.logissue type=warning]", ""))).toEqual([]);
+    expect(azureCommands(azure.annotate?.("notice", said, said) ?? "")).toEqual([]);
+    const message = teamcity.annotate?.("error", said, said) ?? "";
+    expect(message).toMatch(/^##teamcity\[message text='(?:[^|'[\]\r\n]|\|[|'[\]rn])*' status='ERROR'\]$/);
+    expect(teamcityCommands(message).length).toBe(1);
+  });
+}
 
 test("section() and escapeLine() keep a TeamCity message whole", () => {
   const open = teamcity.section?.("a", "x' status='SUCCESS']|", 0, true).open;

@@ -1,0 +1,13 @@
+/**
+ * Text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.
+ *
+ * @module
+ */
+
+/**
+ * Escapes what stands after the bracket. Properties are only ever words of ours.
+ * Source: azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
+ */
+export function escapeLoggingData(text: string): string {
+  return text.replaceAll("%", "%AZP25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
