@@ -106,6 +106,8 @@ const TEXTS: Record<string, string> = {
   "gitlab: section with options": `${ESC}[0Ksection_start:1:a[collapsed=true,hide_duration=true]\r${ESC}[0K`,
   "gitlab: ends our sections": "section_end:1:mogplex_boot\r\nsection_end:1:mogplex_agent\r",
   "gitlab: section in capitals": "SECTION_START:1:evil\r",
+  "gitlab: variable between per cent signs": "https://github.com/acme/%CI_JOB_TOKEN%/pull/%%7",
+  "gitlab: attachment": "[[ATTACHMENT|../../etc/passwd]]",
   "gitlab: quick action": "fine\n/close\n/approve\n/merge",
   "gitlab: quick action first": "/close",
   "gitlab: quick action with arguments": "/assign @root\n/label ~evil\n/title forged",
@@ -213,6 +215,12 @@ const TEXTS: Record<string, string> = {
   "xml: instruction": "<?xml version='1.0'?><?php evil ?>",
   "xml: control characters": "a\x01b\x08c\x0bd\x1fe",
   "xml: closes a test case": "</testcase><testcase name='forged'/>",
+  "xml: closes a suite": `"/></testsuite><testsuite name="forged"><testcase name="x" classname="y"/>`,
+  // OpenMetrics
+  "openmetrics: another sample": `x"} 1\nmogplex_run_exit_code 0\n# EOF\n`,
+  "openmetrics: closes a label": `x",outcome="success`,
+  "openmetrics: backslash before the quote": `x\\`,
+  "openmetrics: ends the line for GitLab": "fine # the rest",
   // CSV
   "csv: formula": `=HYPERLINK("https://evil.example","click")`,
   "csv: command": "=cmd|' /C calc'!A0",

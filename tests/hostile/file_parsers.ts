@@ -30,17 +30,30 @@ export function parseGithubFile(text: string): [string, string][] {
   return pairs;
 }
 
-/** Reads a dotenv report. Source: GitLab, app/services/ci/parse_dotenv_artifact_service.rb, and its documented limits. */
+// What GitLab replaces in values. Source: gitlabhq, lib/expand_variables.rb; runners do the same with `$`.
+const REFERENCE = /\$\$|%%|\$[a-zA-Z_]|\$\{|%(?![0-9a-fA-F]{2}%)[a-zA-Z_][a-zA-Z0-9_]*%/;
+
+/**
+ * Reads a dotenv report. Source: gitlabhq, app/services/ci/parse_dotenv_artifact_service.rb, its documented limits, and the
+ * least number of variables that any instance takes, 20, less a few for others.
+ *
+ * @throws also where GitLab would be quiet: of two equal names it takes the last, and it trims and expands values.
+ */
 export function parseDotenv(text: string): [string, string][] {
-  if (new TextEncoder().encode(text).length > 5 * 1024) throw new SyntaxError("Dotenv Artifact Too Big");
+  if (new TextEncoder().encode(text).length >= 5 * 1024) throw new SyntaxError("Dotenv Artifact Too Big");
+  if (text.startsWith("\ufeff") || /[\r\0]|\p{Cs}/u.test(text)) throw new SyntaxError("Not plain UTF-8");
   const lines = text.split("\n");
   if (lines.pop() !== "") throw new SyntaxError("The last line is not closed");
   if (lines.length > 15) throw new SyntaxError("Dotenv files cannot have more than 15 variables");
+  const names = new Set<string>();
   return lines.map((line) => {
     const match = /^(.*?)=(.*)$/.exec(line);
     if (match === null) throw new SyntaxError(`Invalid Format: ${line}`);
     const [, key = "", value = ""] = match;
-    if (!/^\w+$/.test(key) || key.startsWith("#")) throw new SyntaxError(`Key is invalid: ${key}`);
+    if (!/^[a-zA-Z0-9_]{1,255}$/.test(key)) throw new SyntaxError(`Key is invalid: ${key}`);
+    if (names.has(key)) throw new SyntaxError(`Key occurs twice: ${key}`);
+    names.add(key);
+    if (REFERENCE.test(value)) throw new SyntaxError(`Value refers to a variable: ${value}`);
     // What the documentation leaves open is not used: quotes, blanks, references.
     if (/["'`\s$\\]/.test(value)) throw new SyntaxError(`Value is not bare: ${value}`);
     return [key, value];

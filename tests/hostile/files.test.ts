@@ -7,9 +7,10 @@ import type { RunResult } from "../../lib/report/result.ts";
 import type { ReportTarget } from "../../lib/report/targets.ts";
 import { writeReports } from "../../lib/report/write.ts";
 import { memoryIo } from "../report/memory_io.ts";
-import { sampleEvent, sampleResult } from "../report/sample.ts";
+import { sampleResult } from "../report/sample.ts";
 import { CORPUS } from "./corpus.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
+import { resultOf } from "./hostile_result.ts";
 import { githubCommands, terminalCommands } from "./log_parsers.ts";
 import { outlineMarkdown } from "./markup_parsers.ts";
 
@@ -19,30 +20,6 @@ const FILES = { outputs: "outputs", summary: "summary" };
 const OUTPUTS = ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"];
 const VARIABLES = ["MOGPLEX_RUN_ID", "MOGPLEX_RUN_STATUS", "MOGPLEX_OUTCOME", "MOGPLEX_BRANCH"]
   .concat("MOGPLEX_PULL_REQUEST_URL", "MOGPLEX_REPLAYED");
-
-/** A result that says `text` wherever a text from outside can stand. */
-function resultOf(text: string): RunResult {
-  return sampleResult({
-    runId: text,
-    repoId: text,
-    harness: text,
-    status: text,
-    outcome: "failed",
-    exitCode: 1,
-    reason: text,
-    failureCode: text,
-    idempotencyKey: text,
-    branch: { base: text, requested: text, pushed: text },
-    pullRequest: { state: "open", url: text },
-    createdAt: text,
-    updatedAt: text,
-    resume: text,
-    events: [
-      sampleEvent(0, { id: text, type: text, toolName: text, message: text, createdAt: text }),
-      sampleEvent(1, { payload: { stage: text, deep: [{ text: [text] }], [text.slice(0, 1_000)]: text } }),
-    ],
-  });
-}
 
 function written(result: RunResult): Map<string, string> {
   const io = memoryIo();

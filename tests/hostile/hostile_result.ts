@@ -1,0 +1,26 @@
+import type { RunResult } from "../../lib/report/result.ts";
+import { sampleEvent, sampleResult } from "../report/sample.ts";
+
+/** A result that says `text` wherever a text from outside can stand. */
+export function resultOf(text: string): RunResult {
+  return sampleResult({
+    runId: text,
+    repoId: text,
+    harness: text,
+    status: text,
+    outcome: "failed",
+    exitCode: 1,
+    reason: text,
+    failureCode: text,
+    idempotencyKey: text,
+    branch: { base: text, requested: text, pushed: text },
+    pullRequest: { state: "open", url: text },
+    createdAt: text,
+    updatedAt: text,
+    resume: text,
+    events: [
+      sampleEvent(0, { id: text, type: text, toolName: text, message: text, createdAt: text }),
+      sampleEvent(1, { payload: { stage: text, deep: [{ text: [text] }], [text.slice(0, 1_000)]: text } }),
+    ],
+  });
+}
