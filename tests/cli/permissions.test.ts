@@ -70,6 +70,6 @@ test("permissions ends with 2 when a report has no known format", async () => {
   const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown: "pdf"\n`,
+    stderr: `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "pdf"\n`,
   });
 });
