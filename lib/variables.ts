@@ -59,6 +59,13 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_TOKEN_SHARE", "`--token-share`", "`1`", "How many jobs use the token at the same time."),
   variable("MOGPLEX_LOG", "`--log`", "`compact`", "`compact`, `full` or `json`."),
   variable("MOGPLEX_REPORT", "`--report`", "all formats", "Reports to write, separated by commas."),
+  variable("MOGPLEX_NOTE", "`--note`", "`auto`", "Note on the merge request of a GitLab pipeline: `auto` or `off`."),
+  variable(
+    "MOGPLEX_NOTE_TOKEN_VARIABLE",
+    "",
+    "`GITLAB_TOKEN`",
+    "Name of the variable that holds GitLab's token for it: scope `api`, role Reporter.",
+  ),
   variable("MOGPLEX_OUT", "`--out`", "`mogplex-ci`", "Directory of the reports."),
   variable("MOGPLEX_CI_JOB", "", "–", "Identity of the job on a CI system that is not recognised."),
   variable(

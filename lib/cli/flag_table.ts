@@ -16,7 +16,7 @@ import { run as runsEvents } from "./runs_events.ts";
 import { run as runsGet } from "./runs_get.ts";
 import { run as sandboxesList } from "./sandboxes_list.ts";
 import { run as sandboxesStop } from "./sandboxes_stop.ts";
-import { FOLLOWING, JSON_LINE, OUT, REPORTS, RUN_FLAGS, RUN_FOLLOW_FLAGS, STATE } from "./shared_flags.ts";
+import { FOLLOWING, JSON_LINE, NOTE, OUT, REPORTS, RUN_FLAGS, RUN_FOLLOW_FLAGS, STATE } from "./shared_flags.ts";
 import type { Verb } from "./verb.ts";
 
 /** Name that the help uses. */
@@ -58,7 +58,7 @@ export const VERBS: readonly Verb[] = [
     maxPositionals: 1,
     summary: "Write the reports of a run; ends with its verdict, 124 when it has not ended",
     group: "toolkit",
-    flags: [REPORTS, OUT, JSON_LINE],
+    flags: [REPORTS, NOTE, OUT, JSON_LINE],
     examples: [`${PROGRAM} report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md`],
     run: report,
   },
@@ -87,6 +87,7 @@ export const VERBS: readonly Verb[] = [
     flags: [
       { name: "prompt-file", value: "FILE", help: "As for run" },
       REPORTS,
+      NOTE,
       OUT,
       STATE,
       { name: "json", help: "Print the list as a JSON object" },

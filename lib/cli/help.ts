@@ -41,6 +41,7 @@ function variableRows(variables: readonly Variable[]): string {
 /** Whether a variable means something to a verb: that of a flag it has, or of everything that speaks to the service. */
 function isRelevant({ name, usage, flags }: Verb, variable: Variable): boolean {
   if (variable.flag.startsWith("`--")) return flags.some((flag) => variable.flag === `\`--${flag.name}\``);
+  if (variable.name === "MOGPLEX_NOTE_TOKEN_VARIABLE") return flags.some((flag) => flag.name === "note");
   if (variable.name === "MOGPLEX_RUN_ID") return usage.includes("<run-id>");
   if (variable.name === "MOGPLEX_PROMPT" || variable.name === "MOGPLEX_CI_JOB") return name === "run";
   return variable.name !== "MOGPLEX_JOB_STATUS" || name === "cleanup";

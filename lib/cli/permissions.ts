@@ -10,6 +10,7 @@ import { EXIT } from "../exit_codes.ts";
 import { detectPlatform, platformVariables } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
+import { type NotePlan, planNote } from "./note.ts";
 import { readPlaces, statePath } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -54,9 +55,14 @@ function distinct(values: readonly (string | undefined)[]): string[] {
 /**
  * What a run may touch, by environment and flags.
  *
+ * @param note Whether a note is going to be written, and where.
  * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
  */
-export function permissionsFor(env: ReadEnv, paths: PermissionPaths): Permissions {
+export function permissionsFor(
+  env: ReadEnv,
+  paths: PermissionPaths,
+  note: NotePlan = { kind: "none" },
+): Permissions {
   const origin = resolveOrigin({ env });
   const files = detectPlatform(env).files(env);
   // A file is written under a new name beside it and renamed, so its directory has to be open.
@@ -69,8 +75,12 @@ export function permissionsFor(env: ReadEnv, paths: PermissionPaths): Permission
   ];
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
   return {
-    net: [origin.host],
-    env: distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]),
+    net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
+    env: distinct([
+      ...names,
+      env("MOGPLEX_TOKEN_VARIABLE")?.trim(),
+      note.kind === "write" ? note.tokenVariable : undefined,
+    ]),
     read: distinct([".", ...[paths.out, ...outside, ...inputs].filter((path) => path?.startsWith("/"))]),
     write: distinct([paths.out, ...outside, files.outputs, files.variables, files.summary]),
   };
@@ -95,7 +105,8 @@ export function denoFlags(permissions: Permissions): string[] {
 export function permissionsOf(context: VerbContext): Permissions {
   const { out, targets } = readPlaces(context);
   const written = [statePath(context), ...targets.map((target) => target.path)];
-  return permissionsFor(context.io.env, { out, written, read: context.flags.all("prompt-file") });
+  const paths = { out, written, read: context.flags.all("prompt-file") };
+  return permissionsFor(context.io.env, paths, planNote(context));
 }
 
 /** See the module. */

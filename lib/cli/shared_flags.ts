@@ -43,6 +43,13 @@ export const REPORTS: Flag = {
   help: `Report to write: ${Object.keys(REPORT_FORMATS).join(", ")}; may be given several times`,
 };
 
+/** Whether a note is written on the merge request. */
+export const NOTE: Flag = {
+  name: "note",
+  value: "WHEN",
+  help: "Note on the merge request of a GitLab pipeline: auto or off",
+};
+
 /** Flags of every verb that follows. */
 export const FOLLOWING: readonly Flag[] = [
   { name: "timeout", value: "SECONDS", help: "Whole wait" },
@@ -51,6 +58,7 @@ export const FOLLOWING: readonly Flag[] = [
   { name: "token-share", value: "N", help: "How many jobs use the token at the same time" },
   { name: "log", value: "FORM", help: "Events in the log: compact, full or json" },
   REPORTS,
+  NOTE,
   OUT,
 ];
 

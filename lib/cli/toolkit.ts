@@ -5,7 +5,7 @@
  * @module
  */
 import { resolveConnection } from "../api/connection.ts";
-import { UsageError } from "../errors.ts";
+import { InterruptedError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform } from "../platforms/platform.ts";
@@ -20,6 +20,7 @@ import type { StartedRun } from "../runs/start_plan.ts";
 import { guardCheckout } from "./checkout_guard.ts";
 import { commandOutputs, commandResult } from "./ci_commands.ts";
 import { LiveLog } from "./live_log.ts";
+import { noteSecrets, planNote, writeJobNote } from "./note.ts";
 import type { LogForm, Places } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 import { verdictText } from "./verdict.ts";
@@ -47,7 +48,7 @@ export interface ToolkitJob {
 export function protectToken({ io, writer }: VerbContext): void {
   guardCheckout(io);
   const { token } = resolveConnection({ env: io.env, readFile: io.readFile });
-  writer.redactWith(createRedactor({ token, env: io.env }));
+  writer.redactWith(createRedactor({ token, env: io.env, secrets: noteSecrets(io.env) }));
 }
 
 function announce({ io, flags, writer }: VerbContext, started: StartedRun, places: Places, platform: Platform): void {
@@ -106,6 +107,7 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
   const { io, flags, writer, clock, fetch } = context;
   const { places } = job;
   protectToken(context);
+  const note = planNote(context);
   checkTargets(places.targets, io);
   const platform = detectPlatform(io.env);
   const json = flags.has("json");
@@ -146,6 +148,8 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
     // On a terminal the block above has said it.
     const told = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
     if (error instanceof Error && !(told && result.reason === error.message)) writer.error(error.message);
+    // After a signal there are seconds left, and they belong to the run.
+    if (!(error instanceof InterruptedError)) await writeJobNote(context, note, result);
     return result.exitCode;
   } finally {
     writer.unfence();

@@ -54,6 +54,8 @@ export interface PlatformTable {
   summary?: string;
   /** See {@linkcode PlatformLinks}: templates of `fillLink`. */
   links?: { job?: string; pipeline?: string; commit?: string };
+  /** Names of variables that are read for this system alone, beside all others of the table. */
+  reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
   /** See {@linkcode Platform.annotate}. */
@@ -117,14 +119,14 @@ function isSet(env: ReadEnv, mark: string): boolean {
 
 /** Names of all variables that a table speaks of. */
 function variablesOf(table: PlatformTable): string[] {
-  const { links = {} } = table;
+  const { links = {}, reads = [] } = table;
   const sources = [
     ...[table.detect.map((mark) => mark.split("=")[0] as string)],
     ...[table.server, table.project, table.pipeline, table.job, table.node, table.attempt, table.created],
     ...[table.schedule, table.state],
   ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
   const files = [table.outputs, table.variables, table.summary].filter((name) => name !== undefined);
-  return [...sources, ...files, ...Object.values(links).flatMap(linkVariables)];
+  return [...sources, ...files, ...reads, ...Object.values(links).flatMap(linkVariables)];
 }
 
 /**

@@ -35,6 +35,8 @@ export const gitlab: Platform = definePlatform({
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
   },
+  // For the note on the merge request: `mergeRequestOf` of gitlab_api.ts.
+  reads: ["CI_API_V4_URL", "CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_PROJECT_ID"],
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
   section: (name, header, wallTimeMs, folded) => ({
