@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { CallOptions } from "../api/client.ts";
 import { DeadlineError, MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
@@ -12,8 +11,7 @@ import type { CadenceEvent } from "./cadence.ts";
 import { Pacer } from "./pacer.ts";
 import { type News, Reader } from "./reader.ts";
 import type { Session } from "./session.ts";
-import { isUnauthorized, MAX_UNAUTHORIZED } from "./setback.ts";
-import { type Leash, leash, PollingSource, type RunSource } from "./source.ts";
+import { type Leash, leash, lookAtDeadline, PollingSource, type RunSource, singleAttempt } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
 
@@ -54,8 +52,6 @@ export interface ConcludeLimits {
   signal?: AbortSignal | undefined;
 }
 
-/** Limit of the last look at the deadline, in milliseconds. */
-const LAST_LOOK_MS = 5_000;
 /** Limit of the read after the end, in milliseconds: it buys the reason, the verdict is known already. */
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event of a run whose status came first, in milliseconds. Source: contract 4.2, the two orderings. */
@@ -124,7 +120,7 @@ export class Follower {
       let meaning: CadenceEvent | undefined;
       for (;;) {
         const inTime = await this.#source.next(meaning);
-        const news = inTime ?? await this.#lastLook();
+        const news = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
         meaning = yield* this.#take(news);
         const outcome = endOf(news.run.status);
         if (outcome !== undefined) {
@@ -141,18 +137,6 @@ export class Follower {
   /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
   get #complete(): boolean {
     return this.events.some((event) => isTerminalType(event.type));
-  }
-
-  /** Looks at the deadline; a token that has worked keeps its further chances, at once since there is no time to wait. */
-  async #lastLook(): Promise<News> {
-    const call = this.#call(LAST_LOOK_MS);
-    for (let unauthorized = 0;;) {
-      try {
-        return await this.#reader.read(call);
-      } catch (error) {
-        if (!isUnauthorized(error) || !this.#reader.proven || ++unauthorized > MAX_UNAUTHORIZED) throw error;
-      }
-    }
   }
 
   #close(): void {
@@ -185,7 +169,7 @@ export class Follower {
     }
     let last = run;
     try {
-      const news = await this.#reader.read({ ...this.#call(limitMs), maxAttempts: 3, signal });
+      const news = await this.#reader.read({ ...singleAttempt(clock, limitMs, signal), maxAttempts: 3 });
       if (news.run.status === run.status) last = news.run;
       yield* this.#take({ ...news, run: last });
     } catch (error) {
@@ -204,11 +188,6 @@ export class Follower {
     this.#run = run;
     yield { type: "end", outcome, run };
     return run;
-  }
-
-  #call(limitMs: number): CallOptions {
-    const { clock, signal } = this.#session;
-    return { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, maxAttempts: 1, signal };
   }
 
   async *#take(news: News): AsyncGenerator<FollowItem, CadenceEvent, void> {

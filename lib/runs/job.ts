@@ -13,7 +13,7 @@ import type { Interrupts, OnInterrupt } from "./interrupt.ts";
 import { buildResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
-import { Starter } from "./starter.ts";
+import { startableRun, Starter } from "./starter.ts";
 import { setbackOf } from "./setback.ts";
 import type { RunState, StateWriter } from "./state.ts";
 import { type Stop, stopRun } from "./stop.ts";
@@ -81,7 +81,7 @@ export class Job {
   async start(request: StartRequest, options: StartOptions, resumed: RunState | undefined): Promise<JobEnd> {
     try {
       const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
-      const starter = new Starter(this.#session, plan);
+      const starter = new Starter(this.#session, startableRun(this.#session, plan));
       starter.onKey = (idempotencyKey) => this.#begin(plan, idempotencyKey);
       this.#plan = plan;
       this.#starter = starter;

@@ -39,6 +39,11 @@ export class Reader {
     this.#worked = proven;
   }
 
+  /** See `Looker`. */
+  get what(): string {
+    return `read events of run "${this.runId}"`;
+  }
+
   /** Whether token and origin have worked in this process. */
   get proven(): boolean {
     return this.#worked;

@@ -10,8 +10,18 @@ import type { Pacer } from "./pacer.ts";
 import type { News, Reader } from "./reader.ts";
 import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf } from "./setback.ts";
 
+/** What can be looked at again and again, until it has ended. */
+export interface Looker<T> {
+  /** A look, as in error messages: `read events of run …`. */
+  readonly what: string;
+  /** Whether token and origin have worked in this process. */
+  readonly proven: boolean;
+  /** Looks now. @throws what the client throws. */
+  read(call: CallOptions): Promise<T>;
+}
+
 /** A way to learn what is new about one run. */
-export interface RunSource {
+export interface RunSource<T = News> {
   /**
    * Waits for the next news in its own rhythm, through every setback that may pass.
    *
@@ -19,17 +29,17 @@ export interface RunSource {
    * @returns Null when the deadline came first.
    * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
    */
-  next(last?: CadenceEvent): Promise<News | null>;
+  next(last?: CadenceEvent): Promise<T | null>;
   /** Ends what is under way. */
   close(): void;
 }
 
 /** Options of every {@linkcode RunSource}. */
-export interface SourceOptions {
+export interface SourceOptions<R = Reader> {
   /** Time. */
   clock: Clock;
   /** Looks. */
-  reader: Reader;
+  reader: R;
   /** Waits, and announces why. */
   pacer: Pacer;
   /** Point on the clock until which requests may last. */
@@ -69,13 +79,13 @@ export function leash(signal: AbortSignal | undefined): Leash {
  * @returns Null when the deadline came first.
  * @throws what lasts: see `setbackOf`.
  */
-export async function lookUntilSeen(
-  { reader, pacer, deadline }: SourceOptions,
+export async function lookUntilSeen<T>(
+  { reader, pacer, deadline }: SourceOptions<Pick<Looker<T>, "proven">>,
   signal: AbortSignal,
   what: string,
-  look: (call: CallOptions) => Promise<News>,
+  look: (call: CallOptions) => Promise<T>,
   onSetback?: (setback: Setback) => number | undefined,
-): Promise<News | null> {
+): Promise<T | null> {
   let unauthorized = 0;
   for (let attempt = 1;; attempt++) {
     try {
@@ -91,25 +101,52 @@ export async function lookUntilSeen(
   }
 }
 
-/** One `GET /runs/{id}/events` a tick gives status and events. */
-export class PollingSource implements RunSource {
-  readonly #options: SourceOptions;
+/** Limit of the last look at the deadline, in milliseconds. */
+const LAST_LOOK_MS = 5_000;
+
+/** Limits of a single attempt that is made now, whatever the deadline. */
+export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal | undefined): CallOptions {
+  return { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, maxAttempts: 1, signal };
+}
+
+/**
+ * Looks at the deadline; a token that has worked keeps its further chances, at once since there is no time to wait.
+ *
+ * @throws what the last look threw.
+ */
+export async function lookAtDeadline<T>(
+  reader: Looker<T>,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const call = singleAttempt(clock, LAST_LOOK_MS, signal);
+  for (let unauthorized = 0;;) {
+    try {
+      return await reader.read(call);
+    } catch (error) {
+      if (!isUnauthorized(error) || !reader.proven || ++unauthorized > MAX_UNAUTHORIZED) throw error;
+    }
+  }
+}
+
+/** One request a tick: `GET /runs/{id}/events`, say, gives status and events. */
+export class PollingSource<T = News> implements RunSource<T> {
+  readonly #options: SourceOptions<Looker<T>>;
   readonly #leash: Leash;
   #cadence: CadenceState;
 
   /** @param options See {@linkcode SourceOptions}. */
-  constructor(options: SourceOptions) {
+  constructor(options: SourceOptions<Looker<T>>) {
     this.#options = options;
     this.#leash = leash(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
-  async next(last?: CadenceEvent): Promise<News | null> {
+  async next(last?: CadenceEvent): Promise<T | null> {
     const { reader, pacer } = this.#options;
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
-    const what = `read events of run "${reader.runId}"`;
     const look = (call: CallOptions) => reader.read(call);
-    return await lookUntilSeen(this.#options, this.#leash.signal, what, look, ({ cause, namedMs }) => {
+    return await lookUntilSeen(this.#options, this.#leash.signal, reader.what, look, ({ cause, namedMs }) => {
       if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
       return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
     });

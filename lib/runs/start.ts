@@ -6,7 +6,7 @@
 import type { StartRequest } from "../model.ts";
 import { openSession } from "./session.ts";
 import { planStart, type StartedRun, type StartOptions } from "./start_plan.ts";
-import { Starter } from "./starter.ts";
+import { startableRun, Starter } from "./starter.ts";
 
 /**
  * Starts a run, or finds the one that was started under the same key.
@@ -30,7 +30,7 @@ import { Starter } from "./starter.ts";
  */
 export async function start(request: StartRequest, options: StartOptions = {}): Promise<StartedRun> {
   const session = openSession(options);
-  const started = await new Starter(session, await planStart(session, request, options)).start();
+  const started = await new Starter(session, startableRun(session, await planStart(session, request, options))).start();
   options.onStarted?.(started);
   return started;
 }

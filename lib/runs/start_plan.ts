@@ -72,40 +72,64 @@ export interface StartPlan {
 /** Longest {@linkcode StartOptions.keyPart}. */
 const MAX_KEY_PART = 1_000;
 
-function checkKeyOptions({ keyScope, keyPart, idempotencyKey }: StartOptions): void {
+/** Options that decide on a key. */
+export type KeyOptions = Pick<StartOptions, "idempotencyKey" | "keyScope" | "keyPart" | "identity">;
+
+function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
   if (keyScope !== undefined && !KEY_SCOPES.includes(keyScope)) {
     throw new UsageError(
-      `Cannot start run as 'keyScope' must be one of ${KEY_SCOPES.join(", ")}: current value is ${
+      `Cannot ${what} as 'keyScope' must be one of ${KEY_SCOPES.join(", ")}: current value is ${
         JSON.stringify(keyScope)
       }`,
     );
   }
   if (keyPart !== undefined && keyPart.length > MAX_KEY_PART) {
     throw new UsageError(
-      `Cannot start run as 'keyPart' must have at most ${MAX_KEY_PART} characters: it has ${keyPart.length}`,
+      `Cannot ${what} as 'keyPart' must have at most ${MAX_KEY_PART} characters: it has ${keyPart.length}`,
     );
   }
   if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
-    throw new UsageError("Cannot start run as an idempotency key that is given leaves nothing to a scope or a part");
+    throw new UsageError(`Cannot ${what} as an idempotency key that is given leaves nothing to a scope or a part`);
   }
+}
+
+/**
+ * Settles the key.
+ *
+ * @param what What is going to be attempted, after "Cannot".
+ * @param about What tells this start from others of the job, beside the caller's own part.
+ * @throws {UsageError} when an option breaks a rule.
+ */
+export async function planKey(
+  session: Session,
+  options: KeyOptions,
+  what: string,
+  about: { job: JobIdentity | null; repoId: string; more?: string },
+): Promise<StartKey> {
+  const { idempotencyKey, keyPart = "" } = options;
+  checkKeyOptions(what, options);
+  if (idempotencyKey !== undefined) return { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 };
+  const { job: identity, repoId, more } = about;
+  const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
+  const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
+  const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
+  return { ...await deriveKey(parts, session.notify), suffix: 1 };
+}
+
+/** Who the job is. */
+export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
+  return identity === undefined ? platform.identity(env) : identity;
 }
 
 /** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planStart(session: Session, request: StartRequest, options: StartOptions): Promise<StartPlan> {
-  const { idempotencyKey, keyPart, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  checkKeyOptions(options);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
-  const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
+  const job = jobOf(session, options);
   const proof = await stateProof(session.token, job);
-  const known = { request: valid, hash: await requestHash(valid), job, proof, deadline };
-  if (idempotencyKey !== undefined) {
-    return { ...known, key: { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 } };
-  }
-  const scope = options.keyScope ?? (session.platform.isCi || job !== null ? "pipeline" : "random");
-  const parts = { scope, identity: job, keyPart, repoId: valid.repoId, nowMs: session.clock.wallTime() };
-  const derived = await deriveKey(parts, session.notify);
-  return { ...known, key: { ...derived, suffix: 1 } };
+  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
+  return { request: valid, hash: await requestHash(valid), key, job, proof, deadline };
 }
 
 /** The plan with the key of an earlier attempt, when that attempt sent the same request and no key was given. */

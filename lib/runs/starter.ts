@@ -3,13 +3,15 @@
  *
  * @module
  */
+import type { CallOptions } from "../api/client.ts";
 import { ApiError, MogplexError, RateLimitedError, StartUnknownError, UnavailableError } from "../errors.ts";
-import type { Run, StartResult } from "../model.ts";
+import type { StartResult } from "../model.ts";
+import type { JobIdentity } from "../platforms/platform.ts";
 import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
 import { Pacer } from "./pacer.ts";
 import type { Session } from "./session.ts";
 import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf, statusOf } from "./setback.ts";
-import type { StartedRun, StartPlan } from "./start_plan.ts";
+import type { StartedRun, StartKey, StartPlan } from "./start_plan.ts";
 
 /** Keys that one process tries. Source: design, "Idempotency keys": every start slot is precious. */
 const MAX_KEYS = 4;
@@ -20,8 +22,49 @@ const BACKOFF_MS = 4_000;
 /** What the clocks of the service and of this machine may differ by, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;
 
+/** What a start answers, as far as the series of keys has to know it. */
+export interface FoundRun {
+  /** UUID. */
+  runId: string;
+  /** The service's word. */
+  status: string;
+  /** Whether it existed before under the key. */
+  replayed: boolean;
+  /** ISO 8601 with offset. */
+  createdAt: string;
+}
+
+/** What a {@linkcode Starter} starts. */
+export interface Startable<R extends FoundRun> {
+  /** What is attempted, after "Cannot": `start run`. */
+  what: string;
+  /** Its key. */
+  key: StartKey;
+  /** Who the job is. */
+  job: JobIdentity | null;
+  /** Point on the clock. */
+  deadline: number;
+  /** Whether it takes one of the slots for starts, so that a refusal can be the limit of those. */
+  takesSlot: boolean;
+  /** One attempt; each one with a key sends the same bytes. */
+  send(idempotencyKey: string, call: CallOptions): Promise<R>;
+}
+
+/** A run that was started or found, and what is known of its key. */
+export interface Started<R extends FoundRun> extends Omit<StartedRun, "run"> {
+  /** The run as the start answered it. */
+  run: R;
+}
+
+/** The start of a run. */
+export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
+  const { request, key, job, deadline } = plan;
+  const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
+  return { what: "start run", key, job, deadline, takesSlot: true, send };
+}
+
 /** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
-export function isNewerThan(run: Run, wallMs: number): boolean {
+export function isNewerThan(run: Pick<FoundRun, "createdAt">, wallMs: number): boolean {
   return Date.parse(run.createdAt) >= wallMs - CLOCK_SKEW_MS;
 }
 
@@ -31,15 +74,15 @@ export function isNewerThan(run: Run, wallMs: number): boolean {
  *
  * @param firstSentMs The service's wall time at this process's first attempt, if the outcome of one is not known; else `Infinity`.
  */
-export function ownsRun(run: StartResult, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
+export function ownsRun(run: FoundRun, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
     isNewerThan(run, firstSentMs);
 }
 
 /** One start, with everything that a signal in the middle of it has to know. */
-export class Starter {
+export class Starter<R extends FoundRun = StartResult> {
   readonly #session: Session;
-  readonly #plan: StartPlan;
+  readonly #plan: Startable<R>;
   readonly #pacer: Pacer;
   #suffix: number;
   #lost = 0;
@@ -56,7 +99,7 @@ export class Starter {
   onKey: ((key: string) => void) | undefined;
 
   /** @param plan What to start. */
-  constructor(session: Session, plan: StartPlan) {
+  constructor(session: Session, plan: Startable<R>) {
     const { clock, signal, notify, requests, startedAt, random } = session;
     this.#session = session;
     this.#plan = plan;
@@ -75,7 +118,7 @@ export class Starter {
   }
 
   /** Starts. See `start`. */
-  async start(): Promise<StartedRun> {
+  async start(): Promise<Started<R>> {
     const { notify } = this.#session;
     for (let tried = 1;; tried++) {
       // A key that is not going to be used is not to be found in the state file.
@@ -102,7 +145,7 @@ export class Starter {
    * Whether somebody else in the same pipeline has this job's key: on its first attempt there is nothing of its own to be
    * found, and where nodes of a matrix look the same one of them must have been first.
    */
-  #isShared({ replayed }: StartResult): boolean {
+  #isShared({ replayed }: R): boolean {
     const { key: { scope }, job } = this.#plan;
     const derived = scope === "pipeline" || scope === "job";
     return replayed && derived && this.#session.platform.hidesNode && job?.attempt === "1" && !this.#triedBefore;
@@ -113,7 +156,7 @@ export class Starter {
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
-  isStale(run: StartResult): boolean {
+  isStale(run: R): boolean {
     const { scope } = this.#plan.key;
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
@@ -128,7 +171,7 @@ export class Starter {
   }
 
   /** What a start answered, in the form that callers get. */
-  started(run: StartResult): StartedRun {
+  started(run: R): Started<R> {
     const { scope } = this.#plan.key;
     // Somebody else's run can be as young as our attempt; only one of which we know nothing can have started it.
     const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
@@ -150,10 +193,10 @@ export class Starter {
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
-  #isOurs(run: StartResult): boolean {
+  #isOurs(run: R): boolean {
     if (run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
       throw new UnavailableError(
-        `Cannot start run: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
+        `Cannot ${this.#plan.what}: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
         "unavailable",
         { status: 500, code: null, requestId: null, retryAfterMs: null },
       );
@@ -162,9 +205,9 @@ export class Starter {
     return this.#triedBefore && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
   }
 
-  async #startWithKey(): Promise<StartResult> {
-    const { client, clock, signal } = this.#session;
-    const { request, deadline } = this.#plan;
+  async #startWithKey(): Promise<R> {
+    const { clock, signal } = this.#session;
+    const { deadline } = this.#plan;
     let unknown = false;
     this.#unsure = false;
     let proven = false;
@@ -176,7 +219,7 @@ export class Starter {
       this.#mayExist = true;
       try {
         const call = { signal, deadline, maxAttempts: 1 };
-        return await client.startRun(request, { idempotencyKey: this.key }, call);
+        return await this.#plan.send(this.key, call);
       } catch (error) {
         signal?.throwIfAborted();
         const setback = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED
@@ -201,8 +244,9 @@ export class Starter {
   async #wait(setback: Setback, attempt: number): Promise<boolean> {
     const { cause, namedMs, refused } = setback;
     if (!refused && this.#lost >= MAX_LOST || (namedMs ?? 0) >= this.#pacer.left) return false;
-    const told: Setback = cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
-    return await this.#pacer.setBack("start run", told, attempt, BACKOFF_MS);
+    const { what, takesSlot } = this.#plan;
+    const told: Setback = takesSlot && cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
+    return await this.#pacer.setBack(what, told, attempt, BACKOFF_MS);
   }
 
   #giveUp(error: unknown, setback: Setback | undefined, unknown: boolean): unknown {
@@ -216,7 +260,7 @@ export class Starter {
     }
     if (unknown) {
       if (error instanceof StartUnknownError) return error;
-      const last = error.message.replace(/^Cannot start run: /, "");
+      const last = error.message.replace(`Cannot ${this.#plan.what}: `, "");
       return new StartUnknownError(
         `Cannot tell whether the run was started: ${last}; repeat the start with --idempotency-key ` +
           `${JSON.stringify(this.key)} and the same inputs, which finds the run or starts it once`,
