@@ -55,7 +55,12 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_ON_TIMEOUT", "`--on-timeout`", "`detach`", "`detach` leaves the run alone, `cancel` stops it."),
   variable("MOGPLEX_ON_INTERRUPT", "`--on-interrupt`", "`auto`", "`auto`, `cancel` or `detach`."),
   variable("MOGPLEX_KEY_SCOPE", "`--key-scope`", "`pipeline` in CI", "`pipeline`, `job`, `day` or `random`."),
-  variable("MOGPLEX_KEY_PART", "`--key-part`", "–", "Tells apart several runs of one job."),
+  variable(
+    "MOGPLEX_KEY_PART",
+    "`--key-part`",
+    "–",
+    "Tells apart several runs of one job, and nodes of a GitHub matrix.",
+  ),
   variable("MOGPLEX_TOKEN_SHARE", "`--token-share`", "`1`", "How many jobs use the token at the same time."),
   variable("MOGPLEX_LOG", "`--log`", "`compact`", "`compact`, `full` or `json`."),
   variable("MOGPLEX_REPORT", "`--report`", "all formats", "Reports to write, separated by commas."),
@@ -95,4 +100,21 @@ export const SECRET_VARIABLES: readonly string[] = [
   "NPM_TOKEN",
   "OPENAI_API_KEY",
   "SYSTEM_ACCESSTOKEN",
+];
+
+/** Variables by which runtimes find proxies and trust certificates; `doctor` looks at them. */
+export const NETWORK_VARIABLES: readonly string[] = [
+  "ALL_PROXY",
+  "DENO_CERT",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+  "NODE_EXTRA_CA_CERTS",
+  "NODE_OPTIONS",
+  "NODE_TLS_REJECT_UNAUTHORIZED",
+  "NODE_USE_ENV_PROXY",
+  "NO_PROXY",
+  "all_proxy",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
 ];

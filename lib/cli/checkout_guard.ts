@@ -37,6 +37,15 @@ function readOrNothing(io: Io, file: string): string {
   }
 }
 
+/** The first `.env` file of the working directory that sets what steers us, and the name of the variable. */
+export function steeringFile(io: Io): { file: string; name: string } | undefined {
+  for (const file of FILES) {
+    const name = steeringName(readOrNothing(io, file));
+    if (name !== undefined) return { file, name };
+  }
+  return undefined;
+}
+
 /**
  * Refuses to go on where such a file may have set the origin, a proxy, or anything else that steers us.
  *
@@ -46,11 +55,9 @@ function readOrNothing(io: Io, file: string): string {
  */
 export function guardCheckout(io: Io, runtime: string = runtimeName(), args: readonly string[] = runtimeArgs()): void {
   if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !detectPlatform(io.env).isCi) return;
-  for (const file of FILES) {
-    const name = steeringName(readOrNothing(io, file));
-    if (name === undefined) continue;
-    throw new UsageError(
-      `Cannot trust ${name}: Bun read the file "${file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null`,
-    );
-  }
+  const found = steeringFile(io);
+  if (found === undefined) return;
+  throw new UsageError(
+    `Cannot trust ${found.name}: Bun read the file "${found.file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null`,
+  );
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { run as cleanup } from "./cleanup.ts";
+import { run as doctor } from "./doctor.ts";
 import { run as follow } from "./follow.ts";
 import { run as permissions } from "./permissions.ts";
 import { run as report } from "./report.ts";
@@ -16,7 +17,18 @@ import { run as runsEvents } from "./runs_events.ts";
 import { run as runsGet } from "./runs_get.ts";
 import { run as sandboxesList } from "./sandboxes_list.ts";
 import { run as sandboxesStop } from "./sandboxes_stop.ts";
-import { FOLLOWING, JSON_LINE, NOTE, OUT, REPORTS, RUN_FLAGS, RUN_FOLLOW_FLAGS, STATE } from "./shared_flags.ts";
+import {
+  FOLLOWING,
+  JSON_LINE,
+  KEY_PART,
+  KEY_SCOPE,
+  NOTE,
+  OUT,
+  REPORTS,
+  RUN_FLAGS,
+  RUN_FOLLOW_FLAGS,
+  STATE,
+} from "./shared_flags.ts";
 import type { Verb } from "./verb.ts";
 
 /** Name that the help uses. */
@@ -77,6 +89,25 @@ export const VERBS: readonly Verb[] = [
     codes: ["0", "2", "64", "70"],
     examples: [`${PROGRAM} cleanup`],
     run: cleanup,
+  },
+  {
+    name: "doctor",
+    usage: "",
+    maxPositionals: 0,
+    summary: "Look at all that a job needs, and say what to fix; ends with the code that a job would end with",
+    group: "toolkit",
+    flags: [
+      { name: "repo", value: "ID", help: "Repository (UUID; of owner/name the id is looked up)" },
+      KEY_SCOPE,
+      KEY_PART,
+      REPORTS,
+      OUT,
+      STATE,
+      { name: "json", help: "Print one JSON object: checks and exitCode" },
+    ],
+    codes: ["0", "2", "64", "65", "69", "70", "75"],
+    examples: [`${PROGRAM} doctor --repo acme/web`],
+    run: doctor,
   },
   {
     name: "permissions",

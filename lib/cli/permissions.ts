@@ -9,13 +9,13 @@ import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { detectPlatform, platformVariables } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
-import { SECRET_VARIABLES, VARIABLES } from "../variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../variables.ts";
 import { type NotePlan, planNote } from "./note.ts";
 import { readPlaces, statePath } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
-/** Variables that are read beside those of the lists: a guard of the origin, and what people set against colours. */
-const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR"];
+/** Variables that are read beside those of the lists: a guard of the origin, what people set against colours, the network's. */
+const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", ...NETWORK_VARIABLES];
 
 /** What a run may touch. */
 export interface Permissions {
@@ -52,6 +52,17 @@ function distinct(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
 }
 
+/** Names of all variables that are read. */
+export function readVariables(env: ReadEnv): string[] {
+  const names = [
+    ...VARIABLES.map((each) => each.name),
+    ...OTHER_VARIABLES,
+    ...platformVariables(),
+    ...SECRET_VARIABLES,
+  ];
+  return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
+}
+
 /**
  * What a run may touch, by environment and flags.
  *
@@ -67,20 +78,10 @@ export function permissionsFor(
   const files = detectPlatform(env).files(env);
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
-  const names = [
-    ...VARIABLES.map((each) => each.name),
-    ...OTHER_VARIABLES,
-    ...platformVariables(),
-    ...SECRET_VARIABLES,
-  ];
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
   return {
     net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
-    env: distinct([
-      ...names,
-      env("MOGPLEX_TOKEN_VARIABLE")?.trim(),
-      note.kind === "write" ? note.tokenVariable : undefined,
-    ]),
+    env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
     read: distinct([".", ...[paths.out, ...outside, ...inputs].filter((path) => path?.startsWith("/"))]),
     write: distinct([paths.out, ...outside, files.outputs, files.variables, files.summary]),
   };

@@ -62,12 +62,26 @@ export const FOLLOWING: readonly Flag[] = [
   OUT,
 ];
 
+/** What makes a new run. */
+export const KEY_SCOPE: Flag = {
+  name: "key-scope",
+  value: "SCOPE",
+  help: "What makes a new run: pipeline, job, day or random",
+};
+
+/** Tells runs of one job apart. */
+export const KEY_PART: Flag = {
+  name: "key-part",
+  value: "TEXT",
+  help: "Tells apart several runs of one job, and the nodes of a matrix on GitHub",
+};
+
 /** Flags that `run` takes with `--follow` only. */
 export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
   { name: "prompt-file", value: "FILE", help: "File that holds the task, in place of the argument" },
   { name: "mode", value: "MODE", help: "SAFE, AUTO or YOLO" },
-  { name: "key-scope", value: "SCOPE", help: "What makes a new run: pipeline, job, day or random" },
-  { name: "key-part", value: "TEXT", help: "Tells apart several runs of one job, and the nodes of a matrix on GitHub" },
+  KEY_SCOPE,
+  KEY_PART,
   { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },
   ...FOLLOWING,
   STATE,

@@ -17,6 +17,9 @@ const NAMES: Readonly<Record<OutputName, string>> = {
   replayed: "MOGPLEX_REPLAYED",
 };
 
+/** Names of the dotenv variables. */
+export const OUTPUT_VARIABLES: readonly string[] = Object.values(NAMES);
+
 /** Name of an output. */
 export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
 

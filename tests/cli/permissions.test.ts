@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { denoFlags, permissionsFor } from "../../lib/cli/permissions.ts";
 import { platformVariables } from "../../lib/platforms/detect.ts";
-import { SECRET_VARIABLES, VARIABLES } from "../../lib/variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../lib/variables.ts";
 import { world } from "./world.ts";
 
 const PATHS = { out: "mogplex-ci", written: [], read: [] };
@@ -13,6 +13,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     ...VARIABLES.map((each) => each.name),
     ...platformVariables(),
     ...SECRET_VARIABLES,
+    ...NETWORK_VARIABLES,
     "NODE_ENV",
     "NO_COLOR",
   ];
