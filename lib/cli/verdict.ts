@@ -41,6 +41,15 @@ function events({ eventCount: { seen, missed, windowFull } }: RunResult): string
   return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
 }
 
+/** All files; those of one directory without its name before each. */
+function files(reports: readonly ReportTarget[]): string | null {
+  const paths = reports.map(({ path }) => path);
+  const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
+  const together = paths.length > 1 && directory !== "" && paths.every((path) => path.startsWith(directory));
+  const names = together ? [`${directory}:`, ...paths.map((path) => path.slice(directory.length))] : paths;
+  return names.length === 0 ? null : names.join(" ");
+}
+
 /**
  * The lines of the block. They are not yet safe to print.
  *
@@ -58,7 +67,7 @@ export function verdictText(result: RunResult, reports: readonly ReportTarget[])
     ["pull request", runId === null ? null : pullRequest(result)],
     ["events", runId === null ? null : events(result)],
     ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
-    ["reports", reports.length === 0 ? null : reports.map((report) => report.path).join(" ")],
+    ["reports", files(reports)],
     ["resume", resume],
     ["cancel", resume === null ? null : `mogplex-ci runs cancel ${runId}`],
   ];
