@@ -6,7 +6,7 @@
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "../http/origin.ts";
 import { readFileNow } from "../runtime.ts";
-import { checkToken } from "./token.ts";
+import { checkToken, WHY_ABSENT } from "./token.ts";
 
 /** Options of {@linkcode resolveConnection}. */
 export interface ConnectionOptions {
@@ -52,8 +52,7 @@ export function resolveToken(options: ConnectionOptions): string {
   if (path === undefined) {
     if (value === undefined) {
       throw new UnauthorizedError(
-        `Cannot read token: variable ${variable} is not set; create a token under Settings > API Keys and put it there ` +
-          "(GitLab leaves protected variables out on unprotected refs, and GitHub gives no secrets to pull requests from forks)",
+        `Cannot read token: variable ${variable} is not set; create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
       );
     }
     return checkToken(value, `variable ${variable}`);

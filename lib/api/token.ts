@@ -5,6 +5,10 @@
  */
 import { UnauthorizedError } from "../errors.ts";
 
+/** Why a variable that people did set can be absent in CI. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
+export const WHY_ABSENT =
+  "(protected variables are absent on unprotected refs, and merge or pull requests from forks get no secrets)";
+
 /**
  * Checks a token and takes off the blanks and line breaks around it, with which `fetch` would throw.
  *
@@ -19,10 +23,7 @@ export function checkToken(text: string, source: string): string {
   const token = text.trim();
   const cannot = `Cannot use the token in ${source}:`;
   if (token === "") {
-    throw new UnauthorizedError(
-      `Cannot read token: ${source} is empty (GitLab leaves protected variables out on unprotected refs, and GitHub gives no ` +
-        "secrets to pull requests from forks)",
-    );
+    throw new UnauthorizedError(`Cannot read token: ${source} is empty ${WHY_ABSENT}`);
   }
   if (/^\$|^%.*%$/.test(token)) {
     throw new UnauthorizedError(`${cannot} it is the name of a variable that was not expanded, as that one is not set`);

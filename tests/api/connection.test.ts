@@ -43,8 +43,8 @@ test("resolveConnection() takes an empty variable for unset, except the token", 
   const error = refusal({ ...empty, MOGPLEX_API_KEY: "" });
   expect(error).toBeInstanceOf(UnauthorizedError);
   expect(error.message).toBe(
-    "Cannot read token: variable MOGPLEX_API_KEY is empty (GitLab leaves protected variables out on unprotected refs, and " +
-      "GitHub gives no secrets to pull requests from forks)",
+    "Cannot read token: variable MOGPLEX_API_KEY is empty (protected variables are absent on unprotected refs, and merge or " +
+      "pull requests from forks get no secrets)",
   );
 });
 

@@ -1,0 +1,22 @@
+# Runs a verb of the tool, so that nothing in the checkout can change what runs, and with no more permissions than it needs.
+mogplex_tool=$PWD/.mogplex-ci/cli.mjs
+mogplex() {
+  mogplex_runtime=${MOGPLEX_INPUT_RUNTIME:-auto}
+  if [ "$mogplex_runtime" = auto ]; then
+    mogplex_runtime=$(command -v deno || command -v bun || command -v node || true)
+  fi
+  case ${mogplex_runtime##*/} in
+    deno)
+      mogplex_flags='--no-config --no-lock --no-prompt --no-remote --no-npm'
+      # The first call may read variables and nothing else; it prints what the second may do.
+      mogplex_allow=$(deno run $mogplex_flags --allow-env "$mogplex_tool" permissions) || return
+      deno run $mogplex_flags $mogplex_allow "$mogplex_tool" "$@"
+      ;;
+    bun) bun --no-env-file --config=/dev/null "$mogplex_tool" "$@" ;;
+    node) node "$mogplex_tool" "$@" ;;
+    *)
+      echo "error: Cannot run the tool as the image has neither deno nor bun nor node: choose another one (input image)" >&2
+      return 2
+      ;;
+  esac
+}
