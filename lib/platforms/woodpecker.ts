@@ -9,14 +9,14 @@ import type { Platform } from "./platform.ts";
 /**
  * Woodpecker. A pipeline that is restarted is a new one with a number of its own (`CI_PIPELINE_PARENT` names the one before
  * it, but not the first of the series), and steps are never retried within one: the number is the attempt as well. Nodes of
- * a matrix are workflows with a number of their own. It sets some variables of Drone, so that it has to be looked for first.
+ * a matrix are workflows with a number of their own.
  * Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
  *
  * Its log knows no commands, and steps share nothing but their workspace: `outputs.env` is there.
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",
-  detect: ["CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"],
+  detect: ["CI=woodpecker"],
   server: ["CI_SYSTEM_URL"],
   project: ["CI_REPO"],
   pipeline: ["CI_PIPELINE_NUMBER"],

@@ -64,7 +64,8 @@ function appendOutputs(
 
 /**
  * Makes the id known as soon as there is one, so that a step that cleans up finds the run even if this process is killed:
- * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report and where a system keeps variables.
+ * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report. Where a system has a file of variables, it hands them on
+ * at the end of the step, and what it makes of a name that occurs twice is not documented: that file is for the end.
  *
  * @param targets All targets; only `dotenv` is written.
  */
@@ -74,10 +75,10 @@ export function writeRunId(
   io: ReportIo,
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
-  const { files = {}, redactToken = (text: string) => text } = options;
+  const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
   const { problems, attempt } = collect();
   const values = { run_id: redactToken(runId) };
-  appendOutputs(values, files, io, attempt);
+  appendOutputs(values, { outputs }, io, attempt);
   for (const { format, path } of targets) {
     if (format === "dotenv") {
       attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));

@@ -20,6 +20,7 @@ test("noticeText() has words for each kind", () => {
     noticeText({ kind: "unknown_status", status: "paused" }),
     noticeText({ kind: "restart", runId: "r", status: "failed", suffix: 2 }),
     noticeText({ kind: "random_key", missing: ["pipeline", "job"] }),
+    noticeText({ kind: "shared_key", runId: "r" }),
     noticeText({ kind: "text", message: "as it is" }),
   ]).toEqual([
     "Cannot read run yet (HTTP 429, attempt 1): trying again in 1 min, as the service asks, at 12:00:05 UTC",
@@ -30,6 +31,7 @@ test("noticeText() has words for each kind", () => {
     `The service reports a status that is not known, "paused": it counts as not finished`,
     "Run r of this key had already ended failed: starting afresh with suffix .2",
     "Cannot identify this job (missing: pipeline, job): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)",
+    "Run r was already started under the key of this job, although this is its first attempt: nodes of a matrix and repeated steps look the same here, --key-part tells them apart",
     "as it is",
   ]);
 });

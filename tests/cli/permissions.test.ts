@@ -38,6 +38,8 @@ test("permissionsFor() adds what variables and flags name", () => {
     write: ["/builds/out", "notes", "/runner/output", "/runner/summary"],
   });
   expect(permissions.env).toContain("TEAM_TOKEN");
+  const bitbucket: Record<string, string> = { BITBUCKET_COMMIT: "c", BITBUCKET_PIPELINES_VARIABLES_PATH: "/agent/v" };
+  expect(permissionsFor((name) => bitbucket[name], PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
 });
 
 test("denoFlags() refuses a path that a shell would take apart", () => {
@@ -71,6 +73,7 @@ test("permissions ends with 2 when a report has no known format", async () => {
   const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "pdf"\n`,
+    stderr:
+      `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "pdf"\n`,
   });
 });

@@ -22,7 +22,7 @@ const gitlab = platformBy("GITLAB_CI");
 const azure = platformBy("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI");
 const teamcity = platformBy("TEAMCITY_VERSION");
 const buildkite = platformBy("BUILDKITE");
-const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI_SYSTEM_NAME=woodpecker", "DRONE", "CI", ""]
+const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI=woodpecker", "DRONE", "CI", ""]
   .map((mark) => detectPlatform((name) => name === mark.split("=")[0] ? mark.split("=")[1] ?? "1" : undefined));
 
 test("section() folds with each system's own markers", () => {

@@ -85,6 +85,16 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
   expect(markdown).toContain("| Pull request | none |\n");
 });
 
+test("renderMarkdown() links the job on its CI system, as far as that is known", () => {
+  const links = { job: "https://gitlab.example/acme/web/-/jobs/9001", commit: "https://gitlab.example/a|b" };
+  const markdown = renderMarkdown(sampleResult(), { links });
+  expect(markdown).toContain(
+    "| CI job | [`https://gitlab.example/acme/web/-/jobs/9001`](<https://gitlab.example/acme/web/-/jobs/9001>) |\n" +
+      "| CI commit | [`https://gitlab.example/a│b`](<https://gitlab.example/a%7Cb>) |",
+  );
+  expect(markdown).not.toContain("CI pipeline");
+});
+
 test("renderMarkdown() shows an address as text where it may not be a link", () => {
   const seen: string[] = [];
   const mayLink = (url: string) => seen.push(url) === 0;

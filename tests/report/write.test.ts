@@ -26,6 +26,19 @@ test("writeReports() writes every target, and appends to the files of the CI sys
   expect(io.files.get("summary")).toBe(`before\n${io.files.get("out/summary.md")}`);
 });
 
+test("writeReports() appends variables where the system keeps them, each once", () => {
+  const io = memoryIo();
+  const files = { variables: "variables.env" };
+  expect(writeRunId("run-1", [], io, { files })).toEqual([]);
+  expect(io.files.size).toBe(0);
+  const result = sampleResult({ branch: { base: "main", requested: null, pushed: "$(id)" } });
+  expect(writeReports(result, [], io, unchanged, { files })).toEqual([]);
+  const variables = Object.fromEntries(parseDotenv(io.files.get("variables.env") as string));
+  expect(variables).toMatchObject({ MOGPLEX_RUN_ID: result.runId, MOGPLEX_OUTCOME: "success", MOGPLEX_BRANCH: "" });
+  const problem = writeReports(result, [], io, unchanged, { files: { variables: "/readonly/v" } });
+  expect(problem.map(({ format }) => format)).toEqual(["pipeline-variables"]);
+});
+
 test("writeReports() touches no file of the CI system when there is none", () => {
   const io = memoryIo();
   writeReports(sampleResult(), [], io, unchanged);

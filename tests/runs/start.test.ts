@@ -230,6 +230,34 @@ test("start() owns a replay only by its scope, or when the run is newer than its
   expect((await tried([lost(), started("pending", true)], { idempotencyKey: "shared" })).result.owned).toBe(true);
 });
 
+test("start() says that a key is shared where nodes look the same and a first attempt finds a run", async () => {
+  const live = started("streaming", true, OLD);
+  const told = async (env: Record<string, string>, answers = [live], options: StartOptions = {}) => {
+    const github = {
+      GITHUB_ACTIONS: "true",
+      GITHUB_SERVER_URL: "https://github.com",
+      GITHUB_REPOSITORY: "acme/web",
+      GITHUB_RUN_ID: "1",
+      GITHUB_JOB: "tidy",
+      GITHUB_RUN_ATTEMPT: "1",
+    };
+    const read = (name: string) => ({ ...github, ...env })[name];
+    const { notices } = await tried(answers, { env: read, identity: undefined, ...options });
+    return notices.filter(({ kind }) => kind === "shared_key");
+  };
+  const shared: Notice[] = [{ kind: "shared_key", runId: RUN_ID }];
+  expect(await told({})).toEqual(shared);
+  expect(await told({}, [live], { keyPart: "linux" })).toEqual(shared);
+  // A later attempt finds its own run, another day's job that of the day, and whoever gave a key knows why.
+  expect(await told({ GITHUB_RUN_ATTEMPT: "2" })).toEqual([]);
+  expect(await told({}, [live], { keyScope: "day" })).toEqual([]);
+  expect(await told({}, [live], { idempotencyKey: "shared" })).toEqual([]);
+  // What is not found is started, and what an attempt of our own may have started is ours.
+  expect(await told({}, [started("pending")])).toEqual([]);
+  expect(await told({}, [lost(), live] as never)).toEqual([]);
+  expect(await told({ GITHUB_ACTIONS: "", GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.example" })).toEqual([]);
+});
+
 test("start() does not own a young replay when no attempt of its own can have started it", async () => {
   const young = started("pending", true);
   expect((await tried([young], { idempotencyKey: "shared" })).result.owned).toBe(false);

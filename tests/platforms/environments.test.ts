@@ -1,0 +1,143 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
+import type { JobIdentity, JobState, PlatformFiles, PlatformLinks } from "../../lib/platforms/platform.ts";
+import { deriveKey, KEY_SCOPES, type KeyScope } from "../../lib/runs/key.ts";
+import { VARIABLES } from "../../lib/variables.ts";
+
+type Environment = Record<string, string>;
+type KeyOf = "same" | "other" | "random";
+
+/** An environment as a system sets it, by its documentation, and what has to be read from it. */
+interface Recorded {
+  name: string;
+  /** Where the variables are documented. */
+  source: string;
+  environment: Environment;
+  identity: JobIdentity | null;
+  links: PlatformLinks;
+  files: PlatformFiles;
+  state: JobState;
+  /** Scopes under which its key is random. */
+  random?: KeyScope[];
+  variants: Variant[];
+}
+
+/** The same environment in other circumstances. */
+interface Variant {
+  what: string;
+  /** Variables that differ; null is not set. */
+  change: Record<string, string | null>;
+  /** Whether the key is that of the environment above. */
+  key: Record<"pipeline" | "job" | "day", KeyOf>;
+  state?: JobState;
+  /** The two jobs differ, and nothing shows it. */
+  hidden?: true;
+  /** Fields that nothing tells, so that the key is random. */
+  incomplete?: (keyof JobIdentity)[];
+}
+
+const directory = join(import.meta.dir, "environments");
+const RECORDED = readdirSync(directory).map((file) =>
+  JSON.parse(readFileSync(join(directory, file), "utf8")) as Recorded
+);
+const SCOPES = KEY_SCOPES.filter((scope) => scope !== "random");
+const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+const NOW_MS = Date.UTC(2026, 7, 10, 12);
+
+function changed(environment: Environment, change: Variant["change"]): Environment {
+  const entries = Object.entries({ ...environment, ...change }).filter(([, value]) => value !== null);
+  return Object.fromEntries(entries) as Environment;
+}
+
+function look(environment: Environment) {
+  const read = (name: string) => environment[name];
+  const platform = detectPlatform(read);
+  return { platform, read, identity: platform.identity(read) };
+}
+
+/** Names of what is set only, so that `undefined` and absent are one. */
+function present<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
+}
+
+async function keyOf(environment: Environment, scope: KeyScope, keyPart?: string) {
+  return await deriveKey({ scope, identity: look(environment).identity, repoId: REPO_ID, nowMs: NOW_MS, keyPart });
+}
+
+async function compare(one: Environment, other: Environment, scope: KeyScope): Promise<KeyOf> {
+  const [first, second] = [await keyOf(one, scope), await keyOf(other, scope)];
+  if (second.scope === "random") return "random";
+  return first.key === second.key ? "same" : "other";
+}
+
+test("there is an environment of every system that has a file, of one that has a name only, and of none", () => {
+  expect(RECORDED.map(({ name }) => name).sort()).toEqual([
+    ...["azure_pipelines", "bitbucket", "buildkite", "ci", "circle", "drone", "forgejo", "gitea", "github", "gitlab"],
+    ...["jenkins", "none", "teamcity", "woodpecker"],
+  ]);
+});
+
+for (const { name, environment, identity, links, files, state, random = [], variants } of RECORDED) {
+  test(`detectPlatform() reads the environment of ${name}: who the job is, where it is, how it stands`, async () => {
+    const { platform, read } = look(environment);
+    expect(platform.name).toBe(name);
+    expect(platform.identity(read)).toEqual(identity);
+    expect(present(platform.links(read))).toEqual(links);
+    expect(present(platform.files(read))).toEqual(files);
+    expect(platform.jobState(read)).toBe(state);
+    for (const scope of SCOPES) {
+      expect([scope, (await keyOf(environment, scope)).scope]).toEqual([
+        scope,
+        random.includes(scope) ? "random" : scope,
+      ]);
+    }
+  });
+
+  test(`the platform of ${name} asks for listed variables only`, () => {
+    const listed = new Set([...platformVariables(), ...VARIABLES.map((each) => each.name)]);
+    const asked: string[] = [];
+    const read = (variable: string) => (asked.push(variable), environment[variable]);
+    const platform = detectPlatform(read);
+    for (const ask of [platform.identity, platform.links, platform.files, platform.jobState]) ask(read);
+    expect(asked.filter((variable) => !listed.has(variable))).toEqual([]);
+  });
+
+  for (const { what, change, key, hidden, incomplete, state: standing = state } of variants) {
+    test(`the key of ${name}: ${what}`, async () => {
+      const other = changed(environment, change);
+      const { platform, read } = look(other);
+      expect([platform.name, platform.jobState(read)]).toEqual([name, standing]);
+      if (incomplete !== undefined) {
+        const fields = Object.entries(platform.identity(read) ?? {});
+        const missing = fields.filter(([field, value]) => value === null && !/^(attempt|date)$/.test(field));
+        expect(missing.map(([field]) => field)).toEqual(incomplete);
+        expect((await keyOf(other, "pipeline")).scope).toBe("random");
+        return;
+      }
+      const found = await Promise.all(SCOPES.map(async (scope) => [scope, await compare(environment, other, scope)]));
+      expect(Object.fromEntries(found)).toEqual(key);
+      if (hidden === undefined) return;
+      // Where nothing shows it, the platform has to know that, and a part given by the caller tells them apart.
+      expect(platform.hidesNode).toBe(true);
+      const parted = await keyOf(other, "pipeline", "windows");
+      expect(parted.key).not.toBe((await keyOf(environment, "pipeline", "linux")).key);
+    });
+  }
+}
+
+test("a step of Bitbucket that MOGPLEX_CI_JOB names has the same key all day", async () => {
+  const { environment, variants } = RECORDED.find(({ name }) => name === "bitbucket") as Recorded;
+  const pipeline = variants.find(({ what }) => what.startsWith("another pipeline")) as Variant;
+  const named = { ...environment, MOGPLEX_CI_JOB: "tidy" };
+  expect(await compare(named, changed(named, pipeline.change), "day")).toBe("same");
+  expect(await compare(named, changed(named, pipeline.change), "pipeline")).toBe("other");
+});
+
+test("a step of Buildkite with a key has the same key all day", async () => {
+  const { environment, variants } = RECORDED.find(({ name }) => name === "buildkite") as Recorded;
+  const rebuilt = variants.find(({ what }) => what.includes("rebuilt")) as Variant;
+  const keyed = { ...environment, BUILDKITE_STEP_KEY: "tidy" };
+  expect(await compare(keyed, changed(keyed, rebuilt.change), "day")).toBe("same");
+});
