@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test";
+import { type NotePlan, writeJobNote } from "../../lib/cli/note.ts";
+import { Writer } from "../../lib/cli/writer.ts";
+import { virtualClock } from "../../lib/clock.ts";
+import { detectPlatform } from "../../lib/platforms/detect.ts";
+import { MAX_NOTE_CHARACTERS } from "../../lib/platforms/gitlab_note.ts";
+import { createRedactor } from "../../lib/redact.ts";
+import { fakeIo } from "../cli/fake_io.ts";
+import { GITLAB_TOKEN, gitlabServer } from "../platforms/gitlab_server.ts";
+import { CORPUS } from "./corpus.ts";
+import { resultOf } from "./hostile_result.ts";
+import { outlineMarkdown } from "./markup_parsers.ts";
+
+/** The note on the merge request of a job of that name, and what went to stderr. */
+async function noteOf(text: string, job: string) {
+  const gitlab = gitlabServer("42", "7");
+  const io = fakeIo({ env: { GITLAB_CI: "true", CI_JOB_NAME: job } });
+  const writer = new Writer(io, detectPlatform(io.env), createRedactor({}));
+  const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
+  const place = { api: gitlab.api, host: "gitlab.example", project: "42", iid: "7" };
+  const plan: NotePlan = { kind: "write", place, token: GITLAB_TOKEN, tokenVariable: "GITLAB_TOKEN" };
+  await writeJobNote({ io, flags, writer, clock: virtualClock(), fetch: gitlab.fetch }, plan, resultOf(text));
+  const { notes, actions } = gitlab;
+  return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
+}
+
+/** What a renderer makes of a note; the parts of code alone may differ. */
+function shape(body: string) {
+  const { elements, prose } = outlineMarkdown(body);
+  const links = elements.filter((element) => /^(a|img|script|iframe|video|svg|details|input)\b/.test(element));
+  return { links, kinds: [...new Set(elements.map((element) => element.split(" ")[0]))].sort(), prose };
+}
+
+const BENIGN = shape((await noteOf("harmless", "harmless")).bodies[0] as string);
+
+test("the note of a harmless run has no link, and a marker that no reader sees", () => {
+  expect(BENIGN.links).toEqual([]);
+  expect(BENIGN.kinds).toEqual([
+    "#comment",
+    "code",
+    "h2",
+    "h3",
+    "p",
+    "pre",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+  ]);
+});
+
+for (const { name, text } of CORPUS) {
+  test(`the note on a merge request runs, links, mentions and fetches nothing, whatever the run says: ${name}`, async () => {
+    const { bodies, actions, stderr } = await noteOf(text, text);
+    expect({ stderr, actions, count: bodies.length }).toEqual({ stderr: "", actions: [], count: 1 });
+    const body = bodies[0] as string;
+    expect([...body].length).toBeLessThanOrEqual(MAX_NOTE_CHARACTERS);
+    expect(body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n## /);
+    // Lines that GitLab looks at before it reads Markdown: quick actions, ends of code in older versions, quotes, includes.
+    expect(/^(?:\/|```|>>>|<(?!!-- mogplex:)|::include|---)/m.test(body.replaceAll("\r", ""))).toBe(false);
+    const { links, kinds, prose } = shape(body);
+    expect(kinds.filter((kind) => !BENIGN.kinds.includes(kind) && kind !== "a")).toEqual([]);
+    // Nothing but the address of a pull request is a link, and it says where it leads.
+    for (const link of links) expect(link).toMatch(/^a href=https?:\/\/[^@\s]+$/);
+    expect(links.length).toBeLessThanOrEqual(1);
+    // Mentions, references, labels and emoji are looked for outside of code, where all text is ours.
+    const words = new Set(BENIGN.prose.split(/\s+/));
+    expect(prose.split(/\s+/).filter((word) => !words.has(word) && /[@#!~%&$:[\]/]|\d{2}/.test(word))).toEqual([]);
+  });
+}
