@@ -32,6 +32,7 @@ export const azure: Platform = definePlatform({
       "{SYSTEM_TEAMFOUNDATIONCOLLECTIONURI}/{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}&view=logs&j={SYSTEM_JOBID}",
     pipeline: "{SYSTEM_TEAMFOUNDATIONCOLLECTIONURI}/{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
   },
+  maskCommand: "task.setsecret",
   log: ["legacy"],
   section: (_name, header) => ({ open: `##[group]${header}`, close: () => "##[endgroup]" }),
   annotate(level, title, text) {

@@ -26,6 +26,8 @@ export const buildkite: Platform = definePlatform({
   attempt: ["BUILDKITE_JOB_ID"],
   state: ["BUILDKITE_COMMAND_EXIT_STATUS"],
   links: { job: "{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", pipeline: "{BUILDKITE_BUILD_URL}" },
+  // Source: Buildkite, "buildkite-agent redactor".
+  maskCommand: "buildkite-agent redactor add",
   log: ["group"],
   // A group lasts until the next one.
   section: (_name, header, _ms, folded) => ({ open: `${folded ? "---" : "+++"} ${header}`, close: () => "" }),

@@ -58,6 +58,8 @@ export interface PlatformTable {
   reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
+  /** See {@linkcode Platform.maskCommand}. */
+  maskCommand?: string;
   /** See {@linkcode Platform.annotate}. */
   annotate?: Platform["annotate"];
   /** See {@linkcode Platform.setOutput}. */
@@ -137,7 +139,7 @@ function variablesOf(table: PlatformTable): string[] {
  * @param table What differs from system to system.
  */
 export function definePlatform(table: PlatformTable): Platform {
-  const { annotate, section, setOutput, showSummary, fence, hidesNode = false } = table;
+  const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
     const own = env(JOB_VARIABLE) || null;
@@ -175,6 +177,7 @@ export function definePlatform(table: PlatformTable): Platform {
     files,
     links,
     escapeLine: (line) => escapeLogLine(line, table.log),
+    ...(maskCommand && { maskCommand }),
     ...(setOutput && { setOutput }),
     ...(showSummary && { showSummary }),
     ...(fence && { fence }),

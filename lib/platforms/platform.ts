@@ -82,6 +82,11 @@ export interface Platform {
   readonly variables: readonly string[];
   /** Whether its environment looks the same in all nodes of a matrix, so that only `--key-part` can tell them apart. */
   readonly hidesNode: boolean;
+  /**
+   * Name of the command by which a step has the system mask a secret that it does not know; absent where there is none. It
+   * is for whoever fetches the secret: from us it would print the token, and what is printed can be piped into a file.
+   */
+  readonly maskCommand?: string;
   /** Whether the environment is that of this system. */
   matches(env: ReadEnv): boolean;
   /** Who this job is, open fields filled with `MOGPLEX_CI_JOB`; null outside CI. */

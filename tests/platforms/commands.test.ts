@@ -89,6 +89,12 @@ test("setOutput() and showSummary() are there where the log is the way", () => {
   expect([...others, teamcity].map(({ showSummary }) => showSummary)).toEqual(Array(6).fill(undefined));
 });
 
+test("maskCommand names the command of those systems that learn a secret from a step", () => {
+  const named = [github, gitea, forgejo, azure, buildkite].map(({ maskCommand }) => maskCommand);
+  expect(named).toEqual(["add-mask", "add-mask", "add-mask", "task.setsecret", "buildkite-agent redactor add"]);
+  expect([gitlab, teamcity, ...SILENT].filter(({ maskCommand }) => maskCommand !== undefined)).toEqual([]);
+});
+
 test("systems whose log knows no commands are given none", () => {
   expect(SILENT.map((system) => system.name)).toEqual(
     ["circle", "bitbucket", "jenkins", "woodpecker", "drone", "ci", "none"],

@@ -60,7 +60,16 @@ export function checkToken(context: VerbContext, token: Tried<string>, machine: 
   }
   const text = context.io.env(variable);
   const trimmed = words === variable && text !== undefined && text !== token.value;
-  return ok("token", `from ${words}${trimmed ? "; blanks or line breaks around it are taken off" : ""}`);
+  const { name, maskCommand } = detectPlatform(context.io.env);
+  const unmasked = words !== variable && maskCommand !== undefined;
+  return ok(
+    "token",
+    [
+      `from ${words}`,
+      ...trimmed ? ["blanks or line breaks around it are taken off"] : [],
+      ...unmasked ? [`${name} masks it once the step that fetched it has said so with ${maskCommand}`] : [],
+    ].join("; "),
+  );
 }
 
 /** What was asked with the token. */

@@ -19,9 +19,6 @@ import { type Check, failedWith, type Machine, ok, skipped, tried, warning } fro
 /** Stands for a repository and for a run where nothing depends on which one it is; a UUID that nobody has. */
 export const NOBODY = "00000000-0000-4000-8000-000000000000";
 
-/** Systems whose environment does not tell one node of a matrix from another. Source: lib/platforms/github.ts. */
-const HIDES_MATRIX: readonly string[] = ["github", "gitea", "forgejo"];
-
 /** Whether a clean-up step learns from the system how the job ended. */
 function tellsState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
@@ -29,8 +26,11 @@ function tellsState(platform: Platform): boolean {
 
 /** What of the system is used, beside the identity. */
 function uses({ io }: VerbContext, platform: Platform): string[] {
-  const { outputs, summary } = platform.files(io.env);
-  const written = [outputs && "outputs", summary && "summary"].filter(Boolean).join(" and ");
+  const { outputs, variables, summary } = platform.files(io.env);
+  const written = [
+    (outputs ?? variables ?? platform.setOutput) && "outputs",
+    (summary ?? platform.showSummary) && "summary",
+  ].filter(Boolean).join(" and ");
   const told = io.env(STATUS_VARIABLE) !== undefined || tellsState(platform);
   return [
     ...written === "" ? [] : [`${written} of the step are written`],
@@ -64,7 +64,7 @@ export async function checkCi(context: VerbContext): Promise<Check> {
       "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
     );
   }
-  const alike = HIDES_MATRIX.includes(platform.name) && setting(context, "key-part", "MOGPLEX_KEY_PART") === undefined;
+  const alike = platform.hidesNode && setting(context, "key-part", "MOGPLEX_KEY_PART") === undefined;
   return ok("ci", [...found, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
 }
 
