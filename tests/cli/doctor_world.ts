@@ -47,7 +47,6 @@ export interface Diagnosis {
   stderr: string;
   requests: string[];
   io: FakeIo;
-  emulator: Emulator;
   /** Milliseconds on the clock. */
   tookMs: number;
   /** The same on a terminal without colours. */
@@ -61,7 +60,8 @@ export interface Diagnosis {
 export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const { args = ["--repo", REPO], machine, instead, before, env = {}, files, readOnly, ...given } = options;
   const clock = virtualClock();
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, ...given });
+  let made: Emulator | undefined;
+  const emulator = () => made ??= createEmulator({ fixture: parseFixture(fixture), clock, ...given });
   const variables = { MOGPLEX_API_KEY: TOKEN, ...GITLAB, ...env };
   const requests: string[] = [];
   const flagsOf = VERBS.find((verb) => verb.name === "doctor")?.flags ?? [];
@@ -71,12 +71,12 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     const { pathname } = new URL(url);
     const bearer = new Headers(init.headers).has("authorization") ? "" : " (no token)";
     requests.push(`${init.method ?? "GET"} ${pathname.replace("/api/v1/mogplex", "")}${bearer}`);
-    return await (instead?.(new URL(url), init) ?? emulator.fetch(url, init));
+    return await (instead?.(new URL(url), init) ?? emulator().fetch(url, init));
   }
 
   async function call(given: string[]): Promise<{ code: number; io: FakeIo; tookMs: number }> {
     const io = fakeIo({ env: variables, files, readOnly });
-    before?.(emulator, io);
+    before?.(emulator(), io);
     requests.length = 0;
     const writer = new Writer(
       io,
@@ -112,7 +112,6 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     stderr: io.text.stderr,
     requests: [...requests],
     io,
-    emulator,
     tookMs,
     text: async () => (await call(args)).io.text.stdout,
   };

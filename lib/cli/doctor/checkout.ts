@@ -57,8 +57,7 @@ export async function checkCheckout(context: VerbContext, machine: Machine): Pro
 function isTracked(io: Io, directory: string): boolean {
   const path = directory.replace(/^(?:\.\/+)+/, "").replace(/\/+$/, "");
   const index = textOf(io, ".git/index") ?? "";
-  return index.includes(`${path}/`) &&
-    index.split(`${path}/`).slice(0, -1).some((before) => /(?:^|\0)[^/]?$/.test(before.slice(-2)));
+  return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
 }
 
 function directoryOf(path: string): string {
