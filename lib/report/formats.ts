@@ -6,7 +6,7 @@
 import { renderAnnotations } from "./annotations.ts";
 import { renderJson } from "./json.ts";
 import { renderJunit } from "./junit.ts";
-import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
+import { renderMarkdown } from "./markdown.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
@@ -20,10 +20,8 @@ export interface ReportFormat {
   readonly help: string;
   /**
    * Renders a result that went through `cleanResult`. Pure.
-   *
-   * @param options See {@linkcode MarkdownOptions}; forms for programs take none.
    */
-  readonly render: (result: RunResult, options?: MarkdownOptions) => string;
+  readonly render: (result: RunResult) => string;
 }
 
 /** All formats by name. */

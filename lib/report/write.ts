@@ -5,7 +5,7 @@
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "./clean.ts";
-import { REPORT_FORMATS } from "./formats.ts";
+import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { RunResult } from "./result.ts";
@@ -45,6 +45,11 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
       }
     },
   };
+}
+
+/** One report. Only the one for people has a place for links. */
+function render(format: ReportFormatName, result: RunResult, links: PlatformLinks): string {
+  return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
 /** Appends outputs to the files from which a CI system takes them. */
@@ -105,7 +110,7 @@ export function writeReports(
   const { problems, attempt } = collect();
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(REPORT_FORMATS[format].render(clean, { links }))));
+    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links))));
   }
   appendOutputs(
     outputsOf(clean),
