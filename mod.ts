@@ -42,6 +42,17 @@ export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
 export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
 export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/report/result.ts";
 export type { ReportTarget } from "./lib/report/targets.ts";
+export {
+  type AutomationEnd,
+  type AutomationItem,
+  type FollowAutomationOptions,
+  followAutomationRun,
+} from "./lib/runs/automation_follower.ts";
+export { listAutomations, type ListAutomationsOptions } from "./lib/runs/automation_list.ts";
+export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/runs/automation_plan.ts";
+export type { AutomationOutcome, AutomationResult } from "./lib/runs/automation_result.ts";
+export { runAutomation, type RunAutomationOptions } from "./lib/runs/automation_run.ts";
+export { triggerAutomation } from "./lib/runs/automation_trigger.ts";
 export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
 export * from "./lib/runs/errors.ts";
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";

@@ -53,7 +53,8 @@ export interface JobOptions extends SessionInternals {
   resumePath?: string | undefined;
 }
 
-function check<T extends string>(name: string, value: T, known: readonly T[]): T {
+/** A value that is one of some words. @throws {UsageError} when it is another one. */
+export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   throw new UsageError(
     `Cannot follow as '${name}' must be one of ${known.join(", ")}: current value is ${JSON.stringify(value)}`,
@@ -65,8 +66,8 @@ function open(options: RunOptions, more: JobOptions): { session: Session; settin
   const { interrupts, onInterrupt = "auto", files, statePath, startOnly = false } = more;
   const checked = {
     ...checkFollowing(options),
-    onTimeout: check("onTimeout", onTimeout, ON_TIMEOUT),
-    onInterrupt: check("onInterrupt", onInterrupt, ON_INTERRUPT),
+    onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
+    onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
   };
   const signals = [options.signal, interrupts?.signal].filter((signal) => signal !== undefined);
   const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];

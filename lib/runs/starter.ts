@@ -44,8 +44,11 @@ export interface Startable<R extends FoundRun> {
   job: JobIdentity | null;
   /** Point on the clock. */
   deadline: number;
-  /** Whether it takes one of the slots for starts, so that a refusal can be the limit of those. */
-  takesSlot: boolean;
+  /**
+   * Whether it is the run of an agent: those take the slots for starts, so that a refusal can be the limit of these, and are
+   * failed when the queue was down. Runs of automations do neither.
+   */
+  agent: boolean;
   /** One attempt; each one with a key sends the same bytes. */
   send(idempotencyKey: string, call: CallOptions): Promise<R>;
 }
@@ -60,7 +63,7 @@ export interface Started<R extends FoundRun> extends Omit<StartedRun, "run"> {
 export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
   const { request, key, job, deadline } = plan;
   const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
-  return { what: "start run", key, job, deadline, takesSlot: true, send };
+  return { what: "start run", key, job, deadline, agent: true, send };
 }
 
 /** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
@@ -194,7 +197,7 @@ export class Starter<R extends FoundRun = StartResult> {
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    if (run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
+    if (this.#plan.agent && run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
       throw new UnavailableError(
         `Cannot ${this.#plan.what}: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
         "unavailable",
@@ -244,8 +247,8 @@ export class Starter<R extends FoundRun = StartResult> {
   async #wait(setback: Setback, attempt: number): Promise<boolean> {
     const { cause, namedMs, refused } = setback;
     if (!refused && this.#lost >= MAX_LOST || (namedMs ?? 0) >= this.#pacer.left) return false;
-    const { what, takesSlot } = this.#plan;
-    const told: Setback = takesSlot && cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
+    const { what, agent } = this.#plan;
+    const told: Setback = agent && cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
     return await this.#pacer.setBack(what, told, attempt, BACKOFF_MS);
   }
 
