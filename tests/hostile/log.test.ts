@@ -9,6 +9,8 @@ import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";
 
 const VARIABLES = {
   github: "GITHUB_ACTIONS",
+  gitea: "GITEA_ACTIONS",
+  forgejo: "FORGEJO_ACTIONS",
   gitlab: "GITLAB_CI",
   azure_pipelines: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
   teamcity: "TEAMCITY_VERSION",

@@ -62,6 +62,9 @@ export function terminalCommands(log: string): string[] {
 /** The readers of each CI system's log; one that we do not know has all of them. */
 export const LOG_PARSERS: Record<string, LogParser> = {
   github: githubCommands,
+  // Their runner knows fewer commands, and wants them at the start of a line. Source: act, pkg/runner/command.go.
+  gitea: githubCommands,
+  forgejo: githubCommands,
   gitlab: gitlabCommands,
   azure_pipelines: azureCommands,
   teamcity: teamcityCommands,
