@@ -129,7 +129,12 @@ function jobEnd(cwd: string, text: string, name: string): JobEnd {
 }
 
 /** Line of the program. Node 20 lacks what it needs. */
-const PROGRAM = [runtimes.bun, "--no-env-file", join(root, "node_modules/gitlab-ci-local/dist/index.js")];
+const PROGRAM = [
+  runtimes.bun,
+  "--no-env-file",
+  "--config=/dev/null",
+  join(root, "node_modules/gitlab-ci-local/dist/index.js"),
+];
 const FLAGS = [
   "--force-shell-executor",
   "--no-artifacts-to-source",
@@ -195,7 +200,16 @@ export function include(component: string, inputs: Readonly<Record<string, unkno
   return { component: `$CI_SERVER_FQDN/$CI_PROJECT_PATH/${component}@$CI_COMMIT_SHA`, inputs };
 }
 
-/** Variables of a project that uses an emulator on this machine. */
+/**
+ * Variables of a project that uses an emulator on this machine. To gitlab-ci-local every project has the same id and begins with the
+ * same pipeline, so that their keys need another part.
+ */
 export function projectVariables(url: string, token: string): Record<string, string> {
-  return { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_REPO_ID: REPO, MOGPLEX_API_KEY: token };
+  return {
+    MOGPLEX_DEV: "1",
+    MOGPLEX_URL: url,
+    MOGPLEX_REPO_ID: REPO,
+    MOGPLEX_API_KEY: token,
+    MOGPLEX_KEY_PART: crypto.randomUUID(),
+  };
 }
