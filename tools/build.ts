@@ -15,6 +15,7 @@ import { gzipSync } from "node:zlib";
 import { minify } from "terser";
 import { VERSION } from "../lib/version.ts";
 import { componentNames, renderTemplate, templateProblems } from "./components.ts";
+import { PINNED, pinsOf, stampPins } from "./pins.ts";
 import { root } from "./setup.mjs";
 
 /** One file of `dist/`. */
@@ -210,6 +211,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const artefact of ARTEFACTS) {
     if (!existsSync(join(root, artefact.entry))) throw new Error(`Cannot build ${artefact.file}: no ${artefact.entry}`);
     const built = await bundle(artefact);
+    if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), check));
     if (check) {
       found.push(...problems(built));
       if (artefact === COMPONENT) {

@@ -27,8 +27,8 @@ export interface Tunnel {
   close(): void;
 }
 
-/** Makes an authority, and a certificate of it for the service's names. */
-function makeCertificates(folder: string): void {
+/** Makes an authority, and a certificate of it for some names. */
+function makeCertificates(folder: string, hosts: readonly string[]): void {
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const authority = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"];
@@ -47,8 +47,8 @@ function makeCertificates(folder: string): void {
     ...authority,
   );
   openssl("req", ...key, "-subj", `/CN=${HIDDEN_HOST}`, "-keyout", "key.pem", "-out", "request.pem");
-  const names = `subjectAltName=DNS:${HIDDEN_HOST},DNS:localhost\nextendedKeyUsage=serverAuth\n`;
-  writeFileSync(join(folder, "names"), names);
+  const names = hosts.map((host) => `DNS:${host}`).join(",");
+  writeFileSync(join(folder, "names"), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`);
   const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"];
   openssl("x509", "-req", "-in", "request.pem", ...signed, "-out", "cert.pem");
 }
@@ -59,10 +59,15 @@ async function portOf(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Puts TLS and a proxy in front of a service. @param serviceUrl Origin of the service, in plain HTTP. */
-export async function openTunnel(serviceUrl: string): Promise<Tunnel> {
+/**
+ * Puts TLS and a proxy in front of a service.
+ *
+ * @param serviceUrl Origin of the service, in plain HTTP. It stands for every host that the proxy is asked for.
+ * @param hosts Names that the certificate is for.
+ */
+export async function openTunnel(serviceUrl: string, hosts = [HIDDEN_HOST, "localhost"]): Promise<Tunnel> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-tunnel-"));
-  makeCertificates(folder);
+  makeCertificates(folder, hosts);
   const read = (name: string) => readFileSync(join(folder, name));
   const front = createTlsServer({ key: read("key.pem"), cert: read("cert.pem") }, (incoming, reply) => {
     const { method, headers, url } = incoming;
