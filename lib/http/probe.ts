@@ -71,7 +71,8 @@ export type NetworkTrouble =
   | "reset"
   | "unknown";
 
-// The words of Node 20 to 24, Bun 1.4 and Deno 2.9 for the same failures, measured; the first that fits counts.
+// The words of Node 20, Bun 1.4 and Deno 2.9 for the same failures, measured, and of undici, which is Node's fetch, for proxies;
+// the first that fits counts.
 const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
   ["permission", /--allow-net\b/],
   ["proxy", /ERR_PROXY_TUNNEL|proxy authentication|unsuccessful tunnel|HTTP Tunneling/i],

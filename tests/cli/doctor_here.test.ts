@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isAtLeast, OLDEST } from "../../lib/cli/doctor/runtime.ts";
 import type { Check } from "../../lib/cli/doctor/check.ts";
-import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { doctor, type DoctorOptions, GITLAB } from "./doctor_world.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -87,17 +86,6 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect((await check("ci", { args: ["--key-scope", "random"] })).finding).toContain(
     "each call starts a run of its own",
   );
-});
-
-test("doctor knows every system whose matrix is hidden", () => {
-  for (
-    const [name, variable] of [["github", "GITHUB_ACTIONS"], ["gitea", "GITEA_ACTIONS"], [
-      "forgejo",
-      "FORGEJO_ACTIONS",
-    ]] as const
-  ) {
-    expect(detectPlatform((each) => each === variable ? "true" : undefined).name).toBe(name);
-  }
 });
 
 test("doctor finds variables that are nearly ours", async () => {
