@@ -198,6 +198,8 @@ test("writeNote() sends the token in one header and nothing else of it", async (
     expect(received.split(GITLAB_TOKEN).length).toBe(2);
     expect(received).toContain(`private-token: ${GITLAB_TOKEN}\n`);
     expect(received).not.toContain("authorization");
+    // A runtime repeats no request on a connection that was never used before.
+    expect(received).toContain("connection: close\n");
   }
 });
 
