@@ -89,7 +89,18 @@ export const result = await run({ repoId: 5, prompt: "y" });
 test("the package holds programs with checksums and notices, the schema and no sources of tests when it is packed", () => {
   const top = join(consumer, "node_modules/@mogplex/ci");
   expect(readdirSync(top).sort()).toEqual(
-    ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "dist", "lib", "package.json", "schema"],
+    [
+      "CHANGELOG.md",
+      "CONTRIBUTING.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "dist",
+      "docs",
+      "lib",
+      "package.json",
+      "schema",
+    ],
   );
   for (const file of ["mogplex.mjs", "mod.mjs", "mogplex-emulator.mjs"]) {
     for (const name of [file, `${file}.sha256`, `${file}.licenses.txt`]) {
