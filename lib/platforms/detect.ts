@@ -33,22 +33,46 @@ const SYSTEMS: readonly Platform[] = [
   jenkins,
 ];
 
-// The variable that gives a system away, and its name. The pairs are those of `std-env`, and a test compares them; the
-// package itself reads the environment when it is imported, which Deno refuses without a permission.
+// The variable that gives a system away, and its name. The pairs are those of `std-env`, without those that speak of a place
+// where programs run rather than are built; a test compares them. The package itself reads the environment when it is
+// imported, which Deno refuses without a permission.
 const NAMES: readonly (readonly [string, string])[] = [
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],
+  ["APPCENTER_BUILD_ID", "appcenter"],
+  ["AWS_APP_ID", "aws_amplify"],
   ["bamboo_planKey", "bamboo"],
   ["BITRISE_IO", "bitrise"],
   ["BUDDY_WORKSPACE_ID", "buddy"],
   ["CIRRUS_CI", "cirrus"],
+  ["CLEAVR", "cleavr"],
+  ["CF_PAGES", "cloudflare_pages"],
+  ["WORKERS_CI", "cloudflare_workers"],
   ["CODEBUILD_BUILD_ARN", "codebuild"],
   ["CF_BUILD_ID", "codefresh"],
+  ["CODESPHERE_APP_ID", "codesphere"],
   ["DRONE", "drone"],
+  ["DRONE_BUILD_EVENT", "drone"],
+  ["DSARI", "dsari"],
+  ["EO_PAGES_CI", "edgeone_pages"],
+  ["FIREBASE_APP_HOSTING", "firebase_app_hosting"],
   ["GO_PIPELINE_LABEL", "gocd"],
+  ["HUDSON_URL", "hudson"],
+  ["LAYERCI", "layerci"],
+  ["MAGNUM", "magnum"],
+  ["NETLIFY", "netlify"],
+  ["NEVERCODE", "nevercode"],
+  ["RENDER", "render"],
+  ["SAILCI", "sail"],
   ["SEMAPHORE", "semaphore"],
   ["SCREWDRIVER", "screwdriver"],
+  ["SHIPPABLE", "shippable"],
+  ["TDDIUM", "solano"],
+  ["STORMKIT", "stormkit"],
+  ["STRIDER", "strider"],
   ["TRAVIS", "travis"],
+  ["NOW_BUILDER", "vercel"],
+  ["ZEABUR", "zeabur"],
 ];
 
 /**

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { detectProvider } from "std-env";
 import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
 import { VARIABLES } from "../../lib/variables.ts";
@@ -33,6 +35,20 @@ test("detectPlatform() agrees with std-env on every variable that gives a system
     const theirs = stdEnvName(variable);
     expect([variable, name, isCi]).toEqual([variable, OWN_NAMES[theirs] ?? theirs, true]);
   }
+});
+
+test("detectPlatform() knows every system of std-env by its name, but what is no system that builds", () => {
+  const source = readFileSync(fileURLToPath(import.meta.resolve("std-env")), "utf8");
+  const table = source.slice(source.indexOf('[["APPVEYOR"]'));
+  const rows = [...table.matchAll(/\["([A-Z_-]+)"(?:,"([A-Za-z_]+)")?(?:,\{ci:(!\d)\})?\]/g)]
+    .map(([, name = "", variable = name, ci]) => ({ variable, ci }));
+  expect(rows.length).toBeGreaterThan(50);
+  const unknown = rows.filter(({ variable, ci }) => ci !== "!1" && !DETECTED_BY.includes(variable));
+  expect(unknown.map(({ variable }) => variable).sort()).toEqual([
+    // A step on GitHub, whose variable holds a token; a part of GitLab's environment; runtimes of the web.
+    ...["CI_MERGE_REQUEST_ID", "CLOUD_RUN_JOB", "DENO_DEPLOY", "DENO_DEPLOYMENT_ID"],
+    ...["INPUT_AZURE_STATIC_WEB_APPS_API_TOKEN", "K_SERVICE", "RAILWAY_PROJECT_ID", "RAILWAY_SERVICE_ID", "STACKBLITZ"],
+  ]);
 });
 
 test("detectPlatform() answers `ci` for an unknown system and `none` outside", () => {
