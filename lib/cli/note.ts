@@ -103,7 +103,8 @@ async function write(context: VerbContext, plan: NotePlan & { kind: "write" }, r
 
 /** Does what is planned; what goes wrong is told on stderr in one line. */
 export async function writeJobNote(context: VerbContext, plan: NotePlan, result: RunResult): Promise<void> {
-  if (plan.kind === "none") return;
+  // A job that only starts a run leaves the note to the one that follows it.
+  if (plan.kind === "none" || result.outcome === "started") return;
   if (plan.kind === "tell") return context.writer.note(plan.message);
   try {
     await write(context, plan, result);

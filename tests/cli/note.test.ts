@@ -187,6 +187,14 @@ test("an interrupted job leaves the note alone: its last seconds belong to the r
   expect({ code, requests: gitlab.requests }).toEqual({ code: 143, requests: [] });
 });
 
+test("run --detach leaves the note, and the word about a missing token, to the job that follows", async () => {
+  const args = ["run", "--detach", "Fix the flaky tests", "--repo", REPO, "--create-branch"];
+  for (const env of [{ GITLAB_TOKEN }, { GITLAB_TOKEN: "unset" }]) {
+    const { code, stderr, gitlab } = await job({ args, env });
+    expect({ code, stderr, requests: gitlab.requests }).toEqual({ code: 0, stderr: "", requests: [] });
+  }
+});
+
 test("a setting of the note that is not possible ends with 2 before anything is started", async () => {
   const bad: [Record<string, string>, string][] = [
     [{ MOGPLEX_NOTE: "yes" }, `error: Cannot use MOGPLEX_NOTE as it must be one of auto, off: "yes"\n`],
