@@ -40,7 +40,7 @@ function isExempt(hostname: string, list: string): boolean {
  * The proxy that the environment names for the service, and whether this runtime takes it; null when there is none, or the host
  * is exempt.
  *
- * Deno and Bun use `HTTPS_PROXY`. Node does only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses the former only, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
  * Source: Node.js, "Enterprise Network Configuration"; `tests/processes/proxies.test.ts` tries it.
  *
  * @param origin The service. Plain HTTP goes to this machine or one beside it, so only `https:` is looked at.
@@ -49,7 +49,8 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   const { protocol, hostname } = new URL(origin);
   const { env, runtime, args } = world;
   const [name = "", version = ""] = runtime.split("/");
-  const variable = ["HTTPS_PROXY", "https_proxy"].find((each) => env(each));
+  const all = name === "node" ? [] : ["ALL_PROXY", "all_proxy"];
+  const variable = ["HTTPS_PROXY", "https_proxy", ...all].find((each) => env(each));
   if (protocol !== "https:" || variable === undefined) return null;
   if (isExempt(hostname, env("NO_PROXY") || env("no_proxy") || "")) return null;
   if (name !== "node") return { variable, advice: null };
@@ -60,6 +61,11 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   const asked = env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
   return { variable, advice: asked ? null : "set NODE_USE_ENV_PROXY=1" };
+}
+
+/** Name of the variable by which a runtime is told of an authority of one's own; `runtime` is as `runtimeName()` gives it. */
+export function authorityVariable(runtime: string): string {
+  return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
 }
 
 /** Whether the words of a network failure speak of a certificate that nobody known has signed: OpenSSL's codes, or rustls. */
@@ -75,8 +81,9 @@ function isUnknownAuthority(detail: string): boolean {
  */
 export function networkHint(origin: string, detail: string, world: ProxyWorld = thisProcess()): string {
   if (isUnknownAuthority(detail)) {
-    const variable = world.runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
-    return `; the authority of its certificate is not known here: name its PEM file in ${variable}`;
+    return `; the authority of its certificate is not known here: name its PEM file in ${
+      authorityVariable(world.runtime)
+    }`;
   }
   const proxy = proxySetting(origin, world);
   if (proxy === null || proxy.advice === null) return "";

@@ -6,6 +6,7 @@
 import { API_PREFIX } from "../../api/contract/rules.ts";
 import { type MogplexError, NetworkError } from "../../errors.ts";
 import { type Answer, excerpt } from "../../http/answer.ts";
+import { authorityVariable, proxySetting } from "../../http/network_hint.ts";
 import type { Origin } from "../../http/origin.ts";
 import { type NetworkTrouble, probe, troubleOf } from "../../http/probe.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
@@ -32,82 +33,53 @@ export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, OWN_ORIGIN);
 }
 
-/** Whether `NO_PROXY` leaves a host out. */
-function isLeftOut(hostname: string, list: string): boolean {
-  const entries = list.split(/[\s,]+/).map((entry) => entry.replace(/^\*?\./, "").replace(/:\d+$/, "").toLowerCase());
-  return entries.some((entry) =>
-    entry === "*" || entry !== "" && (hostname === entry || hostname.endsWith(`.${entry}`))
-  );
-}
-
+/** The proxy that the environment names, its password left out. */
 interface Proxy {
-  /** Variable that names it. */
-  variable: string;
-  /** Its host; its password is nobody's business. */
-  host: string;
+  /** Host and port, and the variable. */
+  words: string;
+  /** What to do so that the runtime uses it; null when it does. */
+  advice: string | null;
 }
 
-/** The proxy that the environment names for an origin. Source: docs/install.md, measured: Node has no `ALL_PROXY`. */
-function proxyFor({ origin, plain }: Origin, env: ReadEnv, machine: Machine): Proxy | undefined {
-  const names = plain ? ["http_proxy", "HTTP_PROXY"] : ["https_proxy", "HTTPS_PROXY"];
-  const all = runtimeParts(machine).name === "node" ? [] : ["all_proxy", "ALL_PROXY"];
-  const variable = [...names, ...all].find((name) => env(name));
-  if (variable === undefined) return undefined;
-  if (isLeftOut(new URL(origin).hostname, env("no_proxy") || env("NO_PROXY") || "")) return undefined;
-  const url = env(variable) ?? "";
-  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `http://${url}`;
-  return { variable, host: URL.canParse(full) ? new URL(full).host : "no URL" };
+function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): Proxy | undefined {
+  const proxy = proxySetting(origin, { env, runtime, args });
+  if (proxy === null) return undefined;
+  const text = env(proxy.variable) ?? "";
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const host = URL.canParse(url) ? new URL(url).host : "(no URL)";
+  return { words: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/**
- * Why the runtime goes past the proxy; undefined when it uses it. Source: Node, "Enterprise network configuration": `fetch()`
- * has known it since 22.21 and 24.0, when told to. Bun and Deno always use it.
- */
-function pastProxy(env: ReadEnv, machine: Machine): string | undefined {
-  const { name, version } = runtimeParts(machine);
-  if (name !== "node") return undefined;
-  if (!isAtLeast(version, version.startsWith("22.") ? "22.21" : "24.0")) {
-    return "Take Node 22.21, 24 or later with NODE_USE_ENV_PROXY=1, or Deno or Bun";
-  }
-  const flags = [...machine.args, ...(env("NODE_OPTIONS") ?? "").split(/\s+/)];
-  return env("NODE_USE_ENV_PROXY") === "1" || flags.includes("--use-env-proxy")
-    ? undefined
-    : "Set NODE_USE_ENV_PROXY=1";
-}
-
-/**
- * Variables by which the runtime is told of a certificate authority, the best one first. Source: Deno, "Environment variables":
- * it knows Node's name since 2.8.
- */
+/** Variables that a runtime reads certificates of authorities from. Source: Deno, "Environment variables": Node's since 2.8. */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
-  if (name !== "deno") return ["NODE_EXTRA_CA_CERTS"];
-  return isAtLeast(version, "2.8") ? ["NODE_EXTRA_CA_CERTS", "DENO_CERT"] : ["DENO_CERT"];
+  const own = authorityVariable(machine.runtime);
+  return name === "deno" && isAtLeast(version, "2.8") ? [own, "NODE_EXTRA_CA_CERTS"] : [own];
 }
 
 /** Checks proxies and certificates, as far as the environment says. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
-  const { name } = runtimeParts(machine);
   const own = authorityVariables(machine);
-  const proxy = proxyFor(origin, env, machine);
-  const past = proxy === undefined ? undefined : pastProxy(env, machine);
-  if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && name !== "deno") {
+  if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
       "proxy",
       "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody on the way can read the token",
       `Unset it, and name the certificate of your own authority in ${own[0]}`,
     );
   }
-  if (proxy !== undefined && past !== undefined) {
-    return warning("proxy", `${proxy.variable} names ${proxy.host}, which ${machine.runtime} does not use`, past);
+  const proxy = proxyFor(origin, env, machine);
+  if (proxy !== undefined && proxy.advice !== null) {
+    return warning("proxy", `${machine.runtime} does not use ${proxy.words}`, `To use it: ${proxy.advice}`);
   }
   const authority = own.find((each) => env(each));
   const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !own.includes(each) && env(each));
   if (authority === undefined && unread !== undefined) {
     return warning("proxy", `${machine.runtime} does not read ${unread}`, `Set ${own[0]} to the same file`);
   }
-  const found = [proxy && `${proxy.host} (${proxy.variable})`, authority && `certificates from ${authority}`];
-  return ok("proxy", found.filter(Boolean).join("; ") || "none");
+  return ok(
+    "proxy",
+    [proxy?.words, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
+  );
 }
 
 /** What to do about each trouble. */
@@ -115,7 +87,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
   const proxy = proxyFor(origin, env, machine);
   const way = proxy === undefined
     ? "if this network has a proxy, name it in HTTPS_PROXY"
-    : `see whether the proxy ${proxy.host} (${proxy.variable}) is right`;
+    : `see whether the proxy ${proxy.words} is right`;
   switch (trouble) {
     case "permission":
       return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
@@ -131,7 +103,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
       return "The certificate is for another name: check MOGPLEX_URL";
     case "issuer":
       return `The certificate is not from an authority that is known here: for your own one, set ${
-        authorityVariables(machine)[0]
+        authorityVariable(machine.runtime)
       } to its file in PEM form`;
     case "no_tls":
       return "What answers there speaks no TLS: check port and scheme in MOGPLEX_URL, and the proxy";
