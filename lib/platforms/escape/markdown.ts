@@ -31,7 +31,7 @@ export function markdownCode(text: string): string {
  * Every line, the fences included, is indented by one blank, which renderers take off again. GitLab looks for quick actions
  * (`/close` at the very start of a line) in the source, and its older versions take the first line of three backticks for the
  * end of any block; so no line of the text may start where its author wants.
- * Source: GitLab, "Quick actions"; gitlabhq, lib/gitlab/quick_actions/extractor.rb (`^\/` in all versions).
+ * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/` both before and after it was taught Markdown.
  *
  * @param text Anything, of any number of lines.
  */
