@@ -9,12 +9,13 @@ import { build, type Metafile, type Plugin, transform } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { minify } from "terser";
+import * as variables from "../lib/variables.ts";
 import { VERSION } from "../lib/version.ts";
-import { componentNames, renderTemplate, templateProblems } from "./components.ts";
+import { componentNames, packed, renderTemplate, templateProblems } from "./components.ts";
 import { PINNED, pinsOf, stampPins } from "./pins.ts";
 import { root } from "./setup.mjs";
 
@@ -28,13 +29,21 @@ export interface Artefact {
   program: boolean;
   /** Whether names and blanks are shortened: for what has to fit into a file of another kind. @default {false} */
   minify?: boolean;
-  /** Modules that others take the place of, by path. @default {} */
+  /** Modules that another text takes the place of, by path. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
    * Most bytes it may have, as it is and gzipped: what it has, and a little. The design asks for 120 KiB and 40 KiB; bench/README.md says why
    * a file that people can read does not reach that.
    */
   limit?: { readable: number; gzipped: number };
+}
+
+/** A module of lists, without what its records say beside their names. */
+function namesOnly(lists: Readonly<Record<string, readonly (string | { name: string })[]>>): string {
+  return Object.entries(lists).map(([name, values]) => {
+    const short = values.map((value) => typeof value === "string" ? value : { name: value.name });
+    return `export const ${name} = ${JSON.stringify(short)};`;
+  }).join("\n");
 }
 
 /** The program inside the GitLab components. */
@@ -44,9 +53,12 @@ export const COMPONENT: Artefact = {
   program: true,
   minify: true,
   replace: {
-    "lib/platforms/detect.ts": "lib/platforms/only_gitlab.ts",
+    "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
+    // Its jobs print no help.
+    "lib/variables.ts": namesOnly(variables),
     // We send no cookie, and the client asks for nothing else in there.
-    "node_modules/hono/dist/utils/cookie.js": "tools/no_cookies.ts",
+    "node_modules/hono/dist/utils/cookie.js":
+      `export function serialize() { throw new Error("Cannot send a cookie: this client sends none"); }`,
   },
 };
 
@@ -110,15 +122,14 @@ const withoutComments: Plugin = {
   },
 };
 
-/** Puts modules in the place of others. */
-function replacing(modules: Readonly<Record<string, string>>): Plugin {
+/** Puts texts in the place of modules. */
+function replacing(texts: Readonly<Record<string, string>>): Plugin {
   return {
     name: "replacing",
     setup({ onLoad }) {
       onLoad({ filter: /\.[jt]s$/ }, ({ path }) => {
-        const other = modules[relative(root, path)];
-        if (other === undefined) return undefined;
-        return { contents: `export * from ${JSON.stringify(join(root, other))};`, loader: "js", resolveDir: root };
+        const contents = texts[relative(root, path)];
+        return contents === undefined ? undefined : { contents, loader: "js", resolveDir: dirname(path) };
       });
     },
   };
@@ -145,6 +156,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     target: "node20",
     charset: "utf8",
     legalComments: "inline",
+    minify: artefact.minify ?? false,
     plugins: [replacing(artefact.replace ?? {}), withoutComments],
     logLevel: "warning",
     banner: { js: banner(artefact) },
@@ -190,10 +202,18 @@ export function problems({ artefact, text, imports }: Built): string[] {
   return found;
 }
 
-function writeTemplates({ text, packages }: Built): void {
+async function componentProblems({ text }: Built): Promise<string[]> {
+  const base64 = await packed(text);
+  return componentNames().flatMap((name) => templateProblems(name, text, base64));
+}
+
+async function writeTemplates({ text, packages }: Built): Promise<void> {
+  const base64 = await packed(text);
   mkdirSync(join(root, "templates"), { recursive: true });
   writeFileSync(join(root, "components/LICENSES.txt"), notices(packages));
-  for (const name of componentNames()) writeFileSync(join(root, `templates/${name}.yml`), renderTemplate(name, text));
+  for (const name of componentNames()) {
+    writeFileSync(join(root, `templates/${name}.yml`), renderTemplate(name, text, base64));
+  }
 }
 
 function declarations(): void {
@@ -214,9 +234,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), check));
     if (check) {
       found.push(...problems(built));
-      if (artefact === COMPONENT) {
-        for (const name of componentNames()) found.push(...templateProblems(name, built.text));
-      }
+      if (artefact === COMPONENT) found.push(...await componentProblems(built));
       if ((await bundle(artefact)).text !== built.text) found.push(`${artefact.file} differs between two builds`);
       continue;
     }
@@ -226,7 +244,7 @@ async function main(args: readonly string[]): Promise<number> {
     writeFileSync(`${path}.sha256`, `${digest}  ${artefact.file}\n`);
     writeFileSync(`${path}.licenses.txt`, notices(built.packages));
     process.stdout.write(`dist/${artefact.file}  ${built.text.length} bytes  sha256 ${digest}\n`);
-    if (artefact === COMPONENT) writeTemplates(built);
+    if (artefact === COMPONENT) await writeTemplates(built);
   }
   if (!check) declarations();
   for (const problem of found) process.stderr.write(`error: ${problem}\n`);

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundle, COMPONENT } from "../../tools/build.ts";
-import { componentNames, renderTemplate } from "../../tools/components.ts";
+import { componentNames, packed, renderTemplate } from "../../tools/components.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { REPO } from "../processes/service.ts";
 
@@ -41,7 +41,8 @@ export function imageOf(folder: string, runtime: keyof typeof runtimes | "none")
 /** Every template, as this commit builds it. */
 export async function templates(): Promise<Record<string, string>> {
   const { text } = await bundle(COMPONENT);
-  return Object.fromEntries(componentNames().map((name) => [name, renderTemplate(name, text)]));
+  const base64 = await packed(text);
+  return Object.fromEntries(componentNames().map((name) => [name, renderTemplate(name, text, base64)]));
 }
 
 /** Writes files below a folder; those that end in `.sh` can be run. */

@@ -1,0 +1,239 @@
+/** What GitLab asks of a component's file, and what we ask of it, read from the text that is published. */
+import { beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { VERBS } from "../../lib/cli/flag_table.ts";
+import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/shared_flags.ts";
+import { EXIT } from "../../lib/exit_codes.ts";
+import { VERSION } from "../../lib/version.ts";
+import { componentNames, splitTemplate, TEMPLATE_LIMIT, withPieces } from "../../tools/components.ts";
+import { root } from "../../tools/setup.mjs";
+import { templates } from "./project.ts";
+
+interface Input {
+  description?: string;
+  default?: unknown;
+  type?: string;
+  regex?: string;
+  options?: unknown[];
+}
+
+interface Job extends Record<string, unknown> {
+  script?: string[];
+  before_script?: string[];
+  after_script?: string[];
+  variables?: Record<string, unknown>;
+}
+
+interface Template {
+  text: string;
+  inputs: Record<string, Input>;
+  spec: Record<string, unknown>;
+  jobs: Record<string, Job>;
+  job: Job;
+}
+
+const all = new Map<string, Template>();
+
+beforeAll(async () => {
+  for (const [name, text] of Object.entries(await templates())) {
+    const [head, body] = parseAllDocuments(text).map((document) => {
+      expect(document.errors).toEqual([]);
+      return document.toJS();
+    });
+    const jobs = body as Record<string, Job>;
+    const job = jobs["$[[ inputs.job-name ]]"] as Job;
+    all.set(name, { text, spec: head.spec, inputs: head.spec.inputs, jobs, job });
+  }
+}, 60_000);
+
+const each = (check: (template: Template, name: string) => void) => () => {
+  expect([...all.keys()].sort()).toEqual(componentNames());
+  for (const [name, template] of all) check(template, name);
+};
+
+const BLOCK = /\$\[\[\s*inputs\.([\w-]+)\s*\]\]/g;
+const usedIn = (value: unknown) => [...JSON.stringify(value).matchAll(BLOCK)].map((match) => match[1] as string);
+const isFreeText = ({ type = "string", regex, options }: Input) =>
+  type === "string" && regex === undefined && options === undefined;
+
+test("templates have names and a place that GitLab finds, and are at most thirty", () => {
+  const names = componentNames();
+  expect(names.length).toBeGreaterThan(1);
+  expect(names.length).toBeLessThanOrEqual(30);
+  // Source: gitlabhq, components_project.rb.
+  for (const name of names) expect(`templates/${name}.yml`).toMatch(/^templates\/[\w-]+(?:\/template)?\.yml$/);
+  expect(readdirSync(join(root, "templates")).sort()).toEqual(names.map((name) => `${name}.yml`));
+  for (const file of ["README.md", "LICENSE"]) expect(existsSync(join(root, file))).toBe(true);
+});
+
+test(
+  "headers hold inputs only, each with a description, a type that the catalog takes, and an anchored pattern",
+  each(({ spec, inputs }) => {
+    expect(Object.keys(spec)).toEqual(["inputs"]);
+    for (const [name, input] of Object.entries(inputs)) {
+      expect(name).toMatch(/^[a-z][a-z0-9-]*$/);
+      const keys = Object.keys(input).filter((key) =>
+        !["description", "default", "type", "regex", "options"].includes(key)
+      );
+      expect({ name, keys }).toEqual({ name, keys: [] });
+      expect(input.description).toMatch(/^[A-Z].*\.$/);
+      const { type = "string", regex, options } = input;
+      expect(["string", "number", "boolean", "array"]).toContain(type);
+      // Source: catalog_resource_component_spec.json: array, boolean, integer or string; no float, no null.
+      const ofType = {
+        string: (value: unknown) => typeof value === "string",
+        number: Number.isInteger,
+        array: Array.isArray,
+      };
+      const fits = type === "boolean"
+        ? typeof input.default === "boolean"
+        : ofType[type as keyof typeof ofType](input.default);
+      expect({ name, fits }).toEqual({ name, fits: true });
+      if (regex !== undefined) {
+        expect(type).toBe("string");
+        expect(regex).toMatch(/^\^.*\$$/);
+        expect(String(input.default)).toMatch(new RegExp(regex));
+      }
+      if (options !== undefined) {
+        expect(options.length).toBeLessThanOrEqual(50);
+        expect(options).toContain(input.default);
+      }
+    }
+  }),
+);
+
+test(
+  "every input is used, and nothing else is",
+  each(({ inputs, jobs }) => {
+    expect([...new Set(usedIn(jobs))].sort()).toEqual(Object.keys(inputs).sort());
+  }),
+);
+
+test(
+  "no input stands in a script",
+  each(({ jobs }) => {
+    for (const job of Object.values(jobs)) {
+      for (const lines of [job.script, job.before_script, job.after_script]) {
+        expect(JSON.stringify(lines ?? [])).not.toContain("$[[");
+      }
+    }
+  }),
+);
+
+test(
+  "what people type reaches the tool as a whole variable that nothing expands, or not at all",
+  each(({ inputs, job, jobs }, component) => {
+    const free = Object.entries(inputs).filter(([, input]) => isFreeText(input)).map(([name]) => name);
+    if (component === "run") expect(free).toContain("prompt");
+    const { variables = {}, ...rest } = job;
+    for (const [variable, value] of Object.entries(variables)) {
+      for (const name of usedIn(value).filter((each) => free.includes(each))) {
+        expect({ variable, value }).toEqual({ variable, value: { value: `$[[ inputs.${name} ]]`, expand: false } });
+      }
+    }
+    // The name of an image is GitLab's business, like every other keyword.
+    const elsewhere = usedIn({ ...jobs, "$[[ inputs.job-name ]]": rest }).filter((name) => free.includes(name));
+    expect([...new Set(elsewhere)].sort()).toEqual(["image"]);
+  }),
+);
+
+test(
+  "no variable of ours hides or loses to one that people are asked to set",
+  each(({ job }) => {
+    const names = Object.keys(job.variables ?? {}).filter((name) => name.startsWith("MOGPLEX_"));
+    expect(names.length).toBeGreaterThan(5);
+    for (const name of names) expect(name).toStartWith("MOGPLEX_INPUT_");
+  }),
+);
+
+test("the run component has an input for every flag of run --follow", () => {
+  const flags = [...RUN_FLAGS, ...RUN_FOLLOW_FLAGS].map(({ name }) => name);
+  const named: Record<string, string> = { repo: "repo-id" };
+  // Output for programs is no use in a job log; where the state lies is the component's business.
+  const without = ["json", "state"];
+  const inputs = Object.keys(all.get("run")?.inputs ?? {});
+  expect(flags.filter((flag) => !without.includes(flag) && !inputs.includes(named[flag] ?? flag))).toEqual([]);
+  expect(VERBS.some((verb) => verb.name === "run")).toBe(true);
+});
+
+test("inputs that give a choice give what the flag takes", () => {
+  const inputs = all.get("run")?.inputs ?? {};
+  const help = Object.fromEntries([...RUN_FLAGS, ...RUN_FOLLOW_FLAGS].map((flag) => [flag.name, flag.help]));
+  for (const name of ["harness", "mode", "key-scope", "on-timeout", "on-interrupt", "log"]) {
+    for (const option of (inputs[name]?.options ?? []).filter((each) => each !== "")) {
+      expect(help[name]).toContain(String(option));
+    }
+  }
+});
+
+test(
+  "a job is shielded from the pipeline around it, and adds nothing to it but itself",
+  each(({ job, jobs }) => {
+    expect(Object.keys(jobs).every((name) => name.endsWith("$[[ inputs.job-name ]]"))).toBe(true);
+    const hidden = Object.keys(jobs).filter((name) => name !== "$[[ inputs.job-name ]]");
+    expect(hidden.every((name) => name.startsWith(".mogplex-"))).toBe(true);
+    expect(job.inherit).toEqual({ default: false });
+    expect(job).not.toHaveProperty("before_script");
+  }),
+);
+
+test(
+  "a job is retried for what another try can change, never for a verdict",
+  each(({ job }) => {
+    expect(job.retry).toEqual({
+      max: 2,
+      when: ["runner_system_failure", "api_failure"],
+      exit_codes: [EXIT.unavailable, EXIT.rateLimited],
+    });
+  }),
+);
+
+test(
+  "artifacts are kept whatever the verdict, and the state is none of them",
+  each(({ job }) => {
+    const artifacts = job.artifacts as Record<string, unknown>;
+    expect(artifacts).toMatchObject({ when: "always", paths: ["$[[ inputs.out ]]/"] });
+    expect(Object.keys(artifacts.reports as object).sort()).toEqual(["annotations", "dotenv", "junit", "metrics"]);
+    const out = all.get("run")?.inputs.out?.regex ?? "";
+    // Where the program and the state lie.
+    expect(".mogplex-ci").not.toMatch(new RegExp(out));
+  }),
+);
+
+test(
+  "a template carries the program whose checksum it names, under this version, within its limit",
+  each(({ text }) => {
+    const { bundle } = splitTemplate(text);
+    const sum = createHash("sha256").update(bundle).digest("hex");
+    expect([...text.matchAll(/[0-9a-f]{64}/g)].map(String).filter((found) => found !== sum)).toEqual([]);
+    expect(text.split(sum)).toHaveLength(3);
+    expect(text).toStartWith(`# Mogplex CI ${VERSION}, component `);
+    expect(bundle).toContain(`@mogplex/ci ${VERSION} `);
+    expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(TEMPLATE_LIMIT);
+  }),
+);
+
+test("nothing is fetched when a job runs", () => {
+  for (const name of ["unpack", "launch", "finish"]) {
+    const script = readFileSync(join(root, `components/shared/${name}.sh`), "utf8");
+    expect(script).not.toMatch(/\b(curl|wget|npx)\b|https?:|jsr:|(?<!--no-)\bnpm\b/);
+  }
+  expect(readFileSync(join(root, "components/shared/launch.sh"), "utf8")).toContain("--no-remote --no-npm");
+});
+
+const HAS_SHELLCHECK = spawnSync("shellcheck", ["--version"]).status === 0;
+
+test.skipIf(!HAS_SHELLCHECK)("the scripts of the jobs are clean to shellcheck", () => {
+  const pieces = ["unpack", "launch", "finish"].map((name) => `# include ${name}`).join("\n");
+  const input = `#!/bin/sh\n${withPieces(pieces)}`.replace("@@BUNDLE@@", "H4sI").replaceAll(
+    "@@SHA256@@",
+    "0".repeat(64),
+  );
+  // Word splitting of the flags is meant: there is no array in sh.
+  const { stdout } = spawnSync("shellcheck", ["--shell=sh", "--exclude=SC2086", "-"], { input, encoding: "utf8" });
+  expect(stdout).toBe("");
+});
