@@ -30,10 +30,9 @@ import type { Writer } from "./writer.ts";
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** What is looked at by speaking to the service. */
+/** Checks in order, but for the repository, which a job meets first and which the service is asked for. */
 interface There {
   repository: Check;
-  /** The way to the service, and what it says to the token. */
   rest: Check[];
 }
 
@@ -70,29 +69,41 @@ async function checkThere(
   return { repository, rest: [proxy, ...reached, ...Object.values(others)] };
 }
 
-/** All checks, in the order in which a job would meet what they find. */
-async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
+/** Checks of what is here that are safe only where the checkout did not set our variables. */
+async function checkHere(context: VerbContext, machine: Machine): Promise<There> {
   const { io, writer } = context;
+  const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
   // From here on it is masked, wherever it came from.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value, env: io.env }));
-  const before = [
-    checkRuntime(io.env, machine),
+  const { repository, rest } = origin.ok
+    ? await checkThere(context, machine, origin.value, token)
+    : await checkNothingThere(context, "there is no address to ask");
+  const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
+  return { repository, rest: [url, checkToken(context, token, machine), await checkFiles(context), ...rest] };
+}
+
+/** The same where it did: nothing is read, written or sent where they say. */
+async function checkLittle(context: VerbContext, why: string): Promise<There> {
+  const { repository, rest } = await checkNothingThere(context, why);
+  return { repository, rest: [...["url", "token", "files"].map((name) => skipped(name, why)), ...rest] };
+}
+
+/** All checks, in the order in which a job would meet what they find. */
+async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
+  const checkout = await checkCheckout(context, machine);
+  const { repository, rest } = checkout.state === "failed"
+    ? await checkLittle(context, "the checkout is not to be trusted")
+    : await checkHere(context, machine);
+  return [
+    checkRuntime(context.io.env, machine),
     await checkCi(context),
     checkVariables(context, machine),
     await checkSettings(context),
+    repository,
+    checkout,
+    ...rest,
   ];
-  const checkout = await checkCheckout(context, machine);
-  const origin = await tried(() => resolveOrigin({ env: io.env }));
-  const files = await checkFiles(context);
-  const there = !origin.ok
-    ? await checkNothingThere(context, "there is no address to ask")
-    // Such a checkout may have set the address, and the token must not go there.
-    : checkout.state === "failed"
-    ? await checkNothingThere(context, "the checkout is not to be trusted")
-    : await checkThere(context, machine, origin.value, token);
-  const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  return [...before, there.repository, checkout, url, checkToken(context, token, machine), files, ...there.rest];
 }
 
 function printCheck(writer: Writer, { name, state, finding, advice }: Check, width: number): void {

@@ -140,15 +140,24 @@ test("doctor ends with 2 when a setting is not possible", async () => {
   }
 });
 
-test("doctor asks nobody when Bun has read a .env that may have set the address", async () => {
-  const machine = { runtime: "bun/1.4.5" };
+test("doctor reads, writes and asks nothing when Bun has read a .env that may have set our variables", async () => {
+  const touched: string[] = [];
   const { code, checks, requests } = await doctor({
-    machine,
-    files: { ".env.local": "MOGPLEX_URL=https://evil.example" },
+    machine: { runtime: "bun/1.4.5" },
+    env: { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/dev/zero", MOGPLEX_OUT: "/home" },
+    files: { ".env.local": "MOGPLEX_API_KEY_FILE=/dev/zero\nMOGPLEX_OUT=/home\n" },
+    before(_, io) {
+      const { readFile } = io;
+      io.readFile = (path) => (touched.push(path), readFile(path));
+      io.writeFile = (path) => void touched.push(path);
+    },
   });
   expect({ code, requests }).toEqual({ code: 2, requests: [] });
-  expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_URL: Bun read the file ".env.local"`);
-  expect(checks.access).toMatchObject({ state: "skipped", finding: "the checkout is not to be trusted" });
+  expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_API_KEY_FILE: Bun read the file ".env.local"`);
+  for (const name of ["url", "token", "files", "proxy", "connection", "clock", "access", "scopes", "server"]) {
+    expect(checks[name]).toMatchObject({ state: "skipped", finding: "the checkout is not to be trusted" });
+  }
+  expect(touched.filter((path) => !/^\.env/.test(path))).toEqual([]);
 });
 
 test("doctor warns of what Bun and Deno obey in a checkout", async () => {
