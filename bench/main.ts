@@ -8,6 +8,10 @@ import { root, runtimes } from "../tools/setup.mjs";
 const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unknown[] }>>> = {
   "start-up": async () => ({ title: "Start-up, as ratios", rows: (await import("./start_up.ts")).bench() }),
   "bundle-size": async () => ({ title: "Bundle sizes, in bytes", rows: (await import("./bundle_size.ts")).bench() }),
+  "install": async () => ({
+    title: "What a runner fetches, in bytes",
+    rows: (await import("./install.ts")).bench(),
+  }),
   "emulator-throughput": async () => ({
     title: "Emulator: 200 followers reading 200 events each, against a constant answer of the same size",
     rows: [await (await import("./emulator_throughput.ts")).bench()],

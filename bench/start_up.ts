@@ -10,7 +10,8 @@ import { root, runtimes } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
 const bundle = join(root, "dist/mogplex.mjs");
-const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+/** How each runtime is started. */
+export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-env"],
   bun: [runtimes.bun, "--no-env-file", "--config=/dev/null"],
@@ -35,7 +36,8 @@ export interface StartUpRow {
   limitConsoleLog: number;
 }
 
-function time(command: readonly string[]): number {
+/** Milliseconds that a command takes. @throws when it does not end with 0. */
+export function time(command: readonly string[]): number {
   const started = performance.now();
   const { status } = spawnSync(command[0] ?? "", command.slice(1), { stdio: "ignore" });
   if (status !== 0) throw new Error(`Cannot measure: ${command.join(" ")} ended with ${status}`);
