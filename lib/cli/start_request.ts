@@ -72,6 +72,22 @@ async function readPrompt(context: VerbContext): Promise<string> {
 }
 
 /**
+ * What flags and variables say of a request, but for its task and its repository; not checked.
+ *
+ * @throws {UsageError} when a switch is neither on nor off.
+ */
+export function readRequestSettings(context: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+  return {
+    harness: setting(context, "harness", "MOGPLEX_HARNESS"),
+    mode: setting(context, "mode", "MOGPLEX_MODE"),
+    baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
+    workingBranch: setting(context, "branch", "MOGPLEX_WORKING_BRANCH"),
+    createBranch: switchSetting(context, "create-branch", "MOGPLEX_CREATE_BRANCH") || undefined,
+    rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
+  };
+}
+
+/**
  * The request, complete and checked.
  *
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
@@ -81,14 +97,6 @@ export async function readStartRequest(context: VerbContext): Promise<StartReque
   if (repoId === undefined) {
     throw new UsageError("run: --repo <id> is required, or MOGPLEX_REPO_ID (find IDs via `mogplex-ci repos list`)");
   }
-  return validateStartRequest({
-    repoId,
-    prompt: await readPrompt(context),
-    harness: setting(context, "harness", "MOGPLEX_HARNESS"),
-    mode: setting(context, "mode", "MOGPLEX_MODE"),
-    baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
-    workingBranch: setting(context, "branch", "MOGPLEX_WORKING_BRANCH"),
-    createBranch: switchSetting(context, "create-branch", "MOGPLEX_CREATE_BRANCH") || undefined,
-    rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
-  });
+  const prompt = await readPrompt(context);
+  return validateStartRequest({ repoId, prompt, ...readRequestSettings(context) });
 }

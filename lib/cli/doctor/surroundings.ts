@@ -12,7 +12,8 @@ import { formatDuration } from "../../report/duration.ts";
 import { OUTPUT_VARIABLES } from "../../report/outputs.ts";
 import { deriveKey, KEY_SCOPES } from "../../runs/key.ts";
 import { VARIABLES } from "../../variables.ts";
-import { readFollowSettings, setting, switchSetting, wordSetting } from "../settings.ts";
+import { readFollowSettings, setting, wordSetting } from "../settings.ts";
+import { readRequestSettings } from "../start_request.ts";
 import type { VerbContext } from "../verb.ts";
 import { type Check, failedWith, type Machine, ok, skipped, tried, warning } from "./check.ts";
 
@@ -90,16 +91,7 @@ export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
 export async function checkSettings(context: VerbContext): Promise<Check> {
   const settings = await tried(() => {
     wordSetting(context, "key-scope", "MOGPLEX_KEY_SCOPE", KEY_SCOPES);
-    validateStartRequest({
-      repoId: NOBODY,
-      prompt: "-",
-      harness: setting(context, "harness", "MOGPLEX_HARNESS"),
-      mode: setting(context, "mode", "MOGPLEX_MODE"),
-      baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
-      workingBranch: setting(context, "branch", "MOGPLEX_WORKING_BRANCH"),
-      createBranch: switchSetting(context, "create-branch", "MOGPLEX_CREATE_BRANCH") || undefined,
-      rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
-    });
+    validateStartRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
     return readFollowSettings(context);
   });
   if (!settings.ok) return failedWith("settings", settings.error, "Correct the value, or unset the variable");
