@@ -56,7 +56,7 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   if (name !== "node") return { variable, advice: null };
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < 22 || major === 22 && minor < 21 || major === 23) {
-    return { variable, advice: `use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun` };
+    return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
   }
   const asked = env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
@@ -85,7 +85,8 @@ export function networkHint(origin: string, detail: string, world: ProxyWorld = 
       authorityVariable(world.runtime)
     }`;
   }
-  const proxy = proxySetting(origin, world);
+  // The others use their proxy, and on Deno a look at a variable may ask the user for a permission.
+  const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
   if (proxy === null || proxy.advice === null) return "";
   return `; ${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
 }
