@@ -106,7 +106,7 @@ export const VERBS: readonly Verb[] = [
       { name: "json", help: "Print one JSON object: checks and exitCode" },
     ],
     codes: ["0", "2", "64", "65", "69", "70", "75"],
-    examples: [`${PROGRAM} doctor --repo acme/web`],
+    examples: [`${PROGRAM} doctor --json | jq '.checks[] | select(.state != "ok")'`],
     run: doctor,
   },
   {
