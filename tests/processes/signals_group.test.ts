@@ -1,32 +1,22 @@
 /** Whole process groups, as runners and wrappers of package managers have them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
+import { EXECUTORS, quoted, runStage, type Stop } from "./runner.ts";
 import { launch, type Running } from "./service.ts";
-import { CANCEL, type CiJob, nothing, onEvery, openJob, openStages, type Stage, until } from "./stage.ts";
+import { CANCEL, type CiJob, nothing, onEvery, openJob, openStages, type Stage } from "./stage.ts";
 
 let stages: Stage[] = [];
 
 beforeAll(async () => {
   stages = await openStages();
-});
+}, 60_000);
 
 afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
 
 const ENDED = nothing("the run has ended, or none was started");
-
-// What the runner's stage script looks like around the user's line. Source: gitlab-runner, shells/bash.go.
-const SCRIPT = `trap 'exit 1' TERM
-set -o pipefail; set -o errexit
-(trap 'exit 1' TERM; eval "$CMD
-echo must-not-print") < /dev/null
-exit 0
-`;
-
-const quoted = (line: readonly string[]) => line.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
 
 /** Starts a line as the leader of a session of its own. */
 function inSession(job: CiJob, line: readonly string[], env: Record<string, string> = {}): Running {
@@ -34,21 +24,18 @@ function inSession(job: CiJob, line: readonly string[], env: Record<string, stri
 }
 
 /** The script of a job, and then its `after_script` in a new shell. */
-async function stage(job: CiJob, kill: (leader: number) => void | Promise<void>): Promise<void> {
-  const script = join(job.cwd, "stage.sh");
-  writeFileSync(script, SCRIPT);
-  const CMD = quoted(job.line(...job.follow("<stuck-pending>")));
-  const running = inSession(job, ["bash", "-c", 'cat stage.sh | bash; echo "script ended"'], { CMD });
+async function stage(job: CiJob, stop: Stop): Promise<void> {
+  const running = runStage([quoted(job.line(...job.follow("<stuck-pending>"))), "echo must-not-print"], job);
   const runId = (await running.seen(/started run (\S+) \([^]*run accepted/))[1] ?? "";
-  await kill(running.child.pid ?? 0);
+  await stop(running.child.pid ?? 0);
   const { stdout } = await running.ended;
   await oneCancel(job, runId, stdout);
 
-  const line = ["bash", "-c", `${quoted(job.line("cleanup"))}; echo "after_script ended with $?"`];
-  const env = { ...job.env, CI_JOB_STATUS: "canceled" };
   const before = job.recorder.requests.length;
-  const after = await launch(line, { cwd: job.cwd, env }).ended;
-  expect(after.stdout).toBe(`${ENDED.stdout}after_script ended with 0\n`);
+  const env = { ...job.env, CI_JOB_STATUS: "canceled" };
+  const after = await runStage([quoted(job.line("cleanup")), 'echo "cleanup ended with $?"'], { cwd: job.cwd, env })
+    .ended;
+  expect(after.stdout).toBe(`${ENDED.stdout}cleanup ended with 0\n`);
   expect(job.recorder.requests).toHaveLength(before);
 }
 
@@ -64,41 +51,23 @@ async function oneCancel(job: CiJob, runId: string, stdout: string): Promise<voi
   expect(await job.service.status(runId)).toBe("cancelled");
 }
 
-/** Processes of a session that are alive, but for its leader, the youngest first. */
-function members(leader: number): number[] {
-  const rows = execFileSync("ps", ["-e", "-o", "pid=,sid=,stat="], { encoding: "utf8" }).trim().split("\n");
-  return rows.map((row) => row.trim().split(/\s+/))
-    .filter(([pid, sid, stat]) => Number(sid) === leader && Number(pid) !== leader && !stat?.startsWith("Z"))
-    .map(([pid]) => Number(pid)).sort((a, b) => b - a);
+for (
+  const [executor, what] of [
+    ["shell", "SIGTERM to the process group"],
+    ["docker", "SIGTERM to one process after the other"],
+  ] as const
+) {
+  test(
+    `run --follow in a GitLab script cancels once when the ${executor} executor sends ${what}`,
+    () =>
+      onEvery(stages, async (each) => {
+        const job = await openJob(each);
+        await stage(job, EXECUTORS[executor]);
+        job.recorder.close();
+      }),
+    10_000,
+  );
 }
-
-test(
-  "run --follow in a GitLab script cancels once when the shell executor sends SIGTERM to the process group",
-  () =>
-    onEvery(stages, async (each) => {
-      const job = await openJob(each);
-      await stage(job, (leader) => void process.kill(-leader, "SIGTERM"));
-      job.recorder.close();
-    }),
-  10_000,
-);
-
-test(
-  "run --follow in a GitLab script cancels once when the docker executor sends SIGTERM to one process after the other",
-  () =>
-    onEvery(stages, async (each) => {
-      const job = await openJob(each);
-      await stage(job, async (leader) => {
-        for (const pid of members(leader)) {
-          if (!members(leader).includes(pid)) continue;
-          process.kill(pid, "SIGTERM");
-          await until(`process ${pid} has gone`, () => !members(leader).includes(pid));
-        }
-      });
-      job.recorder.close();
-    }),
-  10_000,
-);
 
 const WRAPPERS: Record<string, readonly string[]> = {
   node: ["npm", "exec", "--offline", "-c", "./agent.sh"],
