@@ -62,7 +62,17 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     dropIn: "the service answered 503",
   },
   { code: "70", name: "internal", toolkit: "a bug of ours", dropIn: "–" },
-  { code: "75", name: "rate limited", toolkit: "429 for longer than the deadline allows", dropIn: "same" },
-  { code: "124", name: "deadline", toolkit: "`--timeout` passed; the run goes on unless asked otherwise", dropIn: "1" },
+  {
+    code: "75",
+    name: "rate limited",
+    toolkit: "429 for longer than the deadline allows; a trigger that started nothing",
+    dropIn: "429 for longer than it waits",
+  },
+  {
+    code: "124",
+    name: "deadline",
+    toolkit: "`--timeout` passed; the run goes on unless asked otherwise; an automation waits for a slot",
+    dropIn: "1",
+  },
   { code: "130/143", name: "interrupted", toolkit: "SIGINT / SIGTERM", dropIn: "same" },
 ];

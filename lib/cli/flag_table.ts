@@ -5,10 +5,14 @@
  *
  * @module
  */
+import { run as automationsGet } from "./automations_get.ts";
+import { run as automationsList } from "./automations_list.ts";
+import { run as automationsTrigger } from "./automations_trigger.ts";
 import { run as cleanup } from "./cleanup.ts";
 import { run as doctor } from "./doctor.ts";
 import { run as follow } from "./follow.ts";
 import { run as permissions } from "./permissions.ts";
+import { run as prReviewsRerun } from "./pr_reviews_rerun.ts";
 import { run as report } from "./report.ts";
 import { run as reposList } from "./repos_list.ts";
 import { run as run } from "./run.ts";
@@ -28,6 +32,8 @@ import {
   RUN_FLAGS,
   RUN_FOLLOW_FLAGS,
   STATE,
+  TIMEOUT,
+  WATCHING,
 } from "./shared_flags.ts";
 import type { Verb } from "./verb.ts";
 
@@ -126,6 +132,76 @@ export const VERBS: readonly Verb[] = [
     codes: ["0", "2", "70"],
     examples: [`${PROGRAM} permissions --out reports`],
     run: permissions,
+  },
+  {
+    name: "automations list",
+    usage: "",
+    maxPositionals: 0,
+    summary: "List the automations, newest first",
+    group: "toolkit",
+    flags: [
+      { name: "limit", value: "N", help: "At most N, 1 to 10000 (default 50)" },
+      { name: "all", help: "All of them, however many requests that takes" },
+      JSON_LINE,
+    ],
+    codes: ["0", "2", "64", "65", "69", "70", "75"],
+    examples: [`${PROGRAM} automations list --all --json | jq -r 'select(.name == "Nightly clean-up") | .id'`],
+    run: automationsList,
+  },
+  {
+    name: "automations get",
+    usage: "<automation-id>",
+    maxPositionals: 1,
+    summary: "Print an automation: its version and a summary of its runs, without its graph",
+    group: "toolkit",
+    flags: [JSON_LINE],
+    codes: ["0", "2", "64", "65", "69", "70", "75"],
+    examples: [`${PROGRAM} automations get "$AUTOMATION_ID"`],
+    run: automationsGet,
+  },
+  {
+    name: "automations trigger",
+    usage: "<automation-id>",
+    maxPositionals: 1,
+    summary: "Trigger an automation; with --follow wait for its run and end with the verdict",
+    group: "toolkit",
+    flags: [
+      { name: "repo", value: "ID", help: "Repository (UUID); required" },
+      { name: "input", value: "NAME=VALUE", multiple: true, help: "Input as text; may be given several times" },
+      { name: "input-file", value: "FILE", help: "Input as a JSON object, - for standard input; --input wins over it" },
+      {
+        name: "idempotency-key",
+        value: "KEY",
+        help: "Key that finds the run again, sent as <automation-id>/KEY (default: made from job and input)",
+      },
+      KEY_SCOPE,
+      KEY_PART,
+      TIMEOUT,
+      { name: "follow", help: "Wait for a slot and for the end; the three flags below need it" },
+      ...WATCHING,
+      JSON_LINE,
+    ],
+    codes: ["0", "1", "2", "3", "64", "65", "69", "70", "75", "124", "130/143"],
+    examples: [
+      `${PROGRAM} automations trigger "$AUTOMATION_ID" --repo "$MOGPLEX_REPO_ID" --input depth=full --follow`,
+      `${PROGRAM} automations trigger "$AUTOMATION_ID" --input-file input.json --json | jq -r .runId`,
+    ],
+    run: automationsTrigger,
+  },
+  {
+    name: "pr-reviews rerun",
+    usage: "",
+    maxPositionals: 0,
+    summary: "Run the review of a pull request again; each call queues another one",
+    group: "toolkit",
+    flags: [
+      { name: "repo", value: "ID", help: "Repository (UUID); required" },
+      { name: "pr", value: "N", help: "Number of the pull request; required" },
+      JSON_LINE,
+    ],
+    codes: ["0", "2", "64", "65", "69", "70", "75", "124"],
+    examples: [`${PROGRAM} pr-reviews rerun --repo "$MOGPLEX_REPO_ID" --pr 7`],
+    run: prReviewsRerun,
   },
   {
     name: "runs get",

@@ -43,7 +43,8 @@ function isRelevant({ name, usage, flags }: Verb, variable: Variable): boolean {
   if (variable.flag.startsWith("`--")) return flags.some((flag) => variable.flag === `\`--${flag.name}\``);
   if (variable.name === "MOGPLEX_NOTE_TOKEN_VARIABLE") return flags.some((flag) => flag.name === "note");
   if (variable.name === "MOGPLEX_RUN_ID") return usage.includes("<run-id>");
-  if (variable.name === "MOGPLEX_PROMPT" || variable.name === "MOGPLEX_CI_JOB") return name === "run";
+  if (variable.name === "MOGPLEX_PROMPT") return name === "run";
+  if (variable.name === "MOGPLEX_CI_JOB") return flags.some((flag) => flag.name === "key-scope");
   return variable.name !== "MOGPLEX_JOB_STATUS" || name === "cleanup";
 }
 

@@ -23,8 +23,8 @@ export interface Places {
   targets: ReportTarget[];
 }
 
-/** Settings of a verb that follows. */
-export interface FollowSettings extends Places {
+/** How long a verb waits, and what becomes of the run when it ceases to. */
+export interface WaitSettings {
   /** Whole wait in milliseconds. */
   timeoutMs: number;
   /** Jobs that use the token at the same time. */
@@ -33,6 +33,10 @@ export interface FollowSettings extends Places {
   onTimeout: OnTimeout;
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
+}
+
+/** Settings of a verb that follows. */
+export interface FollowSettings extends Places, WaitSettings {
   /** Events in the log. */
   log: LogForm;
 }
@@ -103,15 +107,22 @@ export function readPlaces(context: VerbContext): Places {
   );
 }
 
-/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
-export function readFollowSettings(context: VerbContext): FollowSettings {
+/** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
+export function readWaitSettings(context: VerbContext): WaitSettings {
   const seconds = numberSetting(context, "timeout", "MOGPLEX_TIMEOUT", 1, MAX_TIMEOUT_MS / 1000);
   return {
-    ...readPlaces(context),
     timeoutMs: seconds === undefined ? DEFAULT_TIMEOUT_MS : seconds * 1000,
     tokenShare: numberSetting(context, "token-share", "MOGPLEX_TOKEN_SHARE", 1, MAX_TOKEN_SHARE) ?? 1,
     onTimeout: wordSetting(context, "on-timeout", "MOGPLEX_ON_TIMEOUT", ON_TIMEOUT) ?? "detach",
     onInterrupt: wordSetting(context, "on-interrupt", "MOGPLEX_ON_INTERRUPT", ON_INTERRUPT) ?? "auto",
+  };
+}
+
+/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
+export function readFollowSettings(context: VerbContext): FollowSettings {
+  return {
+    ...readPlaces(context),
+    ...readWaitSettings(context),
     log: wordSetting(context, "log", "MOGPLEX_LOG", ["compact", "full", "json"]) ?? "compact",
   };
 }

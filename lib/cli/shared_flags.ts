@@ -50,12 +50,20 @@ export const NOTE: Flag = {
   help: "Note on the merge request of a GitLab pipeline: auto or off",
 };
 
-/** Flags of every verb that follows. */
-export const FOLLOWING: readonly Flag[] = [
-  { name: "timeout", value: "SECONDS", help: "Whole wait" },
+/** Longest time that a verb takes. */
+export const TIMEOUT: Flag = { name: "timeout", value: "SECONDS", help: "Whole wait" };
+
+/** What becomes of a run when nobody waits for it any longer, and how often is asked for it. */
+export const WATCHING: readonly Flag[] = [
   { name: "on-timeout", value: "WHAT", help: "detach or cancel the run when the wait is over" },
   { name: "on-interrupt", value: "WHAT", help: "auto, cancel or detach on SIGINT and SIGTERM" },
   { name: "token-share", value: "N", help: "How many jobs use the token at the same time" },
+];
+
+/** Flags of every verb that follows. */
+export const FOLLOWING: readonly Flag[] = [
+  TIMEOUT,
+  ...WATCHING,
   { name: "log", value: "FORM", help: "Events in the log: compact, full or json" },
   REPORTS,
   NOTE,

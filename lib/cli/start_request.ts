@@ -6,39 +6,13 @@
 import { validateStartRequest } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
+import { readCheckoutFile } from "./checkout_file.ts";
 import { setting, switchSetting } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
 interface PromptSource {
   name: string;
   read(): string | Promise<string>;
-}
-
-/**
- * A checkout can plant a link in the place of the task, to have a file of the machine sent to the agent. Who writes `..` or an
- * absolute path means it.
- *
- * @throws {UsageError} when a path below the working directory leads out of it.
- */
-function refuseEscape({ io }: VerbContext, path: string): void {
-  if (path.startsWith("/") || path.split("/").includes("..")) return;
-  const [here, there] = [io.realPath("."), io.realPath(path)];
-  if (here === undefined || there === undefined || there.startsWith(`${here.replace(/\/+$/, "")}/`)) return;
-  throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} leads out of the working directory`);
-}
-
-function readPromptFile(context: VerbContext, path: string): string {
-  const { io } = context;
-  let text: string | undefined;
-  try {
-    refuseEscape(context, path);
-    text = io.readFile(path);
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} cannot be read`, { cause });
-  }
-  if (text === undefined) throw new UsageError(`Cannot read prompt: file ${JSON.stringify(path)} does not exist`);
-  return text;
 }
 
 function promptSources(context: VerbContext): PromptSource[] {
@@ -48,11 +22,21 @@ function promptSources(context: VerbContext): PromptSource[] {
   if (argument === "-") sources.push({ name: "standard input (-)", read: () => io.readStdin() });
   else if (argument !== undefined) sources.push({ name: "the argument", read: () => argument });
   const file = flags.get("prompt-file");
-  if (file !== undefined) sources.push({ name: "--prompt-file", read: () => readPromptFile(context, file) });
+  if (file !== undefined) {
+    sources.push({
+      name: "--prompt-file",
+      read: () => readCheckoutFile(context, file, "read prompt"),
+    });
+  }
   const variable = io.env("MOGPLEX_PROMPT") || undefined;
   if (variable !== undefined) sources.push({ name: "MOGPLEX_PROMPT", read: () => variable });
   const named = io.env("MOGPLEX_PROMPT_FILE")?.trim() || undefined;
-  if (named !== undefined) sources.push({ name: "MOGPLEX_PROMPT_FILE", read: () => readPromptFile(context, named) });
+  if (named !== undefined) {
+    sources.push({
+      name: "MOGPLEX_PROMPT_FILE",
+      read: () => readCheckoutFile(context, named, "read prompt"),
+    });
+  }
   return sources;
 }
 

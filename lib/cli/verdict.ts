@@ -20,8 +20,8 @@ const WORDS: Record<Outcome, string> = {
   error: "not known",
 };
 
-// The reports have all of it; a log has to be read.
-const MAX_REASON = 4_000;
+/** Most UTF-16 units of a reason: the reports have all of it, and a log has to be read. */
+export const MAX_REASON = 4_000;
 
 const LABEL_WIDTH = 14;
 
@@ -71,6 +71,11 @@ export function verdictText(result: RunResult, reports: readonly ReportTarget[])
     ["resume", resume],
     ["cancel", resume === null ? null : `mogplex-ci runs cancel ${runId}`],
   ];
+  return blockText(rows);
+}
+
+/** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */
+export function blockText(rows: readonly (readonly [label: string, text: string | null])[]): string {
   const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
   return rows.filter((row) => row[1] !== null)
     .map(([label, text]) => label.padEnd(LABEL_WIDTH) + plainText(text ?? "").trim().replaceAll("\n", indent))

@@ -1,0 +1,39 @@
+/**
+ * What the toolkit verbs share that ask once and print the answer.
+ *
+ * @module
+ */
+import type { CallOptions } from "../api/client.ts";
+import { UsageError } from "../errors.ts";
+import type { ConnectOptions, Session } from "../runs/session.ts";
+import { openSession } from "../runs/session.ts";
+import { noticeText } from "./notices.ts";
+import { setting } from "./settings.ts";
+import { protectToken } from "./toolkit.ts";
+import type { VerbContext } from "./verb.ts";
+
+/** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
+export const ONE_SHOT_MS = 120_000;
+
+/** Service and time of a verb; whatever there is to say goes to stderr. */
+export function connectOptions({ io, writer, clock, fetch }: VerbContext): ConnectOptions {
+  return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
+}
+
+/**
+ * Finds token and origin.
+ *
+ * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
+ */
+export function openOneShot(context: VerbContext): { session: Session; call: CallOptions } {
+  protectToken(context);
+  const session = openSession(connectOptions(context), { readFile: context.io.readFile });
+  return { session, call: { deadline: session.startedAt + ONE_SHOT_MS } };
+}
+
+/** The repository of a verb. @throws {UsageError} when there is none. */
+export function requiredRepo(context: VerbContext, verb: string): string {
+  const repoId = setting(context, "repo", "MOGPLEX_REPO_ID");
+  if (repoId !== undefined) return repoId;
+  throw new UsageError(`${verb}: --repo <id> is required, or MOGPLEX_REPO_ID (find IDs via \`mogplex-ci repos list\`)`);
+}
