@@ -31,7 +31,7 @@ beforeAll(() => {
     stdio: "ignore",
   });
   writeFileSync(join(consumer, "script.mjs"), SCRIPT);
-});
+}, 60_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
