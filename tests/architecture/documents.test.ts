@@ -66,6 +66,7 @@ const DOCUMENTS = [
   "SECURITY.md",
   "CHANGELOG.md",
   "bench/README.md",
+  "examples/README.md",
   "docs/automations.md",
   "docs/install.md",
   "lib/emulator/README.md",

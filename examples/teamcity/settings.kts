@@ -1,0 +1,79 @@
+// .teamcity/settings.kts
+//
+// Every Monday a hosted agent updates the dependencies and opens a pull request. The build has the verdict of its run:
+// stopping the build cancels the agent.
+// Needs: project parameters mogplex.api.key (of type password) and mogplex.repo.id; Node 20.11 or later on the agent.
+import jetbrains.buildServer.configs.kotlin.*
+import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
+import jetbrains.buildServer.configs.kotlin.buildFeatures.XmlReport
+import jetbrains.buildServer.configs.kotlin.buildSteps.script
+import jetbrains.buildServer.configs.kotlin.triggers.schedule
+import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
+
+version = "2025.03"
+
+val MOGPLEX_CI_VERSION = "0.1.0"
+val MOGPLEX_CI_SHA256 = "5f437077d19b70f566402f0c469a4823de68be5c5556e90bc6a1fa514aac2095"
+
+project {
+    buildType(Cleanup)
+}
+
+object Cleanup : BuildType({
+    name = "Weekly cleanup"
+    artifactRules = """
+        +:mogplex-ci => mogplex-ci
+        -:mogplex-ci/run.json
+    """.trimIndent()
+    maxRunningBuilds = 1 // two at a time would change the same files
+
+    params {
+        param("env.MOGPLEX_API_KEY", "%mogplex.api.key%")
+        param("env.MOGPLEX_REPO_ID", "%mogplex.repo.id%")
+        param("env.MOGPLEX_PROMPT", "Update minor and patch versions of all dependencies and run the tests. Keep what passes.")
+    }
+
+    steps {
+        script {
+            name = "Install"
+            // Kotlin, not the shell, puts the two constants in.
+            scriptContent = """
+                set -e
+                curl -fsSL --proto '=https' --retry 3 -o mogplex.mjs.part "https://unpkg.com/@mogplex/ci@$MOGPLEX_CI_VERSION/dist/mogplex.mjs"
+                echo "$MOGPLEX_CI_SHA256  mogplex.mjs.part" | sha256sum -c -
+                mv mogplex.mjs.part mogplex.mjs
+            """.trimIndent()
+        }
+        script {
+            name = "Run the agent"
+            scriptContent = "exec node mogplex.mjs run --follow --create-branch --timeout 1800"
+        }
+        script {
+            name = "Cancel the agent if it is still at work"
+            executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
+            // --always: TeamCity does not say how the build ended, and no later build would attach to the run.
+            scriptContent = "test ! -f mogplex.mjs || node mogplex.mjs cleanup --always"
+        }
+    }
+
+    triggers {
+        schedule {
+            schedulingPolicy = weekly {
+                dayOfWeek = ScheduleTrigger.DAY.Monday
+                hour = 6
+            }
+            triggerBuild = always()
+        }
+    }
+
+    failureConditions {
+        executionTimeoutMin = 40 // more than --timeout
+    }
+
+    features {
+        xmlReport {
+            reportType = XmlReport.XmlReportType.JUNIT
+            rules = "+:mogplex-ci/junit.xml"
+        }
+    }
+})

@@ -1,0 +1,93 @@
+/** The syntax that a Jenkinsfile and a settings.kts have in common: statements, one a line, some with a block in braces. */
+
+/** A piece of a statement. */
+export interface Token {
+  /** `word`, `text` (a string, as it is in its quotes) or `sign`. */
+  kind: "word" | "text" | "sign";
+  /** What it says, without quotes. */
+  value: string;
+  /** Quotes around a text. */
+  quotes: string;
+}
+
+/** A statement. */
+export interface Statement {
+  /** Its pieces, those behind a block included. */
+  tokens: Token[];
+  /** Statements of its block. */
+  body: Statement[] | undefined;
+}
+
+const PIECE = /("""|'''|"|')([\s\S]*?)\1|(\/\/[^\n]*)|([A-Za-z_][\w.]*\*?|\d+)|(\n)|([^\S\n]+)|([{}()[\],=:.*])/y;
+
+/** Reads statements. A backslash in a text is an error: nobody has to know then what it does. */
+class Reader {
+  readonly #source: string;
+  #at = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  #next(): Token | "end" | "line" | undefined {
+    if (this.#at >= this.#source.length) return undefined;
+    PIECE.lastIndex = this.#at;
+    const match = PIECE.exec(this.#source);
+    if (match === null) throw new SyntaxError(`Cannot read: ${this.#source.slice(this.#at, this.#at + 40)}`);
+    this.#at = PIECE.lastIndex;
+    const [, quotes, inner, , word, line, , sign] = match;
+    if (quotes !== undefined && inner !== undefined) {
+      if (inner.includes("\\")) throw new SyntaxError(`A text has a backslash: ${inner}`);
+      return { kind: "text", value: inner, quotes };
+    }
+    if (word !== undefined) return { kind: "word", value: word, quotes: "" };
+    if (line !== undefined) return "line";
+    if (sign === "}") return "end";
+    return sign === undefined ? this.#next() : { kind: "sign", value: sign, quotes: "" };
+  }
+
+  /** Statements up to the brace that closes them, or to the end. */
+  statements(): Statement[] {
+    const found: Statement[] = [];
+    let current: Statement = { tokens: [], body: undefined };
+    const close = () => {
+      if (current.tokens.length > 0) found.push(current);
+      current = { tokens: [], body: undefined };
+    };
+    for (let piece = this.#next(); piece !== undefined && piece !== "end"; piece = this.#next()) {
+      if (piece === "line") close();
+      else if (piece.value === "{" && piece.kind === "sign") {
+        if (current.body !== undefined) throw new SyntaxError("A statement has two blocks");
+        current.body = this.statements();
+      } else current.tokens.push(piece);
+    }
+    close();
+    return found;
+  }
+}
+
+/** Reads a file. */
+export function readStatements(source: string): Statement[] {
+  return new Reader(source).statements();
+}
+
+/** The words and signs of a statement, texts as `"…"`. */
+export function shape({ tokens }: Statement): string {
+  return tokens.map(({ kind, value }) => kind === "text" ? '"…"' : value).join(" ");
+}
+
+/** The block of the one statement of some shape. */
+export function blockOf(statements: readonly Statement[], wanted: string): Statement[] {
+  const found = statements.filter((each) => shape(each) === wanted);
+  if (found.length !== 1 || found[0]?.body === undefined) throw new SyntaxError(`There is not one block "${wanted}"`);
+  return found[0].body;
+}
+
+/** The one text of a statement. */
+export function textOf(statement: Statement): Token {
+  const [first, second] = statement.tokens.filter(({ kind }) => kind === "text");
+  if (first === undefined || second !== undefined) {
+    throw new SyntaxError(`There is not one text in: ${shape(statement)}`);
+  }
+  return first;
+}
