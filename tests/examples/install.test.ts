@@ -76,6 +76,18 @@ function directory(): string {
   return cwd;
 }
 
+let vendored: string | undefined;
+
+/** A Git repository, the same each time: the second time there is nothing to commit. */
+function repository(): string {
+  if (vendored !== undefined) return vendored;
+  vendored = mkdtempSync(join(release.folder, "git-"));
+  for (const args of [["init", "-q"], ["config", "user.name", "CI"], ["config", "user.email", "ci@example.com"]]) {
+    expect(runToEnd(["git", ...args], { cwd: vendored }).code).toBe(0);
+  }
+  return vendored;
+}
+
 /** How the toolkit's verbs and the drop-in ones speak of an end. */
 function verdict(status: string): RegExp {
   return new RegExp(`^(verdict +${status}|--- run \\S+ ${status} ---)`, "m");
@@ -88,13 +100,7 @@ const RUNS: Readonly<Record<string, (() => string) | undefined>> = {
   "Start it hermetically 1": directory,
   "Start it hermetically 2": directory,
   "As `mogplex` 1": directory,
-  "Vendored 1": () => {
-    const cwd = mkdtempSync(join(release.folder, "git-"));
-    for (const args of [["init", "-q"], ["config", "user.name", "CI"], ["config", "user.email", "ci@example.com"]]) {
-      expect(runToEnd(["git", ...args], { cwd }).code).toBe(0);
-    }
-    return cwd;
-  },
+  "Vendored 1": repository,
   "From the npm registry 1": undefined,
   "From the npm registry 2": undefined,
   "From the npm registry 3": undefined,
