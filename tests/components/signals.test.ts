@@ -1,0 +1,168 @@
+/** Jobs of the run component that are stopped, as the executors of a runner stop them, and what `after_script` makes of it. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import process from "node:process";
+import { EXECUTORS, type Stop } from "../processes/runner.ts";
+import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/stage.ts";
+import {
+  type ComponentJob,
+  type ComponentJobOptions,
+  HAS_BUSYBOX,
+  type ImageShell,
+  NEXT_LINE,
+  openComponentJob,
+} from "./component_job.ts";
+import { templates } from "./project.ts";
+
+let stages: Stage[] = [];
+let template = "";
+
+beforeAll(async () => {
+  stages = await openStages();
+  template = (await templates()).run ?? "";
+}, 60_000);
+
+afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+
+const ENDED = "nothing to clean up: the run has ended, or none was started\n";
+const LEFT = "nothing to clean up: the run was left to go on\n";
+
+type Open = (options?: Partial<ComponentJobOptions>) => Promise<ComponentJob>;
+
+/** A test on every runtime at the same time. */
+function onEach(what: string, shell: ImageShell, body: (open: Open, stage: Stage) => Promise<void>): void {
+  test.skipIf(shell === "sh" && !HAS_BUSYBOX)(what, () =>
+    onEvery(stages, async (stage) => {
+      const jobs: ComponentJob[] = [];
+      await body(async (options) => {
+        const inputs = { prompt: "<stuck-pending>", ...options?.inputs };
+        const job = await openComponentJob(stage, { template, shell, ...options, inputs });
+        jobs.push(job);
+        return job;
+      }, stage);
+      for (const { recorder } of jobs) recorder.close();
+    }), 30_000);
+}
+
+/** Runs the script until it follows, stops it, and returns what it printed. */
+async function stopped(job: ComponentJob, stop: Stop): Promise<{ runId: string; stdout: string }> {
+  const running = job.script();
+  const runId = (await running.seen(/started run (\S+) \([^]*run accepted/))[1] ?? "";
+  await stop(running.child.pid ?? 0);
+  const { stdout } = await running.ended;
+  expect(stdout).not.toContain(NEXT_LINE);
+  return { runId, stdout };
+}
+
+/** The run was cancelled by `after_script`, which has nothing to do any more. */
+async function expectCancelled(job: ComponentJob, runId: string, why: string): Promise<void> {
+  job.recorder.intercept = undefined;
+  expect(await job.afterScript("canceled")).toEqual({
+    stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
+    requests: [`POST /runs/${runId}/cancel`],
+  });
+  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
+  expect(await job.afterScript("canceled")).toEqual({ stdout: ENDED, requests: [] });
+}
+
+for (const shell of ["bash", "sh"] as const) {
+  for (const executor of ["shell", "docker"] as const) {
+    onEach(
+      `a job stopped by the ${executor} executor cancels its run once, and after_script finds nothing to do (${shell})`,
+      shell,
+      async (open) => {
+        const job = await open();
+        const { runId, stdout } = await stopped(job, EXECUTORS[executor]);
+        expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+        expect(job.recorder.of(CANCEL).map(({ what, status }) => [what, status])).toEqual([[
+          `POST /runs/${runId}/cancel`,
+          200,
+        ]]);
+        expect(await job.service.status(runId)).toBe("cancelled");
+        expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
+        expect(await job.afterScript("canceled")).toEqual({ stdout: ENDED, requests: [] });
+      },
+    );
+  }
+
+  onEach(`after_script cancels the run when the job's own cancel was lost (${shell})`, shell, async (open) => {
+    const lost = {
+      broken: () => Promise.reject(new Error("The connection breaks")),
+      busy: () => Promise.resolve({ status: 503, body: { error: "Service unavailable" } }),
+    };
+    await Promise.all(
+      Object.values(lost).map(async (answer) => {
+        const job = await open();
+        job.recorder.intercept = ({ what }) => CANCEL.test(what) ? answer() : Promise.resolve();
+        const { runId } = await stopped(job, EXECUTORS.shell);
+        expect(job.recorder.of(CANCEL).length).toBeGreaterThan(0);
+        expect(job.state()).toMatchObject({ runId, left: "cancelling" });
+        expect(await job.service.status(runId)).toBe("pending");
+        await expectCancelled(job, runId, "its cancellation was under way");
+      }),
+    );
+  });
+
+  onEach(`after_script cancels the run of a job that was killed while it followed (${shell})`, shell, async (open) => {
+    const job = await open();
+    const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
+    expect(job.recorder.of(CANCEL)).toEqual([]);
+    expect(job.state()).toMatchObject({ runId, left: "following" });
+    await expectCancelled(job, runId, 'the job is "cancelled"');
+  });
+}
+
+onEach("a job leaves at once at a second signal, and after_script cancels its run", "bash", async (open) => {
+  const job = await open();
+  // The cancel is never answered.
+  job.recorder.intercept = ({ what }) => CANCEL.test(what) ? new Promise(() => {}) : Promise.resolve();
+  const { runId } = await stopped(job, async (leader) => {
+    process.kill(-leader, "SIGTERM");
+    const first = await job.recorder.arrived(CANCEL);
+    await until("1.5 s have passed", () => performance.now() - first.atMs > 1_550);
+    process.kill(-leader, "SIGTERM");
+  });
+  expect(job.state()).toMatchObject({ runId, left: "cancelling" });
+  await expectCancelled(job, runId, "its cancellation was under way");
+});
+
+interface Leaving {
+  /** What the job ends with. */
+  code: number;
+  /** Its inputs. */
+  inputs: Record<string, unknown>;
+  /** What every request but the start is answered with. @default what the service says */
+  refuse?: number;
+}
+
+// Ends that say nothing about the run.
+const LEAVING: readonly Leaving[] = [
+  { code: 69, inputs: { timeout: 2 }, refuse: 503 },
+  { code: 75, inputs: { timeout: 2 }, refuse: 429 },
+  { code: 124, inputs: { timeout: 2 } },
+  { code: 0, inputs: { follow: false } },
+];
+
+onEach(
+  "a job that ended 69, 75 or 124, or detached, leaves its run alone, and a retry attaches",
+  "bash",
+  async (open) => {
+    await Promise.all(LEAVING.map(async ({ code, inputs, refuse }) => {
+      const job = await open({ inputs });
+      job.recorder.intercept = ({ what }) =>
+        Promise.resolve(
+          refuse === undefined || START.test(what) ? undefined : { status: refuse, body: { error: "No" } },
+        );
+      const end = await job.script().ended;
+      expect({ code: end.code, wentOn: end.stdout.includes(NEXT_LINE) }).toEqual({ code, wentOn: code === 0 });
+      job.recorder.intercept = undefined;
+      expect(await job.afterScript(code === 0 ? "success" : "failed")).toEqual({ stdout: LEFT, requests: [] });
+
+      const retry = await open({ inputs: { follow: false }, retried: job });
+      const { runId } = job.state();
+      expect((await retry.script().ended).stdout).toContain(`attached to run ${runId} `);
+      expect(await job.service.status(String(runId))).toBe("pending");
+      for (const { recorder } of [job, retry]) expect(recorder.of(CANCEL)).toEqual([]);
+    }));
+  },
+);
