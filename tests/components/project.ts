@@ -55,7 +55,8 @@ export function writeFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
-function git(cwd: string, ...args: string[]): string {
+/** Runs Git, as somebody. Returns what it printed. */
+export function git(cwd: string, ...args: string[]): string {
   const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
   const { status, stdout, stderr } = spawnSync("git", [...who, ...args], { cwd, encoding: "utf8" });
   if (status !== 0) throw new Error(`Cannot run git ${args.join(" ")}: ${stderr}`);
@@ -173,10 +174,15 @@ export async function runPipeline(cwd: string, options: PipelineOptions): Promis
 }
 
 /** A new project with our components and a pipeline of its own. */
-export function newProject(folder: string, name: string, files: Readonly<Record<string, string>>): string {
+export function newProject(
+  folder: string,
+  name: string,
+  files: Readonly<Record<string, string>>,
+  origin: string = ORIGIN,
+): string {
   const cwd = mkdtempSync(join(folder, `${name}-`));
   writeFiles(cwd, files);
-  commitAll(cwd);
+  commitAll(cwd, origin);
   return cwd;
 }
 
