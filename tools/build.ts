@@ -54,6 +54,7 @@ export const COMPONENT: Artefact = {
   minify: true,
   replace: {
     "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
+    "lib/api/automation_calls.ts": "export const automationCalls = () => ({});",
     // Its jobs print no help.
     "lib/variables.ts": namesOnly(variables),
     // We send no cookie, and the client asks for nothing else in there.
@@ -157,7 +158,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     charset: "utf8",
     legalComments: "inline",
     minify: artefact.minify ?? false,
-    plugins: [replacing(artefact.replace ?? {}), withoutComments],
+    plugins: [replacing(artefact.replace ?? {}), ...(artefact.minify ? [] : [withoutComments])],
     logLevel: "warning",
     banner: { js: banner(artefact) },
     // Its default entry is CommonJS and asks for "process" by "require"; this one is the same code as modules.

@@ -6,19 +6,19 @@
  */
 import { hc } from "hono/client";
 import type { Clock } from "../clock.ts";
-import { NotFoundError, UsageError } from "../errors.ts";
 import type { CallOptions } from "../http/call_options.ts";
-import { type Call, createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
+import { createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
+import { automationCalls } from "./automation_calls.ts";
+import { createCaller, type How, limitOf, START_BACKOFF_MS } from "./caller.ts";
 import { resolveConnection } from "./connection.ts";
-import type { Api, Success } from "./contract/routes.ts";
+import type { Api } from "./contract/routes.ts";
 import { MAX_EVENTS } from "./contract/rules.ts";
 import * as schemas from "./contract/schemas.ts";
-import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
-import { type Attempted, judge, refuse } from "./errors.ts";
+import { type Attempted, refuse } from "./errors.ts";
 import type { MogplexClient } from "./mogplex_client.ts";
 import { guardStart } from "./start.ts";
 import { readRunEvents } from "./stream.ts";
@@ -26,6 +26,7 @@ import { shareMemory } from "./stream_memory.ts";
 import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions, MogplexClient };
+
 /** Options of {@linkcode createClient}. */
 export interface ClientOptions {
   /** Access token. @default the variable `MOGPLEX_API_KEY` */
@@ -40,20 +41,6 @@ export interface ClientOptions {
   clock?: Clock | undefined;
   /** Hears of every wait, and of an origin that is not the default. @default nobody */
   onNotice?: OnNotice | undefined;
-}
-
-/** An answer whose good form is `D`: the compiler compares it with the schema that reads it. */
-type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-type How = NonNullable<Parameters<typeof hc>[1]>;
-type Extras = Partial<Pick<Call<unknown>, "retry" | "backoffBaseMs" | "onFailure">>;
-
-// Each repeated start costs one of 10 a minute and 30 an hour. Source: API reference, "Rate limits".
-const START_BACKOFF_MS = 4_000;
-
-/** The service takes what is out of range for something else without a word. */
-function limitOf(limit: number | undefined, max: number): string | undefined {
-  if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
-  throw new UsageError(`Cannot list as 'limit' must be a whole number from 1 to ${max}: current value is ${limit}`);
 }
 
 /**
@@ -80,6 +67,8 @@ export function clientFor(options: TransportOptions): MogplexClient {
   const { origin } = options;
   const transport = createTransport(options);
   const api = hc<Api>(origin).api.v1.mogplex;
+  const caller = createCaller(api, transport);
+  const { read, send } = caller;
   const reached = new Set<string>();
 
   async function reaches(id: string, call: CallOptions | undefined): Promise<boolean> {
@@ -87,26 +76,6 @@ export function clientFor(options: TransportOptions): MogplexClient {
     const repos = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
     if (repos.length > 0) reached.add(id);
     return repos.length > 0;
-  }
-
-  function send<D>(
-    attempted: Attempted,
-    schema: Lazy<D>,
-    limits: CallOptions | undefined,
-    ask: (how: How) => Answering<D>,
-    extras: Extras = {},
-  ): Promise<D> {
-    return transport.call({
-      what: attempted.what,
-      retry: true,
-      ...extras,
-      limits,
-      send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-      judge: (answer) => judge(attempted, answer, schema, transport.redact),
-    });
-  }
-  function read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
-    return send({ what, scope: "read" }, schema, call, ask);
   }
 
   const client: MogplexClient = {
@@ -175,58 +144,7 @@ export function clientFor(options: TransportOptions): MogplexClient {
       const attempted: Attempted = { what: `cancel run "${runId}"`, scope: "write", runId };
       return await send(attempted, schemas.cancelResultSchema, call, ask);
     },
-    async listAutomations({ limit, cursor } = {}, call) {
-      const query = { limit: limitOf(limit, 100), cursor };
-      const ask = (how: How) => api.automations.$get({ query }, how);
-      return await read("list automations", schemas.automationsSchema, call, ask);
-    },
-    async getAutomation(id, call) {
-      const automationId = checkUuid(id, "automation id");
-      const ask = (how: How) => api.automations[":automationId"].$get({ param: { automationId } }, how);
-      return (await read(`read automation "${automationId}"`, schemas.automationSchema, call, ask)).automation;
-    },
-    async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
-      const automationId = checkUuid(id, "automation id");
-      const key = checkIdempotencyKey(idempotencyKey);
-      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
-      const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
-      const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
-      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
-      return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
-    },
-    async listAutomationRuns(id, { limit } = {}, call) {
-      const automationId = checkUuid(id, "automation id");
-      const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
-      const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
-      return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
-    },
-    async getAutomationRun(automation, id, call) {
-      const automationId = checkUuid(automation, "automation id");
-      const runId = checkUuid(id, "run id");
-      const ask = (how: How) =>
-        api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
-      const what = `read automation run "${runId}"`;
-      const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
-      if (run !== null) return run;
-      // Documented as nullable, though the known revisions answer 404.
-      const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
-      throw new NotFoundError(`Cannot ${what}: the service does not find it (HTTP 200 without a run)`, "usage", facts);
-    },
-    async cancelAutomationRun(automation, id, call) {
-      const param = { automationId: checkUuid(automation, "automation id"), runId: checkUuid(id, "run id") };
-      const ask = (how: How) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, how);
-      const attempted: Attempted = { what: `cancel automation run "${param.runId}"`, scope: "write", recent: true };
-      return await send(attempted, schemas.automationCancelSchema, call, ask);
-    },
-    async rerunPrReview({ repoId, prNumber }, call) {
-      if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
-        throw new UsageError(`Cannot rerun review as the pull request number must be 1 or more: ${prNumber}`);
-      }
-      const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
-      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
-      const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
-      return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
-    },
+    ...automationCalls(caller),
   };
   shareMemory(client, origin, options.fetch);
   return client;

@@ -26,6 +26,8 @@ import type {
 /** A schema that is made when it is first asked for. */
 export type Lazy<T> = () => z.ZodMiniType<T>;
 
+// Lets a bundler drop the schemas that a program does not use.
+/* @__NO_SIDE_EFFECTS__ */
 function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
   let made: z.ZodMiniType<T> | undefined;
   return () => made ??= make();
