@@ -17,6 +17,8 @@ export interface JobOptions {
   event?: Value;
   /** Inputs of the dispatch. @default {{}} */
   inputs?: Record<string, string>;
+  /** Variables of the repository beside the id that Mogplex gives it. @default {{}} */
+  vars?: Record<string, string>;
   /** Node of the matrix. @default {{}} */
   matrix?: Record<string, Value>;
 }
@@ -77,12 +79,12 @@ class Job {
 
   scope(): Scope {
     const { status } = this.end;
-    const { inputs = {}, matrix = {}, event = {} } = this.#options;
+    const { inputs = {}, matrix = {}, vars = {}, event = {} } = this.#options;
     if (status === "skipped") throw new Error("A skipped job has no steps");
     const contexts: Record<string, Value> = {
       github: { repository: "acme/web", event },
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
-      vars: { MOGPLEX_REPO_ID: REPO },
+      vars: { MOGPLEX_REPO_ID: REPO, ...vars },
       job: { status },
       steps: this.#steps,
       inputs,
@@ -106,6 +108,8 @@ class Job {
       GITHUB_RUN_ID: this.#options.runId,
       GITHUB_RUN_ATTEMPT: String(this.#options.attempt ?? 1),
       GITHUB_JOB: this.#name,
+      GITHUB_REF: "refs/tags/v1.2.3",
+      GITHUB_SHA: "0123456789abcdef0123456789abcdef01234567",
       GITHUB_WORKSPACE: this.#cwd,
     };
   }

@@ -16,6 +16,16 @@ export const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const TOKENS = 90;
 const tokenName = (index: number) => `mog_processTestToken${String(index).padStart(3, "0")}`;
 
+/** Automations, each called as the built-in scenario that plays for its runs. */
+const AUTOMATIONS = Object.keys(SCENARIO_TEXTS).filter((name) => /^automation:/m.test(SCENARIO_TEXTS[name] ?? ""));
+
+/** Id of the automation that a built-in scenario plays for. */
+export function automationId(scenario: string): string {
+  const index = AUTOMATIONS.indexOf(scenario);
+  if (index < 0) throw new RangeError(`No automation is called "${scenario}"`);
+  return `f1000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+}
+
 /** A running service. */
 export interface Service {
   /** Its origin. */
@@ -44,15 +54,22 @@ function writeFixture(path: string): void {
     return { ...base, key: `t${index}`, token: tokenName(index), scopes };
   });
   const repo = { key: "web", user: "ci", id: REPO, full_name: "acme/web", installation_id: 1, default_branch: "main" };
-  writeFileSync(path, JSON.stringify({ users, tokens, repos: [{ ...repo, root_directory: null }] }));
+  const at = "2026-08-01T00:00:00+00:00";
+  const active = { user: "ci", installationId: 1, status: "active", startEvent: "push", createdAt: at, updatedAt: at };
+  const automations = AUTOMATIONS.map((name) => {
+    const id = automationId(name);
+    return { ...active, key: name, id, name: `<${name}>`, publishedVersion: { id, versionNumber: 1 } };
+  });
+  writeFileSync(path, JSON.stringify({ users, tokens, repos: [{ ...repo, root_directory: null }], automations }));
 }
 
 /**
  * Starts the emulator; a run plays the built-in scenario whose name in angle brackets its prompt contains.
  *
  * @param others Further texts of prompts, and the scenarios that play for them.
+ * @param flags Further flags of the emulator.
  */
-export async function startService(others: Record<string, string> = {}): Promise<Service> {
+export async function startService(others: Record<string, string> = {}, flags: string[] = []): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-processes-"));
   const command = join(folder, "mogplex.mjs");
   const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
@@ -60,15 +77,17 @@ export async function startService(others: Record<string, string> = {}): Promise
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
   const named = Object.keys(SCENARIO_TEXTS).map((name) => [`<${name}>`, name] as const);
-  const scenarios = [...named, ...Object.entries(others)].map(([prompt, name], index) => {
+  const forRuns = [...named, ...Object.entries(others)].map(([prompt, name]) => ({ match: { prompt }, name }));
+  const forAutomations = AUTOMATIONS.map((name) => ({ match: { automation: `<${name}>` }, name }));
+  const scenarios = [...forRuns, ...forAutomations].map(({ match, name }, index) => {
     const path = join(folder, `scenario-${index}.yaml`);
-    writeFileSync(path, `match: { prompt: ${JSON.stringify(prompt)} }\n${SCENARIO_TEXTS[name]}`);
+    writeFileSync(path, `match: ${JSON.stringify(match)}\n${SCENARIO_TEXTS[name]}`);
     return ["--scenario", path];
   });
   const child = spawn(
     runtimes.bun,
     ["--no-env-file", join(root, "lib/emulator/main.ts"), "--control", "--speed", "100", "--fixture", fixture]
-      .concat(...scenarios),
+      .concat(...scenarios, flags),
     { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH ?? "" } },
   );
   const [line] = await once(createInterface({ input: child.stdout }), "line");
