@@ -1,10 +1,27 @@
 /** Traps on the way to a run: slots, keys, and what a request may say. */
 import { expect, test } from "bun:test";
 import { ConflictError, RateLimitedError, UsageError } from "../../lib/errors.ts";
+import type { Emulator } from "../../lib/emulator/emulator.ts";
+import type { AutomationRow } from "../../lib/emulator/rows.ts";
 import type { StartRequest } from "../../lib/model.ts";
+import { triggerAutomation } from "../../lib/runs/automation_trigger.ts";
 import { deriveKey } from "../../lib/runs/key.ts";
 import { good, REPO_ID, run, scripted, thrown } from "../http/answers.ts";
 import { freshKey, REPO, REPOS, REQUEST, SECOND_TOKEN, service } from "./service.ts";
+
+/** An automation that can be triggered. */
+function automationOf({ world }: Emulator, fits: (one: AutomationRow) => boolean): AutomationRow {
+  const found = [...world.store.automations.values()].find((one) =>
+    one.status === "active" && one.publishedVersion !== null && fits(one)
+  );
+  if (found === undefined) throw new Error("the fixture has no such automation");
+  return found;
+}
+
+/** Whose token the tests use. */
+function userOf({ world }: Emulator): string {
+  return world.store.repos.get(REPO)?.userId ?? "";
+}
 
 /** The body that a request is sent with. */
 async function body(request: StartRequest): Promise<Record<string, unknown>> {
@@ -154,6 +171,40 @@ test("trap 32: a trigger that is accepted but suppressed is told from work that 
     started: false,
     jobRunId: first.jobRunId,
   });
+});
+
+test("trap 32: keys of triggers begin with the automation's id, so that nobody else's key is met", async () => {
+  const { options, emulator } = service("automation-stuck");
+  const shared = { idempotencyKey: "weekly" };
+  const stranger = automationOf(emulator, (one) => one.userId !== userOf(emulator));
+  const strangers = [...emulator.world.store.tokens.values()].find(({ userId }) => userId === stranger.userId);
+  const theirs = [...emulator.world.store.repos.values()].find((repo) =>
+    repo.installation_id === stranger.installationId
+  );
+  // Somebody else's client, which sends the bare key.
+  const other = service().clientWith({ token: strangers?.token ?? "", fetch: options().fetch });
+  const first = await other.triggerAutomation(stranger.id, { repoId: theirs?.id ?? "" }, shared);
+  const ours = automationOf(
+    emulator,
+    (one) => emulator.world.store.repos.get(REPO)?.installation_id === one.installationId,
+  );
+  const mine = await triggerAutomation(ours.id, { repoId: REPO }, options(shared));
+  expect(mine).toMatchObject({ replayed: false, status: "running", idempotencyKey: `${ours.id}/weekly` });
+  expect(mine.runId).not.toBe(first.jobRunId ?? "");
+});
+
+test("trap 32: another input is another run, since the base would silently give the first one's", async () => {
+  const { options, emulator } = service("automation-stuck");
+  const { id } = automationOf(
+    emulator,
+    (one) => emulator.world.store.repos.get(REPO)?.installation_id === one.installationId,
+  );
+  const env = (name: string) => ({ CI: "true", MOGPLEX_CI_JOB: "nightly" })[name];
+  const trigger = (input: Record<string, unknown>) => triggerAutomation(id, { repoId: REPO, input }, options({ env }));
+  const [first, second, again] = [await trigger({ a: 1 }), await trigger({ a: 2 }), await trigger({ a: 1 })];
+  expect(second).toMatchObject({ replayed: false });
+  expect(again).toMatchObject({ replayed: true, runId: first.runId });
+  expect(second.runId).not.toBe(first.runId);
 });
 
 test("trap 52: a root directory is left out unless it is given, and null or a dot forces the repository's root", async () => {
