@@ -8,6 +8,8 @@ import type { RunResult } from "../../mod.ts";
 /** The public names; a change here is a change of the package's interface. */
 const EXPORTS = [
   "ApiError",
+  "AutomationSuppressedError",
+  "AutomationVerdictError",
   "AwaitingInputError",
   "BodyTooLargeError",
   "ConflictError",
@@ -34,10 +36,14 @@ const EXPORTS = [
   "dropInExitCode",
   "exitCodeFor",
   "follow",
+  "followAutomationRun",
+  "listAutomations",
   "report",
   "run",
+  "runAutomation",
   "start",
   "systemClock",
+  "triggerAutomation",
 ];
 
 test("mod.ts exports exactly the public names", () => {
