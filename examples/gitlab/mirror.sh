@@ -1,0 +1,26 @@
+#!/bin/sh
+# Copies one release of the components to a project on another GitLab server, where it can be included.
+#
+# Usage: mirror.sh SOURCE TARGET VERSION COMMIT
+#
+#   SOURCE   the components' project: a URL, or a file that `git bundle create FILE --tags` made of a clone of it
+#   TARGET   an empty or older mirror: a URL that you may push to
+#   VERSION  the release, such as 0.1.0
+#   COMMIT   its full hash, from a source that you trust; nothing is pushed when the release is another commit
+set -eu
+[ $# -eq 4 ] || {
+  echo "usage: mirror.sh SOURCE TARGET VERSION COMMIT" >&2
+  exit 2
+}
+source=$1 target=$2 tag=refs/tags/$3 commit=$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+git init --quiet --bare "$work"
+git -C "$work" fetch --quiet -- "$source" "$tag:$tag"
+found=$(git -C "$work" rev-parse --verify --quiet "$tag^{commit}")
+[ "$found" = "$commit" ] || {
+  echo "error: Cannot mirror $3: it is commit $found, not $commit" >&2
+  exit 1
+}
+git -C "$work" push --quiet -- "$target" "$commit:refs/heads/main" "$tag:$tag"
+echo "mirrored $3 at $commit"
