@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "5f437077d19b70f566402f0c469a4823de68be5c5556e90bc6a1fa514aac2095"
+val MOGPLEX_CI_SHA256 = "8661c690ec43d70cac6d0446c697a306c754332b1c417764e7ae042be27ef34b"
 
 project {
     buildType(Cleanup)

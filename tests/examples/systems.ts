@@ -5,7 +5,7 @@ import type { RunBuild } from "./build.ts";
 import { runBuildkite } from "./buildkite.ts";
 import { runCircle } from "./circleci.ts";
 import { runJenkins } from "./jenkins.ts";
-import { leftBehind, signalledAll, type Stop } from "./machine.ts";
+import { leftBehind, signalled, signalledAll, type Stop } from "./machine.ts";
 import { runTeamcity } from "./teamcity.ts";
 import { runWoodpecker } from "./woodpecker.ts";
 
@@ -35,7 +35,7 @@ export const SYSTEMS: readonly System[] = [
   {
     file: "azure/azure-pipelines.yml",
     run: runAzure,
-    stops: { "left behind": leftBehind, ...killed },
+    stops: { "asked to stop": signalled("SIGINT"), "left behind": leftBehind, ...killed },
     tries: 1,
     pauses: [],
     keeps: true,
@@ -44,7 +44,7 @@ export const SYSTEMS: readonly System[] = [
   {
     file: "bitbucket/bitbucket-pipelines.yml",
     run: runBitbucket,
-    stops: killed,
+    stops: asked,
     tries: 1,
     pauses: [],
     keeps: true,
@@ -62,7 +62,7 @@ export const SYSTEMS: readonly System[] = [
   {
     file: "circleci/config.yml",
     run: runCircle,
-    stops: killed,
+    stops: asked,
     tries: 1,
     pauses: [],
     keeps: true,
@@ -80,7 +80,7 @@ export const SYSTEMS: readonly System[] = [
   {
     file: "teamcity/settings.kts",
     run: runTeamcity,
-    stops: killed,
+    stops: asked,
     tries: 1,
     pauses: [],
     keeps: true,
