@@ -14,6 +14,7 @@ const tasks = {
   build: script("tools/build.ts"),
   bench: script("bench/main.ts"),
   docs: script("tools/docs.ts"),
+  release: script("tools/release.ts"),
   emulator: script("lib/emulator/main.ts"),
   fmt: [deno, "fmt"],
   lint: [deno, "lint"],

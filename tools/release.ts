@@ -1,0 +1,181 @@
+/**
+ * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes it and the version wherever they stand,
+ * builds, and says which commands publish. Nothing is written before everything was looked at.
+ *
+ * `--check X.Y.Z` is what the pipeline of the tag does before it releases: it prints the notes of the release, or says what is wrong.
+ * It runs on Deno without any package.
+ */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { lookUpDigest } from "./registry.ts";
+
+/** Where the version stands. The first group is what comes before it. */
+const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
+  "package.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
+  "package-lock.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
+  "deno.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
+  "lib/version.ts": /(VERSION = ")([^"]*)/g,
+};
+const IMAGE = "components/image.json";
+const CHANGELOG = "CHANGELOG.md";
+
+interface Image {
+  image: string;
+  tag: string;
+  digest: string;
+}
+
+/** What {@linkcode prepareRelease} works on. */
+export interface ReleaseOptions {
+  /** Top of the checkout. */
+  top: string;
+  /** Version to release, `X.Y.Z`. */
+  version: string;
+  /** Date of the release, `YYYY-MM-DD`. */
+  date: string;
+  /** Builds what is generated. */
+  build: () => void;
+}
+
+function read(top: string, path: string): string {
+  return readFileSync(join(top, path), "utf8");
+}
+
+function readImage(top: string): Image {
+  return JSON.parse(read(top, IMAGE));
+}
+
+/** The text below a heading of the changelog; undefined when there is no such heading. */
+function section(changelog: string, heading: string): string | undefined {
+  const parts = changelog.split(/^## /m).slice(1);
+  const found = parts.find((part) => (part.split("\n", 1)[0] ?? "").split(" ", 1)[0] === heading);
+  return found?.slice(found.indexOf("\n")).trim();
+}
+
+/** Versions by the file that they stand in, as often as they do. */
+function versionsIn(top: string): [path: string, version: string][] {
+  return Object.entries(VERSION_PLACES).flatMap(([path, pattern]) => {
+    const found = [...read(top, path).matchAll(pattern)].map((match): [string, string] => [path, match[2] ?? ""]);
+    return found.length === 0 ? [[path, ""] as [string, string]] : found;
+  });
+}
+
+function isLater(version: string, than: string): boolean {
+  const [left, right] = [version, than].map((each) => each.split(".").map(Number));
+  const at = left?.findIndex((value, index) => value !== right?.[index]) ?? -1;
+  return at >= 0 && (left?.[at] ?? 0) > (right?.[at] ?? 0);
+}
+
+function git(top: string, ...args: string[]): string {
+  return execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
+}
+
+/** @throws when this checkout cannot become that release. */
+function checkPrepared({ top, version }: ReleaseOptions): void {
+  const refuse = (why: string): never => {
+    throw new Error(`Cannot prepare release ${JSON.stringify(version)}: ${why}`);
+  };
+  if (!/^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$/.test(version)) refuse("a version has the form X.Y.Z");
+  const current = /VERSION = "([^"]*)"/.exec(read(top, "lib/version.ts"))?.[1] ?? "";
+  if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
+  if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
+  const changes = git(top, "status", "--porcelain");
+  if (changes !== "") refuse(`commit or drop what was changed first:\n${changes}`);
+  if (!section(read(top, CHANGELOG), "Unreleased")) refuse(`${CHANGELOG} has nothing below "## Unreleased"`);
+}
+
+/**
+ * Writes a release into the checkout.
+ *
+ * @returns The commands that publish it.
+ * @throws when something is missing or the image cannot be looked up; then nothing was written.
+ */
+export async function prepareRelease(options: ReleaseOptions): Promise<string[]> {
+  checkPrepared(options);
+  const { top, version, date, build } = options;
+  const image = readImage(top);
+  const digest = await lookUpDigest(image.image, image.tag);
+  const write = (path: string, text: string) => writeFileSync(join(top, path), text);
+  for (const [path, pattern] of Object.entries(VERSION_PLACES)) {
+    write(path, read(top, path).replace(pattern, (_, before: string) => before + version));
+  }
+  write(CHANGELOG, read(top, CHANGELOG).replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`));
+  write(IMAGE, `${JSON.stringify({ ...image, digest }, null, 2)}\n`);
+  build();
+  return [
+    "npm test",
+    `git commit --all --message "release: ${version}"`,
+    `git tag --annotate ${version} --message "Mogplex CI ${version}"`,
+    `git push --atomic origin HEAD ${version}`,
+  ];
+}
+
+/** What is wrong with the templates, one sentence each. */
+function templateProblems(top: string, version: string, { image, tag, digest }: Image): string[] {
+  const names = readdirSync(join(top, "templates"));
+  if (names.length === 0) return ["templates/ is empty"];
+  return names.flatMap((name) => {
+    const text = read(top, `templates/${name}`);
+    const found: string[] = [];
+    if (!text.startsWith(`# Mogplex CI ${version}, `)) found.push(`templates/${name} is not of version ${version}`);
+    if (!text.includes(`default: "${image}:${tag}@${digest}"\n`)) {
+      found.push(`templates/${name} does not have the image "${image}:${tag}@${digest}"`);
+    }
+    return found;
+  });
+}
+
+/** What is wrong with the image, one sentence each. */
+async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
+  if (digest === "") return [`${IMAGE} has no digest: run "npm run release"`];
+  const now = await lookUpDigest(image, tag);
+  return now === digest
+    ? []
+    : [`${IMAGE} has digest "${digest}" where the registry has "${now}" for "${image}:${tag}"`];
+}
+
+/**
+ * Checks what the tag of a release names.
+ *
+ * @param top Top of the checkout.
+ * @param tag The tag.
+ * @returns The notes of the release.
+ * @throws with every reason against releasing it.
+ */
+export async function checkRelease(top: string, tag: string): Promise<string> {
+  const notes = section(read(top, CHANGELOG), tag);
+  const image = readImage(top);
+  const problems = [
+    ...versionsIn(top).filter(([, version]) => version !== tag).map(([path, version]) => `${path} says "${version}"`),
+    ...(notes ? [] : [`${CHANGELOG} has no notes below "## ${tag}"`]),
+    ...templateProblems(top, tag, image),
+    ...await imageProblems(image),
+  ];
+  if (problems.length === 0) return `${notes}\n`;
+  throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
+}
+
+async function main([first = "", tag = ""]: readonly string[]): Promise<number> {
+  const top = process.cwd();
+  try {
+    if (first === "--check") {
+      process.stdout.write(await checkRelease(top, tag));
+      return 0;
+    }
+    const build = () => void execFileSync("npm", ["run", "build"], { cwd: top, stdio: ["ignore", 2, 2] });
+    const date = new Date().toISOString().slice(0, 10);
+    const commands = await prepareRelease({ top, version: first, date, build });
+    process.stdout.write(`Release ${first} is prepared. These publish it:\n${commands.join("\n")}\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
+}
+
+if (import.meta.main) {
+  process.exitCode = 70;
+  process.exitCode = await main(process.argv.slice(2));
+}
