@@ -223,6 +223,7 @@ test("nothing is fetched when a job runs", () => {
     expect(script).not.toMatch(/\b(curl|wget|npx)\b|https?:|jsr:|(?<!--no-)\bnpm\b/);
   }
   expect(readFileSync(join(root, "components/shared/launch.sh"), "utf8")).toContain("--no-remote --no-npm");
+  for (const { job } of all.values()) expect(job.variables).toMatchObject({ DENO_NO_UPDATE_CHECK: "1" });
 });
 
 const HAS_SHELLCHECK = spawnSync("shellcheck", ["--version"]).status === 0;
