@@ -19,6 +19,8 @@ export interface JobOptions {
   inputs?: Record<string, string>;
   /** Variables of the repository beside the id that Mogplex gives it. @default {{}} */
   vars?: Record<string, string>;
+  /** Further marks by which the runner says who it is. @default {{}} */
+  marks?: Record<string, string>;
   /** Node of the matrix. @default {{}} */
   matrix?: Record<string, Value>;
 }
@@ -103,6 +105,7 @@ class Job {
     return {
       CI: "true",
       GITHUB_ACTIONS: "true",
+      ...this.#options.marks,
       GITHUB_SERVER_URL: "https://github.example",
       GITHUB_REPOSITORY: "acme/web",
       GITHUB_RUN_ID: this.#options.runId,
