@@ -87,7 +87,7 @@ export function triggerLines(
  * 124, as for a job whose time is over while the run goes on: it exists, so triggering again would be wrong. (What was not started
  * at all is 75, as after a 429: nothing exists, so triggering again later is right.) An unknown status is no success either.
  */
-export function triggerEnd({ runId, status }: TriggeredRun): { code: number; problem: string | null } {
+export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
   const end = automationEndOf(status);
   if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
   const run = `automation run "${runId}"`;
@@ -96,8 +96,8 @@ export function triggerEnd({ runId, status }: TriggeredRun): { code: number; pro
     return { code: EXIT[AUTOMATION_EXIT[end]], problem };
   }
   const problem =
-    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it again, the same command ` +
-    "finds it, and --follow waits for it";
+    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
+    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
 }
 

@@ -61,7 +61,8 @@ async function once(context: VerbContext, { automationId, request, options }: Tr
   }
 }
 
-function show({ flags, writer }: VerbContext, item: AutomationItem): void {
+/** @param known Status that was told already, by the line about the trigger. */
+function show({ flags, writer }: VerbContext, item: AutomationItem, known: string | undefined): void {
   if (item.type === "end") return;
   if (flags.has("json")) {
     const { type, run } = item;
@@ -69,7 +70,7 @@ function show({ flags, writer }: VerbContext, item: AutomationItem): void {
     return;
   }
   // The last status is told by the verdict.
-  if (item.type === "status" && automationEndOf(item.status) !== undefined) return;
+  if (item.type === "status" && (item.status === known || automationEndOf(item.status) !== undefined)) return;
   const waits = (count: number) => count > 0 ? `for an answer in the app (${count})` : "for nothing any longer";
   const line = item.type === "status" ? row("", "status", item.status) : row("", "waits", waits(item.count));
   writer.out(...writer.untrustedLines(line));
@@ -86,6 +87,7 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
   const { automationId, request, options, settings: { tokenShare, onTimeout, onInterrupt } } = triggering;
   const json = flags.has("json");
   const platform = detectPlatform(io.env);
+  let known: string | undefined;
   if (!json) writer.fence();
   const leaving = {
     onSignal: io.onSignal,
@@ -103,8 +105,14 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
         tokenShare,
         onTimeout,
         onNotice: (notice: Notice) => hear(context, notice),
-        onTriggered: (triggered: TriggeredRun) => announce(context, triggered),
-        onItem: (item: AutomationItem) => show(context, item),
+        onTriggered: (triggered: TriggeredRun) => {
+          announce(context, triggered);
+          known = triggered.status;
+        },
+        onItem: (item: AutomationItem) => {
+          show(context, item, known);
+          known = undefined;
+        },
       };
       return runAutomationJob(automationId, request, all, { readFile: io.readFile, interrupts, onInterrupt });
     });

@@ -124,8 +124,8 @@ test("automations trigger tells what came of it: a run, one that waits, one that
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
       `nothing runs yet\nkey ${AUTOMATION}/ci1-<hash>\n`,
     stderr:
-      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it again, the same command ' +
-      "finds it, and --follow waits for it\n",
+      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
+      `with --idempotency-key "${AUTOMATION}/ci1-<hash>" finds it, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
   expect(full).toMatchObject({
@@ -183,7 +183,6 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
     [
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
       `key ${AUTOMATION}/ci1-<hash>`,
-      "          status    pending",
       "          status    running",
       "",
       "verdict       success (exit code 0)",

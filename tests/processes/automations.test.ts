@@ -95,7 +95,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
 
   test(`automations trigger --follow on ${name} cancels its run and ends with 143 on SIGTERM`, async () => {
     const { child, seen, ended } = trigger("automation-stuck", "--follow");
-    await seen(/status {4}running/);
+    await seen(/^triggered automation .*\(running\)$/m);
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await ended;
     expect(stderr).toContain("error: Cannot go on: SIGTERM received; the automation run was cancelled");
