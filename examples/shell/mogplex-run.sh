@@ -1,0 +1,789 @@
+#!/bin/sh
+set +x # a trace would show the token
+#
+# Starts a hosted agent run, follows it, and ends with its verdict: for runners that have sh and curl, and nothing else.
+#
+#   mogplex-run.sh 'Fix the flaky tests'     or - for standard input, MOGPLEX_PROMPT, MOGPLEX_PROMPT_FILE
+#
+# Any POSIX sh (tried with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp, mv, od,
+# rm, sed, sleep, tr, wc; for keys that a retried job finds again also sha256sum, shasum or openssl. jq is not needed.
+#
+#   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that holds it
+#   MOGPLEX_REPO_ID                         UUID of the repository
+#   MOGPLEX_HARNESS, MOGPLEX_MODE           codex or claude-code; SAFE, AUTO or YOLO
+#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (1), MOGPLEX_ROOT (. is the repository's own)
+#   MOGPLEX_TIMEOUT                         seconds to wait in all, 1800
+#   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
+#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but on a terminal detach), cancel or detach
+#   MOGPLEX_KEY_SCOPE, MOGPLEX_KEY_PART     pipeline (default in CI: a retried job attaches to its run) or random; a text that
+#                                           tells apart several runs of one job. The keys are those of the toolkit
+#   MOGPLEX_CI_JOB                          identity of the job on a CI system that is not known here
+#   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time, 1
+#   MOGPLEX_OUT                             directory of outputs.env, mogplex-ci; with GITHUB_OUTPUT also step outputs
+#   MOGPLEX_URL, MOGPLEX_DEV, MOGPLEX_DEV_HOST   another origin; plain HTTP to this machine (past any proxy) or to that host
+#
+# Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 waits for a person, 64 unauthorized, 65 forbidden, 69 unavailable,
+# 70 internal, 75 rate limited, 124 deadline, 129/130/143 SIGHUP/SIGINT/SIGTERM.
+#
+# What it cannot do, and the toolkit does: show the agent's steps, branch and pull request (they are in events, which it never
+# reads); resume, follow or clean up what an earlier process left behind; the key scopes job and day; reports. It masks the token
+# in its plain form and what looks like one. Of Retry-After it reads seconds and the usual form of dates. Time is measured by
+# the clock of the machine: a step back, or of more than two minutes, counts as none. A run whose answer is larger than 4 MiB
+# has no verdict here.
+
+set -u
+LC_ALL=C
+export LC_ALL
+
+# A JSON string in ASCII of what comes in (mode prompt: without the blanks around it), or one harmless line of it for people
+# (mode show; made for printf %b). Texts are numbers here: no program on the way has to know UTF-8. Ends with 3 for what is
+# not UTF-8, 4 for NUL, 5 when it is empty, 6 for more than 100000 UTF-16 units.
+# shellcheck disable=SC2016
+AWK_ENCODE='
+function chr(u) { return sprintf("%c", u) }
+function byte(c) { return sprintf("\\0%o", c) }
+function bytes(u) {
+  if (u < 128) return u == 92 ? "\\0134" : chr(u)
+  if (u < 2048) return byte(192 + int(u / 64)) byte(128 + u % 64)
+  if (u < 65536) return byte(224 + int(u / 4096)) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
+  return byte(240 + int(u / 262144)) byte(128 + int(u / 4096) % 64) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
+}
+function decode(c) { # the character that a byte completes, or -1
+  if (c >= 128 && c < 192 && need > 0) {
+    char = char * 64 + c - 128
+    if (--need > 0) return -1
+    if (char >= low && char < 1114112 && (char < 55296 || char > 57343)) return char
+    broken = 1
+    return 65533
+  }
+  if (need > 0) broken = 1
+  need = c < 194 || c > 244 ? 0 : c < 224 ? 1 : c < 240 ? 2 : 3
+  if (need == 0) { if (c > 127) { broken = 1; c = 65533 }; return c }
+  low = need == 1 ? 128 : need == 2 ? 2048 : 65536
+  char = c - (need == 1 ? 192 : need == 2 ? 224 : 240)
+  return -1
+}
+function invisible(u) { # zero-width characters, directions, fillers, variation selectors, tags
+  return u == 173 || u == 847 || u == 1564 || u == 4447 || u == 4448 || u == 6068 || u == 6069 || (u > 6154 && u < 6160) ||
+    (u > 8202 && u < 8208) || (u > 8233 && u < 8239) || (u > 8287 && u < 8304) || u == 12644 || (u > 65023 && u < 65040) ||
+    u == 65279 || u == 65440 || (u > 65519 && u < 65532) || (u > 113823 && u < 113828) || (u > 119154 && u < 119163) ||
+    (u > 917503 && u < 921600)
+}
+function show(u) { # what terminals and CI systems obey becomes a blank, or is taken apart
+  if (u < 33 || (u > 126 && u < 161) || u == 8232 || u == 8233) u = 32
+  if (length(line) > 4000 || invisible(u) || (u == 32 && last == 32)) return
+  line = line (u == last && (u == 58 || u == 35) ? " " : "") bytes(u)
+  last = u
+}
+function escape(u) {
+  if (u == 34 || u == 92) return "\\" chr(u)
+  if (u > 31 && u < 127) return chr(u)
+  if (u < 65536) return sprintf("\\u%04x", u)
+  return sprintf("\\u%04x\\u%04x", 55296 + int((u - 65536) / 1024), 56320 + u % 1024)
+}
+function put(u) {
+  if (mode == "show") { show(u); return }
+  if (u == 0) nul = 1
+  if (mode == "prompt" && (u == 32 || (u > 8 && u < 14))) {
+    if (units > 0) { blanks = blanks escape(u); waiting++ }
+    return
+  }
+  printf "%s%s", blanks, escape(u)
+  units += waiting + (u > 65535 ? 2 : 1)
+  blanks = ""; waiting = 0
+}
+BEGIN { if (mode != "show") printf "\"" }
+{ for (i = 1; i <= NF; i++) { u = decode($i + 0); if (u >= 0) put(u) } }
+END {
+  gsub(/[Ss][Ee][Cc][Tt][Ii][Oo][Nn]_|[Tt][Rr][Aa][Vv][Ii][Ss]_/, "& ", line)
+  gsub(/mog_[A-Za-z0-9][A-Za-z0-9]+/, "[redacted]", line)
+  if (mode == "show") { printf "%s", line; exit 0 }
+  printf "\""
+  exit broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
+}'
+
+# The facts of an answer, one a line. JSON is read strictly, and a text stays a text whatever is in it: records end at
+# quotation marks, those inside of texts have been written as \u0022 before.
+# shellcheck disable=SC2016
+AWK_ANSWER='
+function place() { # a value begins: what an earlier field of the same name held is forgotten
+  p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
+  if (depth < 5) for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
+}
+function over() { want = depth > 0 ? "next" : "end" }
+function step(t) {
+  isvalue = want == "value" || (want == "first" && top[depth] == "[")
+  if (t == "{" || t == "[") {
+    if (!isvalue) bad = 1
+    place(); depth++; top[depth] = t; path[depth] = p; count[depth] = 0; want = "first"
+  } else if (t == "}" || t == "]") {
+    if (depth == 0 || top[depth] != (t == "}" ? "{" : "[") || (want != "next" && want != "first")) { bad = 1; return }
+    depth--
+    over()
+  } else if (t == ":" && want == "colon") want = "value"
+  else if (t == "," && want == "next") want = top[depth] == "{" ? "key" : "value"
+  else if (isvalue && t ~ /^(true|false|null|-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$/) {
+    place(); fact[p] = "l" t; over()
+  } else bad = 1
+}
+function text(t) {
+  rest = t
+  gsub(/\\([\/bfnrt]|u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f])/, "", rest)
+  if (index(rest, "\\") || rest ~ "[\001-\037]") { bad = 1; return }
+  if (want == "key" || (want == "first" && top[depth] == "{")) { name = t ~ /^[A-Za-z0-9_]+$/ ? t : "?"; want = "colon"; return }
+  if (want != "value" && !(want == "first" && top[depth] == "[")) { bad = 1; return }
+  place(); fact[p] = "s" t; over()
+}
+function print_(label, at, other) { # words only: nothing else of an answer is used before it has been made harmless
+  if (!(at in fact)) at = other
+  if (at != "" && fact[at] ~ /^[ls][A-Za-z0-9_.:+-]+$/ && length(fact[at]) < 65)
+    print label, (fact[at] ~ /^l/ ? "=" : "") substr(fact[at], 2)
+}
+BEGIN { RS = "\""; want = "value" }
+bad { next }
+NR % 2 == 0 { text($0); next }
+{
+  gsub(/[][{}:,]/, " & ")
+  n = split($0, token, /[ \t\r\n]+/)
+  for (i = 1; i <= n && !bad; i++) if (token[i] != "") step(token[i])
+}
+END {
+  if (bad || want != "end") exit 0
+  print_("ok", ".ok"); print_("word", ".error.code"); print_("id", ".data.run.runId", ".data.runId")
+  print_("status", ".data.run.status", ".data.status"); print_("replayed", ".data.replayed")
+  print_("terminal", ".data.alreadyTerminal"); print_("repos", ".data.repos.0.id")
+  at = substr(fact[".data.createdAt"], 2)
+  if (at ~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/)
+    printf "created %.0f\n", epoch(substr(at, 1, 4), substr(at, 6, 2) + 0, substr(at, 9, 2), substr(at, 12, 8))
+  for (k in fact) if ((k == ".error.message" || k == ".data.error" || k == ".data.run.error") && fact[k] ~ /^s./) t = fact[k]
+  t = substr(t, 2, 24000)
+  gsub(/\\u005c/, "\001", t); gsub(/\\u0022/, "\"", t); gsub(/\\\//, "/", t); gsub(/\\([bfnrt]|u00[01].)/, " ", t)
+  gsub(/\\u..../, "?", t)
+  if (t != "") print "text", t
+}'
+
+# shellcheck disable=SC2016
+AWK_TIME='
+function epoch(y, m, d, time) {
+  if (m < 3) { y--; m += 12 }
+  d += 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) - 719469
+  return d * 86400 + substr(time, 1, 2) * 3600 + substr(time, 4, 2) * 60 + substr(time, 7, 2)
+}
+function httpdate(text, part) {
+  if (text !~ /^[A-Z][a-z][a-z], [0-9][0-9] [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) return 0
+  split(text, part, " ")
+  return epoch(part[4], (index("JanFebMarAprMayJunJulAugSepOctNovDec", part[3]) + 2) / 3, part[2], part[5])
+}'
+
+# The last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
+# shellcheck disable=SC2016
+AWK_HEADERS='
+/^HTTP\// { date = 0; retry = ""; login = 0; next }
+{
+  k = index($0, ":")
+  field = tolower(substr($0, 1, k - 1)); v = substr($0, k + 1)
+  gsub(/^[ \t]+|[ \t\r]+$/, "", v)
+  if (field == "date") date = httpdate(v)
+  if (field == "retry-after" && v + 0 >= retry + 0) retry = v
+  if (field == "location" && v ~ /^[^?#]*\/login([?#\/]|$)/) login = 1
+}
+END {
+  if (date) printf "date %.0f\n", date
+  if (retry ~ /^[0-9]+$/) printf "retry %.0f\n", (length(retry) > 9 ? 999999999 : retry)
+  else if ((k = httpdate(retry) - (date ? date : now)) > 0) printf "retry %.0f\n", k
+  if (login) print "login yes"
+}'
+
+# ---- Words --------------------------------------------------------------------------------------------------------------
+
+masked() { # TEXT: sets masked to it without the token
+  masked=$1
+  while [ -n "$token" ]; do
+    case $masked in
+      *"$token"*) masked="${masked%%"$token"*}[redacted]${masked#*"$token"}" ;;
+      *) return 0 ;;
+    esac
+  done
+}
+# A reader that has gone is no reason to give up the run.
+say() { masked "$1"; spoke=$elapsed; printf 'mogplex-run: %b\n' "$masked" 2>/dev/null || :; }
+tell() { masked "$1"; printf 'mogplex-run: %b\n' "$masked" >&2 2>/dev/null || :; }
+encode() { od -An -v -tu1 | awk -v mode="$1" "$AWK_ENCODE"; }
+quote() { printf '"%s"' "$(printf '%s' "$1" | encode show)"; }
+lower() { printf '%s' "$1" | tr ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz; }
+fits() { # TEXT EXTENDED_REGULAR_EXPRESSION, for the whole of a text on one line
+  case $1 in *"$NEWLINE"*) return 1 ;; esac
+  printf '%s\n' "$1" | grep -Eqx -e "$2"
+}
+trim() { # TEXT: sets trimmed
+  trimmed=$1
+  while :; do
+    case $trimmed in
+      [[:space:]]*) trimmed=${trimmed#?} ;;
+      *[[:space:]]) trimmed=${trimmed%?} ;;
+      *) return 0 ;;
+    esac
+  done
+}
+
+leave() { # CODE OUTCOME REASON: the one way out
+  ended=$1
+  [ -z "$work" ] || printf '%s\n' "$1" >"$work/end"
+  [ -z "$ready" ] || publish "$2"
+  if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: $3}; run $run ($status), $elapsed s, $requests requests"
+  else tell "$3"; fi
+  exit "$1"
+}
+usage() { leave 2 error "$1"; }
+cleared() { # at every exit; one without a last word is a bug
+  [ -z "$work" ] || rm -rf "$work"
+  [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
+}
+publish() { # OUTCOME: for later steps and jobs; only words that are safe wherever they are pasted
+  if [ -n "${GITHUB_OUTPUT:-}" ]; then
+    if [ -z "$1" ]; then printf 'run_id=%s\nreplayed=%s\n' "$run" "$replayed"
+    else printf 'status=%s\noutcome=%s\n' "$status" "$1"; fi >>"$GITHUB_OUTPUT"
+  fi
+  # A new file takes the place of the old one, so that a link that somebody planted is never written through.
+  new=$(mktemp "$out/outputs.XXXXXX") || return 0
+  printf 'MOGPLEX_RUN_ID=%s\nMOGPLEX_RUN_STATUS=%s\nMOGPLEX_OUTCOME=%s\nMOGPLEX_REPLAYED=%s\n' \
+    "$run" "$status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
+}
+
+# ---- Time ---------------------------------------------------------------------------------------------------------------
+
+tick() {
+  now=$(date +%s)
+  delta=$((now - seen)) seen=$now
+  if [ "$delta" -gt 0 ] && [ "$delta" -le 120 ]; then elapsed=$((elapsed + delta)); fi
+}
+chance() { # N: sets chance to a number from 0 to N
+  seed=$(((seed * 75 + 74) % 65537))
+  chance=$((seed % ($1 + 1)))
+}
+backoff() { # ATTEMPT BASE: sets delay; it doubles up to 30 s, and its upper half is random
+  delay=$2 doubled=1
+  while [ "$doubled" -lt "$1" ] && [ "$delay" -lt 30 ]; do delay=$((delay * 2)) doubled=$((doubled + 1)); done
+  [ "$delay" -le 30 ] || delay=30
+  chance $((delay / 2))
+  delay=$(((delay + 1) / 2 + chance))
+}
+nap() { # SECONDS, with nothing of ours held open
+  sleep "$1" >/dev/null 2>&1 &
+  printf '%s\n' "$!" >"$work/child"
+  wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
+  : >"$work/child"
+}
+pause() { # SECONDS, clipped to the deadline: true while that has not come
+  tick
+  until=$((elapsed + $1))
+  [ "$until" -le "$timeout" ] || until=$timeout
+  while [ "$elapsed" -lt "$until" ]; do
+    slice=$((until - elapsed))
+    [ "$slice" -le 60 ] || slice=60
+    [ $((elapsed - spoke + slice)) -le 60 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
+    nap "$slice"
+    tick
+  done
+  [ "$elapsed" -lt "$timeout" ]
+}
+
+# ---- Requests -----------------------------------------------------------------------------------------------------------
+
+send() { # START|GET|POST PATH SECONDS: one request; sets http, broken and what the answer says
+  : >"$files.head"
+  : >"$files.body"
+  { # on standard input, since arguments are visible to others
+    printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$origin/api/v1/mogplex$2" "$token"
+    printf 'header = "Accept: application/json"\nheader = "Expect:"\nuser-agent = "mogplex-run.sh"\n'
+    [ -z "$loopback" ] || printf 'noproxy = "*"\n'
+    case $1 in
+      START)
+        printf 'header = "Content-Type: application/json"\nheader = "Idempotency-Key: %s"\n' "$key"
+        printf 'data-binary = "@%s"\n' "$work/request" ;;
+      POST) printf 'data = ""\n' ;;
+    esac
+  } | curl -q -s -g -K - --proto "=$scheme" --connect-timeout 10 --max-time "$3" --max-filesize "$MAX_BODY" \
+    -D "$files.head" -o "$files.body" -w '%{http_code}\n' >"$files.code" 2>/dev/null &
+  printf '%s\n' "$!" >"$work/child"
+  wait "$!"
+  broken=$? requests=$((requests + 1))
+  : >"$work/child"
+  read -r http <"$files.code" || http=000
+  [ "$(wc -c <"$files.body")" -le "$MAX_BODY" ] || broken=63
+  tick
+  got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_terminal='' got_repos='' got_created='' got_text=''
+  got_date='' got_retry='' got_login=''
+  facts=$(
+    awk -v now="$now" "$AWK_TIME$AWK_HEADERS" <"$files.head"
+    [ "$broken" -ne 0 ] ||
+      tr '\000' '\001' <"$files.body" | sed 's/\\\\/\\u005c/g; s/\\"/\\u0022/g' | awk "$AWK_TIME$AWK_ANSWER" |
+        tr '\001' '\134'
+  )
+  # shellcheck disable=SC2034 # value is used by eval
+  while read -r name value; do
+    case $name in
+      ok | word | id | status | replayed | terminal | repos | created | text | date | retry | login) eval "got_$name=\$value" ;;
+    esac
+  done <<FACTS
+$facts
+FACTS
+  got_id=$(lower "$got_id") got_text=$(printf '%s' "$got_text" | encode show)
+  [ -z "$got_date" ] || skew=$((got_date - now))
+}
+
+# What the answer means: verdict (good, wait, fatal), code, detail, and refused when nothing can have happened. WANTED is the
+# id of a run, * for any, or nothing.
+judge() {
+  verdict=wait code=69 refused='' retry=${got_retry:-0}
+  detail="HTTP $http${got_word:+ $got_word}${got_text:+: \"$got_text\"}"
+  case $broken:$http in
+    0:* | *:429 | *:503) ;;
+    *)
+      retry=0 detail=$(network)
+      case $broken in 5 | 6 | 7) refused=1 ;; esac
+      return ;;
+  esac
+  case $http in
+    2??)
+      if [ "$got_ok" != '=true' ]; then detail="the answer is not the API's ($detail)"
+      elif [ -n "$1" ] && { [ -z "$got_status" ] || ! fits "$got_id" "$UUID"; }; then detail="the answer tells of no run ($detail)"
+      elif [ -n "$1" ] && [ "$1" != '*' ] && [ "$got_id" != "$1" ]; then detail="the answer is about another run ($detail)"
+      else verdict=good proven=1 denials=0; fi ;;
+    3??)
+      if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
+      else odd "the answer is a redirect, which would lose the token (HTTP $http)"; fi ;;
+    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail)" ;;
+    403) verdict=fatal code=65 detail="the token may not do this ($detail)" ;;
+    429) code=75 refused=1 ;;
+    503) refused=1 ;;
+    408 | 425) ;;
+    501 | 505) odd "the answer is not the API's ($detail)" ;;
+    5??) ;;
+    *) if [ "$http" = 400 ] || [ -n "$got_word" ]; then verdict=fatal code=2; else odd "the answer is not the API's ($detail)"; fi ;;
+  esac
+  [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
+}
+# What lasts while nothing has ever worked may pass afterwards: a proxy in trouble, a token that the database did not find.
+odd() { detail="$1; check MOGPLEX_URL and what lies between"; [ -n "$proven" ] || verdict=fatal; }
+denied() {
+  code=64 refused=1 detail=$1 denials=$((denials + 1))
+  if [ -z "$proven" ] || [ "$denials" -gt 2 ]; then verdict=fatal; fi
+}
+network() {
+  case $broken in
+    5 | 6) printf 'the name of the host or proxy cannot be resolved' ;;
+    7) printf 'connection refused' ;;
+    18 | 52 | 55 | 56) printf 'the connection broke' ;;
+    28) printf 'no answer in time' ;;
+    63) printf 'the answer is too large' ;;
+    *) printf 'curl error %s' "$broken" ;;
+  esac
+}
+
+# ---- Before the start: everything that can be checked without a request --------------------------------------------------
+
+read_token() {
+  from='variable MOGPLEX_API_KEY'
+  trim "${MOGPLEX_API_KEY:-}"
+  if [ -n "${MOGPLEX_API_KEY_FILE:-}" ]; then
+    [ -z "$trimmed" ] || usage 'Cannot read token: MOGPLEX_API_KEY and MOGPLEX_API_KEY_FILE are both set, unset one of them'
+    from='the file of MOGPLEX_API_KEY_FILE'
+    [ -r "$MOGPLEX_API_KEY_FILE" ] || usage "Cannot read token: $from cannot be read"
+    trim "$(cat <"$MOGPLEX_API_KEY_FILE")"
+  elif [ -z "${MOGPLEX_API_KEY+set}" ]; then
+    leave 64 error "Cannot read token: $from is not set; create a token under Settings > API Keys and put it there"
+  fi
+  [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (GitLab leaves protected variables out on \
+unprotected refs, and GitHub gives no secrets to pull requests from forks)"
+  fits "$trimmed" 'mog_[A-Za-z0-9]+|[A-Za-z0-9.~+/-][A-Za-z0-9._~+/-]*=*' ||
+    leave 64 error "Cannot use the token in $from: it has characters that no token has"
+  token=$trimmed
+  unset MOGPLEX_API_KEY
+}
+read_origin() {
+  trim "${MOGPLEX_URL:-https://mogplex.com}"
+  scheme=$(lower "${trimmed%%://*}") host=$(lower "${trimmed#*://}")
+  host=${host%/}
+  [ "$host" != www.mogplex.com ] || host=mogplex.com
+  origin=$scheme://$host
+  fits "$origin" 'https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?' ||
+    usage "Cannot use MOGPLEX_URL as it must be an origin such as https://mogplex.com: $(quote "${trimmed##*@}")"
+  name=$(printf '%s' "$host" | sed 's/:[0-9]*$//')
+  if [ "$scheme" = http ]; then
+    if fits "$name" 'localhost|\[::1\]|127(\.[0-9]{1,3}){3}'; then loopback=1; fi
+    if [ "${MOGPLEX_DEV:-}" != 1 ] || [ "${NODE_ENV:-}" = production ] || { [ -z "$loopback" ] &&
+      [ "$host" != "${MOGPLEX_DEV_HOST:-}" ] && [ "$name" != "${MOGPLEX_DEV_HOST:-}" ]; }; then
+      usage "Cannot use MOGPLEX_URL as plain HTTP would show the token to the network: $(quote "$trimmed"); with MOGPLEX_DEV=1 \
+it is permitted to this machine, and to the host in MOGPLEX_DEV_HOST"
+    fi
+  fi
+  [ "$origin" = https://mogplex.com ] || tell "note: sending requests and the token to $origin"
+}
+choice() { # VARIABLE VALUE CHOICES
+  case " $3 " in *" $2 "*) ;; *) usage "Cannot use $1 as it must be one of $3: $(quote "$2")" ;; esac
+}
+number() { # VARIABLE VALUE MAXIMUM
+  if ! fits "$2" '[1-9][0-9]{0,6}' || [ "$2" -gt "$3" ]; then
+    usage "Cannot use $1 as it must be a whole number from 1 to $3: $(quote "$2")"
+  fi
+}
+branch() { # VARIABLE VALUE: the service's rules, and Git's own, which would end the run minutes later
+  case $2 in
+    *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
+      usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
+  esac
+}
+read_settings() { # [PROMPT]
+  [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
+  [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || [ -r "$MOGPLEX_PROMPT_FILE" ] ||
+    usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") cannot be read"
+  case ${1:+argument}${MOGPLEX_PROMPT:+variable}${MOGPLEX_PROMPT_FILE:+file} in
+    argument) if [ "$1" = - ]; then cat; else printf '%s' "$1"; fi ;;
+    variable) printf '%s' "$MOGPLEX_PROMPT" ;;
+    file) cat <"$MOGPLEX_PROMPT_FILE" ;;
+    '') usage 'Cannot start run: give a prompt: an argument, - for standard input, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE' ;;
+    *) usage 'Cannot choose a prompt: give one of argument, MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE' ;;
+  esac >"$work/prompt"
+  trim "${MOGPLEX_REPO_ID:-}"
+  repo=$(lower "$trimmed")
+  fits "$repo" "$UUID" || usage "Cannot use MOGPLEX_REPO_ID as it must be a UUID: $(quote "$trimmed")"
+  harness=${MOGPLEX_HARNESS:-} base=${MOGPLEX_BASE_BRANCH:-} working=${MOGPLEX_WORKING_BRANCH:-} root=${MOGPLEX_ROOT:-}
+  mode=$(printf '%s' "${MOGPLEX_MODE:-}" | tr abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ)
+  create=${MOGPLEX_CREATE_BRANCH:-0} share=${MOGPLEX_TOKEN_SHARE:-1} out=${MOGPLEX_OUT:-mogplex-ci}
+  on_timeout=${MOGPLEX_ON_TIMEOUT:-detach} scope=${MOGPLEX_KEY_SCOPE:-}
+  [ -z "$harness" ] || choice MOGPLEX_HARNESS "$harness" 'codex claude-code mogplex'
+  [ -z "$mode" ] || choice MOGPLEX_MODE "$mode" 'SAFE AUTO YOLO'
+  [ -z "$scope" ] || choice MOGPLEX_KEY_SCOPE "$scope" 'pipeline random'
+  choice MOGPLEX_CREATE_BRANCH "$create" '0 1'
+  choice MOGPLEX_ON_TIMEOUT "$on_timeout" 'detach cancel'
+  choice MOGPLEX_ON_INTERRUPT "${MOGPLEX_ON_INTERRUPT:-auto}" 'auto cancel detach'
+  on_interrupt=${MOGPLEX_ON_INTERRUPT:-auto}
+  number MOGPLEX_TIMEOUT "${MOGPLEX_TIMEOUT:-1800}" 2592000
+  timeout=${MOGPLEX_TIMEOUT:-1800}
+  number MOGPLEX_TOKEN_SHARE "$share" 1000
+  branch MOGPLEX_BASE_BRANCH "$base"
+  branch MOGPLEX_WORKING_BRANCH "$working"
+  [ "$create" = 0 ] || [ -z "$working" ] || [ "$working" != "$base" ] ||
+    usage "Cannot create working branch as it must differ from the base branch: $(quote "$working")"
+  case /$root/ in */../*) usage "Cannot use MOGPLEX_ROOT as it contains the segment \"..\": $(quote "$root")" ;; esac
+  if [ -L "$out" ] || ! mkdir -p "$out" 2>/dev/null || [ ! -w "$out" ] || [ -d "$out/outputs.env" ]; then
+    usage "Cannot write reports: $(quote "$out") must be a directory that can be written, and no symbolic link"
+  fi
+  [ -z "${GITHUB_OUTPUT:-}" ] || (: >>"$GITHUB_OUTPUT") 2>/dev/null || usage 'Cannot write to the file of GITHUB_OUTPUT'
+  write_request >"$work/request" || case $? in
+    3) usage 'Cannot start run: the prompt or MOGPLEX_ROOT is not UTF-8' ;;
+    4) usage 'Cannot start run: the prompt contains a NUL character' ;;
+    5) usage 'Cannot start run: the prompt is empty' ;;
+    *) usage 'Cannot start run: the prompt must have at most 100000 characters' ;;
+  esac
+  ready=1
+}
+write_request() { # the bytes that every attempt sends
+  printf '{"repoId":"%s","prompt":' "$repo"
+  encode prompt <"$work/prompt" || return
+  [ -z "$harness" ] || printf ',"harness":"%s"' "$harness"
+  [ -z "$base" ] || printf ',"baseBranch":"%s"' "$base"
+  [ -z "$working" ] || printf ',"workingBranch":"%s"' "$working"
+  [ "$create" = 0 ] || printf ',"createBranch":true'
+  [ -z "$mode" ] || printf ',"mode":"%s"' "$mode"
+  case $root in
+    '') ;;
+    .) printf ',"rootDirectory":null' ;;
+    *) printf ',"rootDirectory":'; printf '%s' "$root" | encode json || return ;;
+  esac
+  printf '}'
+}
+
+# ---- The key ------------------------------------------------------------------------------------------------------------
+
+# Who the job is, as the toolkit sees it: the variable that gives a CI system away; server (cut down to its origin?), project,
+# pipeline, job, node. Variables joined by + count together, and of those behind a comma the first that is set.
+identify() { # sets ci, fields and node
+  ci='' server='' project='' pipeline='' job='' node=''
+  while read -r system at cut of in called copy; do
+    case $system in *=*) [ "${CI:-}" = "${system#*=}" ] || continue ;; *) [ -n "$(field "$system")" ] || continue ;; esac
+    ci=1 server=$(field "$at" | server_of "$cut") project=$(field "$of") pipeline=$(field "$in") job=$(field "$called")
+    node=$(field "$copy")
+    break
+  done <<'SYSTEMS'
+FORGEJO_ACTIONS GITHUB_SERVER_URL path GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB -
+GITEA_ACTIONS GITHUB_SERVER_URL path GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB -
+GITHUB_ACTIONS GITHUB_SERVER_URL path GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB -
+GITLAB_CI CI_SERVER_URL path CI_PROJECT_ID CI_PIPELINE_ID CI_JOB_NAME CI_NODE_INDEX+CI_NODE_TOTAL
+SYSTEM_TEAMFOUNDATIONCOLLECTIONURI SYSTEM_COLLECTIONURI,SYSTEM_TEAMFOUNDATIONCOLLECTIONURI path SYSTEM_TEAMPROJECTID,SYSTEM_TEAMPROJECT BUILD_BUILDID SYSTEM_STAGENAME+SYSTEM_PHASENAME+SYSTEM_JOBNAME,SYSTEM_JOBNAME,AGENT_JOBNAME SYSTEM_JOBPOSITIONINPHASE+SYSTEM_TOTALJOBSINPHASE
+BUILDKITE BUILDKITE_BUILD_URL origin BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG BUILDKITE_BUILD_ID BUILDKITE_STEP_KEY,BUILDKITE_STEP_ID BUILDKITE_PARALLEL_JOB+BUILDKITE_PARALLEL_JOB_COUNT+BUILDKITE_LABEL,BUILDKITE_LABEL
+CIRCLECI CIRCLE_BUILD_URL origin CIRCLE_PROJECT_ID,CIRCLE_PROJECT_USERNAME+CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID,CIRCLE_PIPELINE_ID CIRCLE_JOB CIRCLE_NODE_INDEX+CIRCLE_NODE_TOTAL
+BITBUCKET_COMMIT BITBUCKET_GIT_HTTP_ORIGIN origin BITBUCKET_REPO_UUID,BITBUCKET_REPO_FULL_NAME BITBUCKET_PIPELINE_UUID,BITBUCKET_BUILD_NUMBER MOGPLEX_CI_JOB,BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP+BITBUCKET_PARALLEL_STEP_COUNT
+TEAMCITY_VERSION BUILD_URL origin TEAMCITY_PROJECT_NAME BUILD_URL,BUILD_NUMBER TEAMCITY_BUILDCONF_NAME -
+CI=woodpecker CI_SYSTEM_URL path CI_REPO CI_PIPELINE_NUMBER CI_WORKFLOW_NAME+CI_STEP_NAME,CI_STEP_NAME CI_WORKFLOW_NUMBER
+JENKINS_URL JENKINS_URL path JOB_NAME BUILD_ID,BUILD_NUMBER STAGE_NAME,JOB_NAME -
+SYSTEMS
+  case $(lower "${CI:-}") in '' | 0 | false) [ -z "${MOGPLEX_CI_JOB:-}" ] || ci=1 ;; *) ci=1 ;; esac
+  fields='' own=${MOGPLEX_CI_JOB:-}
+  for item in "${server:-$own}" "${project:-$own}" "${pipeline:-$own}" "${job:-$own}"; do
+    [ -n "$item" ] || { fields=''; return 0; }
+    fields=$fields,$(json "$item")
+  done
+}
+json() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+field() ( # SOURCE
+  IFS=,
+  for names in $1; do
+    IFS=+ list='' count=0
+    for name in $names; do
+      value=''
+      [ "$name" = - ] || eval "value=\${$name:-}"
+      [ -n "$value" ] || continue 2
+      list=$list,$(json "$value") count=$((count + 1))
+    done
+    if [ "$count" -gt 1 ]; then printf '[%s]' "${list#,}"; else printf '%s' "$value"; fi
+    break
+  done
+)
+server_of() { # path|origin; reads a URL: its scheme and host, and the path without the slashes at its end
+  sed -n -e 's/[?#].*//' -e 's|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|' -e 's|/*$||' -e '/^[Hh][Tt][Tt][Pp][Ss]*:\/\/./p' | {
+    IFS= read -r url || [ -n "$url" ] || exit 0
+    rest=${url#*://}
+    base=$(lower "${url%"$rest"}${rest%%/*}")
+    case $base in https:*:443) base=${base%:443} ;; http:*:80) base=${base%:80} ;; esac
+    [ "$1" = origin ] || base=$base${rest#"${rest%%/*}"}
+    printf '%s' "$base"
+  }
+}
+sha256() {
+  if command -v sha256sum >/dev/null; then sha256sum
+  elif command -v shasum >/dev/null; then shasum -a 256
+  elif command -v openssl >/dev/null; then openssl dgst -sha256 -r
+  fi
+}
+derive_key() { # sets base_key and scope: the same job finds the same run again
+  identify
+  [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
+  if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
+    hash=$(printf '%s' "[\"mogplex-ci/1\",\"pipeline\"$fields,$(json "$node"),$(json "${MOGPLEX_KEY_PART:-}"),\"$repo\"]" | sha256)
+    base_key=ci1-$(printf '%.40s' "$hash")
+    ! fits "$base_key" 'ci1-[0-9a-f]{40}' || return 0
+    tell 'Cannot derive a key: there is no sha256sum, shasum or openssl; it is random, so a retry starts another run'
+  elif [ "$scope" = pipeline ]; then
+    tell 'Cannot identify this job: the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)'
+  fi
+  scope=random base_key=$(od -An -v -tx1 -N16 /dev/urandom | tr -d ' \n')
+}
+
+# ---- Start --------------------------------------------------------------------------------------------------------------
+
+start() {
+  key=$base_key suffix=1
+  while :; do
+    ask
+    stale || break
+    if [ "$suffix" -eq 4 ]; then
+      say 'every key of this job that was tried belongs to a run that has ended; MOGPLEX_KEY_PART would start another'
+      break
+    fi
+    suffix=$((suffix + 1))
+    say "run $got_id of this key had already ended $got_status: starting afresh with suffix .$suffix"
+    key=$base_key.$suffix
+  done
+  adopt
+}
+ask() { # sends the start until it is answered
+  attempt=0 unknown=''
+  while :; do
+    tick
+    sent=$now first=${first:-$now} may_exist=1
+    save
+    send START /runs 30
+    judge '*'
+    [ "$verdict" != good ] || return 0
+    tried=1 attempt=$((attempt + 1))
+    if [ -z "$refused" ] && [ "$verdict" = wait ]; then unknown=1; fi
+    if [ -z "$refused" ] || [ "$http" = 000 ]; then lost=$((lost + 1)); fi
+    case $http in 503) ;; 5??) trouble=${trouble:-$sent} ;; esac
+    [ -n "$unknown" ] || may_exist=''
+    save
+    [ "$verdict" != fatal ] || give_up "$detail"
+    [ "$http$got_word" != 503SERVICE_UNAVAILABLE ] || look_up
+    [ "$lost" -lt 8 ] || give_up "$detail"
+    [ "$retry" -lt $((timeout - elapsed)) ] || give_up "$detail; it asks for $retry s, and the deadline comes first"
+    if [ "$retry" -gt 0 ]; then delay=$retry; else backoff "$attempt" 4; fi
+    say "Cannot start run yet ($detail, attempt $attempt): trying again in $delay s"
+    pause "$delay" || give_up "$detail"
+  done
+}
+look_up() { # an id that the service does not know gets a 503, too: ask once whether it is known
+  [ -z "$looked_up" ] || return 0
+  looked_up=1 kept=$detail kept_retry=$retry
+  send GET "/repos?id=$repo" 30
+  judge ''
+  [ "$verdict" != good ] || [ -n "$got_repos" ] ||
+    leave 2 error "Cannot start run: repository \"$repo\" is none of the token's user (hidden ones are not listed)"
+  detail=$kept retry=$kept_retry code=69 verdict=wait
+}
+give_up() { # REASON
+  [ -n "$unknown" ] || leave "$code" error "Cannot start run: $1"
+  [ "$verdict" = fatal ] || code=69
+  leave "$code" error "Cannot tell whether the run was started: $1; the same start with the idempotency key \"$key\" finds it"
+}
+stale() { # whether the key found the dead run of an earlier attempt of the job, in whose place another is started
+  if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
+  case $got_status in failed | cancelled) ;; *) return 1 ;; esac
+  # By the service's clock, as far as two clocks can tell.
+  created=$((${got_created:-0} - skew + 5))
+  if [ "$got_status" = failed ] && [ -n "$trouble" ] && [ "$created" -ge "$trouble" ]; then
+    leave 69 error "Cannot start run: the service was in trouble, and failed run $got_id before it began; try again later"
+  fi
+  [ -z "$tried" ] || [ "$created" -lt "$first" ]
+}
+adopt() {
+  run=$got_id replayed=${got_replayed#=}
+  note_status
+  if [ "$replayed" = true ]; then say "matched existing run $run ($status)"
+  else replayed=false; say "started run $run ($status)"; fi
+  save
+  publish ''
+}
+save() { # what a signal has to know
+  for name in run status replayed key may_exist first trouble tried skew elapsed requests proven; do
+    eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
+  done >"$work/state.new"
+  mv -f "$work/state.new" "$work/state"
+}
+note_status() { if fits "$got_status" '[a-z_]{1,40}'; then status=$got_status; else status=unknown; fi; }
+
+# ---- Follow -------------------------------------------------------------------------------------------------------------
+
+follow() {
+  attempt=0
+  while :; do
+    last_look=''
+    [ "$elapsed" -lt "$timeout" ] || last_look=1
+    send GET "/runs/$run" 30
+    judge "$run"
+    before=$status
+    case $verdict in
+      good)
+        attempt=0
+        note_status
+        conclude
+        [ "$status" = "$before" ] || say "run is $status"
+        case $status in pending | streaming) ;; "$before") ;; *) say 'this status is not known: it counts as not finished' ;; esac
+        rhythm ;;
+      fatal) leave "$code" error "Cannot read run: $detail" ;;
+      wait)
+        attempt=$((attempt + 1))
+        backoff "$attempt" 1
+        if [ "$http" = 429 ]; then
+          # Others use the token, too, and nobody can see them: every refusal makes the rhythm slower.
+          if [ "$floor" -eq 0 ]; then floor=16; elif [ "$floor" -lt 100 ]; then floor=$((floor * 2)); fi
+          delay=$floor
+        fi
+        chance $((floor / 2 + 3))
+        [ "$retry" -eq 0 ] || delay=$((retry + chance))
+        [ -n "$last_look" ] || say "Cannot read run yet ($detail, attempt $attempt): trying again in $delay s" ;;
+    esac
+    [ -z "$last_look" ] || late
+    pause "$delay" || :
+  done
+}
+rhythm() { # sets delay: often while the run is young, and never more than the token's share of 60 requests a minute
+  looks=$((looks + 1))
+  if [ "$looks" -le 3 ]; then delay=$((looks + 1)); elif [ "$elapsed" -lt 60 ]; then delay=7; else delay=10; fi
+  [ "$delay" -ge "$floor" ] || delay=$floor
+  [ "$share" -eq 1 ] || [ "$delay" -ge $((share * 60 / 54 + 1)) ] || delay=$((share * 60 / 54 + 1))
+  chance $((delay / 8))
+  delay=$((delay + chance))
+}
+conclude() { # when the run has ended, so does the script
+  case $status in
+    success) leave 0 success '' ;;
+    failed) leave 1 failed "$got_text" ;;
+    cancelled) leave 3 cancelled "$got_text" ;;
+    awaiting_input) leave 4 awaiting_input 'the run waits for a person: answer it in the app, or cancel it' ;;
+  esac
+}
+late() { # the deadline has come, and the last look has been
+  outcome=deadline reason='the run has not ended in time'
+  if [ "$verdict" = good ]; then code=124; else outcome=error reason="Cannot read run: $detail"; fi
+  [ "$on_timeout" = cancel ] || leave "$code" "$outcome" "$reason; it goes on"
+  kept=$code
+  cancel 10
+  [ "$verdict" = good ] || leave "$kept" "$outcome" "$reason; it may go on, as it could not be cancelled: $detail"
+  note_status
+  if [ "$status" != cancelled ] || [ "$got_terminal" = '=true' ]; then conclude; fi
+  leave "$kept" "$outcome" "$reason; it is $status after its cancellation"
+}
+cancel() { # SECONDS; a second try for a run between two states, and for a connection that broke
+  send POST "/runs/$run/cancel" "$1"
+  judge "$run"
+  if [ "$verdict" = good ] || [ "$broken" -eq 28 ]; then return; fi
+  nap 1
+  send POST "/runs/$run/cancel" 2
+  judge "$run"
+}
+
+# ---- Signals ------------------------------------------------------------------------------------------------------------
+
+stop() { # NAME CODE: at most 4 s, as some runners kill after 5
+  trap '' INT TERM HUP
+  if [ -n "$following" ]; then
+    [ -z "${!:-}" ] || kill "$!" 2>/dev/null
+    ! read -r child <"$work/child" || kill "$child" 2>/dev/null
+    # shellcheck disable=SC1091 # it is written by save
+    . "$work/state"
+    files=$work/b
+  fi
+  words='no run was started' limit=4
+  if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
+  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
+  [ "$on_interrupt" != detach ] || leave "$2" interrupted "Cannot go on: $1 was received; the run goes on"
+  if [ -z "$run" ]; then # the same key finds what the start that was under way has become
+    limit=2 tried=1
+    send START /runs 2
+    judge '*'
+    if [ "$verdict" != good ]; then words="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
+  fi
+  if [ -n "$run" ]; then
+    cancel "$limit"
+    words="the run may go on, as it could not be cancelled: $detail"
+    if [ "$verdict" = good ]; then note_status; words="the run is $status"; fi
+  fi
+  leave "$2" interrupted "Cannot go on: $1 was received; $words"
+}
+
+MAX_BODY=4194304
+UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
+NEWLINE='
+'
+token='' work='' files='' following='' key='' run='' status='' replayed='' may_exist='' ended='' ready='' loopback='' on_interrupt=detach
+elapsed=0 spoke=0 requests=0 timeout=1800 proven='' denials=0 skew=0 lost=0 first='' trouble='' tried='' looked_up=''
+looks=0 floor=0
+trap cleared EXIT
+trap 'stop SIGINT 130' INT
+trap 'stop SIGTERM 143' TERM
+trap 'stop SIGHUP 129' HUP
+trap '' PIPE
+case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
+command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
+work=$(mktemp -d) || usage 'Cannot make a temporary directory'
+case $work in *[\"\\]*) usage 'Cannot use the temporary directory: its name contains a quotation mark or backslash' ;; esac
+files=$work/a seen=$(date +%s)
+seed=$((($$ + seen) % 65537))
+read_token
+read_origin
+read_settings "$@"
+derive_key
+save
+# The work is another process's, and this one only waits for it: signals are answered at once, wherever the work stands, and
+# none comes in the middle of an expansion, where bash loses it.
+following=1
+(
+  trap - EXIT
+  start
+  follow
+) &
+wait "$!"
+# Without a last word it was killed, perhaps by the signal that is about to reach this process, too.
+[ -s "$work/end" ] || nap 1
+read -r ended <"$work/end" && (exit "$ended")
