@@ -75,7 +75,7 @@ export interface Machine {
 /** Ends of tasks in the recipes: there the name of a scenario goes in. */
 const TASK_ENDS = /(Keep what passes\.|Do not weaken or skip tests\.|open a PR if changes pass\.)/g;
 /** The agent works. Before, while its sandbox boots, a cancelled run may come back to life (contract 4). */
-const AT_WORK = /Harness run streaming|status +running/;
+const AT_WORK = /Harness run streaming|^triggered automation .*\(running\)$/m;
 
 function program(path: string, text: string): void {
   writeFileSync(path, text);
