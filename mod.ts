@@ -58,6 +58,7 @@ export * from "./lib/runs/errors.ts";
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";
 export type { EndOutcome, FollowItem, GapCause } from "./lib/runs/follower.ts";
 export type { KeyScope } from "./lib/runs/key.ts";
+export { createLogText, type LogText, type LogTextOptions } from "./lib/runs/log_text.ts";
 export { report, type ReportOptions } from "./lib/runs/report.ts";
 export { attach, type OnTimeout, run, type RunOptions } from "./lib/runs/run.ts";
 export type { ConnectOptions } from "./lib/runs/session.ts";

@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import type { RunEvent } from "../model.ts";
 import type { Notice } from "../notice.ts";
+import { jsonLine } from "../platforms/escape/json.ts";
 import type { Platform, Section } from "../platforms/platform.ts";
 import { formatCount, formatDuration } from "../report/duration.ts";
 import { beginsPhase } from "../report/phases.ts";
@@ -14,7 +15,7 @@ import { endOf, type FollowItem } from "../runs/follower.ts";
 import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { LogForm } from "./settings.ts";
-import { jsonLine, type Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
 
 /** Options of {@linkcode LiveLog}. */
 export interface LiveLogOptions {

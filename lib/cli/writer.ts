@@ -5,21 +5,10 @@
  * @module
  */
 import { cutText, plainLines } from "../plain_text.ts";
-import { jsonText } from "../platforms/escape/json.ts";
+import { jsonLine } from "../platforms/escape/json.ts";
 import type { Fence, Platform } from "../platforms/platform.ts";
 import { type Redactor, redactValue } from "../redact.ts";
 import type { Io, Stream } from "../io.ts";
-
-/**
- * A value as one line of JSON that is inert on a terminal and in every log that is searched for commands; its parsed form is
- * the value.
- */
-export function jsonLine(value: unknown): string {
-  return jsonText(value)
-    // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
-    .replace(/#(?=#)/g, "\\u0023")
-    .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
-}
 
 /** Ways to set off a part of a line on a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { jsonLine, Writer } from "../../lib/cli/writer.ts";
+import { Writer } from "../../lib/cli/writer.ts";
+import { jsonLine } from "../../lib/platforms/escape/json.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/redact.ts";
 import { fakeIo } from "./fake_io.ts";

@@ -33,6 +33,7 @@ const EXPORTS = [
   "attach",
   "cancel",
   "createClient",
+  "createLogText",
   "dropInExitCode",
   "exitCodeFor",
   "follow",

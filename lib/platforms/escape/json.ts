@@ -17,3 +17,14 @@ export function jsonText(value: unknown, indent = 0): string {
     (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
   );
 }
+
+/**
+ * A value as one line of JSON that is inert on a terminal and in every log that is searched for commands; its parsed form is
+ * the value.
+ */
+export function jsonLine(value: unknown): string {
+  return jsonText(value)
+    // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
+    .replace(/#(?=#)/g, "\\u0023")
+    .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
+}

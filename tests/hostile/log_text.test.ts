@@ -1,0 +1,40 @@
+/** What scripts print through the library, in whose log they may stand. */
+import { expect, test } from "bun:test";
+import { createLogText } from "../../lib/runs/log_text.ts";
+import { CORPUS } from "./corpus.ts";
+import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";
+
+const TOKEN = "mog_hostileTestToken";
+const { line, json } = createLogText({ env: (name) => name === "MOGPLEX_API_KEY" ? TOKEN : undefined });
+const parsers = [...Object.values(LOG_PARSERS), terminalCommands];
+
+function obeyed(log: string): string[] {
+  return parsers.flatMap((parse) => parse(log)).slice(0, 3);
+}
+
+for (const { name, text } of CORPUS) {
+  test(`createLogText() makes one inert line, at the start and in the middle, of: ${name}`, () => {
+    const [alone, long] = [line(text), line(text, Infinity)];
+    for (const log of [alone, long, `event ${alone} (tool)`]) expect(obeyed(`${log}\n`)).toEqual([]);
+    expect(`${alone}${long}`).not.toMatch(/[\n\r]/);
+    expect(alone.length).toBeLessThan(1_100);
+  });
+
+  test(`createLogText() makes one inert line of JSON, which is read as it was, of: ${name}`, () => {
+    const log = json({ message: text, [text.slice(0, 100)]: [text] });
+    expect(obeyed(`${log}\n`)).toEqual([]);
+    expect(log).not.toMatch(/[\n\r]/);
+    if (!name.startsWith("url: password")) expect(JSON.parse(log).message).toBe(text);
+  });
+}
+
+test("createLogText() masks the token, also over several lines, and secrets that it was told of", () => {
+  const text = createLogText({ token: TOKEN, env: () => undefined, secrets: ["correct horse"] });
+  expect(text.line(`a ${TOKEN} b\ncorrect\nhorse correct horse`)).toBe("a [redacted] b correct horse [redacted]");
+  expect(text.json({ [TOKEN]: [`x${TOKEN}`], n: 1 })).toBe('{"[redacted]":["x[redacted]"],"n":1}');
+});
+
+test("createLogText() needs no token, and cuts with a mark", () => {
+  const text = createLogText({ env: () => undefined });
+  expect(text.line("0123456789", 4)).toBe("0123…[+6 characters]");
+});
