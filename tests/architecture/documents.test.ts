@@ -67,6 +67,8 @@ const DOCUMENTS = [
   "SECURITY.md",
   "CHANGELOG.md",
   "bench/README.md",
+  "components/README.md",
+  ...componentNames().map((name) => `components/${name}/README.md`),
   "examples/README.md",
   "docs/automations.md",
   "docs/install.md",
@@ -79,6 +81,26 @@ test("documents link to files that are there", () => {
       .filter((target) => !existsSync(join(root, target))).map((target) => `${name} > ${target}`)
   );
   expect(dead).toEqual([]);
+});
+
+/** The anchors of the headings of a document, as GitLab and GitHub make them. */
+function anchorsOf(text: string): string[] {
+  const headings = text.replace(/```[\s\S]*?```/g, "").matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, heading = ""]) =>
+    heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
+  );
+}
+
+test("documents link to headings that are there", () => {
+  const links = DOCUMENTS.flatMap((name) =>
+    [...read(name).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(([, path = "", anchor = ""]) => ({
+      name,
+      target: path === "" ? name : join(dirname(name), path),
+      anchor,
+    }))
+  );
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter(({ target, anchor }) => !anchorsOf(read(target)).includes(anchor))).toEqual([]);
 });
 
 test("the packed README.md links to files that are packed, too", () => {
