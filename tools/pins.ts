@@ -1,5 +1,5 @@
 /**
- * Writes version and sha256 of `dist/mogplex.mjs` into docs/install.md and the examples, so that what people copy fetches this very file.
+ * Writes version and sha256 of `dist/mogplex.mjs` into docs/install.md, the examples and deno.json, so that what people copy fetches this very file.
  *
  * `--check` only compares.
  */
@@ -40,11 +40,15 @@ export function withPins(text: string, pins: Pins): string {
   return PLACES.reduce((all, { pattern, pin }) => all.replace(pattern, pins[pin]), text);
 }
 
-/** Files that have pins, below the top of the checkout. */
+/** Files that have pins, below the top of the checkout; deno.json says what stands in for the package that Deno's examples import. */
 export function pinnedFiles(top: string = root): string[] {
   const below = readdirSync(join(top, "examples"), { recursive: true, withFileTypes: true });
   const examples = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return [join(top, "docs/install.md"), ...examples.filter((path) => !path.includes("node_modules"))]
+  return [
+    join(top, "deno.json"),
+    join(top, "docs/install.md"),
+    ...examples.filter((path) => !path.includes("node_modules")),
+  ]
     .filter((path) => /MOGPLEX_CI_(VERSION|SHA256)|@mogplex\/ci@/.test(readFileSync(path, "utf8"))).sort();
 }
 

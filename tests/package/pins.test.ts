@@ -41,10 +41,15 @@ test("withPins() leaves alone what is no pin", () => {
 test("stampPins() writes every file with a pin, or with check names those that differ", () => {
   const top = mkdtempSync(join(tmpdir(), "mogplex-pins-"));
   for (const folder of ["docs", "examples/ci"]) mkdirSync(join(top, folder), { recursive: true });
+  writeFileSync(join(top, "deno.json"), `{ "npm:@mogplex/ci@${VERSION}": "./mod.ts" }`);
   writeFileSync(join(top, "docs/install.md"), `export MOGPLEX_CI_SHA256=${OLD}\n`);
   writeFileSync(join(top, "examples/ci/a.yml"), `MOGPLEX_CI_VERSION: ${VERSION}\n`);
   writeFileSync(join(top, "examples/ci/b.yml"), "nothing\n");
-  expect(pinnedFiles(top)).toEqual([join(top, "docs/install.md"), join(top, "examples/ci/a.yml")]);
+  expect(pinnedFiles(top)).toEqual([
+    join(top, "deno.json"),
+    join(top, "docs/install.md"),
+    join(top, "examples/ci/a.yml"),
+  ]);
   expect(stampPins(pins, true, top)).toEqual(["docs/install.md pins another file: run `npm run build`"]);
   expect(stampPins(pins, false, top)).toEqual([]);
   expect(stampPins(pins, true, top)).toEqual([]);
