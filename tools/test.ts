@@ -14,6 +14,9 @@ const { bun, deno } = runtimes;
 const SOURCES = ["mod.ts", "lib", "tools", "tests", "bench", "examples"];
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
 
+// Files on all cores; time limits are for tests that hang, not for machines that are busy.
+const AT_ONCE = ["--parallel", "--timeout=60000"];
+
 /** Static checks by name, in the order in which they run. */
 export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "format": [deno, "fmt", "--check", "--quiet"],
@@ -72,7 +75,7 @@ function runTests(args: readonly string[]): Totals {
   try {
     const { status } = spawnSync(
       bun,
-      ["--no-env-file", "test", "--reporter=junit", `--reporter-outfile=${report}`, ...args],
+      ["--no-env-file", "test", ...AT_ONCE, "--reporter=junit", `--reporter-outfile=${report}`, ...args],
       { cwd: root, stdio: "inherit" },
     );
     const totals = readTotals(readFileSync(report, "utf8"));

@@ -95,7 +95,11 @@ const OWNERS: readonly { what: string; pattern: RegExp; owner: (file: string) =>
     owner: (file) => ["lib/runtime.ts", "lib/io.ts"].includes(file) || file.startsWith("lib/emulator/"),
   },
   { what: "globals of one runtime", pattern: /(?<![\w.])(?:Deno|Bun)\.\w/, owner: () => false },
-  { what: "hono/client, but for its types", pattern: /^import (?!type).*["']hono\/client["']/m, owner: (file) => file === "lib/api/client.ts" },
+  {
+    what: "hono/client, but for its types",
+    pattern: /^import (?!type).*["']hono\/client["']/m,
+    owner: (file) => file === "lib/api/client.ts",
+  },
   {
     what: "fetch",
     pattern: /(?<![\w.#])(?:globalThis\.)?fetch\(/,
