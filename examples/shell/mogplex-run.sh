@@ -71,7 +71,7 @@ function invisible(u) { # zero-width characters, directions, fillers, variation 
 }
 function show(u) { # what terminals and CI systems obey becomes a blank, or is taken apart
   if (u < 33 || (u > 126 && u < 161) || u == 8232 || u == 8233) u = 32
-  if (length(line) > 4000 || invisible(u) || (u == 32 && last == 32)) return
+  if (invisible(u) || (u == 32 && last == 32) || ++many > 4000) return
   line = line (u == last && (u == 58 || u == 35) ? " " : "") bytes(u)
   last = u
 }

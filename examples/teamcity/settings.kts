@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "8661c690ec43d70cac6d0446c697a306c754332b1c417764e7ae042be27ef34b"
+val MOGPLEX_CI_SHA256 = "5d2ade81eb0cfdb9b41e3c13a797503a3bda1c53fd6d1e0fe546409926894da0"
 
 project {
     buildType(Cleanup)
