@@ -273,6 +273,8 @@ nap() { # SECONDS, with nothing of ours held open
   printf '%s\n' "$!" >"$work/child"
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
+  # Nobody waits for this process when the one that was asked has been killed.
+  kill -0 "$$" 2>/dev/null || exit 70
 }
 pause() { # SECONDS, clipped to the deadline: true while that has not come
   tick
@@ -280,8 +282,9 @@ pause() { # SECONDS, clipped to the deadline: true while that has not come
   [ "$until" -le "$timeout" ] || until=$timeout
   while [ "$elapsed" -lt "$until" ]; do
     slice=$((until - elapsed))
-    [ "$slice" -le 60 ] || slice=60
-    [ $((elapsed - spoke + slice)) -le 60 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
+    [ "$slice" -le 40 ] || slice=40
+    # A request may take 20 s more, so that nobody waits longer than a minute for a line.
+    [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
     nap "$slice"
     tick
   done
@@ -594,7 +597,7 @@ ask() { # sends the start until it is answered
     tick
     sent=$now first=${first:-$now} may_exist=1
     save
-    send START /runs 30
+    send START /runs 20
     judge '*'
     [ "$verdict" != good ] || return 0
     tried=1 attempt=$((attempt + 1))
@@ -615,7 +618,7 @@ ask() { # sends the start until it is answered
 look_up() { # an id that the service does not know gets a 503, too: ask once whether it is known
   [ -z "$looked_up" ] || return 0
   looked_up=1 kept=$detail kept_retry=$retry
-  send GET "/repos?id=$repo" 30
+  send GET "/repos?id=$repo" 20
   judge ''
   [ "$verdict" != good ] || [ -n "$got_repos" ] ||
     leave 2 error "Cannot start run: repository \"$repo\" is none of the token's user (hidden ones are not listed)"
@@ -659,7 +662,7 @@ follow() {
   while :; do
     last_look=''
     [ "$elapsed" -lt "$timeout" ] || last_look=1
-    send GET "/runs/$run" 30
+    send GET "/runs/$run" 20
     judge "$run"
     before=$status
     case $verdict in
