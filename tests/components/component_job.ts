@@ -18,7 +18,7 @@ export const HAS_BUSYBOX = APPLETS.length > 0;
 export type ImageShell = "bash" | "sh";
 
 /** The `PATH` of a job in an Alpine image: busybox and one runtime. */
-function alpine(folder: string, runtime: keyof typeof runtimes): string {
+export function alpine(folder: string, runtime: keyof typeof runtimes): string {
   const bin = join(folder, `alpine-${runtime}`);
   if (existsSync(bin)) return bin;
   mkdirSync(bin);
