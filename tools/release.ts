@@ -157,6 +157,11 @@ export async function checkRelease(top: string, tag: string): Promise<string> {
   throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
 }
 
+// Not as a task: that would install everything anew, since the lock file has another version now.
+function runTool(top: string, tool: string): void {
+  execFileSync(process.execPath, ["--no-env-file", tool], { cwd: top, stdio: ["ignore", 2, 2] });
+}
+
 async function main([first = "", tag = ""]: readonly string[]): Promise<number> {
   const top = process.cwd();
   try {
@@ -164,7 +169,7 @@ async function main([first = "", tag = ""]: readonly string[]): Promise<number> 
       process.stdout.write(await checkRelease(top, tag));
       return 0;
     }
-    const build = () => void execFileSync("npm", ["run", "build"], { cwd: top, stdio: ["ignore", 2, 2] });
+    const build = () => ["tools/build.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
     const date = new Date().toISOString().slice(0, 10);
     const commands = await prepareRelease({ top, version: first, date, build });
     process.stdout.write(`Release ${first} is prepared. These publish it:\n${commands.join("\n")}\n`);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
+import { VERSION } from "../../lib/version.ts";
 import { fakeIo, type FakeIoOptions } from "./fake_io.ts";
 
 async function cli(args: string[], options: FakeIoOptions = {}) {
@@ -10,7 +11,7 @@ async function cli(args: string[], options: FakeIoOptions = {}) {
 }
 
 test("main() prints name and version when asked for the version", async () => {
-  expect(await cli(["--version"])).toEqual({ code: 0, stdout: "mogplex-ci 0.1.0\n", stderr: "" });
+  expect(await cli(["--version"])).toEqual({ code: 0, stdout: `mogplex-ci ${VERSION}\n`, stderr: "" });
 });
 
 test("main() ends with 2 and points to the help when there is no verb", async () => {
