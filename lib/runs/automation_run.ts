@@ -100,9 +100,11 @@ export async function runAutomation(
   options: RunAutomationOptions = {},
 ): Promise<AutomationResult> {
   const { result, error } = await runAutomationJob(automationId, request, options);
-  const { throwOnFailure = true } = options;
+  const { throwOnFailure = true, signal } = options;
   const usage = error instanceof MogplexError && error.exit === "usage";
-  if (error !== undefined && (throwOnFailure || usage || !(error instanceof MogplexError))) throw error;
+  // The caller's reason may be one of our own errors, and is theirs to see all the same.
+  const aborted = signal?.aborted === true && error === signal.reason;
+  if (error !== undefined && (throwOnFailure || usage || aborted || !(error instanceof MogplexError))) throw error;
   const { outcome } = result;
   if (throwOnFailure && (outcome === "failed" || outcome === "cancelled")) {
     throw new AutomationVerdictError(outcome, result);

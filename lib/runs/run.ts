@@ -120,8 +120,10 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
   return await new Job(session, settings).attach(id, true);
 }
 
-function settle({ result, error }: JobEnd, throwOnFailure: boolean): RunResult {
-  const told = !throwOnFailure && error instanceof MogplexError && result.runId !== null;
+function settle({ result, error }: JobEnd, { throwOnFailure = true, signal }: RunOptions): RunResult {
+  // The caller's reason may be one of our own errors, and is theirs to see all the same.
+  const aborted = signal?.aborted === true && error === signal.reason;
+  const told = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !told) throw error;
   if (!throwOnFailure) return result;
   if (result.outcome === "failed") throw new RunFailedError(result);
@@ -148,7 +150,7 @@ function settle({ result, error }: JobEnd, throwOnFailure: boolean): RunResult {
  * ```
  */
 export async function run(request: StartRequest, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await runJob(request, options), options.throwOnFailure ?? true);
+  return settle(await runJob(request, options), options);
 }
 
 /**
@@ -159,5 +161,5 @@ export async function run(request: StartRequest, options: RunOptions = {}): Prom
  * @throws as {@linkcode run} does, but for the start.
  */
 export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await attachJob(runId, options), options.throwOnFailure ?? true);
+  return settle(await attachJob(runId, options), options);
 }

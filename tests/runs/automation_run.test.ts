@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
-import { DeadlineError, exitCodeFor, NotFoundError, RateLimitedError, UsageError } from "../../lib/errors.ts";
+import {
+  DeadlineError,
+  exitCodeFor,
+  InterruptedError,
+  NotFoundError,
+  RateLimitedError,
+  UsageError,
+} from "../../lib/errors.ts";
 import { parseScenario } from "../../lib/emulator/scenario.ts";
 import { type AutomationItem, followAutomationRun } from "../../lib/runs/automation_follower.ts";
 import { runAutomation, runAutomationJob, type RunAutomationOptions } from "../../lib/runs/automation_run.ts";
@@ -74,6 +81,14 @@ test("runAutomation() repeats a suppressed trigger with the same key until it is
   expect([keys.length, new Set(keys).size, jobs().length]).toEqual([4, 1, 1]);
   const waits = notices.filter(({ kind }) => kind === "wait");
   expect(waits[0]).toMatchObject({ cause: "start_limit", detail: "suppressed: REPO_PENDING_LIMIT", named: false });
+});
+
+test("runAutomation() throws the reason of its signal also with throwOnFailure false, when it is an error of ours", async () => {
+  const stop = new AbortController();
+  const reason = new InterruptedError("SIGTERM");
+  const { options } = automationWorld("automation-stuck");
+  const call = options({ throwOnFailure: false, signal: stop.signal, onItem: () => stop.abort(reason) });
+  expect(await runAutomation(AUTOMATION, REQUEST, call).catch((error) => error)).toBe(reason);
 });
 
 test("runAutomation() says at the deadline that a run which waits for a slot has not run, and why", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
-import { DeadlineError, exitCodeFor, UnauthorizedError, UsageError } from "../../lib/errors.ts";
+import { DeadlineError, exitCodeFor, InterruptedError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../../lib/runs/errors.ts";
 import { attach, run, type RunOptions } from "../../lib/runs/run.ts";
 import { anEvent, fakeClient, limited, page, REQUEST, RUN_ID, started } from "./fake_client.ts";
@@ -38,6 +38,13 @@ test("run() throws DeadlineError when the time is over, and returns the unfinish
   await expect(run(REQUEST, ended("streaming", { timeoutMs: 5_000 }))).rejects.toBeInstanceOf(DeadlineError);
   const result = await run(REQUEST, ended("streaming", { throwOnFailure: false, timeoutMs: 5_000 }));
   expect(result).toMatchObject({ runId: RUN_ID, status: "streaming", outcome: "deadline", exitCode: 124 });
+});
+
+test("run() throws the reason of its signal also with throwOnFailure false, when it is an error of ours", async () => {
+  const stop = new AbortController();
+  const reason = new InterruptedError("SIGTERM");
+  const options = { throwOnFailure: false, signal: stop.signal, onItem: () => stop.abort(reason) };
+  expect(await run(REQUEST, ended("streaming", options)).catch((error) => error)).toBe(reason);
 });
 
 test("run() tells of the start before the first look, and of every item", async () => {
