@@ -344,14 +344,16 @@ judge() {
     0:* | *:429 | *:503) ;;
     *)
       retry=0 detail=$(network)
-      case $broken in 5 | 6 | 7) refused=1 ;; esac
+      case $broken in 5 | 6 | 7 | 35 | 51 | 60 | 77) refused=1 ;; esac
       return ;;
   esac
   case $http in
     2??)
       if [ "$got_ok" != '=true' ]; then detail="the answer is not the API's ($detail)"
-      elif [ -n "$1" ] && { [ -z "$got_status" ] || ! fits "$got_id" "$UUID"; }; then detail="the answer tells of no run ($detail)"
-      elif [ -n "$1" ] && [ "$1" != '*' ] && [ "$got_id" != "$1" ]; then detail="the answer is about another run ($detail)"
+      elif [ -n "$1" ] && { [ -z "$got_status" ] || ! fits "$got_id" "$UUID"; }; then
+        detail="the answer tells of no run ($detail)"
+      elif [ -n "$1" ] && [ "$1" != '*' ] && [ "$got_id" != "$1" ]; then
+        detail="the answer is about another run ($detail)"
       else verdict=good proven=1 denials=0; fi ;;
     3??)
       if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
@@ -363,7 +365,9 @@ judge() {
     408 | 425) ;;
     501 | 505) odd "the answer is not the API's ($detail)" ;;
     5??) ;;
-    *) if [ "$http" = 400 ] || [ -n "$got_word" ]; then verdict=fatal code=2; else odd "the answer is not the API's ($detail)"; fi ;;
+    *)
+      if [ "$http" = 400 ] || [ -n "$got_word" ]; then verdict=fatal code=2
+      else odd "the answer is not the API's ($detail)"; fi ;;
   esac
   [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
 }
@@ -377,6 +381,7 @@ network() {
   case $broken in
     5 | 6) printf 'the name of the host or proxy cannot be resolved' ;;
     7) printf 'connection refused' ;;
+    35 | 51 | 60 | 77) printf 'no TLS connection to be trusted, curl error %s' "$broken" ;;
     18 | 52 | 55 | 56) printf 'the connection broke' ;;
     28) printf 'no answer in time' ;;
     63) printf 'the answer is too large' ;;
@@ -545,7 +550,10 @@ field() ( # SOURCE
   done
 )
 server_of() { # path|origin; reads a URL: its scheme and host, and the path without the slashes at its end
-  sed -n -e 's/[?#].*//' -e 's|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|' -e 's|/*$||' -e '/^[Hh][Tt][Tt][Pp][Ss]*:\/\/./p' | {
+  sed -n 's/[?#].*//
+    s|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|
+    s|/*$||
+    /^[Hh][Tt][Tt][Pp][Ss]*:\/\/./p' | {
     IFS= read -r url || [ -n "$url" ] || exit 0
     rest=${url#*://}
     base=$(lower "${url%"$rest"}${rest%%/*}")
@@ -564,7 +572,8 @@ derive_key() { # sets base_key and scope: the same job finds the same run again
   identify
   [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
   if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
-    hash=$(printf '%s' "[\"mogplex-ci/1\",\"pipeline\"$fields,$(json "$node"),$(json "${MOGPLEX_KEY_PART:-}"),\"$repo\"]" | sha256)
+    part=$(json "${MOGPLEX_KEY_PART:-}")
+    hash=$(printf '%s' "[\"mogplex-ci/1\",\"pipeline\"$fields,$(json "$node"),$part,\"$repo\"]" | sha256)
     base_key=ci1-$(printf '%.40s' "$hash")
     ! fits "$base_key" 'ci1-[0-9a-f]{40}' || return 0
     tell 'Cannot derive a key: there is no sha256sum, shasum or openssl; it is random, so a retry starts another run'
@@ -759,9 +768,9 @@ MAX_BODY=4194304
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
 NEWLINE='
 '
-token='' work='' files='' following='' key='' run='' status='' replayed='' may_exist='' ended='' ready='' loopback='' on_interrupt=detach
-elapsed=0 spoke=0 requests=0 timeout=1800 proven='' denials=0 skew=0 lost=0 first='' trouble='' tried='' looked_up=''
-looks=0 floor=0
+token='' loopback='' work='' files='' following='' ended='' ready='' on_interrupt=detach timeout=1800
+key='' may_exist='' run='' status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
+elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
 trap cleared EXIT
 trap 'stop SIGINT 130' INT
 trap 'stop SIGTERM 143' TERM

@@ -146,6 +146,38 @@ shell(
 );
 
 shell(
+  "mogplex-run.sh leaves nothing at work when it is killed",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      const running = stand.launch(shell, ["Fix the tests"], { MOGPLEX_TIMEOUT: "2000000" });
+      await until("it has looked", () => stand.of(LOOK).length > 2);
+      kill(running, 1, "SIGKILL");
+      await running.ended;
+      await until("nothing of the script is alive", () => members(running).length === 0);
+      expect(stand.of(CANCEL)).toEqual([]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh ends with 70 when its own work is killed",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.intercept = ({ what }) => LOOK.test(what) ? new Promise(() => {}) : undefined;
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("it looks", () => stand.of(LOOK).length > 0);
+      const rows = execFileSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
+      for (const [pid, parent] of rows.map((row) => row.trim().split(/\s+/).map(Number))) {
+        if (parent === running.child.pid) process.kill(pid as number, "SIGKILL");
+      }
+      const end = await running.ended;
+      expect({ code: end.code, stderr: end.stderr }).toEqual({
+        code: 70,
+        stderr: expect.stringContaining("mogplex-run: Cannot go on: the script failed\n"),
+      });
+    }),
+);
+
+shell(
   "mogplex-run.sh goes on to the verdict when nobody reads what it says",
   () =>
     inEvery({ scenario: "agent-failure" }, async (stand, shell) => {
