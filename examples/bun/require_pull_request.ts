@@ -1,0 +1,77 @@
+/**
+ * A verdict of one's own: 0 only when the run succeeded and opened a pull request.
+ *
+ * ```sh
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * bun --no-env-file --config=/dev/null --no-install require_pull_request.ts task.md
+ * ```
+ *
+ * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system, the task from a file. With the built `mod.mjs` beside this file
+ * in place of the package, import from "./mod.mjs". Without `--no-install` Bun fetches a package that is missing, in its newest
+ * version.
+ *
+ * | Ends with | When |
+ * | --- | --- |
+ * | 0 | success, and a pull request is open |
+ * | 1 | the run failed, or changed nothing, or there is no pull request |
+ * | 69 | success, but whether there is a pull request was not seen: run the job again, it attaches to its run |
+ * | other | as the command does: see the README's table of exit codes |
+ */
+// deno-lint-ignore-file no-console -- a script writes to the log of its job
+import {
+  cancel,
+  createLogText,
+  EXIT,
+  exitCodeFor,
+  InterruptedError,
+  run,
+  RunVerdictError,
+  UsageError,
+} from "@mogplex/ci";
+
+const { line } = createLogText();
+const stop = new AbortController();
+let mine: string | undefined;
+
+async function readTask(path = "task.md"): Promise<string> {
+  const file = Bun.file(path);
+  if (!await file.exists()) throw new UsageError(`Cannot read task: there is no such file: ${JSON.stringify(path)}`);
+  return await file.text();
+}
+
+async function main([path]: string[]): Promise<number> {
+  const request = { repoId: Bun.env.MOGPLEX_REPO_ID ?? "", prompt: await readTask(path), createBranch: true };
+  // Throws for every end but a success.
+  const { runId, pullRequest, changed } = await run(request, {
+    timeoutMs: 30 * 60_000,
+    signal: stop.signal,
+    onStarted(started) {
+      if (started.owned) mine = started.runId;
+      console.log(`run ${started.runId} ${started.replayed ? "found" : "started"}`);
+    },
+  });
+  if (pullRequest.state === "open") {
+    console.log(`pull request ${pullRequest.url}`);
+    return EXIT.success;
+  }
+  const unknown = pullRequest.state === "unknown";
+  const why = unknown ? "its events did not tell" : changed === false ? "nothing was changed" : "none was opened";
+  console.error(`error: Cannot accept run ${runId} without a pull request: ${why}`);
+  return unknown ? EXIT.unavailable : EXIT.failed;
+}
+
+async function giveUp(error: unknown): Promise<number> {
+  console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
+  if (error instanceof RunVerdictError) console.error(`reason: ${line(error.result.reason ?? "none is known")}`);
+  if (error instanceof InterruptedError && mine !== undefined) {
+    await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
+  }
+  return exitCodeFor(error);
+}
+
+// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+process.exitCode = EXIT.internal;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => stop.abort(new InterruptedError(signal)));
+}
+void main(Bun.argv.slice(2)).catch(giveUp).then((code) => process.exitCode = code);

@@ -1,0 +1,95 @@
+/**
+ * Starts a run, follows it, and tells a webhook how it ended: the JSON that Slack takes, as do Mattermost, Rocket.Chat and
+ * Discord (at `/slack`). The exit code is the run's verdict, whatever becomes of the message.
+ *
+ * ```sh
+ * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
+ * ALLOW="$(deno run --no-config --no-lock --no-prompt --allow-env "$TOOL" permissions)"
+ * deno run --no-config --no-lock --no-prompt $ALLOW --allow-env=WEBHOOK_URL --allow-net=hooks.slack.com notify_webhook.ts "Fix the flaky tests"
+ * ```
+ *
+ * `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `WEBHOOK_URL` come from the CI system. Whoever knows the address of a webhook can
+ * post there, so it is a secret: it is never printed, nor is an error of `fetch`, which quotes it. The message holds words of a
+ * fixed list, ids and one link; no text of an agent, which could mention people or forge a second message.
+ */
+// deno-lint-ignore-file no-console -- a script writes to the log of its job
+import {
+  cancel,
+  createLogText,
+  exitCodeFor,
+  InterruptedError,
+  MogplexError,
+  run,
+  type RunResult,
+} from "npm:@mogplex/ci@0.1.0";
+
+const { line } = createLogText();
+const stop = new AbortController();
+let mine: string | undefined;
+
+async function work(prompt: string): Promise<RunResult> {
+  return await run({ repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true }, {
+    timeoutMs: 30 * 60_000,
+    throwOnFailure: false,
+    signal: stop.signal,
+    onStarted({ runId, replayed, owned }) {
+      if (owned) mine = runId;
+      console.log(`run ${runId} ${replayed ? "found" : "started"}`);
+    },
+  });
+}
+
+/** A link as Slack writes it. Source: Slack, "Formatting message text": `&`, `<` and `>` are escaped, `|` ends the address. */
+function link(url: string, words: string): string {
+  const address = url.replaceAll("&", "&amp;").replaceAll("<", "%3C").replaceAll(">", "%3E").replaceAll("|", "%7C");
+  return `<${address}|${words}>`;
+}
+
+function messageOf({ outcome, exitCode, runId, pullRequest }: RunResult): string {
+  const pull = pullRequest.url === null ? "no pull request known" : link(pullRequest.url, "pull request");
+  return `Mogplex run ${runId}: ${outcome} (exit code ${exitCode}), ${pull}`;
+}
+
+async function notify(text: string): Promise<void> {
+  try {
+    const response = await fetch(Deno.env.get("WEBHOOK_URL") ?? "", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text }),
+      redirect: "error",
+      signal: AbortSignal.timeout(5_000),
+    });
+    await response.body?.cancel();
+    if (!response.ok) console.error(`warning: Cannot notify: the webhook answered HTTP ${response.status}`);
+  } catch (error) {
+    console.error(
+      `warning: Cannot notify, see WEBHOOK_URL and --allow-net: ${error instanceof Error ? error.name : ""}`,
+    );
+  }
+}
+
+async function main(prompt: string): Promise<number> {
+  try {
+    const result = await work(prompt);
+    console.log(`verdict ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
+    await notify(messageOf(result));
+    return result.exitCode;
+  } catch (error) {
+    console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
+    if (error instanceof InterruptedError && mine !== undefined) {
+      await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
+    }
+    const what = error instanceof MogplexError ? error.name : "internal error";
+    await notify(`Mogplex run ${mine ?? ""}: no verdict, ${what} (exit code ${exitCodeFor(error)})`);
+    return exitCodeFor(error);
+  }
+}
+
+// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+Deno.exitCode = 70;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // Windows has no SIGTERM.
+  if (signal === "SIGTERM" && Deno.build.os === "windows") continue;
+  Deno.addSignalListener(signal, () => stop.abort(new InterruptedError(signal)));
+}
+void main(Deno.args.join(" ")).then((code) => Deno.exitCode = code);

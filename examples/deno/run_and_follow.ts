@@ -1,0 +1,77 @@
+/**
+ * Starts a run, shows what its agent does, and ends with its verdict. Run again, the job attaches to its run; stopped, it
+ * cancels it.
+ *
+ * ```sh
+ * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
+ * ALLOW="$(deno run --no-config --no-lock --no-prompt --allow-env "$TOOL" permissions)"
+ * deno run --no-config --no-lock --no-prompt $ALLOW run_and_follow.ts "Fix the flaky tests"
+ * ```
+ *
+ * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system. `permissions` prints what such a job needs and no more: the
+ * service's host, the variables by name, the folder `mogplex-ci` for the reports. With the built `mod.mjs` beside this file in
+ * place of the package, import from "./mod.mjs".
+ */
+// deno-lint-ignore-file no-console -- a script writes to the log of its job
+import {
+  cancel,
+  createLogText,
+  exitCodeFor,
+  type FollowItem,
+  InterruptedError,
+  report,
+  run,
+} from "npm:@mogplex/ci@0.1.0";
+
+// What others wrote goes through here: no line of an agent is a command for the CI system.
+const { line } = createLogText();
+const stop = new AbortController();
+let mine: string | undefined;
+
+function show(item: FollowItem): void {
+  if (item.type === "status") console.log(`status    ${line(item.status)}`);
+  if (item.type === "event") console.log(`${line(item.event.type).padEnd(9)} ${line(item.event.message ?? "", 300)}`);
+  if (item.type === "gap") console.log("(some events are not visible; the status is)");
+}
+
+async function main(prompt: string): Promise<number> {
+  const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
+  const result = await run(request, {
+    timeoutMs: 30 * 60_000,
+    throwOnFailure: false,
+    signal: stop.signal,
+    onItem: show,
+    onStarted({ runId, replayed, owned }) {
+      if (owned) mine = runId;
+      console.log(`run       ${runId} ${replayed ? "found" : "started"}`);
+    },
+    onNotice(notice) {
+      if (notice.kind === "wait") {
+        console.error(`waiting ${Math.ceil(notice.delayMs / 1000)} s: ${line(notice.detail)}`);
+      }
+    },
+  });
+  console.log(`verdict   ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
+  await report(result, [
+    { format: "markdown", path: "mogplex-ci/summary.md" },
+    { format: "junit", path: "mogplex-ci/junit.xml" },
+  ]);
+  return result.exitCode;
+}
+
+async function giveUp(error: unknown): Promise<number> {
+  console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
+  if (error instanceof InterruptedError && mine !== undefined) {
+    await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
+  }
+  return exitCodeFor(error);
+}
+
+// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+Deno.exitCode = 70;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // Windows has no SIGTERM.
+  if (signal === "SIGTERM" && Deno.build.os === "windows") continue;
+  Deno.addSignalListener(signal, () => stop.abort(new InterruptedError(signal)));
+}
+void main(Deno.args.join(" ")).catch(giveUp).then((code) => Deno.exitCode = code);
