@@ -170,6 +170,7 @@ test.skipIf(!CAN_RUN || !HAS_BUSYBOX)(
     });
     expect(await broken.ended).toMatchObject({ code: 1, stdout: expect.stringMatching(/^error: .*--spede/) });
   },
+  60_000,
 );
 
 test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the components and the checks", async () => {
@@ -188,7 +189,7 @@ test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the com
     });
   follow("create-release");
   expect([...before].sort()).toEqual([...always, "release-check", "release-files"].sort());
-});
+}, 60_000);
 
 test.skipIf(!CAN_RUN)(
   "the pipeline of a tag checks it, hands its files on, and releases it by the keyword",

@@ -40,7 +40,7 @@ function onEach(what: string, shell: ImageShell, body: (open: Open, stage: Stage
         return job;
       }, stage);
       for (const { recorder } of jobs) recorder.close();
-    }), 30_000);
+    }), 60_000);
 }
 
 /** Runs the script until it follows, stops it, and returns what it printed. */
