@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { runtimes } from "../../tools/setup.mjs";
 import { runStage } from "../processes/runner.ts";
 import { REPO, type Running } from "../processes/service.ts";
-import { openJob, type Stage } from "../processes/stage.ts";
+import { type CiJob, openJob, type Stage } from "../processes/stage.ts";
 import { imageOf } from "./project.ts";
 
 const APPLETS = (spawnSync("busybox", ["--list"], { encoding: "utf8" }).stdout ?? "").split("\n").filter(Boolean);
@@ -49,7 +49,7 @@ function resolve(template: string, inputs: Readonly<Record<string, unknown>>): R
 }
 
 /** A job at a runner. */
-export interface ComponentJob extends Awaited<ReturnType<typeof openJob>> {
+export interface ComponentJob extends CiJob {
   /** Starts its `script`. */
   script(): Running;
   /** Runs its `after_script` in a new shell, and says what it said and which requests it sent. */
