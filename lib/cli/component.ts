@@ -10,7 +10,14 @@ import type { ParsedFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { run as cleanup } from "./cleanup.ts";
-import { checkPromptFile, INPUT_VARIABLES, inputsFirst, isFollowed, resumeFile } from "./component_inputs.ts";
+import {
+  checkPromptFile,
+  INPUT_VARIABLES,
+  inputsFirst,
+  isFollowed,
+  JOB_VARIABLES,
+  resumeFile,
+} from "./component_inputs.ts";
 import { createWriter, explain } from "./explain.ts";
 import { run as follow } from "./follow.ts";
 import { denoFlags, permissionsOf } from "./permissions.ts";
@@ -23,7 +30,7 @@ const DIRECTORY = ".mogplex-ci";
 // deno-lint-ignore require-await
 async function permissions(context: VerbContext): Promise<number> {
   const allowed = permissionsOf(context);
-  context.writer.out(denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES] }).join(" "));
+  context.writer.out(denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "));
   return EXIT.success;
 }
 

@@ -33,26 +33,43 @@ export const INPUT_VARIABLES: readonly string[] = [
   RESUME,
 ];
 
-// Longest time that GitLab gives a job on its own runners is shorter, 3 hours; a day is our own limit of a wait.
+/** Variables of GitLab that are read here, and nowhere else. */
+export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT"];
+
+// A day is the longest wait of a job; runners hosted by GitLab.com give 3 hours.
 const MAX_MINUTES = 24 * 60;
 // What the script takes beside the wait: unpacking before it; cancelling, reports and the note after it.
 const RESERVE_SECONDS = 120;
+// What the job takes beside the script: its own start, two minutes of after_script, the upload of artifacts.
+const JOB_RESERVE_SECONDS = 240;
 
 /**
- * Seconds to wait: the input, or what the limit of the script leaves, so that the tool's own deadline always comes first.
+ * Seconds that the script may take; undefined when nothing limits it. GitLab counts a runner's own maximum into `CI_JOB_TIMEOUT`,
+ * which is in seconds. Source: GitLab, "Predefined CI/CD variables".
+ */
+function scriptSeconds(env: ReadEnv): number | undefined {
+  const minutes = wholeNumber(env(MINUTES), "input timeout-minutes", 1, MAX_MINUTES);
+  const job = Number(env("CI_JOB_TIMEOUT") ?? "");
+  const limits = [minutes === undefined ? 0 : minutes * 60, job > 0 ? Math.max(job - JOB_RESERVE_SECONDS, job / 2) : 0];
+  const least = Math.min(...limits.filter((limit) => limit > 0));
+  return Number.isFinite(least) ? Math.floor(least) : undefined;
+}
+
+/**
+ * Seconds to wait: the input, or what the limits of script and job leave, so that the tool's own deadline always comes first.
  *
  * @throws {UsageError} when the script's limit is no whole number of minutes, or does not leave the time that was asked for.
  */
 function timeout(env: ReadEnv): string | undefined {
   const asked = env(inputVariable("MOGPLEX_TIMEOUT"))?.trim() ?? "";
   const own = ["", "0"].includes(asked) ? undefined : asked;
-  const minutes = wholeNumber(env(MINUTES), "input timeout-minutes", 1, MAX_MINUTES);
-  if (minutes === undefined) return own ?? env("MOGPLEX_TIMEOUT");
-  const most = minutes * 60 - Math.min(RESERVE_SECONDS, minutes * 30);
+  const script = scriptSeconds(env);
+  if (script === undefined) return own ?? env("MOGPLEX_TIMEOUT");
+  const most = script - Math.min(RESERVE_SECONDS, Math.floor(script / 2));
   if (own !== undefined && Number(own) > most) {
     throw new UsageError(
-      `Cannot wait ${own} seconds (input timeout) as the script may take ${minutes} minutes (input timeout-minutes): ` +
-        `give at most ${most}, or more minutes`,
+      `Cannot wait ${own} seconds (input timeout) as the script may take ${script}: give at most ${most}, or more ` +
+        "time (inputs timeout-minutes and job-timeout, maximum of the runner)",
     );
   }
   return own ?? String(most);

@@ -301,7 +301,7 @@ test.skipIf(!CAN_RUN)(
     });
     const { jobs } = await pipeline();
     expect(jobs["mogplex-run"]?.code).toBe(2);
-    expect(jobs["mogplex-run"]?.log).toContain("give at most 480, or more minutes");
+    expect(jobs["mogplex-run"]?.log).toContain("give at most 480, or more time");
     expect(jobs.fits?.code).toBe(0);
     expect(recorder.of(START)).toHaveLength(1);
   },
