@@ -80,7 +80,9 @@ async function main(prompt: string): Promise<number> {
       await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
     }
     const what = error instanceof MogplexError ? error.name : "internal error";
-    await notify(`Mogplex run ${mine ?? ""}: no verdict, ${what} (exit code ${exitCodeFor(error)})`);
+    await notify(
+      `Mogplex run${mine === undefined ? "" : ` ${mine}`}: no verdict, ${what} (exit code ${exitCodeFor(error)})`,
+    );
     return exitCodeFor(error);
   }
 }

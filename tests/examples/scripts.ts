@@ -1,6 +1,9 @@
 /** The script recipes as people run them: the line on top of each, with the package from a registry, as a process of its runtime. */
 import { expect } from "bun:test";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { builtInScenario, SCENARIO_TEXTS } from "../../lib/emulator/builtin_scenarios.ts";
@@ -174,4 +177,35 @@ export async function openScripts(): Promise<Scripts> {
     },
   };
   return scripts;
+}
+
+/** A webhook that keeps what it gets. */
+export interface Webhook {
+  /** Its address, which is a secret. */
+  url: string;
+  /** Bodies, in order. */
+  messages: Record<string, unknown>[];
+  close(): void;
+}
+
+/** Opens one. @param status What it answers with; true: it never answers. */
+export async function openWebhook(status: number | true): Promise<Webhook> {
+  const messages: Record<string, unknown>[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => body += chunk).on("end", () => {
+      messages.push(JSON.parse(body || "{}"));
+      if (status !== true) response.writeHead(status, { location: "/elsewhere" }).end("ok");
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/services/T0000/B0000/${crypto.randomUUID()}`,
+    messages,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
