@@ -1,5 +1,5 @@
 #!/bin/sh
-set +x # a trace would show the token
+set +ex # a trace would show the token
 #
 # Starts a hosted agent run, follows it, and ends with its verdict: for runners that have sh and curl, and nothing else.
 #

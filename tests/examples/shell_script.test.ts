@@ -32,10 +32,8 @@ test("mogplex-run.sh names the programs that it runs", () => {
 /** Scenario, exit code, outcome, part of the last line. */
 const VERDICTS = [
   ["success", 0, "success", "verdict success (exit code 0);"],
-  ["no-changes", 0, "success", "verdict success (exit code 0);"],
   ["agent-failure", 1, "failed", "verdict failed (exit code 1): Agent run exited with code 1."],
   ["boot-failure", 1, "failed", "verdict failed (exit code 1): Too many active sandboxes"],
-  ["many-events", 0, "success", "verdict success (exit code 0);"],
   ["cancelled-during-boot", 3, "cancelled", "verdict cancelled (exit code 3);"],
   ["awaiting-input", 4, "awaiting_input", "verdict awaiting_input (exit code 4): the run waits for a person"],
 ] as const;
@@ -509,16 +507,16 @@ shell(
   "mogplex-run.sh ends with 124 at the deadline, after a last look",
   () =>
     inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
-      const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_TIMEOUT: "300" });
+      const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_TIMEOUT: "240" });
       expect(end.code).toBe(124);
       expect(last(end)).toContain("verdict deadline (exit code 124): the run has not ended in time; it goes on; run ");
       const [first] = stand.of(START);
-      expect((stand.of(LOOK).at(-1)?.at ?? 0) - (first?.at ?? 0)).toBe(300);
-      expect(stand.slept().reduce((sum, part) => sum + part, 0)).toBe(300);
+      expect((stand.of(LOOK).at(-1)?.at ?? 0) - (first?.at ?? 0)).toBe(240);
+      expect(stand.slept().reduce((sum, part) => sum + part, 0)).toBe(240);
       expect(stand.of(CANCEL)).toEqual([]);
-      expect(end.stdout.match(/\.\.\. streaming for \d+ s, \d+ requests/g)?.length).toBeGreaterThanOrEqual(4);
+      expect(end.stdout.match(/\.\.\. streaming for \d+ s, \d+ requests/g)?.length).toBeGreaterThanOrEqual(3);
       // 60 a minute are all that the token has, and it may be shared with four others.
-      expect(stand.of(LOOK).length).toBeLessThan(45);
+      expect(stand.of(LOOK).length).toBeLessThan(36);
       expect(stand.outputs()).toContain("MOGPLEX_OUTCOME=deadline\n");
     }),
 );

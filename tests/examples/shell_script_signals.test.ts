@@ -220,7 +220,7 @@ test.skipIf(INCOMPLETE || process.platform !== "linux")(
         }
         return undefined;
       };
-      const traced = { ...shell, line: [...shell.line, "-x"] };
+      const traced = { ...shell, line: [...shell.line, "-ex"] };
       const running = stand.launch(traced, ["Fix the tests"]);
       const end = await running.ended;
       expect(end.code).toBe(0);
