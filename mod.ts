@@ -6,7 +6,7 @@
  *
  * @example Run an agent, write a summary, end with the verdict
  * ```ts
- * import { exitCodeFor, report, run, RunVerdictError } from "@mogplex/ci";
+ * import { createLogText, exitCodeFor, report, run, RunVerdictError } from "@mogplex/ci";
  *
  * async function main(): Promise<number> {
  *   try {
@@ -18,7 +18,7 @@
  *     await report(result, [{ format: "markdown", path: "summary.md" }]);
  *     return result.exitCode;
  *   } catch (error) {
- *     if (error instanceof RunVerdictError) console.error(error.result.reason);
+ *     if (error instanceof RunVerdictError) console.error(createLogText().line(error.result.reason ?? ""));
  *     return exitCodeFor(error);
  *   }
  * }

@@ -64,8 +64,9 @@ export function checkFollowing(options: FollowOptions): Following {
  * @throws `signal.reason` if `signal` aborts.
  * @example Print events as they come
  * ```ts ignore
+ * const { line } = createLogText();
  * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
- *   if (item.type === "event") console.error(item.event.message);
+ *   if (item.type === "event") console.error(line(item.event.message ?? ""));
  * }
  * ```
  * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
