@@ -236,7 +236,7 @@ leave() { # CODE OUTCOME REASON: the one way out
 }
 usage() { leave 2 error "$1"; }
 cleared() { # at every exit; one without a last word is a bug
-  [ -z "$work" ] || rm -rf "$work"
+  rm -rf "$work"
   [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
 }
 publish() { # OUTCOME: for later steps and jobs; only words that are safe wherever they are pasted
@@ -739,13 +739,11 @@ cancel() { # SECONDS; a second try for a run between two states, and for a conne
 
 stop() { # NAME CODE: at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP
-  if [ -n "$following" ]; then
-    [ -z "${!:-}" ] || kill "$!" 2>/dev/null
-    ! read -r child <"$work/child" || kill "$child" 2>/dev/null
-    # shellcheck disable=SC1091 # it is written by save
-    . "$work/state"
-    files=$work/b
-  fi
+  [ -z "${!:-}" ] || kill "$!" 2>/dev/null
+  ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
+  # shellcheck disable=SC1091 # it is written by save
+  . "$work/state"
+  files=$work/b
   words='no run was started' limit=4
   if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
   if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
@@ -768,17 +766,14 @@ MAX_BODY=4194304
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
 NEWLINE='
 '
-token='' loopback='' work='' files='' following='' ended='' ready='' on_interrupt=detach timeout=1800
+token='' loopback='' work='' files='' ended='' ready='' on_interrupt=detach timeout=1800
 key='' may_exist='' run='' status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
 elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
-trap cleared EXIT
-trap 'stop SIGINT 130' INT
-trap 'stop SIGTERM 143' TERM
-trap 'stop SIGHUP 129' HUP
 trap '' PIPE
 case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
 command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'
+trap 'rm -rf "$work"' EXIT
 case $work in *[\"\\]*) usage 'Cannot use the temporary directory: its name contains a quotation mark or backslash' ;; esac
 files=$work/a seen=$(date +%s)
 seed=$((($$ + seen) % 65537))
@@ -788,8 +783,11 @@ read_settings "$@"
 derive_key
 save
 # The work is another process's, and this one only waits for it: signals are answered at once, wherever the work stands, and
-# none comes in the middle of an expansion, where bash loses it.
-following=1
+# none comes in the middle of an expansion, where bash loses it. Until here a signal ends the script as it does any program.
+trap cleared EXIT
+trap 'stop SIGINT 130' INT
+trap 'stop SIGTERM 143' TERM
+trap 'stop SIGHUP 129' HUP
 (
   trap - EXIT
   start
