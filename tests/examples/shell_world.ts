@@ -5,6 +5,7 @@
 import { expect } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,7 +19,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { builtInScenario } from "../../lib/emulator/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
@@ -35,10 +35,15 @@ export const PROGRAMS: readonly string[] = [
   ...["awk", "cat", "chmod", "grep", "mkdir", "mktemp", "mv", "od", "rm", "sed", "sh", "sha256sum", "tr", "wc"],
 ];
 
+const found = new Map<string, string | undefined>();
+
 /** Path of a program, or undefined where this machine lacks it. */
 export function which(name: string): string | undefined {
-  const { status, stdout } = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" });
-  return status === 0 ? stdout.trim() : undefined;
+  if (!found.has(name)) {
+    const { status, stdout } = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" });
+    found.set(name, status === 0 ? stdout.trim() : undefined);
+  }
+  return found.get(name);
 }
 
 /** A shell, and the programs beside it. */
@@ -78,17 +83,10 @@ const DATE = `#!/bin/sh
 exec cat "$STAND/now"
 `;
 
-let machine: string | undefined;
-
-/** A directory for each shell with its programs, made once. */
-function programsOf({ name, busybox, jq }: Shell): string {
-  if (machine === undefined) {
-    const folder = mkdtempSync(join(tmpdir(), "mogplex-shell-"));
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-    machine = folder;
-  }
-  const bin = join(machine, name.replaceAll(" ", "-"));
-  if (spawnSync("test", ["-d", bin]).status === 0) return bin;
+/** Makes a directory with the programs of a shell, unless it is there. */
+function programsOf({ name, busybox, jq }: Shell, folder: string): string {
+  const bin = join(folder, `bin-${name.replaceAll(" ", "-")}`);
+  if (existsSync(bin)) return bin;
   mkdirSync(bin);
   for (const program of PROGRAMS) symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
   for (const program of ["curl", ...(jq ? ["jq"] : [])]) symlinkSync(which(program) ?? "", join(bin, program));
@@ -237,7 +235,7 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
     env,
     launch: (shell, args, more = {}) => {
       const [program = "", ...rest] = shell.line;
-      const PATH = programsOf(shell);
+      const PATH = programsOf(shell, folder);
       // A session of its own, so that a whole process group can be sent a signal.
       const line = [which("setsid") ?? "", which(program) ?? "", ...rest, SCRIPT, ...args];
       return launch(line, { cwd, env: { ...env, ...more, PATH } });
@@ -248,7 +246,7 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
         expect(ended.stdout + ended.stderr).not.toContain(secret);
       }
       // Nothing is left behind but what is meant to be.
-      expect(readdirSync(folder).filter((name) => !["work", "now", "slept", "hold"].includes(name))).toEqual([]);
+      expect(readdirSync(folder).filter((name) => !/^(?:work|now|slept|hold|bin-.*)$/.test(name))).toEqual([]);
       return ended;
     },
     outputs: () => readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8"),
