@@ -244,7 +244,7 @@ async function main(args: readonly string[]): Promise<number> {
     const digest = createHash("sha256").update(built.text).digest("hex");
     writeFileSync(`${path}.sha256`, `${digest}  ${artefact.file}\n`);
     writeFileSync(`${path}.licenses.txt`, notices(built.packages));
-    process.stdout.write(`dist/${artefact.file}  ${built.text.length} bytes  sha256 ${digest}\n`);
+    process.stdout.write(`dist/${artefact.file}  ${Buffer.byteLength(built.text)} bytes  sha256 ${digest}\n`);
     if (artefact === COMPONENT) await writeTemplates(built);
   }
   if (!check) declarations();

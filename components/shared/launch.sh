@@ -4,6 +4,9 @@ mogplex() {
   mogplex_runtime=${MOGPLEX_INPUT_RUNTIME:-auto}
   if [ "$mogplex_runtime" = auto ]; then
     mogplex_runtime=$(command -v deno || command -v bun || command -v node || true)
+  elif ! command -v "$mogplex_runtime" > /dev/null; then
+    echo "error: Cannot run the tool as the image has no $mogplex_runtime: choose another one, or another input runtime" >&2
+    return 2
   fi
   case ${mogplex_runtime##*/} in
     deno)

@@ -6,6 +6,8 @@ for mogplex_need in base64 gunzip sha256sum; do
     exit 2
   }
 done
+# What ran before may have gone elsewhere, where no artifact would be found.
+[ ! -d "${CI_PROJECT_DIR:-}" ] || cd "$CI_PROJECT_DIR"
 mogplex_dir=$PWD/.mogplex-ci
 rm -rf "$mogplex_dir"
 mkdir -p "$mogplex_dir"

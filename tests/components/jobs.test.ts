@@ -315,3 +315,25 @@ test.skipIf(!CAN_RUN)("allow-failure turns the job yellow; without, the pipeline
   const { text } = await pipeline();
   expect(text).toMatch(/^ WARN {2}yellow\b/m);
 }, 60_000);
+
+test.skipIf(!CAN_RUN)("a before_script that goes elsewhere takes neither reports nor clean-up with it", async () => {
+  const { cwd, run: pipeline } = await project({
+    include: [run({})],
+    "mogplex-run": { before_script: ["mkdir -p sub", "cd sub"] },
+  });
+  const { jobs } = await pipeline({
+    variables: { CI_PROJECT_DIR: cwd },
+    args: ["--ignore-predefined-vars", "CI_PROJECT_DIR"],
+  });
+  expect(jobs["mogplex-run"]?.code).toBe(0);
+  expect(jobs["mogplex-run"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
+  expect(jobs["mogplex-run"]?.log).toContain("> nothing to clean up: the run has ended, or none was started");
+}, 60_000);
+
+test.skipIf(!CAN_RUN)("a runtime that the image does not have is named, and ends with 2", async () => {
+  const { run: pipeline, recorder } = await project({ include: [run({ runtime: "node" })] });
+  const { jobs } = await pipeline();
+  expect(jobs["mogplex-run"]?.code).toBe(2);
+  expect(jobs["mogplex-run"]?.log).toContain("> error: Cannot run the tool as the image has no node: ");
+  expect(recorder.requests).toEqual([]);
+}, 60_000);
