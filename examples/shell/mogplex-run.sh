@@ -11,7 +11,7 @@ set +ex # a trace would show the token
 #   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that holds it
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex or claude-code; SAFE, AUTO or YOLO
-#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (1), MOGPLEX_ROOT (. is the repository's own)
+#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's own)
 #   MOGPLEX_TIMEOUT                         seconds to wait in all, 1800
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
 #   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but on a terminal detach), cancel or detach
@@ -358,7 +358,7 @@ judge() {
     3??)
       if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
       else odd "the answer is a redirect, which would lose the token (HTTP $http)"; fi ;;
-    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail)" ;;
+    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > API Keys" ;;
     403) verdict=fatal code=65 detail="the token may not do this ($detail)" ;;
     429) code=75 refused=1 ;;
     503) refused=1 ;;
@@ -402,8 +402,8 @@ read_token() {
   elif [ -z "${MOGPLEX_API_KEY+set}" ]; then
     leave 64 error "Cannot read token: $from is not set; create a token under Settings > API Keys and put it there"
   fi
-  [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (GitLab leaves protected variables out on \
-unprotected refs, and GitHub gives no secrets to pull requests from forks)"
+  [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (protected variables are \
+absent on unprotected refs, and merge or pull requests from forks get no secrets)"
   fits "$trimmed" 'mog_[A-Za-z0-9]+|[A-Za-z0-9.~+/-][A-Za-z0-9._~+/-]*=*' ||
     leave 64 error "Cannot use the token in $from: it has characters that no token has"
   token=$trimmed
@@ -444,26 +444,28 @@ branch() { # VARIABLE VALUE: the service's rules, and Git's own, which would end
 }
 read_settings() { # [PROMPT]
   [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
-  [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || [ -r "$MOGPLEX_PROMPT_FILE" ] ||
+  [ -n "${1:-}" ] || [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || [ -r "$MOGPLEX_PROMPT_FILE" ] ||
     usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") cannot be read"
   case ${1:+argument}${MOGPLEX_PROMPT:+variable}${MOGPLEX_PROMPT_FILE:+file} in
-    argument) if [ "$1" = - ]; then cat; else printf '%s' "$1"; fi ;;
+    argument*) if [ "$1" = - ]; then cat; else printf '%s' "$1"; fi ;;
     variable) printf '%s' "$MOGPLEX_PROMPT" ;;
     file) cat <"$MOGPLEX_PROMPT_FILE" ;;
     '') usage 'Cannot start run: give a prompt: an argument, - for standard input, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE' ;;
-    *) usage 'Cannot choose a prompt: give one of argument, MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE' ;;
+    *) usage 'Cannot choose a prompt: MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE are both set, unset one of them' ;;
   esac >"$work/prompt"
   trim "${MOGPLEX_REPO_ID:-}"
   repo=$(lower "$trimmed")
+  [ -n "$repo" ] || usage 'Cannot start run: MOGPLEX_REPO_ID is not set; it is the UUID of the repository'
   fits "$repo" "$UUID" || usage "Cannot use MOGPLEX_REPO_ID as it must be a UUID: $(quote "$trimmed")"
   harness=${MOGPLEX_HARNESS:-} base=${MOGPLEX_BASE_BRANCH:-} working=${MOGPLEX_WORKING_BRANCH:-} root=${MOGPLEX_ROOT:-}
   mode=$(printf '%s' "${MOGPLEX_MODE:-}" | tr abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ)
-  create=${MOGPLEX_CREATE_BRANCH:-0} share=${MOGPLEX_TOKEN_SHARE:-1} out=${MOGPLEX_OUT:-mogplex-ci}
+  case ${MOGPLEX_CREATE_BRANCH:-false} in true | 1) create=1 ;; false | 0) create=0 ;; *) create=$MOGPLEX_CREATE_BRANCH ;; esac
+  share=${MOGPLEX_TOKEN_SHARE:-1} out=${MOGPLEX_OUT:-mogplex-ci}
   on_timeout=${MOGPLEX_ON_TIMEOUT:-detach} scope=${MOGPLEX_KEY_SCOPE:-}
   [ -z "$harness" ] || choice MOGPLEX_HARNESS "$harness" 'codex claude-code mogplex'
   [ -z "$mode" ] || choice MOGPLEX_MODE "$mode" 'SAFE AUTO YOLO'
   [ -z "$scope" ] || choice MOGPLEX_KEY_SCOPE "$scope" 'pipeline random'
-  choice MOGPLEX_CREATE_BRANCH "$create" '0 1'
+  choice MOGPLEX_CREATE_BRANCH "$create" '0 1 true false'
   choice MOGPLEX_ON_TIMEOUT "$on_timeout" 'detach cancel'
   choice MOGPLEX_ON_INTERRUPT "${MOGPLEX_ON_INTERRUPT:-auto}" 'auto cancel detach'
   on_interrupt=${MOGPLEX_ON_INTERRUPT:-auto}
@@ -724,7 +726,8 @@ late() { # the deadline has come, and the last look has been
   [ "$verdict" = good ] || leave "$kept" "$outcome" "$reason; it may go on, as it could not be cancelled: $detail"
   note_status
   if [ "$status" != cancelled ] || [ "$got_terminal" = '=true' ]; then conclude; fi
-  leave "$kept" "$outcome" "$reason; it is $status after its cancellation"
+  if [ "$status" = cancelled ]; then words='it was cancelled'; else words="it is $status after its cancellation"; fi
+  leave "$kept" "$outcome" "$reason; $words"
 }
 cancel() { # SECONDS; a second try for a run between two states, and for a connection that broke
   send POST "/runs/$run/cancel" "$1"
@@ -770,6 +773,13 @@ token='' loopback='' work='' files='' ended='' ready='' on_interrupt=detach time
 key='' may_exist='' run='' status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
 elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
 trap '' PIPE
+case ${1:-} in
+  -h | --help)
+    sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+  -?*) usage 'Cannot start run: the prompt begins like a flag, and there are none but --help; give it by MOGPLEX_PROMPT' ;;
+esac
 case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
 command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'

@@ -29,6 +29,37 @@ test("mogplex-run.sh names the programs that it runs", () => {
   for (const program of [...PROGRAMS, "curl", "date", "sleep"]) expect(head).toMatch(new RegExp(`\\b${program}\\b`));
 });
 
+shell(
+  "mogplex-run.sh takes the argument before a variable, and starts nothing with two variables or a file that is not there",
+  () =>
+    inTurn({ scenario: "success" }, async (stand, shell) => {
+      const prompts = () => stand.of(START).map(({ body }) => JSON.parse(body).prompt);
+      expect(
+        (await stand.run(shell, ["Of the argument"], { MOGPLEX_PROMPT: "Of a variable", MOGPLEX_PROMPT_FILE: "none" }))
+          .code,
+      ).toBe(0);
+      for (
+        const variables of [{ MOGPLEX_PROMPT: "a", MOGPLEX_PROMPT_FILE: "b" }, { MOGPLEX_PROMPT_FILE: "none" }, {}]
+      ) {
+        expect((await stand.run(shell, [], variables)).code).toBe(2);
+      }
+      expect(prompts()).toEqual(["Of the argument"]);
+    }),
+);
+
+shell("mogplex-run.sh shows how to use it, and takes no flag for a prompt", () =>
+  inEvery({}, async (stand, shell) => {
+    for (const flag of ["--help", "-h"]) {
+      const { code, stdout } = await stand.run(shell, [flag], { MOGPLEX_API_KEY: "" });
+      expect({ code, shown: stdout.includes("mogplex-run.sh 'Fix the flaky tests'") }).toEqual({
+        code: 0,
+        shown: true,
+      });
+    }
+    for (const flag of ["--follow", "-x", "--"]) expect((await stand.run(shell, [flag])).code).toBe(2);
+    expect(stand.received).toEqual([]);
+  }));
+
 /** Scenario, exit code, outcome, part of the last line. */
 const VERDICTS = [
   ["success", 0, "success", "verdict success (exit code 0);"],
@@ -60,13 +91,19 @@ shell.each(VERDICTS)(
 
 /** Name, variables, exit code, whether there are requests, part of what is said. */
 const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, number, string][] = [
-  ["an empty token", () => ({ MOGPLEX_API_KEY: " " }), 64, 0, "variable MOGPLEX_API_KEY is empty (GitLab leaves"],
+  [
+    "an empty token",
+    () => ({ MOGPLEX_API_KEY: " " }),
+    64,
+    0,
+    "variable MOGPLEX_API_KEY is empty (protected variables are",
+  ],
   ["a token in two lines", () => ({ MOGPLEX_API_KEY: "mog_a\nmog_b" }), 64, 0, "characters that no token has"],
   ["a token with a quotation mark", () => ({ MOGPLEX_API_KEY: 'mog_a"' }), 64, 0, "characters that no token has"],
   ["an unknown token", () => ({ MOGPLEX_API_KEY: "mog_nobodyKnowsIt" }), 64, 1, "the service refuses the token"],
   ["a token that may only read", (s) => ({ MOGPLEX_API_KEY: s.readOnlyToken }), 65, 1, "Missing required scope: write"],
   ["two tokens", () => ({ MOGPLEX_API_KEY_FILE: "token" }), 2, 0, "are both set"],
-  ["no repository", () => ({ MOGPLEX_REPO_ID: "" }), 2, 0, 'must be a UUID: ""'],
+  ["no repository", () => ({ MOGPLEX_REPO_ID: "" }), 2, 0, "MOGPLEX_REPO_ID is not set"],
   ["the name of a repository", () => ({ MOGPLEX_REPO_ID: "acme/web" }), 2, 0, 'must be a UUID: "acme/web"'],
   ["an id with a dash too many", () => ({ MOGPLEX_REPO_ID: "8f3a2b1c-1234-4abc-9def-1234567890a-" }), 2, 0, "a UUID"],
   [
@@ -132,14 +169,6 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
   ["a timeout of zero", () => ({ MOGPLEX_TIMEOUT: "0" }), 2, 0, "must be a whole number"],
   ["a timeout that is a command", () => ({ MOGPLEX_TIMEOUT: "x[$(touch /tmp/no)]" }), 2, 0, "must be a whole number"],
   ["an unknown key scope", () => ({ MOGPLEX_KEY_SCOPE: "day" }), 2, 0, "must be one of pipeline random"],
-  ["prompts from two sources", () => ({ MOGPLEX_PROMPT: "Fix it" }), 2, 0, "give one of argument, MOGPLEX_PROMPT"],
-  [
-    "a file for the prompt that is not there",
-    () => ({ MOGPLEX_PROMPT_FILE: "none" }),
-    2,
-    0,
-    'file "none" cannot be read',
-  ],
   ["reports in a link", () => ({ MOGPLEX_OUT: "link" }), 2, 0, "no symbolic link"],
   ["outputs that cannot be written", () => ({ GITHUB_OUTPUT: "/none/output" }), 2, 0, "the file of GITHUB_OUTPUT"],
 ];
@@ -528,7 +557,7 @@ shell(
       const env = { MOGPLEX_TIMEOUT: "90", MOGPLEX_ON_TIMEOUT: "cancel" };
       const end = await stand.run(shell, ["Fix the tests"], env);
       expect({ code: end.code, status: stand.runs()[0]?.status }).toEqual({ code: 124, status: "cancelled" });
-      expect(last(end)).toContain("it is cancelled after its cancellation");
+      expect(last(end)).toContain("it was cancelled");
 
       stand.emulator.control("fault", { kind: "reset0", route: "POST /runs/*/cancel" });
       stand.intercept = ({ what }) => {
