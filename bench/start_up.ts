@@ -14,7 +14,7 @@ const bundle = join(root, "dist/mogplex.mjs");
 export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-env"],
-  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null"],
+  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
 const LIMITS: Readonly<Record<string, { sameImports: number; consoleLog: number }>> = {
   node: { sameImports: 1.25, consoleLog: 1.3 },

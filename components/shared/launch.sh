@@ -15,7 +15,16 @@ mogplex() {
       mogplex_allow=$(deno run $mogplex_flags --allow-env "$mogplex_tool" permissions) || return
       deno run $mogplex_flags $mogplex_allow "$mogplex_tool" "$@"
       ;;
-    bun) bun --no-env-file --config=/dev/null "$mogplex_tool" "$@" ;;
+    bun)
+      # Source: measured; up to 1.2.18 a tsconfig.json of the checkout takes the place of any file, whatever the flags say.
+      case $(bun --version) in
+        0.* | 1.[01].* | 1.2.[0-9] | 1.2.1[0-8])
+          echo "error: Cannot run the tool on a Bun before 1.2.19: choose another image (input image)" >&2
+          return 2
+          ;;
+      esac
+      bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null "$mogplex_tool" "$@"
+      ;;
     node) node "$mogplex_tool" "$@" ;;
     *)
       echo "error: Cannot run the tool as the image has neither deno nor bun nor node: choose another one (input image)" >&2

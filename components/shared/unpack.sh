@@ -1,13 +1,15 @@
 # Mogplex CI @@VERSION@@: unpacks the tool that this component carries. It gets its name only after its checksum was compared.
 set -eu
+# What ran before may have gone elsewhere, where no artifact would be found.
+[ ! -d "${CI_PROJECT_DIR:-}" ] || cd "$CI_PROJECT_DIR"
+# Reports that the checkout brings along are not ours: nothing of them may be published, however this job ends.
+case ${MOGPLEX_INPUT_OUT:-} in '' | *[!A-Za-z0-9_-]*) ;; *) rm -rf "./$MOGPLEX_INPUT_OUT" ;; esac
 for mogplex_need in base64 gunzip sha256sum; do
   command -v "$mogplex_need" > /dev/null || {
     echo "error: Cannot unpack the tool as the image has no $mogplex_need: choose another one (input image)" >&2
     exit 2
   }
 done
-# What ran before may have gone elsewhere, where no artifact would be found.
-[ ! -d "${CI_PROJECT_DIR:-}" ] || cd "$CI_PROJECT_DIR"
 mogplex_dir=$PWD/.mogplex-ci
 rm -rf "$mogplex_dir"
 mkdir -p "$mogplex_dir"

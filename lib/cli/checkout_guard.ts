@@ -58,6 +58,6 @@ export function guardCheckout(io: Io, runtime: string = runtimeName(), args: rea
   const found = steeringFile(io);
   if (found === undefined) return;
   throw new UsageError(
-    `Cannot trust ${found.name}: Bun read the file "${found.file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null`,
+    `Cannot trust ${found.name}: Bun read the file "${found.file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null`,
   );
 }

@@ -12,12 +12,13 @@ import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { run as cleanup } from "./cleanup.ts";
 import {
   checkPromptFile,
+  flagInput,
   INPUT_VARIABLES,
   inputsFirst,
   isFollowed,
   JOB_VARIABLES,
-  resumeFile,
 } from "./component_inputs.ts";
+import { componentWords } from "./component_words.ts";
 import { createWriter, explain } from "./explain.ts";
 import { run as follow } from "./follow.ts";
 import { denoFlags, permissionsOf } from "./permissions.ts";
@@ -39,12 +40,12 @@ const VERBS: Readonly<Record<string, VerbFunction>> = { run: runFollow, follow, 
 
 /** The flags of a job, which has no command line of its own. */
 function flagsOf(io: Io): ParsedFlags {
-  const values: Record<string, string | undefined> = { state: `${DIRECTORY}/run.json`, resume: resumeFile(io.env) };
+  const get = (name: string) => name === "state" ? `${DIRECTORY}/run.json` : flagInput(io.env, name);
   return {
     positionals: [],
     has: (name) => name === "detach" && !isFollowed(io.env),
-    get: (name) => values[name],
-    all: (name) => values[name] === undefined ? [] : [values[name]],
+    get,
+    all: (name) => [get(name)].filter((value) => value !== undefined),
   };
 }
 
@@ -68,7 +69,7 @@ export async function main(args: readonly string[], process: Io, options: MainOp
       );
     }
     checkPromptFile(io.env);
-    return await verb({ io, flags: flagsOf(process), writer, clock, fetch });
+    return await verb({ io, flags: flagsOf(process), writer, clock, fetch, words: componentWords(name, io.env) });
   } catch (error) {
     explain(error, writer);
     return exitCodeFor(error);

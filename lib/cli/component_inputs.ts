@@ -22,15 +22,18 @@ function inputVariable(name: string): string {
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 /** Whether the run is followed. */
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** State file of an earlier attempt. */
-const RESUME = `${PREFIX}RESUME`;
+/** Inputs that stand for flags which no variable of ours has, by the name of the flag. */
+const FLAGS: Readonly<Record<string, string>> = {
+  "resume": `${PREFIX}RESUME`,
+  "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
+};
 
 /** Every variable that carries an input. */
 export const INPUT_VARIABLES: readonly string[] = [
   ...VARIABLES.map(({ name }) => inputVariable(name)),
   MINUTES,
   FOLLOW,
-  RESUME,
+  ...Object.values(FLAGS),
 ];
 
 /** Variables of GitLab that are read here, and nowhere else. */
@@ -78,10 +81,16 @@ function timeout(env: ReadEnv): string | undefined {
 /** Variables that say the same thing in different ways: an input for one of them silences the others. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE"]];
 
+/** What a given key leaves nothing to; the scope has a default, so it is always there. */
+const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
+
 /** Reads the environment so that an input wins over the variable of ours that it stands for; an empty input leaves it alone. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
     if (name === "MOGPLEX_TIMEOUT") return timeout(env);
+    if (DERIVED.includes(name) && flagInput(env, "idempotency-key") !== undefined) return undefined;
+    // The input has a default, and a key that is given leaves nothing to a scope.
+    if (name === "MOGPLEX_KEY_SCOPE" && flagInput(env, "idempotency-key") !== undefined) return undefined;
     const input = env(inputVariable(name)) || undefined;
     if (!name.startsWith("MOGPLEX_") || input !== undefined) return input ?? env(name);
     const group = GROUPS.find((names) => names.includes(name)) ?? [];
@@ -94,9 +103,10 @@ export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** State file whose key is sent again, if there is one. */
-export function resumeFile(env: ReadEnv): string | undefined {
-  return env(RESUME)?.trim() || undefined;
+/** Value of a flag that an input gives; undefined when it gives none. */
+export function flagInput(env: ReadEnv, flag: string): string | undefined {
+  const variable = Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined;
+  return (variable && env(variable)?.trim()) || undefined;
 }
 
 /**

@@ -83,3 +83,10 @@ test("permissions of the component lists every variable that carries an input, a
     expect(variables).toContain(name);
   }
 });
+
+test("inputsFirst() leaves nothing to the scope, which has a default, when a key is given", () => {
+  const scope = { MOGPLEX_INPUT_KEY_SCOPE: "pipeline", MOGPLEX_INPUT_KEY_PART: "x" };
+  const names = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
+  expect(names.map(reader(scope))).toEqual(["pipeline", "x"]);
+  expect(names.map(reader({ ...scope, MOGPLEX_INPUT_IDEMPOTENCY_KEY: "mine" }))).toEqual([undefined, undefined]);
+});

@@ -162,7 +162,7 @@ test("doctor reads, writes and asks nothing when Bun has read a .env that may ha
 
 test("doctor warns of what Bun and Deno obey in a checkout", async () => {
   const bun = { runtime: "bun/1.4.5" };
-  const hermetic = { ...bun, args: ["--no-env-file", "--config=/dev/null"] };
+  const hermetic = { ...bun, args: ["--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"] };
   const bunfig = { "bunfig.toml": `env = false\npreload = ["./evil.ts"]\n` };
   expect((await check("checkout", { machine: bun })).finding).toContain(".env files");
   expect((await check("checkout", { machine: bun, files: bunfig })).finding).toContain("preloads");

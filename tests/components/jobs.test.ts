@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Recorder, startRecorder } from "../processes/recorder.ts";
 import { type Service, startService } from "../processes/service.ts";
-import { START } from "../processes/stage.ts";
+import { CANCEL, START } from "../processes/stage.ts";
 import {
   CAN_RUN,
   cleanCheckout,
@@ -15,18 +15,21 @@ import {
   include,
   newProject,
   type Pipeline,
+  predefined,
   projectVariables,
   runPipeline,
-  templates,
+  templateFiles,
   writeFiles,
 } from "./project.ts";
+
+const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
 let files: Record<string, string> = {};
 
 beforeAll(async () => {
   service = await startService();
-  files = Object.fromEntries(Object.entries(await templates()).map(([name, text]) => [`templates/${name}.yml`, text]));
+  files = templateFiles();
 }, 60_000);
 
 afterAll(() => service.close());
@@ -36,7 +39,12 @@ interface Project {
   recorder: Recorder;
   /** Runs the pipeline, or one job of it again, in a clean checkout. */
   run(
-    options?: { retry?: string; args?: string[]; variables?: Record<string, string>; image?: "deno" | "none" },
+    options?: {
+      retry?: string;
+      args?: string[];
+      variables?: Record<string, string>;
+      image?: "deno" | "bun" | "node" | "none";
+    },
   ): Promise<Pipeline>;
   /** Prompts of the starts so far. */
   prompts(): string[];
@@ -65,22 +73,17 @@ async function project(pipeline: Record<string, unknown>, more: Record<string, s
 
 const run = (inputs: Record<string, unknown>) => include("run", { prompt: "<success>", ...inputs });
 const runIdIn = (log: string | undefined) => /(?:started|attached to) run (\S+)/.exec(log ?? "")?.[1];
-/** Predefined variables as a server would set them. */
-function predefined(values: Record<string, string>): string[] {
-  const set = Object.entries(values).flatMap(([name, value]) => ["--variable", `${name}=${value}`]);
-  return [...set, "--ignore-predefined-vars", Object.keys(values).join(",")];
-}
 
-test.skipIf(!CAN_RUN)(
-  "the run component hands a hostile prompt over byte for byte, and nothing of it is executed",
-  async () => {
+test.skipIf(!CAN_RUN).each(RUNTIMES)(
+  "the run component hands a hostile prompt over byte for byte but for blanks around it, and executes nothing of it, on %s",
+  async (image) => {
     const prompt =
       `<success> "it's" $(touch PWNED) \`touch PWNED\` $HOME \${CI_JOB_TOKEN} $$ \\n \\\\ %s && touch PWNED; #"'\n` +
       "second line\twith a tab, ünïcødé 🚀 and $[[ inputs.image ]]\nMOGPLEX_EOF\n";
     const { cwd, run: pipeline, prompts } = await project({
       include: [run({ prompt }), run({ "job-name": "odd-branch", branch: "x/$(touch PWNED)" })],
     });
-    const { jobs } = await pipeline();
+    const { jobs } = await pipeline({ image });
     expect([jobs["mogplex-run"]?.code, jobs["odd-branch"]?.code]).toEqual([0, 2]);
     expect(prompts()).toEqual([prompt.trim()]);
     expect(existsSync(join(cwd, "PWNED"))).toBe(false);
@@ -88,14 +91,14 @@ test.skipIf(!CAN_RUN)(
   60_000,
 );
 
-test.skipIf(!CAN_RUN)(
-  "a retried job attaches to the run of its pipeline; a new pipeline starts one of its own",
-  async () => {
+test.skipIf(!CAN_RUN).each(RUNTIMES)(
+  "a retried job attaches to the run of its pipeline, and a new pipeline starts one of its own, on %s",
+  async (image) => {
     const { run: pipeline, recorder } = await project({ include: [run({})] });
-    const first = await pipeline();
-    const retried = await pipeline({ retry: "mogplex-run" });
+    const first = await pipeline({ image });
+    const retried = await pipeline({ image, retry: "mogplex-run" });
     expect(retried.jobs["mogplex-run"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_REPLAYED=true\n");
-    const next = await pipeline();
+    const next = await pipeline({ image });
     const ids = [first, retried, next].map(({ jobs }) => runIdIn(jobs["mogplex-run"]?.log));
     expect(ids[1]).toBe(ids[0] as string);
     expect(ids[2]).not.toBe(ids[0]);
@@ -227,7 +230,7 @@ test.skipIf(!CAN_RUN)("a hostile checkout neither changes what runs nor where it
     ".env": "MOGPLEX_URL=https://evil.example\n",
     "bunfig.toml": `preload = ["./evil.mjs"]\n`,
     "deno.json": `{"imports":{"node:process":"./evil.mjs"}}\n`,
-    "tsconfig.json": `{"compilerOptions":{"paths":{"node:process":["./evil.mjs"]}}}\n`,
+    "tsconfig.json": `{"compilerOptions":{"baseUrl":".","paths":{"*":["./evil.mjs"],"node:process":["./evil.mjs"]}}}\n`,
   });
   symlinkSync(outside, join(cwd, ".mogplex-ci"));
   commitAll(cwd);
@@ -240,8 +243,31 @@ test.skipIf(!CAN_RUN)("a hostile checkout neither changes what runs nor where it
     expect(text).not.toContain("EVIL");
   }
   expect(filesBelow(outside)).toEqual({});
-  expect(typeof pipeline).toBe("function");
 }, 90_000);
+
+test.skipIf(!CAN_RUN)("reports that a checkout brings along are never published as those of the job", async () => {
+  const forged =
+    "MOGPLEX_OUTCOME=success\nMOGPLEX_URL=https://evil.example\nNODE_OPTIONS=--require=./mogplex-ci/evil.js\n";
+  const { run: pipeline } = await project({
+    stages: ["test", "deploy"],
+    include: [
+      run({ "job-name": "no-token", "token-variable": "EMPTY_TOKEN" }),
+      run({ "job-name": "no-runtime", runtime: "node" }),
+      run({ "job-name": "one-report", report: "junit" }),
+    ],
+    show: { stage: "deploy", when: "always", script: ['echo "got $NODE_OPTIONS"'] },
+  }, { "mogplex-ci/outputs.env": forged, "mogplex-ci/junit.xml": "<testsuites/>", "mogplex-ci/evil.js": "" });
+  const { jobs } = await pipeline({ variables: { EMPTY_TOKEN: "" } });
+  const published = Object.entries(jobs).flatMap(([name, { artifacts }]) =>
+    Object.entries(filesBelow(artifacts)).filter(([path, text]) =>
+      text.includes("evil.example") || path.endsWith("evil.js")
+    )
+      .map(([path]) => `${name}: ${path}`)
+  );
+  expect(published).toEqual([]);
+  expect(filesBelow(jobs["one-report"]?.artifacts ?? "")["mogplex-ci/junit.xml"]).toContain("Verdict");
+  expect(jobs.show?.log).not.toContain("evil");
+}, 60_000);
 
 test.skipIf(!CAN_RUN)(
   "nothing runs when the program does not have its checksum, not even in after_script",
@@ -308,13 +334,68 @@ test.skipIf(!CAN_RUN)(
   60_000,
 );
 
-test.skipIf(!CAN_RUN)("allow-failure turns the job yellow; without, the pipeline is red", async () => {
-  const { run: pipeline } = await project({
-    include: [run({ "job-name": "yellow", prompt: "<stuck-pending>", timeout: 1, "allow-failure": true })],
-  });
-  const { text } = await pipeline();
-  expect(text).toMatch(/^ WARN {2}yellow\b/m);
-}, 60_000);
+test.skipIf(!CAN_RUN)(
+  "allow-failure turns a deadline yellow, but no failure of the agent; without, both are red",
+  async () => {
+    const late = { prompt: "<stuck-pending>", timeout: 1 };
+    const failed = { prompt: "<agent-failure>", "allow-failure": true };
+    const { run: pipeline } = await project({
+      include: [
+        run({ ...late, "job-name": "late-allowed", "allow-failure": true }),
+        run({ ...late, "job-name": "late" }),
+        run({ ...failed, "job-name": "failed-allowed" }),
+        run({ ...failed, "job-name": "failed-chosen", "allow-failure-exit-codes": [1] }),
+      ],
+    });
+    const { jobs } = await pipeline();
+    expect(Object.fromEntries(Object.entries(jobs).map(([name, { code, colour }]) => [name, `${code} ${colour}`])))
+      .toEqual({
+        "late-allowed": "124 yellow",
+        "late": "124 red",
+        "failed-allowed": "1 red",
+        "failed-chosen": "1 yellow",
+      });
+  },
+  60_000,
+);
+
+test.skipIf(!CAN_RUN)(
+  "what inputs say arrives at the service, and what becomes of the run is theirs to say",
+  async () => {
+    const { run: pipeline, recorder } = await project({
+      include: [
+        run({
+          "job-name": "chosen",
+          harness: "claude-code",
+          mode: "SAFE",
+          "base-branch": "release/1.x",
+          branch: "agent/fix",
+          "create-branch": false,
+          root: "apps/web",
+          "idempotency-key": "mine-1",
+        }),
+        run({ "job-name": "late", prompt: "<stuck-pending>", timeout: 1, "on-timeout": "cancel" }),
+      ],
+    });
+    const { jobs } = await pipeline();
+    expect([jobs.chosen?.code, jobs.late?.code]).toEqual([0, 124]);
+    const [chosen, late] = recorder.of(START);
+    expect(JSON.parse(chosen?.body ?? "")).toEqual({
+      repoId: expect.any(String),
+      prompt: "<success>",
+      harness: "claude-code",
+      mode: "SAFE",
+      baseBranch: "release/1.x",
+      workingBranch: "agent/fix",
+      rootDirectory: "apps/web",
+    });
+    expect([chosen?.key, jobs.chosen?.code]).toEqual(["mine-1", 0]);
+    expect(JSON.parse(late?.body ?? "")).toMatchObject({ createBranch: true });
+    expect(recorder.of(CANCEL)).toHaveLength(1);
+    expect(await service.status(runIdIn(jobs.late?.log) ?? "")).toBe("cancelled");
+  },
+  60_000,
+);
 
 test.skipIf(!CAN_RUN)("a before_script that goes elsewhere takes neither reports nor clean-up with it", async () => {
   const { cwd, run: pipeline } = await project({

@@ -72,7 +72,7 @@ async function clone(): Promise<string> {
   const own = [".gitlab-ci.yml", "CHANGELOG.md", "package.json", "package-lock.json", "deno.json", "lib/version.ts"]
     .concat(["pipeline_jobs", "registry", "release"].map((name) => `tools/${name}.ts`));
   const { image, tag, digest } = registry;
-  const texts = Object.entries(await templates()).map(([name, text]) => {
+  const texts = Object.entries(templates()).map(([name, text]) => {
     return [`templates/${name}.yml`, text.replace(defaultImage(), `${image}:${tag}@${digest}`)];
   });
   const made = newProject(folder, "own", {

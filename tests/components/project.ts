@@ -12,8 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { bundle, COMPONENT } from "../../tools/build.ts";
-import { componentNames, packed, renderTemplate } from "../../tools/components.ts";
+import { componentNames } from "../../tools/components.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { REPO } from "../processes/service.ts";
 
@@ -38,11 +37,16 @@ export function imageOf(folder: string, runtime: keyof typeof runtimes | "none")
   return bin;
 }
 
-/** Every template, as this commit builds it. */
-export async function templates(): Promise<Record<string, string>> {
-  const { text } = await bundle(COMPONENT);
-  const base64 = await packed(text);
-  return Object.fromEntries(componentNames().map((name) => [name, renderTemplate(name, text, base64)]));
+/** Every template, as it is published. That they are what this commit builds is a test of its own, and a check of the gate. */
+export function templates(): Record<string, string> {
+  return Object.fromEntries(
+    componentNames().map((name) => [name, readFileSync(join(root, `templates/${name}.yml`), "utf8")]),
+  );
+}
+
+/** The same as files of the components' project. */
+export function templateFiles(): Record<string, string> {
+  return Object.fromEntries(Object.entries(templates()).map(([name, text]) => [`templates/${name}.yml`, text]));
 }
 
 /** Writes files below a folder; those that end in `.sh` can be run. */
@@ -80,6 +84,8 @@ export function commitAll(cwd: string, origin: string = ORIGIN): string {
 export interface JobEnd {
   /** Exit code of its script. */
   code: number;
+  /** Its colour in the pipeline. */
+  colour: "green" | "yellow" | "red";
   /** Its log, without the name in front of each line. */
   log: string;
   /** Path of its artifacts. */
@@ -119,11 +125,12 @@ function jobEnd(cwd: string, text: string, name: string): JobEnd {
     line.slice(name.length + 1)
   );
   const finished = lines.find((line) => / finished in |^finished in /.test(line)) ?? "";
-  const failed = /\b(?:FAIL|WARN) (\d+)/.exec(finished)?.[1];
+  const [, word = "", failed = "0"] = /\b(FAIL|WARN) (\d+)/.exec(finished) ?? [];
   if (finished === "") throw new Error(`Cannot find the end of job "${name}" in:\n${text.slice(-3000)}`);
   const artifacts = join(cwd, ".gitlab-ci-local/artifacts", name);
   return {
-    code: Number(failed ?? 0),
+    code: Number(failed),
+    colour: word === "FAIL" ? "red" : word === "WARN" ? "yellow" : "green",
     log: lines.join("\n"),
     artifacts,
     artifact: (path) => readFileSync(join(artifacts, path), "utf8"),
@@ -135,6 +142,7 @@ const PROGRAM = [
   runtimes.bun,
   "--no-env-file",
   "--config=/dev/null",
+  "--tsconfig-override=/dev/null",
   join(root, "node_modules/gitlab-ci-local/dist/index.js"),
 ];
 const FLAGS = [
@@ -171,6 +179,11 @@ export async function runPipeline(cwd: string, options: PipelineOptions): Promis
   const text = await gitlabCiLocal(cwd, options);
   const names = [...text.matchAll(/^(.+) starting shell/gm)].map((match) => match[1] as string);
   return { text, jobs: Object.fromEntries(names.map((name) => [name, jobEnd(cwd, text, name)])) };
+}
+
+/** Arguments that set predefined variables as a server would. */
+export function predefined(values: Readonly<Record<string, string>>): string[] {
+  return [...variableArgs(values), "--ignore-predefined-vars", Object.keys(values).join(",")];
 }
 
 /** A new project with our components and a pipeline of its own. */

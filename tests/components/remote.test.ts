@@ -30,7 +30,7 @@ const ofVersion = (text: string, version: string) => text.replaceAll(`Mogplex CI
 
 /** Publishes versions of the component below a folder; returns the commits by tag. */
 async function publish(folder: string, versions: readonly string[]): Promise<Record<string, string>> {
-  const all = await templates();
+  const all = templates();
   const source = newProject(folder, "source", {});
   const tagged: Record<string, string> = {};
   for (const version of versions) {

@@ -18,7 +18,7 @@ let template = "";
 
 beforeAll(async () => {
   stages = await openStages();
-  template = (await templates()).run ?? "";
+  template = templates().run ?? "";
 }, 60_000);
 
 afterAll(() => Promise.all(stages.map(({ service }) => service.close())));

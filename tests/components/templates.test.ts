@@ -2,14 +2,29 @@
 import { beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
+import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
 import { VERBS } from "../../lib/cli/flag_table.ts";
 import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/shared_flags.ts";
+import { INPUT_VARIABLES } from "../../lib/cli/component_inputs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
+import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
+import { KEY_SCOPES } from "../../lib/runs/key.ts";
+import { ON_TIMEOUT } from "../../lib/runs/run.ts";
 import { VERSION } from "../../lib/version.ts";
-import { componentNames, splitTemplate, TEMPLATE_LIMIT, withPieces } from "../../tools/components.ts";
+import { bundle, COMPONENT } from "../../tools/build.ts";
+import {
+  componentNames,
+  packed,
+  renderTemplate,
+  splitTemplate,
+  TEMPLATE_LIMIT,
+  templateProblems,
+  withPieces,
+} from "../../tools/components.ts";
 import { root } from "../../tools/setup.mjs";
 import { templates } from "./project.ts";
 
@@ -39,7 +54,7 @@ interface Template {
 const all = new Map<string, Template>();
 
 beforeAll(async () => {
-  for (const [name, text] of Object.entries(await templates())) {
+  for (const [name, text] of Object.entries(templates())) {
     const [head, body] = parseAllDocuments(text).map((document) => {
       expect(document.errors).toEqual([]);
       return document.toJS();
@@ -147,6 +162,8 @@ test(
     const names = Object.keys(job.variables ?? {}).filter((name) => name.startsWith("MOGPLEX_"));
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) expect(name).toStartWith("MOGPLEX_INPUT_");
+    // One that the program does not read would be ignored without a word. The runtime is the script's business.
+    expect(names.filter((name) => ![...INPUT_VARIABLES, "MOGPLEX_INPUT_RUNTIME"].includes(name))).toEqual([]);
   }),
 );
 
@@ -160,15 +177,94 @@ test("the run component has an input for every flag of run --follow", () => {
   expect(VERBS.some((verb) => verb.name === "run")).toBe(true);
 });
 
-test("inputs that give a choice give what the flag takes", () => {
+test("inputs that give a choice give all that the flag takes, and no more", () => {
   const inputs = all.get("run")?.inputs ?? {};
-  const help = Object.fromEntries([...RUN_FLAGS, ...RUN_FOLLOW_FLAGS].map((flag) => [flag.name, flag.help]));
-  for (const name of ["harness", "mode", "key-scope", "on-timeout", "on-interrupt", "log"]) {
-    for (const option of (inputs[name]?.options ?? []).filter((each) => each !== "")) {
-      expect(help[name]).toContain(String(option));
-    }
+  const choices = {
+    "harness": HARNESSES,
+    "mode": MODES,
+    "key-scope": KEY_SCOPES,
+    "on-timeout": ON_TIMEOUT,
+    "on-interrupt": ON_INTERRUPT,
+  };
+  for (const [name, values] of Object.entries(choices)) {
+    expect({ name, options: inputs[name]?.options?.filter((each) => each !== "").sort() }).toEqual({
+      name,
+      options: [...values].sort(),
+    });
   }
 });
+
+test("the run component has the inputs that people know from its first draft", () => {
+  // Source: GitLab reference, skeleton of the component.
+  const names = [
+    "job-name",
+    "stage",
+    "image",
+    "prompt",
+    "prompt-file",
+    "repo-id",
+    "token-variable",
+    "follow",
+    "key-scope",
+  ];
+  expect(Object.keys(all.get("run")?.inputs ?? {})).toEqual(
+    expect.arrayContaining([...names, "timeout-minutes", "rules", "tags"]),
+  );
+});
+
+test(
+  "keywords of the job are what the inputs of their names say",
+  each(({ job }) => {
+    expect(job).toMatchObject({
+      stage: "$[[ inputs.stage ]]",
+      image: "$[[ inputs.image ]]",
+      tags: "$[[ inputs.tags ]]",
+      rules: "$[[ inputs.rules ]]",
+      needs: "$[[ inputs.needs ]]",
+      timeout: "$[[ inputs.job-timeout ]]",
+      interruptible: "$[[ inputs.interruptible ]]",
+      resource_group: "$[[ inputs.resource-group ]]",
+    });
+  }),
+);
+
+test(
+  "the script ends before GitLab drops the job, with time for after_script and artifacts",
+  each(({ inputs, job }) => {
+    expect(job.variables).toMatchObject({
+      RUNNER_SCRIPT_TIMEOUT: "$[[ inputs.timeout-minutes ]]m",
+      RUNNER_AFTER_SCRIPT_TIMEOUT: "2m",
+    });
+    const whole = /^(\d+) minutes$/.exec(String(inputs["job-timeout"]?.default))?.[1];
+    expect(Number(whole)).toBeGreaterThanOrEqual(Number(inputs["timeout-minutes"]?.default) + 10);
+  }),
+);
+
+test("failures are red unless somebody asks for less", () => {
+  for (const { jobs, job, inputs } of all.values()) {
+    expect(inputs["allow-failure"]?.default).toBe(false);
+    // Nothing that the agent did, or the caller got wrong, is excused by default.
+    expect(inputs["allow-failure-exit-codes"]?.default).toEqual([EXIT.unavailable, EXIT.rateLimited, EXIT.deadline]);
+    expect(job.extends).toBe(".mogplex-allow-failure-$[[ inputs.allow-failure ]]:$[[ inputs.job-name ]]");
+    expect(jobs[".mogplex-allow-failure-false:$[[ inputs.job-name ]]"]).toEqual({ allow_failure: false });
+    expect(jobs[".mogplex-allow-failure-true:$[[ inputs.job-name ]]"]).toEqual({
+      allow_failure: { exit_codes: "$[[ inputs.allow-failure-exit-codes ]]" },
+    });
+  }
+});
+
+test("templateProblems() finds nothing in what is published, another program, and another text", async () => {
+  const { text } = await bundle(COMPONENT);
+  const base64 = await packed(text);
+  for (const name of componentNames()) {
+    expect(templateProblems(name, text, base64)).toEqual([]);
+    const other = `${text}// changed\n`;
+    expect(templateProblems(name, other, await packed(other))).toEqual([
+      expect.stringContaining("carries another program than this commit"),
+    ]);
+    expect(renderTemplate(name, text, base64)).toBe(all.get(name)?.text as string);
+  }
+}, 60_000);
 
 test(
   "a job is shielded from the pipeline around it, and adds nothing to it but itself",
@@ -196,7 +292,7 @@ test(
   "artifacts are kept whatever the verdict, and the state is none of them",
   each(({ job }) => {
     const artifacts = job.artifacts as Record<string, unknown>;
-    expect(artifacts).toMatchObject({ when: "always", paths: ["$[[ inputs.out ]]/"] });
+    expect(artifacts).toMatchObject({ when: "always", expose_as: "Mogplex run", paths: ["$[[ inputs.out ]]/"] });
     expect(Object.keys(artifacts.reports as object).sort()).toEqual(["annotations", "dotenv", "junit", "metrics"]);
     const out = all.get("run")?.inputs.out?.regex ?? "";
     // Where the program and the state lie.
@@ -216,6 +312,28 @@ test(
     expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(TEMPLATE_LIMIT);
   }),
 );
+
+test("the program is run by the first of deno, bun and node that is there, or by the one that was chosen", () => {
+  const launch = readFileSync(join(root, "components/shared/launch.sh"), "utf8");
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-launch-"));
+  const ranBy = (there: readonly string[], chosen = "auto") => {
+    const bin = mkdtempSync(join(folder, "bin-"));
+    for (const name of there) writeFileSync(join(bin, name), `#!/bin/sh\necho ${name}\n`, { mode: 0o755 });
+    const env = { PATH: bin, MOGPLEX_INPUT_RUNTIME: chosen };
+    const { stdout, status } = spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { env, encoding: "utf8" });
+    return status === 0 ? stdout.trim() : status;
+  };
+  expect(ranBy(["deno", "bun", "node"])).toBe("deno");
+  expect(ranBy(["bun", "node"])).toBe("bun");
+  expect(ranBy(["node"])).toBe("node");
+  expect(ranBy(["deno", "bun", "node"], "node")).toBe("node");
+  expect([ranBy([]), ranBy(["deno"], "bun")]).toEqual([2, 2]);
+  // A Bun that a tsconfig.json can make run something else.
+  const old = mkdtempSync(join(folder, "old-"));
+  writeFileSync(join(old, "bun"), "#!/bin/sh\necho 1.2.18\n", { mode: 0o755 });
+  expect(spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { env: { PATH: old } }).status).toBe(2);
+  rmSync(folder, { recursive: true });
+});
 
 test("nothing is fetched when a job runs", () => {
   for (const name of ["unpack", "launch", "finish"]) {

@@ -14,7 +14,7 @@ import {
   newProject,
   projectVariables,
   runPipeline,
-  templates,
+  templateFiles,
 } from "./project.ts";
 
 const RUNTIMES = ["deno", "bun", "node"] as const;
@@ -24,7 +24,7 @@ let files: Record<string, string> = {};
 
 beforeAll(async () => {
   service = await startService();
-  files = Object.fromEntries(Object.entries(await templates()).map(([name, text]) => [`templates/${name}.yml`, text]));
+  files = templateFiles();
 }, 60_000);
 
 afterAll(() => service.close());
@@ -73,13 +73,13 @@ const CASES: Record<string, Case> = {
   },
   "rate-limited": {
     code: 75,
-    says: /^> error: .*(limit|429)/m,
+    says: /^> error: Cannot start run: the token has used up its requests or starts for .*it would work from 20/m,
     inputs: { timeout: 2, "token-variable": "BUSY_TOKEN" },
   },
   "stuck-streaming": { code: 124, says: /^> verdict +did not end in time \(exit code 124\)$/m, inputs: { timeout: 2 } },
   "bad-repository": {
     code: 2,
-    says: /^> error: .*not/m,
+    says: /^> error: Cannot start run: the token reaches no repository "00000000-/m,
     inputs: { "repo-id": "00000000-0000-4000-8000-000000000000" },
   },
 };
@@ -145,7 +145,11 @@ test.skipIf(!CAN_RUN).each([...RUNTIMES])(
     expect(text).not.toContain("another job wrote it");
     for (const [name, { code, says }] of Object.entries(CASES)) {
       const job = jobs[name];
-      expect({ name, code: job?.code }).toEqual({ name, code });
+      expect({ name, code: job?.code, colour: job?.colour }).toEqual({
+        name,
+        code,
+        colour: code === 0 ? "green" : "red",
+      });
       expect(job?.log).toMatch(says);
       if (!WITHOUT_RESULT.includes(name)) expectReports(job as JobEnd, code);
     }

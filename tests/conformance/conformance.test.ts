@@ -13,7 +13,7 @@ const scenarios: Scenario[] = JSON.parse(readFileSync(join(import.meta.dir, "sce
 const node = execFileSync("which", ["node"], { encoding: "utf8" }).trim();
 const commands: Record<string, string[]> = {
   node: [node],
-  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null"],
+  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
   deno: [
     runtimes.deno,
     "run",
@@ -44,7 +44,7 @@ for (const scenario of scenarios) {
   test(`the emulator on Node answers as recorded: ${scenario.name}`, async () => {
     const { ready } = await server("node");
     expect(await replay(ready.url, scenario)).toBeUndefined();
-  }, 30_000);
+  }, 60_000);
 }
 
 for (const runtime of ["bun", "deno"]) {

@@ -6,7 +6,7 @@ import { runtimes } from "../../tools/setup.mjs";
 export const RUNTIMES: Readonly<Record<"node" | "deno" | "bun", readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-all"],
-  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null"],
+  bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
 
 /** What a program did. */

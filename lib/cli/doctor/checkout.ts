@@ -14,7 +14,7 @@ import { type Check, failedWith, type Machine, ok, runtimeParts, skipped, tried,
 
 /** Most bytes of a file of the checkout that is looked at; an index of Git has some 100 bytes a file. */
 const MAX_BYTES = 32 * 1024 * 1024;
-const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null";
+const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
 function textOf(io: Io, path: string): string | undefined {
   try {
@@ -65,13 +65,30 @@ function directoryOf(path: string): string {
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
-/** Writes a file of its own into each directory, as a job would, and removes it: reports that are there stay. */
+/** The directories down to one that are not there yet, the innermost first. */
+function missingDirectories(io: Io, directory: string): string[] {
+  if (io.realPath(directory) !== undefined || directoryOf(directory) === directory) return [];
+  return [directory, ...missingDirectories(io, directoryOf(directory))];
+}
+
+function removeEmpty(io: Io, directories: readonly string[]): void {
+  try {
+    for (const each of directories) io.removeDirectory(each);
+  } catch {
+    // Somebody else has put something there meanwhile.
+  }
+}
+
+/** Writes a file of its own into each directory, as a job would, and removes what it made: reports that are there stay. */
 function proveWritable(context: VerbContext, { targets }: Places): void {
+  const { io } = context;
   for (const directory of new Set([...targets.map(({ path }) => path), statePath(context)].map(directoryOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
     try {
-      context.io.writeFile(path, "");
-      context.io.removeFile(path);
+      const made = missingDirectories(io, directory);
+      io.writeFile(path, "");
+      io.removeFile(path);
+      removeEmpty(io, made);
     } catch (error) {
       throw new UsageError(`Cannot write to ${JSON.stringify(directory)}: ${fileProblem(error)}`);
     }

@@ -8,7 +8,7 @@ import { readVariables } from "../permissions.ts";
 import { type Check, type Machine, ok, runtimeParts, warning } from "./check.ts";
 
 /** Oldest version of each runtime that is supported. Source: design, "Who it is for"; `package.json` has the same. */
-export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2" };
+export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 /** Whether a version is at least another one; both begin with two numbers. */
 export function isAtLeast(version: string, oldest: string): boolean {
