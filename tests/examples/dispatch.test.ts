@@ -91,5 +91,5 @@ test(
       expect((await dispatch(machine, "success")).status).toBe("failure");
       expect(machine.done.at(-1)?.code).toBe(75);
     }),
-  20_000,
+  60_000,
 );

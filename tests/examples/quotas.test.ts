@@ -34,7 +34,7 @@ for (const file of Object.keys(RECIPES)) {
         });
         expect(machine.recorder.of(CANCEL)).toEqual([]);
       }),
-    20_000,
+    60_000,
   );
 }
 
@@ -46,7 +46,7 @@ test.skipIf(MISSING.length > 0)(
       const { status } = await runGithubJob(machine.recipe("github-actions/drop-in.yml", "success"), machine, newRun());
       expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({ status: "failure", codes: [0, 75] });
     }),
-  20_000,
+  60_000,
 );
 
 for (const { file, run, tries, pauses, codes } of SYSTEMS) {
@@ -64,7 +64,7 @@ for (const { file, run, tries, pauses, codes } of SYSTEMS) {
         expect(machine.slept()).toEqual(pauses);
         expect(machine.recorder.of(CANCEL)).toEqual([]);
       }),
-    20_000,
+    60_000,
   );
 
   if (tries > 1) {
@@ -78,7 +78,7 @@ for (const { file, run, tries, pauses, codes } of SYSTEMS) {
           const keys = machine.recorder.of(START).map(({ key }) => key);
           expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
         }),
-      20_000,
+      60_000,
     );
   }
 }

@@ -204,4 +204,4 @@ test("release.ts ends with 1 and says why when it refuses, and prints the notes 
   expect(stderr).toStartWith('error: Cannot release "1.3.0":\n- package.json says "1.2.3"\n');
   await prepare(top);
   expect(await release("1.3.0")).toEqual([0, "- Something new.\n", ""]);
-}, 30_000);
+}, 60_000);

@@ -49,7 +49,7 @@ test(
       });
       for (const each of [job, retry]) each.recorder.close();
     }),
-  10_000,
+  60_000,
 );
 
 test(
@@ -76,7 +76,7 @@ test(
         job.recorder.close();
       }
     }),
-  10_000,
+  60_000,
 );
 
 test(
@@ -99,5 +99,5 @@ test(
       expect(await stage.service.status(fresh)).toBe("success");
       for (const each of [job, retry]) each.recorder.close();
     }),
-  10_000,
+  60_000,
 );

@@ -19,7 +19,7 @@ function onEach(what: string, body: (job: CiJob, stage: Stage) => Promise<void>)
       const job = await openJob(stage);
       await body(job, stage);
       job.recorder.close();
-    }), 10_000);
+    }), 60_000);
 }
 
 /** Kills a job that follows, and gives its run. */

@@ -40,7 +40,7 @@ function onEach(what: string, body: (job: CiJob, stage: Stage) => Promise<void>)
       const job = await openJob(stage);
       await body(job, stage);
       job.recorder.close();
-    }), 10_000);
+    }), 60_000);
 }
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -88,8 +88,10 @@ onEach("run --follow leaves at once at a signal 1.5 s after the first, and clean
   await until("1.5 s have passed", () => performance.now() - first.atMs > 1_550);
   expect(child.exitCode).toBeNull();
   child.kill("SIGINT");
-  expect((await ended).code).toBe(130);
-  expect(performance.now() - first.atMs).toBeLessThan(4_000);
+  // Had it waited for the end of the first signal's cancellation, it would have told its verdict, and ended with 143.
+  const { code, stdout } = await ended;
+  expect(code).toBe(130);
+  expect(stdout).not.toMatch(/^verdict /m);
   expect(job.state()).toMatchObject({ runId, left: "cancelling" });
   job.recorder.intercept = undefined;
   expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));

@@ -65,7 +65,7 @@ for (
         await stage(job, EXECUTORS[executor]);
         job.recorder.close();
       }),
-    30_000,
+    60_000,
   );
 }
 
@@ -91,5 +91,5 @@ test(
       expect(await job.cleanup("canceled")).toEqual(ENDED);
       job.recorder.close();
     }),
-  30_000,
+  60_000,
 );

@@ -121,9 +121,9 @@ export function cancels(runId: string, why: string, before: string[] = []) {
   };
 }
 
-/** Waits until something is true, looking at most 200 times, 25 ms apart. */
+/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the minute that a test has is over. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 2_000; tries++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
