@@ -72,7 +72,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     code: "124",
     name: "deadline",
     toolkit: "`--timeout` passed; the run goes on unless asked otherwise; an automation waits for a slot",
-    dropIn: "1",
+    dropIn: "–",
   },
   { code: "130/143", name: "interrupted", toolkit: "SIGINT / SIGTERM", dropIn: "same" },
 ];

@@ -42,6 +42,8 @@ export interface Io {
   appendFile(path: string, text: string): void;
   /** Removes a file if it is there. */
   removeFile(path: string): void;
+  /** Removes a directory. @throws when it is not there, or not empty. */
+  removeDirectory(path: string): void;
   /** Calls `handler` for SIGINT and SIGTERM until the returned function is called. */
   onSignal(handler: (signal: InterruptSignal) => void): () => void;
   /** Ends the process at once. Only for a second signal: output that is still on its way may be lost. */
@@ -184,6 +186,7 @@ export async function processIo(): Promise<Io> {
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),
     removeFile: (path) => fs.rmSync(path, { force: true }),
+    removeDirectory: (path) => fs.rmdirSync(path),
     onSignal(handler) {
       const signals: InterruptSignal[] = ["SIGINT", "SIGTERM"];
       const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);

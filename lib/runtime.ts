@@ -87,6 +87,11 @@ export function isVariableRefused(name: string): boolean {
   }
 }
 
+/** Whether something failed because Deno may not do it: only its own error has this name, which it documents. */
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotCapable";
+}
+
 /** Names of all environment variables; undefined where they may not be listed: on Deno without permission for every one. */
 export function variableNames(): string[] | undefined {
   try {

@@ -49,8 +49,8 @@ export interface Caller {
   read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
 }
 
-/** Makes a caller. */
-export function createCaller(api: ApiRoutes, transport: Transport): Caller {
+/** Makes a caller. @param tokenPlace See {@linkcode Attempted.tokenPlace}. */
+export function createCaller(api: ApiRoutes, transport: Transport, tokenPlace?: string): Caller {
   function send<D>(
     attempted: Attempted,
     schema: Lazy<D>,
@@ -64,7 +64,7 @@ export function createCaller(api: ApiRoutes, transport: Transport): Caller {
       ...extras,
       limits,
       send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-      judge: (answer) => judge(attempted, answer, schema, transport.redact),
+      judge: (answer) => judge({ tokenPlace, ...attempted }, answer, schema, transport.redact),
     });
   }
   function read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {

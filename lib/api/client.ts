@@ -63,11 +63,11 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
 }
 
 /** Makes a client for a connection that has been checked: see `resolveConnection`. */
-export function clientFor(options: TransportOptions): MogplexClient {
-  const { origin } = options;
+export function clientFor(options: TransportOptions & Pick<Attempted, "tokenPlace">): MogplexClient {
+  const { origin, tokenPlace } = options;
   const transport = createTransport(options);
   const api = hc<Api>(origin).api.v1.mogplex;
-  const caller = createCaller(api, transport);
+  const caller = createCaller(api, transport, tokenPlace);
   const { read, send } = caller;
   const reached = new Set<string>();
 
@@ -128,7 +128,7 @@ export function clientFor(options: TransportOptions): MogplexClient {
       const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
       const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
-      const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
+      const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read", tokenPlace };
       const stream = await transport.open({
         what: attempted.what,
         retry: true,

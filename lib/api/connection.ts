@@ -22,24 +22,34 @@ export interface ConnectionOptions {
   dropIn?: boolean | undefined;
 }
 
-/** A checked token and where it may go. */
-export interface Connection extends Origin {
+/** A checked token. */
+export interface FoundToken {
   /** Access token, trimmed. */
   token: string;
+  /** Where it comes from, for messages: `variable MOGPLEX_API_KEY`. */
+  tokenPlace: string;
+}
+
+/** A checked token and where it may go. */
+export interface Connection extends Origin, FoundToken {
   /** Lines that the user must see: another origin than the default, plain HTTP. */
   notices: string[];
 }
 
 const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 
+function checked(text: string, tokenPlace: string): FoundToken {
+  return { token: checkToken(text, tokenPlace), tokenPlace };
+}
+
 /**
- * Finds the token.
+ * Finds the token, and says where.
  *
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
-export function resolveToken(options: ConnectionOptions): string {
+export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, dropIn = false } = options;
-  if (token !== undefined) return checkToken(token, "the option token");
+  if (token !== undefined) return checked(token, "the option token");
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
   const variable = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
@@ -55,12 +65,21 @@ export function resolveToken(options: ConnectionOptions): string {
         `Cannot read token: variable ${variable} is not set; create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
       );
     }
-    return checkToken(value, `variable ${variable}`);
+    return checked(value, `variable ${variable}`);
   }
   if (value !== undefined && value.trim() !== "") {
     throw new UsageError(`Cannot read token: ${variable} and MOGPLEX_API_KEY_FILE are both set, unset one of them`);
   }
-  return checkToken(readTokenFile(path, options), `the file of MOGPLEX_API_KEY_FILE`);
+  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
+}
+
+/**
+ * Finds the token.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
+ */
+export function resolveToken(options: ConnectionOptions): string {
+  return findToken(options).token;
 }
 
 function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptions): string {
@@ -104,5 +123,5 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
-  return { ...origin, token: resolveToken(options), notices: originNotices(origin) };
+  return { ...origin, ...findToken(options), notices: originNotices(origin) };
 }

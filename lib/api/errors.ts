@@ -36,12 +36,12 @@ export interface Attempted {
   runId?: string | undefined;
   /** Whether it takes one of the slots for starts. */
   starts?: boolean | undefined;
+  /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
+  tokenPlace?: string | undefined;
 }
 
 // Source: API reference, "Rate limits": the limit of requests always names this delay, that of starts the true one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
-
-const NEW_TOKEN = "create one under Settings > API Keys and set MOGPLEX_API_KEY to it";
 
 function parseJson(text: string): unknown {
   try {
@@ -66,13 +66,16 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   const shown = excerpt(failure?.message ?? answer.text, redact);
   const said = shown === "" ? `(${where})` : `(${where}): "${shown}"`;
   const cannot = `Cannot ${attempted.what}:`;
+  const newToken = `create one under Settings > API Keys and put it into ${
+    attempted.tokenPlace ?? "variable MOGPLEX_API_KEY"
+  }`;
   const foreign = `${cannot} the answer is not the API's ${said}; check MOGPLEX_URL and what lies between`;
 
   if (status >= 300 && status < 400) {
     const { login, origin } = redirectTarget(answer);
     if (login) {
       return new UnauthorizedError(
-        `${cannot} the service saw no token and redirects to its login page (${where}); ${NEW_TOKEN}`,
+        `${cannot} the service saw no token and redirects to its login page (${where}); ${newToken}`,
       );
     }
     const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
@@ -85,7 +88,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   switch (status) {
     case 401:
       return new UnauthorizedError(
-        `${cannot} the service refuses the token, which is unknown, expired or revoked (${where}); ${NEW_TOKEN}`,
+        `${cannot} the service refuses the token, which is unknown, expired or revoked (${where}); ${newToken}`,
       );
     case 403:
       if (facts.code === "AUTOMATION_REQUIRED") {
@@ -113,7 +116,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
           `${cannot} the idempotency key ${
             JSON.stringify(redact(attempted.key ?? ""))
           } already protects another request ` +
-            `${said}; keys are never free again, so take another one (--idempotency-key, or --key-part to tell jobs apart)`,
+            `${said}; keys are never free again, so take another idempotency key, or a key part that tells jobs apart`,
           "usage",
           facts,
         )

@@ -41,8 +41,8 @@ export async function guardStart<T>(
     probed = true;
     if (await reaches().catch(() => true)) return;
     throw new UsageError(
-      `Cannot start run: the token reaches no repository "${repoId}"; correct the id ("repos list" shows them), or unhide the ` +
-        "repository in the app (hidden repositories are not listed)",
+      `Cannot start run: the token reaches no repository "${repoId}"; correct the id ("mogplex repos list" shows ` +
+        "them), or unhide the repository in the app (hidden repositories are not listed)",
       { cause: error },
     );
   }
@@ -56,9 +56,7 @@ export async function guardStart<T>(
       `${
         error.message.replace(/^Cannot start run:/, "Cannot tell whether the run was started:")
       }; repeat the start with ` +
-        `--idempotency-key ${
-          JSON.stringify(redact.token(key))
-        } and the same inputs: it finds the run, or starts it once`,
+        `idempotency key ${JSON.stringify(redact.token(key))} and the same inputs: it finds the run, or starts it once`,
       key,
       { cause: error },
     );

@@ -35,7 +35,7 @@ function trimText(value: string, what: string): string {
  */
 export function checkUuid(id: string, what: string): string {
   if (typeof id === "string" && isUuid(id.trim())) return id.trim().toLowerCase();
-  const hint = what === "repository id" ? `; "repos list" shows the ids` : "";
+  const hint = what === "repository id" ? `; "mogplex repos list" shows the ids` : "";
   throw new UsageError(`Cannot use ${what} as it must be a UUID (8-4-4-4-12 hexadecimal digits): ${shown(id)}${hint}`);
 }
 
@@ -89,9 +89,7 @@ function checkPrompt(prompt: string): string {
 
 function checkHarness(harness: string): string {
   const name = trimText(harness, "harness");
-  // Source: later revisions of the service have one that is called as the service is.
-  const known: readonly string[] = [...HARNESSES, "mogplex"];
-  if (known.includes(name)) return name;
+  if ((HARNESSES as readonly string[]).includes(name)) return name;
   throw new UsageError(`Cannot use harness as it must be one of ${HARNESSES.join(", ")}: ${shown(harness)}`);
 }
 

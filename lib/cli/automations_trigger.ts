@@ -71,8 +71,11 @@ function show({ flags, writer }: VerbContext, item: AutomationItem, known: strin
   }
   // The last status is told by the verdict.
   if (item.type === "status" && (item.status === known || automationEndOf(item.status) !== undefined)) return;
-  const waits = (count: number) => count > 0 ? `for an answer in the app (${count})` : "for nothing any longer";
-  const line = item.type === "status" ? row("", "status", item.status) : row("", "waits", waits(item.count));
+  const line = item.type === "status"
+    ? row("", "status", item.status)
+    : item.count > 0
+    ? row("", "waits", `for an answer in the app (${item.count})`)
+    : row("", "goes on", "");
   writer.out(...writer.untrustedLines(line));
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { originNotices, resolveOrigin } from "../api/connection.ts";
+import { type FoundToken, originNotices, resolveOrigin } from "../api/connection.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Origin } from "../http/origin.ts";
 import { createRedactor } from "../redact.ts";
@@ -53,7 +53,7 @@ async function checkThere(
   context: VerbContext,
   machine: Machine,
   origin: Origin,
-  token: Tried<string>,
+  token: Tried<FoundToken>,
 ): Promise<There> {
   const { io, writer } = context;
   for (const notice of originNotices(origin)) writer.note(notice);
@@ -63,7 +63,7 @@ async function checkThere(
     ? "nobody answers"
     : !token.ok
     ? "there is no token to show"
-    : { ...origin, token: token.value, notices: [] };
+    : { ...origin, ...token.value, notices: [] };
   const { repository, ...others } = await checkService(context, connection);
   const reached = others.access.state === "ok" ? way.map(withoutToken) : way;
   return { repository, rest: [proxy, ...reached, ...Object.values(others)] };
@@ -75,7 +75,7 @@ async function checkHere(context: VerbContext, machine: Machine): Promise<There>
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
   // From here on it is masked, wherever it came from.
-  if (token.ok) writer.redactWith(createRedactor({ token: token.value, env: io.env }));
+  if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const { repository, rest } = origin.ok
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "there is no address to ask");

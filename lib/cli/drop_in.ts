@@ -47,7 +47,9 @@ export function openDropIn({ io, writer, clock, fetch }: VerbContext): DropInSes
 /** The one argument of a verb. @throws {UsageError} when it is missing or empty. */
 export function requiredArgument({ flags }: VerbContext, verb: string, name: string): string {
   const value = flags.positionals[0]?.trim() ?? "";
-  if (value === "") throw new UsageError(`${verb}: <${name}> is required`);
+  if (value === "") {
+    throw new UsageError(`Cannot run ${JSON.stringify(verb)} without <${name}>: give it as an argument`);
+  }
   return value;
 }
 

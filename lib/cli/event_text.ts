@@ -18,7 +18,12 @@ const PROSE_WIDTH = 160;
 const MAX_PENDING = 10_000;
 
 // Shorter words for types, so that most messages begin in one column.
-const LABELS: Record<string, string> = { status_changed: "status", cancel_requested: "cancel" };
+const LABELS: Record<string, string> = {
+  status_changed: "status",
+  cancel_requested: "cancel",
+  tool_started: "tool",
+  tool_finished: "tool done",
+};
 
 /** A line of the log begins with what we say it is, and a second one would begin with what an agent says. */
 function oneLine(text: string): string {
@@ -58,7 +63,7 @@ function compactEvent(event: RunEvent): string {
 export function fullEvent(event: RunEvent): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
-  return row(timeOf(event.createdAt), event.type, `${toolText(event)}${text}`);
+  return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
 }
 
 /** Breaks at blanks only. What is left after the last one may go on. */

@@ -5,20 +5,23 @@
  */
 import { checkUuid } from "../api/validate.ts";
 import { attachJob } from "../runs/run.ts";
+import { withReports } from "./refusal.ts";
 import { readFollowSettings, requiredRunId } from "./settings.ts";
 import { runToolkitJob } from "./toolkit.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
-  const settings = readFollowSettings(context);
-  const { timeoutMs, tokenShare, onTimeout, onInterrupt } = settings;
-  const runId = checkUuid(requiredRunId(context, "follow"), "run id");
-  return await runToolkitJob(context, {
-    places: settings,
-    log: settings.log,
-    runId,
-    work: (options, more) =>
-      attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, { ...more, onInterrupt }),
+  return await withReports(context, async () => {
+    const settings = readFollowSettings(context);
+    const { timeoutMs, tokenShare, onTimeout, onInterrupt } = settings;
+    const runId = checkUuid(requiredRunId(context, "follow"), "run id");
+    return await runToolkitJob(context, {
+      places: settings,
+      log: settings.log,
+      runId,
+      work: (options, more) =>
+        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, { ...more, onInterrupt }),
+    });
   });
 }

@@ -48,11 +48,11 @@ function isRelevant({ name, usage, flags }: Verb, variable: Variable): boolean {
   return variable.name !== "MOGPLEX_JOB_STATUS" || name === "cleanup";
 }
 
-function exitRows(column: "toolkit" | "dropIn", codes?: readonly string[]): string {
+function exitRows(column: "toolkit" | "dropIn", { codes, success }: Pick<Verb, "codes" | "success"> = {}): string {
   return columns(
     EXIT_TABLE.filter((row) => row[column] !== "–" && (codes?.includes(row.code) ?? true)).map((row) => {
       const text = row[column] === "same" ? row.toolkit : row[column];
-      return [row.code, plain(text)];
+      return [row.code, row.name === "success" && success !== undefined ? success : plain(text)];
     }),
   );
 }
@@ -75,7 +75,7 @@ export function verbHelp(verb: Verb): string {
   const variables = VARIABLES.filter((each) => dropIn ? each.dropIn : isRelevant(verb, each));
   parts.push(`Environment${both ? " (every variable with --follow, see " + PROGRAM + " --help)" : ""}:\n`);
   parts[parts.length - 1] += variableRows(variables);
-  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit", verb.codes)}`);
+  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit", verb)}`);
   const verdict = both ? "--follow" : verb.flags.find((flag) => flag.name === "exit-status") && "--exit-status";
   if (verdict) parts.push(`Exit codes with ${verdict}:\n${exitRows("toolkit")}`);
   return parts.join("\n");
@@ -86,13 +86,14 @@ export function programHelp(group?: string): string {
   const verbs = group === undefined ? VERBS : VERBS.filter((verb) => verb.name.startsWith(`${group} `));
   const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
-  if (group !== undefined) return `${usage}\nVerbs:\n${columns(rows)}`;
+  const examples = `Examples:\n${columns(verbs.flatMap((verb) => verb.examples.slice(0, 1).map((each) => [each])))}`;
+  if (group !== undefined) return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
   return [
     `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
     usage,
     `Verbs (each has --help):\n${columns(rows)}`,
     `Flags:\n${columns([["--help", "Print this text"], ["--version", "Print the version"]])}`,
-    `Examples:\n${columns(VERBS.flatMap((verb) => verb.examples.slice(0, 1).map((example) => [example])))}`,
+    examples,
     `Environment (run without --follow, runs, repos and sandboxes read those marked *):\n${
       variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
     }`,

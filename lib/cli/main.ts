@@ -17,6 +17,7 @@ import { VERSION } from "../version.ts";
 import { PROGRAM, VERBS } from "./flag_table.ts";
 import { isWholeJob } from "./run.ts";
 import type { MainOptions, Verb } from "./verb.ts";
+import { COMMAND_WORDS } from "./vocabulary.ts";
 import type { Writer } from "./writer.ts";
 
 interface Call {
@@ -93,7 +94,8 @@ async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions)
   if (odd !== undefined) {
     throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);
   }
-  return await verb.run({ io, flags, writer, clock: options.clock ?? systemClock, fetch: options.fetch });
+  const { clock = systemClock, fetch } = options;
+  return await verb.run({ io, flags, writer, clock, fetch, words: COMMAND_WORDS });
 }
 
 /**

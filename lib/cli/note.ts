@@ -98,7 +98,9 @@ async function write(context: VerbContext, plan: NotePlan & { kind: "write" }, r
   });
   const name = markdownCode(cutText(redact(plainText(job ?? "")), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
-  await writeNote(plan.place, await noteMarker(job ?? "", node), text, { ...plan, clock, fetch });
+  const marker = await noteMarker(job ?? "", node);
+  const { id, updated } = await writeNote(plan.place, marker, text, { ...plan, clock, fetch });
+  context.writer.note(`summary ${updated ? "updated" : "written"} in note ${id} of merge request !${plan.place.iid}`);
 }
 
 /** Does what is planned; what goes wrong is told on stderr in one line. */

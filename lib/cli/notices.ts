@@ -35,7 +35,7 @@ export function noticeText(notice: Notice): string {
       }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
     case "shared_key":
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
-        "nodes of a matrix and repeated steps look the same here, --key-part tells them apart";
+        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
     case "text":
       return notice.message;
     default: {

@@ -35,5 +35,5 @@ export function openOneShot(context: VerbContext): { session: Session; call: Cal
 export function requiredRepo(context: VerbContext, verb: string): string {
   const repoId = setting(context, "repo", "MOGPLEX_REPO_ID");
   if (repoId !== undefined) return repoId;
-  throw new UsageError(`${verb}: --repo <id> is required, or MOGPLEX_REPO_ID (find IDs via \`mogplex-ci repos list\`)`);
+  throw new UsageError(`Cannot run ${JSON.stringify(verb)} without a repository: give ${context.words.repo}`);
 }

@@ -40,7 +40,7 @@ export async function run(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const repoId = requiredRepo(context, "pr-reviews rerun");
   const prNumber = wholeNumber(flags.get("pr"), "--pr", 1, MAX_NUMBER);
-  if (prNumber === undefined) throw new UsageError("pr-reviews rerun: --pr <number> is required");
+  if (prNumber === undefined) throw new UsageError('Cannot run "pr-reviews rerun" without a pull request: give --pr');
   const { session: { client }, call } = openOneShot(context);
   const result = await client.rerunPrReview({ repoId, prNumber }, call).catch((error) => {
     if (error instanceof MogplexError && isAmbiguous(error)) {

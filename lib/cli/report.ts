@@ -5,18 +5,20 @@
  */
 import { checkUuid } from "../api/validate.ts";
 import { lookJob } from "../runs/run.ts";
-import { readPlaces, requiredRunId } from "./settings.ts";
+import { withReports } from "./refusal.ts";
+import { requiredRunId } from "./settings.ts";
 import { runToolkitJob } from "./toolkit.ts";
 import type { VerbContext } from "./verb.ts";
 
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
-  const places = readPlaces(context);
-  const runId = checkUuid(requiredRunId(context, "report"), "run id");
-  return await runToolkitJob(context, {
-    places,
-    log: null,
-    runId,
-    work: (options, more) => lookJob(runId, options, { ...more, onInterrupt: "detach" }),
+  return await withReports(context, async (places) => {
+    const runId = checkUuid(requiredRunId(context, "report"), "run id");
+    return await runToolkitJob(context, {
+      places,
+      log: null,
+      runId,
+      work: (options, more) => lookJob(runId, options, { ...more, onInterrupt: "detach" }),
+    });
   });
 }

@@ -6,6 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { KEY_SCOPES } from "../runs/key.ts";
 import { runJob } from "../runs/run.ts";
+import { withReports } from "./refusal.ts";
 import { readFollowSettings, setting, statePath, wordSetting } from "./settings.ts";
 import { readStartRequest } from "./start_request.ts";
 import { runToolkitJob } from "./toolkit.ts";
@@ -13,6 +14,10 @@ import type { VerbContext } from "./verb.ts";
 
 /** See the module. */
 export async function run(context: VerbContext): Promise<number> {
+  return await withReports(context, () => job(context));
+}
+
+async function job(context: VerbContext): Promise<number> {
   const { flags } = context;
   const startOnly = flags.has("detach");
   if (startOnly && flags.has("follow")) throw new UsageError("run: --follow and --detach exclude each other");

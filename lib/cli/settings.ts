@@ -94,8 +94,8 @@ export function statePath(context: VerbContext): string {
 export function readPlaces(context: VerbContext): Places {
   const { io, flags } = context;
   const out = outDirectory(context);
-  const fromEnv = (io.env("MOGPLEX_REPORT") ?? "").split(",").map((each) => each.trim()).filter(Boolean);
-  const wanted = flags.all("report").length > 0 ? flags.all("report") : fromEnv;
+  const given = flags.all("report").length > 0 ? flags.all("report") : [io.env("MOGPLEX_REPORT") ?? ""];
+  const wanted = given.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
   const targets = wanted.length > 0 ? wanted.map((each) => parseReportTarget(each, out)) : defaultTargets(out);
   const state = plainPath(statePath(context));
   const same = targets.find(({ path }) => plainPath(path) === state);
@@ -128,8 +128,8 @@ export function readFollowSettings(context: VerbContext): FollowSettings {
 }
 
 /** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
-export function requiredRunId({ io, flags }: VerbContext, verb: string): string {
+export function requiredRunId({ io, flags, words }: VerbContext, verb: string): string {
   const runId = flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || "";
-  if (runId === "") throw new UsageError(`${verb}: <run-id> is required (or set MOGPLEX_RUN_ID)`);
+  if (runId === "") throw new UsageError(`Cannot ${verb} without the id of a run: give ${words.runId}`);
   return runId;
 }

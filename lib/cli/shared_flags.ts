@@ -3,8 +3,14 @@
  *
  * @module
  */
+import { HARNESSES, MODES } from "../api/contract/rules.ts";
 import type { Flag } from "../flags.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
+
+/** `a, b or c`. */
+function choice(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
 
 /** Machine-readable output. */
 export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a line" };
@@ -12,7 +18,7 @@ export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a l
 /** Flags of `run` as the `mogplex` command documents them. Source: CLI, "Headless runs", "Common flags". */
 export const RUN_FLAGS: readonly Flag[] = [
   { name: "repo", value: "ID", help: "Repository (UUID); required. The variable counts with --follow only" },
-  { name: "harness", value: "NAME", help: "Agent: codex or claude-code" },
+  { name: "harness", value: "NAME", help: `Agent: ${choice(HARNESSES)}` },
   { name: "base-branch", value: "NAME", help: "Branch to start from" },
   { name: "branch", value: "NAME", help: "Branch to work on" },
   { name: "create-branch", help: "Create the working branch" },
@@ -40,7 +46,7 @@ export const REPORTS: Flag = {
   name: "report",
   value: "FORMAT[=PATH]",
   multiple: true,
-  help: `Report to write: ${Object.keys(REPORT_FORMATS).join(", ")}; may be given several times`,
+  help: `Report to write: ${Object.keys(REPORT_FORMATS).join(", ")}; several by commas, or by giving it again`,
 };
 
 /** Whether a note is written on the merge request. */
@@ -87,7 +93,7 @@ export const KEY_PART: Flag = {
 /** Flags that `run` takes with `--follow` only. */
 export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
   { name: "prompt-file", value: "FILE", help: "File that holds the task, in place of the argument" },
-  { name: "mode", value: "MODE", help: "SAFE, AUTO or YOLO" },
+  { name: "mode", value: "MODE", help: choice(MODES) },
   KEY_SCOPE,
   KEY_PART,
   { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },

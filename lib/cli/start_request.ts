@@ -10,49 +10,45 @@ import { readCheckoutFile } from "./checkout_file.ts";
 import { setting, switchSetting } from "./settings.ts";
 import type { VerbContext } from "./verb.ts";
 
-interface PromptSource {
-  name: string;
-  read(): string | Promise<string>;
+type ReadPrompt = () => string | Promise<string>;
+
+function ofFile(context: VerbContext, path: string): ReadPrompt {
+  return () => readCheckoutFile(context, path, "read prompt");
 }
 
-function promptSources(context: VerbContext): PromptSource[] {
+/** The sources of the command line, which win over those of the environment. */
+function givenPrompts(context: VerbContext): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
-  const sources: PromptSource[] = [];
-  if (argument === "-") sources.push({ name: "standard input (-)", read: () => io.readStdin() });
-  else if (argument !== undefined) sources.push({ name: "the argument", read: () => argument });
   const file = flags.get("prompt-file");
-  if (file !== undefined) {
-    sources.push({
-      name: "--prompt-file",
-      read: () => readCheckoutFile(context, file, "read prompt"),
-    });
-  }
-  const variable = io.env("MOGPLEX_PROMPT") || undefined;
-  if (variable !== undefined) sources.push({ name: "MOGPLEX_PROMPT", read: () => variable });
-  const named = io.env("MOGPLEX_PROMPT_FILE")?.trim() || undefined;
-  if (named !== undefined) {
-    sources.push({
-      name: "MOGPLEX_PROMPT_FILE",
-      read: () => readCheckoutFile(context, named, "read prompt"),
-    });
-  }
-  return sources;
+  return [
+    ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
+    ...file === undefined ? [] : [ofFile(context, file)],
+  ];
 }
 
-/** The task. @throws {UsageError} when there is none, when there is more than one, or when it cannot be read. */
+/** The sources of the environment. */
+function variablePrompts(context: VerbContext): ReadPrompt[] {
+  const text = context.io.env("MOGPLEX_PROMPT");
+  const file = context.io.env("MOGPLEX_PROMPT_FILE")?.trim();
+  return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
+}
+
+/**
+ * The task.
+ *
+ * @throws {UsageError} when there is none, when two sources that count the same have one, or when it cannot be read.
+ */
 async function readPrompt(context: VerbContext): Promise<string> {
-  const [source, ...others] = promptSources(context);
-  if (source === undefined) {
-    throw new UsageError(
-      "run: a prompt is required: an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
-    );
+  const { words } = context;
+  const given = givenPrompts(context);
+  const [source, other] = given.length > 0 ? given : variablePrompts(context);
+  if (source === undefined) throw new UsageError(`Cannot start run without a prompt: give ${words.prompt}`);
+  if (other !== undefined) {
+    const names = given.length > 0 ? "the argument and --prompt-file" : words.promptVariables;
+    throw new UsageError(`Cannot choose a prompt as it comes from ${names}: give one of them`);
   }
-  if (others.length > 0) {
-    const names = [source, ...others].map((each) => each.name).join(" and ");
-    throw new UsageError(`Cannot choose a prompt: it comes from ${names}; give one of them`);
-  }
-  return await source.read();
+  return await source();
 }
 
 /**
@@ -79,7 +75,7 @@ export function readRequestSettings(context: VerbContext): Omit<StartRequest, "r
 export async function readStartRequest(context: VerbContext): Promise<StartRequest> {
   const repoId = setting(context, "repo", "MOGPLEX_REPO_ID");
   if (repoId === undefined) {
-    throw new UsageError("run: --repo <id> is required, or MOGPLEX_REPO_ID (find IDs via `mogplex-ci repos list`)");
+    throw new UsageError(`Cannot start run without a repository: give ${context.words.repo}`);
   }
   const prompt = await readPrompt(context);
   return validateStartRequest({ repoId, prompt, ...readRequestSettings(context) });

@@ -1,6 +1,5 @@
 /**
- * What the verbs that end with a verdict share: files are checked first, then the job runs under signals, then reports are
- * written and the verdict is shown.
+ * What the verbs that end with a verdict share: the job runs under signals, then reports are written and the verdict is shown.
  *
  * @module
  */
@@ -10,8 +9,8 @@ import type { Io } from "../io.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform } from "../platforms/platform.ts";
 import { createRedactor } from "../redact.ts";
-import type { Outcome } from "../report/result.ts";
-import { checkTargets, type ReportTarget } from "../report/targets.ts";
+import type { Outcome, RunResult } from "../report/result.ts";
+import type { ReportTarget } from "../report/targets.ts";
 import { writeReports, writeRunId } from "../report/write.ts";
 import { interruptible } from "../runs/interrupt.ts";
 import type { JobEnd } from "../runs/job.ts";
@@ -72,12 +71,26 @@ function announce({ io, flags, writer }: VerbContext, started: StartedRun, place
 }
 
 /** Writes the reports; what cannot be written is told and does not change the verdict. */
-function report({ io, writer }: VerbContext, end: JobEnd, places: Places, platform: Platform): ReportTarget[] {
+function report({ io, writer }: VerbContext, result: RunResult, places: Places, platform: Platform): ReportTarget[] {
   const { redact } = writer;
   const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: redact.token };
-  const problems = writeReports(end.result, places.targets, io, redact, options);
+  const problems = writeReports(result, places.targets, io, redact, options);
   for (const problem of problems) writer.error(problem.message);
   return places.targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+}
+
+/** Writes the reports, and tells the CI system, without a word in the log. */
+export function publish(context: VerbContext, result: RunResult, places: Places, platform: Platform): void {
+  const written = report(context, result, places, platform);
+  if (!context.flags.has("json")) commandResult(context, platform, result, written);
+}
+
+/** Prints the block at the end. @param told Whether an error line says the reason. */
+function printVerdict(context: VerbContext, result: RunResult, reports: readonly ReportTarget[], told: boolean): void {
+  const { writer, words: { cancel } } = context;
+  const text = verdictText(writer.clean(result), { reports, cancel, told });
+  const [verdict = "", ...rest] = writer.untrustedLines(text);
+  writer.out(writer.paint(COLOURS[result.outcome] ?? "yellow", verdict), ...rest);
 }
 
 /** The process, which leaves the log in order even when it has to leave at once. */
@@ -108,7 +121,6 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
   const { places } = job;
   protectToken(context);
   const note = planNote(context);
-  checkTargets(places.targets, io);
   const platform = detectPlatform(io.env);
   const json = flags.has("json");
   const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
@@ -133,21 +145,26 @@ export async function runToolkitJob(context: VerbContext, job: ToolkitJob): Prom
     const end = await interruptible({ io: leaving(io, live, platform), clock }, (interrupts) => {
       return job.work(options, { ...more, interrupts });
     }).finally(() => live.close());
-    const { result, error } = end;
-    if (error instanceof UsageError && result.runId === null) throw error;
-    const written = report(context, end, places, platform);
+    const { error } = end;
+    const result = { ...end.result, resume: context.words.resume(end.result) };
+    if (error instanceof UsageError && result.runId === null) {
+      publish(context, result, places, platform);
+      writer.error(error.message);
+      return result.exitCode;
+    }
+    const written = report(context, result, places, platform);
+    const same = error instanceof Error && result.reason === error.message;
+    // On a terminal the block says it.
+    const block = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
     if (json) {
       const { runId, status, outcome, exitCode } = result;
       writer.json({ runId, status, outcome, exitCode });
     } else {
-      const [verdict = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), written));
       if (job.log !== null) writer.out("");
-      writer.out(writer.paint(COLOURS[result.outcome] ?? "yellow", verdict), ...rest);
+      printVerdict(context, result, written, same && !block);
       commandResult(context, platform, result, written);
     }
-    // On a terminal the block above has said it.
-    const told = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
-    if (error instanceof Error && !(told && result.reason === error.message)) writer.error(error.message);
+    if (error instanceof Error && !(block && same)) writer.error(error.message);
     // After a signal there are seconds left, and they belong to the run.
     if (!(error instanceof InterruptedError)) await writeJobNote(context, note, result);
     return result.exitCode;

@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./writer.ts";
 
 /** What tests put in the place of the machine. */
@@ -29,6 +30,8 @@ export interface VerbContext {
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;
+  /** What the program calls what it can be given. */
+  words: Vocabulary;
 }
 
 /** The work of a verb; returns the exit code. What it throws is mapped to one in `main.ts`. */
@@ -53,6 +56,8 @@ export interface Verb {
   flags: readonly Flag[];
   /** Exit codes that it can end with, when it is not all of its group. @default all */
   codes?: readonly string[];
+  /** What its 0 means, where nothing was followed. @default what it means for its group */
+  success?: string;
   /** Command lines that work. */
   examples: readonly string[];
   /** Does its work. */

@@ -5,9 +5,9 @@
  */
 import { cutText, plainText } from "../plain_text.ts";
 import { formatCount, formatDuration } from "../report/duration.ts";
-import { factsFromEvents } from "../report/facts.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import type { ReportTarget } from "../report/targets.ts";
+import { branchWords } from "../report/words.ts";
 
 const WORDS: Record<Outcome, string> = {
   success: "success",
@@ -29,14 +29,6 @@ function pullRequest({ pullRequest: { state, url } }: RunResult): string {
   return url ?? (state === "none" ? "none" : "unknown (no event that was seen tells)");
 }
 
-function branch({ branch: { pushed, requested }, changed, events }: RunResult): string {
-  if (pushed !== null) return pushed;
-  if (changed === false) return "nothing to push";
-  const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return `${workingBranch} (the agent worked on it; not seen to be pushed)`;
-  return requested === null ? "unknown" : `unknown (asked for ${requested})`;
-}
-
 function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
   return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
 }
@@ -50,26 +42,34 @@ function files(reports: readonly ReportTarget[]): string | null {
   return names.length === 0 ? null : names.join(" ");
 }
 
-/**
- * The lines of the block. They are not yet safe to print.
- *
- * @param reports Reports that were written.
- */
-export function verdictText(result: RunResult, reports: readonly ReportTarget[]): string {
-  const { runId, status, reason, resume, idempotencyKey, replayed } = result;
+/** Options of {@linkcode verdictText}. */
+export interface VerdictOptions {
+  /** Reports that were written. */
+  reports: readonly ReportTarget[];
+  /** How to cancel the run. */
+  cancel(runId: string): string;
+  /** Whether an error line in the same log says the reason in full. */
+  told: boolean;
+}
+
+/** The lines of the block. They are not yet safe to print. */
+export function verdictText(result: RunResult, { reports, cancel, told }: VerdictOptions): string {
+  const { runId, status, resume, idempotencyKey, replayed } = result;
+  // What to do about an error comes after the semicolon.
+  const reason = told ? result.reason?.split("; ", 1)[0] ?? null : result.reason;
   const rows: [label: string, text: string | null][] = [
     ["verdict", `${WORDS[result.outcome]} (exit code ${result.exitCode})`],
     ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : "started by this job"],
     ["key", runId === null ? idempotencyKey : null],
     ["reason", reason === null ? null : cutText(reason, MAX_REASON)],
-    ["branch", runId === null ? null : branch(result)],
+    ["branch", runId === null ? null : branchWords(result)],
     ["pull request", runId === null ? null : pullRequest(result)],
     ["events", runId === null ? null : events(result)],
     ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
     ["reports", files(reports)],
     ["resume", resume],
-    ["cancel", resume === null ? null : `mogplex-ci runs cancel ${runId}`],
+    ["cancel", resume === null || runId === null ? null : cancel(runId)],
   ];
   return blockText(rows);
 }

@@ -4,9 +4,10 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { ApiError, BodyTooLargeError, type MogplexError, NetworkError } from "../errors.ts";
+import { ApiError, BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
 import { createRedactor, type Redactor } from "../redact.ts";
+import { isNotPermitted } from "../runtime.ts";
 import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./answer.ts";
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
@@ -194,6 +195,17 @@ export function createTransport(options: TransportOptions): Transport {
     return { ok: false, retryAfterMs: 0, error, cause: "network", detail: told };
   }
 
+  /** Nothing was sent, and nothing will be however often it is tried. */
+  function notPermitted(what: string, cause: unknown): Outcome<never> {
+    const { host } = new URL(origin);
+    const detail = `Deno may not reach ${host}`;
+    const error = new UsageError(
+      `Cannot ${what}: ${detail}; start it with --allow-net=${host}, the verb permissions prints all flags`,
+      { cause },
+    );
+    return { ok: false, retryAfterMs: 0, error, cause: null, detail };
+  }
+
   async function attempt<T>(
     call: Omit<Call<T>, "judge">,
     ask: (signal: AbortSignal) => Promise<Answered<T>>,
@@ -207,6 +219,7 @@ export function createTransport(options: TransportOptions): Transport {
         return networkFailure(call.what, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
       }
       if (thrown instanceof Lost) {
+        if (isNotPermitted(thrown.cause)) return notPermitted(call.what, thrown.cause);
         const { detail, cause } = explainLoss(thrown, redact);
         return networkFailure(call.what, `the network failed: ${excerpt(detail, redact, 300)}`, cause);
       }

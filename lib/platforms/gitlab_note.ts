@@ -39,6 +39,14 @@ export interface NoteOptions {
   random?: (() => number) | undefined;
 }
 
+/** A note as it stands now. GitLab's API gives no address of it. */
+export interface WrittenNote {
+  /** Its number. */
+  id: number;
+  /** Whether it was there before. */
+  updated: boolean;
+}
+
 interface Note {
   id: number;
   body: string;
@@ -166,14 +174,15 @@ class NoteWriter {
     }
   }
 
-  async update(id: number, body: string): Promise<void> {
+  async update(id: number, body: string): Promise<WrittenNote> {
     const what = `update ${this.#name}`;
     await this.#api.call({ what, method: "PUT", path: `${this.#path}/${id}`, body: { body }, read: readNote });
+    return { id, updated: true };
   }
 
   /** @throws {Unknown} when it may have been made all the same. */
-  async create(body: string): Promise<void> {
-    await this.#api.call({
+  async create(body: string): Promise<WrittenNote> {
+    const { id } = await this.#api.call({
       what: `create ${this.#name}`,
       method: "POST",
       path: this.#path,
@@ -184,6 +193,7 @@ class NoteWriter {
         return refused ? Promise.resolve() : Promise.reject(new Unknown(error.message, { cause: error }));
       },
     });
+    return { id, updated: false };
   }
 }
 
@@ -207,6 +217,7 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
  *
  * @param marker Result of {@linkcode noteMarker}.
  * @param text Markdown in which untrusted text is harmless; with the marker at most {@linkcode MAX_NOTE_CHARACTERS}.
+ * @returns What was written.
  * @throws {MogplexError} when GitLab does not take it.
  */
 export async function writeNote(
@@ -214,11 +225,11 @@ export async function writeNote(
   marker: string,
   text: string,
   options: NoteOptions,
-): Promise<void> {
+): Promise<WrittenNote> {
   const { clock } = options;
   const deadline = clock.now() + NOTE_MS;
   try {
-    await withLimit(
+    return await withLimit(
       (signal) => {
         const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
         const writer = new NoteWriter(createGitlabApi(place.api, { ...options, limits }), place);

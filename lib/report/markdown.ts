@@ -8,7 +8,7 @@ import { markdownBlock, markdownCode, markdownLink } from "../platforms/escape/m
 import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "./duration.ts";
 import type { RunResult } from "./result.ts";
-import { OUTCOMES, WAIT_CAUSES } from "./words.ts";
+import { branchWords, OUTCOMES, WAIT_CAUSES } from "./words.ts";
 
 // Together with the rest far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_REASON = 50_000;
@@ -28,12 +28,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function pullRequest({ pullRequest: { state, url } }: RunResult, mayLink: (url: string) => boolean): string {
   if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
   return state === "none" ? "none" : "unknown: no event that was seen tells";
-}
-
-function branch({ branch: { pushed, requested }, changed }: RunResult): string {
-  if (pushed !== null) return code(pushed);
-  if (changed === false) return "nothing to push";
-  return requested === null ? "unknown" : `unknown (asked for: ${code(requested)})`;
 }
 
 function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
@@ -59,7 +53,7 @@ function facts(result: RunResult, { mayLink = () => true, links = {} }: Markdown
     ["Exit code", String(result.exitCode)],
     ["Failure code", code(result.failureCode)],
     ["Changes", changed],
-    ["Branch pushed", branch(result)],
+    ["Branch", branchWords(result, code)],
     ["Base branch", code(result.branch.base)],
     ["Pull request", pullRequest(result, mayLink)],
     ["Start", start(result)],

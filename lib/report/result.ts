@@ -85,9 +85,9 @@ export interface RunResult {
   waits: WaitTotal[];
   /** Milliseconds that we spent. */
   durationMs: number;
-  /** Origin of the service. */
+  /** Origin of the service; empty when there was none that may be spoken to. */
   origin: string;
-  /** Command that looks at the run again. */
+  /** How to look at the run again: a command, or what to do in a GitLab component, which has none. */
   resume: string | null;
   /** All events seen, oldest first. Not part of `result.json`: they have a file of their own. */
   events: RunEvent[];

@@ -4,7 +4,8 @@
  * @module
  */
 import type { WaitCause } from "../notice.ts";
-import type { Outcome } from "./result.ts";
+import { factsFromEvents } from "./facts.ts";
+import type { Outcome, RunResult } from "./result.ts";
 
 /** A verdict in words. */
 export interface OutcomeWords {
@@ -25,6 +26,20 @@ export const OUTCOMES: Readonly<Record<Outcome, OutcomeWords>> = {
   started: { mark: "🚀", words: "Mogplex run started, not followed" },
   error: { mark: "❌", words: "The verdict on the Mogplex run is not known" },
 };
+
+/**
+ * What is known of the branch.
+ *
+ * @param show Makes a name fit for the place it is shown in. @default {as it is}
+ */
+export function branchWords(result: RunResult, show: (name: string) => string = (name) => name): string {
+  const { branch: { pushed, requested }, changed, events } = result;
+  if (pushed !== null) return show(pushed);
+  if (changed === false) return "nothing to push";
+  const { workingBranch } = factsFromEvents(events);
+  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; not seen to be pushed)`;
+  return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
+}
 
 /** All causes of waits. */
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {

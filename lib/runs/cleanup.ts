@@ -94,7 +94,7 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
   if (request !== null && named) return { what: "find", why };
   return nothing(
     `the run's id is not known, and the job is not named well enough to send its start again; ` +
-      `--idempotency-key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
+      `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
   );
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DeadlineError, exitCodeFor, MogplexError } from "../errors.ts";
+import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
@@ -174,7 +174,8 @@ export class Job {
     const nothing = this.#runId === undefined && this.#starter?.mayExist !== true;
     this.#settings.state?.update({ left: nothing ? "ended" : "detached" });
     const message = error instanceof MogplexError ? error.message : "the toolkit failed";
-    return { result: this.#result(late ? "deadline" : "error", exitCodeFor(error), message), error };
+    const result = this.#result(late ? "deadline" : "error", exitCodeFor(error), message);
+    return { result: error instanceof NotFoundError ? { ...result, resume: null } : result, error };
   }
 
   /** Whether the deadline has passed, and the last look at the run did not work. */

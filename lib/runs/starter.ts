@@ -135,7 +135,7 @@ export class Starter<R extends FoundRun = StartResult> {
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
         const message = `every key of this job that was tried belongs to a run that ${status}; ` +
-          "none is started afresh (--key-scope job or --key-part would start one)";
+          "none is started afresh (key scope job, or a key part, would start one)";
         notify({ kind: "text", message });
         return this.started(run);
       }
@@ -256,7 +256,7 @@ export class Starter<R extends FoundRun = StartResult> {
     if (setback === undefined || !(error instanceof MogplexError)) {
       if (unknown) {
         const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
-          `--idempotency-key ${JSON.stringify(this.key)} and the same inputs`;
+          `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
         this.#session.notify({ kind: "text", message });
       }
       return error;
@@ -265,7 +265,7 @@ export class Starter<R extends FoundRun = StartResult> {
       if (error instanceof StartUnknownError) return error;
       const last = error.message.replace(`Cannot ${this.#plan.what}: `, "");
       return new StartUnknownError(
-        `Cannot tell whether the run was started: ${last}; repeat the start with --idempotency-key ` +
+        `Cannot tell whether the run was started: ${last}; repeat the start with idempotency key ` +
           `${JSON.stringify(this.key)} and the same inputs, which finds the run or starts it once`,
         this.key,
         { cause: error },

@@ -18,7 +18,15 @@ function refusal(variables: Record<string, string>, more?: Partial<ConnectionOpt
 
 test("resolveConnection() takes token and origin from the environment, and trims the token", () => {
   expect(resolve({ MOGPLEX_API_KEY: ` ${TOKEN}\n` })).toEqual(
-    { token: TOKEN, origin: "https://mogplex.com", host: "mogplex.com", custom: false, plain: false, notices: [] },
+    {
+      token: TOKEN,
+      tokenPlace: "variable MOGPLEX_API_KEY",
+      origin: "https://mogplex.com",
+      host: "mogplex.com",
+      custom: false,
+      plain: false,
+      notices: [],
+    },
   );
 });
 

@@ -128,7 +128,7 @@ test("a key conflict names the key and what to do", async () => {
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
   expect(error.message).toContain(`the idempotency key "nightly" already protects another request`);
-  expect(error.message).toContain("--key-part");
+  expect(error.message).toContain("or a key part that tells jobs apart");
   expect(sent.length).toBe(1);
 });
 

@@ -51,7 +51,7 @@ test("validateStartRequest() makes null of the repository's root", () => {
 
 test("validateStartRequest() refuses an id that is no UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
-    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list" shows the ids`,
+    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "mogplex repos list" shows the ids`,
   );
   for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });
@@ -92,7 +92,7 @@ test("validateStartRequest() refuses a new branch that is the base branch", () =
 test("validateStartRequest() refuses values that the service would silently replace", () => {
   expect(refusal({ createBranch: "true" })).toContain("must be true or false");
   expect(refusal({ mode: "fast" })).toBe(`Cannot use mode as it must be one of SAFE, AUTO, YOLO: "fast"`);
-  expect(refusal({ harness: "Codex" })).toBe(`Cannot use harness as it must be one of codex, claude-code: "Codex"`);
+  expect(refusal({ harness: "Codex" })).toBe(`Cannot use harness as it must be one of codex, claude-code, mogplex: "Codex"`);
   expect(refusal({ harness: 5 })).toContain("harness");
   expect(refusal({ mode: 5 })).toContain("mode");
   expect(refusal({ baseBranch: 5 })).toContain("base branch");

@@ -3,6 +3,7 @@ import { main } from "../../lib/cli/component.ts";
 import { checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../../lib/cli/component_inputs.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { fakeIo } from "./fake_io.ts";
+import { REPO, TOKEN, world } from "./world.ts";
 
 const reader = (values: Record<string, string>) => inputsFirst((name) => values[name]);
 const wait = (values: Record<string, string>) => reader(values)("MOGPLEX_TIMEOUT");
@@ -89,4 +90,70 @@ test("inputsFirst() leaves nothing to the scope, which has a default, when a key
   const names = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
   expect(names.map(reader(scope))).toEqual(["pipeline", "x"]);
   expect(names.map(reader({ ...scope, MOGPLEX_INPUT_IDEMPOTENCY_KEY: "mine" }))).toEqual([undefined, undefined]);
+});
+
+const IN_JOB = { GITLAB_CI: "true", MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO };
+
+/** What a job of the component prints when it is started in the world of the tests. */
+async function jobOf(args: string[], env: Record<string, string>, scenario = "stuck-streaming") {
+  const { emulator, clock, start } = world(scenario);
+  const io = fakeIo({ env: { ...IN_JOB, ...env } });
+  const code = await main(args, io, { clock, fetch: emulator.fetch });
+  return { code, stdout: io.text.stdout, stderr: io.text.stderr, files: io.files, emulator, start };
+}
+
+test("the component's first errors name its inputs, and no flag or command that it does not have", async () => {
+  const prompt = { MOGPLEX_PROMPT: "Fix it" };
+  const cases: [args: string[], env: Record<string, string>, message: string][] = [
+    [["run"], {}, "Cannot start run without a prompt: give input prompt or prompt-file, or variable MOGPLEX_PROMPT"],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_REPO_ID: "" },
+      "Cannot start run without a repository: give input repo-id or variable",
+    ],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_PROMPT_FILE: "a.md" },
+      "Cannot choose a prompt as it comes from prompt and prompt-file",
+    ],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_REPO_ID: "00000000-0000-4000-8000-000000000000" },
+      "Cannot start run: the token reaches",
+    ],
+    [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository id as it must be a UUID"],
+    [["follow"], {}, "Cannot follow without the id of a run: give input run-id, or variable MOGPLEX_RUN_ID"],
+  ];
+  for (const [args, env, message] of cases) {
+    const { code, stderr } = await jobOf(args, env);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: ${message}`) });
+    expect(stderr).not.toMatch(/ --[a-z]|mogplex-ci |<run-id>/);
+  }
+});
+
+test("a key conflict in the component speaks of keys and key parts, not of flags", async () => {
+  const { emulator, clock } = world("success");
+  for (const prompt of ["one", "another"]) {
+    const job = { CI_SERVER_URL: "https://gitlab.example", CI_PROJECT_ID: "1", CI_PIPELINE_ID: "3", CI_JOB_NAME: "a" };
+    const io = fakeIo({ env: { ...IN_JOB, ...job, CI_JOB_ID: "5", MOGPLEX_PROMPT: prompt } });
+    const code = await main(["run"], io, { clock, fetch: emulator.fetch });
+    expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
+    if (code === 2) expect(io.text.stderr).toMatch(/take another idempotency key, or a key part/);
+    expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
+  }
+});
+
+test("the component's verdict says how its job goes on: retried, by the component follow, in the app", async () => {
+  const started = { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" };
+  const cases: [args: string[], env: Record<string, string>, resume: RegExp][] = [
+    [["run"], {}, /^resume {8}retry this job$/m],
+    [["run"], { MOGPLEX_INPUT_KEY_SCOPE: "job" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
+    [["run"], { MOGPLEX_INPUT_FOLLOW: "false" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
+  ];
+  for (const [args, env, resume] of cases) {
+    const { stdout, files } = await jobOf(args, { ...started, ...env });
+    expect(stdout).toMatch(resume);
+    expect(stdout).toMatch(/^cancel {8}in the app$/m);
+    for (const text of [stdout, ...files.values()]) expect(text).not.toMatch(/mogplex-ci (?:follow|runs)/);
+  }
 });

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { run } from "../../lib/cli/doctor.ts";
 import type { Check, Machine } from "../../lib/cli/doctor/check.ts";
 import { VERBS } from "../../lib/cli/flag_table.ts";
+import { COMMAND_WORDS } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
@@ -85,7 +86,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     );
     const flags = await parseFlags("doctor", given, flagsOf);
     const from = clock.now();
-    const code = await run({ io, flags, writer, clock, fetch }, here);
+    const code = await run({ io, flags, writer, clock, fetch, words: COMMAND_WORDS }, here);
     const said = io.text.stdout + io.text.stderr;
     expect(requests.filter((each) => !each.startsWith("GET "))).toEqual([]);
     expect(requests.length).toBeLessThanOrEqual(8);

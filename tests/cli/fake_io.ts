@@ -62,6 +62,7 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     writeFile: write,
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),
     removeFile: (path) => void files.delete(path),
+    removeDirectory() {},
     onSignal(handler) {
       handlers.add(handler);
       return () => void handlers.delete(handler);

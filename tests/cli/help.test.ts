@@ -40,12 +40,16 @@ test("--help shows a flag's variable and default as the list of variables has th
   );
 });
 
-test("--help of a group shows its verbs only", async () => {
+test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
-    "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs:\n" +
+    "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
-      "  runs cancel <run-id>  Cancel a run; one that has ended is no error\n",
+      "  runs cancel <run-id>  Cancel a run; one that has ended is no error\n\n" +
+      "Examples:\n" +
+      '  mogplex-ci runs get "$RUN_ID" --json | jq -r .status\n' +
+      '  mogplex-ci runs events "$RUN_ID" --follow --timeout 600\n' +
+      '  mogplex-ci runs cancel "$RUN_ID"\n',
   );
 });
 
@@ -65,5 +69,26 @@ test("the help of --report names every format, and says what it is and where it 
   for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
     expect(REPORTS.help).toContain(format);
     expect(text).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
+  }
+});
+
+test("a verb that follows nothing says what its own 0 means, and no drop-in verb lists a code that it never ends with", async () => {
+  for (const verb of VERBS) {
+    const text = await help(...verb.name.split(" "), "--help");
+    const codes = text.slice(text.indexOf("Exit codes:"), text.indexOf("Exit codes with"));
+    const followed = verb.name === "follow" || verb.name === "report";
+    expect({ verb: verb.name, said: codes.includes("the server said success") }).toEqual({
+      verb: verb.name,
+      said: followed,
+    });
+    if (verb.group === "drop-in") expect(codes).not.toMatch(/^ {2}124 /m);
+  }
+});
+
+test("--help of every group shows an example", async () => {
+  for (
+    const group of new Set(VERBS.filter(({ name }) => name.includes(" ")).map(({ name }) => name.split(" ")[0] ?? ""))
+  ) {
+    expect(await help(group, "--help")).toContain(`Examples:\n  mogplex-ci ${group} `);
   }
 });

@@ -3,6 +3,7 @@ import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../lib/cli/
 import { eventLine } from "../../lib/cli/drop_in_text.ts";
 import { noticeText } from "../../lib/cli/notices.ts";
 import { verdictText } from "../../lib/cli/verdict.ts";
+import { COMMAND_WORDS } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/writer.ts";
 import type { RunEvent } from "../../lib/model.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
@@ -50,6 +51,13 @@ function resultOf(text: string): RunResult {
   };
 }
 
+/** The words of the block that come from a run. */
+const VERDICT = (text: string) => ({
+  reports: [{ format: "json" as const, path: text }],
+  cancel: COMMAND_WORDS.cancel,
+  told: false,
+});
+
 /** Everything that the command prints of untrusted text, in every form. */
 function printed(text: string, variable: string): { text: string; json: string } {
   const io = fakeIo({ env: { [variable]: "1" } });
@@ -74,7 +82,7 @@ function printed(text: string, variable: string): { text: string; json: string }
   writer.out(writer.untrusted(compact.running.join(" ")));
   for (const line of compact.end()) writer.out(...writer.untrustedLines(line, COMPACT_WIDTH));
   writer.out(...writer.untrustedLines(fullEvent(event), FULL_WIDTH));
-  writer.out(...writer.untrustedLines(verdictText(resultOf(text), [{ format: "json", path: text }])));
+  writer.out(...writer.untrustedLines(verdictText(resultOf(text), VERDICT(text))));
   writer.note(noticeText({ kind: "unknown_status", status: text }));
   writer.error(text);
   const shown = io.text.stdout + io.text.stderr;

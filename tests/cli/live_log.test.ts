@@ -44,6 +44,16 @@ test("LiveLog prints all lines and the payload when the form is full", () => {
   expect(io.text.stdout).toBe(`10:20:30  log       first\n    second\n    {"stage":"install"}\n`);
 });
 
+test("LiveLog keeps its columns in both forms, whatever the type is called", () => {
+  for (const form of ["compact", "full"] as const) {
+    const { io, log } = liveLog({ form });
+    for (const type of ["status_changed", "cancel_requested", "tool_started", "tool_finished"]) {
+      log.item({ type: "event", event: { ...event("text"), type } });
+    }
+    for (const line of io.text.stdout.trimEnd().split("\n")) expect(line).toMatch(/^10:20:30 {2}.{9} text$/);
+  }
+});
+
 test("LiveLog makes every line of an event inert on its CI system", () => {
   const hostile = `a\n::error::b\n##[group]c\r::add-mask::d\nsection_start:1:e\n--- f mog_liveLogToken00`;
   for (const form of ["compact", "full", "json"] as const) {

@@ -74,11 +74,14 @@ const MARKER = await noteMarker("agent: [a, b]", "");
 
 test("run --follow writes its summary to one note, and the next run of the job updates it", async () => {
   const { code, stderr, summary, gitlab } = await job();
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1000 of merge request !7\n" });
   expect(summary).toContain("Mogplex run succeeded");
   expect(gitlab.notes.map(({ body }) => body)).toEqual([`${MARKER}\n\n${summary}\nJob: \`agent: [a, b]\`\n`]);
   const again = await job({ gitlab, scenario: "agent-failure", env: { CI_PIPELINE_ID: "4" } });
-  expect({ code: again.code, stderr: again.stderr }).toEqual({ code: 1, stderr: "" });
+  expect({ code: again.code, stderr: again.stderr }).toEqual({
+    code: 1,
+    stderr: "note: summary updated in note 1000 of merge request !7\n",
+  });
   expect(gitlab.notes.map(({ body }) => body)).toEqual([`${MARKER}\n\n${again.summary}\nJob: \`agent: [a, b]\`\n`]);
   await job({ gitlab, env: { CI_JOB_NAME: "other" } });
   await job({ gitlab, env: { CI_NODE_INDEX: "1", CI_NODE_TOTAL: "2" } });

@@ -93,7 +93,7 @@ test("run --follow ends with 2 and sends nothing when something is wrong here", 
     [["run", "--follow", "--repo", REPO]],
     [["run", "--follow", "x", "--repo", "web"]],
     [[...RUN, "--prompt-file", "task.md"]],
-    [RUN, { MOGPLEX_PROMPT: "another" }],
+    [["run", "--follow", "--repo", REPO], { MOGPLEX_PROMPT: "one", MOGPLEX_PROMPT_FILE: "task.md" }],
     [["run", "--follow", "--repo", REPO, "--prompt-file", "missing.md"]],
     [[...RUN, "--branch", "a b"]],
     [[...RUN, "--timeout", "0"]],
@@ -136,7 +136,7 @@ test("run --follow ends with 2 when the key protects another request", async () 
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("--key-part");
+  expect(stderr).toContain("or a key part that tells jobs apart");
 });
 
 test("run --follow attaches to the live run when the job is tried again", async () => {
@@ -230,7 +230,9 @@ test("follow attaches by argument or variable, and never cancels what it does no
   });
   expect(code).toBe(130);
   expect(emulator.world.store.runs.get(runId)?.status).toBe("streaming");
-  expect((await cli(["follow"])).stderr).toBe("error: follow: <run-id> is required (or set MOGPLEX_RUN_ID)\n");
+  expect((await cli(["follow"])).stderr).toBe(
+    "error: Cannot follow without the id of a run: give an argument or MOGPLEX_RUN_ID\n",
+  );
   expect((await cli(["follow", crypto.randomUUID()])).code).toBe(2);
 });
 
@@ -331,4 +333,87 @@ test("run --follow ends with 2 and sends nothing when the file to resume from is
     stderr: 'error: Cannot resume as there is no state file: "nofile.json"\n',
     requests: [],
   });
+});
+
+test("an argument or --prompt-file wins over the variables with a task, and two of one kind are refused", async () => {
+  const { cli, emulator } = world();
+  const prompts = () => [...emulator.world.store.runs.values()].map((run) => run.prompt);
+  const files = { "task.md": "of the file", "other.md": "of the other file" };
+  const variables = { MOGPLEX_PROMPT: "of the variable", MOGPLEX_PROMPT_FILE: "other.md" };
+  const none = RUN.filter((word) => word !== "Fix it");
+  expect((await cli(RUN, { files, env: variables })).code).toBe(0);
+  expect((await cli([...none, "--prompt-file", "task.md"], { files, env: variables })).code).toBe(0);
+  expect((await cli([...none, "-"], { stdin: "of the pipe", env: variables })).code).toBe(0);
+  expect((await cli(none, { files, env: { MOGPLEX_PROMPT_FILE: "other.md" } })).code).toBe(0);
+  expect(prompts()).toEqual(["Fix it", "of the file", "of the pipe", "of the other file"]);
+  expect((await cli([...RUN, "--prompt-file", "task.md"], { files })).stderr).toBe(
+    "error: Cannot choose a prompt as it comes from the argument and --prompt-file: give one of them\n",
+  );
+  expect((await cli(none, { files, env: variables })).stderr).toBe(
+    "error: Cannot choose a prompt as it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE: give one of them\n",
+  );
+});
+
+test("a file that Deno may not read is said to be one, with the way to permit it", async () => {
+  const { cli } = world();
+  const { code, stderr } = await cli(["run", "--follow", "--repo", REPO, "--prompt-file", "/tmp/x"], {
+    before(io) {
+      io.readFile = () => {
+        throw Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+      };
+    },
+  });
+  expect([code, stderr]).toEqual([
+    2,
+    'error: Cannot read prompt: Deno may not read file "/tmp/x"; start it with --allow-read for it, the verb permissions ' +
+    "prints all flags (permissions --prompt-file FILE)\n",
+  ]);
+});
+
+test("--report takes several reports separated by commas, as its variable does", async () => {
+  const { cli } = world();
+  const { io } = await cli([...RUN, "--report", "json, markdown=a.md", "--report", "dotenv"], { env: JOB });
+  expect([...io.files.keys()].sort()).toEqual([
+    "a.md",
+    "mogplex-ci/outputs.env",
+    "mogplex-ci/result.json",
+    "mogplex-ci/run.json",
+  ]);
+});
+
+test("a run that the service does not know is neither looked at again nor cancelled", async () => {
+  const { cli } = world();
+  for (const verb of ["follow", "report"]) {
+    const { code, stdout, io } = await cli([verb, crypto.randomUUID()]);
+    expect(code).toBe(2);
+    expect(stdout).not.toMatch(/^(?:resume|cancel) /m);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "").resume).toBeNull();
+  }
+});
+
+test("a long error is told once: its line has all of it, the block above no more than what went wrong", async () => {
+  const { cli } = world();
+  const refused = { env: { ...JOB, MOGPLEX_API_KEY: READ_ONLY_TOKEN } };
+  const log = await cli(RUN, refused);
+  const message = /^error: (.+)\n$/m.exec(log.stderr)?.[1] ?? "";
+  expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
+  expect(message).toContain("; it needs the scope");
+  // Where the block alone is shown, it has everything.
+  const terminal = await cli(RUN, { ...refused, terminal: true });
+  expect([terminal.stdout.includes(`reason        ${message}`), terminal.stderr]).toEqual([true, ""]);
+});
+
+test("a refused token is named by the variable or the file that it came from", async () => {
+  const wrong = "mog_unknownToken00000000000000000001";
+  const cases: [env: Record<string, string>, place: string][] = [
+    [{ MOGPLEX_API_KEY: wrong }, "variable MOGPLEX_API_KEY"],
+    [{ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "AGENT_TOKEN", AGENT_TOKEN: wrong }, "variable AGENT_TOKEN"],
+    [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" }, "the file of MOGPLEX_API_KEY_FILE"],
+  ];
+  for (const [env, place] of cases) {
+    const { cli } = world();
+    const { code, stderr } = await cli(RUN, { env: { ...JOB, ...env }, files: { "/run/token": wrong } });
+    expect(code).toBe(64);
+    expect(stderr).toContain(`create one under Settings > API Keys and put it into ${place}\n`);
+  }
 });

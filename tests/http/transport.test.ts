@@ -48,6 +48,17 @@ test("call() tries again on network loss, 408, 425, 429 and 5xx, and counts each
   );
 });
 
+test("call() does not try what Deno does not permit, and says what to permit", async () => {
+  const refused = Object.assign(new Error(`Requires net access to "mogplex.com:443"`), { name: "NotCapable" });
+  const { client, sent, clock } = scripted([refused]);
+  const error = await thrown(client.getRun(RUN_ID));
+  expect([error.name, sent.length, clock.slept]).toEqual(["UsageError", 1, []]);
+  expect(error.message).toBe(
+    `Cannot read run "${RUN_ID}": Deno may not reach mogplex.com; start it with --allow-net=mogplex.com, the verb ` +
+      "permissions prints all flags",
+  );
+});
+
 test("call() does not try again on any other status", async () => {
   for (const status of [300, 302, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 501, 505]) {
     const { client, sent } = scripted([bad(status, "X")]);

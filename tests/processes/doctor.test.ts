@@ -150,6 +150,18 @@ test("doctor on Deno is content with the flags that permissions prints", async (
   expect({ code, unwell }).toEqual({ code: 0, unwell: [["variables", "skipped"]] });
 });
 
+test("doctor leaves no directory behind that it made, and keeps those that were there", async () => {
+  const cwd = mkdtempSync(join(service.folder, "doctor-tidy-"));
+  mkdirSync(join(cwd, "kept"));
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  for (const runtime of Object.values(RUNTIMES)) {
+    for (const out of ["mogplex-ci", "a/b/c", "kept", "kept/new"]) {
+      const { code } = await launch([...runtime, service.command, "doctor", "--out", out], { cwd, env }).ended;
+      expect([code, readdirSync(cwd), readdirSync(join(cwd, "kept"))]).toEqual([0, ["kept"], []]);
+    }
+  }
+});
+
 test("doctor on Deno names the flag that is missing, and never falls over", async () => {
   const cwd = mkdtempSync(join(service.folder, "doctor-refused-"));
   const env = { MOGPLEX_API_KEY: service.token() };

@@ -16,7 +16,7 @@ test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to lo
 | Status | \`success\` |
 | Exit code | 0 |
 | Changes | yes |
-| Branch pushed | \`mogplex/external/70a41ec8-9562673e\` |
+| Branch | \`mogplex/external/70a41ec8-9562673e\` |
 | Base branch | \`main\` |
 | Pull request | [\`https://github.com/acme/web/pull/7\`](<https://github.com/acme/web/pull/7>) |
 | Start | started by this job |
@@ -59,6 +59,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     branch: { base: null, requested: "fix/it", pushed: null },
     pullRequest: { state: "unknown", url: null },
     changed: null,
+    events: [],
     eventCount: { seen: 200, missed: true, windowFull: true },
   }));
   expect(markdown.startsWith(
@@ -67,7 +68,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
   for (
     const row of [
       "| Failure code | `command_failed` |",
-      "| Branch pushed | unknown (asked for: `fix/it`) |",
+      "| Branch | unknown (asked for `fix/it`) |",
       "| Pull request | unknown: no event that was seen tells |",
       "| Start | attached: the idempotency key was known |",
       "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
@@ -81,7 +82,7 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
     pullRequest: { state: "none", url: null },
     changed: false,
   }));
-  expect(markdown).toContain("| Changes | no |\n| Branch pushed | nothing to push |\n");
+  expect(markdown).toContain("| Changes | no |\n| Branch | nothing to push |\n");
   expect(markdown).toContain("| Pull request | none |\n");
 });
 

@@ -112,7 +112,7 @@ test("decideCleanup() sends no start again for a file that does not name this ex
   for (const state of unnamed) {
     const { what, why }: CleanupDecision = decideCleanup(state, "cancelled", true);
     expect(what).toBe("nothing");
-    expect(why).toContain(`--idempotency-key "k"`);
+    expect(why).toContain(`idempotency key "k"`);
   }
 });
 

@@ -189,6 +189,8 @@ export async function reach(origin: Origin, context: VerbContext, machine: Machi
   }
   const { error } = answer;
   const trouble = error instanceof NetworkError ? troubleOf(error) : "unknown";
-  const check = failedWith("connection", error, adviceFor(trouble, origin, io.env, machine));
+  // A job ends as soon as it meets that one.
+  const exit = trouble === "permission" ? "usage" : error.exit;
+  const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
   return { checks: [check, skipped("clock", "nobody answers")], answered: false };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type CallOptions, clientFor, type MogplexClient } from "../../api/client.ts";
-import { type Connection, resolveToken } from "../../api/connection.ts";
+import { type Connection, findToken as findConnectionToken, type FoundToken } from "../../api/connection.ts";
 import { isUuid } from "../../api/contract/rules.ts";
 import {
   ForbiddenError,
@@ -38,12 +38,12 @@ function tokenSource({ io }: VerbContext): { variable: string; words: string } {
 }
 
 /** Finds the token. */
-export function findToken({ io }: VerbContext): Promise<Tried<string>> {
-  return tried(() => resolveToken({ env: io.env, readFile: io.readFile }));
+export function findToken({ io }: VerbContext): Promise<Tried<FoundToken>> {
+  return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
 
 /** Checks the form of the token; nothing of it is ever shown. */
-export function checkToken(context: VerbContext, token: Tried<string>, machine: Machine): Check {
+export function checkToken(context: VerbContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, words } = tokenSource(context);
   if (!token.ok) {
     const advice = machine.refuses(variable)
@@ -51,7 +51,7 @@ export function checkToken(context: VerbContext, token: Tried<string>, machine: 
       : `Create a token under Settings > API Keys, and give it to the job as the masked variable ${variable}`;
     return failedWith("token", token.error, advice);
   }
-  if (!token.value.startsWith("mog_")) {
+  if (!token.value.token.startsWith("mog_")) {
     return warning(
       "token",
       `the one in ${words} does not begin with mog_, so it is taken for one of OAuth`,
@@ -59,7 +59,7 @@ export function checkToken(context: VerbContext, token: Tried<string>, machine: 
     );
   }
   const text = context.io.env(variable);
-  const trimmed = words === variable && text !== undefined && text !== token.value;
+  const trimmed = words === variable && text !== undefined && text !== token.value.token;
   const { name, maskCommand } = detectPlatform(context.io.env);
   const unmasked = words !== variable && maskCommand !== undefined;
   return ok(
