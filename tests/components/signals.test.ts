@@ -1,5 +1,7 @@
 /** Jobs of the run component that are stopped, as the executors of a runner stop them, and what `after_script` makes of it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { EXECUTORS, type Stop } from "../processes/runner.ts";
 import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/stage.ts";
@@ -166,3 +168,17 @@ onEach(
     }));
   },
 );
+
+for (const shell of ["bash", "sh"] as const) {
+  onEach(`after_script runs nothing that took the program's place (${shell})`, shell, async (open) => {
+    const job = await open({ inputs: { prompt: "<success>" } });
+    expect((await job.script().ended).stdout).toMatch(/^verdict +success/m);
+    const program = join(job.cwd, ".mogplex-ci/cli.mjs");
+    expect(existsSync(program)).toBe(true);
+    writeFileSync(program, `console.log("EVIL");\n`);
+    expect(await job.afterScript("canceled")).toEqual({
+      stdout: "nothing was cleaned up: the tool of this component is not here\n",
+      requests: [],
+    });
+  });
+}
