@@ -10,7 +10,7 @@ set +ex # a trace would show the token
 #
 #   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that holds it
 #   MOGPLEX_REPO_ID                         UUID of the repository
-#   MOGPLEX_HARNESS, MOGPLEX_MODE           codex or claude-code; SAFE, AUTO or YOLO
+#   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
 #   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's own)
 #   MOGPLEX_TIMEOUT                         seconds to wait in all, 1800
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
@@ -22,7 +22,7 @@ set +ex # a trace would show the token
 #   MOGPLEX_OUT                             directory of outputs.env, mogplex-ci; with GITHUB_OUTPUT also step outputs
 #   MOGPLEX_URL, MOGPLEX_DEV, MOGPLEX_DEV_HOST   another origin; plain HTTP to this machine (past any proxy) or to that host
 #
-# Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 waits for a person, 64 unauthorized, 65 forbidden, 69 unavailable,
+# Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable,
 # 70 internal, 75 rate limited, 124 deadline, 129/130/143 SIGHUP/SIGINT/SIGTERM.
 #
 # What it cannot do, and the toolkit does: show the agent's steps, branch and pull request (they are in events, which it never
@@ -108,7 +108,9 @@ END {
 AWK_ANSWER='
 function place() { # a value begins: what an earlier field of the same name held is forgotten
   p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
-  if (depth < 5) for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
+  # Only what is read is kept: looking through all of a large answer for each of its values would take minutes.
+  if (p != "" && p !~ /^[.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([.]0([.]id)?)?))?)$/) p = "-"
+  if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
 }
 function over() { want = depth > 0 ? "next" : "end" }
 function step(t) {
@@ -442,10 +444,19 @@ branch() { # VARIABLE VALUE: the service's rules, and Git's own, which would end
       usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
   esac
 }
+linked() { # PATH: whether a part of it below the working directory is a symbolic link, as a checkout can plant one
+  part=${1#"$PWD"/}
+  case $part in /*) return 1 ;; esac
+  while [ ! -L "$part" ]; do
+    case $part in */*) part=${part%/*} ;; *) return 1 ;; esac
+  done
+}
 read_settings() { # [PROMPT]
   [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
   [ -n "${1:-}" ] || [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || [ -r "$MOGPLEX_PROMPT_FILE" ] ||
     usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") cannot be read"
+  [ -n "${1:-}" ] || [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || ! linked "$MOGPLEX_PROMPT_FILE" ||
+    usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") is reached through a symbolic link"
   case ${1:+argument}${MOGPLEX_PROMPT:+variable}${MOGPLEX_PROMPT_FILE:+file} in
     argument*) if [ "$1" = - ]; then cat; else printf '%s' "$1"; fi ;;
     variable) printf '%s' "$MOGPLEX_PROMPT" ;;
@@ -477,7 +488,7 @@ read_settings() { # [PROMPT]
   [ "$create" = 0 ] || [ -z "$working" ] || [ "$working" != "$base" ] ||
     usage "Cannot create working branch as it must differ from the base branch: $(quote "$working")"
   case /$root/ in */../*) usage "Cannot use MOGPLEX_ROOT as it contains the segment \"..\": $(quote "$root")" ;; esac
-  if [ -L "$out" ] || ! mkdir -p "$out" 2>/dev/null || [ ! -w "$out" ] || [ -d "$out/outputs.env" ]; then
+  if linked "$out" || [ -L "$out" ] || ! mkdir -p "$out" 2>/dev/null || [ ! -w "$out" ] || [ -d "$out/outputs.env" ]; then
     usage "Cannot write reports: $(quote "$out") must be a directory that can be written, and no symbolic link"
   fi
   [ -z "${GITHUB_OUTPUT:-}" ] || (: >>"$GITHUB_OUTPUT") 2>/dev/null || usage 'Cannot write to the file of GITHUB_OUTPUT'

@@ -3,7 +3,11 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
 import type { FaultKind } from "../../lib/emulator/faults.ts";
+import { EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
+import { ON_TIMEOUT } from "../../lib/runs/run.ts";
 import type { Ended } from "../processes/service.ts";
 import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from "./shell_world.ts";
 
@@ -11,6 +15,9 @@ import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
+const SOURCE = readFileSync(SCRIPT, "utf8");
+/** The comment on top of it. */
+const HEADER = (SOURCE.split("\nset -u\n")[0] ?? "").replace(/\n# */g, " ");
 const START = /^POST \/runs$/;
 const LOOK = /^GET \/runs\/[^/]+$/;
 const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
@@ -25,8 +32,25 @@ test.skipIf(which("shellcheck") === undefined)("mogplex-run.sh has nothing that 
 });
 
 test("mogplex-run.sh names the programs that it runs", () => {
-  const head = readFileSync(SCRIPT, "utf8").split("\nset -u\n")[0] ?? "";
-  for (const program of [...PROGRAMS, "curl", "date", "sleep"]) expect(head).toMatch(new RegExp(`\\b${program}\\b`));
+  for (const program of [...PROGRAMS, "curl", "date", "sleep"]) expect(HEADER).toMatch(new RegExp(`\\b${program}\\b`));
+});
+
+test("mogplex-run.sh takes the words that the toolkit takes", () => {
+  const taken = (name: string) => new RegExp(`choice ${name} "[^"]+" '([^']+)'`).exec(SOURCE)?.[1]?.split(" ");
+  expect(taken("MOGPLEX_HARNESS")).toEqual([...HARNESSES]);
+  expect(taken("MOGPLEX_MODE")).toEqual([...MODES]);
+  expect(taken("MOGPLEX_ON_TIMEOUT")?.sort()).toEqual([...ON_TIMEOUT].sort());
+  expect(taken("MOGPLEX_ON_INTERRUPT")?.sort()).toEqual([...ON_INTERRUPT].sort());
+  for (const word of [...HARNESSES, ...MODES, ...ON_TIMEOUT, ...ON_INTERRUPT]) expect(HEADER).toContain(word);
+});
+
+test("mogplex-run.sh lists the toolkit's exit codes by their names, and SIGHUP's", () => {
+  const listed = /Ends with ([^.]+)\./.exec(HEADER)?.[1]?.split(", ");
+  expect(listed).toEqual(
+    EXIT_TABLE.map(({ code, name }) =>
+      name === "interrupted" ? `129/${code} SIGHUP/SIGINT/SIGTERM` : `${code} ${name}`
+    ),
+  );
 });
 
 shell(
@@ -39,11 +63,39 @@ shell(
           .code,
       ).toBe(0);
       for (
-        const variables of [{ MOGPLEX_PROMPT: "a", MOGPLEX_PROMPT_FILE: "b" }, { MOGPLEX_PROMPT_FILE: "none" }, {}]
+        const variables of [
+          { MOGPLEX_PROMPT: "a", MOGPLEX_PROMPT_FILE: "b" },
+          { MOGPLEX_PROMPT_FILE: "none" },
+          {},
+        ] as Record<string, string>[]
       ) {
         expect((await stand.run(shell, [], variables)).code).toBe(2);
       }
       expect(prompts()).toEqual(["Of the argument"]);
+    }),
+);
+
+shell("mogplex-run.sh sends no file that a link in the checkout leads to", () =>
+  inTurn({}, async (stand, shell) => {
+    symlinkSync("/etc/hostname", join(stand.cwd, "task.md"));
+    symlinkSync("/etc", join(stand.cwd, "linked"));
+    for (const file of ["task.md", "linked/hostname", `${stand.cwd}/task.md`]) {
+      const { code, stderr } = await stand.run(shell, [], { MOGPLEX_PROMPT_FILE: file });
+      expect({ file, code }).toEqual({ file, code: 2 });
+      expect(stderr).toContain("is reached through a symbolic link");
+    }
+    expect(stand.received).toEqual([]);
+  }));
+
+shell(
+  "mogplex-run.sh reads a large answer within its time",
+  () =>
+    inTurn({ scenario: "success" }, async (stand, shell) => {
+      const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`field${index}`, index]));
+      stand.intercept = ({ what }) =>
+        LOOK.test(what) ? Response.json({ ok: true, data: { run: many, ...many } }) : undefined;
+      expect((await stand.run(shell, ["Fix it"], { MOGPLEX_TIMEOUT: "20" })).code).not.toBe(0);
+      expect(stand.runs()).toHaveLength(1);
     }),
 );
 
@@ -169,6 +221,7 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
   ["a timeout of zero", () => ({ MOGPLEX_TIMEOUT: "0" }), 2, 0, "must be a whole number"],
   ["a timeout that is a command", () => ({ MOGPLEX_TIMEOUT: "x[$(touch /tmp/no)]" }), 2, 0, "must be a whole number"],
   ["an unknown key scope", () => ({ MOGPLEX_KEY_SCOPE: "day" }), 2, 0, "must be one of pipeline random"],
+  ["reports below a link", () => ({ MOGPLEX_OUT: "link/reports" }), 2, 0, "no symbolic link"],
   ["reports in a link", () => ({ MOGPLEX_OUT: "link" }), 2, 0, "no symbolic link"],
   ["outputs that cannot be written", () => ({ GITHUB_OUTPUT: "/none/output" }), 2, 0, "the file of GITHUB_OUTPUT"],
 ];
@@ -499,7 +552,11 @@ shell(
         return new Response(forgery[1](what.split("/").at(-1) ?? ""));
       };
       const end = await stand.run(shell, ["Fix the tests"]);
-      expect({ code: end.code, next }).toEqual({ code: 1, next: FORGERIES.length });
+      expect({ code: end.code, next, said: last(end) }).toEqual({
+        code: 1,
+        next: FORGERIES.length,
+        said: expect.stringContaining("verdict failed (exit code 1)"),
+      });
     }),
 );
 
