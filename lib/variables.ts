@@ -44,7 +44,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_REPO_ID", "`--repo`", "–", "Repository (UUID)."),
   variable("MOGPLEX_PROMPT", "argument", "–", "Task for the agent."),
   variable("MOGPLEX_PROMPT_FILE", "`--prompt-file`", "–", "File that holds the task."),
-  variable("MOGPLEX_HARNESS", "`--harness`", "the server's", "Agent: `codex` or `claude-code`."),
+  variable("MOGPLEX_HARNESS", "`--harness`", "the server's", "Agent: `codex`, `claude-code` or `mogplex`."),
   variable("MOGPLEX_MODE", "`--mode`", "the server's", "`SAFE`, `AUTO` or `YOLO`."),
   variable("MOGPLEX_BASE_BRANCH", "`--base-branch`", "the repository's", "Branch to start from."),
   variable("MOGPLEX_WORKING_BRANCH", "`--branch`", "generated", "Branch to work on."),

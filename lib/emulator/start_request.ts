@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../api/contract/rules.ts";
+import { BASE_HARNESSES, branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../api/contract/rules.ts";
 import { normaliseRoot } from "../api/contract/rules.ts";
 import { sha256Hex } from "../sha256.ts";
 import { canonicalJson, generatedBranch } from "./hash.ts";
@@ -39,7 +39,7 @@ const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
 
 function readHarness(body: Body, revision: Revision): string {
   const harness = trimmedOrNull(body.harness) ?? "codex";
-  const known: readonly string[] = revision.mogplexHarness ? [...HARNESSES, "mogplex"] : HARNESSES;
+  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
   if (!known.includes(harness)) throw bad("Invalid harness");
   const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
   if (harness === "mogplex" && !bound) throw bad("Invalid harness");

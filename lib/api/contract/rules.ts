@@ -25,8 +25,10 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
   { count: 30, windowMs: 3_600_000 },
   { count: 150, windowMs: 86_400_000 },
 ];
-/** Agents of the base revision. A later one adds `mogplex`. */
-export const HARNESSES = ["codex", "claude-code"] as const;
+/** Agents of the base revision. Source: API reference, "Start a run". */
+export const BASE_HARNESSES = ["codex", "claude-code"] as const;
+/** Agents that a client may ask for. The last came with a later revision, which wants `createBranch` and no `mode` for it. */
+export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
 /** Words for `mode` that every revision understands. */
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
 /** Statuses after which a run does not go on, in every revision. */
