@@ -4,11 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
-import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
 import type { FaultKind } from "../../lib/emulator/faults.ts";
-import { EXIT_TABLE } from "../../lib/exit_codes.ts";
-import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
-import { ON_TIMEOUT } from "../../lib/runs/run.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
 import { ON_TIMEOUT } from "../../lib/runs/run.ts";
@@ -19,9 +15,6 @@ import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
-const SOURCE = readFileSync(SCRIPT, "utf8");
-/** The comment on top of it. */
-const HEADER = (SOURCE.split("\nset -u\n")[0] ?? "").replace(/\n# */g, " ");
 const SOURCE = readFileSync(SCRIPT, "utf8");
 /** The comment on top of it. */
 const HEADER = (SOURCE.split("\nset -u\n")[0] ?? "").replace(/\n# */g, " ");
