@@ -38,6 +38,12 @@ export interface Artefact {
   limit?: { readable: number; gzipped: number };
 }
 
+/** In every file: we send no cookie, and the client asks for nothing else in there. */
+const UNUSED: Readonly<Record<string, string>> = {
+  "node_modules/hono/dist/utils/cookie.js":
+    `export function serialize() { throw new Error("Cannot send a cookie: this client sends none"); }`,
+};
+
 /** A module of lists, without what its records say beside their names. */
 function namesOnly(lists: Readonly<Record<string, readonly (string | { name: string })[]>>): string {
   return Object.entries(lists).map(([name, values]) => {
@@ -57,9 +63,6 @@ export const COMPONENT: Artefact = {
     "lib/api/automation_calls.ts": "export const automationCalls = () => ({});",
     // Its jobs print no help.
     "lib/variables.ts": namesOnly(variables),
-    // We send no cookie, and the client asks for nothing else in there.
-    "node_modules/hono/dist/utils/cookie.js":
-      `export function serialize() { throw new Error("Cannot send a cookie: this client sends none"); }`,
   },
 };
 
@@ -158,7 +161,10 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     charset: "utf8",
     legalComments: "inline",
     minify: artefact.minify ?? false,
-    plugins: [replacing(artefact.replace ?? {}), ...(artefact.minify ? [] : [withoutComments])],
+    plugins: [
+      replacing({ ...(artefact.entry.startsWith("lib/emulator/") ? {} : UNUSED), ...artefact.replace }),
+      ...(artefact.minify ? [] : [withoutComments]),
+    ],
     logLevel: "warning",
     banner: { js: banner(artefact) },
     // Its default entry is CommonJS and asks for "process" by "require"; this one is the same code as modules.
