@@ -45,7 +45,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   const own = (): Env => ({ MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token() });
   const doctor = (env: Env, cwd = folder(), args?: string[]) => diagnose(runtime, { ...own(), ...env }, cwd, args);
 
-  test(`doctor on ${name} ends with 0 when all is well, and leaves no file behind`, async () => {
+  test(`doctor on ${name} ends with 0 when all is well, and leaves nothing behind`, async () => {
     const cwd = folder();
     const line = [...runtime, service.command, "doctor", "--repo", REPO];
     const { code, stdout, stderr } = await launch(line, { cwd, env: own() }).ended;
@@ -54,7 +54,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     expect(stdout).toContain("ok       connection  the service answers\n");
     expect(stdout).toEndWith("\n\na job can start\n");
     expect(code).toBe(0);
-    expect(readdirSync(cwd, { recursive: true })).toEqual(["mogplex-ci"]);
+    expect(readdirSync(cwd, { recursive: true })).toEqual([]);
   });
 
   test(`doctor on ${name} ends with the code that a job would end with`, async () => {
@@ -171,6 +171,8 @@ test("doctor on Deno names the flag that is missing, and never falls over", asyn
     "Permit Deno to read it: --allow-env=MOGPLEX_API_KEY",
   ]);
   expect(nothing.checks.connection?.advice).toStartWith("Start Deno with --allow-net=mogplex.com");
+  const unreached = await diagnose([...DENO, "--allow-env", "--allow-read", "--allow-write"], env, cwd);
+  expect([unreached.code, unreached.checks.connection?.state]).toEqual([2, "failed"]);
   const { code, checks } = await diagnose([...DENO, "--allow-env"], env, cwd);
   expect(code).toBe(2);
   expect(checks.files?.advice).toContain("--allow-write");

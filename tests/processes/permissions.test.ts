@@ -62,3 +62,32 @@ test("cleanup and the drop-in verbs run on Deno with the same list", async () =>
   const repos = await launch([...deno, "repos", "list"], { cwd, env }).ended;
   expect({ code: repos.code, stdout: repos.stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
 });
+
+test("a permission that is missing ends the job at once, with how to give it", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const task = join(mkdtempSync(join(service.folder, "task-")), "task.md");
+  writeFileSync(task, "<success>");
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const listed = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
+  const args = [service.command, "run", "--follow", "--repo", REPO, "--create-branch", "--prompt-file", task];
+  const unread = await launch([...deno, ...flags, ...args], { cwd, env }).ended;
+  expect({ code: unread.code, stderr: unread.stderr }).toEqual({
+    code: 2,
+    stderr:
+      `error: Cannot read prompt: Deno may not read file "${task}"; start it with --allow-read for it, the verb ` +
+      "permissions prints all flags (permissions --prompt-file FILE)\n",
+  });
+  const more = await launch([runtimes.node, service.command, "permissions", "--prompt-file", task], { cwd, env }).ended;
+  const apart = more.stdout.trim().split(" ").filter((flag) => !flag.startsWith("--allow-net"));
+  const unsent = await launch([...deno, ...apart, ...args], { cwd, env }).ended;
+  const { host } = new URL(service.url);
+  expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
+    code: 2,
+    stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
+      `error: Cannot start run: Deno may not reach ${host}; start it with --allow-net=${host}, the verb permissions ` +
+      "prints all flags\n",
+  });
+  expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
+}, 60_000);
