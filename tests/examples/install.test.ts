@@ -190,6 +190,16 @@ test.skipIf(!able)(
   60_000,
 );
 
+test("docs/install.md and one-liners.md mark what is not pinned as for trying only, and nothing else", () => {
+  const loose = /\b(npx|bunx|npm install|deno (run|install)) .*(@mogplex\/ci(?!@)|https:|\$\w+_URL)/;
+  for (const text of [page, readFileSync(join(root, "examples/deno/one-liners.md"), "utf8")]) {
+    const marked = /^\*\*For trying only\*\*, never with a token in CI: [^`]+```sh\n([^]+?)^```$/m.exec(text)?.[1] ??
+      "";
+    const lines = blocksOf(text).flatMap((block) => block.language === "sh" ? block.text.trim().split("\n") : []);
+    expect(lines.filter((line) => loose.test(line))).toEqual(marked.trim().split("\n"));
+  }
+});
+
 test.skipIf(!able)("docs/install.md, for trying only: each line shows the help, and passes the code on", async () => {
   const lines = block("From the npm registry 6").trim().split("\n");
   expect(lines).toHaveLength(4);

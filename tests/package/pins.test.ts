@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { root } from "../../tools/setup.mjs";
 import { PINNED, pinnedFiles, pinsOf, stampPins, withPins } from "../../tools/pins.ts";
 
 const OLD = "0".repeat(64);
@@ -54,6 +55,15 @@ test("stampPins() writes every file with a pin, or with check names those that d
   expect(stampPins(pins, false, top)).toEqual([]);
   expect(stampPins(pins, true, top)).toEqual([]);
   expect(readFileSync(join(top, "docs/install.md"), "utf8")).toBe(`export MOGPLEX_CI_SHA256=${pins.sha256}\n`);
+});
+
+test("the default image of the components, and of our own jobs, has the Deno that the tests run", () => {
+  const read = (file: string) => readFileSync(join(root, file), "utf8");
+  const { deno } = JSON.parse(read("package.json")).devDependencies;
+  const { image, tag } = JSON.parse(read("components/image.json"));
+  expect(tag).toBe(`alpine-${deno}`);
+  const ours = [...read(".gitlab-ci.yml").matchAll(/denoland\/deno:\S*?(?=")/g)].map(([name]) => name);
+  expect(new Set(ours)).toEqual(new Set([`${image}:${tag}`]));
 });
 
 test("docs/install.md and the examples pin the file that this tree builds", async () => {
