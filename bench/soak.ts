@@ -39,7 +39,7 @@ export interface SoakRow extends Record<string, string | number> {
 const RUNS = 500;
 
 /** Puts runs of one kind together. */
-export function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[], unhandled: number): SoakRow {
+function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[], unhandled: number): SoakRow {
   const sum = (value: (run: SoakVerdict) => number) => runs.reduce((total, run) => total + value(run), 0);
   const share = (verdict: SoakVerdict["verdict"]) =>
     Math.round(sum((run) => run.verdict === verdict ? 1 : 0) / runs.length * 1_000) / 10;

@@ -26,7 +26,7 @@ export interface Input {
 }
 
 /** Inputs of a component, in the order of its header. */
-export function inputsOf(component: string): Record<string, Input> {
+function inputsOf(component: string): Record<string, Input> {
   const source = withPieces(readFileSync(join(root, `components/${component}/template.yml`), "utf8"));
   const header = parseAllDocuments(source.replaceAll("@@IMAGE@@", defaultImage()))[0]?.toJS() ?? {};
   return header.spec.inputs;

@@ -16,7 +16,7 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../errors.ts";
-import { type Answer, describeAnswer, excerpt, factsOf } from "../http/answer.ts";
+import { type Answer, describeAnswer, excerpt, factsOf, parseJson } from "../http/answer.ts";
 import type { Verdict } from "../http/transport.ts";
 import type { Redactor } from "../redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
@@ -42,14 +42,6 @@ export interface Attempted {
 
 // Source: API reference, "Rate limits": the limit of requests always names this delay, that of starts the true one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** The `Location` of a redirect, without its path and query, or null when it cannot be read. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {

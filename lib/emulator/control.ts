@@ -54,7 +54,7 @@ function overwrite(record: object, set: Record<string, unknown>): void {
 }
 
 /** Goes back to the fixture. */
-export function resetWorld(world: World): void {
+function resetWorld(world: World): void {
   world.driver.reset();
   world.jobs.reset();
   world.feed.close();

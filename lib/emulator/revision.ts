@@ -32,7 +32,7 @@ export interface Revision {
 }
 
 /** The base of the service. */
-export const BASE_REVISION: Readonly<Revision> = {
+const BASE_REVISION: Readonly<Revision> = {
   tailWindow: false,
   keepsCancelled: false,
   ignoresKillFailures: false,

@@ -12,7 +12,7 @@ export interface Answer {
   status: number;
   /** Headers as they came. */
   headers: Headers;
-  /** Body as text; that of an error is cut at {@linkcode MAX_ERROR_BYTES}. */
+  /** Body as text; that of an error is cut at 64 KiB. */
   text: string;
   /** Milliseconds that `Retry-After` asks for, or null. */
   retryAfterMs: number | null;
@@ -26,7 +26,7 @@ export class TooLarge extends Error {}
 /** Largest body of an answer that is kept, in bytes: 200 events of 20 000 characters and their messages fit eight times. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** What is read of the body of an error, in bytes; an envelope has a few hundred. */
-export const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
 
 async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
   const declared = Number(response.headers.get("content-length"));
@@ -65,6 +65,15 @@ export async function readAnswer(response: Response, limit: number, wallMs: numb
   const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
   return { status, headers, text, retryAfterMs, dateMs };
+}
+
+/** The value of a JSON text, or undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError, type MogplexError, UnavailableError, UsageError } from "../errors.ts";
-import { type Answer, describeAnswer, factsOf } from "../http/answer.ts";
+import { type Answer, describeAnswer, factsOf, parseJson } from "../http/answer.ts";
 import type { CallOptions } from "../http/call_options.ts";
 import { createTransport, type Fetch, type Verdict } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
@@ -95,14 +95,6 @@ export interface GitlabApi {
    * @throws {ApiError | NetworkError | BodyTooLargeError} or the reason of the signal in the limits.
    */
   call<T>(call: GitlabCall<T>): Promise<T>;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function explain(status: number, tokenVariable: string): string {

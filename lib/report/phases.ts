@@ -25,7 +25,7 @@ export function beginsPhase({ type, payload }: RunEvent): string | undefined {
 }
 
 /** Phases in order. */
-export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
+const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /**
  * Derives the phases: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver`

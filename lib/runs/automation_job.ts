@@ -22,8 +22,9 @@ import {
 import { type AutomationOutcome, type AutomationResult, buildAutomationResult } from "./automation_result.ts";
 import { type AutomationStop, stopAutomationRun } from "./automation_stop.ts";
 import { type TriggerStarter, triggerStarter, triggerWith } from "./automation_trigger.ts";
+import { CANCEL_MS } from "./cancel.ts";
 import { AutomationSuppressedError } from "./errors.ts";
-import { cancelsOnInterrupt, type Interrupts, type OnInterrupt } from "./interrupt.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, type Interrupts, type OnInterrupt } from "./interrupt.ts";
 import { Pacer } from "./pacer.ts";
 import type { Session } from "./session.ts";
 
@@ -49,10 +50,6 @@ export interface AutomationJobEnd {
   error: unknown;
 }
 
-/** From a signal to the end of the last request, in milliseconds. Source: design, "Signals". */
-const INTERRUPT_MS = 4_000;
-/** Limit of the cancel at the deadline, in milliseconds. */
-const CANCEL_MS = 20_000;
 /** Longest wait after the first suppressed trigger, in milliseconds; the runs in the way take minutes. */
 const SUPPRESSED_MS = 15_000;
 

@@ -25,6 +25,8 @@ export interface CancelLimits {
   signal?: AbortSignal | undefined;
 }
 
+/** Limit of the cancel at a job's deadline, in milliseconds. */
+export const CANCEL_MS = 20_000;
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Longest wait that is left to a single attempt, in milliseconds: the limit of a signal and a little. */
 const ONE_ATTEMPT_MS = 5_000;

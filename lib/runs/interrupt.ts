@@ -32,6 +32,9 @@ export interface InterruptibleOptions {
   clock: Clock;
 }
 
+/** From a signal to the end of the last request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
+export const INTERRUPT_MS = 4_000;
+
 /**
  * Signals within this time are one: `deno task`, `bun run` and `npm exec` deliver up to three. In milliseconds.
  * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.

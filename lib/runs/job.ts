@@ -7,7 +7,7 @@ import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../erro
 import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
-import { cancelWith } from "./cancel.ts";
+import { CANCEL_MS, cancelWith } from "./cancel.ts";
 import { END_EXIT, endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
 import type { Interrupts, OnInterrupt } from "./interrupt.ts";
 import { buildResult } from "./result.ts";
@@ -48,8 +48,6 @@ export interface JobEnd {
   error: unknown;
 }
 
-/** Limit of the cancel at the deadline, in milliseconds. */
-const CANCEL_MS = 20_000;
 /** How often the newest event is written to the state file, in milliseconds. */
 const STATE_MS = 5_000;
 

@@ -111,8 +111,3 @@ export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };
 }
-
-/** Whether a key looks like one that {@linkcode deriveKey} made from an identity. */
-export function isDerivedKey(key: string): boolean {
-  return /^ci1-[0-9a-f]{40}(\.[2-9])?$/.test(key);
-}

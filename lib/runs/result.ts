@@ -36,7 +36,7 @@ export interface ResultParts {
 }
 
 /** Command that looks at a run again. */
-export function resumeCommand(runId: string): string {
+function resumeCommand(runId: string): string {
   return `mogplex-ci follow ${runId}`;
 }
 

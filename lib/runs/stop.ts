@@ -7,7 +7,7 @@ import { MogplexError } from "../errors.ts";
 import type { Run } from "../model.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf } from "./follower.ts";
-import { cancelsOnInterrupt, type OnInterrupt } from "./interrupt.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, type OnInterrupt } from "./interrupt.ts";
 import type { Session } from "./session.ts";
 import type { StartedRun, StartPlan } from "./start_plan.ts";
 import type { Starter } from "./starter.ts";
@@ -41,8 +41,6 @@ export interface Stop {
   words: string;
 }
 
-/** From a signal to the end of the last request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
-const LIMIT_MS = 4_000;
 /** Limit of one repeated start, in milliseconds: a second one has to fit, and the cancel. */
 const RESEND_MS = 1_500;
 
@@ -67,7 +65,7 @@ async function findRun(parts: StopParts, deadline: number): Promise<StartedRun |
 /** Answers a signal within 4 s; what does not work is left to `cleanup`. */
 export async function stopRun(parts: StopParts): Promise<Stop> {
   const { session: { client, clock }, onInterrupt, terminal, state } = parts;
-  const deadline = clock.now() + LIMIT_MS;
+  const deadline = clock.now() + INTERRUPT_MS;
   const wanted = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, terminal);
   const none = (): Stop => {
     state?.update({ left: "ended" });

@@ -71,34 +71,3 @@ export function parseNdjson(text: string): Record<string, unknown>[] {
     return value as Record<string, unknown>;
   });
 }
-
-/** Reads CSV. Source: RFC 4180; separators of every locale count. */
-export function parseCsv(text: string): string[][] {
-  const rows: string[][] = [[]];
-  let at = 0;
-  while (at <= text.length) {
-    if (text[at] === '"') {
-      const match = /"([^"]*(?:""[^"]*)*)"/y;
-      match.lastIndex = at;
-      const found = match.exec(text);
-      if (found === null) throw new SyntaxError("Quotes are not closed");
-      rows.at(-1)?.push((found[1] as string).replaceAll('""', '"'));
-      at += found[0].length;
-    } else {
-      const found = /[^",;\n]*/y;
-      found.lastIndex = at;
-      const [plain = ""] = found.exec(text) ?? [];
-      rows.at(-1)?.push(plain);
-      at += plain.length;
-    }
-    const next = text[at++];
-    if (next === "\n") rows.push([]);
-    else if (next !== undefined && next !== "," && next !== ";") throw new SyntaxError(`Unexpected ${next}`);
-  }
-  return rows;
-}
-
-/** Whether a spreadsheet would run a field. */
-export function isFormula(field: string): boolean {
-  return /^[=+\-@\t\r＝＋－＠]/.test(field.trimStart() || field) || /^[\t\r]/.test(field);
-}

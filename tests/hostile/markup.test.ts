@@ -1,12 +1,10 @@
 import { expect, test } from "bun:test";
 import { plainText } from "../../lib/plain_text.ts";
-import { escapeCsv } from "../../lib/platforms/escape/csv.ts";
 import { jsonText } from "../../lib/platforms/escape/json.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../../lib/platforms/escape/markdown.ts";
 import { escapeMarkup } from "../../lib/platforms/escape/markup.ts";
 import { webUrl } from "../../lib/platforms/escape/url.ts";
 import { CORPUS } from "./corpus.ts";
-import { isFormula, parseCsv } from "./file_parsers.ts";
 import { terminalCommands } from "./log_parsers.ts";
 import { outlineHtml, outlineMarkdown, outlineXml } from "./markup_parsers.ts";
 
@@ -30,7 +28,6 @@ test("the parsers of markup see links, images and elements where they are", () =
     code: ["d"],
   });
   expect(() => outlineXml("<a>&x;</a>")).toThrow();
-  expect(isFormula(" =1")).toBe(true);
 });
 
 for (const { name, text } of CORPUS) {
@@ -46,14 +43,6 @@ for (const { name, text } of CORPUS) {
       const html = outlineHtml(`<p title="${safe}" lang='${safe}'>${safe}</p>`);
       expect(html.elements).toEqual([`p title=${holdable(value)} lang=${holdable(value)}`]);
       expect(html.prose === holdable(value)).toBe(true);
-    });
-
-    test(`escapeCsv() ${how} gives one field that is no formula: ${name}`, () => {
-      const rows = parseCsv(`first,${escapeCsv(value)},last`);
-      expect([rows.length, rows[0]?.length]).toEqual([1, 3]);
-      const field = rows[0]?.[1] as string;
-      expect(isFormula(field)).toBe(false);
-      expect(field.replace(/^'/, "") === value.replaceAll("\0", "").replace(/^'/, "")).toBe(true);
     });
 
     test(`markdownCode() and markdownBlock() ${how} give code, nothing else: ${name}`, () => {

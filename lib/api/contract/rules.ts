@@ -32,7 +32,7 @@ export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
 /** Words for `mode` that every revision understands. */
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
 /** Statuses after which a run does not go on, in every revision. */
-export const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
+const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -206,7 +206,7 @@ export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
   })
 );
 /** A run of an automation: only these fields are kept, since the others hold resume tokens and raw records of calls. */
-export const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
+const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
   z.object({
     id: text(),
     status: text(),
