@@ -9,6 +9,7 @@ import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
 import { ON_TIMEOUT } from "../../lib/runs/run.ts";
 import type { Ended } from "../processes/service.ts";
+import { CANCEL, LOOK, START } from "../processes/stage.ts";
 import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from "./shell_world.ts";
 
 // Many small processes, on machines that do other things, too.
@@ -18,9 +19,6 @@ const shell = test.skipIf(INCOMPLETE);
 const SOURCE = readFileSync(SCRIPT, "utf8");
 /** The comment on top of it. */
 const HEADER = (SOURCE.split("\nset -u\n")[0] ?? "").replace(/\n# */g, " ");
-const START = /^POST \/runs$/;
-const LOOK = /^GET \/runs\/[^/]+$/;
-const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
 function last({ stdout }: Ended): string {
   return stdout.trimEnd().split("\n").at(-1) ?? "";

@@ -4,13 +4,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../hostile/log_parsers.ts";
+import { LOOK, START } from "../processes/stage.ts";
 import { INCOMPLETE, inEvery, SHELLS, type Stand } from "./shell_world.ts";
 
 setDefaultTimeout(120_000);
 
 const shell = test.skipIf(INCOMPLETE);
-const START = /^POST \/runs$/;
-const LOOK = /^GET \/runs\/[^/]+$/;
 
 /** Ends a script that has sent its start. */
 function refuse(): Response {

@@ -4,12 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { deriveKey } from "../../lib/runs/key.ts";
+import { START } from "../processes/stage.ts";
 import { INCOMPLETE, inEvery, type Shell, SHELLS, type Stand } from "./shell_world.ts";
 
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
-const START = /^POST \/runs$/;
 type Environment = Record<string, string>;
 
 const GITLAB: Environment = {

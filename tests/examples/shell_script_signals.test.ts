@@ -4,16 +4,14 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { sessionOf } from "../processes/runner.ts";
 import type { Running } from "../processes/service.ts";
-import { until } from "../processes/stage.ts";
+import { CANCEL, LOOK, START, until } from "../processes/stage.ts";
 import { INCOMPLETE, inEvery, type Stand } from "./shell_world.ts";
 
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
-const START = /^POST \/runs$/;
-const LOOK = /^GET \/runs\/[^/]+$/;
-const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
 /** How a runner sends a signal: to the process, or to its whole group. */
 const WAYS = [["the process", 1], ["the process group", -1]] as const;
@@ -24,9 +22,7 @@ function kill({ child }: Running, way: 1 | -1, signal: NodeJS.Signals): void {
 
 /** Processes of the script's session. */
 function members({ child }: Running): number[] {
-  const rows = execFileSync("ps", ["-e", "-o", "pid=,sid=,stat="], { encoding: "utf8" }).trim().split("\n");
-  return rows.map((row) => row.trim().split(/\s+/))
-    .filter(([, sid, stat]) => Number(sid) === child.pid && !stat?.startsWith("Z")).map(([pid]) => Number(pid));
+  return sessionOf(child.pid as number);
 }
 
 /** The run was cancelled by one request, and nothing of the script is left. */

@@ -33,12 +33,17 @@ export function runStage(items: readonly string[], { cwd, env, shell = "bash" }:
   return launch(["setsid", shell], { cwd, env, stdin: stageScript(items) });
 }
 
-/** Processes of a session that are alive, but for its leader, the youngest first. */
-function members(leader: number): number[] {
+/** Processes of a session that are alive, the youngest first. */
+export function sessionOf(leader: number): number[] {
   const rows = execFileSync("ps", ["-e", "-o", "pid=,sid=,stat="], { encoding: "utf8" }).trim().split("\n");
   return rows.map((row) => row.trim().split(/\s+/))
-    .filter(([pid, sid, stat]) => Number(sid) === leader && Number(pid) !== leader && !stat?.startsWith("Z"))
+    .filter(([, sid, stat]) => Number(sid) === leader && !stat?.startsWith("Z"))
     .map(([pid]) => Number(pid)).sort((a, b) => b - a);
+}
+
+/** What {@linkcode sessionOf} has without the leader. */
+function members(leader: number): number[] {
+  return sessionOf(leader).filter((pid) => pid !== leader);
 }
 
 /** Stops what a session's leader has started. */

@@ -8,6 +8,8 @@ import { type Ended, launch, REPO, type Running, type Service, startService } fr
 
 /** A start on the wire. */
 export const START = /^POST \/runs$/;
+/** A look at a run on the wire. */
+export const LOOK = /^GET \/runs\/[^/]+$/;
 /** A cancel on the wire. */
 export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
