@@ -6,12 +6,11 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import type { Automation, AutomationDetail, AutomationRunSummary, PrReviewRerun } from "../model.ts";
-import { cutText } from "../plain_text.ts";
 import { formatCount, formatDuration } from "../report/duration.ts";
 import { AUTOMATION_EXIT, automationEndOf } from "../runs/automation_follower.ts";
 import type { TriggeredRun } from "../runs/automation_plan.ts";
 import type { AutomationOutcome, AutomationResult } from "../runs/automation_result.ts";
-import { blockText, MAX_REASON } from "./verdict.ts";
+import { blockReason, blockText } from "./verdict.ts";
 
 /** An automation as the list and `--json` show it: later fields of the service can hold anything. */
 export function shownAutomation(automation: Automation): Automation {
@@ -111,8 +110,8 @@ const WORDS: Record<AutomationOutcome, string> = {
   error: "not known",
 };
 
-/** The block at the end of a job that followed. */
-export function automationVerdict(result: AutomationResult): string {
+/** The block at the end of a job that followed. @param told See `blockReason`. */
+export function automationVerdict(result: AutomationResult, told: boolean): string {
   const { automationId, runId, status, outcome, exitCode, reason, replayed, idempotencyKey, runDurationMs } = result;
   const ended = outcome === "success" || outcome === "failed" || outcome === "cancelled";
   const again = ended || idempotencyKey === null ? null : `the same command with --idempotency-key ${idempotencyKey}`;
@@ -121,7 +120,7 @@ export function automationVerdict(result: AutomationResult): string {
     ["automation", automationId],
     ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : "triggered by this job"],
-    ["reason", reason === null ? null : cutText(reason, MAX_REASON)],
+    ["reason", blockReason(reason, told)],
     ["run time", runDurationMs === null ? null : formatDuration(runDurationMs)],
     ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
     ["resume", again],

@@ -123,14 +123,16 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
     if (result.runId === null && error instanceof MogplexError && error.exit === "usage") throw error;
     if (error !== undefined && !(error instanceof MogplexError)) throw error;
     const { runId, status, outcome, exitCode } = result;
+    // On a terminal the block says it.
+    const block = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+    const told = error instanceof MogplexError && !block;
     if (json) writer.json({ runId, status, outcome, exitCode });
     else {
-      const [verdict = "", ...rest] = writer.untrustedLines(automationVerdict(writer.clean(result)));
+      const [verdict = "", ...rest] = writer.untrustedLines(automationVerdict(writer.clean(result), told));
       const colour = outcome === "success" ? "green" : outcome === "failed" || outcome === "error" ? "red" : "yellow";
       writer.out("", writer.paint(colour, verdict), ...rest);
     }
-    const told = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
-    if (error instanceof MogplexError && !told) writer.error(result.reason ?? error.message);
+    if (told) writer.error(result.reason ?? error.message);
     return exitCode;
   } finally {
     writer.unfence();

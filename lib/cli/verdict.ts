@@ -21,7 +21,7 @@ const WORDS: Record<Outcome, string> = {
 };
 
 /** Most UTF-16 units of a reason: the reports have all of it, and a log has to be read. */
-export const MAX_REASON = 4_000;
+const MAX_REASON = 4_000;
 
 const LABEL_WIDTH = 14;
 
@@ -42,6 +42,16 @@ function files(reports: readonly ReportTarget[]): string | null {
   return names.length === 0 ? null : names.join(" ");
 }
 
+/**
+ * A reason for the block.
+ *
+ * @param told Whether an error line in the same log says all of it: what to do, after the semicolon, is then left to that one.
+ */
+export function blockReason(reason: string | null, told: boolean): string | null {
+  if (reason === null) return null;
+  return cutText(told ? reason.split("; ", 1)[0] ?? "" : reason, MAX_REASON);
+}
+
 /** Options of {@linkcode verdictText}. */
 export interface VerdictOptions {
   /** Reports that were written. */
@@ -55,14 +65,13 @@ export interface VerdictOptions {
 /** The lines of the block. They are not yet safe to print. */
 export function verdictText(result: RunResult, { reports, cancel, told }: VerdictOptions): string {
   const { runId, status, resume, idempotencyKey, replayed } = result;
-  // What to do about an error comes after the semicolon.
-  const reason = told ? result.reason?.split("; ", 1)[0] ?? null : result.reason;
+  const reason = blockReason(result.reason, told);
   const rows: [label: string, text: string | null][] = [
     ["verdict", `${WORDS[result.outcome]} (exit code ${result.exitCode})`],
     ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : "started by this job"],
     ["key", runId === null ? idempotencyKey : null],
-    ["reason", reason === null ? null : cutText(reason, MAX_REASON)],
+    ["reason", reason],
     ["branch", runId === null ? null : branchWords(result)],
     ["pull request", runId === null ? null : pullRequest(result)],
     ["events", runId === null ? null : events(result)],

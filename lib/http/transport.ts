@@ -83,6 +83,7 @@ export interface Transport {
    * Sends a request until it gets a good answer, or one that no further attempt can better, or its deadline is near.
    *
    * @throws what `judge` made of the last answer, {@linkcode NetworkError}, {@linkcode BodyTooLargeError}, or `signal.reason`.
+   * @throws {UsageError} when Deno may not reach the origin; nothing was sent.
    */
   call<T>(call: Call<T>): Promise<T>;
   /**

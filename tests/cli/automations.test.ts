@@ -420,3 +420,9 @@ test("pr-reviews rerun says on the base of the service that the route may be mis
   expect(code).toBe(69);
   expect(stderr).toContain("or the service's revision does not have this route");
 });
+
+test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {
+  const { stdout, stderr } = await world("automation-suppressed").cli(FOLLOW, { env: JOB });
+  expect(stdout).toMatch(/^reason {8}Cannot trigger automation .*: "REPO_PENDING_LIMIT"$/m);
+  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have ended\n');
+});
