@@ -5,10 +5,10 @@ import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/redact.ts";
 import { defaultTargets } from "../../lib/report/targets.ts";
 import type { RunResult } from "../../lib/report/result.ts";
-import azureRecorded from "../platforms/environments/azure_pipelines.json" with { type: "json" };
-import bitbucketRecorded from "../platforms/environments/bitbucket.json" with { type: "json" };
-import githubRecorded from "../platforms/environments/github.json" with { type: "json" };
-import teamcityRecorded from "../platforms/environments/teamcity.json" with { type: "json" };
+import azureDocumented from "../platforms/environments/azure_pipelines.json" with { type: "json" };
+import bitbucketDocumented from "../platforms/environments/bitbucket.json" with { type: "json" };
+import githubDocumented from "../platforms/environments/github.json" with { type: "json" };
+import teamcityDocumented from "../platforms/environments/teamcity.json" with { type: "json" };
 import { CORPUS } from "../hostile/corpus.ts";
 import { runGithubLog } from "../hostile/github_runner.ts";
 import { azureCommands, teamcityCommands } from "../hostile/log_parsers.ts";
@@ -17,9 +17,9 @@ import { fakeIo } from "./fake_io.ts";
 import { REPO, TOKEN, world } from "./world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
-const AZURE = azureRecorded.environment;
-const TEAMCITY = teamcityRecorded.environment;
-const GITHUB = githubRecorded.environment;
+const AZURE = azureDocumented.environment;
+const TEAMCITY = teamcityDocumented.environment;
+const GITHUB = githubDocumented.environment;
 
 /** The commands that a result makes on one system. */
 function commands(env: Record<string, string>, result: Partial<RunResult>): string[] {
@@ -83,9 +83,9 @@ test("run --follow gives no command with --json, and none to a system that has n
     const { stdout } = await world("agent-failure").cli([...RUN, "--json"], { env });
     for (const line of stdout.trimEnd().split("\n")) expect(typeof JSON.parse(line)).toBe("object");
   }
-  const { stdout, io } = await world("agent-failure").cli(RUN, { env: bitbucketRecorded.environment });
+  const { stdout, io } = await world("agent-failure").cli(RUN, { env: bitbucketDocumented.environment });
   expect(stdout).not.toMatch(/^(::|##)/m);
-  const variables = io.files.get(bitbucketRecorded.files.variables) ?? "";
+  const variables = io.files.get(bitbucketDocumented.files.variables) ?? "";
   expect(variables.split("\n").map((line) => line.split("=")[0])).toEqual([
     ...["MOGPLEX_RUN_ID", "MOGPLEX_RUN_STATUS", "MOGPLEX_OUTCOME", "MOGPLEX_BRANCH"],
     ...["MOGPLEX_PULL_REQUEST_URL", "MOGPLEX_REPLAYED", ""],
@@ -94,7 +94,7 @@ test("run --follow gives no command with --json, and none to a system that has n
 
 test("run --follow links the job in its summary", async () => {
   const { io } = await world().cli(RUN, { env: AZURE });
-  expect(io.files.get("mogplex-ci/summary.md")).toContain(`| CI pipeline | [\`${azureRecorded.links.pipeline}\`]`);
+  expect(io.files.get("mogplex-ci/summary.md")).toContain(`| CI pipeline | [\`${azureDocumented.links.pipeline}\`]`);
 });
 
 test("run --follow tells the second node of a GitHub matrix that the key is shared, and a rerun nothing", async () => {

@@ -36,7 +36,8 @@ shell("mogplex-run.sh sends every byte of a prompt, from wherever it comes", () 
     await stand.run(shell, [], { MOGPLEX_PROMPT_FILE: "task" });
     expect(promptAt(stand)).toBe(EVERYTHING);
     for (const odd of ["-n", "-e \\n", "--", "@/etc/passwd", "%s%d", "$(id)`id`", "\\0101\\c", "*", "'\"", "="]) {
-      await stand.run(shell, [odd]);
+      // What looks like a flag is no prompt as an argument.
+      await stand.run(shell, odd.startsWith("-") ? [] : [odd], { MOGPLEX_PROMPT: odd });
       expect(promptAt(stand)).toBe(odd);
     }
   }));

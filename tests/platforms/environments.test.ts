@@ -10,7 +10,7 @@ type Environment = Record<string, string>;
 type KeyOf = "same" | "other" | "random";
 
 /** An environment as a system sets it, by its documentation, and what has to be read from it. */
-interface Recorded {
+interface Documented {
   name: string;
   /** Where the variables are documented. */
   source: string;
@@ -39,8 +39,8 @@ interface Variant {
 }
 
 const directory = join(import.meta.dir, "environments");
-const RECORDED = readdirSync(directory).map((file) =>
-  JSON.parse(readFileSync(join(directory, file), "utf8")) as Recorded
+const DOCUMENTED = readdirSync(directory).map((file) =>
+  JSON.parse(readFileSync(join(directory, file), "utf8")) as Documented
 );
 const SCOPES = KEY_SCOPES.filter((scope) => scope !== "random");
 const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -73,13 +73,13 @@ async function compare(one: Environment, other: Environment, scope: KeyScope): P
 }
 
 test("there is an environment of every system that has a file, of one that has a name only, and of none", () => {
-  expect(RECORDED.map(({ name }) => name).sort()).toEqual([
+  expect(DOCUMENTED.map(({ name }) => name).sort()).toEqual([
     ...["azure_pipelines", "bitbucket", "buildkite", "ci", "circle", "drone", "forgejo", "gitea", "github", "gitlab"],
     ...["jenkins", "none", "teamcity", "woodpecker"],
   ]);
 });
 
-for (const { name, environment, identity, links, files, state, random = [], variants } of RECORDED) {
+for (const { name, environment, identity, links, files, state, random = [], variants } of DOCUMENTED) {
   test(`detectPlatform() reads the environment of ${name}: who the job is, where it is, how it stands`, async () => {
     const { platform, read } = look(environment);
     expect(platform.name).toBe(name);
@@ -128,7 +128,7 @@ for (const { name, environment, identity, links, files, state, random = [], vari
 }
 
 test("a step of Bitbucket that MOGPLEX_CI_JOB names has the same key all day", async () => {
-  const { environment, variants } = RECORDED.find(({ name }) => name === "bitbucket") as Recorded;
+  const { environment, variants } = DOCUMENTED.find(({ name }) => name === "bitbucket") as Documented;
   const pipeline = variants.find(({ what }) => what.startsWith("another pipeline")) as Variant;
   const named = { ...environment, MOGPLEX_CI_JOB: "tidy" };
   expect(await compare(named, changed(named, pipeline.change), "day")).toBe("same");
@@ -136,7 +136,7 @@ test("a step of Bitbucket that MOGPLEX_CI_JOB names has the same key all day", a
 });
 
 test("a step of Buildkite with a key has the same key all day", async () => {
-  const { environment, variants } = RECORDED.find(({ name }) => name === "buildkite") as Recorded;
+  const { environment, variants } = DOCUMENTED.find(({ name }) => name === "buildkite") as Documented;
   const rebuilt = variants.find(({ what }) => what.includes("rebuilt")) as Variant;
   const keyed = { ...environment, BUILDKITE_STEP_KEY: "tidy" };
   expect(await compare(keyed, changed(keyed, rebuilt.change), "day")).toBe("same");
