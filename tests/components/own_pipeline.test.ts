@@ -217,7 +217,7 @@ test.skipIf(!CAN_RUN)(
     registry.fault = {};
     expect(refused.jobs["release-check"]?.code).toBe(1);
   },
-  30_000,
+  60_000,
 );
 
 test("the release is one of the keyword, links what was uploaded, and no image floats", () => {
