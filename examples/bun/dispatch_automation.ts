@@ -3,7 +3,7 @@
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
- * bun --no-env-file --config=/dev/null --no-install dispatch_automation.ts depth=full
+ * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install dispatch_automation.ts depth=full
  * ```
  *
  * `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` come from the CI system; a token that may only trigger

@@ -3,7 +3,7 @@
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
- * bun --no-env-file --config=/dev/null --no-install require_pull_request.ts task.md
+ * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install require_pull_request.ts task.md
  * ```
  *
  * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system, the task from a file. With the built `mod.mjs` beside this file

@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "5d2ade81eb0cfdb9b41e3c13a797503a3bda1c53fd6d1e0fe546409926894da0"
+val MOGPLEX_CI_SHA256 = "54dc5be0f742e7cc1e43f4ce1e8022e8897db4b659ecdfdb9709008324a92036"
 
 project {
     buildType(Cleanup)

@@ -28,7 +28,11 @@ test("guardCheckout() lets everything else pass", () => {
   const files = { ".env": "MOGPLEX_URL=https://evil.example" };
   guardCheckout(fakeIo({ env: CI, files }), "node/20.20.0", []);
   guardCheckout(fakeIo({ env: CI, files }), "deno/2.9.6", []);
-  guardCheckout(fakeIo({ env: CI, files }), "bun/1.4.5", ["--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"]);
+  guardCheckout(fakeIo({ env: CI, files }), "bun/1.4.5", [
+    "--no-env-file",
+    "--config=/dev/null",
+    "--tsconfig-override=/dev/null",
+  ]);
   guardCheckout(fakeIo({ files }), "bun/1.4.5", []);
   guardCheckout(fakeIo({ env: CI, files: { ".env": "# MOGPLEX_URL=x\nMY_MOGPLEX_URL=y\n" } }), "bun/1.4.5", []);
 });
