@@ -62,8 +62,14 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
   return clientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(detectPlatform(env).name) });
 }
 
-/** Makes a client for a connection that has been checked: see `resolveConnection`. */
-export function clientFor(options: TransportOptions & Pick<Attempted, "tokenPlace">): MogplexClient {
+/** A connection that has been checked: see `resolveConnection`. */
+export interface CheckedConnection extends TransportOptions {
+  /** Where the token comes from, for messages. @default {"variable MOGPLEX_API_KEY"} */
+  tokenPlace?: string | undefined;
+}
+
+/** Makes a client for a connection. */
+export function clientFor(options: CheckedConnection): MogplexClient {
   const { origin, tokenPlace } = options;
   const transport = createTransport(options);
   const api = hc<Api>(origin).api.v1.mogplex;

@@ -223,7 +223,7 @@ test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of
 test.skipIf(!CAN_RUN)("a hostile checkout neither changes what runs nor where it writes", async () => {
   const evil = `console.log("EVIL", Object.keys(process.env)); process.exit(0);\n`;
   const outside = mkdtempSync(join(service.folder, "outside-"));
-  const { cwd, run: pipeline } = await project({
+  const { cwd } = await project({
     include: (["deno", "bun", "node"] as const).map((runtime) => run({ "job-name": runtime, runtime })),
   }, {
     "evil.mjs": evil,

@@ -29,7 +29,7 @@ let commits: Record<string, string> = {};
 const ofVersion = (text: string, version: string) => text.replaceAll(`Mogplex CI ${VERSION}`, `Mogplex CI ${version}`);
 
 /** Publishes versions of the component below a folder; returns the commits by tag. */
-async function publish(folder: string, versions: readonly string[]): Promise<Record<string, string>> {
+function publish(folder: string, versions: readonly string[]): Record<string, string> {
   const all = templates();
   const source = newProject(folder, "source", {});
   const tagged: Record<string, string> = {};
@@ -49,7 +49,7 @@ async function publish(folder: string, versions: readonly string[]): Promise<Rec
 beforeAll(async () => {
   if (!CAN) return;
   service = await startService();
-  commits = await publish(service.folder, ["1.1.0", "1.2.0", "2.0.0", "2.1.0-rc1"]);
+  commits = publish(service.folder, ["1.1.0", "1.2.0", "2.0.0", "2.1.0-rc1"]);
   server = await serveGit(join(service.folder, "git"));
 }, 60_000);
 

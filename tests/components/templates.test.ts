@@ -53,7 +53,7 @@ interface Template {
 
 const all = new Map<string, Template>();
 
-beforeAll(async () => {
+beforeAll(() => {
   for (const [name, text] of Object.entries(templates())) {
     const [head, body] = parseAllDocuments(text).map((document) => {
       expect(document.errors).toEqual([]);

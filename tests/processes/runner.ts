@@ -56,8 +56,12 @@ export const EXECUTORS: Readonly<Record<"shell" | "docker", Stop>> = {
   // SIGTERM to one process after the other, the youngest first; the leader is process 1 of the container and gets none.
   async docker(leader) {
     for (const pid of members(leader)) {
-      if (!members(leader).includes(pid)) continue;
-      process.kill(pid, "SIGTERM");
+      try {
+        process.kill(pid, "SIGTERM");
+      } catch (error) {
+        // It went by itself, as those do whose reader has gone.
+        if ((error as { code?: string }).code !== "ESRCH") throw error;
+      }
       await until(`process ${pid} has gone`, () => !members(leader).includes(pid));
     }
   },
