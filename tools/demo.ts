@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -60,6 +60,11 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
   return { child, ready: JSON.parse(first) };
 }
 
+/** The environment without the caller's own settings: the demonstration has its own. */
+function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
+}
+
 async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
   const repo = ready.repos.find((each) => each.full_name === REPOSITORY);
   if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the embedded Mogplex`);
@@ -68,7 +73,7 @@ async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
   const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token, MOGPLEX_DEV: "1" },
+    env: { ...foreign(process.env), MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token, MOGPLEX_DEV: "1" },
   });
   const pass = (signal: NodeJS.Signals) => child.kill(signal);
   process.on("SIGINT", pass).on("SIGTERM", pass);
@@ -98,7 +103,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const code = await runJob(ready, args);
     showBranch();
-    say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
+    if (existsSync(reports)) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
     say(
       `The job ends with ${code}: ${
         code === 0 ? "the run's verdict is success" : "see the table of exit codes in README.md"

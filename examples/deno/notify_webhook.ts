@@ -21,6 +21,7 @@ import {
   MogplexError,
   run,
   type RunResult,
+  UsageError,
 } from "npm:@mogplex/ci@0.1.0";
 
 const { line } = createLogText();
@@ -70,6 +71,9 @@ async function notify(text: string): Promise<void> {
 
 async function main(prompt: string): Promise<number> {
   try {
+    if (prompt.startsWith("-")) {
+      throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+    }
     const result = await work(prompt);
     console.log(`verdict ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
     await notify(messageOf(result));

@@ -21,6 +21,7 @@ import {
   InterruptedError,
   report,
   run,
+  UsageError,
 } from "npm:@mogplex/ci@0.1.0";
 
 // What others wrote goes through here: no line of an agent is a command for the CI system.
@@ -35,6 +36,9 @@ function show(item: FollowItem): void {
 }
 
 async function main(prompt: string): Promise<number> {
+  if (prompt.startsWith("-")) {
+    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+  }
   const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   const result = await run(request, {
     timeoutMs: 30 * 60_000,

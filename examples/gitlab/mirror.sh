@@ -12,7 +12,9 @@ set -eu
   echo "usage: mirror.sh SOURCE TARGET VERSION COMMIT" >&2
   exit 2
 }
-source=$1 target=$2 tag=refs/tags/$3 commit=$4
+# A path is meant from here, and git is going to stand elsewhere.
+from_here() { if [ -e "$1" ]; then printf '%s/%s\n' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"; else printf '%s\n' "$1"; fi; }
+source=$(from_here "$1") target=$(from_here "$2") tag=refs/tags/$3 commit=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git init --quiet --bare "$work"

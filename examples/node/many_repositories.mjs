@@ -93,6 +93,9 @@ async function runOne(repoId, prompt, until) {
 
 /** @param {string[]} args */
 async function main([path = "repositories.txt", prompt = ""]) {
+  if (path.startsWith("-") || prompt.startsWith("-")) {
+    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+  }
   const list = readList(path);
   const until = performance.now() + TIMEOUT_MS;
   /** @type {number[]} */

@@ -67,6 +67,9 @@ function onNotice({ kind, ...fields }) {
 }
 
 async function main() {
+  if (prompt.startsWith("-")) {
+    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+  }
   checkFile();
   const options = { signal: stop.signal, onNotice };
   const until = performance.now() + TIMEOUT_MS;

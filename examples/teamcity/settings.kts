@@ -39,6 +39,7 @@ object Cleanup : BuildType({
             // Kotlin, not the shell, puts the two constants in.
             scriptContent = """
                 set -e
+                rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part
                 curl -fsSL --proto '=https' --retry 3 -o mogplex.mjs.part "https://unpkg.com/@mogplex/ci@$MOGPLEX_CI_VERSION/dist/mogplex.mjs"
                 echo "$MOGPLEX_CI_SHA256  mogplex.mjs.part" | sha256sum -c -
                 mv mogplex.mjs.part mogplex.mjs

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { COMPONENT } from "../../tools/build.ts";
 import { RECIPES, stampedFiles } from "../../tools/component_docs.ts";
@@ -301,11 +301,13 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     git(source, "tag", "-a", "-m", VERSION, VERSION);
     const commit = git(source, "rev-parse", "HEAD");
     git(source, "bundle", "create", "components.bundle", "--tags");
-    for (const from of [source, join(source, "components.bundle")]) {
+    // Paths are meant from where the script is called, as in the catalog page.
+    for (const from of [source, join(source, "components.bundle"), "components.bundle"]) {
       const target = mkdtempSync(join(service.folder, "target-"));
+      const to = from === "components.bundle" ? relative(source, target) : target;
       git(target, "init", "-q", "--bare");
       const mirror = (hash: string) =>
-        spawnSync("sh", [join(root, RECIPES, "mirror.sh"), from, target, VERSION, hash], { encoding: "utf8" });
+        spawnSync("sh", [join(root, RECIPES, "mirror.sh"), from, to, VERSION, hash], { cwd: source, encoding: "utf8" });
       expect(mirror("f".repeat(40))).toMatchObject({
         status: 1,
         stderr: expect.stringContaining(`is commit ${commit}`),

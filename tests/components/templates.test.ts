@@ -240,6 +240,17 @@ test(
   }),
 );
 
+test("the catalog page names the inputs that leave it to a variable of the project", () => {
+  const empty = Object.entries(all.get("run")?.inputs ?? {}).filter(([, input]) => input.default === "").map(([name]) =>
+    name
+  );
+  // A key and a state file are of one run; no variable gives them.
+  const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
+  const page = readFileSync(join(root, "components/README.md"), "utf8");
+  const list = /by default leave it to[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
+  expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
+});
+
 test("failures are red unless somebody asks for less", () => {
   for (const { jobs, job, inputs } of all.values()) {
     expect(inputs["allow-failure"]?.default).toBe(false);

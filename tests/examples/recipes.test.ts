@@ -153,3 +153,14 @@ test("buildkite's hook can be started as a program", () => {
   expect(existsSync(join(root, "examples", HOOK))).toBe(true);
   expect(spawnSync("test", ["-x", join(root, "examples", HOOK)]).status).toBe(0);
 });
+
+test("recipes run the file that they have checked, whatever the workspace held in its place", () => {
+  for (const file of FILES.filter((each) => readExample(each).includes("mogplex.mjs.part"))) {
+    const lines = readExample(file).split("\n").map((line) => line.trim().replace(/^- /, ""));
+    const before = lines[lines.findIndex((line) => line.startsWith("curl ")) - 1] ?? "";
+    // `mv` onto a directory moves into it, and Node then runs what lies there.
+    const cleared = before === "rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part" ||
+      readExample(file).includes("deleteDir()");
+    expect({ file, cleared }).toEqual({ file, cleared: true });
+  }
+});

@@ -107,6 +107,15 @@ for (const file of SCRIPTS) {
   });
 }
 
+for (const file of SCRIPTS) {
+  together(`${file} starts nothing when it is asked for help`, {}, async (service) => {
+    const name = file.split("/")[1] ?? "";
+    const command = (line: string) => line.includes(name) ? line.slice(0, line.indexOf(name)) + `${name} --help` : line;
+    expect((await scripts.run(file, service, { command })).code).toBe(2);
+    expect(service.recorder.of(START)).toEqual([]);
+  });
+}
+
 /** What a CI system or a terminal would obey of a log. */
 function obeyed(log: string): string[] {
   return [...Object.values(LOG_PARSERS), terminalCommands].flatMap((parse) => parse(log)).slice(0, 3);
