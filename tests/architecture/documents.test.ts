@@ -102,9 +102,3 @@ test("documents link to headings that are there", () => {
   expect(links.length).toBeGreaterThan(5);
   expect(links.filter(({ target, anchor }) => !anchorsOf(read(target)).includes(anchor))).toEqual([]);
 });
-
-test("the packed README.md links to files that are packed, too", () => {
-  const { files } = JSON.parse(read("package.json")) as { files: string[] };
-  const links = [...read("README.md").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
-  expect(links.filter((link) => !files.some((file) => link === file || link.startsWith(`${file}/`)))).toEqual([]);
-});

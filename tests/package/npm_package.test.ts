@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES, runToEnd } from "./runtimes.ts";
 
@@ -95,6 +95,7 @@ test("the package holds programs with checksums and notices, the schema and no s
       "LICENSE",
       "README.md",
       "SECURITY.md",
+      "bench",
       "components",
       "dist",
       "docs",
@@ -102,11 +103,27 @@ test("the package holds programs with checksums and notices, the schema and no s
       "lib",
       "package.json",
       "schema",
+      "tests",
     ],
   );
+  expect(readdirSync(join(top, "tests"), { recursive: true }).sort()).toEqual(["conformance", "conformance/FORMAT.md"]);
+  expect(readdirSync(join(top, "lib"), { recursive: true }).sort()).toEqual(["emulator", "emulator/README.md"]);
   for (const file of ["mogplex.mjs", "mod.mjs", "mogplex-emulator.mjs"]) {
     for (const name of [file, `${file}.sha256`, `${file}.licenses.txt`]) {
       expect(`${name} ${existsSync(join(top, "dist", name))}`).toBe(`${name} true`);
     }
   }
+});
+
+test("the package's documents link to files that are in it, too", () => {
+  const top = join(consumer, "node_modules/@mogplex/ci");
+  const documents = [...new Bun.Glob("**/*.md").scanSync(top)].sort();
+  const links = documents.flatMap((name) =>
+    [...readFileSync(join(top, name), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = ""]) => ({
+      name,
+      target: join(dirname(name), target),
+    }))
+  );
+  expect(new Set(links.map(({ name }) => name)).size).toBeGreaterThan(8);
+  expect(links.filter(({ target }) => !existsSync(join(top, target)))).toEqual([]);
 });
