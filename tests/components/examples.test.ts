@@ -8,7 +8,7 @@ import { join, relative } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { COMPONENT } from "../../tools/build.ts";
 import { RECIPES, stampedFiles } from "../../tools/component_docs.ts";
-import { splitTemplate } from "../../tools/components.ts";
+import { componentNames, splitTemplate } from "../../tools/components.ts";
 import { withPins } from "../../tools/pins.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { DOWNLOAD } from "../examples/machine.ts";
@@ -244,7 +244,8 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   async "start-then-follow.yml"() {
-    const { run, starts } = await recipe("start-then-follow.yml");
+    const { run, jobs: names, starts } = await recipe("start-then-follow.yml");
+    expect(await names({ server: { CI_COMMIT_BRANCH: "mogplex/1" } })).toEqual(["build"]);
     const { jobs, text } = await run();
     expect(codes({ jobs, text })).toEqual({ "start-agent": 0, build: 0, agent: 0, report: 0 });
     expect(jobs["start-agent"]?.log).toContain("started, not followed");
@@ -277,7 +278,8 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     spawnSync("ln", ["-s", runtimes.node, join(stubs, "node")]);
     const text = read(`${RECIPES}/plain-job.yml`);
     const right = await copied(withPins(text, { version: VERSION, sha256 }));
-    const { jobs } = await right.run();
+    expect(await right.jobs()).toEqual([]);
+    const { jobs } = await right.run({ server: SCHEDULE });
     expect(jobs.agent?.code).toBe(0);
     expect(jobs.agent?.log).toContain("nothing to clean up");
     expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
@@ -285,7 +287,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     // What the checkout calls by the same name is never run.
     const evil = { "mogplex.mjs": `console.log("EVIL");\n` };
     const wrong = await copied(withPins(text, { version: VERSION, sha256: "f".repeat(64) }), evil);
-    const stopped = await wrong.run();
+    const stopped = await wrong.run({ server: SCHEDULE });
     expect(stopped.jobs.agent?.code).toBe(1);
     expect(stopped.text).not.toContain("EVIL");
     expect(wrong.recorder.requests).toEqual([]);
@@ -322,6 +324,17 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
 
 test("there is a situation for every recipe", () => {
   expect(readdirSync(join(root, RECIPES)).sort()).toEqual(Object.keys(SITUATIONS).sort());
+});
+
+test("no recipe leaves it to the default in which pipelines an agent starts", () => {
+  const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
+  const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
+  for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {
+    const agents = text.match(/- component: \S+|^agent:\n +image:/gm) ?? [];
+    const rules = text.match(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /g) ?? [];
+    expect(agents.length, text).toBeGreaterThan(0);
+    expect(rules.length, text).toBeGreaterThanOrEqual(agents.length);
+  }
 });
 
 for (const [file, situation] of Object.entries(SITUATIONS)) {
