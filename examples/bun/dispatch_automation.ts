@@ -33,7 +33,10 @@ let mine: TriggeredRun | undefined;
 function inputOf(args: string[]): Record<string, string> {
   return Object.fromEntries(args.map((arg) => {
     const at = arg.indexOf("=");
-    if (at < 1) throw new UsageError(`Cannot read input as it must be NAME=VALUE: ${JSON.stringify(arg)}`);
+    if (at < 1 || arg.startsWith("-")) {
+      const usage = "usage: dispatch_automation.ts [NAME=VALUE…]";
+      throw new UsageError(`Cannot read input as it must be NAME=VALUE: ${JSON.stringify(arg)}; ${usage}`);
+    }
     return [arg.slice(0, at), arg.slice(at + 1)];
   }));
 }

@@ -34,6 +34,9 @@ const stop = new AbortController();
 let mine: string | undefined;
 
 async function readTask(path = "task.md"): Promise<string> {
+  if (path.startsWith("-")) {
+    throw new UsageError(`Cannot read task as its path must not begin with "-": usage: require_pull_request.ts [FILE]`);
+  }
   const file = Bun.file(path);
   if (!await file.exists()) throw new UsageError(`Cannot read task: there is no such file: ${JSON.stringify(path)}`);
   return await file.text();

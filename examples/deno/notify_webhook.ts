@@ -16,12 +16,12 @@
 import {
   cancel,
   createLogText,
+  EXIT,
   exitCodeFor,
   InterruptedError,
   MogplexError,
   run,
   type RunResult,
-  UsageError,
 } from "npm:@mogplex/ci@0.1.0";
 
 const { line } = createLogText();
@@ -70,10 +70,11 @@ async function notify(text: string): Promise<void> {
 }
 
 async function main(prompt: string): Promise<number> {
+  if (prompt.startsWith("-")) {
+    console.error('error: Cannot start run as a prompt must not begin with "-": usage: notify_webhook.ts PROMPT');
+    return EXIT.usage;
+  }
   try {
-    if (prompt.startsWith("-")) {
-      throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
-    }
     const result = await work(prompt);
     console.log(`verdict ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
     await notify(messageOf(result));

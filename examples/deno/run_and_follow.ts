@@ -37,7 +37,7 @@ function show(item: FollowItem): void {
 
 async function main(prompt: string): Promise<number> {
   if (prompt.startsWith("-")) {
-    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+    throw new UsageError(`Cannot start run as a prompt must not begin with "-": usage: run_and_follow.ts PROMPT`);
   }
   const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   const result = await run(request, {

@@ -93,8 +93,10 @@ async function runOne(repoId, prompt, until) {
 
 /** @param {string[]} args */
 async function main([path = "repositories.txt", prompt = ""]) {
-  if (path.startsWith("-") || prompt.startsWith("-")) {
-    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+  if ([path, prompt].some((each) => each.startsWith("-"))) {
+    throw new UsageError(
+      'Cannot start as neither argument may begin with "-": usage: many_repositories.mjs LIST PROMPT',
+    );
   }
   const list = readList(path);
   const until = performance.now() + TIMEOUT_MS;

@@ -61,14 +61,20 @@ function checkFile() {
   }
 }
 
+/** Words of notices: start and follow both tell of the address that they use. @type {Set<string>} */
+const said = new Set();
+
 /** @param {import("@mogplex/ci").Notice} notice */
 function onNotice({ kind, ...fields }) {
+  if ("message" in fields && said.size === said.add(fields.message).size) return;
   log(kind === "wait" ? "warn" : "info", "notice", { kind, ...fields });
 }
 
 async function main() {
   if (prompt.startsWith("-")) {
-    throw new UsageError("Cannot start run as the prompt begins like a flag, and this script has none");
+    throw new UsageError(
+      'Cannot start run as a prompt must not begin with "-": usage: structured_log.mjs PROMPT [FILE]',
+    );
   }
   checkFile();
   const options = { signal: stop.signal, onNotice };

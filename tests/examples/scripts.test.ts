@@ -70,6 +70,14 @@ for (const file of SCRIPTS) {
     expect(service.recorder.requests).toEqual([]);
   });
 
+  together(`${file} ends with 2 and its usage when an argument begins with "-"`, {}, async (service) => {
+    const name = file.split("/")[1] ?? "";
+    const command = (line: string) => line.replace(new RegExp(`(?<= ${RegExp.escape(name)}).*`), " --help");
+    const { code, stdout, stderr } = await scripts.run(file, service, { command });
+    expect({ code, usage: (stdout + stderr).includes(`usage: ${name} `) }).toEqual({ code: 2, usage: true });
+    expect(service.recorder.requests).toEqual([]);
+  });
+
   together(`${file} ends with 75 when the token's quota is used up for longer than it waits`, {}, async (service) => {
     const route = file === AUTOMATION ? "POST /automations/*/trigger" : "POST /runs";
     service.emulator.control("fault", { kind: "429", route, retryAfter: 86_400, times: 5 });
@@ -104,15 +112,6 @@ for (const file of SCRIPTS) {
     const edit = (text: string) => text.replace(/^void main\(/m, "void (() => new Promise(() => {}))(");
     expect((await scripts.run(file, service, { edit })).code).toBe(70);
     expect(service.recorder.requests).toEqual([]);
-  });
-}
-
-for (const file of SCRIPTS) {
-  together(`${file} starts nothing when it is asked for help`, {}, async (service) => {
-    const name = file.split("/")[1] ?? "";
-    const command = (line: string) => line.includes(name) ? line.slice(0, line.indexOf(name)) + `${name} --help` : line;
-    expect((await scripts.run(file, service, { command })).code).toBe(2);
-    expect(service.recorder.of(START)).toEqual([]);
   });
 }
 
@@ -426,3 +425,8 @@ alone(
     });
   },
 );
+
+together(`${LOG} tells once of the address that it sends the token to`, {}, async (service) => {
+  const { code, stdout } = await scripts.run(LOG, service, { command: (line) => line.replace(" run.ndjson", "") });
+  expect({ code, notices: stdout.match(/, unencrypted/g) }).toEqual({ code: 0, notices: [", unencrypted"] });
+});
