@@ -178,14 +178,25 @@ test.skipIf(!able)("docs/install.md runs nothing when the file is not the pinned
   }
 }, 60_000);
 
+test.skipIf(!able)("docs/install.md, By checksum: npm says why it has no file", async () => {
+  const { code, stderr } = await release.run(`${begin()}MOGPLEX_CI_VERSION=9.9.9\n${block("By checksum 2")}`, ci());
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("@mogplex/ci@9.9.9") });
+}, 60_000);
+
 test.skipIf(!able)(
   "docs/install.md, Without an account: brings up a service for the other sections",
   async () => {
-    const script = `trap 'kill $!' EXIT\n${begin()}${block("Without an account 1")}`;
+    const script = `trap 'kill $(cat emulator.pid)' EXIT\n${begin()}${block("Without an account 1")}`;
     const good = await release.run(script + block("By checksum 1"));
     expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(verdict("success")) });
     const bad = await release.run(`${script}export MOGPLEX_API_KEY=mog_notAToken0000000000\n${block("By checksum 1")}`);
     expect(bad.code).toBe(64);
+    const gone = `${begin()}MOGPLEX_CI_URL=$MOGPLEX_CI_URL/gone\n${block("Without an account 1")}`;
+    // curl's code for an HTTP error.
+    expect((await release.run(gone)).code).toBe(22);
+    const broken = `${begin()}${block("Without an account 1").replace("--speed 20", "--speed none")}`;
+    const refused = await release.run(broken);
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining("--speed")]);
   },
   60_000,
 );
