@@ -103,12 +103,11 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const code = await runJob(ready, args);
     showBranch();
-    if (existsSync(reports)) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
-    say(
-      `The job ends with ${code}: ${
-        code === 0 ? "the run's verdict is success" : "see the table of exit codes in README.md"
-      }`,
-    );
+    // Arguments may ask for the help, or for another folder.
+    const written = existsSync(reports);
+    if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
+    const verdict = written ? ": the run's verdict is success" : "";
+    say(`The job ends with ${code}${code === 0 ? verdict : ": see the table of exit codes in README.md"}`);
     return code;
   } finally {
     child.kill("SIGTERM");

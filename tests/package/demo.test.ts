@@ -18,3 +18,11 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));
   expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });
 }, 60_000);
+
+test("npm start lists no reports and claims no verdict when it is asked for the help", () => {
+  const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "--help"];
+  const { code, stdout, stderr } = runToEnd(command, { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toContain("No branch was pushed");
+  expect(stdout).toEndWith("▸ The job ends with 0\n");
+}, 60_000);
