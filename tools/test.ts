@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "./setup.mjs";
@@ -14,8 +14,8 @@ const { bun, deno } = runtimes;
 const SOURCES = ["mod.ts", "lib", "tools", "tests", "bench", "examples"];
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
 
-// Files on all cores; time limits are for tests that hang, not for machines that are busy.
-const AT_ONCE = ["--parallel", "--timeout=60000"];
+// More files at once than two cores: many tests wait for processes. Time limits are for tests that hang, not for busy machines.
+const AT_ONCE = [`--parallel=${Math.max(3, availableParallelism())}`, "--timeout=60000"];
 
 /** Static checks by name, in the order in which they run. */
 export const CHECKS: Readonly<Record<string, readonly string[]>> = {
