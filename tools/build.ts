@@ -7,7 +7,6 @@
  */
 import { build, type Metafile, type Plugin, transform } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
@@ -17,7 +16,7 @@ import * as variables from "../lib/variables.ts";
 import { VERSION } from "../lib/version.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./components.ts";
 import { PINNED, pinsOf, stampPins } from "./pins.ts";
-import { root } from "./setup.mjs";
+import { root, sha256 } from "./setup.mjs";
 
 /** One file of `dist/`. */
 export interface Artefact {
@@ -247,7 +246,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     const path = join(dist, artefact.file);
     writeFileSync(path, built.text, { mode: artefact.program ? 0o755 : 0o644 });
-    const digest = createHash("sha256").update(built.text).digest("hex");
+    const digest = sha256(built.text);
     writeFileSync(`${path}.sha256`, `${digest}  ${artefact.file}\n`);
     writeFileSync(`${path}.licenses.txt`, notices(built.packages));
     process.stdout.write(`dist/${artefact.file}  ${Buffer.byteLength(built.text)} bytes  sha256 ${digest}\n`);

@@ -6,13 +6,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { gzipAsync } from "@gfx/zopfli";
 import { VERSION } from "../lib/version.ts";
-import { root } from "./setup.mjs";
+import { root, sha256 } from "./setup.mjs";
 
 /** Most bytes of a template. Source: the issue that asked for the components; GitLab's own limit is 2 MB. */
 export const TEMPLATE_LIMIT = 80 * 1024;
@@ -57,10 +56,6 @@ export async function packed(bundle: string): Promise<string> {
 
 function inLines(text: string, indent: string): string {
   return text.replace(new RegExp(`.{1,${LINE}}`, "g"), (line) => `${indent}${line}\n`).trimEnd();
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /**

@@ -3,12 +3,11 @@
  *
  * `--check` only compares.
  */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { VERSION } from "../lib/version.ts";
-import { root } from "./setup.mjs";
+import { root, sha256 } from "./setup.mjs";
 
 /** The file that is pinned. */
 export const PINNED = "mogplex.mjs";
@@ -23,7 +22,7 @@ export interface Pins {
 
 /** Pins of a file with this text. */
 export function pinsOf(text: string): Pins {
-  return { version: VERSION, sha256: createHash("sha256").update(text).digest("hex") };
+  return { version: VERSION, sha256: sha256(text) };
 }
 
 // NAME: "value", NAME=value, NAME = 'value', param("env.NAME", "value"), ${NAME:-value}, and `name: NAME` with `value: …` on the next line.

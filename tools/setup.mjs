@@ -28,9 +28,17 @@ export const runtimes = {
   node: findNode(),
 };
 
+/**
+ * SHA-256 of a text or of bytes, as 64 hex digits.
+ * @param {string | Uint8Array} content
+ */
+export function sha256(content) {
+  return createHash("sha256").update(content).digest("hex");
+}
+
 /** Installs what the lock file lists, if that has not been done for this very lock file. Throws when npm fails. */
 export function setUp() {
-  const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const wanted = sha256(readFileSync(join(root, "package-lock.json")));
   const stamp = join(root, "node_modules/.installed-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   process.stderr.write("Setting up: npm ci (once for each change of package-lock.json)\n");

@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "54dc5be0f742e7cc1e43f4ce1e8022e8897db4b659ecdfdb9709008324a92036"
+val MOGPLEX_CI_SHA256 = "2b5ec96a5d1dbf8b685069b67db36d5d05864ce4b29a942e23a574192966923c"
 
 project {
     buildType(Cleanup)

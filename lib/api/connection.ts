@@ -6,7 +6,7 @@
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "../http/origin.ts";
 import { readFileNow } from "../runtime.ts";
-import { checkToken, WHY_ABSENT } from "./token.ts";
+import { checkToken, checkTokenVariable, WHY_ABSENT } from "./token.ts";
 
 /** Options of {@linkcode resolveConnection}. */
 export interface ConnectionOptions {
@@ -51,12 +51,8 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, dropIn = false } = options;
   if (token !== undefined) return checked(token, "the option token");
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
-  const variable = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
-    throw new UsageError(
-      "Cannot read token: MOGPLEX_TOKEN_VARIABLE must be the name of a variable (letters, digits, underscores), not a token",
-    );
-  }
+  const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
+  const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");
   const value = env(variable);
   const path = own("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {

@@ -3,11 +3,25 @@
  *
  * @module
  */
-import { UnauthorizedError } from "../errors.ts";
+import { UnauthorizedError, UsageError } from "../errors.ts";
 
 /** Why a variable that people did set can be absent in CI. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
 export const WHY_ABSENT =
   "(protected variables are absent on unprotected refs, and merge or pull requests from forks get no secrets)";
+
+/**
+ * Checks what is to be the name of the variable that holds a token.
+ *
+ * @param attempt What is attempted, after "Cannot".
+ * @param setting Variable that gives the name.
+ * @throws {UsageError} when it is no name; the message never holds it, since it may well be the token itself.
+ */
+export function checkTokenVariable(name: string, attempt: string, setting: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
+  throw new UsageError(
+    `Cannot ${attempt}: ${setting} must be the name of a variable (letters, digits, underscores), not a token`,
+  );
+}
 
 /**
  * Checks a token and takes off the blanks and line breaks around it, with which `fetch` would throw.

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { checkTokenVariable } from "../api/token.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { cutText, plainText } from "../plain_text.ts";
 import { detectPlatform } from "../platforms/detect.ts";
@@ -31,10 +32,7 @@ export type NotePlan =
 /** Name of the variable that holds GitLab's token. @throws {UsageError} when it is no name. */
 function noteTokenVariable(env: ReadEnv): string {
   const name = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || DEFAULT_TOKEN_VARIABLE;
-  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
-  throw new UsageError(
-    "Cannot write a note: MOGPLEX_NOTE_TOKEN_VARIABLE must be the name of a variable (letters, digits, underscores), not a token",
-  );
+  return checkTokenVariable(name, "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
 }
 
 /** Values to be masked. */

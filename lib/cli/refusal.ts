@@ -4,10 +4,11 @@
  * @module
  */
 import { resolveOrigin } from "../api/connection.ts";
-import { exitCodeFor, MogplexError } from "../errors.ts";
+import { exitCodeFor } from "../errors.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { RunResult } from "../report/result.ts";
 import { checkTargets } from "../report/targets.ts";
+import { reasonOf } from "../runs/result.ts";
 import { guardCheckout } from "./checkout_guard.ts";
 import { type Places, readPlaces } from "./settings.ts";
 import { protectToken, publish } from "./toolkit.ts";
@@ -31,7 +32,7 @@ function resultOf(context: VerbContext, error: unknown, startedAt: number): RunR
     status: null,
     outcome: "error",
     exitCode: exitCodeFor(error),
-    reason: error instanceof MogplexError ? error.message : "the toolkit failed",
+    reason: reasonOf(error),
     failureCode: null,
     replayed: null,
     idempotencyKey: null,

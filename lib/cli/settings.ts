@@ -6,8 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/targets.ts";
 import { MAX_TOKEN_SHARE } from "../runs/follow.ts";
-import { ON_INTERRUPT, type OnInterrupt } from "../runs/interrupt.ts";
-import { ON_TIMEOUT, type OnTimeout } from "../runs/run.ts";
+import { ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../runs/interrupt.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../runs/session.ts";
 import { wholeNumber } from "./drop_in.ts";
 import type { VerbContext } from "./verb.ts";

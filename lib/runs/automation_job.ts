@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DeadlineError, exitCodeFor, MogplexError } from "../errors.ts";
+import { DeadlineError, exitCodeFor } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import {
   AUTOMATION_EXIT,
@@ -24,20 +24,13 @@ import { type AutomationStop, stopAutomationRun } from "./automation_stop.ts";
 import { type TriggerStarter, triggerStarter, triggerWith } from "./automation_trigger.ts";
 import { CANCEL_MS } from "./cancel.ts";
 import { AutomationSuppressedError } from "./errors.ts";
-import { cancelsOnInterrupt, INTERRUPT_MS, type Interrupts, type OnInterrupt } from "./interrupt.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "./interrupt.ts";
 import { Pacer } from "./pacer.ts";
+import { reasonOf } from "./result.ts";
 import type { Session } from "./session.ts";
 
 /** What a job on an automation does, beside the trigger. */
-export interface AutomationJobSettings {
-  /** Jobs that use the token at the same time. */
-  tokenShare: number;
-  /** What becomes of the run at the deadline. */
-  onTimeout: "detach" | "cancel";
-  /** What becomes of it at a signal. */
-  onInterrupt: OnInterrupt;
-  /** The signals; absent in a library, which leaves them to its caller. */
-  interrupts: Interrupts | undefined;
+export interface AutomationJobSettings extends WatchSettings {
   /** Gets each item of the follower. */
   onItem: ((item: AutomationItem) => void) | undefined;
 }
@@ -132,8 +125,7 @@ export class AutomationJob {
       : error instanceof AutomationSuppressedError
       ? "suppressed"
       : "error";
-    const message = error instanceof MogplexError ? error.message : "the toolkit failed";
-    return { result: this.#result(outcome, exitCodeFor(error), message), error };
+    return { result: this.#result(outcome, exitCodeFor(error), reasonOf(error)), error };
   }
 
   async #cancelLate(error: DeadlineError): Promise<AutomationJobEnd> {
@@ -171,7 +163,7 @@ export class AutomationJob {
     const { status, words } = await this.#stopping!;
     const end = automationEndOf(status ?? "");
     const outcome = end === "success" || end === "failed" ? end : "interrupted";
-    const reason = `${error instanceof Error ? error.message : "Cannot go on"}; ${words}`;
+    const reason = interruptReason(this.#settings.interrupts, words);
     return { result: this.#result(outcome, exitCodeFor(error), reason, status), error };
   }
 

@@ -11,8 +11,15 @@ import type { TriggerOptions, TriggerRequest } from "./automation_plan.ts";
 import type { AutomationResult } from "./automation_result.ts";
 import { AutomationVerdictError } from "./errors.ts";
 import { checkFollowing } from "./follow.ts";
-import { type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupt.ts";
-import { checkWord, ON_TIMEOUT, type OnTimeout } from "./run.ts";
+import {
+  endingSignal,
+  type Interrupts,
+  ON_INTERRUPT,
+  ON_TIMEOUT,
+  type OnInterrupt,
+  type OnTimeout,
+} from "./interrupt.ts";
+import { checkWord } from "./run.ts";
 import { openSession, type SessionInternals } from "./session.ts";
 
 /** Options of {@linkcode runAutomation}. */
@@ -63,8 +70,7 @@ export async function runAutomationJob(
     interrupts,
     onItem,
   };
-  const signals = [options.signal, interrupts?.signal].filter((signal) => signal !== undefined);
-  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const signal = endingSignal(options.signal, interrupts);
   return await new AutomationJob(openSession({ ...options, signal }, more), id, settings).run(request, options);
 }
 

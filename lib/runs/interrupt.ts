@@ -1,5 +1,5 @@
 /**
- * SIGINT and SIGTERM as a signal that ends what is under way.
+ * What ends a job before its run does, SIGINT and SIGTERM above all, and what then becomes of the run.
  *
  * @module
  */
@@ -13,8 +13,14 @@ import type { Io } from "../io.ts";
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";
 
-/** All values, for checks and for the help. */
+/** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
+
+/** What becomes of a run when our deadline passes. */
+export type OnTimeout = "detach" | "cancel";
+
+/** All values of {@linkcode OnTimeout}, for checks and for the help. */
+export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
 
 /** What a job has to know of the signals. */
 export interface Interrupts {
@@ -22,6 +28,30 @@ export interface Interrupts {
   readonly signal: AbortSignal;
   /** Whether a person sits at a terminal. */
   readonly terminal: boolean;
+}
+
+/** What a job does with its run, beside following it. */
+export interface WatchSettings {
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** What becomes of the run at the deadline. */
+  onTimeout: OnTimeout;
+  /** What becomes of it at a signal. */
+  onInterrupt: OnInterrupt;
+  /** The signals; absent in a library, which leaves them to its caller. */
+  interrupts: Interrupts | undefined;
+}
+
+/** What ends a job: the caller's signal, or one of the process. */
+export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
+  const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
+  return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+}
+
+/** Why a job ends that a signal ended. @param words What became of its run. */
+export function interruptReason(interrupts: Interrupts | undefined, words: string): string {
+  const error = interrupts?.signal.reason;
+  return `${error instanceof Error ? error.message : "Cannot go on"}; ${words}`;
 }
 
 /** What {@linkcode interruptible} needs. */

@@ -9,8 +9,8 @@ import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../report/result.ts";
 import { CANCEL_MS, cancelWith } from "./cancel.ts";
 import { END_EXIT, endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
-import type { Interrupts, OnInterrupt } from "./interrupt.ts";
-import { buildResult } from "./result.ts";
+import { interruptReason, type WatchSettings } from "./interrupt.ts";
+import { buildResult, reasonOf } from "./result.ts";
 import type { Session } from "./session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import { startableRun, Starter } from "./starter.ts";
@@ -19,21 +19,13 @@ import type { RunState, StateWriter } from "./state.ts";
 import { type Stop, stopRun } from "./stop.ts";
 
 /** What a job does, beside the start. */
-export interface JobSettings {
+export interface JobSettings extends WatchSettings {
   /** Whole wait in milliseconds. */
   timeoutMs: number;
-  /** Jobs that use the token at the same time. */
-  tokenShare: number;
   /** Whether the event stream is used where there is one. */
   stream: boolean;
-  /** What becomes of the run at the deadline. */
-  onTimeout: "detach" | "cancel";
-  /** What becomes of it at a signal. */
-  onInterrupt: OnInterrupt;
   /** Whether the job is done once the run is started, or found. */
   startOnly: boolean;
-  /** The signals; absent in a library, which leaves them to its caller. */
-  interrupts: Interrupts | undefined;
   /** The state file; absent in a library. */
   state: StateWriter | undefined;
   /** Gets each item of the follower. */
@@ -171,8 +163,7 @@ export class Job {
     }
     const nothing = this.#runId === undefined && this.#starter?.mayExist !== true;
     this.#settings.state?.update({ left: nothing ? "ended" : "detached" });
-    const message = error instanceof MogplexError ? error.message : "the toolkit failed";
-    const result = this.#result(late ? "deadline" : "error", exitCodeFor(error), message);
+    const result = this.#result(late ? "deadline" : "error", exitCodeFor(error), reasonOf(error));
     return { result: error instanceof NotFoundError ? { ...result, resume: null } : result, error };
   }
 
@@ -229,7 +220,7 @@ export class Job {
     const end = run === undefined ? undefined : endOf(run.status);
     const ownEnd = end === "success" || end === "failed" ? end : undefined;
     if (run !== undefined && ownEnd !== undefined) await this.#lastWords(run, ownEnd, deadline);
-    const reason = `${error instanceof Error ? error.message : "Cannot go on"}; ${words}`;
+    const reason = interruptReason(this.#settings.interrupts, words);
     return { result: this.#result(ownEnd ?? "interrupted", exitCodeFor(error), reason, run), error };
   }
 

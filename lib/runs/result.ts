@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MogplexError } from "../errors.ts";
 import type { Run, StartRequest } from "../model.ts";
 import { factsFromEvents } from "../report/facts.ts";
 import { phasesFromEvents } from "../report/phases.ts";
@@ -80,4 +81,9 @@ export function buildResult(parts: ResultParts): RunResult {
     resume: terminal || runId === null ? null : resumeCommand(runId),
     events,
   };
+}
+
+/** Why a job has no verdict, for its result; a bug of ours is told elsewhere, with the place where it happened. */
+export function reasonOf(error: unknown): string {
+  return error instanceof MogplexError ? error.message : "the toolkit failed";
 }

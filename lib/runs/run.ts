@@ -10,17 +10,18 @@ import type { RunResult } from "../report/result.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError } from "./errors.ts";
 import { checkFollowing, type FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./follower.ts";
-import { type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupt.ts";
+import {
+  endingSignal,
+  type Interrupts,
+  ON_INTERRUPT,
+  ON_TIMEOUT,
+  type OnInterrupt,
+  type OnTimeout,
+} from "./interrupt.ts";
 import { Job, type JobEnd, type JobSettings } from "./job.ts";
 import { openSession, type Session, type SessionInternals } from "./session.ts";
 import type { StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
-
-/** What becomes of a run when our deadline passes. */
-export type OnTimeout = "detach" | "cancel";
-
-/** All values of {@linkcode OnTimeout}, for checks and for the help. */
-export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
 
 /** Options of {@linkcode run}. */
 export interface RunOptions extends StartOptions, FollowOptions {
@@ -69,8 +70,7 @@ function open(options: RunOptions, more: JobOptions): { session: Session; settin
     onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
     onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
   };
-  const signals = [options.signal, interrupts?.signal].filter((signal) => signal !== undefined);
-  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const signal = endingSignal(options.signal, interrupts);
   const session = openSession({ ...options, signal }, more);
   const state = files === undefined || statePath === undefined
     ? undefined

@@ -2,14 +2,7 @@ import { expect, test } from "bun:test";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
 import { doctor, type Instead } from "./doctor_world.ts";
-
-const SYSTEMS: Record<string, string> = {
-  github: "GITHUB_ACTIONS",
-  gitlab: "GITLAB_CI",
-  azure_pipelines: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
-  teamcity: "TEAMCITY_VERSION",
-  buildkite: "BUILDKITE",
-};
+import { SYSTEMS } from "../hostile/systems.ts";
 
 /** A header can hold neither line breaks nor what is beyond Latin-1. */
 function headerText(text: string): string {

@@ -8,48 +8,11 @@ import { Writer } from "../../lib/cli/writer.ts";
 import type { RunEvent } from "../../lib/model.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/redact.ts";
-import type { RunResult } from "../../lib/report/result.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
 import { fakeIo } from "./fake_io.ts";
-
-const SYSTEMS: Record<string, string> = {
-  github: "GITHUB_ACTIONS",
-  gitlab: "GITLAB_CI",
-  azure_pipelines: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
-  teamcity: "TEAMCITY_VERSION",
-  buildkite: "BUILDKITE",
-};
-
-/** A result in which every free text is hostile. */
-function resultOf(text: string): RunResult {
-  return {
-    schemaVersion: 1,
-    runId: text,
-    repoId: text,
-    harness: text,
-    status: text,
-    outcome: "failed",
-    exitCode: 1,
-    reason: text,
-    failureCode: text,
-    replayed: false,
-    idempotencyKey: text,
-    branch: { base: text, requested: text, pushed: text },
-    pullRequest: { state: "open", url: text },
-    changed: true,
-    createdAt: text,
-    updatedAt: text,
-    phases: [],
-    eventCount: { seen: 1, missed: false, windowFull: false },
-    requests: 1,
-    waits: [],
-    durationMs: 1,
-    origin: text,
-    resume: text,
-    events: [],
-  };
-}
+import { resultOf } from "../hostile/hostile_result.ts";
+import { SYSTEMS } from "../hostile/systems.ts";
 
 /** The words of the block that come from a run. */
 const VERDICT = (text: string) => ({
@@ -82,7 +45,7 @@ function printed(text: string, variable: string): { text: string; json: string }
   writer.out(writer.untrusted(compact.running.join(" ")));
   for (const line of compact.end()) writer.out(...writer.untrustedLines(line, COMPACT_WIDTH));
   writer.out(...writer.untrustedLines(fullEvent(event), FULL_WIDTH));
-  writer.out(...writer.untrustedLines(verdictText(resultOf(text), VERDICT(text))));
+  writer.out(...writer.untrustedLines(verdictText({ ...resultOf(text), origin: text }, VERDICT(text))));
   writer.note(noticeText({ kind: "unknown_status", status: text }));
   writer.error(text);
   const shown = io.text.stdout + io.text.stderr;

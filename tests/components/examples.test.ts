@@ -1,7 +1,6 @@
 /** Every pipeline that people copy, run as it is, in the situation that it is for; the address of the component is the one change. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -9,8 +8,8 @@ import { VERSION } from "../../lib/version.ts";
 import { COMPONENT } from "../../tools/build.ts";
 import { RECIPES, stampedFiles } from "../../tools/component_docs.ts";
 import { componentNames, splitTemplate } from "../../tools/components.ts";
-import { withPins } from "../../tools/pins.ts";
-import { root, runtimes } from "../../tools/setup.mjs";
+import { pinsOf, withPins } from "../../tools/pins.ts";
+import { root, runtimes, sha256 } from "../../tools/setup.mjs";
 import { DOWNLOAD } from "../examples/machine.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../platforms/gitlab_server.ts";
 import { type Recorder, startRecorder } from "../processes/recorder.ts";
@@ -43,7 +42,7 @@ const TASKS = [
 
 let repositories: string;
 let service: Service;
-let files: Record<string, string> = {};
+const files = templateFiles();
 /** Commands of jobs that are not ours. */
 let stubs: string;
 
@@ -57,7 +56,6 @@ beforeAll(async () => {
   });
   const scenarios = Object.fromEntries(TASKS.map((task) => [task, "success"]));
   service = await startService(scenarios, others.flatMap((repo) => ["--repo", repo]));
-  files = templateFiles();
   stubs = mkdtempSync(join(service.folder, "stubs-"));
 }, 60_000);
 
@@ -269,7 +267,6 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   async "plain-job.yml"() {
-    const sha256 = createHash("sha256").update(readFileSync(service.command)).digest("hex");
     const line = `-fsSL --proto =https --retry 3 -o mogplex.mjs.part ${DOWNLOAD}`;
     writeFiles(stubs, {
       "curl.sh": `#!/bin/sh\n[ "$*" = "${line}" ] && exec cp "${service.command}" mogplex.mjs.part\nexit 22\n`,
@@ -277,7 +274,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     spawnSync("ln", ["-s", "curl.sh", join(stubs, "curl")]);
     spawnSync("ln", ["-s", runtimes.node, join(stubs, "node")]);
     const text = read(`${RECIPES}/plain-job.yml`);
-    const right = await copied(withPins(text, { version: VERSION, sha256 }));
+    const right = await copied(withPins(text, pinsOf(readFileSync(service.command, "utf8"))));
     expect(await right.jobs()).toEqual([]);
     const { jobs } = await right.run({ server: SCHEDULE });
     expect(jobs.agent?.code).toBe(0);
@@ -384,7 +381,7 @@ test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", as
 test("the line of components/README.md takes the program out of a template and compares it", () => {
   const [, line = ""] = /```sh\n(sed .*)\n```/.exec(read("components/README.md")) ?? [];
   const { bundle: text } = splitTemplate(files["templates/run.yml"] ?? "");
-  const digest = createHash("sha256").update(text).digest("hex");
+  const digest = sha256(text);
   for (const [sum, status] of [[digest, 0], ["f".repeat(64), 1]] as const) {
     const cwd = mkdtempSync(join(service.folder, "extract-"));
     writeFiles(cwd, { ...files, [`dist/${COMPONENT.file}.sha256`]: `${sum}  ${COMPONENT.file}\n` });

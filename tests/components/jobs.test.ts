@@ -4,13 +4,12 @@ import { existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Recorder, startRecorder } from "../processes/recorder.ts";
-import { type Service, startService } from "../processes/service.ts";
+import { filesBelow, type Service, startService } from "../processes/service.ts";
 import { CANCEL, START } from "../processes/stage.ts";
 import {
   CAN_RUN,
   cleanCheckout,
   commitAll,
-  filesBelow,
   imageOf,
   include,
   newProject,
@@ -25,11 +24,10 @@ import {
 const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
-let files: Record<string, string> = {};
+const files = templateFiles();
 
 beforeAll(async () => {
   service = await startService();
-  files = templateFiles();
 }, 60_000);
 
 afterAll(() => service.close());

@@ -204,17 +204,6 @@ export function cleanCheckout(cwd: string): void {
   git(cwd, "clean", "-fdxq", "-e", ".gitlab-ci-local");
 }
 
-/** Every text below a folder, by path. */
-export function filesBelow(folder: string, prefix = ""): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) Object.assign(found, filesBelow(path, `${prefix}${entry.name}/`));
-    else if (entry.isFile()) found[prefix + entry.name] = readFileSync(path, "utf8");
-  }
-  return found;
-}
-
 /** The include of a component at the commit under test. */
 export function include(component: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { component: `$CI_SERVER_FQDN/$CI_PROJECT_PATH/${component}@$CI_COMMIT_SHA`, inputs };

@@ -1,7 +1,6 @@
 /** What GitLab asks of a component's file, and what we ask of it, read from the text that is published. */
 import { beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +10,8 @@ import { VERBS } from "../../lib/cli/flag_table.ts";
 import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/shared_flags.ts";
 import { INPUT_VARIABLES } from "../../lib/cli/component_inputs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
-import { ON_INTERRUPT } from "../../lib/runs/interrupt.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/runs/interrupt.ts";
 import { KEY_SCOPES } from "../../lib/runs/key.ts";
-import { ON_TIMEOUT } from "../../lib/runs/run.ts";
 import { VERSION } from "../../lib/version.ts";
 import { bundle, COMPONENT } from "../../tools/build.ts";
 import {
@@ -25,7 +23,7 @@ import {
   templateProblems,
   withPieces,
 } from "../../tools/components.ts";
-import { root } from "../../tools/setup.mjs";
+import { root, sha256 } from "../../tools/setup.mjs";
 import { templates } from "./project.ts";
 
 interface Input {
@@ -315,7 +313,7 @@ test(
   "a template carries the program whose checksum it names, under this version, within its limit",
   each(({ text }) => {
     const { bundle } = splitTemplate(text);
-    const sum = createHash("sha256").update(bundle).digest("hex");
+    const sum = sha256(bundle);
     expect([...text.matchAll(/[0-9a-f]{64}/g)].map(String).filter((found) => found !== sum)).toEqual([]);
     expect(text.split(sum)).toHaveLength(3);
     expect(text).toStartWith(`# Mogplex CI ${VERSION}, component `);

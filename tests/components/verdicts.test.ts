@@ -20,11 +20,10 @@ import {
 const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
-let files: Record<string, string> = {};
+const files = templateFiles();
 
 beforeAll(async () => {
   service = await startService();
-  files = templateFiles();
 }, 60_000);
 
 afterAll(() => service.close());

@@ -1,10 +1,9 @@
 /** A machine that a CI system runs scripts on: the programs that its image brings, and a download that is ours. */
-import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../lib/version.ts";
-import { withPins } from "../../tools/pins.ts";
+import { pinsOf, withPins } from "../../tools/pins.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../processes/recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service } from "../processes/service.ts";
@@ -106,7 +105,7 @@ export async function openMachine(service: Service): Promise<Machine> {
   program(join(bin, "curl"), curl(service.command));
   program(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`);
   program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${sleeps}"\n`);
-  const sha256 = createHash("sha256").update(readFileSync(service.command)).digest("hex");
+  const pins = pinsOf(readFileSync(service.command, "utf8"));
   const base = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", HOME: folder };
   const left: Promise<unknown>[] = [];
   const machine: Machine = {
@@ -114,11 +113,11 @@ export async function openMachine(service: Service): Promise<Machine> {
     token: service.token(),
     stop: undefined,
     done: [],
-    recipe(file, scenario, checksum = sha256) {
+    recipe(file, scenario, checksum = pins.sha256) {
       const text = readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
         // A key that has the day in it and no more would be one for all tests.
         .replace("weekly-cleanup-$(date", `weekly-cleanup-${scenario}-${crypto.randomUUID()}-$(date`);
-      return withPins(text, { version: VERSION, sha256: checksum }).replace(
+      return withPins(text, { ...pins, sha256: checksum }).replace(
         /8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g,
         REPO,
       );

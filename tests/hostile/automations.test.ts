@@ -6,19 +6,12 @@ import { fakeIo } from "../cli/fake_io.ts";
 import { good, script } from "../http/answers.ts";
 import { CORPUS } from "./corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "./log_parsers.ts";
+import { SYSTEMS } from "./systems.ts";
 
 const TOKEN = "mog_hostileTestToken";
 const ID = "f1000000-0000-4000-8000-000000000001";
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 const REPO = "e0000000-0000-4000-8000-000000000001";
-const SYSTEMS: Record<string, string> = {
-  github: "GITHUB_ACTIONS",
-  gitlab: "GITLAB_CI",
-  azure_pipelines: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
-  teamcity: "TEAMCITY_VERSION",
-  buildkite: "BUILDKITE",
-};
-
 /** Our own two lines around what others wrote. */
 const FENCE = /^::(?:stop-commands::)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:::)?$/gm;
 

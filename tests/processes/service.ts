@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -143,13 +143,16 @@ export interface LaunchOptions {
   stdin?: string;
 }
 
-/** Every text below a folder; no link is followed, and nothing opened that is no file, as a pipe would never end. */
-function textsBelow(folder: string): string[] {
+/** Every text below a folder, by path; no link is followed, and nothing opened that is no file, as a pipe would never end. */
+export function filesBelow(folder: string, prefix = ""): Record<string, string> {
+  const found: Record<string, string> = {};
   // Not `recursive`, with which Bun 1.4.5 follows links.
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
     const path = join(folder, entry.name);
-    return entry.isDirectory() ? textsBelow(path) : entry.isFile() ? [readFileSync(path, "utf8")] : [];
-  });
+    if (entry.isDirectory()) Object.assign(found, filesBelow(path, `${prefix}${entry.name}/`));
+    else if (entry.isFile()) found[prefix + entry.name] = readFileSync(path, "utf8");
+  }
+  return found;
 }
 
 /** Starts a process in a clean environment. */
@@ -167,7 +170,8 @@ export function launch(line: readonly string[], { cwd, env = {}, stdin = "" }: L
   child.stdin.on("error", () => {}).end(stdin);
   const ended = once(child, "close").then(([code]) => {
     expect(text.stdout + text.stderr).not.toContain("mog_processTestToken");
-    if (cwd !== undefined) { for (const file of textsBelow(cwd)) expect(file).not.toContain("mog_processTestToken"); }
+    const files = cwd === undefined ? [] : Object.values(filesBelow(cwd));
+    for (const file of files) expect(file).not.toContain("mog_processTestToken");
     return { code: code as number | null, ...text };
   });
   function seen(pattern: RegExp): Promise<RegExpExecArray> {

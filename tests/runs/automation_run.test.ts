@@ -16,6 +16,7 @@ import { interruptible, type OnInterrupt } from "../../lib/runs/interrupt.ts";
 import { good, scripted, thrown } from "../http/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REQUEST } from "./automations.ts";
 import { fakeProcess } from "./memory_files.ts";
+import { PASSING_FAULTS } from "./fake_client.ts";
 
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 
@@ -135,18 +136,9 @@ test("runAutomation() asks no more often than the budget of a quiet run permits"
 
 test("runAutomation() ends with the right verdict whatever fails on the way, and triggers once", async () => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
-    const kinds = [
-      "503",
-      "503-no-retry",
-      "500",
-      "empty5xx",
-      "html502",
-      "truncated",
-      "reset0",
-      "resetMid",
-      "429",
-    ] as const;
-    const faulty = automationWorld("success", { randomFaults: { rate: 0.3, kinds, seed, retryAfter: 5 } });
+    const faulty = automationWorld("success", {
+      randomFaults: { rate: 0.3, kinds: PASSING_FAULTS, seed, retryAfter: 5 },
+    });
     const result = await runAutomation(AUTOMATION, REQUEST, faulty.options({ timeoutMs: 3_600_000 }));
     expect(result).toMatchObject({ outcome: "success", exitCode: 0 });
     expect(faulty.jobs().length).toBe(1);

@@ -6,20 +6,13 @@ import { parseFixture } from "../../lib/emulator/fixture.ts";
 import type { Notice } from "../../lib/notice.ts";
 import type { RunAutomationOptions } from "../../lib/runs/automation_run.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
+import { JOB_ENV } from "./fake_client.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 /** An automation that is published and active. */
 export const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 export const REPO = "e0000000-0000-4000-8000-000000000001";
 export const REQUEST = { repoId: REPO };
-const GITLAB: Record<string, string> = {
-  GITLAB_CI: "true",
-  CI_SERVER_URL: "https://gitlab.example",
-  CI_PROJECT_ID: "42",
-  CI_PIPELINE_ID: "1001",
-  CI_JOB_NAME: "agent",
-  CI_JOB_ID: "9001",
-};
 
 export interface AutomationWorld {
   clock: VirtualClock;
@@ -50,7 +43,7 @@ export function automationWorld(scenario: string, options: EmulatorOptions = {})
     keys,
     notices,
     options(more = {}, env = {}) {
-      const all: Record<string, string> = { ...GITLAB, ...env };
+      const all: Record<string, string> = { ...JOB_ENV, ...env };
       return {
         token: TOKEN,
         clock,

@@ -10,6 +10,7 @@ import {
   cancelled,
   fakeClient,
   JOB as GITLAB_JOB,
+  JOB_ENV,
   limited,
   lost,
   refusal,
@@ -21,14 +22,6 @@ import {
 } from "./fake_client.ts";
 import { memoryFiles } from "./memory_files.ts";
 
-const ENV: Record<string, string> = {
-  GITLAB_CI: "true",
-  CI_SERVER_URL: "https://gitlab.example",
-  CI_PROJECT_ID: "42",
-  CI_PIPELINE_ID: "1001",
-  CI_JOB_NAME: "agent",
-  CI_JOB_ID: "9001",
-};
 const JOB: JobIdentity = { ...GITLAB_JOB, date: null };
 const FOLLOWING: RunState = {
   schema: 1,
@@ -121,8 +114,14 @@ async function tried(state: RunState | string | undefined, script: Script = {}, 
   const client = fakeClient(clock, script);
   const content = typeof state === "object" ? JSON.stringify(state) : state;
   const files = memoryFiles(content === undefined ? {} : { "run.json": content });
-  const all = { ...ENV, CI_JOB_STATUS: "canceled", ...env };
-  const options = { client, clock, files, statePath: "run.json", env: (name: string) => (all as typeof ENV)[name] };
+  const all = { ...JOB_ENV, CI_JOB_STATUS: "canceled", ...env };
+  const options = {
+    client,
+    clock,
+    files,
+    statePath: "run.json",
+    env: (name: string) => (all as Record<string, string>)[name],
+  };
   const result = await cleanup(options).catch((error) => error);
   const left = files.written.length === 0 ? undefined : JSON.parse(files.files.get("run.json") ?? "").left;
   return { result, left, calls: client.heard.map((call) => `${call.what} ${call.with}`) };
@@ -142,7 +141,7 @@ test("cleanup() cancels the run of a job that was cancelled, and says so in the 
 
 test("cleanup() does nothing after a job that went on to its end, and needs no token for it", async () => {
   const files = memoryFiles({ "run.json": JSON.stringify(FOLLOWING) });
-  const env = { ...ENV, CI_JOB_STATUS: "failed" } as Record<string, string>;
+  const env = { ...JOB_ENV, CI_JOB_STATUS: "failed" } as Record<string, string>;
   const end = await cleanup({ files, statePath: "run.json", env: (name) => env[name] });
   expect(end).toMatchObject({ action: "nothing", runId: RUN_ID });
 });
@@ -213,7 +212,7 @@ test("cleanup() sends nothing for a file that the checkout brought along, though
   const token = "mog_AAAAbbbbCCCCddddEEEEffff";
   const other = await stateProof("mog_another0token0of0mine", JOB);
   const ofAnotherBuild = await stateProof(token, { ...JOB, attempt: "9000" });
-  const env: Record<string, string | undefined> = { ...ENV, CI_JOB_STATUS: "canceled", MOGPLEX_API_KEY: token };
+  const env: Record<string, string | undefined> = { ...JOB_ENV, CI_JOB_STATUS: "canceled", MOGPLEX_API_KEY: token };
   let sent = 0;
   const fetch = () => {
     sent++;

@@ -12,17 +12,10 @@ import { runJob, type RunOptions } from "../../lib/runs/run.ts";
 import { start } from "../../lib/runs/start.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
 import { fakeProcess, memoryFiles } from "./memory_files.ts";
+import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";
 
 const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };
-const GITLAB: Record<string, string> = {
-  GITLAB_CI: "true",
-  CI_SERVER_URL: "https://gitlab.example",
-  CI_PROJECT_ID: "42",
-  CI_PIPELINE_ID: "1001",
-  CI_JOB_NAME: "agent",
-  CI_JOB_ID: "9001",
-};
 
 interface World {
   clock: VirtualClock;
@@ -43,7 +36,7 @@ function world(scenario: string, options: EmulatorOptions = {}): World {
     clock,
     emulator,
     options(env = {}) {
-      const all: Record<string, string> = { ...GITLAB, ...env };
+      const all: Record<string, string> = { ...JOB_ENV, ...env };
       const notices: Notice[] = [];
       return {
         token: TOKEN,
@@ -228,18 +221,7 @@ test("cancel() stops a run, and finds one that has ended no error", async () => 
 
 test("runJob() ends with the right verdict whatever fails on the way", async () => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
-    const kinds = [
-      "503",
-      "503-no-retry",
-      "500",
-      "empty5xx",
-      "html502",
-      "truncated",
-      "reset0",
-      "resetMid",
-      "429",
-    ] as const;
-    const faulty = world("success", { randomFaults: { rate: 0.3, kinds, seed, retryAfter: 5 } });
+    const faulty = world("success", { randomFaults: { rate: 0.3, kinds: PASSING_FAULTS, seed, retryAfter: 5 } });
     const { result } = await runJob(REQUEST, { ...faulty.options(), timeoutMs: 3_600_000 });
     expect(result).toMatchObject({ outcome: "success", exitCode: 0 });
     expect(new Set(result.events.map((event) => event.id)).size).toBe(result.events.length);

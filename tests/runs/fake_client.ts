@@ -23,6 +23,29 @@ export const JOB: JobIdentity = {
   schedule: "",
 };
 
+/** Faults of the emulator that a job rides out. */
+export const PASSING_FAULTS = [
+  "503",
+  "503-no-retry",
+  "500",
+  "empty5xx",
+  "html502",
+  "truncated",
+  "reset0",
+  "resetMid",
+  "429",
+] as const;
+
+/** What the environment of {@linkcode JOB} says of it. */
+export const JOB_ENV: Readonly<Record<string, string>> = {
+  GITLAB_CI: "true",
+  CI_SERVER_URL: "https://gitlab.example",
+  CI_PROJECT_ID: "42",
+  CI_PIPELINE_ID: "1001",
+  CI_JOB_NAME: "agent",
+  CI_JOB_ID: "9001",
+};
+
 export function aRun(status: string, fields: Partial<Run> = {}): Run {
   return {
     runId: RUN_ID,

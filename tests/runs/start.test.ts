@@ -19,6 +19,7 @@ import {
   BEGIN_MS,
   fakeClient,
   JOB,
+  JOB_ENV,
   limited,
   lost,
   refusal,
@@ -73,15 +74,7 @@ test("start() uses a random key outside CI, without a word", async () => {
 });
 
 test("start() takes the identity from the environment of the CI system", async () => {
-  const env: Record<string, string> = {
-    GITLAB_CI: "true",
-    CI_SERVER_URL: "https://gitlab.example",
-    CI_PROJECT_ID: "42",
-    CI_PIPELINE_ID: "1001",
-    CI_JOB_NAME: "agent",
-    CI_JOB_ID: "9001",
-  };
-  const options = { env: (name: string) => env[name], identity: undefined };
+  const options = { env: (name: string) => JOB_ENV[name], identity: undefined };
   expect((await tried([started("pending")], options)).keys).toEqual([KEY]);
 });
 
