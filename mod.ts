@@ -40,29 +40,29 @@ export type { Fetch } from "./lib/http/transport.ts";
 export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
 export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
 export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
-export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/report/result.ts";
+export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_result.ts";
 export type { ReportTarget } from "./lib/report/targets.ts";
 export {
   type AutomationEnd,
   type AutomationItem,
   type FollowAutomationOptions,
   followAutomationRun,
-} from "./lib/runs/automation_follower.ts";
-export { listAutomations, type ListAutomationsOptions } from "./lib/runs/automation_list.ts";
-export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/runs/automation_plan.ts";
-export type { AutomationOutcome, AutomationResult } from "./lib/runs/automation_result.ts";
-export { runAutomation, type RunAutomationOptions } from "./lib/runs/automation_run.ts";
-export { triggerAutomation } from "./lib/runs/automation_trigger.ts";
+} from "./lib/automations/follow.ts";
+export { listAutomations, type ListAutomationsOptions } from "./lib/automations/list.ts";
+export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/automations/plan.ts";
+export type { AutomationOutcome, AutomationResult } from "./lib/automations/result.ts";
+export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.ts";
+export { triggerAutomation } from "./lib/automations/trigger.ts";
 export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
 export * from "./lib/runs/errors.ts";
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";
 export type { EndOutcome, FollowItem, GapCause } from "./lib/runs/follower.ts";
-export type { KeyScope } from "./lib/runs/key.ts";
-export { createLogText, type LogText, type LogTextOptions } from "./lib/runs/log_text.ts";
-export { report, type ReportOptions } from "./lib/runs/report.ts";
-export type { OnTimeout } from "./lib/runs/interrupt.ts";
+export type { KeyScope } from "./lib/job/key.ts";
+export { createLogText, type LogText, type LogTextOptions } from "./lib/script/log_text.ts";
+export { report, type ReportOptions } from "./lib/script/report.ts";
+export type { OnTimeout } from "./lib/job/interrupt.ts";
 export { attach, run, type RunOptions } from "./lib/runs/run.ts";
-export type { ConnectOptions } from "./lib/runs/session.ts";
+export type { ConnectOptions } from "./lib/job/session.ts";
 export { start } from "./lib/runs/start.ts";
 export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
 export { VERSION } from "./lib/version.ts";

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { systemClock } from "../lib/clock.ts";
-import { builtInFixture, parseFixture } from "../lib/emulator/fixture.ts";
+import { builtInFixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import { startEmulator } from "../lib/emulator/server.ts";
 import { root, runtimes } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";

@@ -3,10 +3,10 @@
  * all on one virtual clock. Everything in it follows from the seed.
  */
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
-import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/fixture.ts";
-import type { Scenario, ScenarioStep } from "../lib/emulator/scenario.ts";
+import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
+import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
 import { Follower } from "../lib/runs/follower.ts";
-import { openSession } from "../lib/runs/session.ts";
+import { openSession } from "../lib/job/session.ts";
 import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 
 /** How the jobs follow. `documented`: a poll each 1.5 s, exit 75 on 429, three attempts with 30 s between them. */

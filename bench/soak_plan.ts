@@ -1,5 +1,5 @@
 /** What the runs of the soak are like: their ends, their events, what befalls the service meanwhile. All of it follows from a seed. */
-import type { Scenario, ScenarioStep } from "../lib/emulator/scenario.ts";
+import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
 import { seeded } from "./fleet_world.ts";
 
 /** Which server: the base is polled, later revisions have streams. */

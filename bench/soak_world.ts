@@ -1,7 +1,7 @@
 /** One run of the soak: a job of ours, or one in the documented way, on its own service and clock, and what is to be said of it. */
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
-import { builtInFixture } from "../lib/emulator/fixture.ts";
-import { createRevision } from "../lib/emulator/revision.ts";
+import { builtInFixture } from "../lib/emulator/state/fixture.ts";
+import { createRevision } from "../lib/emulator/state/revision.ts";
 import { DeadlineError, MogplexError } from "../lib/errors.ts";
 import type { Notice } from "../lib/notice.ts";
 import { runJob } from "../lib/runs/run.ts";

@@ -14,8 +14,8 @@ import { gzipSync } from "node:zlib";
 import { minify } from "terser";
 import * as variables from "../lib/variables.ts";
 import { VERSION } from "../lib/version.ts";
-import { componentNames, packed, renderTemplate, templateProblems } from "./components.ts";
-import { PINNED, pinsOf, stampPins } from "./pins.ts";
+import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
+import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { root, sha256 } from "./setup.mjs";
 
 /** One file of `dist/`. */
@@ -54,12 +54,12 @@ function namesOnly(lists: Readonly<Record<string, readonly (string | { name: str
 /** The program inside the GitLab components. */
 export const COMPONENT: Artefact = {
   file: "mogplex-component.mjs",
-  entry: "lib/cli/component.ts",
+  entry: "lib/cli/component/main.ts",
   program: true,
   minify: true,
   replace: {
     "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
-    "lib/api/automation_calls.ts": "export const automationCalls = () => ({});",
+    "lib/api/calls/automation_calls.ts": "export const automationCalls = () => ({});",
     // Its jobs print no help.
     "lib/variables.ts": namesOnly(variables),
   },

@@ -17,9 +17,9 @@ import {
   stampedFiles,
   troubleshootingTable,
   withVersion,
-} from "./component_docs.ts";
-import { componentNames } from "./components.ts";
-import { table } from "./markdown_table.ts";
+} from "./docs/component_docs.ts";
+import { componentNames } from "./build/templates.ts";
+import { table } from "./docs/markdown_table.ts";
 import { root } from "./setup.mjs";
 
 /** The generated parts of a document by name. */

@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "2b5ec96a5d1dbf8b685069b67db36d5d05864ce4b29a942e23a574192966923c"
+val MOGPLEX_CI_SHA256 = "0d5162148afe5eed8b2f14e47375ae23449a45a06f862138b6a16163a454013f"
 
 project {
     buildType(Cleanup)

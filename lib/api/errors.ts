@@ -18,7 +18,7 @@ import {
 } from "../errors.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, parseJson } from "../http/answer.ts";
 import type { Verdict } from "../http/transport.ts";
-import type { Redactor } from "../redact.ts";
+import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
 import type { Lazy } from "./contract/schemas.ts";
 

@@ -6,9 +6,9 @@
 import { MogplexError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import { createRedactor } from "../redact.ts";
+import { createRedactor } from "../text/redact.ts";
 import type { VerbGroup } from "./verb.ts";
-import { Writer } from "./writer.ts";
+import { Writer } from "./log/writer.ts";
 
 /** A writer that masks what the environment is known to hold; the verb adds its token once it has found it. */
 export function createWriter(io: Io, group: VerbGroup | undefined): Writer {

@@ -8,7 +8,7 @@ import type { Flag } from "../flags.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { PROGRAM, VERBS } from "./flag_table.ts";
+import { PROGRAM, VERBS } from "./verbs.ts";
 import type { Verb } from "./verb.ts";
 
 /** Backticks are for the READMEs, which print the same tables. */

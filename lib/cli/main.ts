@@ -14,11 +14,11 @@ import { programHelp, verbHelp } from "./help.ts";
 import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
-import { PROGRAM, VERBS } from "./flag_table.ts";
-import { isWholeJob } from "./run.ts";
+import { PROGRAM, VERBS } from "./verbs.ts";
+import { isWholeJob } from "./verbs/drop_in/run.ts";
 import type { MainOptions, Verb } from "./verb.ts";
 import { COMMAND_WORDS } from "./vocabulary.ts";
-import type { Writer } from "./writer.ts";
+import type { Writer } from "./log/writer.ts";
 
 interface Call {
   verb: Verb;

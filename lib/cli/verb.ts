@@ -8,7 +8,7 @@ import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-import type { Writer } from "./writer.ts";
+import type { Writer } from "./log/writer.ts";
 
 /** What tests put in the place of the machine. */
 export interface MainOptions {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RunResult } from "../report/result.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** Words of one program. All but `resume` and `cancel` follow "give". */
 export interface Vocabulary {

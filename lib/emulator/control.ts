@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { EVENT_TYPES, insertEvent, writeEvent } from "./events.ts";
-import { InputError } from "./fixture.ts";
-import { parseTimestamp, storeJson } from "./postgres.ts";
-import type { CallRow, RunRow, StoreOperation } from "./rows.ts";
-import { updateRun } from "./runs.ts";
+import { EVENT_TYPES, insertEvent, writeEvent } from "./service/events.ts";
+import { InputError } from "./state/fixture.ts";
+import { parseTimestamp, storeJson } from "./state/postgres.ts";
+import type { CallRow, RunRow, StoreOperation } from "./state/rows.ts";
+import { updateRun } from "./service/runs.ts";
 import { isTerminal } from "../api/contract/rules.ts";
-import { healthySurroundings, type SandboxMode, type World } from "./world.ts";
+import { healthySurroundings, type SandboxMode, type World } from "./state/world.ts";
 
 /** Arguments of a control action. */
 export type ControlArguments = Record<string, unknown>;

@@ -6,22 +6,22 @@
 import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments } from "./control.ts";
-import { joinDrivers } from "./driver.ts";
-import { eventFeed } from "./event_feed.ts";
-import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./faults.ts";
-import { builtInFixture, type Fixture, InputError } from "./fixture.ts";
-import { passGate } from "./gate.ts";
-import { jobDriver } from "./job_driver.ts";
-import { RequestLimiter, StartLimiter } from "./limiter.ts";
-import { pullPage } from "./pulls.ts";
-import { bare, fail, jsonReply, notFoundPage } from "./reply.ts";
-import { createRevision, type Revision } from "./revision.ts";
-import { addRoutes } from "./routes.ts";
-import type { Scenario } from "./scenario.ts";
-import { scriptDriver } from "./script_driver.ts";
-import { serverClock } from "./server_clock.ts";
-import { Store } from "./store.ts";
-import { type Driver, healthySurroundings, idleDriver, idleJobDriver, type World } from "./world.ts";
+import { joinDrivers } from "./agents/drivers.ts";
+import { eventFeed } from "./state/event_feed.ts";
+import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./wire/faults.ts";
+import { builtInFixture, type Fixture, InputError } from "./state/fixture.ts";
+import { passGate } from "./wire/gate.ts";
+import { jobDriver } from "./agents/automation_driver.ts";
+import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
+import { pullPage } from "./service/pulls.ts";
+import { bare, fail, jsonReply, notFoundPage } from "./wire/reply.ts";
+import { createRevision, type Revision } from "./state/revision.ts";
+import { addRoutes } from "./wire/routes.ts";
+import type { Scenario } from "./agents/scenario.ts";
+import { scriptDriver } from "./agents/script_driver.ts";
+import { serverClock } from "./state/server_clock.ts";
+import { Store } from "./state/store.ts";
+import { type Driver, healthySurroundings, idleDriver, idleJobDriver, type World } from "./state/world.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {

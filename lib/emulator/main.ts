@@ -9,11 +9,11 @@ import { type Flag, type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { UsageError } from "../errors.ts";
-import { builtInScenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "./builtin_scenarios.ts";
-import { parseRandomFaults } from "./faults.ts";
-import { InputError, parseFixture } from "./fixture.ts";
-import { createRevision, type Revision, SWITCHES } from "./revision.ts";
-import { parseScenario, type Scenario } from "./scenario.ts";
+import { builtInScenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import { parseRandomFaults } from "./wire/faults.ts";
+import { InputError, parseFixture } from "./state/fixture.ts";
+import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
+import { parseScenario, type Scenario } from "./agents/scenario.ts";
 import { type LocalRepo, startEmulator, type StartEmulatorOptions } from "./server.ts";
 
 /** The flags of the command. */

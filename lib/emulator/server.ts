@@ -9,12 +9,12 @@ import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
-import { socketBreaker } from "./breaker.ts";
+import { socketBreaker } from "./wire/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
-import { execDriver } from "./exec_driver.ts";
-import { builtInFixture, type Fixture, InputError, parseFixture, plainRepo } from "./fixture.ts";
-import { currentBranch } from "./git.ts";
-import type { Driver, World } from "./world.ts";
+import { execDriver } from "./agents/exec_driver.ts";
+import { builtInFixture, type Fixture, InputError, parseFixture, plainRepo } from "./state/fixture.ts";
+import { currentBranch } from "./agents/git.ts";
+import type { Driver, World } from "./state/world.ts";
 
 /** A local repository that runs can work on. */
 export interface LocalRepo {

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { NetworkError } from "../errors.ts";
-import { createRedactor } from "../redact.ts";
+import { createRedactor } from "../text/redact.ts";
 import { type Answer, excerpt, readAnswer } from "./answer.ts";
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
 import type { Fetch } from "./transport.ts";

@@ -5,7 +5,7 @@
  */
 import { createParser } from "eventsource-parser";
 import type { Clock } from "../clock.ts";
-import type { Redactor } from "../redact.ts";
+import type { Redactor } from "../text/redact.ts";
 import { excerpt } from "./answer.ts";
 import { explainLoss, Lost } from "./attempt.ts";
 

@@ -6,11 +6,11 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { ApiError, BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
-import { createRedactor, type Redactor } from "../redact.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
 import { isNotPermitted } from "../runtime.ts";
 import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./answer.ts";
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "../retry/backoff.ts";
 import type { CallOptions } from "./call_options.ts";
 import { networkHint } from "./network_hint.ts";
 import { type EventStream, isEventStream, readEventStream } from "./stream.ts";

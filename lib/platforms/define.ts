@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { escapeLogLine, type LogSyntax } from "./escape/log_line.ts";
+import { escapeLogLine, type LogSyntax } from "../text/escape/log_line.ts";
 import { fillLink, linkVariables } from "./links.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
 

@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { azure } from "./azure.ts";
-import { bitbucket } from "./bitbucket.ts";
-import { buildkite } from "./buildkite.ts";
-import { circle } from "./circle.ts";
+import { azure } from "./systems/azure.ts";
+import { bitbucket } from "./systems/bitbucket.ts";
+import { buildkite } from "./systems/buildkite.ts";
+import { circle } from "./systems/circle.ts";
 import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
-import { forgejo } from "./forgejo.ts";
-import { gitea } from "./gitea.ts";
-import { github } from "./github.ts";
-import { gitlab } from "./gitlab.ts";
-import { jenkins } from "./jenkins.ts";
+import { forgejo } from "./systems/forgejo.ts";
+import { gitea } from "./systems/gitea.ts";
+import { github } from "./systems/github.ts";
+import { gitlab } from "./systems/gitlab.ts";
+import { jenkins } from "./systems/jenkins.ts";
 import { namedPlatform, none } from "./plain.ts";
 import type { Platform, ReadEnv } from "./platform.ts";
-import { teamcity } from "./teamcity.ts";
-import { woodpecker } from "./woodpecker.ts";
+import { teamcity } from "./systems/teamcity.ts";
+import { woodpecker } from "./systems/woodpecker.ts";
 
 // Those that speak the language of another, or set its variables, come before it.
 const SYSTEMS: readonly Platform[] = [

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { webUrl } from "./escape/url.ts";
+import { webUrl } from "../text/escape/url.ts";
 import type { ReadEnv } from "./platform.ts";
 
 const PLACE = /\{([A-Za-z0-9_]+)\}/g;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { gitlab } from "./gitlab.ts";
+import { gitlab } from "./systems/gitlab.ts";
 import type { Platform } from "./platform.ts";
 
 /** GitLab, whatever the environment says: there is no other. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { cutText } from "../plain_text.ts";
-import { jsonText } from "../platforms/escape/json.ts";
-import { webUrl } from "../platforms/escape/url.ts";
-import type { RunResult } from "./result.ts";
+import { cutText } from "../text/plain_text.ts";
+import { jsonText } from "../text/escape/json.ts";
+import { webUrl } from "../text/escape/url.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** Heading of the links. */
 const LIST = "Mogplex";

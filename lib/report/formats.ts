@@ -10,7 +10,7 @@ import { renderMarkdown } from "./markdown.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
-import type { RunResult } from "./result.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** One format. */
 export interface ReportFormat {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { jsonText } from "../platforms/escape/json.ts";
-import type { RunResult } from "./result.ts";
+import { jsonText } from "../text/escape/json.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** Renders the result without its events, which have a file of their own. */
 export function renderJson(result: RunResult): string {

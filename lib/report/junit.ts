@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { cutText } from "../plain_text.ts";
-import { escapeMarkup } from "../platforms/escape/markup.ts";
-import type { Outcome, Phase, RunResult } from "./result.ts";
-import { OUTCOMES } from "./words.ts";
+import { cutText } from "../text/plain_text.ts";
+import { escapeMarkup } from "../text/escape/markup.ts";
+import type { Outcome, Phase, RunResult } from "../result/run_result.ts";
+import { OUTCOMES } from "../result/words.ts";
 
 /** What a case that did not pass has inside. */
 type Kind = "failure" | "error" | "skipped";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { cutText } from "../plain_text.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../platforms/escape/markdown.ts";
+import { cutText } from "../text/plain_text.ts";
+import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
 import type { PlatformLinks } from "../platforms/platform.ts";
-import { formatDuration } from "./duration.ts";
-import type { RunResult } from "./result.ts";
-import { branchWords, OUTCOMES, WAIT_CAUSES } from "./words.ts";
+import { formatDuration } from "../result/duration.ts";
+import type { RunResult } from "../result/run_result.ts";
+import { branchWords, OUTCOMES, WAIT_CAUSES } from "../result/words.ts";
 
 // Together with the rest far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_REASON = 50_000;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { jsonText } from "../platforms/escape/json.ts";
-import type { RunResult } from "./result.ts";
+import { jsonText } from "../text/escape/json.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** Renders all events; an empty text when none were seen. */
 export function renderNdjson(result: RunResult): string {

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { cutText } from "../plain_text.ts";
-import { escapeLabel } from "../platforms/escape/openmetrics.ts";
-import type { RunResult } from "./result.ts";
-import { OUTCOMES, WAIT_CAUSES } from "./words.ts";
+import { cutText } from "../text/plain_text.ts";
+import { escapeLabel } from "../text/escape/openmetrics.ts";
+import type { RunResult } from "../result/run_result.ts";
+import { OUTCOMES, WAIT_CAUSES } from "../result/words.ts";
 
 type Labels = Readonly<Record<string, string | null>>;
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { bareValue, renderDotenvFile } from "../platforms/escape/dotenv.ts";
+import { bareValue, renderDotenvFile } from "../text/escape/dotenv.ts";
 import { githubRecord } from "../platforms/github_files.ts";
-import type { RunResult } from "./result.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 // Public names, as GitHub output and as dotenv variable: changing one is a new major version.
 const NAMES: Readonly<Record<OutputName, string>> = {

@@ -4,11 +4,11 @@
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
-import { cleanResult, type Redact } from "./clean.ts";
+import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
-import type { RunResult } from "./result.ts";
+import type { RunResult } from "../result/run_result.ts";
 import { fileProblem, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** A report that could not be written. */

@@ -9,7 +9,7 @@ import { checkUuid } from "../api/validate.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
-import { checkTimeout, type ConnectOptions, openSession } from "./session.ts";
+import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
 
 /** Options of {@linkcode cancel}. */
 export interface CancelOptions extends ConnectOptions {

@@ -10,9 +10,9 @@ import type { JobState } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf } from "./follower.ts";
-import { cancelsOnInterrupt } from "./interrupt.ts";
-import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "./session.ts";
-import { isNewerThan } from "./starter.ts";
+import { cancelsOnInterrupt } from "../job/interrupt.ts";
+import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "../job/session.ts";
+import { isNewerThan } from "../job/starter.ts";
 import { readState, type RunState, type StateFiles, stateProof, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode cleanup}. */

@@ -5,8 +5,8 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import type { AutomationResult } from "./automation_result.ts";
-import type { RunResult } from "../report/result.ts";
+import type { AutomationResult } from "../automations/result.ts";
+import type { RunResult } from "../result/run_result.ts";
 
 /** Base of the verdicts that are thrown. */
 export class RunVerdictError extends MogplexError {

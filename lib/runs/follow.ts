@@ -7,7 +7,7 @@ import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { Run } from "../model.ts";
 import { Follower, type FollowItem } from "./follower.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, openSession } from "./session.ts";
+import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, openSession } from "../job/session.ts";
 
 /** Most jobs that can be said to share a token. */
 export const MAX_TOKEN_SHARE = 1_000;

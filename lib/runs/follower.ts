@@ -6,14 +6,14 @@
 import { DeadlineError, MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
-import type { Outcome } from "../report/result.ts";
-import type { CadenceEvent } from "./cadence.ts";
-import { Pacer } from "./pacer.ts";
-import { type News, Reader } from "./reader.ts";
-import type { Session } from "./session.ts";
-import { type Leash, leash, lookAtDeadline, PollingSource, type RunSource, singleAttempt } from "./source.ts";
-import { StreamSource } from "./stream_source.ts";
-import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./window.ts";
+import type { Outcome } from "../result/run_result.ts";
+import type { CadenceEvent } from "../job/cadence.ts";
+import { Pacer } from "../retry/pacer.ts";
+import { type News, Reader } from "./events/reader.ts";
+import type { Session } from "../job/session.ts";
+import { type Leash, leash, lookAtDeadline, PollingSource, type RunSource, singleAttempt } from "../job/source.ts";
+import { StreamSource } from "./events/stream_source.ts";
+import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
 
 /** How a run ends. `awaiting_input` is an end as well: nothing but a person can make it go on. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;

@@ -6,15 +6,15 @@
 import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
-import type { Outcome, RunResult } from "../report/result.ts";
+import type { Outcome, RunResult } from "../result/run_result.ts";
 import { CANCEL_MS, cancelWith } from "./cancel.ts";
 import { END_EXIT, endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
-import { interruptReason, type WatchSettings } from "./interrupt.ts";
+import { interruptReason, type WatchSettings } from "../job/interrupt.ts";
 import { buildResult, reasonOf } from "./result.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../job/session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
-import { startableRun, Starter } from "./starter.ts";
-import { setbackOf } from "./setback.ts";
+import { startableRun, Starter } from "../job/starter.ts";
+import { setbackOf } from "../retry/setback.ts";
 import type { RunState, StateWriter } from "./state.ts";
 import { type Stop, stopRun } from "./stop.ts";
 

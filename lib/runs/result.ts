@@ -5,11 +5,11 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { Run, StartRequest } from "../model.ts";
-import { factsFromEvents } from "../report/facts.ts";
-import { phasesFromEvents } from "../report/phases.ts";
-import type { Outcome, RunResult } from "../report/result.ts";
+import { factsFromEvents } from "../result/run_facts.ts";
+import { phasesFromEvents } from "../result/run_phases.ts";
+import type { Outcome, RunResult } from "../result/run_result.ts";
 import { endOf, type Follower } from "./follower.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../job/session.ts";
 import type { StartedRun } from "./start_plan.ts";
 
 /** What {@linkcode buildResult} puts together. */

@@ -6,7 +6,7 @@
 import { checkUuid } from "../api/validate.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
-import type { RunResult } from "../report/result.ts";
+import type { RunResult } from "../result/run_result.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError } from "./errors.ts";
 import { checkFollowing, type FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./follower.ts";
@@ -17,9 +17,9 @@ import {
   ON_TIMEOUT,
   type OnInterrupt,
   type OnTimeout,
-} from "./interrupt.ts";
+} from "../job/interrupt.ts";
 import { Job, type JobEnd, type JobSettings } from "./job.ts";
-import { openSession, type Session, type SessionInternals } from "./session.ts";
+import { openSession, type Session, type SessionInternals } from "../job/session.ts";
 import type { StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 import type { StartRequest } from "../model.ts";
-import { openSession } from "./session.ts";
+import { openSession } from "../job/session.ts";
 import { planStart, type StartedRun, type StartOptions } from "./start_plan.ts";
-import { startableRun, Starter } from "./starter.ts";
+import { startableRun, Starter } from "../job/starter.ts";
 
 /**
  * Starts a run, or finds the one that was started under the same key.

@@ -7,8 +7,8 @@ import { checkIdempotencyKey, validateStartRequest } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
-import { deriveKey, KEY_SCOPES, type KeyScope, splitSuffix } from "./key.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "./session.ts";
+import { deriveKey, KEY_SCOPES, type KeyScope, splitSuffix } from "../job/key.ts";
+import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { requestHash, type RunState, stateProof } from "./state.ts";
 
 /** Options of {@linkcode start}. */

@@ -11,8 +11,8 @@ import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { Io } from "../io.ts";
-import { ON_INTERRUPT, type OnInterrupt } from "./interrupt.ts";
-import { hashOf } from "./key.ts";
+import { ON_INTERRUPT, type OnInterrupt } from "../job/interrupt.ts";
+import { hashOf } from "../job/key.ts";
 
 /** The files that are needed. */
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile">;

@@ -7,10 +7,10 @@ import { MogplexError } from "../errors.ts";
 import type { Run } from "../model.ts";
 import { cancelWith } from "./cancel.ts";
 import { endOf } from "./follower.ts";
-import { cancelsOnInterrupt, INTERRUPT_MS, type OnInterrupt } from "./interrupt.ts";
-import type { Session } from "./session.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, type OnInterrupt } from "../job/interrupt.ts";
+import type { Session } from "../job/session.ts";
 import type { StartedRun, StartPlan } from "./start_plan.ts";
-import type { Starter } from "./starter.ts";
+import type { Starter } from "../job/starter.ts";
 import type { StateWriter } from "./state.ts";
 
 /** What was under way when the signal came. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { VERBS } from "../../lib/cli/flag_table.ts";
+import { VERBS } from "../../lib/cli/verbs.ts";
 import { main } from "../../lib/cli/main.ts";
-import { REPORTS } from "../../lib/cli/shared_flags.ts";
+import { REPORTS } from "../../lib/cli/options/table.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { VARIABLES } from "../../lib/variables.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { VERSION } from "../../lib/version.ts";
 import { ARTEFACTS, bundle } from "../../tools/build.ts";
-import { defaultImage } from "../../tools/components.ts";
+import { defaultImage } from "../../tools/build/templates.ts";
 import { jobProblems } from "../../tools/pipeline_jobs.ts";
 import { root } from "../../tools/setup.mjs";
 import { type Registry, startRegistry } from "../package/registry.ts";

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { componentNames } from "../../tools/components.ts";
+import { componentNames } from "../../tools/build/templates.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { REPO } from "../processes/service.ts";
 

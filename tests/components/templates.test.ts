@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
-import { VERBS } from "../../lib/cli/flag_table.ts";
-import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/shared_flags.ts";
-import { INPUT_VARIABLES } from "../../lib/cli/component_inputs.ts";
+import { VERBS } from "../../lib/cli/verbs.ts";
+import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/options/table.ts";
+import { INPUT_VARIABLES } from "../../lib/cli/component/inputs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
-import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/runs/interrupt.ts";
-import { KEY_SCOPES } from "../../lib/runs/key.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/job/interrupt.ts";
+import { KEY_SCOPES } from "../../lib/job/key.ts";
 import { VERSION } from "../../lib/version.ts";
 import { bundle, COMPONENT } from "../../tools/build.ts";
 import {
@@ -22,7 +22,7 @@ import {
   TEMPLATE_LIMIT,
   templateProblems,
   withPieces,
-} from "../../tools/components.ts";
+} from "../../tools/build/templates.ts";
 import { root, sha256 } from "../../tools/setup.mjs";
 import { templates } from "./project.ts";
 

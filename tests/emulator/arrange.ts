@@ -5,7 +5,7 @@
  */
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
-import { parseFixture } from "../../lib/emulator/fixture.ts";
+import { parseFixture } from "../../lib/emulator/state/fixture.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
 
 /** Tokens of the fixture by key. */

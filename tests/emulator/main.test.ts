@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { FLAGS, helpText, main, readOptions } from "../../lib/emulator/main.ts";
-import { builtInScenario, SCENARIO_NAMES } from "../../lib/emulator/builtin_scenarios.ts";
+import { builtInScenario, SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseFlags } from "../../lib/flags.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../cli/fake_io.ts";

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SCENARIO_NAMES } from "../../lib/emulator/builtin_scenarios.ts";
+import { SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { ACTIONS } from "../../lib/emulator/control.ts";
-import { EVENT_TYPES } from "../../lib/emulator/events.ts";
-import { FAULT_KINDS } from "../../lib/emulator/faults.ts";
+import { EVENT_TYPES } from "../../lib/emulator/service/events.ts";
+import { FAULT_KINDS } from "../../lib/emulator/wire/faults.ts";
 import { FLAGS } from "../../lib/emulator/main.ts";
-import { SWITCHES } from "../../lib/emulator/revision.ts";
-import { parseScenario } from "../../lib/emulator/scenario.ts";
+import { SWITCHES } from "../../lib/emulator/state/revision.ts";
+import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 
 const readme = readFileSync(join(import.meta.dir, "../../lib/emulator/README.md"), "utf8");
 

@@ -1,5 +1,5 @@
 /** What the models of the CI systems have in common. */
-import type { Machine } from "./machine.ts";
+import type { Machine } from "./systems/machine.ts";
 
 /** What became of a build. */
 export interface Build {

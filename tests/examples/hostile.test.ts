@@ -4,10 +4,10 @@ import { CORPUS } from "../hostile/corpus.ts";
 import { runGithubLog } from "../hostile/github_runner.ts";
 import { type Service, startService } from "../processes/service.ts";
 import { START } from "../processes/stage.ts";
-import { runAzure } from "./azure.ts";
-import { optionsOf } from "./github_recipes.ts";
-import { runGithubJob } from "./github_steps.ts";
-import { type Machine, onMachine } from "./machine.ts";
+import { runAzure } from "./systems/azure.ts";
+import { optionsOf } from "./systems/github_recipes.ts";
+import { runGithubJob } from "./systems/github_steps.ts";
+import { type Machine, onMachine } from "./systems/machine.ts";
 
 /** As much as one read of the events shows without its window being full. PostgreSQL stores no NUL. */
 const SAID = CORPUS.map(({ text }) => text).filter((text) => text.length < 2_000 && !text.includes("\0")).slice(0, 190);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../../tools/pins.ts";
+import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root } from "../../tools/setup.mjs";
 import { runToEnd } from "../package/runtimes.ts";
 import { REPO, type Service, startService } from "../processes/service.ts";
@@ -120,7 +120,7 @@ const OTHERS = [
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   "Pin, update, verify 2":
-    "it builds a checkout; that a build gives the pinned bytes is tested by tools/pins.ts --check",
+    "it builds a checkout; that a build gives the pinned bytes is tested by tools/build/pins.ts --check",
 };
 
 test("every block of docs/install.md is run, or is said not to be", () => {

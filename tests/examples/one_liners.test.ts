@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../../tools/pins.ts";
+import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root } from "../../tools/setup.mjs";
 import { CANCEL } from "../processes/stage.ts";
 import { type Ended, openRelease, type Release } from "./release.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { renderAnnotations } from "../../lib/report/annotations.ts";
-import { cleanResult } from "../../lib/report/clean.ts";
+import { cleanResult } from "../../lib/result/clean.ts";
 import { renderJunit } from "../../lib/report/junit.ts";
 import { renderOpenmetrics } from "../../lib/report/openmetrics.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../report/gitlab_readers.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { plainText } from "../../lib/plain_text.ts";
+import { plainText } from "../../lib/text/plain_text.ts";
 
 function base64(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { LiveLog } from "../../lib/cli/live_log.ts";
-import type { LogForm } from "../../lib/cli/settings.ts";
-import { Writer } from "../../lib/cli/writer.ts";
+import { LiveLog } from "../../lib/cli/log/live_log.ts";
+import type { LogForm } from "../../lib/cli/options/settings.ts";
+import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
-import { createRedactor } from "../../lib/redact.ts";
+import { createRedactor } from "../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { REPO, world } from "../cli/world.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";

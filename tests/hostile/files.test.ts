@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { bareValue, MAX_DOTENV_BYTES, renderDotenvFile } from "../../lib/platforms/escape/dotenv.ts";
-import { escapeWorkflowData } from "../../lib/platforms/escape/workflow_command.ts";
+import { bareValue, MAX_DOTENV_BYTES, renderDotenvFile } from "../../lib/text/escape/dotenv.ts";
+import { escapeWorkflowData } from "../../lib/text/escape/workflow_command.ts";
 import { githubRecord, MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "../../lib/report/formats.ts";
-import type { RunResult } from "../../lib/report/result.ts";
+import type { RunResult } from "../../lib/result/run_result.ts";
 import type { ReportTarget } from "../../lib/report/targets.ts";
 import { writeReports } from "../../lib/report/write.ts";
 import { memoryIo } from "../report/memory_io.ts";

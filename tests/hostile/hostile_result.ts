@@ -1,4 +1,4 @@
-import type { RunResult } from "../../lib/report/result.ts";
+import type { RunResult } from "../../lib/result/run_result.ts";
 import { sampleEvent, sampleResult } from "../report/sample.ts";
 
 /** A result that says `text` wherever a text from outside can stand. */

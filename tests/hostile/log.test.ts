@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { plainLines } from "../../lib/plain_text.ts";
+import { plainLines } from "../../lib/text/plain_text.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
-import { escapeLogLine } from "../../lib/platforms/escape/log_line.ts";
+import { escapeLogLine } from "../../lib/text/escape/log_line.ts";
 import type { Platform } from "../../lib/platforms/platform.ts";
 import { CORPUS } from "./corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";

@@ -1,6 +1,6 @@
 /** What scripts print through the library, in whose log they may stand. */
 import { expect, test } from "bun:test";
-import { createLogText } from "../../lib/runs/log_text.ts";
+import { createLogText } from "../../lib/script/log_text.ts";
 import { CORPUS } from "./corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";
 

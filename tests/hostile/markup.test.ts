@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { plainText } from "../../lib/plain_text.ts";
-import { jsonText } from "../../lib/platforms/escape/json.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../../lib/platforms/escape/markdown.ts";
-import { escapeMarkup } from "../../lib/platforms/escape/markup.ts";
-import { webUrl } from "../../lib/platforms/escape/url.ts";
+import { plainText } from "../../lib/text/plain_text.ts";
+import { jsonText } from "../../lib/text/escape/json.ts";
+import { markdownBlock, markdownCode, markdownLink } from "../../lib/text/escape/markdown.ts";
+import { escapeMarkup } from "../../lib/text/escape/markup.ts";
+import { webUrl } from "../../lib/text/escape/url.ts";
 import { CORPUS } from "./corpus.ts";
 import { terminalCommands } from "./log_parsers.ts";
 import { outlineHtml, outlineMarkdown, outlineXml } from "./markup_parsers.ts";

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
-import { type NotePlan, writeJobNote } from "../../lib/cli/note.ts";
+import { type NotePlan, writeJobNote } from "../../lib/cli/job/note.ts";
 import { COMMAND_WORDS } from "../../lib/cli/vocabulary.ts";
-import { Writer } from "../../lib/cli/writer.ts";
+import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
-import { MAX_NOTE_CHARACTERS } from "../../lib/platforms/gitlab_note.ts";
-import { createRedactor } from "../../lib/redact.ts";
+import { MAX_NOTE_CHARACTERS } from "../../lib/note/merge_request_note.ts";
+import { createRedactor } from "../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
-import { GITLAB_TOKEN, gitlabServer } from "../platforms/gitlab_server.ts";
+import { GITLAB_TOKEN, gitlabServer } from "../note/gitlab_server.ts";
 import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
 import { outlineMarkdown } from "./markup_parsers.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { createEmulator } from "../../lib/emulator/emulator.ts";
-import { parseFixture } from "../../lib/emulator/fixture.ts";
+import { parseFixture } from "../../lib/emulator/state/fixture.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
 import { fakeIo } from "../cli/fake_io.ts";
 import { REPO } from "../cli/world.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { describeAnswer, excerpt, factsOf, readAnswer } from "../../lib/http/answer.ts";
-import { createRedactor } from "../../lib/redact.ts";
+import { createRedactor } from "../../lib/text/redact.ts";
 import { TOKEN } from "./answers.ts";
 
 const redact = createRedactor({ token: TOKEN });

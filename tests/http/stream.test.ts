@@ -4,7 +4,7 @@ import { createTransport } from "../../lib/http/transport.ts";
 import { type EventStream, isEventStream, MAX_MESSAGE_LENGTH, readEventStream } from "../../lib/http/stream.ts";
 import type { StreamMessage } from "../../lib/http/stream.ts";
 import { virtualClock } from "../../lib/clock.ts";
-import { createRedactor } from "../../lib/redact.ts";
+import { createRedactor } from "../../lib/text/redact.ts";
 import { bad, html, ORIGIN, redirect, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
 
 type Source = (controller: ReadableStreamDefaultController<Uint8Array>) => void | Promise<void>;

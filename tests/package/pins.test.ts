@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { ARTEFACTS, bundle } from "../../tools/build.ts";
 import { root } from "../../tools/setup.mjs";
-import { PINNED, pinnedFiles, pinsOf, stampPins, withPins } from "../../tools/pins.ts";
+import { PINNED, pinnedFiles, pinsOf, stampPins, withPins } from "../../tools/build/pins.ts";
 
 const OLD = "0".repeat(64);
 const pins = pinsOf("the file");

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
 import type { JobIdentity, JobState, PlatformFiles, PlatformLinks } from "../../lib/platforms/platform.ts";
-import { deriveKey, KEY_SCOPES, type KeyScope } from "../../lib/runs/key.ts";
+import { deriveKey, KEY_SCOPES, type KeyScope } from "../../lib/job/key.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
 type Environment = Record<string, string>;

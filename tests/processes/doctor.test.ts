@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import type { Check } from "../../lib/cli/doctor/check.ts";
+import type { Check } from "../../lib/cli/verbs/doctor/check.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { type Ended, launch, REPO, type Service, startService } from "./service.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noteMarker } from "../../lib/platforms/gitlab_note.ts";
+import { noteMarker } from "../../lib/note/merge_request_note.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../platforms/gitlab_server.ts";
+import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../note/gitlab_server.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { type Ended, launch, REPO, type Service, startService } from "./service.ts";
 
@@ -78,7 +78,7 @@ const page = (status: number) =>
     status,
     headers: { "content-type": "text/html", location: "https://evil.example/" },
   });
-// Those that are not tried again; the others take seconds of real time, and are told of in tests/cli/note.test.ts.
+// Those that are not tried again; the others take seconds of real time, and are told of in tests/cli/job/note.test.ts.
 const FAULTS: readonly [fault: () => Fault, words: string][] = [
   [() => page(401), "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401"],
   [() => page(403), "the token in variable TEAM_TOKEN may not do this"],

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { SCENARIO_TEXTS } from "../../lib/emulator/builtin_scenarios.ts";
+import { SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { ARTEFACTS, bundle } from "../../tools/build.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 

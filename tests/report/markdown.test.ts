@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
-import { cleanResult } from "../../lib/report/clean.ts";
+import { cleanResult } from "../../lib/result/clean.ts";
 import { renderMarkdown } from "../../lib/report/markdown.ts";
 import { outlineMarkdown } from "../hostile/markup_parsers.ts";
 import { sampleResult } from "./sample.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { escapeLabel } from "../../lib/platforms/escape/openmetrics.ts";
+import { escapeLabel } from "../../lib/text/escape/openmetrics.ts";
 import { renderOpenmetrics } from "../../lib/report/openmetrics.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { readGitlabMetrics } from "./gitlab_readers.ts";

@@ -1,5 +1,5 @@
 import { EXIT } from "../../lib/exit_codes.ts";
-import type { Outcome, RunResult } from "../../lib/report/result.ts";
+import type { Outcome, RunResult } from "../../lib/result/run_result.ts";
 import { sampleResult } from "./sample.ts";
 
 const CODES: Record<Outcome, number> = {

@@ -1,5 +1,5 @@
 import type { RunEvent } from "../../lib/model.ts";
-import type { RunResult } from "../../lib/report/result.ts";
+import type { RunResult } from "../../lib/result/run_result.ts";
 
 /** An event; ids and times count up. */
 export function sampleEvent(index: number, fields: Partial<RunEvent> = {}): RunEvent {

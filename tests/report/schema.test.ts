@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
 import type { WaitCause } from "../../lib/notice.ts";
-import { cleanResult } from "../../lib/report/clean.ts";
+import { cleanResult } from "../../lib/result/clean.ts";
 import { renderJson } from "../../lib/report/json.ts";
-import type { Outcome, RunResult } from "../../lib/report/result.ts";
+import type { Outcome, RunResult } from "../../lib/result/run_result.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { sampleResult } from "./sample.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cleanResult } from "../../lib/report/clean.ts";
+import { cleanResult } from "../../lib/result/clean.ts";
 import { defaultTargets } from "../../lib/report/targets.ts";
 import { writeReports, writeRunId } from "../../lib/report/write.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/file_parsers.ts";

@@ -1,13 +1,13 @@
 /** The layer against the emulated service, on one virtual clock. */
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";
-import { builtInScenario } from "../../lib/emulator/builtin_scenarios.ts";
+import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
-import { parseFixture } from "../../lib/emulator/fixture.ts";
+import { parseFixture } from "../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../lib/notice.ts";
 import { cancel } from "../../lib/runs/cancel.ts";
 import { cleanup } from "../../lib/runs/cleanup.ts";
-import { interruptible } from "../../lib/runs/interrupt.ts";
+import { interruptible } from "../../lib/job/interrupt.ts";
 import { runJob, type RunOptions } from "../../lib/runs/run.ts";
 import { start } from "../../lib/runs/start.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };

@@ -1,11 +1,11 @@
 /** Runs on bad days, with the wire and the truth of the bench `soak`. */
 import { expect, test } from "bun:test";
 import { playSoak } from "../../bench/soak_world.ts";
-import { noticeText } from "../../lib/cli/notices.ts";
+import { noticeText } from "../../lib/cli/log/notices.ts";
 import { virtualClock } from "../../lib/clock.ts";
-import { builtInScenario } from "../../lib/emulator/builtin_scenarios.ts";
+import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator } from "../../lib/emulator/emulator.ts";
-import { builtInFixture } from "../../lib/emulator/fixture.ts";
+import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../lib/notice.ts";
 import { runJob } from "../../lib/runs/run.ts";
 

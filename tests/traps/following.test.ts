@@ -1,6 +1,6 @@
 /** Traps that are met while a run goes on, and when it ends. */
 import { expect, test } from "bun:test";
-import { parseScenario } from "../../lib/emulator/scenario.ts";
+import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { exitCodeFor } from "../../lib/errors.ts";
 import { attach, run } from "../../lib/runs/run.ts";
 import { follow } from "../../lib/runs/follow.ts";

@@ -2,10 +2,10 @@
 import type { TransportOptions } from "../../lib/http/transport.ts";
 import { clientFor, type MogplexClient } from "../../lib/api/client.ts";
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";
-import { builtInScenario } from "../../lib/emulator/builtin_scenarios.ts";
+import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
-import { parseFixture } from "../../lib/emulator/fixture.ts";
-import type { Scenario } from "../../lib/emulator/scenario.ts";
+import { parseFixture } from "../../lib/emulator/state/fixture.ts";
+import type { Scenario } from "../../lib/emulator/agents/scenario.ts";
 import type { Fetch } from "../../lib/http/transport.ts";
 import type { StartRequest } from "../../lib/model.ts";
 import type { Notice } from "../../lib/notice.ts";

@@ -1,8 +1,8 @@
 /** Traps that lie in status codes, redirects, headers and bodies. */
 import { expect, test } from "bun:test";
 import { createClient } from "../../lib/api/client.ts";
-import { resolveConnection } from "../../lib/api/connection.ts";
-import { checkToken } from "../../lib/api/token.ts";
+import { resolveConnection } from "../../lib/api/connection/connection.ts";
+import { checkToken } from "../../lib/api/connection/token.ts";
 import { dropInExitCode, exitCodeFor, UnauthorizedError, UnavailableError, UsageError } from "../../lib/errors.ts";
 import { bad, html, redirect, RUN_ID, scripted, thrown } from "../http/answers.ts";
 import { freshKey, NOBODY, ORIGIN, REQUEST, service, TOKEN } from "./service.ts";

@@ -1,0 +1,81 @@
+/**
+ * The routes of automations and reviews.
+ *
+ * @module
+ */
+import { NotFoundError, UsageError } from "../../errors.ts";
+import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
+import * as schemas from "../contract/schemas.ts";
+import type { Attempted } from "../errors.ts";
+import type { MogplexClient } from "../mogplex_client.ts";
+import { checkIdempotencyKey, checkUuid } from "../validate.ts";
+
+/** Methods of the client that are about automations and reviews. */
+export type AutomationCalls = Pick<
+  MogplexClient,
+  | "listAutomations"
+  | "getAutomation"
+  | "triggerAutomation"
+  | "listAutomationRuns"
+  | "getAutomationRun"
+  | "cancelAutomationRun"
+  | "rerunPrReview"
+>;
+
+/** Makes them. */
+export function automationCalls({ api, read, send }: Caller): AutomationCalls {
+  return {
+    async listAutomations({ limit, cursor } = {}, call) {
+      const query = { limit: limitOf(limit, 100), cursor };
+      const ask = (how: How) => api.automations.$get({ query }, how);
+      return await read("list automations", schemas.automationsSchema, call, ask);
+    },
+    async getAutomation(id, call) {
+      const automationId = checkUuid(id, "automation id");
+      const ask = (how: How) => api.automations[":automationId"].$get({ param: { automationId } }, how);
+      return (await read(`read automation "${automationId}"`, schemas.automationSchema, call, ask)).automation;
+    },
+    async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
+      const automationId = checkUuid(id, "automation id");
+      const key = checkIdempotencyKey(idempotencyKey);
+      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
+      const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
+      const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
+      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
+      return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
+    },
+    async listAutomationRuns(id, { limit } = {}, call) {
+      const automationId = checkUuid(id, "automation id");
+      const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
+      const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
+      return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
+    },
+    async getAutomationRun(automation, id, call) {
+      const automationId = checkUuid(automation, "automation id");
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) =>
+        api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
+      const what = `read automation run "${runId}"`;
+      const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
+      if (run !== null) return run;
+      // Documented as nullable, though the known revisions answer 404.
+      const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
+      throw new NotFoundError(`Cannot ${what}: the service does not find it (HTTP 200 without a run)`, "usage", facts);
+    },
+    async cancelAutomationRun(automation, id, call) {
+      const param = { automationId: checkUuid(automation, "automation id"), runId: checkUuid(id, "run id") };
+      const ask = (how: How) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, how);
+      const attempted: Attempted = { what: `cancel automation run "${param.runId}"`, scope: "write", recent: true };
+      return await send(attempted, schemas.automationCancelSchema, call, ask);
+    },
+    async rerunPrReview({ repoId, prNumber }, call) {
+      if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
+        throw new UsageError(`Cannot rerun review as the pull request number must be 1 or more: ${prNumber}`);
+      }
+      const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
+      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
+      const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
+      return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
+    },
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Following the run of an automation to its end.
+ *
+ * @module
+ */
+import { checkUuid } from "../api/validate.ts";
+import { DeadlineError } from "../errors.ts";
+import type { ExitName } from "../exit_codes.ts";
+import type { AutomationRun } from "../model.ts";
+import { AutomationReader } from "./reader.ts";
+import type { CadenceEvent } from "../job/cadence.ts";
+import { checkFollowing, type FollowOptions } from "../runs/follow.ts";
+import { END_EXIT } from "../runs/follower.ts";
+import { Pacer } from "../retry/pacer.ts";
+import { openSession, type Session } from "../job/session.ts";
+import { type Leash, leash, lookAtDeadline, PollingSource } from "../job/source.ts";
+
+/** How the run of an automation ends. */
+export type AutomationEnd = "success" | "failed" | "cancelled";
+
+/** What following the run of an automation yields. */
+export type AutomationItem =
+  /** The run's status: first, and each time it changes. `pending` waits for a slot. */
+  | { type: "status"; status: string; run: AutomationRun }
+  /** For how many people or events it waits in the middle of its work; its status stays `running`. Each time that changes. */
+  | { type: "waits"; count: number; run: AutomationRun }
+  /** The end; comes last. */
+  | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
+
+/** Options of {@linkcode followAutomationRun}. There is no event stream of these runs: they are polled. */
+export interface FollowAutomationOptions extends Omit<FollowOptions, "stream"> {}
+
+/** Options of {@linkcode AutomationFollower}. */
+export interface AutomationFollowerOptions {
+  /** Point on the clock. */
+  deadline: number;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** Whether token and origin have worked before in this process. */
+  proven: boolean;
+}
+
+/** Row of the table of exit codes for each end. */
+export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
+  success: END_EXIT.success,
+  failed: END_EXIT.failed,
+  cancelled: END_EXIT.cancelled,
+};
+
+// Source: API reference, "List automation runs": not the words of runs.
+const KNOWN: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
+
+/** The end that a status stands for; undefined while the run goes on, and for a status that is not known. */
+export function automationEndOf(status: string): AutomationEnd | undefined {
+  return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
+}
+
+/** Follows one run of an automation, and keeps what it saw last. */
+export class AutomationFollower {
+  readonly #session: Session;
+  readonly #deadline: number;
+  readonly #pacer: Pacer;
+  readonly #reader: AutomationReader;
+  readonly #source: PollingSource<AutomationRun>;
+  readonly #leash: Leash;
+  readonly #odd = new Set<string>();
+  #run: AutomationRun | undefined;
+
+  /** @param options See {@linkcode AutomationFollowerOptions}. */
+  constructor(session: Session, automationId: string, runId: string, options: AutomationFollowerOptions) {
+    const { client, clock, notify, requests, startedAt, random } = session;
+    const { deadline, tokenShare, proven } = options;
+    this.#session = session;
+    this.#deadline = deadline;
+    const reader = this.#reader = new AutomationReader(client, automationId, runId, proven);
+    const { signal } = this.#leash = leash(session.signal);
+    const pacer = this.#pacer = new Pacer({ clock, deadline, startedAt, signal, notify, requests, random });
+    this.#source = new PollingSource({ clock, reader, pacer, deadline, signal: session.signal, tokenShare, random });
+  }
+
+  /** The run as it was seen last; undefined before the first look. */
+  get run(): AutomationRun | undefined {
+    return this.#run;
+  }
+
+  /**
+   * Yields until the run ends.
+   *
+   * @throws {DeadlineError} if the deadline passes first and the last look works, else what the last look threw.
+   * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
+   */
+  async *items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
+    try {
+      let meaning: CadenceEvent | undefined;
+      for (;;) {
+        const inTime = await this.#source.next(meaning);
+        const run = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
+        meaning = yield* this.#take(run);
+        const outcome = automationEndOf(run.status);
+        if (outcome !== undefined) {
+          yield { type: "end", outcome, run };
+          return run;
+        }
+        if (inTime === null) throw this.#deadlineError(run);
+      }
+    } finally {
+      this.#source.close();
+      this.#leash.close();
+    }
+  }
+
+  async *#take(run: AutomationRun): AsyncGenerator<AutomationItem, CadenceEvent, void> {
+    const { status } = run;
+    const waits = run.active_wait_count ?? 0;
+    const changed = this.#run?.status !== status;
+    const waitsBefore = this.#run?.active_wait_count ?? 0;
+    this.#run = run;
+    this.#pacer.status = waits > 0 ? `${status}, waiting for an answer` : status;
+    if (changed) {
+      this.#pacer.spoke();
+      yield { type: "status", status, run };
+    }
+    if (!KNOWN.includes(status) && !this.#odd.has(status)) {
+      this.#odd.add(status);
+      this.#session.notify({ kind: "unknown_status", status });
+    }
+    if (waits !== waitsBefore) {
+      this.#pacer.spoke();
+      yield { type: "waits", count: waits, run };
+    }
+    return { kind: changed || waits !== waitsBefore ? "news" : "quiet" };
+  }
+
+  #deadlineError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
+    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
+    const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
+    const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
+    return new DeadlineError(
+      `Cannot wait for automation run "${this.#reader.runId}" any longer: it is ${JSON.stringify(status)} after ` +
+        `${seconds} seconds${notStarted}${why}${asked}`,
+    );
+  }
+}
+
+/**
+ * Follows the run of an automation until it ends.
+ *
+ * Yields a `status` item first and at each change, a `waits` item when it begins or ceases to wait for people, and an `end` item
+ * last. However the run ends, it is not thrown; an unknown status counts as not finished. Busy answers (429, 5xx, a broken
+ * network) are waited out as long as `timeoutMs` permits. Leaving the loop early leaves the run alone.
+ *
+ * @param automationId UUID of the automation.
+ * @param runId UUID of its run: from {@linkcode triggerAutomation}.
+ * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
+ * @returns A generator; its return value is the run as it ended.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or goes on waiting for a slot; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when the last look, at the deadline, did not work either.
+ * @throws {UsageError} when an option or an id is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Wait for the end
+ * ```ts
+ * import { followAutomationRun } from "@mogplex/ci";
+ *
+ * async function watch(automationId: string, runId: string): Promise<void> {
+ *   for await (const item of followAutomationRun(automationId, runId, { timeoutMs: 600_000 })) {
+ *     console.log(item.type === "waits" ? `waits for ${item.count}` : item.run.status);
+ *   }
+ * }
+ * console.log(typeof watch);
+ * ```
+ * Source: API reference, "Get an automation run", "Rate limits" (60 requests per 60 s per token).
+ */
+export function followAutomationRun(
+  automationId: string,
+  runId: string,
+  options: FollowAutomationOptions = {},
+): AsyncGenerator<AutomationItem, AutomationRun, void> {
+  const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
+  const { timeoutMs, tokenShare } = checkFollowing(options);
+  const session = openSession(options);
+  const deadline = session.startedAt + timeoutMs;
+  return new AutomationFollower(session, ...ids, { deadline, tokenShare, proven: false }).items();
+}

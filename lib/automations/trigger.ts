@@ -1,0 +1,124 @@
+/**
+ * Triggering an automation, or finding the run that was triggered under the same key.
+ *
+ * @module
+ */
+import type { CallOptions } from "../api/client.ts";
+import { UnavailableError } from "../errors.ts";
+import type { TriggerResult } from "../model.ts";
+import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
+import { AutomationReader } from "./reader.ts";
+import { AutomationSuppressedError } from "../runs/errors.ts";
+import { openSession, type Session, type SessionInternals } from "../job/session.ts";
+import { type FoundRun, type Startable, Starter } from "../job/starter.ts";
+
+/** What a trigger answered, and the run's record where it was known before. */
+interface FoundAutomationRun extends FoundRun {
+  reason: string | null;
+}
+
+/** Starts a trigger, as {@linkcode Starter} starts runs. */
+export type TriggerStarter = Starter<FoundAutomationRun>;
+
+/** The run of a trigger's answer; the base says of one that it knew neither where it is nor when it was made. */
+async function found(
+  { client }: Session,
+  { automationId }: TriggerPlan,
+  { jobRunId, outcome, reason, status }: TriggerResult,
+  call: CallOptions,
+): Promise<FoundAutomationRun | undefined> {
+  if (jobRunId === null) return undefined;
+  const runId = jobRunId.toLowerCase();
+  if (outcome === "queued") {
+    return { runId, status: status ?? "pending", replayed: false, createdAt: "", reason };
+  }
+  const run = await new AutomationReader(client, automationId, runId, true).read(call);
+  return { runId, status: run.status, replayed: true, createdAt: run.created_at ?? "", reason: null };
+}
+
+function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
+  const { automationId, request, key, job, deadline } = plan;
+  return {
+    what: `trigger automation "${automationId}"`,
+    key,
+    job,
+    deadline,
+    agent: false,
+    async send(idempotencyKey, call) {
+      const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
+      const run = await found(session, plan, result, call);
+      if (run !== undefined) return run;
+      if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
+      const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
+      const what = `outcome ${JSON.stringify(result.outcome)} without a run`;
+      throw new UnavailableError(
+        `Cannot trigger automation "${automationId}": the answer breaks the API's contract: ${what}`,
+        "unavailable",
+        facts,
+      );
+    },
+  };
+}
+
+/** Makes what triggers by a plan. */
+export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
+  return new Starter(session, startable(session, plan));
+}
+
+/** Triggers, in the form that callers get. @throws what {@linkcode triggerAutomation} throws. */
+export async function triggerWith(starter: TriggerStarter, { automationId }: TriggerPlan): Promise<TriggeredRun> {
+  const { run, runId, replayed, idempotencyKey, keyScope, owned } = await starter.start();
+  const { status, reason } = run;
+  return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
+}
+
+/** {@linkcode triggerAutomation} with what only the command line sets. */
+export async function triggerJob(
+  automationId: string,
+  request: TriggerRequest,
+  options: TriggerOptions,
+  internals: SessionInternals = {},
+): Promise<TriggeredRun> {
+  const session = openSession(options, internals);
+  const plan = await planTrigger(session, automationId, request, options);
+  const triggered = await triggerWith(triggerStarter(session, plan), plan);
+  options.onTriggered?.(triggered);
+  return triggered;
+}
+
+/**
+ * Triggers an automation, or finds the run that was triggered under the same key.
+ *
+ * Being returned does not mean that work runs: a `status` of `pending` waits for a slot, and `replayed` found an earlier run.
+ * What the service accepts and does not start at all is thrown. Busy answers are waited out as long as `timeoutMs` permits;
+ * every attempt sends the same key and the same bytes. With a derived key, a run that was found `failed` or `cancelled` is not
+ * taken: the next key of its series is tried.
+ *
+ * @param automationId UUID of the automation: see {@linkcode listAutomations}.
+ * @param request What to trigger it with.
+ * @param options See {@linkcode TriggerOptions}.
+ * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
+ * @throws {ConflictError} when it is not published or not active, or when the key protects another input.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Trigger, and see whether it runs
+ * ```ts
+ * import { triggerAutomation } from "@mogplex/ci";
+ *
+ * async function nightly(): Promise<void> {
+ *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
+ *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
+ *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
+ * }
+ * console.log(typeof nightly);
+ * ```
+ */
+export async function triggerAutomation(
+  automationId: string,
+  request: TriggerRequest,
+  options: TriggerOptions = {},
+): Promise<TriggeredRun> {
+  return await triggerJob(automationId, request, options);
+}

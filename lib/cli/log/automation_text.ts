@@ -1,0 +1,133 @@
+/**
+ * The text forms of the verbs about automations and reviews, and what of the service's records they show at all. The lines are
+ * not yet safe to print: each goes through `Writer.untrusted`.
+ *
+ * @module
+ */
+import { EXIT } from "../../exit_codes.ts";
+import type { Automation, AutomationDetail, AutomationRunSummary, PrReviewRerun } from "../../model.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
+import { AUTOMATION_EXIT, automationEndOf } from "../../automations/follow.ts";
+import type { TriggeredRun } from "../../automations/plan.ts";
+import type { AutomationOutcome, AutomationResult } from "../../automations/result.ts";
+import { blockReason, blockText } from "./verdict.ts";
+
+/** An automation as the list and `--json` show it: later fields of the service can hold anything. */
+export function shownAutomation(automation: Automation): Automation {
+  const { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt } = automation;
+  return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
+}
+
+/** The same of the whole record, without its graphs. */
+export function shownDetail(automation: AutomationDetail): AutomationDetail {
+  const { publishedVersion, runSummary } = automation;
+  const version = publishedVersion && { id: publishedVersion.id, versionNumber: publishedVersion.versionNumber };
+  return { ...shownAutomation(automation), publishedVersion: version, runSummary };
+}
+
+/** Cells of `automations list`. The name comes last: it can have any length. */
+export function automationCells({ id, status, publishedVersionId, name }: Automation): string[] {
+  return [id, status, publishedVersionId === null ? "never published" : "published", name];
+}
+
+function versionText({ publishedVersion, publishedVersionId }: AutomationDetail): string {
+  if (publishedVersionId === null) return "never published: it cannot be triggered";
+  const number = publishedVersion?.versionNumber ?? null;
+  return number === null ? publishedVersionId : `${number} (${publishedVersionId})`;
+}
+
+function summaryText(summary: AutomationRunSummary | null): string | null {
+  if (summary === null) return null;
+  const { runningCount, pendingCount, failed24h, lastRunId, lastRunStatus } = summary;
+  const counts = `${runningCount ?? "?"} running, ${pendingCount ?? "?"} waiting, ${
+    failed24h ?? "?"
+  } failed in 24 hours`;
+  return lastRunId === null ? counts : `${counts}, last ${lastRunId} (${lastRunStatus ?? "unknown"})`;
+}
+
+/** What `automations get` prints. */
+export function automationText(automation: AutomationDetail): string {
+  const { id, name, description, status, installationId, createdAt, updatedAt, runSummary } = automation;
+  return blockText([
+    ["automation", id],
+    ["name", name],
+    ["description", description],
+    ["status", status === "active" ? status : `${status}: it cannot be triggered`],
+    ["version", versionText(automation)],
+    ["installation", installationId === null ? null : String(installationId)],
+    ["runs", summaryText(runSummary)],
+    ["created", createdAt],
+    ["updated", updatedAt],
+  ]);
+}
+
+/** What a trigger came to, as `--json` shows it. */
+export function shownTrigger({ automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun) {
+  return { automationId, runId, status, replayed, reason, idempotencyKey };
+}
+
+/** The lines about a trigger that started or found a run. */
+export function triggerLines(
+  { automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun,
+): string[] {
+  const waits = status === "pending"
+    ? `, waits for a slot${reason === null ? "" : ` (${reason})`}; nothing runs yet`
+    : "";
+  const what = replayed ? "found" : status === "pending" ? "queued" : "triggered";
+  return [
+    `${what} automation ${automationId}: run ${runId} (${status})${waits}`,
+    ...(replayed ? ["the key was known: nothing was started now"] : []),
+    `key ${idempotencyKey}`,
+  ];
+}
+
+/**
+ * The exit code of a trigger that nobody follows, and why it is not 0. A run that works or has succeeded is 0. One that waits is
+ * 124, as for a job whose time is over while the run goes on: it exists, so triggering again would be wrong. (What was not started
+ * at all is 75, as after a 429: nothing exists, so triggering again later is right.) An unknown status is no success either.
+ */
+export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
+  const end = automationEndOf(status);
+  if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
+  const run = `automation run "${runId}"`;
+  if (end !== undefined) {
+    const problem = `The key belongs to ${run}, which ended ${JSON.stringify(status)}; another key starts another one`;
+    return { code: EXIT[AUTOMATION_EXIT[end]], problem };
+  }
+  const problem =
+    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
+    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
+  return { code: EXIT.deadline, problem };
+}
+
+const WORDS: Record<AutomationOutcome, string> = {
+  success: "success",
+  failed: "failed",
+  cancelled: "cancelled",
+  deadline: "did not end in time",
+  suppressed: "nothing was started",
+  interrupted: "interrupted",
+  error: "not known",
+};
+
+/** The block at the end of a job that followed. @param told See `blockReason`. */
+export function automationVerdict(result: AutomationResult, told: boolean): string {
+  const { automationId, runId, status, outcome, exitCode, reason, replayed, idempotencyKey, runDurationMs } = result;
+  const ended = outcome === "success" || outcome === "failed" || outcome === "cancelled";
+  const again = ended || idempotencyKey === null ? null : `the same command with --idempotency-key ${idempotencyKey}`;
+  return blockText([
+    ["verdict", `${WORDS[outcome]} (exit code ${exitCode})`],
+    ["automation", automationId],
+    ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
+    ["start", replayed === null ? null : replayed ? "attached: the key was known" : "triggered by this job"],
+    ["reason", blockReason(reason, told)],
+    ["run time", runDurationMs === null ? null : formatDuration(runDurationMs)],
+    ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
+    ["resume", again],
+  ]);
+}
+
+/** What a rerun came to, as `--json` shows it. */
+export function shownRerun({ queued, jobRunId, prNumber, repoId, started, deferred, reason, status }: PrReviewRerun) {
+  return { queued, jobRunId, prNumber, repoId, started, deferred, reason, status };
+}

@@ -1,0 +1,148 @@
+/**
+ * Events as lines of the log. The lines are not yet safe to print: they go through `Writer.untrustedLines`.
+ *
+ * @module
+ */
+import type { RunEvent } from "../../model.ts";
+import { plainText } from "../../text/plain_text.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
+import { isTerminalType } from "../../runs/events/window.ts";
+
+/** Most UTF-16 units of a line in the compact form; the reports have the rest. */
+export const COMPACT_WIDTH = 300;
+/** The same in the full form: the log of a job is limited, too. */
+export const FULL_WIDTH = 50_000;
+/** The agent's own words are broken at a blank after this many UTF-16 units. */
+const PROSE_WIDTH = 160;
+/** Words without a blank are waited for up to this many UTF-16 units. */
+const MAX_PENDING = 10_000;
+
+// Shorter words for types, so that most messages begin in one column.
+const LABELS: Record<string, string> = {
+  status_changed: "status",
+  cancel_requested: "cancel",
+  tool_started: "tool",
+  tool_finished: "tool done",
+};
+
+/** A line of the log begins with what we say it is, and a second one would begin with what an agent says. */
+function oneLine(text: string): string {
+  return plainText(text).replace(/\n/g, " ").trim();
+}
+
+/** Time of day of the service's own clock, in UTC, or the text itself when it is no time. */
+function timeOf(createdAt: string): string {
+  const ms = Date.parse(createdAt);
+  return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
+}
+
+/** A line in the columns of the log. @param time Eight characters, or nothing. */
+export function row(time: string, label: string, text: string): string {
+  return `${time.padEnd(8)}  ${oneLine(label).padEnd(9)} ${text}`.trimEnd();
+}
+
+function toolText(event: RunEvent): string {
+  return event.toolName === null ? "" : `tool=${oneLine(event.toolName)}  `;
+}
+
+function toolLine({ message, toolName }: RunEvent): string {
+  return oneLine(message ?? "") || oneLine(toolName ?? "tool");
+}
+
+/** One line: time, type, tool, and the first line of the message. */
+function compactEvent(event: RunEvent): string {
+  const { type, message, payload } = event;
+  const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
+  const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
+  const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
+  const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
+  return row(timeOf(event.createdAt), LABELS[type] ?? type, `${toolText(event)}${first}${why}${more}`);
+}
+
+/** Time, type and tool, all lines of the message, and the payload as JSON. */
+export function fullEvent(event: RunEvent): string {
+  const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
+  const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
+  return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
+}
+
+/** Breaks at blanks only. What is left after the last one may go on. */
+function breakProse(text: string): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > PROSE_WIDTH) {
+    const before = rest.lastIndexOf(" ", PROSE_WIDTH);
+    const cut = before > 0 ? before : rest.indexOf(" ", PROSE_WIDTH);
+    if (cut < 0) break;
+    lines.push(rest.slice(0, cut));
+    rest = rest.slice(cut + 1);
+  }
+  return [...lines, rest];
+}
+
+/**
+ * The compact form: a line an event, but for those of which later revisions of the service send many. The agent's own words,
+ * which come in pieces, are joined; a tool has one line, when it has finished.
+ */
+export class CompactLog {
+  readonly #redact: (text: string) => string;
+  readonly #tools = new Map<string, RunEvent>();
+  #words = "";
+  #time = "";
+
+  /** @param redact Masks secrets, before words are broken into lines. */
+  constructor(redact: (text: string) => string) {
+    this.#redact = redact;
+  }
+
+  /** What is at work. The names are untrusted. */
+  get running(): string[] {
+    return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
+  }
+
+  /** The lines that an event completes. */
+  lines(event: RunEvent): string[] {
+    const { type, payload } = event;
+    const message = event.message ?? "";
+    if (payload.kind === "assistant_delta") return this.#piece(event, message);
+    if (payload.kind === "assistant_final") return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    const before = this.flush();
+    const call = payload.kind === "tool" && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
+    if (call !== undefined && type === "tool_started") {
+      this.#tools.set(call, event);
+      return before;
+    }
+    if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
+    if (isTerminalType(type)) before.push(...this.end());
+    return [...before, compactEvent(event)];
+  }
+
+  /** The words that still wait for their line break. */
+  flush(): string[] {
+    return this.#piece(undefined, "\n");
+  }
+
+  /** Everything that waits: words, and tools that were not seen to finish. */
+  end(): string[] {
+    const open = [...this.#tools.values()].map((event) =>
+      row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
+    );
+    this.#tools.clear();
+    return [...this.flush(), ...open];
+  }
+
+  #finished(event: RunEvent, call: string): string {
+    const ms = Date.parse(event.createdAt) - Date.parse(this.#tools.get(call)?.createdAt ?? "");
+    this.#tools.delete(call);
+    return row(timeOf(event.createdAt), "tool", `${toolLine(event)}${ms >= 0 ? ` (${formatDuration(ms)})` : ""}`);
+  }
+
+  #piece(event: RunEvent | undefined, text: string): string[] {
+    if (event !== undefined) this.#time = timeOf(event.createdAt);
+    const lines = this.#redact(plainText(this.#words + text)).split("\n").flatMap(breakProse);
+    const rest = lines.pop() ?? "";
+    this.#words = rest.length > MAX_PENDING ? "" : rest;
+    if (this.#words === "") lines.push(rest);
+    return lines.filter((line) => line.trim() !== "").map((line) => row(this.#time, "agent", line));
+  }
+}

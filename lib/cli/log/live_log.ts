@@ -1,0 +1,232 @@
+/**
+ * What a follower shows while it follows: events in sections of the log, one a phase; heartbeats; a status line on a terminal.
+ * With `--json` nothing but JSON lines is on stdout.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { RunEvent } from "../../model.ts";
+import type { Notice } from "../../notice.ts";
+import { jsonLine } from "../../text/escape/json.ts";
+import type { Platform, Section } from "../../platforms/platform.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
+import { beginsPhase } from "../../result/run_phases.ts";
+import { endOf, type FollowItem } from "../../runs/follower.ts";
+import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
+import { noticeText } from "./notices.ts";
+import type { LogForm } from "../options/settings.ts";
+import type { Writer } from "./writer.ts";
+
+/** Options of {@linkcode LiveLog}. */
+export interface LiveLogOptions {
+  /** Prints. */
+  writer: Writer;
+  /** Whose log it is. */
+  platform: Platform;
+  /** Time. */
+  clock: Clock;
+  /** Events in the log; null shows none. */
+  form: LogForm | null;
+  /** JSON lines only. */
+  json: boolean;
+  /** Whether stdout is a terminal. */
+  terminal: boolean;
+}
+
+/** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
+export const MAX_EVENT_BYTES = 1_800_000;
+/** Event lines that are kept then. Source: as above. */
+export const KEPT_LINES = 200;
+/** Most bytes of them, so that all of it stays below GitLab's limit. */
+export const MAX_KEPT_BYTES = 400_000;
+const STATUS_LINE_MS = 1_000;
+// Sections of the log, in order. What comes before the agent is of interest only when it fails.
+const SECTIONS = ["boot", "agent", "delivery"];
+const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
+
+function wholeSeconds(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+function bytesOf(line: string): number {
+  return new TextEncoder().encode(line).length + 1;
+}
+
+/** Shows what happens. */
+export class LiveLog {
+  readonly #options: LiveLogOptions;
+  readonly #startedAt: number;
+  readonly #ticker = new AbortController();
+  readonly #compact: CompactLog;
+  readonly #kept: string[] = [];
+  #keptBytes = 0;
+  #bytes = 0;
+  #full = false;
+  #dropped = 0;
+  #requests = () => 0;
+  #status = "starting";
+  #newsAt: number;
+  #phase = -1;
+  #section: Section | undefined;
+
+  /** @param options See {@linkcode LiveLogOptions}. */
+  constructor(options: LiveLogOptions) {
+    const { writer, clock, terminal, json } = options;
+    this.#options = options;
+    this.#compact = new CompactLog(writer.redact);
+    this.#startedAt = this.#newsAt = clock.now();
+    if (terminal && !json) void this.#tick();
+  }
+
+  /** Tells where the number of requests comes from. */
+  countRequests(requests: () => number): void {
+    this.#requests = requests;
+  }
+
+  /**
+   * Opens the first section, once the run is known.
+   *
+   * @param status What was said of its status already. @default nothing
+   */
+  open(status = this.#status): void {
+    this.#status = status;
+    this.#fence();
+    this.#enter(0);
+  }
+
+  /** What others wrote is going to follow. JSON lines are no commands, and programs read them. */
+  #fence(): void {
+    if (!this.#options.json) this.#options.writer.fence();
+  }
+
+  /** Closes the last section, after the lines that the limit held back. */
+  close(): void {
+    const { writer } = this.#options;
+    this.#ticker.abort();
+    this.#eventLines(this.#compact.end());
+    if (this.#dropped > 0) writer.out(`(${this.#dropped} event lines left out, see the reports)`);
+    if (this.#kept.length > 0) writer.out(...this.#kept);
+    this.#kept.length = this.#dropped = 0;
+    this.#endSection();
+    this.#fence();
+    writer.transient("");
+  }
+
+  /** Leaves the log in order, at once: the section and the fence are closed, nothing else is printed. */
+  leave(): void {
+    this.#ticker.abort();
+    this.#endSection();
+    this.#options.writer.unfence();
+  }
+
+  /** Shows what the follower yields. */
+  item(item: FollowItem): void {
+    const { form, json, writer, clock } = this.#options;
+    if (item.type === "event" || item.type === "status") this.#newsAt = clock.now();
+    if (form === null) return;
+    if (item.type === "event") {
+      if (json) writer.json(item.event);
+      else this.#event(writer.clean(item.event));
+    }
+    if (item.type === "status" && item.status !== this.#status) {
+      this.#status = item.status;
+      this.#draw();
+      // The last one comes before the last events, and the verdict says it after them.
+      if (!json && endOf(item.status) === undefined) {
+        writer.out(...writer.untrustedLines(row("", "status", item.status)));
+      }
+    }
+  }
+
+  /** Shows a notice: heartbeats stand between the events, everything else is about ourselves. */
+  notice(notice: Notice): void {
+    const { json, writer } = this.#options;
+    if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
+    this.#eventLines(this.#compact.flush());
+    const text = [noticeText(notice), ...this.#compact.running].join(", ");
+    writer.out(writer.paint("dim", writer.untrusted(text)));
+  }
+
+  #enter(phase: number): void {
+    const { form, json, platform, clock, writer } = this.#options;
+    if (json || form === null || phase <= this.#phase) return;
+    this.#phase = phase;
+    this.#endSection();
+    const name = SECTIONS[phase] as string;
+    // Names are unique within the job, which may follow several runs.
+    const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
+    this.#section = platform.section?.(id, `Mogplex: ${name}`, clock.wallTime(), phase === 0);
+    if (this.#section !== undefined) writer.command(this.#section.open);
+  }
+
+  #endSection(): void {
+    const { writer, clock } = this.#options;
+    const end = this.#section?.close(clock.wallTime()) ?? "";
+    this.#section = undefined;
+    if (end !== "") writer.command(end);
+  }
+
+  #event(event: RunEvent): void {
+    const { form } = this.#options;
+    const phase = SECTION_OF[beginsPhase(event) ?? ""];
+    if (phase !== undefined && phase > this.#phase) {
+      this.#eventLines(this.#compact.flush());
+      // The agent's closing words still belong to it.
+      if (event.payload.kind !== "assistant_final") this.#enter(phase);
+    }
+    if (form === "json") this.#print([jsonLine(event)]);
+    else if (form === "full") this.#print(this.#options.writer.untrustedLines(fullEvent(event), FULL_WIDTH));
+    else this.#eventLines(this.#compact.lines(event));
+  }
+
+  #eventLines(lines: readonly string[]): void {
+    const { writer } = this.#options;
+    this.#print(lines.flatMap((line) => writer.untrustedLines(line, COMPACT_WIDTH)));
+  }
+
+  #print(lines: readonly string[]): void {
+    const { writer } = this.#options;
+    for (const line of lines) {
+      const bytes = bytesOf(line);
+      this.#bytes += bytes;
+      if (!this.#full && this.#bytes <= MAX_EVENT_BYTES) {
+        writer.out(line);
+        continue;
+      }
+      if (!this.#full) {
+        this.#full = true;
+        writer.out(
+          `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
+        );
+      }
+      this.#kept.push(line);
+      this.#keptBytes += bytes;
+      while (this.#kept.length > KEPT_LINES || this.#keptBytes > MAX_KEPT_BYTES) {
+        this.#keptBytes -= bytesOf(this.#kept.shift() ?? "");
+        this.#dropped++;
+      }
+    }
+  }
+
+  /** Redraws the status line until the log is closed. */
+  async #tick(): Promise<void> {
+    const { signal } = this.#ticker;
+    while (!signal.aborted) {
+      this.#draw();
+      await this.#options.clock.sleep(STATUS_LINE_MS, { signal }).catch(() => {});
+    }
+  }
+
+  #draw(): void {
+    const { clock, writer, terminal, json } = this.#options;
+    if (!terminal || json || this.#ticker.signal.aborted) return;
+    const now = clock.now();
+    const parts = [
+      `${this.#status} for ${wholeSeconds(now - this.#startedAt)}`,
+      formatCount(this.#requests(), "request"),
+      `quiet for ${wholeSeconds(now - this.#newsAt)}`,
+      ...this.#compact.running,
+    ];
+    writer.transient(writer.paint("dim", writer.untrusted(parts.join(" · "))));
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The way to the service: its address, proxies and certificates, what answers there, and what time it is there.
+ *
+ * @module
+ */
+import { API_PREFIX } from "../../../api/contract/rules.ts";
+import { type MogplexError, NetworkError } from "../../../errors.ts";
+import { type Answer, excerpt } from "../../../http/answer.ts";
+import { authorityVariable, proxySetting } from "../../../http/network_hint.ts";
+import type { Origin } from "../../../api/connection/origin.ts";
+import { type NetworkTrouble, probe, troubleOf } from "../../../http/probe.ts";
+import type { ReadEnv } from "../../../platforms/platform.ts";
+import { createRedactor } from "../../../text/redact.ts";
+import { formatDuration } from "../../../result/duration.ts";
+import type { VerbContext } from "../../verb.ts";
+import { type Check, failed, failedWith, type Machine, ok, runtimeParts, skipped, tried, warning } from "./check.ts";
+import { isAtLeast } from "./runtime.ts";
+
+/** Limit of one request in milliseconds: three of them in a row stay below 20 s. */
+export const REQUEST_MS = 5_000;
+/** Difference of the clocks above which something can go wrong, in milliseconds; `Date` has whole seconds. */
+const MAX_SKEW_MS = 30_000;
+/** What to do when somebody else answers. */
+export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
+
+/** Describes an address that may be used. */
+export function checkUrl({ origin, custom, plain }: Origin): Check {
+  return ok("url", `${origin}${custom ? ", not the service's usual one" : ""}${plain ? ", unencrypted" : ""}`);
+}
+
+/** Describes an address that may not be used. */
+export function badUrl(error: MogplexError): Check {
+  return failedWith("url", error, OWN_ORIGIN);
+}
+
+/** The proxy that the environment names, its password left out. */
+interface Proxy {
+  /** Host and port, and the variable. */
+  words: string;
+  /** What to do so that the runtime uses it; null when it does. */
+  advice: string | null;
+}
+
+function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): Proxy | undefined {
+  const proxy = proxySetting(origin, { env, runtime, args });
+  if (proxy === null) return undefined;
+  const text = env(proxy.variable) ?? "";
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const host = URL.canParse(url) ? new URL(url).host : "(no URL)";
+  return { words: `${host} (${proxy.variable})`, advice: proxy.advice };
+}
+
+/** Variables that a runtime reads certificates of authorities from. Source: Deno, "Environment variables": Node's since 2.8. */
+function authorityVariables(machine: Machine): string[] {
+  const { name, version } = runtimeParts(machine);
+  const own = authorityVariable(machine.runtime);
+  return name === "deno" && isAtLeast(version, "2.8") ? [own, "NODE_EXTRA_CA_CERTS"] : [own];
+}
+
+/** Checks proxies and certificates, as far as the environment says. */
+export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
+  const own = authorityVariables(machine);
+  if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
+    return warning(
+      "proxy",
+      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody on the way can read the token",
+      `Unset it, and name the certificate of your own authority in ${own[0]}`,
+    );
+  }
+  const proxy = proxyFor(origin, env, machine);
+  if (proxy !== undefined && proxy.advice !== null) {
+    return warning("proxy", `${machine.runtime} does not use ${proxy.words}`, `To use it: ${proxy.advice}`);
+  }
+  const authority = own.find((each) => env(each));
+  const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !own.includes(each) && env(each));
+  if (authority === undefined && unread !== undefined) {
+    return warning("proxy", `${machine.runtime} does not read ${unread}`, `Set ${own[0]} to the same file`);
+  }
+  return ok(
+    "proxy",
+    [proxy?.words, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
+  );
+}
+
+/** What to do about each trouble. */
+function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
+  const proxy = proxyFor(origin, env, machine);
+  const way = proxy === undefined
+    ? "if this network has a proxy, name it in HTTPS_PROXY"
+    : `see whether the proxy ${proxy.words} is right`;
+  switch (trouble) {
+    case "permission":
+      return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
+    case "proxy":
+      return "The proxy refuses to connect: see its rules, and name and password in HTTPS_PROXY";
+    case "name":
+      return `The name is not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
+    case "refused":
+      return `Nobody listens there: check MOGPLEX_URL; ${way}`;
+    case "expired":
+      return "The certificate is not valid at this time: see whether the clock of this machine is right";
+    case "wrong_name":
+      return "The certificate is for another name: check MOGPLEX_URL";
+    case "issuer":
+      return `The certificate is not from an authority that is known here: for your own one, set ${
+        authorityVariable(machine.runtime)
+      } to its file in PEM form`;
+    case "no_tls":
+      return "What answers there speaks no TLS: check port and scheme in MOGPLEX_URL, and the proxy";
+    case "timeout":
+      return `No answer came in time: a firewall may drop what is sent; ${way}`;
+    case "reset":
+      return `The connection was closed: a firewall or a proxy may do that; ${way}`;
+    case "unknown":
+      return `Check MOGPLEX_URL and the network; ${way}`;
+  }
+}
+
+const isLogin = (pathname: string) => /\/login$/.test(pathname);
+
+/** What an answer to a request without a token says of who gave it. */
+function judgeAnswer(answer: Answer, { origin }: Origin): Check {
+  const { status, headers } = answer;
+  const redact = createRedactor();
+  const type = excerpt(headers.get("content-type") ?? "none", redact, 60);
+  const seen = `HTTP ${status}, content type ${JSON.stringify(type)}`;
+  if (status >= 300 && status < 400) {
+    const location = headers.get("location") ?? "";
+    const target = URL.canParse(location, origin) ? new URL(location, origin) : undefined;
+    // The service sends whoever shows no token to its login page. Source: API reference, "Authentication".
+    if (target?.origin === origin && isLogin(target.pathname)) return ok("connection", "the service answers");
+    const where = target === undefined ? "nowhere" : target.origin === origin ? "another path" : target.origin;
+    return failed(
+      "connection",
+      `the answer is a redirect to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
+      target !== undefined && isLogin(target.pathname)
+        ? "A login of another site lies between: let CI pass it"
+        : OWN_ORIGIN,
+      "unavailable",
+    );
+  }
+  if (status === 401) return ok("connection", "the service answers");
+  if (status === 429) {
+    return failed("connection", "the host refuses requests for now (HTTP 429)", "Try again later", "rateLimited");
+  }
+  if (status >= 500) {
+    return failed(
+      "connection",
+      `what answers is in trouble (${seen})`,
+      "Try again later; a job does so itself",
+      "unavailable",
+    );
+  }
+  return failed("connection", `what answers is not the service (${seen})`, OWN_ORIGIN, "unavailable");
+}
+
+/** What came of looking at the address. */
+export interface Reached {
+  /** Checks `connection` and `clock`. */
+  checks: Check[];
+  /** Whether anybody answered. */
+  answered: boolean;
+}
+
+/** Checks the difference between the clocks. */
+function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
+  if (dateMs === null) return skipped("clock", "the answer has no date");
+  const skewMs = wallTimeMs - dateMs;
+  const differs = `this machine is ${formatDuration(Math.abs(skewMs))} ${
+    skewMs < 0 ? "behind" : "ahead of"
+  } the service`;
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) {
+    return ok("clock", Math.abs(skewMs) < 2_000 ? "the same as the service's" : differs);
+  }
+  return warning(
+    "clock",
+    differs,
+    "Set the clock (NTP): certificates seem invalid by it, and keys of scope day and the times in the log go by it",
+  );
+}
+
+/** Looks who answers at the address, without the token. */
+export async function reach(origin: Origin, context: VerbContext, machine: Machine): Promise<Reached> {
+  const { io, clock, fetch } = context;
+  const url = `${origin.origin}${API_PREFIX}/repos?limit=1`;
+  const answer = await tried(() => probe(url, { fetch, clock, limitMs: REQUEST_MS }));
+  if (answer.ok) {
+    return { checks: [judgeAnswer(answer.value, origin), checkClock(answer.value, clock.wallTime())], answered: true };
+  }
+  const { error } = answer;
+  const trouble = error instanceof NetworkError ? troubleOf(error) : "unknown";
+  // A job ends as soon as it meets that one.
+  const exit = trouble === "permission" ? "usage" : error.exit;
+  const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
+  return { checks: [check, skipped("clock", "nobody answers")], answered: false };
+}

@@ -1,0 +1,86 @@
+/**
+ * What a check of `doctor` comes to.
+ *
+ * @module
+ */
+import { MogplexError } from "../../../errors.ts";
+import { EXIT, type ExitName } from "../../../exit_codes.ts";
+import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../../runtime.ts";
+
+/** `skipped`: it needs something that another check found missing. */
+export type CheckState = "ok" | "warning" | "failed" | "skipped";
+
+/** One check. Its texts may hold untrusted words, so they are not yet safe to print. */
+export interface Check {
+  /** What was looked at: one word. */
+  name: string;
+  /** What it came to. */
+  state: CheckState;
+  /** What was found. */
+  finding: string;
+  /** What to do; null when there is nothing to do. */
+  advice: string | null;
+  /** Code that a job would end with because of it; of checks that failed only. */
+  code?: number;
+}
+
+/** The process as `doctor` sees it. */
+export interface Machine {
+  /** Name and version of the runtime, as `node/20.11.0`. */
+  runtime: string;
+  /** Arguments of the runtime itself. Deno tells none. */
+  args: readonly string[];
+  /** Names of all variables; undefined where they may not be listed. */
+  names: readonly string[] | undefined;
+  /** Whether a variable may not be read. */
+  refuses(name: string): boolean;
+}
+
+/** The process itself. */
+export function thisMachine(): Machine {
+  return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
+}
+
+/** Name and version of the runtime. */
+export function runtimeParts({ runtime }: Machine): { name: string; version: string } {
+  const [name = "", version = ""] = runtime.split("/");
+  return { name, version };
+}
+
+/** All is well. */
+export function ok(name: string, finding: string): Check {
+  return { name, state: "ok", finding, advice: null };
+}
+
+/** A job can run, though not as well, or not as was meant. */
+export function warning(name: string, finding: string, advice: string): Check {
+  return { name, state: "warning", finding, advice };
+}
+
+/** A job would end because of it, with the code `exit`. */
+export function failed(name: string, finding: string, advice: string, exit: ExitName): Check {
+  return { name, state: "failed", finding, advice, code: EXIT[exit] };
+}
+
+/** It could not be looked at. */
+export function skipped(name: string, why: string): Check {
+  return { name, state: "skipped", finding: why, advice: null };
+}
+
+/** A check that failed with the error that a job would end with. */
+export function failedWith(name: string, { message, exit }: MogplexError, advice: string): Check {
+  return failed(name, message, advice, exit);
+}
+
+/** What came of trying something. */
+export type Tried<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
+
+/** Tries something. @throws what is no {@linkcode MogplexError}: a bug. */
+export async function tried<T>(work: () => T | Promise<T>): Promise<Tried<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    if (error instanceof MogplexError) return { ok: false, error };
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The runtime: its version, and what it keeps from us.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../../../platforms/platform.ts";
+import { readVariables } from "../permissions.ts";
+import { type Check, type Machine, ok, runtimeParts, warning } from "./check.ts";
+
+/** Oldest version of each runtime that is supported. Source: design, "Who it is for"; `package.json` has the same. */
+export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
+
+/** Whether a version is at least another one; both begin with two numbers. */
+export function isAtLeast(version: string, oldest: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);
+  return major > oldMajor || (major === oldMajor && minor >= oldMinor);
+}
+
+/** Checks version and permissions. */
+export function checkRuntime(env: ReadEnv, machine: Machine): Check {
+  const { name, version } = runtimeParts(machine);
+  const oldest = OLDEST[name];
+  if (oldest === undefined || !isAtLeast(version, oldest)) {
+    const supported = Object.entries(OLDEST).map(([each, from]) => `${each} ${from}`).join(", ");
+    return warning("runtime", `${name} ${version} is not supported`, `Take one of these, or a later one: ${supported}`);
+  }
+  const refused = readVariables(env).filter((variable) => machine.refuses(variable));
+  if (refused.length === 0) return ok("runtime", `${name} ${version}`);
+  return warning(
+    "runtime",
+    `${name} ${version} keeps ${refused.length} variables from us, which count as unset: ${
+      refused.slice(0, 3).join(", ")
+    }${refused.length > 3 ? ", …" : ""}`,
+    "Start it with the flags that the verb permissions prints (--allow-env and the others)",
+  );
+}

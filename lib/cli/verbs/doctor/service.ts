@@ -1,0 +1,233 @@
+/**
+ * What the service says to the token. Everything here only reads, at most five requests in all.
+ *
+ * @module
+ */
+import { type CallOptions, clientFor, type MogplexClient } from "../../../api/client.ts";
+import {
+  type Connection,
+  findToken as findConnectionToken,
+  type FoundToken,
+} from "../../../api/connection/connection.ts";
+import { isUuid } from "../../../api/contract/rules.ts";
+import {
+  ForbiddenError,
+  type MogplexError,
+  NotFoundError,
+  RateLimitedError,
+  UnauthorizedError,
+  UnavailableError,
+} from "../../../errors.ts";
+import { userAgent } from "../../../http/user_agent.ts";
+import type { Repo } from "../../../model.ts";
+import { detectPlatform } from "../../../platforms/detect.ts";
+import { formatCount } from "../../../result/duration.ts";
+import { streamRefusal } from "../../../runs/events/stream_refusal.ts";
+import { setting } from "../../options/settings.ts";
+import type { VerbContext } from "../../verb.ts";
+import { OWN_ORIGIN, REQUEST_MS } from "./address.ts";
+import { type Check, failed, failedWith, type Machine, ok, skipped, type Tried, tried, warning } from "./check.ts";
+import { NOBODY } from "./surroundings.ts";
+
+/** Limit of all requests in milliseconds; the last one that began may go on for 2 s. */
+const ALL_MS = 12_000;
+/** Most repositories that one listing has. Source: API reference, "List repositories". */
+const MAX_REPOS = 200;
+
+/** Where the token is looked for. */
+function tokenSource({ io }: VerbContext): { variable: string; words: string } {
+  const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
+  const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
+  return { variable, words: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
+}
+
+/** Finds the token. */
+export function findToken({ io }: VerbContext): Promise<Tried<FoundToken>> {
+  return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
+}
+
+/** Checks the form of the token; nothing of it is ever shown. */
+export function checkToken(context: VerbContext, token: Tried<FoundToken>, machine: Machine): Check {
+  const { variable, words } = tokenSource(context);
+  if (!token.ok) {
+    const advice = machine.refuses(variable)
+      ? `Permit Deno to read it: --allow-env=${variable}`
+      : `Create a token under Settings > API Keys, and give it to the job as the masked variable ${variable}`;
+    return failedWith("token", token.error, advice);
+  }
+  if (!token.value.token.startsWith("mog_")) {
+    return warning(
+      "token",
+      `the one in ${words} does not begin with mog_, so it is taken for one of OAuth`,
+      "Unless it is one, create a token under Settings > API Keys",
+    );
+  }
+  const text = context.io.env(variable);
+  const trimmed = words === variable && text !== undefined && text !== token.value.token;
+  const { name, maskCommand } = detectPlatform(context.io.env);
+  const unmasked = words !== variable && maskCommand !== undefined;
+  return ok(
+    "token",
+    [
+      `from ${words}`,
+      ...trimmed ? ["blanks or line breaks around it are taken off"] : [],
+      ...unmasked ? [`${name} masks it once the step that fetched it has said so with ${maskCommand}`] : [],
+    ].join("; "),
+  );
+}
+
+/** What was asked with the token. */
+interface Asked {
+  repos: Tried<Repo[]>;
+  automations: Tried<unknown>;
+  stream: Tried<void>;
+}
+
+async function openStream(client: MogplexClient, call: CallOptions): Promise<void> {
+  (await client.openRunEvents(NOBODY, { limit: 1 }, call)).close();
+}
+
+/** Asks for the repository that is wanted, or for all. */
+function listRepos(client: MogplexClient, wanted: string | undefined, call: CallOptions): Promise<Repo[]> {
+  if (wanted === undefined) return client.listRepos({ limit: MAX_REPOS }, call);
+  return isUuid(wanted)
+    ? client.listRepos({ id: wanted.toLowerCase(), limit: 1 }, call)
+    : client.listRepos({ q: repoName(wanted), limit: MAX_REPOS }, call);
+}
+
+async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<Asked> {
+  const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
+  const [repos, automations, stream] = await Promise.all([
+    // A job tries again, too, and its code hangs on this one.
+    tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
+    tried(() => client.listAutomations({ limit: 1 }, once)),
+    tried(() => openStream(client, once)),
+  ]);
+  return { repos, automations, stream };
+}
+
+/** What to do when the token, or the listing that shows it, is not taken. */
+function accessAdvice(error: MogplexError): string {
+  if (error instanceof UnauthorizedError) {
+    return "See under Settings > API Keys whether it has expired, and create another one";
+  }
+  if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
+  if (error instanceof RateLimitedError) {
+    return "A job waits as long as its deadline allows; give busy jobs tokens of their own";
+  }
+  if (error instanceof UnavailableError && error.status < 500) return OWN_ORIGIN;
+  return "Try again later; a job does so until its deadline";
+}
+
+/** Checks that the service takes the token. */
+function checkAccess({ repos }: Asked): Check {
+  if (repos.ok) return ok("access", "the service takes the token; it is below its limit of requests");
+  return failedWith("access", repos.error, accessAdvice(repos.error));
+}
+
+/** What another check says already is not said again. */
+function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
+  return skipped(name, repos.ok ? error.message : "see access");
+}
+
+/** Checks what can be seen of scopes. A token without `write` answers every read as one with it does. */
+function checkScopes(asked: Asked): Check {
+  const write = "write shows when a run is started only (exit code 65 without it)";
+  if (asked.automations.ok) return ok("scopes", `read is there; ${write}`);
+  const { error } = asked.automations;
+  if (!(error instanceof ForbiddenError)) return unasked("scopes", asked, error);
+  return warning("scopes", `read is missing; ${write}`, "Create a token with the scopes read and write");
+}
+
+/** Checks for the event stream, by asking for that of a run that is not there. */
+function checkServer(asked: Asked): Check {
+  const { stream, repos } = asked;
+  const there = "event streams are there: a run is followed with a few requests";
+  if (stream.ok || stream.error instanceof NotFoundError) return ok("server", there);
+  const { error } = stream;
+  const refusal = streamRefusal(error, false);
+  if (refusal === "absent") {
+    return ok("server", "no event streams: runs are polled, as the base revision of the service has it");
+  }
+  if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
+  return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");
+}
+
+/** `owner/name` of what people paste: also of the address of a page or of a clone. */
+function repoName(text: string): string {
+  return text.replace(/^.*(?:\/\/|@)[^/:]+[/:]/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
+}
+
+function shortList(repos: readonly Repo[]): string {
+  const names = repos.slice(0, 3).map((repo) => `${repo.full_name} (${repo.id})`);
+  return `${names.join(", ")}${repos.length > names.length ? ", …" : ""}`;
+}
+
+/** What a name that was given in place of an id stands for. */
+function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
+  const cannot = `the id must be a UUID, not ${JSON.stringify(wanted)}`;
+  if (!repos?.ok) {
+    return failed("repository", cannot, "Set MOGPLEX_REPO_ID to the id that the verb repos list shows", "usage");
+  }
+  const name = repoName(wanted).toLowerCase();
+  const known = repos.value.filter((repo) => isUuid(repo.id));
+  const same = known.find((repo) => repo.full_name.toLowerCase() === name);
+  if (same !== undefined) {
+    return failed("repository", `${cannot}; that one is ${same.id}`, `Set MOGPLEX_REPO_ID=${same.id}`, "usage");
+  }
+  const near = known.length === 0 ? "no listed repository is called so" : `there are ${shortList(known)}`;
+  return failed("repository", `${cannot}; ${near}`, "Set MOGPLEX_REPO_ID to the id of one that is listed", "usage");
+}
+
+/** Checks the repository; without answers only the form of its id. */
+function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined): Check {
+  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
+  if (!repos?.ok) {
+    const what = wanted === undefined ? "none is given" : `${wanted} has the form of an id`;
+    return skipped("repository", `${what}; the list of repositories could not be read`);
+  }
+  const [first] = repos.value;
+  if (wanted === undefined) {
+    const count = repos.value.length < MAX_REPOS ? "" : " at least";
+    const found = `none is given; the token reaches${count} ${
+      formatCount(repos.value.length, "repository")
+        .replace(/ys$/, "ies")
+    }`;
+    return warning("repository", found, "Set MOGPLEX_REPO_ID, or give run --repo: the verb repos list shows the ids");
+  }
+  if (first !== undefined) {
+    return ok("repository", `${first.full_name}, default branch ${JSON.stringify(first.default_branch ?? "main")}`);
+  }
+  return failed(
+    "repository",
+    `the token's repositories have none with the id ${wanted}`,
+    "Compare it with repos list. A hidden repository is not listed, and a run on it may start all the same",
+    "usage",
+  );
+}
+
+/** What the service was asked, by name of the check. */
+export type ServiceChecks = Record<"repository" | "access" | "scopes" | "server", Check>;
+
+/**
+ * Checks everything for which the service has to be asked.
+ *
+ * @param connection Where to ask, and with which token; or why it cannot be asked.
+ */
+export async function checkService(context: VerbContext, connection: Connection | string): Promise<ServiceChecks> {
+  const { io, clock, fetch } = context;
+  const wanted = setting(context, "repo", "MOGPLEX_REPO_ID")?.trim();
+  if (typeof connection === "string") {
+    const skip = (name: string) => skipped(name, connection);
+    const repository = checkRepository(wanted, undefined);
+    return { repository, access: skip("access"), scopes: skip("scopes"), server: skip("server") };
+  }
+  const client = clientFor({ ...connection, clock, fetch, userAgent: userAgent(detectPlatform(io.env).name) });
+  const asked = await ask(client, wanted, clock.now() + ALL_MS);
+  return {
+    repository: checkRepository(wanted, asked.repos),
+    access: checkAccess(asked),
+    scopes: checkScopes(asked),
+    server: checkServer(asked),
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * The scenarios that are always there, as the text of their files: `--print-scenario NAME` shows one to start from.
+ *
+ * @module
+ */
+import { InputError } from "../state/fixture.ts";
+import { parseScenario, type Scenario } from "./scenario.ts";
+
+// A healthy run up to the point where the agent works. Source: API reference, "Ordered flow, with what is visible when".
+const UNTIL_AGENT = `
+  - { after: 8, sandbox: up }
+  - after: 1
+    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
+  - after: 2
+    event:
+      message: "Synchronized \${branch}"
+      payload: { stage: git_sync, base_branch: "\${base}", working_branch: "\${branch}", created_branch: true }
+  - after: 1
+    command: cmd_agent
+    event:
+      type: status_changed
+      message: Harness run streaming
+      payload: { from: pending, to: streaming, runtime_command_id: cmd_agent }`;
+
+const FINISHED = `
+  - after: 1
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: success }`;
+
+function delivered(changed: boolean): string {
+  const message = changed ? "Pull request ready" : "No code changes to deliver";
+  const url = changed ? '"${pull}"' : "null";
+  return `
+  - after: 20
+    event:
+      message: ${message}
+      payload:
+        stage: git_delivery
+        changed: ${changed}
+        pull_request_url: ${url}
+        base_branch: "\${base}"
+        working_branch: "\${branch}"
+        auto_committed_files: []`;
+}
+
+const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote rejected (protected branch)";
+
+/** Texts by name. */
+export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
+  "success": `
+description: The agent changes something and opens a pull request; runs of automations succeed
+steps:${UNTIL_AGENT}${delivered(true)}${FINISHED}
+automation:
+  steps:
+    - { after: 25, status: success }`,
+  "no-changes": `
+description: The agent succeeds without changing anything
+steps:${UNTIL_AGENT}${delivered(false)}${FINISHED}`,
+  "agent-failure": `
+description: The agent exits with 1; runs of automations fail
+steps:${UNTIL_AGENT}
+  - after: 15
+    event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: command_failed } }
+  - { after: 0.2, call: failed, error: Agent run exited with code 1. }
+  - { after: 1, status: failed, error: Agent run exited with code 1. }
+automation:
+  steps:
+    - { after: 15, status: failed, error: Agent run exited with code 1. }`,
+  "boot-failure": `
+description: The sandbox does not boot
+steps:
+  - { after: 12, fail: Too many active sandboxes }`,
+  "delivery-failure": `
+description: The agent succeeds and the push is refused; two failed events
+steps:${UNTIL_AGENT}
+  - after: 20
+    event: { type: failed, message: Harness stream failed, payload: { error: "${DELIVERY_ERROR}" } }
+  - { after: 0.2, call: failed, error: "${DELIVERY_ERROR}" }
+  - { after: 1, fail: "${DELIVERY_ERROR}" }`,
+  "duplicate-failed": `
+description: The agent fails and its end is reported three times
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: failed, message: Harness run failed, payload: { exit_code: 2, failure_code: command_failed } }
+  - after: 0.1
+    event: { type: failed, message: Harness stream failed, payload: { error: stream closed } }
+  - { after: 0.2, call: failed, error: Agent run exited with code 2. }
+  - { after: 1, fail: Agent run exited with code 2. }`,
+  "stuck-streaming": `
+description: The worker dies while the agent works; the run says streaming for ever
+steps:${UNTIL_AGENT}`,
+  "stuck-pending": `
+description: The worker never comes; the run says pending for ever
+steps: []`,
+  "cancelled-during-boot": `
+description: Somebody cancels the run while its sandbox boots, and it stays cancelled
+steps:
+  - { after: 5, cancel: true }`,
+  "cancelled-during-boot-revived": `
+description: Somebody cancels the run while its sandbox boots; the worker brings it back to life and fails it
+steps:
+  - { after: 5, cancel: true }
+  - { after: 10, sandbox: up }`,
+  "queue-failure": `
+description: The queue refuses the job; the start is a 500 and its retry shows a failed run
+refuseQueue: Trigger.dev runtime is not configured`,
+  "many-events": `
+description: More events than one read shows
+steps:${UNTIL_AGENT}
+  - after: 1
+    repeat: 260
+    every: 0.25
+    event: { message: "step \${n} of 260\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
+  "awaiting-input": `
+description: The agent stops at a checkpoint for a person (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: awaiting_input }`,
+  "awaiting-input-resumed": `
+description: The agent stops at a checkpoint, and somebody answers a minute later; the list of events starts anew (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: awaiting_input }
+  - { after: 60, resume: true }
+  - after: 1
+    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
+${delivered(true)}${FINISHED}`,
+  "automation-slot": `
+description: A run of an automation waits half a minute for a slot, then succeeds
+automation:
+  slotAfter: 30
+  steps:
+    - { after: 20, status: success }`,
+  "automation-suppressed": `
+description: Triggers of automations are accepted and start nothing, as too many runs are active
+automation: { suppress: REPO_PENDING_LIMIT }`,
+  "automation-resumed": `
+description: A run of an automation waits for a person, who answers a minute later; then it succeeds
+automation:
+  steps:
+    - { after: 10, wait: true }
+    - { after: 60, resume: true }
+    - { after: 10, status: success }`,
+  "automation-cancelled": `
+description: Somebody cancels a run of an automation in the app
+automation:
+  steps:
+    - { after: 10, status: cancelled }`,
+  "automation-stuck": `
+description: A run of an automation says running for ever
+automation: { steps: [] }`,
+  "stuck-finished": `
+description: The agent finishes and the worker dies just then; the run says streaming for ever
+steps:${UNTIL_AGENT}
+  - after: 20
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
+};
+
+/** Names of the built-in scenarios. */
+export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
+
+/**
+ * A built-in scenario.
+ *
+ * @throws {InputError} if there is none of that name.
+ */
+export function builtInScenario(name: string): Scenario {
+  const text = Object.hasOwn(SCENARIO_TEXTS, name) ? SCENARIO_TEXTS[name] : undefined;
+  if (text === undefined) {
+    throw new InputError(`Cannot find scenario: none is called "${name}"; there are ${SCENARIO_NAMES.join(", ")}`);
+  }
+  return { ...parseScenario(text, name), name };
+}

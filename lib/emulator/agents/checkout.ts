@@ -1,0 +1,107 @@
+/**
+ * The agent's working copy: cloning, choosing the branch, and delivering what was changed.
+ *
+ * @module
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { git, GitError, otherEnd } from "./git.ts";
+import type { RunRow } from "../state/rows.ts";
+import { agentBranch } from "./worker.ts";
+
+/** A working copy. */
+export interface Checkout {
+  /** Directory that holds it. */
+  directory: string;
+  /** Branch that is checked out. */
+  branch: string;
+  /** Whether the branch is new. */
+  created: boolean;
+}
+
+/** What delivery did. */
+export interface Delivery {
+  /** Whether a branch was pushed. */
+  changed: boolean;
+  /** Tracked files that the agent left changed, and that were committed for it. */
+  autoCommitted: string[];
+  /** The change as a patch; cut when it is huge. */
+  diff: string;
+  /** Last commit of the branch. */
+  commit: string;
+}
+
+const MAX_DIFF = 1_000_000;
+const MAX_NAMED_FILES = 20;
+
+/** Makes an empty directory for a run; its name starts with `mogplex-emulator-` and the run's id. */
+export function makeDirectory(run: RunRow): Promise<string> {
+  return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
+}
+
+/** Removes the directory of a run. */
+export async function removeDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/**
+ * Clones a repository and checks the run's branch out.
+ *
+ * @param path Repository, bare or not.
+ * @param directory Empty directory.
+ * @throws {GitError} with the service's words around Git's.
+ */
+export async function prepareCheckout(
+  path: string,
+  directory: string,
+  run: RunRow,
+  signal: AbortSignal,
+): Promise<Checkout> {
+  let branch = run.working_branch;
+  try {
+    await git(directory, ["clone", "--quiet", "--no-checkout", otherEnd("upload-pack"), "--", path, "."], signal);
+    const names = await git(directory, ["for-each-ref", "--format=%(refname)", "refs/remotes/origin"], signal);
+    const known = new Set(names.split("\n").map((name) => name.replace("refs/remotes/origin/", "")));
+    branch = agentBranch(run, (name) => known.has(name));
+    const created = !known.has(branch);
+    const start = `refs/remotes/origin/${created ? run.base_branch : branch}`;
+    await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], signal);
+    return { directory, branch, created };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GitError(`Could not synchronize ${branch} before the agent run: ${reason}`);
+  }
+}
+
+const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+
+/**
+ * Commits tracked leftovers and pushes the branch.
+ *
+ * @throws {GitError} if untracked files are left behind, or Git fails.
+ */
+export async function deliver({ directory, branch }: Checkout, run: RunRow, signal: AbortSignal): Promise<Delivery> {
+  try {
+    const untracked = lines(await git(directory, ["ls-files", "--others", "--exclude-standard"], signal));
+    if (untracked.length > 0) {
+      const more = untracked.length > MAX_NAMED_FILES ? ", …" : "";
+      throw new GitError(`untracked files remain: ${untracked.slice(0, MAX_NAMED_FILES).join(", ")}${more}`);
+    }
+    const autoCommitted = lines(await git(directory, ["diff", "--name-only", "HEAD"], signal));
+    if (autoCommitted.length > 0) {
+      await git(directory, ["commit", "--quiet", "--no-verify", "-a", "-m", "Commit remaining changes"], signal);
+    }
+    const base = `refs/remotes/origin/${run.base_branch}`;
+    const commit = (await git(directory, ["rev-parse", "HEAD"], signal)).trim();
+    const ahead = Number(await git(directory, ["rev-list", "--count", `${base}..HEAD`], signal));
+    if (ahead === 0) return { changed: false, autoCommitted, diff: "", commit };
+    const target = `HEAD:refs/heads/${branch}`;
+    await git(directory, ["push", "--quiet", "--no-verify", otherEnd("receive-pack"), "origin", target], signal);
+    const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], signal);
+    return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF), commit };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GitError(`The agent finished, but GitHub delivery failed: ${reason}`);
+  }
+}

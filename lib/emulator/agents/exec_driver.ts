@@ -1,0 +1,262 @@
+/**
+ * The exec harness: a real command works on a real local Git repository, and the run tells about it as a hosted one would.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { isTerminal } from "../../api/contract/rules.ts";
+import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
+import { cleanEnvironment } from "./git.ts";
+import { openPull } from "../service/pulls.ts";
+import type { RunRow } from "../state/rows.ts";
+import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./worker.ts";
+import type { Driver, World } from "../state/world.ts";
+
+/** Options of {@linkcode execDriver}. */
+export interface ExecOptions {
+  /** Command, run by `sh -c` in the working copy. */
+  command: string;
+  /** Paths of local repositories by `owner/name`. */
+  repos: ReadonlyMap<string, string>;
+  /**
+   * Milliseconds that a command may take. Then it is killed and, as in the base of the service, the run stays `streaming`.
+   * @default {1_800_000}
+   */
+  timeLimitMs?: number | undefined;
+  /** Gets what the command prints. @default {undefined} (thrown away) */
+  onOutput?: ((text: string) => void) | undefined;
+}
+
+// Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
+const MAX_PROMPT_VARIABLE = 120 * 1_024;
+// Source: API reference, "Times": worker run time cap.
+const TIME_LIMIT_MS = 30 * 60_000;
+const KILL_GRACE_MS = 2_000;
+
+interface Work {
+  abort: AbortController;
+  child: ChildProcess | undefined;
+  timedOut: boolean;
+  done: Promise<void>;
+}
+
+const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+/**
+ * Where the command runs. A link in the repository must not lead it out of the working copy: most commands change what they
+ * stand in.
+ */
+async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<string> {
+  const root = run.root_directory ?? ".";
+  const top = await realpath(directory);
+  const inside = await realpath(join(top, root)).catch(() => undefined);
+  if (inside === top || inside?.startsWith(`${top}/`)) return inside;
+  throw new Error(`Root directory "${root}" is no directory of the repository`);
+}
+
+/** Sends a signal to a process and to everything it started. */
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone already.
+  }
+}
+
+/** Makes a driver that runs `command` for every run. */
+export function execDriver(world: World, options: ExecOptions): Driver {
+  const { command, repos, timeLimitMs = TIME_LIMIT_MS, onOutput } = options;
+  const works = new Map<string, Work>();
+  const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
+
+  function stop(work: Work): void {
+    work.abort.abort();
+    const { child } = work;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    signalGroup(child, "SIGTERM");
+    const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_GRACE_MS);
+    child.once("close", () => {
+      clearTimeout(timer);
+      // What outlived the shell goes with it.
+      signalGroup(child, "SIGKILL");
+    });
+  }
+
+  /** Runs the command. @returns Its exit code; null if a signal ended it. */
+  async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
+    const cwd = await workingDirectory(checkout, run);
+    if (work.abort.signal.aborted) return null;
+    const prompt = new TextEncoder().encode(run.prompt);
+    const child = spawn("sh", ["-c", command], {
+      cwd,
+      env: {
+        ...cleanEnvironment(),
+        MOGPLEX_RUN_ID: run.id,
+        MOGPLEX_BASE_BRANCH: run.base_branch,
+        MOGPLEX_WORKING_BRANCH: checkout.branch,
+        ...(prompt.length < MAX_PROMPT_VARIABLE ? { MOGPLEX_PROMPT: run.prompt } : {}),
+      },
+      detached: true,
+    });
+    work.child = child;
+    const commandId = `cmd_${child.pid ?? 0}`;
+    startCommand(world, run, commandId);
+    report(world, run, {
+      type: "status_changed",
+      message: "Harness run streaming",
+      payload: { from: "pending", to: "streaming", runtime_command_id: commandId },
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      const decoder = new TextDecoder();
+      stream.on("data", (chunk: Uint8Array) => onOutput?.(decoder.decode(chunk, { stream: true })));
+    }
+    // A command that does not read its prompt is none of our business.
+    child.stdin.on("error", () => {});
+    child.stdin.end(prompt);
+    const timer = setTimeout(() => {
+      work.timedOut = true;
+      stop(work);
+    }, timeLimitMs);
+    return await new Promise((resolve, reject) => {
+      child.on("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+      child.on("exit", (code) => {
+        clearTimeout(timer);
+        // Output that a child of the command still holds open is not waited for.
+        signalGroup(child, "SIGKILL");
+        resolve(code);
+      });
+    });
+  }
+
+  async function finish(run: RunRow, work: Work, checkout: Checkout): Promise<void> {
+    const delivery = await deliver(checkout, run, work.abort.signal);
+    const url = delivery.changed
+      ? openPull(world, {
+        repo: repoName(run),
+        prompt: run.prompt,
+        base: run.base_branch,
+        branch: checkout.branch,
+        diff: delivery.diff,
+      })
+      : null;
+    report(world, run, {
+      type: "log",
+      message: delivery.changed ? "Pull request ready" : "No code changes to deliver",
+      payload: {
+        stage: "git_delivery",
+        changed: delivery.changed,
+        pull_request_url: url,
+        base_branch: run.base_branch,
+        working_branch: checkout.branch,
+        auto_committed_files: delivery.autoCommitted,
+      },
+    });
+    report(world, run, {
+      type: "finished",
+      message: "Harness run finished",
+      payload: { exit_code: 0, failure_code: null },
+    });
+    closeCall(world, run, "success", null);
+    if (run.status === "streaming") {
+      setStatus(world, run, "success", null);
+      run.terminal_commit_sha = delivery.commit;
+    }
+  }
+
+  async function agent(run: RunRow, work: Work, path: string, directory: string): Promise<void> {
+    const checkout = await prepareCheckout(path, directory, run, work.abort.signal);
+    report(world, run, {
+      type: "log",
+      message: `Synchronized ${checkout.branch}`,
+      payload: {
+        stage: "git_sync",
+        base_branch: run.base_branch,
+        working_branch: checkout.branch,
+        created_branch: checkout.created,
+      },
+    });
+    if (work.abort.signal.aborted) return;
+    const code = await runCommand(run, work, checkout);
+    if (work.abort.signal.aborted) return;
+    if (code === 0) return await finish(run, work, checkout);
+    const error = `Agent run exited with code ${code ?? 1}.`;
+    report(world, run, {
+      type: "failed",
+      message: "Harness run failed",
+      payload: { exit_code: code ?? 1, failure_code: "command_failed" },
+    });
+    closeCall(world, run, "failed", error);
+    if (!isTerminal(run.status)) setStatus(world, run, "failed", error);
+  }
+
+  async function work(run: RunRow, state: Work): Promise<void> {
+    const name = repoName(run);
+    const path = repos.get(name);
+    if (path === undefined) return failRun(world, run, `Sandbox launch failed: no local repository for ${name}`);
+    const directory = await makeDirectory(run);
+    try {
+      if (!sandboxUp(world, run, `sbx_${run.id.slice(0, 8)}`)) return;
+      report(world, run, {
+        type: "started",
+        message: `Harness run started: ${run.harness}`,
+        payload: { harness_id: run.harness, ai_billing_source: "platform" },
+      });
+      await agent(run, state, path, directory);
+    } catch (error) {
+      if (state.abort.signal.aborted) return;
+      const message = messageOf(error);
+      const event = state.child === undefined ? "Harness execution failed" : "Harness stream failed";
+      report(world, run, { type: "failed", message: event, payload: { error: message } });
+      closeCall(world, run, "failed", message);
+      if (!isTerminal(run.status)) failRun(world, run, message);
+    } finally {
+      if (run.status === "cancelled" && state.child !== undefined && !state.timedOut) {
+        const payload = { runtime_command_id: null, install_logs_present: false };
+        report(world, run, { type: "cancelled", message: "Harness run cancelled", payload });
+      }
+      await removeDirectory(directory);
+    }
+  }
+
+  return {
+    queued(run) {
+      const state: Work = { abort: new AbortController(), child: undefined, timedOut: false, done: Promise.resolve() };
+      works.set(run.id, state);
+      state.done = (async () => {
+        // The 202 is on its way before anything of the boot is visible.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        try {
+          await work(run, state);
+        } catch (error) {
+          if (callOf(world, run) !== undefined && !isTerminal(run.status)) failRun(world, run, messageOf(error));
+        } finally {
+          works.delete(run.id);
+        }
+      })();
+    },
+    catchUp(run) {
+      // A run that was cancelled before its command ran has nothing to kill, and must not start one.
+      const state = works.get(run.id);
+      if (state !== undefined && isTerminal(run.status)) stop(state);
+    },
+    kill(run) {
+      const state = works.get(run.id);
+      if (state !== undefined) stop(state);
+    },
+    reset() {
+      for (const state of works.values()) stop(state);
+    },
+    async close() {
+      const all = [...works.values()];
+      for (const state of all) stop(state);
+      await Promise.all(all.map((state) => state.done));
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * What the service's worker does to a run, step by step. The script and the exec harness both stand on it.
+ *
+ * @module
+ */
+import { isTerminal } from "../../api/contract/rules.ts";
+import { insertEvent, type NewEvent, writeEvent } from "../service/events.ts";
+import { fallbackBranch } from "../service/hash.ts";
+import type { CallRow, RunRow } from "../state/rows.ts";
+import { updateRun } from "../service/runs.ts";
+import type { World } from "../state/world.ts";
+
+/** The call behind a run; a worker cannot go on without it. */
+export function callOf(world: World, run: RunRow): CallRow | undefined {
+  return world.store.calls.get(run.ai_call_id);
+}
+
+/** An event of the worker. */
+export function report(world: World, run: RunRow, event: NewEvent): void {
+  writeEvent(world, run.ai_call_id, event);
+}
+
+/** An event stored as it is, without the cleaning that the service's writer does. */
+export function reportVerbatim(world: World, run: RunRow, event: NewEvent): void {
+  insertEvent(world, run.ai_call_id, event);
+}
+
+/** Ends a run as failed: the row first, then the last event. */
+export function failRun(world: World, run: RunRow, error: string): void {
+  updateRun(world, run, { status: "failed", error });
+  report(world, run, { type: "failed", message: "External Mogplex run failed", payload: { error } });
+}
+
+/** Writes a status into the row. */
+export function setStatus(world: World, run: RunRow, status: string, error: string | null): void {
+  updateRun(world, run, { status, error });
+}
+
+/** Ends the inner call. Nothing happens to one that is cancelled. */
+export function closeCall(world: World, run: RunRow, status: string, error: string | null): void {
+  const call = callOf(world, run);
+  if (call === undefined || isTerminal(call.status)) return;
+  Object.assign(call, { status, error, runtime_command_id: null });
+}
+
+/** Goes on after a pause: the run gets a new call, and with it an empty list of events. */
+export function resumeRun(world: World, run: RunRow): void {
+  const before = callOf(world, run);
+  if (before === undefined) return;
+  const call: CallRow = {
+    ...before,
+    id: crypto.randomUUID(),
+    status: "pending",
+    error: null,
+    runtime_command_id: null,
+  };
+  world.store.calls.set(call.id, call);
+  updateRun(world, run, { ai_call_id: call.id, status: "streaming", error: null });
+}
+
+/** A process runs for the call. */
+export function startCommand(world: World, run: RunRow, commandId: string): void {
+  const call = callOf(world, run);
+  if (call !== undefined) Object.assign(call, { status: "streaming", runtime_command_id: commandId });
+}
+
+/**
+ * The sandbox of a run is up.
+ *
+ * In the base the worker does not look at the row: a run that was cancelled while its sandbox booted comes back to life, and
+ * then fails since its call is over. Source: API reference, "Statuses and transitions".
+ *
+ * @returns Whether the agent can start.
+ */
+export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
+  if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
+  const known = run.sandbox_record_id === null ? undefined : world.store.sandboxes.get(run.sandbox_record_id);
+  const stamp = world.clock.stamp();
+  const record = known ?? {
+    id: crypto.randomUUID(),
+    key: run.id,
+    userId: run.user_id,
+    sandbox_id: sandboxId,
+    repo_id: run.repo_id,
+    status: "running",
+    base_branch: run.base_branch,
+    working_branch: run.working_branch,
+    root_directory: run.root_directory,
+    preview_url: null,
+    created_at: stamp,
+    last_active_at: stamp,
+    error: null,
+    install_log: null,
+    dev_log: null,
+  };
+  if (record.sandbox_id === "pending" || record.sandbox_id === null) record.sandbox_id = sandboxId;
+  Object.assign(record, { status: "running", last_active_at: stamp });
+  world.store.sandboxes.set(record.id, record);
+  const fields = { sandbox_record_id: record.id, sandbox_id: record.sandbox_id, status: "streaming", error: null };
+  updateRun(world, run, fields);
+  if (callOf(world, run)?.status === "pending") return true;
+  failRun(world, run, "ai_call is not pending");
+  return false;
+}
+
+/**
+ * Branch that the agent really works on: never the base branch, and not one that has to exist and does not.
+ *
+ * @param exists Whether the repository has a branch of that name; a script says that it has none.
+ */
+export function agentBranch(run: RunRow, exists: (branch: string) => boolean = () => false): string {
+  const usable = run.working_branch !== run.base_branch && (run.create_branch || exists(run.working_branch));
+  return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
+}

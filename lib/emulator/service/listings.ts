@@ -1,0 +1,218 @@
+/**
+ * What the read-only routes show: repositories, sandboxes and their logs, agents, models.
+ *
+ * @module
+ */
+import { isUuid } from "../../api/contract/rules.ts";
+import type { Repo, Sandbox } from "../../model.ts";
+import { containsLike, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
+import type { SandboxRow } from "../state/rows.ts";
+import type { World } from "../state/world.ts";
+
+// Source: API reference, "Get sandbox logs": the first 200 entries, whatever was asked for.
+const MAX_LIFECYCLE_EVENTS = 200;
+const MAX_AGENTS = 200;
+
+/** Filters of {@linkcode listRepos}. */
+export interface RepoFilter {
+  /** Substring of the name; `%` and `_` are wildcards. */
+  query: string | null;
+  /** Exact id; wins over `query`. One that is no UUID matches nothing. */
+  id: string | null;
+  /** 1 to 200. */
+  limit: number;
+}
+
+/** Visible repositories of a user, by name. */
+export function listRepos(world: World, userId: string, { query, id, limit }: RepoFilter): Repo[] {
+  if (id !== null && !isUuid(id)) return [];
+  world.store.guard("select", "repos");
+  const wanted = id?.toLowerCase();
+  const part = storeText(query);
+  const rows = [...world.store.repos.values()].filter((repo) => {
+    if (repo.userId !== userId || repo.hidden) return false;
+    return wanted === undefined ? part === null || containsLike(repo.full_name, part) : repo.id === wanted;
+  });
+  rows.sort((a, b) => a.full_name < b.full_name ? -1 : a.full_name > b.full_name ? 1 : 0);
+  return rows.slice(0, limit).map((repo) => ({
+    id: repo.id,
+    full_name: repo.full_name,
+    installation_id: repo.installation_id,
+    default_branch: repo.default_branch,
+    root_directory: repo.root_directory,
+  }));
+}
+
+function presentSandbox(row: SandboxRow): Sandbox {
+  return {
+    id: row.id,
+    sandbox_id: row.sandbox_id,
+    repo_id: row.repo_id,
+    status: row.status,
+    base_branch: row.base_branch,
+    working_branch: row.working_branch,
+    root_directory: row.root_directory,
+    preview_url: row.preview_url,
+    created_at: formatTimestamp(row.created_at),
+    last_active_at: row.last_active_at === null ? null : formatTimestamp(row.last_active_at),
+    error: row.error,
+  };
+}
+
+/** Filters of {@linkcode listSandboxes}. */
+export interface SandboxFilter {
+  /** Repository, as a UUID in any spelling. */
+  repoId: string | null;
+  /** Exact status. */
+  status: string | null;
+  /** 1 to 200. */
+  limit: number;
+}
+
+/**
+ * Sandboxes of a user, the most recently used first.
+ *
+ * @throws {DatabaseError} for a repository id that is no UUID.
+ */
+export function listSandboxes(world: World, userId: string, { repoId, status, limit }: SandboxFilter): Sandbox[] {
+  world.store.guard("select", "sandboxes");
+  const wanted = repoId === null ? null : parseUuid(repoId);
+  storeText(status);
+  const rows = [...world.store.sandboxes.values()].filter((row) =>
+    row.userId === userId && (wanted === null || row.repo_id === wanted) && (status === null || row.status === status)
+  );
+  const activity = (row: SandboxRow) => row.last_active_at ?? Number.POSITIVE_INFINITY;
+  rows.sort((a, b) => activity(b) - activity(a));
+  return rows.slice(0, limit).map(presentSandbox);
+}
+
+/** A sandbox with its logs and its history; nothing in it is cleaned. */
+export interface SandboxLogs {
+  /** The sandbox. */
+  sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
+  /** The first 200 entries of its history. */
+  lifecycle_events: {
+    id: string;
+    event_type: string;
+    decision_code: string | null;
+    worker_run_id: string | null;
+    payload: unknown;
+    created_at: string;
+  }[];
+}
+
+/**
+ * Logs of a user's sandbox.
+ *
+ * @returns Undefined if there is no such sandbox.
+ * @throws {DatabaseError} for an id that is no UUID.
+ */
+export function sandboxLogs(world: World, userId: string, id: string): SandboxLogs | undefined {
+  world.store.guard("select", "sandboxes");
+  const row = world.store.sandboxes.get(parseUuid(id));
+  if (row === undefined || row.userId !== userId) return undefined;
+  world.store.guard("select", "sandbox_lifecycle_events");
+  const events = world.store.lifecycle.filter((event) => event.sandboxId === row.id && event.userId === userId);
+  events.sort((a, b) => a.created_at - b.created_at);
+  return {
+    sandbox: { ...presentSandbox(row), install_log: row.install_log, dev_log: row.dev_log },
+    lifecycle_events: events.slice(0, MAX_LIFECYCLE_EVENTS).map((event) => ({
+      id: event.id,
+      event_type: event.event_type,
+      decision_code: event.decision_code,
+      worker_run_id: event.worker_run_id,
+      payload: event.payload,
+      created_at: formatTimestamp(event.created_at),
+    })),
+  };
+}
+
+/** An agent as the API shows it. */
+export interface PresentedAgent {
+  id: string;
+  name: string;
+  slug: string | null;
+  model: string;
+  description: string | null;
+  category: string | null;
+  preset: boolean;
+}
+
+// Which agents are built in is not part of the contract; how they look is.
+const PRESETS = [
+  { name: "Code Reviewer", description: "Reads a change and comments on it", category: "Review" },
+  { name: "Test Writer", description: "Adds missing tests", category: "Quality" },
+  { name: "Dependency Updater", description: "Brings dependencies up to date", category: "Maintenance" },
+];
+const PRESET_MODEL = "openai/gpt-mini";
+
+/** Built-in agents that the user has not made a copy of, then the user's own by name. */
+export function listAgents(world: World, userId: string): PresentedAgent[] {
+  world.store.guard("select", "agents");
+  const own = world.store.agents.filter((agent) => agent.userId === userId);
+  own.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  const shown = own.slice(0, MAX_AGENTS);
+  const copied = new Set(shown.map((agent) => agent.source_template));
+  const model = world.store.users.get(userId)?.defaultModel ?? PRESET_MODEL;
+  const presets = PRESETS.filter((preset) => !copied.has(preset.name)).map((preset) => ({
+    id: `preset:${preset.name}`,
+    name: preset.name,
+    slug: null,
+    model,
+    description: preset.description,
+    category: preset.category,
+    preset: true,
+  }));
+  const agents = shown.map(({ id, name, slug, model, description, category }) => ({
+    id,
+    name,
+    slug,
+    model,
+    description,
+    category,
+    preset: false,
+  }));
+  return [...presets, ...agents];
+}
+
+/** A model as the API shows it. */
+export interface PresentedModel {
+  id: string;
+  provider: string;
+  name: string;
+  contextLength: number | null;
+  capabilities: string[];
+  pricing: { input: number | null; output: number | null };
+}
+
+// Gateway-only labs need a gateway key; these can be reached with a key of their own too.
+const DIRECT_PROVIDERS = ["openai", "anthropic"];
+
+/** Models that are visible, enabled by the user, and reachable with the user's keys; by provider. */
+export function listModels(world: World, userId: string): PresentedModel[] {
+  world.store.guard("select", "ai_models");
+  const keys = world.store.users.get(userId)?.providerKeys ?? [];
+  const choices = new Map(
+    world.store.preferences.filter((choice) => choice.userId === userId).map((choice) => [
+      choice.model_id,
+      choice.is_enabled,
+    ]),
+  );
+  const reachable = (id: string) => {
+    const provider = id.split("/")[0] ?? "";
+    if (provider === "openrouter") return keys.includes("openrouter");
+    return keys.includes("ai_gateway") || (DIRECT_PROVIDERS.includes(provider) && keys.includes(provider));
+  };
+  const models = world.store.models.filter((model) =>
+    !model.is_hidden && model.is_available && (choices.get(model.id) ?? true) && reachable(model.id)
+  );
+  models.sort((a, b) => a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : 0);
+  return models.map((model) => ({
+    id: model.id,
+    provider: model.provider,
+    name: model.name,
+    contextLength: model.context_length,
+    capabilities: model.capabilities ?? [],
+    pricing: { input: model.pricing_input, output: model.pricing_output },
+  }));
+}

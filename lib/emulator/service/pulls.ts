@@ -1,0 +1,51 @@
+/**
+ * Pull requests of the emulator: a list, and a page that shows the change.
+ *
+ * @module
+ */
+import { html } from "hono/html";
+import type { World } from "../state/world.ts";
+
+// Source: API reference, "Branches and pull requests".
+const TITLE_LENGTH = 72;
+
+/**
+ * Opens a pull request, or brings the one of the same branch up to date.
+ *
+ * @param prompt Prompt of the run, whose first line becomes the title.
+ * @returns Its address.
+ */
+export function openPull(
+  world: World,
+  pull: { repo: string; prompt: string; base: string; branch: string; diff: string },
+): string {
+  const { repo, base, branch, diff } = pull;
+  const title = (pull.prompt.split("\n")[0] ?? "").slice(0, TITLE_LENGTH);
+  const pulls = world.pulls.filter((known) => known.repo === repo);
+  const known = pulls.find((candidate) => candidate.branch === branch);
+  const number = known?.number ?? pulls.length + 1;
+  if (known !== undefined) Object.assign(known, { title, base, diff });
+  else world.pulls.push({ number, repo, title, base, branch, diff });
+  return `${world.origin}/__pulls/${repo}/${number}`;
+}
+
+/** The page of a pull request, or undefined when there is none. Everything in it is escaped. */
+export function pullPage(world: World, repo: string, number: string): string | undefined {
+  const pull = world.pulls.find((candidate) => candidate.repo === repo && String(candidate.number) === number);
+  if (pull === undefined) return undefined;
+  const name = `${pull.repo}#${pull.number}`;
+  return html`
+    <!DOCTYPE html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <title>${pull.title} · ${name}</title>
+      </head>
+      <body>
+        <h1>${pull.title}</h1>
+        <p>${name}: <code>${pull.branch}</code> into <code>${pull.base}</code></p>
+        <pre>${pull.diff === "" ? "A scripted run changes nothing." : pull.diff}</pre>
+      </body>
+    </html>
+  `.toString();
+}

@@ -1,0 +1,123 @@
+/**
+ * Normalising of a start request: what counts as absent, which defaults are filled in, what is refused and in which order.
+ *
+ * @module
+ */
+import { BASE_HARNESSES, branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
+import { normaliseRoot } from "../../api/contract/rules.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { canonicalJson, generatedBranch } from "./hash.ts";
+import { Refusal } from "../wire/reply.ts";
+import { trimmedOrNull } from "../wire/request.ts";
+import type { Revision } from "../state/revision.ts";
+import type { RepoRow } from "../state/rows.ts";
+
+/** A start request with every default filled in. */
+export interface NormalisedStart {
+  /** As it was sent: its spelling is part of the hash. */
+  repoId: string;
+  prompt: string;
+  harness: string;
+  baseBranch: string;
+  workingBranch: string;
+  createBranch: boolean;
+  rootDirectory: string | null;
+  conversationId: string | null;
+  workspaceSessionId: string | null;
+  mode: string | null;
+  worktreeId: string | null;
+  agentId: string | null;
+}
+
+/** A body whose fields are looked at one by one. Anything that is no object has none. */
+export type Body = Record<string, unknown>;
+
+// Words that released versions of the command send. Source: API reference, "Start request" of later revisions.
+const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
+
+const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
+
+function readHarness(body: Body, revision: Revision): string {
+  const harness = trimmedOrNull(body.harness) ?? "codex";
+  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
+  if (!known.includes(harness)) throw bad("Invalid harness");
+  const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
+  if (harness === "mogplex" && !bound) throw bad("Invalid harness");
+  return harness;
+}
+
+function readBranch(name: string, label: string): string {
+  if (name === "@" || branchProblem(name) !== undefined) throw bad(`Invalid ${label}`);
+  return name;
+}
+
+function readRoot(value: unknown, stored: string | null): string | null {
+  if (value === undefined) return stored;
+  if (value === null) return null;
+  const result = typeof value === "string" ? normaliseRoot(value) : undefined;
+  if (!result?.ok) throw bad("Invalid root directory");
+  return result.root;
+}
+
+function readMode(value: unknown, revision: Revision): string | null {
+  const mode = trimmedOrNull(value);
+  if (!revision.checksMode || value === undefined || value === null || (mode === null && value === "")) return mode;
+  if (mode === null && typeof value === "string") return null;
+  const upper = mode?.toUpperCase() ?? "";
+  if ((MODES as readonly string[]).includes(upper)) return upper;
+  if (mode !== null && LEGACY_MODES.includes(mode)) return mode;
+  throw bad(`mode must be one of ${MODES.join(", ")} (got ${JSON.stringify(value)})`);
+}
+
+/**
+ * Normalises a body, checking in the service's order.
+ *
+ * @param body Parsed JSON.
+ * @param repo The repository it names, which supplies defaults.
+ * @param key The idempotency key, from which a generated branch is derived.
+ * @returns The request and its hash.
+ * @throws {Refusal} 400 for the first field that is refused.
+ */
+export async function normaliseStart(
+  body: Body,
+  repo: RepoRow,
+  key: string,
+  revision: Revision,
+): Promise<{ start: NormalisedStart; requestHash: string }> {
+  const prompt = trimmedOrNull(body.prompt);
+  if (prompt === null) throw bad("Prompt is required");
+  if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
+  const harness = readHarness(body, revision);
+  const baseBranch = readBranch(
+    trimmedOrNull(body.baseBranch) ?? trimmedOrNull(repo.default_branch) ?? "main",
+    "base branch",
+  );
+  const createBranch = body.createBranch === true;
+  const hashed = {
+    repoId: trimmedOrNull(body.repoId) ?? "",
+    prompt,
+    harness,
+    baseBranch,
+    createBranch,
+    rootDirectory: readRoot(body.rootDirectory, repo.root_directory),
+    conversationId: trimmedOrNull(body.conversationId),
+    workspaceSessionId: trimmedOrNull(body.workspaceSessionId),
+    mode: readMode(body.mode, revision),
+    ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
+  };
+  const wanted = trimmedOrNull(body.workingBranch) ??
+    (createBranch ? await generatedBranch(key, await sha256Hex(canonicalJson(hashed))) : baseBranch);
+  const workingBranch = readBranch(wanted, "working branch");
+  if (createBranch && workingBranch === baseBranch) {
+    throw bad("Working branch must differ from base branch when createBranch is true");
+  }
+  return {
+    start: {
+      ...hashed,
+      workingBranch,
+      worktreeId: trimmedOrNull(body.worktreeId),
+      agentId: trimmedOrNull(body.agentId),
+    },
+    requestHash: await sha256Hex(canonicalJson({ ...hashed, workingBranch })),
+  };
+}

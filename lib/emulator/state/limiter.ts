@@ -1,0 +1,82 @@
+/**
+ * The two limits of the service: requests per token, and starts per user and token.
+ *
+ * @module
+ */
+import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../api/contract/rules.ts";
+
+/** Whether a start is let through. */
+export type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
+
+/**
+ * Sliding log of accepted requests per token, in the memory of one process. Refused requests are not recorded, so they do not
+ * prolong the wait. Source: API reference, "Rate limits".
+ */
+export class RequestLimiter {
+  readonly #accepted = new Map<string, number[]>();
+
+  /**
+   * Counts a request.
+   *
+   * @param tokenId Whose budget.
+   * @param nowMs Monotonic milliseconds.
+   * @returns False if the budget is used up.
+   */
+  admit(tokenId: string, nowMs: number): boolean {
+    const times = this.#accepted.get(tokenId) ?? [];
+    const from = nowMs - REQUEST_WINDOW_MS;
+    while (times[0] !== undefined && times[0] <= from) times.shift();
+    this.#accepted.set(tokenId, times);
+    if (times.length >= REQUEST_LIMIT) return false;
+    times.push(nowMs);
+    return true;
+  }
+
+  /** Gives every token a fresh budget. */
+  reset(): void {
+    this.#accepted.clear();
+  }
+}
+
+const START_MESSAGES = [
+  "External Mogplex run rate limit exceeded",
+  "External Mogplex run rate limit exceeded",
+  "Daily external Mogplex run quota exceeded",
+];
+
+/**
+ * Three sliding windows over accepted starts; the first one that is full decides. A slot is never given back.
+ * Source: API reference, "Run-start limits".
+ */
+export class StartLimiter {
+  readonly #accepted = new Map<string, number[]>();
+
+  /**
+   * Takes a slot.
+   *
+   * @param key Whose quota.
+   * @param nowMs Monotonic milliseconds.
+   */
+  claim(key: string, nowMs: number): StartDecision {
+    const longest = Math.max(...START_LIMITS.map((limit) => limit.windowMs));
+    const times = (this.#accepted.get(key) ?? []).filter((time) => time >= nowMs - longest);
+    this.#accepted.set(key, times);
+    for (const [index, { count, windowMs }] of START_LIMITS.entries()) {
+      const first = times.findIndex((time) => time >= nowMs - windowMs);
+      const oldest = times[first];
+      if (oldest === undefined || times.length - first < count) continue;
+      return {
+        allowed: false,
+        message: START_MESSAGES[index] ?? "",
+        retryAfterSeconds: Math.max(1, Math.ceil((oldest + windowMs - nowMs) / 1_000)),
+      };
+    }
+    times.push(nowMs);
+    return { allowed: true };
+  }
+
+  /** Forgets every start. */
+  reset(): void {
+    this.#accepted.clear();
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What every function of this layer works with: a client, time, and a place for what there is to say.
+ *
+ * @module
+ */
+import { clientFor, type MogplexClient } from "../api/client.ts";
+import { resolveConnection } from "../api/connection/connection.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
+import type { Fetch } from "../http/transport.ts";
+import { userAgent } from "../http/user_agent.ts";
+import type { Notice, OnNotice } from "../notice.ts";
+import { detectPlatform } from "../platforms/detect.ts";
+import type { Platform, ReadEnv } from "../platforms/platform.ts";
+import type { WaitTotal } from "../result/run_result.ts";
+import { environmentVariable } from "../runtime.ts";
+
+/** Which service to speak to, and what stands in for the world. */
+export interface ConnectOptions {
+  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** Client to use in place of one made from `token` and `url`; its own waits are then not part of results. @default {undefined} */
+  client?: MogplexClient | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** Ends everything; what was called then rejects with `signal.reason`. The run itself goes on. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /** Hears of waits, retries and everything else worth a log line. @default nobody */
+  onNotice?: OnNotice | undefined;
+}
+
+/** {@linkcode ConnectOptions}, resolved. */
+export interface Session {
+  /** The service. */
+  readonly client: MogplexClient;
+  /** Time. */
+  readonly clock: Clock;
+  /** Access token; undefined when the caller brought a client. */
+  readonly token: string | undefined;
+  /** Reads the environment. */
+  readonly env: ReadEnv;
+  /** The CI system. */
+  readonly platform: Platform;
+  /** The caller's signal. */
+  readonly signal: AbortSignal | undefined;
+  /** Tells whoever listens, unless quietly, and adds up the waits. */
+  readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Waits so far, by cause. */
+  readonly waits: () => WaitTotal[];
+  /** Requests sent since the session was opened. */
+  readonly requests: () => number;
+  /** Point on the clock at which it was opened. */
+  readonly startedAt: number;
+  /** Numbers from 0 up to 1, for jitter. */
+  readonly random: () => number;
+}
+
+/** What only tests and the command line set. */
+export interface SessionInternals {
+  /** See {@linkcode Session.random}. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** Gets the session as soon as it is open. @default nobody */
+  onSession?: ((session: Session) => void) | undefined;
+}
+
+/**
+ * Opens a session.
+ *
+ * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
+ * @throws {UsageError} when the origin is not permitted.
+ */
+export function openSession(options: ConnectOptions, internals: SessionInternals = {}): Session {
+  const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
+  const { random = Math.random } = internals;
+  const waits = new Map<string, WaitTotal>();
+  const platform = detectPlatform(env);
+
+  function notify(notice: Notice, quietly = false): void {
+    if (notice.kind === "wait") {
+      const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
+      waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
+    }
+    if (!quietly) onNotice?.(notice);
+  }
+
+  function connect(): { client: MogplexClient; token?: string } {
+    const { token, url, fetch } = options;
+    const { notices, ...connection } = resolveConnection({ env, token, url, readFile: internals.readFile });
+    for (const message of notices) notify({ kind: "text", message });
+    const agent = userAgent(platform.name);
+    const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
+    return { client, token: connection.token };
+  }
+
+  const { client, token } = options.client === undefined ? connect() : { client: options.client, token: undefined };
+  const before = client.requests;
+  const session: Session = {
+    client,
+    clock,
+    token,
+    env,
+    platform,
+    signal,
+    notify,
+    waits: () => [...waits.values()],
+    requests: () => client.requests - before,
+    startedAt: clock.now(),
+    random,
+  };
+  internals.onSession?.(session);
+  return session;
+}
+
+/** Longest wait that {@linkcode checkTimeout} takes, in milliseconds: 30 days. */
+export const MAX_TIMEOUT_MS = 30 * 86_400_000;
+
+/**
+ * Checks a whole wait.
+ *
+ * @param timeoutMs Milliseconds, more than 0, at most 30 days.
+ * @throws {UsageError}
+ */
+export function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new UsageError(
+    `Cannot wait as 'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds: current value is ${timeoutMs}`,
+  );
+}
+
+/** Default of the whole wait, in milliseconds. Source: CLI reference, `--timeout`. */
+export const DEFAULT_TIMEOUT_MS = 1_800_000;

@@ -1,0 +1,34 @@
+/**
+ * Buildkite.
+ *
+ * @module
+ */
+import { definePlatform } from "../define.ts";
+import type { Platform } from "../platform.ts";
+
+/**
+ * Buildkite. A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` says how often); a rebuild is a
+ * new build. The exit status is known to hooks after the command only. Source: Buildkite, "Environment variables".
+ *
+ * Its log knows groups: Buildkite, "Managing log output". Annotations, meta-data and thus outputs need a call of
+ * `buildkite-agent`, which is left to the pipeline: no other program is run here, and `summary.md` and `outputs.env` are there to be passed on.
+ */
+export const buildkite: Platform = definePlatform({
+  name: "buildkite",
+  detect: ["BUILDKITE"],
+  server: ["BUILDKITE_BUILD_URL"],
+  serverOrigin: true,
+  project: ["BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG"],
+  pipeline: ["BUILDKITE_BUILD_ID"],
+  job: ["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID"],
+  // Nodes of a matrix differ by their label only.
+  node: ["BUILDKITE_PARALLEL_JOB+BUILDKITE_PARALLEL_JOB_COUNT+BUILDKITE_LABEL", "BUILDKITE_LABEL"],
+  attempt: ["BUILDKITE_JOB_ID"],
+  state: ["BUILDKITE_COMMAND_EXIT_STATUS"],
+  links: { job: "{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", pipeline: "{BUILDKITE_BUILD_URL}" },
+  // Source: Buildkite, "buildkite-agent redactor".
+  maskCommand: "buildkite-agent redactor add",
+  log: ["group"],
+  // A group lasts until the next one.
+  section: (_name, header, _ms, folded) => ({ open: `${folded ? "---" : "+++"} ${header}`, close: () => "" }),
+});

@@ -1,0 +1,27 @@
+/**
+ * CircleCI.
+ *
+ * @module
+ */
+import { definePlatform } from "../define.ts";
+import type { Platform } from "../platform.ts";
+
+/**
+ * CircleCI. A workflow that is rerun from its failed jobs is a new workflow with the workspace of the old one; a new pipeline
+ * has a new workspace. Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
+ *
+ * Its log knows no commands, and variables reach later steps through `BASH_ENV` alone, which is sourced as shell code.
+ * Nothing of a run goes there: `outputs.env` is data, and a step that wants it reads it as such.
+ */
+export const circle: Platform = definePlatform({
+  name: "circle",
+  detect: ["CIRCLECI"],
+  server: ["CIRCLE_BUILD_URL"],
+  serverOrigin: true,
+  project: ["CIRCLE_PROJECT_ID", "CIRCLE_PROJECT_USERNAME+CIRCLE_PROJECT_REPONAME"],
+  pipeline: ["CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_PIPELINE_ID"],
+  job: ["CIRCLE_JOB"],
+  node: ["CIRCLE_NODE_INDEX+CIRCLE_NODE_TOTAL"],
+  attempt: ["CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_BUILD_NUM"],
+  links: { job: "{CIRCLE_BUILD_URL}" },
+});

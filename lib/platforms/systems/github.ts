@@ -1,0 +1,50 @@
+/**
+ * GitHub Actions.
+ *
+ * @module
+ */
+import { definePlatform, type PlatformTable } from "../define.ts";
+import { escapeWorkflowData, escapeWorkflowProperty } from "../../text/escape/workflow_command.ts";
+import type { Fence, Platform } from "../platform.ts";
+
+/** Source: GitHub, "Workflow commands", stopping and starting; actions/runner, ActionCommandManager. */
+function fence(): Fence {
+  const token = crypto.randomUUID();
+  return { open: `::stop-commands::${token}`, close: `::${token}::` };
+}
+
+/**
+ * What GitHub shares with those that speak its language.
+ *
+ * The environment hides three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look the
+ * same, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
+ * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A run that is run again keeps its id and counts its attempt.
+ * Source: GitHub, "Variables reference", default environment variables; "Workflow commands" for all else.
+ */
+export const githubTable = {
+  server: ["GITHUB_SERVER_URL"],
+  project: ["GITHUB_REPOSITORY"],
+  pipeline: ["GITHUB_RUN_ID"],
+  job: ["GITHUB_JOB"],
+  attempt: ["GITHUB_RUN_ATTEMPT"],
+  hidesNode: true,
+  maskCommand: "add-mask",
+  log: ["workflow", "legacy"],
+  outputs: "GITHUB_OUTPUT",
+  summary: "GITHUB_STEP_SUMMARY",
+  // Groups do not nest there: a second one ends the first.
+  section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
+  annotate: (level, title, text) => `::${level} title=${escapeWorkflowProperty(title)}::${escapeWorkflowData(text)}`,
+  fence,
+} as const satisfies Partial<PlatformTable>;
+
+/** GitHub Actions. See {@linkcode githubTable}. */
+export const github: Platform = definePlatform({
+  ...githubTable,
+  name: "github",
+  detect: ["GITHUB_ACTIONS"],
+  links: {
+    pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+    commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",
+  },
+});

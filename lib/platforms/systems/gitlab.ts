@@ -1,0 +1,46 @@
+/**
+ * GitLab CI.
+ *
+ * @module
+ */
+import { definePlatform } from "../define.ts";
+import type { Platform } from "../platform.ts";
+
+function marker(word: string, wallTimeMs: number, name: string): string {
+  return `\x1b[0Ksection_${word}:${Math.floor(wallTimeMs / 1_000)}:${name}`;
+}
+
+/**
+ * GitLab CI. `CI_JOB_ID` is new for every retry, `CI_PIPELINE_ID` and `CI_JOB_NAME` stay.
+ *
+ * Its log has sections and no other commands; variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
+ *
+ * `after_script` sees `CI_JOB_STATUS` as `success`, `failed` or `canceled`; runners from 17.0 can also say `running` and
+ * `timedout`. Source: GitLab, "Predefined CI/CD variables"; gitlab-runner, its executors.
+ */
+export const gitlab: Platform = definePlatform({
+  name: "gitlab",
+  detect: ["GITLAB_CI"],
+  server: ["CI_SERVER_URL"],
+  project: ["CI_PROJECT_ID"],
+  pipeline: ["CI_PIPELINE_ID"],
+  job: ["CI_JOB_NAME"],
+  node: ["CI_NODE_INDEX+CI_NODE_TOTAL"],
+  attempt: ["CI_JOB_ID"],
+  created: ["CI_PIPELINE_CREATED_AT"],
+  schedule: ["CI_PIPELINE_SCHEDULE_DESCRIPTION"],
+  state: ["CI_JOB_STATUS"],
+  links: {
+    job: "{CI_JOB_URL}",
+    pipeline: "{CI_PIPELINE_URL}",
+    commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
+  },
+  // For the note on the merge request: `mergeRequestOf` of gitlab_api.ts.
+  reads: ["CI_API_V4_URL", "CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_PROJECT_ID"],
+  log: ["section"],
+  // Source: GitLab, "Job logs", custom collapsible sections.
+  section: (name, header, wallTimeMs, folded) => ({
+    open: `${marker("start", wallTimeMs, name + (folded ? "[collapsed=true]" : ""))}\r\x1b[0K${header}`,
+    close: (endMs) => `${marker("end", endMs, name)}\r\x1b[0K`,
+  }),
+});

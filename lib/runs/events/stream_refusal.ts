@@ -1,0 +1,35 @@
+/**
+ * What it means when a stream cannot be opened.
+ *
+ * @module
+ */
+import { ApiError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError } from "../../errors.ts";
+import { isUnauthorized } from "../../retry/setback.ts";
+
+/**
+ * - `absent`: the service, or what lies before it, has no streams;
+ * - `forgotten`: the event after which it should go on is not known any more;
+ * - `unauthorized`: as for any request, it may be trouble of the service's database;
+ * - `lasting`: as for any request, trying again is no use;
+ * - `busy`: it comes back after the delay that the service names;
+ * - `broken`: anything else, which says nothing about other requests.
+ */
+export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
+
+/**
+ * Tells them apart. Source: design, "Following a run".
+ *
+ * @param error What opening the stream threw.
+ * @param resumes Whether it was to go on after an event.
+ */
+export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
+  if (isUnauthorized(error)) return "unauthorized";
+  if (!(error instanceof ApiError)) return "broken";
+  const { status, code } = error;
+  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
+  if (error instanceof RateLimitedError) return "busy";
+  if (status === 400 && resumes) return "forgotten";
+  if (!(error instanceof UnavailableError)) return "broken";
+  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
+  return status === 503 ? "busy" : "broken";
+}

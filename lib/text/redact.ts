@@ -1,0 +1,196 @@
+/**
+ * Secrets are masked in everything that leaves the process. The order is: strip control characters, redact each text, escape
+ * for the sink; the writer redacts once more.
+ *
+ * Every pattern runs in linear time: each starts with fixed text, and none can begin again inside what it has just scanned.
+ *
+ * @module
+ */
+import { plainText } from "./plain_text.ts";
+import { SECRET_VARIABLES } from "../variables.ts";
+
+/** What stands where a secret stood. */
+export const MASK = "[redacted]";
+
+/** Options of {@linkcode createRedactor}. */
+export interface RedactorOptions {
+  /** Our own token. @default {undefined} */
+  token?: string | undefined;
+  /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */
+  env?: ((name: string) => string | undefined) | undefined;
+  /** Further secrets, masked like the values of variables. @default {[]} */
+  secrets?: readonly string[] | undefined;
+}
+
+/** Masks secrets in a text. */
+export interface Redactor {
+  /** Masks the token, the values of secret variables, and what looks like a secret. */
+  (text: string): string;
+  /** Masks our own token only: for texts that must stay as they are otherwise, such as ids. */
+  token(text: string): string;
+}
+
+// Shorter values are too common as parts of words. Source: GitLab masks values from 8 characters on.
+const MIN_SECRET_LENGTH = 8;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
+// Masking one of these would make our own output unreadable.
+const OWN_WORDS = [
+  "streaming",
+  "cancelled",
+  "awaiting_input",
+  "claude-code",
+  "mogplex-ci",
+  "unauthorized",
+  "forbidden",
+  "redacted",
+];
+
+/** Known shapes of secrets. A group named `keep` stays. */
+const SHAPES = [
+  "mog_[A-Za-z0-9]{8,}",
+  "(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_)[A-Za-z0-9_]{16,}",
+  "(?<![A-Za-z0-9])gl(?:pat|rt|cbt|ptt|dt|soat|ft)-[A-Za-z0-9_.-]{16,}",
+  "(?<![A-Za-z0-9])(?:sk|rk|pk|sb)[-_](?:live_|test_|secret_|proj-|ant-)?[A-Za-z0-9_-]{20,}",
+  "(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
+  "(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+  "(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}",
+  "(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
+  "(?<![A-Za-z0-9])whsec_[A-Za-z0-9_-]{16,}",
+  "(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}",
+  "(?<![A-Za-z0-9])(?<bearer>[Bb]earer[ \\t]{1,4})(?!resource_metadata)[A-Za-z0-9._~+/-]{16,}={0,2}",
+  "(?<login>://[^\\s/:@]{0,100}:)[^\\s/@]{3,200}(?=@)",
+  "(?<begin>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[A-Za-z0-9+/=\\s]{16,}",
+].join("|");
+
+function isSecret(value: string): boolean {
+  return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
+    !OWN_WORDS.includes(value.toLowerCase());
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replace(/=+$/, "");
+}
+
+/** The characters of the Base64 form that hang on the secret alone, for each of the three places where it can start. */
+function base64Forms(secret: string): string[] {
+  const bytes = new TextEncoder().encode(secret);
+  const forms: string[] = [];
+  for (const shift of [0, 1, 2]) {
+    const padded = new Uint8Array(shift + bytes.length);
+    padded.set(bytes, shift);
+    forms.push(base64(padded).slice(Math.ceil(shift * 8 / 6), Math.floor(padded.length * 8 / 6)));
+  }
+  return forms.flatMap((form) => [form, form.replaceAll("+", "-").replaceAll("/", "_")]);
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}
+
+function percentEncoded(text: string): string {
+  return [...new TextEncoder().encode(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+/**
+ * A pattern of the secret itself, in which each character that is no letter or digit may be percent-encoded (programs disagree
+ * on which are), escaped as in JSON (also several times over), or, for a blank, be a plus.
+ */
+function loosePattern(secret: string): string {
+  // Backslashes in a row are one part: several that each may be repeated would take exponential time.
+  return secret.replace(/\\+|[^A-Za-z0-9]/gu, (char) => {
+    const encoded = percentEncoded(char).replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+    const escaped = char.startsWith("\\")
+      ? `\\\\{${char.length},${char.length * 8}}`
+      : char === '"' || char === "/"
+      ? `\\\\{0,7}${char}`
+      : escapePattern(char);
+    return `(?:${escaped}|${encoded}${char === " " ? "|\\+" : ""})`;
+  });
+}
+
+/** Patterns of a secret and of its other forms, with a measure of how long they are. */
+function patternsOf(secret: string): { length: number; pattern: string }[] {
+  const encoded = percentEncoded(secret);
+  const forms = [
+    // What is left of it in a text that was normalised before.
+    plainText(secret).trim(),
+    JSON.stringify(secret).slice(1, -1),
+    encoded,
+    encoded.toUpperCase(),
+    ...base64Forms(secret),
+  ];
+  return [
+    { length: secret.length, pattern: loosePattern(secret) },
+    ...forms.filter((form) => form.length >= 6 && form !== secret)
+      .map((form) => ({ length: form.length, pattern: escapePattern(form) })),
+  ];
+}
+
+/** A secret of several lines is met line by line, too: in logs, and in feeds that send a line an event. */
+function withLines(secret: string): string[] {
+  const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
+  return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
+}
+
+/** One pattern for all; never an empty one. */
+function patternOf(secrets: readonly string[]): string {
+  // The longest first, so that a secret which begins with another one is masked whole.
+  const patterns = secrets.flatMap(patternsOf).sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
+  return [...new Set(patterns)].join("|");
+}
+
+/** Makes the function that masks secrets. */
+export function createRedactor(options: RedactorOptions = {}): Redactor {
+  const token = options.token?.trim() ?? "";
+  const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
+  const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
+  const own = token === "" ? null : new RegExp(patternOf([token]), "g");
+  const all = new RegExp(
+    [patternOf(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
+    "g",
+  );
+
+  function redact(text: string): string {
+    return text.replace(all, (...match) => {
+      const groups = match.at(-1) as Record<string, string | undefined>;
+      return `${groups.bearer ?? groups.login ?? groups.begin ?? ""}${MASK}`;
+    });
+  }
+  redact.token = (text: string): string => own === null ? text : text.replace(own, MASK);
+  return redact;
+}
+
+/**
+ * Masks a text, also where invisible characters stand between those of a secret: such a text is reduced to what is visible.
+ * Every other text stays as it is.
+ *
+ * @param redact Masks secrets in a text.
+ */
+export function redactHidden(text: string, redact: (text: string) => string): string {
+  const masked = redact(text);
+  const plain = plainText(masked);
+  if (plain === masked) return masked;
+  const visible = redact(plain);
+  return visible === plain ? masked : visible;
+}
+
+const PLAIN_KEY = /^(id|status|type|.*Id|.*_id)$/;
+
+/**
+ * A copy of a value in which every text is masked, also where a secret hides: see {@linkcode redactHidden}. Of keys, ids,
+ * statuses and types only our own token is masked, so that they can still be looked up.
+ */
+export function redactValue<T>(value: T, redact: Redactor): T {
+  function walk(part: unknown, key: string): unknown {
+    if (typeof part === "string") return redactHidden(part, PLAIN_KEY.test(key) ? redact.token : redact);
+    if (Array.isArray(part)) return part.map((item) => walk(item, key));
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(
+      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name)]),
+    );
+  }
+  return walk(value, "") as T;
+}

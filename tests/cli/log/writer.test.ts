@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import { Writer } from "../../../lib/cli/log/writer.ts";
+import { jsonLine } from "../../../lib/text/escape/json.ts";
+import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { fakeIo } from "../fake_io.ts";
+
+const TOKEN = "mog_writerTestToken0001";
+
+function writer(env: Record<string, string> = {}) {
+  const io = fakeIo({ env });
+  return { io, writer: new Writer(io, detectPlatform(io.env), createRedactor({ token: TOKEN })) };
+}
+
+test("jsonLine() keeps the value, and is one line without commands and control characters", () => {
+  const value = { text: "##[error] ###vso[x] \u2028 \u202e \x9b31m \x1b[2J section_start:1:a \n", "##[k": 1 };
+  const line = jsonLine(value);
+  expect(JSON.parse(line)).toEqual(value);
+  // deno-lint-ignore no-control-regex
+  expect(line).not.toMatch(/##|section_start:|[\x00-\x1f\x7f-\x9f\u2028\u202e]/);
+});
+
+test("Writer masks the token even in lines of ours", () => {
+  const { io, writer: out } = writer();
+  out.out(`a ${TOKEN}`);
+  out.json({ id: TOKEN });
+  out.transient(TOKEN);
+  out.note(TOKEN);
+  out.error(TOKEN);
+  expect(io.text).toEqual({
+    stdout: `a [redacted]\n{"id":"[redacted]"}\n${
+      "\x1b[?7l[redacted]\x1b[?7h\r\x1b[K".repeat(2)
+    }\x1b[?7l[redacted]\x1b[?7h`,
+    stderr: "note: [redacted]\nerror: [redacted]\n",
+  });
+});
+
+test("Writer keeps the status line below what is printed on either stream, until it is taken away", () => {
+  const { io, writer: out } = writer();
+  out.out("a");
+  out.transient("busy");
+  out.note("b");
+  out.transient("");
+  expect(io.text).toEqual({
+    stdout: "a\n\x1b[?7lbusy\x1b[?7h\r\x1b[K\x1b[?7lbusy\x1b[?7h\r\x1b[K",
+    stderr: "note: b\n",
+  });
+});
+
+test("Writer.paint() colours on a terminal only, unless NO_COLOR says otherwise", () => {
+  const paint = (terminal: boolean, env: Record<string, string> = {}) => {
+    const io = fakeIo({ env, terminal });
+    return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", "x");
+  };
+  expect([paint(true), paint(true, { NO_COLOR: "" }), paint(true, { NO_COLOR: "1" }), paint(false)]).toEqual([
+    "\x1b[31mx\x1b[0m",
+    "\x1b[31mx\x1b[0m",
+    "x",
+    "x",
+  ]);
+});
+
+test("Writer.clean() keeps texts as they are, unless a secret hides between invisible characters", () => {
+  const { writer: out } = writer();
+  const hidden = [...TOKEN].join("\u200b");
+  const value = { a: "x\x1b[31m\u200by", b: `x ${hidden}\x1b[0m`, [hidden]: 1, id: hidden };
+  expect(out.clean(value) as unknown).toEqual({ a: value.a, b: "x [redacted]", "[redacted]": 1, id: "[redacted]" });
+});
+
+test("Writer.untrusted() finds a secret of several lines, whole or line by line", () => {
+  const io = fakeIo({ env: { CI_DEPLOY_PASSWORD: "first-line\r\nsecond-line" } });
+  const out = new Writer(io, detectPlatform(io.env), createRedactor({ env: io.env }));
+  expect(out.untrusted("a first-line\nsecond-line b")).toBe("a [redacted] b");
+  expect(out.untrusted("a second-line b")).toBe("a [redacted] b");
+});
+
+test("Writer.untrusted() makes one line of many", () => {
+  expect(writer().writer.untrusted("a\r\n  b\u2028c\x07")).toBe("a b c");
+});
+
+test("Writer.untrustedLines() redacts before it cuts, so that no half of a secret is left", () => {
+  expect(writer().writer.untrustedLines(`1234567890${TOKEN}`, 20)).toEqual(["1234567890[redacted]"]);
+});
+
+test("Writer.error() cannot be made to print a workflow command", () => {
+  const { io, writer: out } = writer({ GITHUB_ACTIONS: "true" });
+  out.error("x\n::error::forged\n##[error]forged");
+  expect(io.text.stderr).not.toMatch(/^::|##\[/m);
+});

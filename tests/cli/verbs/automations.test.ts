@@ -1,0 +1,428 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../lib/cli/main.ts";
+import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { good, html, json, script } from "../../http/answers.ts";
+import { fakeIo } from "../fake_io.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, type World, world } from "../world.ts";
+
+const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
+const DRAFT = "f1000000-0000-4000-8000-000000000003";
+const NOBODY = "00000000-0000-4000-8000-00000000dead";
+const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
+const TRIGGER = ["automations", "trigger", AUTOMATION, "--repo", REPO];
+const FOLLOW = [...TRIGGER, "--follow"];
+
+/** Puts names in the place of what differs from time to time. */
+function named({ emulator }: World, text: string): string {
+  const ids = [...emulator.world.store.jobs.keys()];
+  return ids.reduce((all, id) => all.replaceAll(id, "<job>"), text).replace(/ci1-[0-9a-f]{40}/g, "ci1-<hash>")
+    .replace(/\d+ s, \d+ requests/, "<time>").replace(/\b5 min, \d+ requests|\d+ min( \d+ s)?, \d+ requests/, "<time>");
+}
+
+function lines(text: string): Record<string, unknown>[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+test("automations list prints a table, newest first, and JSON lines of the same fields", async () => {
+  const { cli } = world();
+  const { code, stdout, stderr } = await cli(["automations", "list"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toBe(
+    [
+      "f1000000-0000-4000-8000-00000000000b  inactive  never published  Tie B",
+      "f1000000-0000-4000-8000-00000000000a  inactive  never published  Tie A",
+      `${DRAFT}  inactive  never published  Draft only`,
+      "f1000000-0000-4000-8000-000000000002  inactive  published        Paused flow",
+      `${AUTOMATION}  active    published        Nightly review`,
+      "",
+    ].join("\n"),
+  );
+  const listed = lines((await cli(["automations", "list", "--json"])).stdout);
+  expect(listed.at(-1)).toEqual({
+    id: AUTOMATION,
+    name: "Nightly review",
+    description: "Reviews pushes",
+    status: "active",
+    publishedVersionId: "fe000000-0000-4000-8000-000000000001",
+    installationId: 101,
+    createdAt: "2026-03-01T09:00:00+00:00",
+    updatedAt: "2026-03-01T10:00:00+00:00",
+  });
+});
+
+test("automations list stops at the limit and says that there are more; with --all it reads every page", async () => {
+  const { cli, emulator, requests } = world();
+  emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
+  const few = await cli(["automations", "list", "--limit", "3"]);
+  expect(few.stdout.trimEnd().split("\n").length).toBe(3);
+  expect(few.stderr).toBe("note: there are more automations than the 3 shown: see --limit and --all\n");
+  expect(requests.length).toBe(1);
+  expect((await cli(["automations", "list"])).stdout.trimEnd().split("\n").length).toBe(50);
+  expect(requests.length).toBe(2);
+  const some = await cli(["automations", "list", "--limit", "120", "--json"]);
+  expect([lines(some.stdout).length, requests.length]).toEqual([120, 4]);
+  const all = await cli(["automations", "list", "--all", "--json"]);
+  expect([new Set(lines(all.stdout).map(({ id }) => id)).size, requests.length, all.stderr]).toEqual([255, 7, ""]);
+});
+
+test("automations get prints the version, which the record has in another place than the list", async () => {
+  const { cli } = world();
+  const { code, stdout } = await cli(["automations", "get", AUTOMATION]);
+  expect(code).toBe(0);
+  expect(stdout).toBe(
+    [
+      `automation    ${AUTOMATION}`,
+      "name          Nightly review",
+      "description   Reviews pushes",
+      "status        active",
+      "version       3 (fe000000-0000-4000-8000-000000000001)",
+      "installation  101",
+      "runs          0 running, 0 waiting, 0 failed in 24 hours",
+      "created       2026-03-01T09:00:00+00:00",
+      "updated       2026-03-01T10:00:00+00:00",
+      "",
+    ].join("\n"),
+  );
+  const draft = await cli(["automations", "get", DRAFT]);
+  expect(draft.stdout).toContain("status        inactive: it cannot be triggered\n");
+  expect(draft.stdout).toContain("version       never published: it cannot be triggered\n");
+  const [shown] = lines((await cli(["automations", "get", AUTOMATION, "--json"])).stdout);
+  expect(shown).toMatchObject({ publishedVersionId: "fe000000-0000-4000-8000-000000000001" });
+  expect(Object.keys(shown ?? {}).sort()).toEqual([
+    "createdAt",
+    "description",
+    "id",
+    "installationId",
+    "name",
+    "publishedVersion",
+    "publishedVersionId",
+    "runSummary",
+    "status",
+    "updatedAt",
+  ]);
+});
+
+test("automations trigger tells what came of it: a run, one that waits, one that was found, none", async () => {
+  const running = world();
+  const first = await running.cli(TRIGGER, { env: JOB });
+  expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/ci1-<hash>\n`,
+  });
+  const again = await running.cli(TRIGGER, { env: JOB });
+  expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
+    code: 0,
+    stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was known: nothing was started now\n` +
+      `key ${AUTOMATION}/ci1-<hash>\n`,
+  });
+  const waiting = world("automation-slot");
+  const queued = await waiting.cli(TRIGGER, { env: JOB });
+  expect({ code: queued.code, stdout: named(waiting, queued.stdout), stderr: named(waiting, queued.stderr) }).toEqual({
+    code: 124,
+    stdout:
+      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
+      `nothing runs yet\nkey ${AUTOMATION}/ci1-<hash>\n`,
+    stderr:
+      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
+      `with --idempotency-key "${AUTOMATION}/ci1-<hash>" finds it, and --follow waits for it\n`,
+  });
+  const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
+  expect(full).toMatchObject({
+    code: 75,
+    stdout: "",
+    stderr:
+      `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing, as too many runs are ` +
+      'active: "REPO_PENDING_LIMIT"; try again when some have ended\n',
+  });
+});
+
+test("automations trigger --json prints one object with chosen fields, also when nothing was started", async () => {
+  const running = world();
+  const { code, stdout, stderr } = await running.cli([...TRIGGER, "--json"], { env: JOB });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(lines(named(running, stdout))).toEqual([{
+    automationId: AUTOMATION,
+    runId: "<job>",
+    status: "running",
+    replayed: false,
+    reason: null,
+    idempotencyKey: `${AUTOMATION}/ci1-<hash>`,
+    exitCode: 0,
+  }]);
+  const full = await world("automation-suppressed").cli([...TRIGGER, "--json"], { env: JOB });
+  expect(lines(full.stdout)).toEqual([{
+    automationId: AUTOMATION,
+    runId: null,
+    status: "suppressed",
+    replayed: false,
+    reason: "REPO_PENDING_LIMIT",
+    exitCode: 75,
+  }]);
+});
+
+test("automations trigger ends with the end of a run that a given key finds", async () => {
+  const ends = [["success", 0], ["agent-failure", 1], ["automation-cancelled", 3]] as const;
+  for (const [scenario, expected] of ends) {
+    const { cli, clock } = world(scenario);
+    const given = [...TRIGGER, "--idempotency-key", "weekly"];
+    await cli(given);
+    clock.advance(60_000);
+    const { code, stdout, stderr } = await cli(given);
+    expect({ scenario, code }).toEqual({ scenario, code: expected });
+    expect(stdout).toContain("the key was known: nothing was started now\nkey " + AUTOMATION + "/weekly\n");
+    expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
+  }
+});
+
+test("automations trigger --follow prints statuses and verdict, and ends with it", async () => {
+  const there = world("automation-slot");
+  const { code, stdout, stderr } = await there.cli(FOLLOW, { env: JOB });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(named(there, stdout)).toBe(
+    [
+      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
+      `key ${AUTOMATION}/ci1-<hash>`,
+      "          status    running",
+      "",
+      "verdict       success (exit code 0)",
+      `automation    ${AUTOMATION}`,
+      "run           <job> (success)",
+      "start         triggered by this job",
+      "run time      20 s",
+      "time          <time>",
+      "",
+    ].join("\n"),
+  );
+});
+
+/** Scenario, exit code, a line of the verdict. */
+const ENDS: [scenario: string, code: number, words: string][] = [
+  ["success", 0, "verdict       success (exit code 0)"],
+  ["agent-failure", 1, "reason        Agent run exited with code 1."],
+  ["automation-cancelled", 3, "verdict       cancelled (exit code 3)"],
+  ["automation-suppressed", 75, "verdict       nothing was started (exit code 75)"],
+  ["automation-stuck", 124, "verdict       did not end in time (exit code 124)"],
+];
+
+test.each(ENDS)("automations trigger --follow ends %s with %d", async (scenario, expected, words) => {
+  const { cli } = world(scenario);
+  const { code, stdout, stderr } = await cli([...FOLLOW, "--timeout", "60"], { env: JOB });
+  expect(code).toBe(expected);
+  expect(stdout).toContain(`${words}\n`);
+  expect(stderr.includes("error: ")).toBe(expected > 3);
+});
+
+test("automations trigger --follow shows when it waits for an answer, and for a way in", async () => {
+  const resumed = await world("automation-resumed").cli(FOLLOW, { env: JOB });
+  expect(resumed.stdout).toContain("          waits     for an answer in the app (1)\n");
+  expect(resumed.stdout).toContain("          goes on\n");
+  const scenario = parseScenario(
+    "automation: { suppress: INSTALLATION_PENDING_LIMIT, times: 2, steps: [{ status: success }] }",
+    "s.yaml",
+  );
+  const { code, stderr } = await world("", { scenarios: [scenario] }).cli(FOLLOW, { env: JOB });
+  expect(code).toBe(0);
+  expect(stderr).toContain("yet (suppressed: INSTALLATION_PENDING_LIMIT, attempt 1): trying again in");
+});
+
+test("automations trigger --follow --json prints NDJSON only, the verdict last, and no resume token", async () => {
+  const there = world("automation-resumed");
+  const { code, stdout } = await there.cli([...FOLLOW, "--json"], { env: JOB });
+  expect(code).toBe(0);
+  const shown = lines(named(there, stdout));
+  expect(shown[0]).toMatchObject({ automationId: AUTOMATION, runId: "<job>", status: "running", replayed: false });
+  expect(shown.slice(1)).toEqual([
+    { type: "status", status: "running" },
+    { type: "waits", count: 1 },
+    { type: "waits", count: 0 },
+    { type: "status", status: "success" },
+    { runId: "<job>", status: "success", outcome: "success", exitCode: 0 },
+  ]);
+  const [job] = there.emulator.world.store.jobs.values();
+  expect(job?.waits[0]?.resume_token).toMatch(/^resume_/);
+  expect(stdout).not.toContain("resume_");
+});
+
+test("automations trigger --follow attaches when the job is retried, and starts afresh after a failure", async () => {
+  const { cli, emulator, clock } = world();
+  const gitlab = {
+    GITLAB_CI: "true",
+    CI_SERVER_URL: "https://gitlab.example",
+    CI_PROJECT_ID: "42",
+    CI_PIPELINE_ID: "7",
+    CI_JOB_NAME: "nightly",
+  };
+  await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
+  const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
+  expect(retried.stdout).toContain("start         attached: the key was known\n");
+  expect([retried.code, emulator.world.store.jobs.size]).toEqual([0, 1]);
+  const failing = world("agent-failure");
+  await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
+  failing.clock.advance(60_000);
+  clock.advance(1);
+  const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
+  expect(afresh.stderr).toContain("starting afresh with suffix .2");
+  expect([afresh.code, failing.emulator.world.store.jobs.size]).toEqual([1, 2]);
+});
+
+test("automations trigger sends the input of a file and of single values, which win", async () => {
+  const { cli, emulator } = world();
+  const files = { "input.json": '{"depth":"shallow","paths":["a","b"]}' };
+  const more = ["--input-file", "input.json", "--input", "depth=full", "--input", "note=a=b", "--input", "__proto__=x"];
+  const { code } = await cli([...TRIGGER, ...more], { files });
+  expect(code).toBe(0);
+  const [job] = emulator.world.store.jobs.values();
+  const { depth, paths, note } = job?.metadata ?? {};
+  expect({ depth, paths, note }).toEqual({ depth: "full", paths: ["a", "b"], note: "a=b" });
+  expect(Object.hasOwn(job?.metadata ?? {}, "__proto__")).toBe(true);
+  await cli([...TRIGGER, "--input-file", "-"], { stdin: '{"from":"stdin"}' });
+  expect([...emulator.world.store.jobs.values()].at(-1)?.metadata).toMatchObject({ from: "stdin" });
+});
+
+test("the verbs about automations and reviews end with 2 and send nothing when something is wrong here", async () => {
+  const { cli, requests } = world();
+  const files = { "list.json": "[]", "text.json": "hello", "nul.json": '{"a":"\\u0000"}' };
+  const wrong: [args: string[], env?: Record<string, string>][] = [
+    [["automations"]],
+    [["automations", "run", AUTOMATION]],
+    [["automations", "list", "--limit", "0"]],
+    [["automations", "list", "--limit", "5", "--all"]],
+    [["automations", "list", "nightly"]],
+    [["automations", "get"]],
+    [["automations", "get", "nightly"]],
+    [["automations", "trigger", "--repo", REPO]],
+    [["automations", "trigger", AUTOMATION]],
+    [["automations", "trigger", AUTOMATION, "--repo", "acme/web"]],
+    [["automations", "trigger", "../repos", "--repo", REPO]],
+    [[...TRIGGER, "--input", "depth"]],
+    [[...TRIGGER, "--input", "=x"]],
+    [[...TRIGGER, "--input", "a=1", "--input", "a=2"]],
+    [[...TRIGGER, "--input-file", "missing.json"]],
+    [[...TRIGGER, "--input-file", "list.json"]],
+    [[...TRIGGER, "--input-file", "text.json"]],
+    [[...TRIGGER, "--input-file", "nul.json"]],
+    [[...TRIGGER, "--on-timeout", "cancel"]],
+    [[...TRIGGER, "--on-interrupt", "detach"]],
+    [[...FOLLOW, "--on-timeout", "explode"]],
+    [[...FOLLOW, "--timeout", "0"]],
+    [[...FOLLOW, "--key-scope", "galaxy"]],
+    [[...FOLLOW, "--idempotency-key", "k", "--key-part", "p"]],
+    [[...FOLLOW, "--idempotency-key", "k".repeat(164)]],
+    [TRIGGER, { MOGPLEX_URL: "http://example.com" }],
+    [["pr-reviews", "rerun", "--pr", "7"]],
+    [["pr-reviews", "rerun", "--repo", REPO]],
+    [["pr-reviews", "rerun", "--repo", REPO, "--pr", "0"]],
+    [["pr-reviews", "rerun", "--repo", "web", "--pr", "7"]],
+  ];
+  for (const [args, env] of wrong) {
+    const { code, stdout, stderr } = await cli(args, { files, ...(env && { env }) });
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  }
+  expect(requests).toEqual([]);
+});
+
+test("the verbs about automations end with the code of what went wrong", async () => {
+  const { cli, emulator } = world();
+  for (const args of [["automations", "list"], ["automations", "get", AUTOMATION], TRIGGER, FOLLOW]) {
+    const short = args[1] === "trigger" ? [...args, "--timeout", "30"] : args;
+    expect((await cli(args, { env: { MOGPLEX_API_KEY: "" } })).code).toBe(64);
+    for (const [kind, expected] of [["429", 75], ["503", 69], ["html502", 69], ["login", 64]] as const) {
+      emulator.control("fault", { kind, retryAfter: 3600, times: 99 });
+      const { code, stderr } = await cli(short);
+      expect({ args, kind, code }).toEqual({ args, kind, code: expected });
+      expect(stderr).toContain("error: Cannot ");
+      emulator.control("clearFaults");
+    }
+  }
+  expect((await cli(TRIGGER, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(65);
+  expect((await cli(["automations", "list"], { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(0);
+  expect((await cli(["automations", "get", NOBODY])).code).toBe(2);
+  const draft = await cli(["automations", "trigger", DRAFT, "--repo", REPO]);
+  expect([draft.code, draft.stderr]).toEqual([
+    2,
+    expect.stringContaining("Publish the automation before triggering it"),
+  ]);
+});
+
+test("automations trigger --follow ends with the signal's code and says what became of the run", async () => {
+  for (const [later, words] of [[false, "cannot cancel runs of automations"], [true, "was cancelled"]] as const) {
+    const { cli, clock } = world("automation-stuck", { revision: { automationRunCancel: later } });
+    const { code, stderr } = await cli(FOLLOW, {
+      env: JOB,
+      before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
+    });
+    expect(code).toBe(143);
+    expect(stderr).toContain(`error: Cannot go on: SIGTERM received; the automation run `);
+    expect(stderr).toContain(words);
+  }
+});
+
+/** The command on a service that answers from a script. */
+async function scripted(args: string[], ...answers: Response[]) {
+  const { fetch, sent } = script(...answers);
+  const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN } });
+  const code = await main(args, io, { fetch });
+  return { code, ...io.text, sent };
+}
+
+const RERUN = ["pr-reviews", "rerun", "--repo", REPO, "--pr", "7"];
+const RERUN_ANSWER = {
+  queued: true,
+  jobRunId: NOBODY,
+  prNumber: 7,
+  repoId: REPO,
+  started: true,
+  deferred: false,
+  reason: null,
+  status: "running",
+  runtimeProvider: "trigger",
+  runtimeRunId: "run_1",
+  versionFallbackUsed: false,
+};
+
+test("pr-reviews rerun queues a review, and prints chosen fields", async () => {
+  const { cli, requests } = world("", { revision: { prReviews: true } });
+  const { code, stdout, stderr } = await cli(RERUN);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^queued review of pull request 7: run [0-9a-f-]{36} \(running\)\n$/);
+  expect(requests).toEqual(["POST /pr-reviews/rerun"]);
+  const printed = await scripted([...RERUN, "--json"], good(RERUN_ANSWER));
+  const { runtimeProvider: _a, runtimeRunId: _b, versionFallbackUsed: _c, ...shown } = RERUN_ANSWER;
+  expect(JSON.parse(printed.stdout)).toEqual(shown);
+});
+
+test("pr-reviews rerun tells a review that waits, and one that was not queued, from one that runs", async () => {
+  const deferred = { ...RERUN_ANSWER, started: false, deferred: true, reason: "INSTALLATION_CONCURRENCY_LIMIT" };
+  const waiting = await scripted(RERUN, good({ ...deferred, status: "pending" }));
+  expect(waiting).toMatchObject({
+    code: 124,
+    stdout: `queued review of pull request 7: run ${NOBODY} (pending)\n`,
+    stderr: expect.stringContaining("waits for a slot (INSTALLATION_CONCURRENCY_LIMIT)"),
+  });
+  const none = await scripted(RERUN, good({ ...deferred, queued: false, status: null }));
+  expect(none).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("nothing was queued") });
+});
+
+test("pr-reviews rerun is sent once, and says when the review may have been queued all the same", async () => {
+  for (const answer of [html(502), json(500, { ok: false, error: { code: "INTERNAL_ERROR", message: "x" } })]) {
+    const { code, stderr, sent } = await scripted(RERUN, answer);
+    expect([code, sent.length]).toEqual([69, 1]);
+    expect(stderr).toContain("note: the review may have been queued all the same");
+  }
+  const refused = await scripted(RERUN, json(409, { ok: false, error: { code: "CONFLICT", message: "no check" } }));
+  expect([refused.code, refused.stderr.includes("may have been queued")]).toEqual([2, false]);
+});
+
+test("pr-reviews rerun says on the base of the service that the route may be missing", async () => {
+  const { code, stderr } = await world().cli(RERUN);
+  expect(code).toBe(69);
+  expect(stderr).toContain("or the service's revision does not have this route");
+});
+
+test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {
+  const { stdout, stderr } = await world("automation-suppressed").cli(FOLLOW, { env: JOB });
+  expect(stdout).toMatch(/^reason {8}Cannot trigger automation .*: "REPO_PENDING_LIMIT"$/m);
+  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have ended\n');
+});

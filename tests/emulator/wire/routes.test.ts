@@ -1,0 +1,133 @@
+import { expect, test } from "bun:test";
+import { readData, readFailure } from "../../../lib/api/contract/envelope.ts";
+import {
+  automationRunDataSchema,
+  automationRunsSchema,
+  automationSchema,
+  automationsSchema,
+  cancelResultSchema,
+  type Lazy,
+  prReviewRerunSchema,
+  reposSchema,
+  runDataSchema,
+  runEventsSchema,
+  sandboxesSchema,
+  startResultSchema,
+  triggerSchema,
+} from "../../../lib/api/contract/schemas.ts";
+import { API_REPO, arrange, AUTOMATION } from "../arrange.ts";
+
+const NOBODY = "0f0f0f0f-0000-4000-8000-00000000dead";
+
+test("every route that a client uses answers what the contract's schema reads", async () => {
+  const { call } = arrange({ revision: { prReviews: true } });
+  const start = await call("POST", "/runs", {
+    headers: { "idempotency-key": "k" },
+    body: { repoId: API_REPO, prompt: "x" },
+  });
+  const runId = start.json.data.runId;
+  const trigger = await call("POST", `/automations/${AUTOMATION}/trigger`, {
+    headers: { "idempotency-key": "t" },
+    body: { repoId: API_REPO },
+  });
+  const answers: [Lazy<unknown>, unknown][] = [
+    [startResultSchema, start.json],
+    [triggerSchema, trigger.json],
+    [runDataSchema, (await call("GET", `/runs/${runId}`)).json],
+    [runEventsSchema, (await call("GET", `/runs/${runId}/events`)).json],
+    [cancelResultSchema, (await call("POST", `/runs/${runId}/cancel`)).json],
+    [reposSchema, (await call("GET", "/repos")).json],
+    [sandboxesSchema, (await call("GET", "/sandboxes")).json],
+    [automationsSchema, (await call("GET", "/automations")).json],
+    [automationSchema, (await call("GET", `/automations/${AUTOMATION}`)).json],
+    [automationRunsSchema, (await call("GET", `/automations/${AUTOMATION}/runs`)).json],
+    [
+      automationRunDataSchema,
+      (await call("GET", `/automations/${AUTOMATION}/runs/${trigger.json.data.run.jobRunId}`)).json,
+    ],
+    [
+      prReviewRerunSchema,
+      (await call("POST", "/pr-reviews/rerun", { body: { repoId: API_REPO, prNumber: 7 } })).json,
+    ],
+  ];
+  expect(answers.map(([schema, json]) => readData(json, schema)).filter((result) => !result.ok)).toEqual([]);
+});
+
+test("a detail of an automation run has the lists that its summary has not", async () => {
+  const { call } = arrange();
+  const trigger = await call("POST", `/automations/${AUTOMATION}/trigger`, {
+    headers: { "idempotency-key": "t" },
+    body: { repoId: API_REPO, input: { a: 1 } },
+  });
+  const { run } = (await call("GET", `/automations/${AUTOMATION}/runs/${trigger.json.data.run.jobRunId}`)).json.data;
+  expect(run.dispatch_events.map((event: { event_kind: string; outcome: string }) => [event.event_kind, event.outcome]))
+    .toEqual([["enqueue", "queued"], ["start", "started"]]);
+  expect([run.ai_calls, run.review_findings, run.waits, run.latest_ai_call]).toEqual([[], [], [], null]);
+});
+
+test("a list of sandboxes refuses a repository id that is no UUID", async () => {
+  const { call } = arrange();
+  const { status, json } = await call("GET", "/sandboxes?repo_id=abc");
+  expect([status, readFailure(json)]).toEqual([500, { code: "INTERNAL_ERROR", message: "Failed to list sandboxes" }]);
+});
+
+test("ids in paths are read in every spelling of a UUID, and a malformed one is a 500", async () => {
+  const { call, start } = arrange();
+  const runId = await start();
+  const spellings = [runId, runId.toUpperCase(), runId.replaceAll("-", ""), "abc", "%00", "..%2frepos", NOBODY];
+  const statuses = [];
+  for (const id of spellings) statuses.push((await call("GET", `/runs/${id}`)).status);
+  expect(statuses).toEqual([200, 200, 200, 500, 500, 500, 404]);
+});
+
+test("methods that a route does not have are 405 without a body, and OPTIONS lists the others", async () => {
+  const { call } = arrange();
+  const wrong = await call("DELETE", "/repos");
+  expect([wrong.status, wrong.text, wrong.headers.get("content-type")]).toEqual([405, "", null]);
+  const options = await call("OPTIONS", "/automations");
+  expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, OPTIONS, POST"]);
+  expect((await call("GET", "/mcp")).status).toBe(405);
+});
+
+test("routes of later revisions are the HTML page in the base", async () => {
+  const { call } = arrange();
+  const answers = [
+    await call("POST", "/pr-reviews/rerun", { body: {} }),
+    await call("OPTIONS", "/pr-reviews/rerun"),
+    await call("POST", `/automations/${AUTOMATION}/runs/${NOBODY}/cancel`),
+    await call("GET", `/runs/${NOBODY}/events/stream`),
+  ];
+  expect(answers.map(({ status, headers }) => [status, headers.get("content-type")])).toEqual(
+    answers.map(() => [404, "text/html; charset=utf-8"]),
+  );
+});
+
+test("routes outside the emulator refuse as the service does and then say where the emulator ends", async () => {
+  const { call } = arrange();
+  const send = async (path: string, token: string, body?: unknown) => {
+    const { status, json } = await call("POST", path, { token, body });
+    return `${status} ${json.error.message}`;
+  };
+  expect([
+    await send("/sandboxes", "alice_rw", {}),
+    await send("/sandboxes", "alice_rw", { repoId: API_REPO }),
+    await send("/automations", "alice_rw", { name: "x" }),
+    await send(`/repos/${API_REPO}/env-vars`, "alice_rw", {}),
+  ]).toEqual([
+    "400 repoId is required",
+    "501 This route is outside the emulator",
+    "400 installationId must be a positive integer",
+    "501 This route is outside the emulator",
+  ]);
+  expect((await call("POST", "/sandboxes", { token: "alice_ro", body: {} })).status).toBe(403);
+});
+
+test("POST /mcp authenticates by itself", async () => {
+  const { call } = arrange();
+  const without = await call("POST", "/mcp", { token: null });
+  expect([without.status, without.headers.get("www-authenticate")]).toEqual([
+    401,
+    'Bearer resource_metadata="http://localhost/.well-known/oauth-protected-resource/api/v1/mogplex/mcp"',
+  ]);
+  expect((await call("POST", "/mcp", { body: {} })).json.error.code).toBe(-32601);
+});

@@ -1,0 +1,254 @@
+/** What signals do to `examples/shell/mogplex-run.sh`, and who can see its token. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { sessionOf } from "../../processes/runner.ts";
+import type { Running } from "../../processes/service.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
+import { INCOMPLETE, inEvery, type Stand } from "./shell_world.ts";
+
+setDefaultTimeout(60_000);
+
+const shell = test.skipIf(INCOMPLETE);
+
+/** How a runner sends a signal: to the process, or to its whole group. */
+const WAYS = [["the process", 1], ["the process group", -1]] as const;
+
+function kill({ child }: Running, way: 1 | -1, signal: NodeJS.Signals): void {
+  process.kill(way * (child.pid as number), signal);
+}
+
+/** Processes of the script's session. */
+function members({ child }: Running): number[] {
+  return sessionOf(child.pid as number);
+}
+
+/** The run was cancelled by one request, and nothing of the script is left. */
+async function oneCancel(stand: Stand, running: Running, code: number): Promise<void> {
+  const end = await running.ended;
+  expect({ code: end.code, cancels: stand.of(CANCEL).length, statuses: stand.runs().map(({ status }) => status) })
+    .toEqual({ code, cancels: 1, statuses: ["cancelled"] });
+  expect(end.stdout).toContain(`verdict interrupted (exit code ${code}): Cannot go on: SIG`);
+  expect(end.stdout).toContain("was received; the run is cancelled; run ");
+  expect(stand.outputs()).toContain("MOGPLEX_RUN_STATUS=cancelled\nMOGPLEX_OUTCOME=interrupted\n");
+  await until("nothing of the script is alive", () => members(running).length === 0);
+}
+
+shell.each(WAYS)(
+  "mogplex-run.sh cancels at once when SIGTERM comes to %s while it waits",
+  (_name, way) =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.hold();
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("it has looked", () => stand.of(LOOK).length > 0 && members(running).length > 1);
+      kill(running, way, "SIGTERM");
+      await oneCancel(stand, running, 143);
+    }),
+);
+
+shell.each(WAYS)(
+  "mogplex-run.sh cancels at once when SIGTERM comes to %s during a request",
+  (_name, way) =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.intercept = ({ what }) => LOOK.test(what) ? new Promise(() => {}) : undefined;
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("it looks", () => stand.of(LOOK).length > 0);
+      kill(running, way, "SIGTERM");
+      await oneCancel(stand, running, 143);
+    }),
+);
+
+shell(
+  "mogplex-run.sh answers SIGHUP and SIGINT like SIGTERM, with their codes",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.hold();
+      for (const [signal, code] of [["SIGHUP", 129], ["SIGINT", 130]] as const) {
+        const before = stand.of(LOOK).length;
+        const running = stand.launch(shell, ["Fix the tests"]);
+        await until("it has looked", () => stand.of(LOOK).length > before && members(running).length > 1);
+        kill(running, -1, signal);
+        kill(running, -1, signal);
+        expect((await running.ended).code).toBe(code);
+      }
+      expect(stand.of(CANCEL)).toHaveLength(2);
+      expect(stand.runs().map(({ status }) => status)).toEqual(["cancelled", "cancelled"]);
+    }),
+);
+
+shell.each(WAYS)(
+  "mogplex-run.sh finds and cancels the run whose start was under way when SIGTERM came to %s",
+  (_name, way) =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.intercept = async ({ what, body, key, authorization }) => {
+        if (!START.test(what) || stand.of(START).length > 1) return undefined;
+        const headers = { "idempotency-key": key ?? "", authorization: authorization ?? "" };
+        await stand.emulator.fetch("http://localhost/api/v1/mogplex/runs", { method: "POST", body, headers });
+        return await new Promise(() => {});
+      };
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("the run exists", () => stand.runs().length > 0);
+      kill(running, way, "SIGTERM");
+      await oneCancel(stand, running, 143);
+      const [first, second] = stand.of(START);
+      expect([second?.key, second?.body]).toEqual([first?.key, first?.body]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh tries a cancel that was refused once more, and ends all the same",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.intercept = ({ what }) => {
+        if (LOOK.test(what)) return new Promise(() => {});
+        if (!CANCEL.test(what)) return undefined;
+        return Response.json({ ok: false, error: { code: "CONFLICT", message: "Run state changed" } }, { status: 409 });
+      };
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("it looks", () => stand.of(LOOK).length > 0);
+      kill(running, 1, "SIGTERM");
+      const end = await running.ended;
+      expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 2 });
+      expect(end.stdout).toContain("the run may go on, as it could not be cancelled: HTTP 409 CONFLICT");
+    }),
+);
+
+shell(
+  "mogplex-run.sh lets the run go on when it is told to, and starts none after a signal before the start",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.hold();
+      const running = stand.launch(shell, ["Fix the tests"], { MOGPLEX_ON_INTERRUPT: "detach" });
+      await until("it has looked", () => stand.of(LOOK).length > 0 && members(running).length > 1);
+      kill(running, -1, "SIGTERM");
+      const end = await running.ended;
+      expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 0 });
+      expect(end.stdout).toContain("SIGTERM was received; the run goes on");
+
+      stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 60 });
+      const early = stand.launch(shell, ["Fix the tests"]);
+      await early.seen(/Cannot start run yet/);
+      kill(early, -1, "SIGTERM");
+      const none = await early.ended;
+      expect({ code: none.code, runs: stand.runs().length, starts: stand.of(START).length }).toEqual({
+        code: 143,
+        runs: 1,
+        starts: 2,
+      });
+      expect(none.stderr).toContain("SIGTERM was received; no run was started");
+    }),
+);
+
+shell(
+  "mogplex-run.sh leaves nothing at work when it is killed",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      const running = stand.launch(shell, ["Fix the tests"], { MOGPLEX_TIMEOUT: "2000000" });
+      await until("it has looked", () => stand.of(LOOK).length > 2);
+      kill(running, 1, "SIGKILL");
+      await running.ended;
+      await until("nothing of the script is alive", () => members(running).length === 0);
+      expect(stand.of(CANCEL)).toEqual([]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh ends with 70 when its own work is killed",
+  () =>
+    inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
+      stand.intercept = ({ what }) => LOOK.test(what) ? new Promise(() => {}) : undefined;
+      const running = stand.launch(shell, ["Fix the tests"]);
+      await until("it looks", () => stand.of(LOOK).length > 0);
+      const rows = execFileSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
+      for (const [pid, parent] of rows.map((row) => row.trim().split(/\s+/).map(Number))) {
+        if (parent === running.child.pid) process.kill(pid as number, "SIGKILL");
+      }
+      const end = await running.ended;
+      expect({ code: end.code, stderr: end.stderr }).toEqual({
+        code: 70,
+        stderr: expect.stringContaining("mogplex-run: Cannot go on: the script failed\n"),
+      });
+    }),
+);
+
+shell(
+  "mogplex-run.sh goes on to the verdict when nobody reads what it says",
+  () =>
+    inEvery({ scenario: "agent-failure" }, async (stand, shell) => {
+      const running = stand.launch(shell, ["Fix the tests"]);
+      running.child.stdout?.destroy();
+      running.child.stderr?.destroy();
+      expect((await running.ended).code).toBe(1);
+    }),
+);
+
+test.skipIf(INCOMPLETE || process.platform !== "linux")(
+  "mogplex-run.sh shows its token in no argument, no environment of another program, no file and no trace",
+  () =>
+    inEvery({ scenario: "success" }, async (stand, shell) => {
+      const file = join(stand.cwd, "key");
+      writeFileSync(file, "");
+      let seen = 0;
+      stand.intercept = () => {
+        for (const pid of members(running)) {
+          const read = (name: string) => {
+            try {
+              return readFileSync(`/proc/${pid}/${name}`, "latin1");
+            } catch {
+              return "";
+            }
+          };
+          const line = read("cmdline");
+          expect(line).not.toContain(stand.token);
+          if (!line.startsWith("curl\0")) continue;
+          seen++;
+          expect(read("environ")).not.toContain(stand.token);
+        }
+        for (const name of readdirSync(stand.env.TMPDIR ?? "", { recursive: true, encoding: "utf8" })) {
+          const path = join(stand.env.TMPDIR ?? "", name);
+          if (
+            readdirSync(join(path, ".."), { withFileTypes: true }).find((entry) => path.endsWith(entry.name))
+              ?.isFile()
+          ) {
+            expect(readFileSync(path, "latin1")).not.toContain(stand.token);
+          }
+        }
+        return undefined;
+      };
+      const traced = { ...shell, line: [...shell.line, "-ex"] };
+      const running = stand.launch(traced, ["Fix the tests"]);
+      const end = await running.ended;
+      expect(end.code).toBe(0);
+      expect(end.stdout + end.stderr).not.toContain(stand.token);
+      expect(seen).toBe(stand.received.length);
+    }),
+);
+
+shell(
+  "mogplex-run.sh reads no configuration of curl, and sends nothing for this machine to a proxy",
+  () =>
+    inEvery({ scenario: "success" }, async (stand, shell) => {
+      mkdirSync(join(stand.cwd, "home"));
+      writeFileSync(join(stand.cwd, "home/.curlrc"), "proxy = http://127.0.0.1:1\nfail\nlocation\n");
+      const HOME = join(stand.cwd, "home");
+      const env = { HOME, CURL_HOME: HOME, http_proxy: "http://127.0.0.1:1", all_proxy: "http://127.0.0.1:1" };
+      expect((await stand.run(shell, ["Fix the tests"], env)).code).toBe(0);
+    }),
+);
+
+shell(
+  "mogplex-run.sh reaches the host of MOGPLEX_DEV_HOST through the proxy of the runner",
+  () =>
+    inEvery({ scenario: "success" }, async (stand, shell) => {
+      const env = {
+        MOGPLEX_URL: "http://mogplex.test:8080",
+        MOGPLEX_DEV_HOST: "mogplex.test",
+        http_proxy: stand.url,
+      };
+      const end = await stand.run(shell, ["Fix the tests"], env);
+      expect({ code: end.code, runs: stand.runs().length }).toEqual({ code: 0, runs: 1 });
+      expect(end.stderr).toContain("sending requests and the token to http://mogplex.test:8080");
+    }),
+);

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Service, startService } from "../../processes/service.ts";
+import { CANCEL, START } from "../../processes/stage.ts";
+import { newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
+import { readMatrix, runGithubJob } from "./github_steps.ts";
+import { REPORT_STEP, START_STEP, TAIL_STEP } from "../../shell/documented.ts";
+import { MISSING } from "../../shell/shell.ts";
+import { type Machine, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
+
+let service: Service;
+
+beforeAll(async () => {
+  service = await startService();
+});
+
+afterAll(() => service.close());
+
+/** A test with a machine of its own, beside the others. */
+function together(what: string, body: (machine: Machine) => Promise<void>): void {
+  test.concurrent(what, () => onMachine(service, body), 60_000);
+}
+
+/** The same with the programs that the documented steps use. */
+const documented: typeof together = MISSING.length === 0 ? together : (what) => test.skip(what, () => {});
+
+const sent = ({ recorder }: Machine, pattern: RegExp) => recorder.of(pattern).length;
+const runIdOf = (stdout = "") => /run (\S+) \(/.exec(stdout)?.[1] ?? "";
+
+for (const file of Object.keys(RECIPES)) {
+  together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
+    const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
+    expect(end).toMatchObject({ status: "success", ran: ["Install", "Run the agent", expect.any(String)] });
+    expect(end.summary).toContain("success");
+    expect(machine.done.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(machine.done[2]?.stdout).toContain("nothing to clean up");
+    expect([sent(machine, START), sent(machine, CANCEL)]).toEqual([1, 0]);
+  });
+
+  together(`${file} is red when the run fails`, async (machine) => {
+    const end = await runGithubJob(machine.recipe(file, "agent-failure"), machine, optionsOf(file, "agent-failure"));
+    expect(end.status).toBe("failure");
+    expect(machine.done.map(({ code }) => code)).toEqual([0, 1, 0]);
+    expect(end.summary).toContain("Agent run exited with code 1");
+    expect(sent(machine, CANCEL)).toBe(0);
+  });
+
+  for (const [how, stop] of [["asked to stop", signalled("SIGINT")], ["killed", signalledAll("SIGKILL")]] as const) {
+    together(`${file} cancels the run once when the job is cancelled and its step is ${how}`, async (machine) => {
+      machine.stop = stop;
+      const given = optionsOf(file, "stuck-streaming");
+      const end = await runGithubJob(machine.recipe(file, "stuck-streaming"), machine, given);
+      expect(end).toMatchObject({ status: "cancelled", ran: ["Install", "Run the agent", expect.any(String)] });
+      expect(sent(machine, CANCEL)).toBe(1);
+      expect(await service.status(runIdOf(machine.done[1]?.stdout))).toBe("cancelled");
+      expect(machine.done[2]?.code).toBe(0);
+    });
+  }
+
+  together(`${file} attaches to its run when it is run again after its machine was lost`, async (machine) => {
+    const given = optionsOf(file, "stuck-streaming");
+    const recipe = machine.recipe(file, "stuck-streaming");
+    machine.stop = signalledAll("SIGKILL");
+    // With the machine, the last step is lost.
+    await runGithubJob(recipe.replace("mogplex.mjs cleanup\n", "--version\n"), machine, given);
+    machine.stop = signalled("SIGINT");
+    await runGithubJob(recipe, machine, { ...given, attempt: 2 });
+    const [, first, , , second] = machine.done;
+    expect(second?.stdout).toContain(`attached to run ${runIdOf(first?.stdout)} (streaming)`);
+    expect(sent(machine, CANCEL)).toBe(1);
+  });
+
+  together(`${file} goes green when it is run again after a failure that has passed`, async (machine) => {
+    const given = optionsOf(file, "stuck-pending");
+    const recipe = machine.recipe(file, "stuck-pending");
+    const ended = async (attempt: number, status: string) => {
+      const job = runGithubJob(recipe, machine, { ...given, attempt });
+      await machine.recorder.arrived(/^GET /, attempt === 1 ? 1 : machine.recorder.of(/^GET /).length + 1);
+      const { runId } = JSON.parse(machine.recorder.of(START).at(-1)?.answer ?? "").data;
+      await service.control("setRun", { runId, run: { status } });
+      return (await job).status;
+    };
+    expect(await ended(1, "failed")).toBe("failure");
+    expect(await ended(2, "success")).toBe("success");
+    const keys = machine.recorder.of(START).map(({ key }) => key);
+    expect(new Set(keys).size).toBe(2);
+  });
+
+  together(`${file} stops before anything is run when the checksum is another one`, async (machine) => {
+    const recipe = machine.recipe(file, "success", "f".repeat(64));
+    const end = await runGithubJob(recipe, machine, optionsOf(file, "success"));
+    expect(end).toMatchObject({ status: "failure", ran: ["Install"] });
+    expect(machine.done[0]?.stdout).toContain("mogplex.mjs.part: FAILED");
+    expect(machine.recorder.requests).toEqual([]);
+  });
+}
+
+together("weekly-cleanup.yml tells later jobs the outcome and the pull request", async (machine) => {
+  const file = "github-actions/weekly-cleanup.yml";
+  const { outputs } = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
+  expect(outputs).toEqual({
+    outcome: "success",
+    pull_request_url: expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+  });
+});
+
+together("fix-failing-ci.yml works on the branch that failed, whatever its name", async (machine) => {
+  const file = "github-actions/fix-failing-ci.yml";
+  const fails = (fields: object) => ({ ...newRun(), event: { workflow_run: { ...workflowRun, ...fields } } });
+  await runGithubJob(machine.recipe(file, "success"), machine, fails({}));
+  const { baseBranch, prompt } = JSON.parse(machine.recorder.of(START)[0]?.body ?? "");
+  expect({ baseBranch, prompt }).toEqual({
+    baseBranch: "feature/login",
+    prompt: expect.stringContaining("runs/7 failed"),
+  });
+  const hostile = "x$(touch pwned)`touch pwned`;touch${IFS}pwned";
+  const end = await runGithubJob(machine.recipe(file, "success"), machine, fails({ head_branch: hostile }));
+  expect(end.status).toBe("failure");
+  expect(machine.done.at(-2)).toMatchObject({ code: 2, stderr: expect.stringContaining("branch") });
+  expect(sent(machine, START)).toBe(1);
+});
+
+together("fix-failing-ci.yml is skipped for green runs, forks and branches of agents", async (machine) => {
+  const file = "github-actions/fix-failing-ci.yml";
+  const others = [
+    { conclusion: "success" },
+    { head_repository: { full_name: "stranger/web" } },
+    { head_branch: "mogplex/external/70a41ec8-9562673e" },
+  ];
+  for (const other of others) {
+    const event = { workflow_run: { ...workflowRun, ...other } };
+    const end = await runGithubJob(machine.recipe(file, "success"), machine, { runId: "1", event });
+    expect(end).toMatchObject({ status: "skipped", ran: [] });
+  }
+});
+
+together("codemod-matrix.yml starts a run for every node, also where nodes share a repository", async (machine) => {
+  const file = "github-actions/codemod-matrix.yml";
+  const recipe = machine.recipe(file, "success");
+  const { nodes, maxParallel } = readMatrix(recipe);
+  // Source: contract 2.2: three sandboxes of a user at the same time, ten starts a minute.
+  expect({ nodes: nodes.length, maxParallel }).toEqual({ nodes: 3, maxParallel: 3 });
+  const given = optionsOf(file, "success");
+  const ends = await Promise.all(nodes.map((matrix) => runGithubJob(recipe, machine, { ...given, matrix })));
+  expect(ends.map(({ status }) => status)).toEqual(["success", "success", "success"]);
+  const starts = machine.recorder.of(START);
+  expect(new Set(starts.map(({ key }) => key)).size).toBe(3);
+  expect(starts.map(({ answer }) => JSON.parse(answer ?? "").data.replayed)).toEqual([false, false, false]);
+});
+
+for (const [scenario, status, last] of [["success", "success", 0], ["agent-failure", "failure", 1]] as const) {
+  documented(`drop-in.yml starts, tails and reports a run, and its job is a ${status}`, async (machine) => {
+    const end = await runGithubJob(machine.recipe("github-actions/drop-in.yml", scenario), machine, newRun());
+    expect(end.status).toBe(status);
+    expect(machine.done.map(({ code }) => code)).toEqual([0, 0, 0, last]);
+    const word = status === "success" ? "success" : "failed";
+    expect(machine.done.at(-1)?.stdout).toBe(`::notice::Final run status: ${word}\n`);
+  });
+}
+
+together("drop-in.yml stops before anything is run when the checksum is another one", async (machine) => {
+  const recipe = machine.recipe("github-actions/drop-in.yml", "success", "f".repeat(64));
+  const end = await runGithubJob(recipe, machine, newRun());
+  expect(end).toMatchObject({ status: "failure", ran: ["Install mogplex CLI"] });
+  expect(machine.recorder.requests).toEqual([]);
+});
+
+together(
+  "drop-in.yml leaves the run alone when its job is cancelled, as the documented command does",
+  async (machine) => {
+    machine.stop = signalledAll("SIGTERM");
+    const recipe = machine.recipe("github-actions/drop-in.yml", "stuck-streaming").replace(
+      "weekly-cleanup-",
+      "stopped-",
+    );
+    const end = await runGithubJob(recipe, machine, newRun());
+    expect(end).toMatchObject({
+      status: "cancelled",
+      ran: ["Install mogplex CLI", "Start cleanup run", "Tail events"],
+    });
+    expect(sent(machine, CANCEL)).toBe(0);
+  },
+);
+
+test("drop-in.yml has the documented steps word for word", () => {
+  const own = readExample("github-actions/drop-in.yml").replace(/^ {10}/gm, "");
+  for (const step of [START_STEP, TAIL_STEP, REPORT_STEP]) expect(own).toContain(step);
+});

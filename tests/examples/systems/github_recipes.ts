@@ -1,0 +1,32 @@
+/** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
+import { REPO } from "../../processes/service.ts";
+import type { JobOptions } from "./github_steps.ts";
+
+/** `github.event.workflow_run` of a workflow that failed. */
+export const workflowRun = {
+  conclusion: "failure",
+  head_repository: { full_name: "acme/web" },
+  head_branch: "feature/login",
+  head_sha: "0123456789abcdef0123456789abcdef01234567",
+  html_url: "https://github.example/acme/web/actions/runs/7",
+};
+
+/** Recipes by file below `examples/`. */
+export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
+  "github-actions/weekly-cleanup.yml": {},
+  "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
+  "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
+  "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
+};
+
+let runs = 0;
+
+/** A workflow run of its own. */
+export function newRun(): JobOptions {
+  return { runId: String(++runs) };
+}
+
+/** What a recipe is started with for a scenario, in a workflow run of its own. */
+export function optionsOf(file: string, scenario: string): JobOptions {
+  return { ...newRun(), inputs: { task: `Rename the option <${scenario}>` }, ...RECIPES[file] };
+}

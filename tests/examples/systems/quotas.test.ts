@@ -1,0 +1,84 @@
+/** A used-up quota, which the emulator plays for the next start of anybody: one recipe after the other. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Service, startService } from "../../processes/service.ts";
+import { CANCEL, START } from "../../processes/stage.ts";
+import { MISSING } from "../../shell/shell.ts";
+import { newRun, optionsOf, RECIPES } from "./github_recipes.ts";
+import { runGithubJob } from "./github_steps.ts";
+import { onMachine } from "./machine.ts";
+import { SYSTEMS } from "./systems.ts";
+
+let service: Service;
+
+beforeAll(async () => {
+  service = await startService();
+});
+
+afterAll(() => service.close());
+
+/** Has the next starts refused for a day, longer than any recipe waits. */
+function refuse(times: number): Promise<void> {
+  return service.control("fault", { kind: "429", route: "POST /runs", retryAfter: 86_400, times });
+}
+
+for (const file of Object.keys(RECIPES)) {
+  test(
+    `${file} ends with 75, and has nothing to clean up, when the token's quota is used up`,
+    () =>
+      onMachine(service, async (machine) => {
+        await refuse(1);
+        const { status } = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
+        expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({
+          status: "failure",
+          codes: [0, 75, 0],
+        });
+        expect(machine.recorder.of(CANCEL)).toEqual([]);
+      }),
+    60_000,
+  );
+}
+
+test.skipIf(MISSING.length > 0)(
+  "drop-in.yml ends with 75 when the token's quota is used up",
+  () =>
+    onMachine(service, async (machine) => {
+      await refuse(1);
+      const { status } = await runGithubJob(machine.recipe("github-actions/drop-in.yml", "success"), machine, newRun());
+      expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({ status: "failure", codes: [0, 75] });
+    }),
+  60_000,
+);
+
+for (const { file, run, tries, pauses, codes } of SYSTEMS) {
+  test(
+    `${file} ends with 75, after ${tries} tries, when the token's quota is used up`,
+    () =>
+      onMachine(service, async (machine) => {
+        await refuse(tries);
+        const { status } = await run(machine.recipe(file, "success"), machine, { id: "quota" });
+        expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({
+          status: "failed",
+          codes: codes.limited,
+        });
+        expect(machine.recorder.of(START)).toHaveLength(tries);
+        expect(machine.slept()).toEqual(pauses);
+        expect(machine.recorder.of(CANCEL)).toEqual([]);
+      }),
+    60_000,
+  );
+
+  if (tries > 1) {
+    test(
+      `${file} goes green with its second try when the quota is there again`,
+      () =>
+        onMachine(service, async (machine) => {
+          await refuse(1);
+          const { status } = await run(machine.recipe(file, "success"), machine, { id: "again" });
+          expect(status).toBe("success");
+          const keys = machine.recorder.of(START).map(({ key }) => key);
+          expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
+        }),
+      60_000,
+    );
+  }
+}

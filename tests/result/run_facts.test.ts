@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test";
+import { factsFromEvents } from "../../lib/result/run_facts.ts";
+import { sampleEvent, successEvents } from "../report/sample.ts";
+
+test("factsFromEvents() reads branch, pull request and changes from the delivery event", () => {
+  expect(factsFromEvents(successEvents())).toEqual({
+    workingBranch: "mogplex/external/70a41ec8-9562673e",
+    pushedBranch: "mogplex/external/70a41ec8-9562673e",
+    pullRequest: { state: "open", url: "https://github.com/acme/web/pull/7" },
+    changed: true,
+    failureCode: null,
+    reasons: [],
+  });
+});
+
+test("factsFromEvents() says unknown, not none, when the delivery event was not seen", () => {
+  const facts = factsFromEvents(successEvents().slice(0, 4));
+  expect(facts.pullRequest).toEqual({ state: "unknown", url: null });
+  expect([facts.changed, facts.pushedBranch]).toEqual([null, null]);
+  expect(facts.workingBranch).toBe("mogplex/external/70a41ec8-9562673e");
+});
+
+test("factsFromEvents() says none when the service did", () => {
+  const facts = factsFromEvents([
+    sampleEvent(0, {
+      message: "No code changes to deliver",
+      payload: { stage: "git_delivery", changed: false, pull_request_url: null, working_branch: "mogplex/agent-1" },
+    }),
+  ]);
+  expect(facts.pullRequest).toEqual({ state: "none", url: null });
+  expect([facts.changed, facts.pushedBranch, facts.workingBranch]).toEqual([false, null, "mogplex/agent-1"]);
+});
+
+test("factsFromEvents() takes no address that may not be a link", () => {
+  const events = [
+    sampleEvent(0, { payload: { stage: "git_delivery", changed: true, pull_request_url: "https://u:p@a.example/1" } }),
+  ];
+  expect(factsFromEvents(events).pullRequest).toEqual({ state: "unknown", url: null });
+});
+
+test("factsFromEvents() believes log events only, and survives payloads of any shape", () => {
+  const payload = {
+    stage: "git_delivery",
+    changed: true,
+    pull_request_url: "https://evil.example/1",
+    working_branch: "x",
+  };
+  const facts = factsFromEvents([
+    sampleEvent(0, { type: "tool_finished", payload }),
+    sampleEvent(1, { payload: { stage: "git_delivery", changed: "yes", pull_request_url: 7, working_branch: {} } }),
+    sampleEvent(2, { type: "failed", message: null, payload: { error: ["x"], failure_code: 3 } }),
+    sampleEvent(3, { payload: { truncated: true, payloadPreview: '{"stage":"git_delivery"' } }),
+  ]);
+  expect(facts).toEqual({
+    workingBranch: null,
+    pushedBranch: null,
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    failureCode: null,
+    reasons: [],
+  });
+});
+
+test("factsFromEvents() lists reasons newest first, errors before messages, each once", () => {
+  const facts = factsFromEvents([
+    sampleEvent(0, {
+      type: "failed",
+      message: "Harness run failed",
+      payload: { exit_code: 1, failure_code: "rate_limited" },
+    }),
+    sampleEvent(1, { type: "failed", message: "Harness stream failed", payload: { error: "pipe broke" } }),
+    sampleEvent(2, { type: "failed", message: "External Mogplex run failed", payload: { error: "gave up" } }),
+    sampleEvent(3, { type: "failed", message: "External Mogplex run failed", payload: { error: "gave up" } }),
+  ]);
+  expect(facts.failureCode).toBe("rate_limited");
+  expect(facts.reasons).toEqual([
+    "gave up",
+    "pipe broke",
+    "External Mogplex run failed",
+    "Harness stream failed",
+    "Harness run failed",
+  ]);
+});

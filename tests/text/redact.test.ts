@@ -1,0 +1,217 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { createRedactor, MASK, redactValue } from "../../lib/text/redact.ts";
+
+const TOKEN = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
+
+function b64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+test("createRedactor() masks the token in text, URLs and Base64", () => {
+  const redact = createRedactor({ token: TOKEN });
+  expect(redact(`token=${TOKEN}.`)).toBe(`token=${MASK}.`);
+  expect(redact(`a${TOKEN}b`)).not.toContain(TOKEN);
+  for (const before of ["", "a", "ab", "user:"]) expect(redact(b64(`${before}${TOKEN}@host`))).toContain(MASK);
+});
+
+test("createRedactor() masks a token that is not URL-safe in each of its forms", () => {
+  const token = `oauth+tok/en~==`;
+  const redact = createRedactor({ token });
+  for (const form of [token, encodeURIComponent(token), JSON.stringify(token), b64(token)]) {
+    expect(redact(form)).toContain(MASK);
+  }
+});
+
+/** Ways in which text can carry a secret. */
+const EMBEDDINGS: ((secret: string, before: string, after: string) => string)[] = [
+  (secret, before, after) => before + secret + after,
+  (secret, before, after) => encodeURIComponent(before) + encodeURIComponent(secret) + encodeURIComponent(after),
+  (secret, before, after) => JSON.stringify(before + secret + after),
+  (secret, before, after) => b64(before + secret + after),
+  (secret, before, after) => b64(before + secret + after).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""),
+];
+
+function decodings(text: string): string[] {
+  const plain = [text];
+  try {
+    plain.push(decodeURIComponent(text));
+  } catch {
+    // Not a URL.
+  }
+  for (const part of text.split(/[^A-Za-z0-9+/_-]+/)) {
+    for (let skip = 0; skip < 4; skip++) {
+      const piece = part.slice(skip).replaceAll("-", "+").replaceAll("_", "/");
+      const whole = piece.slice(0, piece.length - (piece.length % 4 === 1 ? 1 : 0));
+      plain.push(atob(whole));
+    }
+  }
+  return plain;
+}
+
+test("createRedactor() lets no secret survive in any embedding", () => {
+  const letters = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/);
+  const around = fc.string({ unit: "grapheme-ascii", maxLength: 20 });
+  fc.assert(
+    fc.property(
+      letters,
+      around,
+      around,
+      fc.nat(EMBEDDINGS.length - 1),
+      fc.boolean(),
+      (body, before, after, which, own) => {
+        const secret = own ? `mog_${body}` : `${body}+/ é"&%`;
+        const redact = own
+          ? createRedactor({ token: secret })
+          : createRedactor({ env: (name) => name === "CI_JOB_TOKEN" ? secret : undefined });
+        const text = EMBEDDINGS[which]?.(secret, before, after) ?? "";
+        const left = redact(text);
+        expect(left).toContain(MASK);
+        for (const decoded of decodings(left)) expect(decoded).not.toContain(secret);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("createRedactor() masks twice as it masks once", () => {
+  const redact = createRedactor({ token: TOKEN, env: () => "hunter2hunter2" });
+  const texts = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      TOKEN,
+      "Bearer abcdefghijklmnopqrst",
+      "https://u:pass@h",
+      "hunter2hunter2",
+      "sk-abcdefghijklmnopqrstuvwx",
+    ),
+  );
+  fc.assert(fc.property(fc.array(texts), (parts) => {
+    const once = redact(parts.join(" "));
+    expect(redact(once)).toBe(once);
+  }));
+});
+
+test("createRedactor() masks values of secret variables, unless they are short, a UUID, a URL or a word of ours", () => {
+  const values: Record<string, string> = {
+    CI_JOB_TOKEN: "s3cr3tv4lue",
+    GITHUB_TOKEN: "short",
+    GH_TOKEN: "8f3a2b1c-1234-4abc-9def-1234567890ab",
+    NPM_TOKEN: "https://registry.example/path",
+    OPENAI_API_KEY: "streaming",
+    HOSTNAME: "runner-of-somebody",
+  };
+  const redact = createRedactor({ env: (name) => values[name] });
+  expect(redact(Object.values(values).join(" "))).toBe(
+    `${MASK} short 8f3a2b1c-1234-4abc-9def-1234567890ab https://registry.example/path streaming runner-of-somebody`,
+  );
+});
+
+test("createRedactor() masks the longer one of two secrets that begin alike", () => {
+  expect(createRedactor({ secrets: ["abcdefgh", "abcdefgh12345"] })("abcdefgh12345")).toBe(MASK);
+});
+
+test("createRedactor() masks a secret however much of it is percent-encoded or escaped", () => {
+  const secret = `p/w"x\\y&z é'q`;
+  const redact = createRedactor({ secrets: [secret] });
+  const forms = [
+    new URL(`https://h/?${secret}`).search.slice(1),
+    `${new URLSearchParams({ a: secret })}`.slice(2),
+    encodeURI(secret),
+    encodeURIComponent(secret).toLowerCase(),
+    [...new TextEncoder().encode(secret)].map((byte) => `%${byte.toString(16)}`).join(""),
+    JSON.stringify(JSON.stringify(secret)).slice(3, -3),
+  ];
+  for (const form of forms) expect([form, redact(`a${form}b`)]).toEqual([form, `a${MASK}b`]);
+});
+
+test("createRedactor() masks known shapes of secrets", () => {
+  const redact = createRedactor();
+  const secrets = [
+    "mog_1234567890abcdef",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "ghs_abcdefghijklmnopqrst",
+    "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz",
+    "glpat-abcdefghij1234567890",
+    "glcbt-64_abcdefghij1234567890",
+    "sk-proj-abcdefghijklmnopqrstuvwxyz",
+    "sk-ant-api03-abcdefghijklmnopqrstuvwxyz",
+    "sb_secret_abcdefghijklmnopqrstuvwx",
+    "xoxb-1234567890-abcdefghij",
+    "AKIAABCDEFGHIJKLMNOP",
+    "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "AIzaSyAbcdefghijklmnopqrstuvwxyz0123456",
+    "whsec_abcdefghijklmnop",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+  ];
+  for (const secret of secrets) expect(redact(`"${secret}"`)).toBe(`"${MASK}"`);
+  expect(redact("Authorization: Bearer abcdefghijklmnop.qrst")).toBe(`Authorization: Bearer ${MASK}`);
+  expect(redact("https://x-access-token:abcdef@github.com/a/b")).toBe(`https://x-access-token:${MASK}@github.com/a/b`);
+  expect(redact("-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnop\nqrst==\n-----END")).toBe(
+    `-----BEGIN RSA PRIVATE KEY-----${MASK}-----END`,
+  );
+});
+
+test("createRedactor() leaves ordinary text alone", () => {
+  const text =
+    "Fix the task-scheduler-configuration-file in apps/web (mog_ prefix, bearer of news, https://h:8080/a@b, ask-the-reviewer-team-please)" +
+    " at 2026-08-10T12:00:00.123456+00:00, run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11, branch mogplex/external/70a41ec8-9562673e";
+  expect(createRedactor({ token: TOKEN })(text)).toBe(text);
+});
+
+test("createRedactor() takes time in proportion to the text, whatever is in it", () => {
+  const redact = createRedactor({
+    token: TOKEN,
+    secrets: ["aaaaaaaaaaaaaaaaaaab", '\\\\\\"\\\\"x9xx', '"""/\\"\\//""y'],
+  });
+  const seeds = [
+    "eyJ",
+    "eyJa.",
+    "eyJaaaaaaaaaaaa.",
+    "x-access-token:",
+    "://a:",
+    "://",
+    "Bearer ",
+    "bearer",
+    "sk-",
+    "glpat-",
+    "mog_",
+    "a",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----",
+    "xoxb-",
+    "AKIA",
+    " ",
+    "\\",
+    '\\"',
+    '"',
+    "/",
+    "%5c",
+  ];
+  // Quadratic work on a megabyte would take minutes; the test runner's limit is seconds.
+  for (const seed of seeds) redact(seed.repeat(Math.ceil(1_000_000 / seed.length)));
+});
+
+test("redactValue() masks texts at any depth and keeps keys, ids, statuses and other values", () => {
+  const redact = createRedactor({ token: TOKEN, env: () => "s3cr3tv4lue" });
+  const value = {
+    runId: "s3cr3tv4lue",
+    repo_id: "s3cr3tv4lue",
+    status: "s3cr3tv4lue",
+    s3cr3tv4lue: 1,
+    events: [{ id: "s3cr3tv4lue", message: `x ${TOKEN}`, payload: { a: ["s3cr3tv4lue", null, true, 7] } }],
+  };
+  expect(redactValue(value, redact)).toEqual({
+    ...value,
+    events: [{ id: "s3cr3tv4lue", message: `x ${MASK}`, payload: { a: [MASK, null, true, 7] } }],
+  });
+});
+
+test("redactValue() masks our own token even in ids", () => {
+  expect(redactValue({ id: TOKEN }, createRedactor({ token: TOKEN }))).toEqual({ id: MASK });
+});
+
+test("redactValue() copes with a key named __proto__", () => {
+  const hostile = JSON.parse(`{"__proto__":{"message":"${TOKEN}"}}`);
+  expect(JSON.stringify(redactValue(hostile, createRedactor({ token: TOKEN })))).not.toContain(TOKEN);
+});
