@@ -1,5 +1,5 @@
 /**
- * The errors that callers meet. A class exists where somebody acts on it; each one knows its exit code.
+ * The errors that callers meet. There is a class where a caller acts on it; each one knows its exit code.
  *
  * @module
  */
@@ -11,22 +11,50 @@ export interface MogplexErrorOptions {
   cause?: unknown;
 }
 
+/** The parts of which an error's message is made. Reports and `--json` show them one by one. */
+export interface ErrorParts {
+  /** What was attempted, after "Cannot": `start run`. */
+  attempted: string;
+  /** Why it did not work, without a full stop. */
+  why: string;
+  /** The value at fault, quoted so that an empty one is visible; never a secret. @default {undefined} (none) */
+  value?: string | undefined;
+  /** What the reader can do. @default {undefined} (nothing is known to help) */
+  advice?: string | undefined;
+}
+
+/** The sentence that {@linkcode ErrorParts} make: `Cannot … : …; …`, or `Cannot … as …: value; …` where a value is at fault. */
+function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
+  const reason = value === undefined ? `: ${why}` : ` as ${why}: ${value}`;
+  return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
 /** Base of every error that the toolkit throws on purpose. */
 export class MogplexError extends Error {
-  /** Name of the class. */
   override name = "MogplexError";
   /** Which row of the table of exit codes applies to toolkit verbs. */
   readonly exit: ExitName;
+  /** What was attempted, after "Cannot"; null when the message says something else. */
+  readonly attempted: string | null;
+  /** Why it did not work; the whole message when it does not come in parts. */
+  readonly why: string;
+  /** The value at fault, quoted; null when there is none. */
+  readonly value: string | null;
+  /** What the reader can do; null when nothing is known to help. */
+  readonly advice: string | null;
 
   /**
-   * Makes the error.
-   *
-   * @param message What was attempted, why it did not work, the present value, what to do.
+   * @param problem What went wrong, in parts; or the whole message, for what is not a failed attempt.
    * @param exit Row of the table of exit codes.
    */
-  constructor(message: string, exit: ExitName, options: MogplexErrorOptions = {}) {
-    super(message, options);
+  constructor(problem: ErrorParts | string, exit: ExitName, options: MogplexErrorOptions = {}) {
+    super(typeof problem === "string" ? problem : errorSentence(problem), options);
+    const { attempted, why, value, advice }: Partial<ErrorParts> = typeof problem === "string" ? {} : problem;
     this.exit = exit;
+    this.attempted = attempted ?? null;
+    this.why = why ?? this.message;
+    this.value = value ?? null;
+    this.advice = advice ?? null;
   }
 
   /** Exit code of toolkit verbs. */
@@ -35,31 +63,21 @@ export class MogplexError extends Error {
   }
 }
 
-/** Something that the caller gave is wrong, found before anything was sent. Exit code 2. */
+/** Something that the caller gave is wrong; nothing was started. Exit code 2. */
 export class UsageError extends MogplexError {
-  /** Name of the class. */
   override name = "UsageError";
-  /**
-   * Makes the error.
-   *
-   * @param message See {@linkcode MogplexError}.
-   */
-  constructor(message: string, options: MogplexErrorOptions = {}) {
-    super(message, "usage", options);
+  /** @param problem See {@linkcode MogplexError}. */
+  constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
+    super(problem, "usage", options);
   }
 }
 
 /** No token, an empty or malformed one (found locally), or one that the service refuses. Exit code 64. */
 export class UnauthorizedError extends MogplexError {
-  /** Name of the class. */
   override name = "UnauthorizedError";
-  /**
-   * Makes the error.
-   *
-   * @param message See {@linkcode MogplexError}.
-   */
-  constructor(message: string, options: MogplexErrorOptions = {}) {
-    super(message, "unauthorized", options);
+  /** @param problem See {@linkcode MogplexError}. */
+  constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
+    super(problem, "unauthorized", options);
   }
 }
 
@@ -77,7 +95,6 @@ export interface AnswerFacts {
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
 export class ApiError extends MogplexError implements AnswerFacts {
-  /** Name of the class. */
   override name = "ApiError";
   readonly status: number;
   readonly code: string | null;
@@ -85,12 +102,16 @@ export class ApiError extends MogplexError implements AnswerFacts {
   readonly retryAfterMs: number | null;
 
   /**
-   * Makes the error.
-   *
+   * @param problem See {@linkcode MogplexError}.
    * @param facts What the answer said.
    */
-  constructor(message: string, exit: ExitName, facts: AnswerFacts, options: MogplexErrorOptions = {}) {
-    super(message, exit, options);
+  constructor(
+    problem: ErrorParts | string,
+    exit: ExitName,
+    facts: AnswerFacts,
+    options: MogplexErrorOptions = {},
+  ) {
+    super(problem, exit, options);
     this.status = facts.status;
     this.code = facts.code;
     this.requestId = facts.requestId;
@@ -100,90 +121,68 @@ export class ApiError extends MogplexError implements AnswerFacts {
 
 /** 404 with the service's own envelope: no such run, repository, automation. Exit code 2. */
 export class NotFoundError extends ApiError {
-  /** Name of the class. */
   override name = "NotFoundError";
 }
 
 /** 409: the idempotency key protects another request, or the run is in another state. Exit code 2. */
 export class ConflictError extends ApiError {
-  /** Name of the class. */
   override name = "ConflictError";
 }
 
 /** 403: the token lacks a scope, or may only trigger automations. Exit code 65. */
 export class ForbiddenError extends ApiError {
-  /** Name of the class. */
   override name = "ForbiddenError";
 }
 
 /** 429 for longer than the caller allowed to wait. Exit code 75. */
 export class RateLimitedError extends ApiError {
-  /** Name of the class. */
   override name = "RateLimitedError";
 }
 
 /** 5xx, or an answer that is not the API's (HTML, redirect, empty, truncated), after all retries. Exit code 69. */
 export class UnavailableError extends ApiError {
-  /** Name of the class. */
   override name = "UnavailableError";
 }
 
 /** `fetch` itself failed, or an attempt took too long, after all retries. Exit code 69. */
 export class NetworkError extends MogplexError {
-  /** Name of the class. */
   override name = "NetworkError";
-  /**
-   * Makes the error.
-   *
-   * @param message See {@linkcode MogplexError}.
-   */
-  constructor(message: string, options: MogplexErrorOptions = {}) {
-    super(message, "unavailable", options);
+  /** @param problem See {@linkcode MogplexError}. */
+  constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
+    super(problem, "unavailable", options);
   }
 }
 
 /** The body of an answer is larger than the limit. Asking for less may work. Exit code 69. */
 export class BodyTooLargeError extends MogplexError {
-  /** Name of the class. */
   override name = "BodyTooLargeError";
-  /**
-   * Makes the error.
-   *
-   * @param message See {@linkcode MogplexError}.
-   */
-  constructor(message: string, options: MogplexErrorOptions = {}) {
-    super(message, "unavailable", options);
+  /** @param problem See {@linkcode MogplexError}. */
+  constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
+    super(problem, "unavailable", options);
   }
 }
 
 /** It is unknown whether the run was started: repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
 export class StartUnknownError extends MogplexError {
-  /** Name of the class. */
   override name = "StartUnknownError";
   /** Key that finds the run, if there is one. */
   readonly idempotencyKey: string;
   /**
-   * Makes the error.
-   *
+   * @param problem See {@linkcode MogplexError}.
    * @param idempotencyKey Key of the start.
    */
-  constructor(message: string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
-    super(message, "unavailable", options);
+  constructor(problem: ErrorParts | string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
+    super(problem, "unavailable", options);
     this.idempotencyKey = idempotencyKey;
   }
 }
 
 /** The caller's deadline passed while the run went on. Exit code 124. */
 export class DeadlineError extends MogplexError {
-  /** Name of the class. */
   override name = "DeadlineError";
-  /**
-   * Makes the error.
-   *
-   * @param message See {@linkcode MogplexError}.
-   */
-  constructor(message: string, options: MogplexErrorOptions = {}) {
-    super(message, "deadline", options);
+  /** @param problem See {@linkcode MogplexError}. */
+  constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
+    super(problem, "deadline", options);
   }
 }
 
@@ -192,17 +191,11 @@ export type InterruptSignal = "SIGINT" | "SIGTERM";
 
 /** The process was told to stop. Exit code 130 or 143. */
 export class InterruptedError extends MogplexError {
-  /** Name of the class. */
   override name = "InterruptedError";
   /** The signal. */
   readonly signal: InterruptSignal;
-  /**
-   * Makes the error.
-   *
-   * @param signal The signal that came.
-   */
   constructor(signal: InterruptSignal) {
-    super(`Cannot go on: ${signal} received`, signal === "SIGINT" ? "sigint" : "sigterm");
+    super({ attempted: "go on", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;
   }
 }

@@ -22,7 +22,7 @@ export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "format": [deno, "fmt", "--check", "--quiet"],
   "lint": [deno, "lint", "--quiet"],
   "types": [deno, "check", "--quiet", ...SOURCES],
-  "docs lint": [deno, "doc", "--lint", "--quiet", "mod.ts"],
+  "docs lint": script("tools/docs/docs_lint.ts"),
   "doc examples": [deno, "test", "--doc", "--quiet", "mod.ts", "lib"],
   // Before the build, which would mend what has drifted.
   "build drift and limits": script("tools/build.ts", "--check"),

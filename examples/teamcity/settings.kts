@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0d5162148afe5eed8b2f14e47375ae23449a45a06f862138b6a16163a454013f"
+val MOGPLEX_CI_SHA256 = "9c4a3ef56e28281f6e558853ca5622077e4a3fc698b5aac445ac2570d1bc8a37"
 
 project {
     buildType(Cleanup)
