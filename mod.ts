@@ -40,23 +40,20 @@ export type { Fetch } from "./lib/http/transport.ts";
 export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
 export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
 export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
+export type { AutomationOutcome, AutomationResult } from "./lib/result/automation_result.ts";
+export type { AutomationEnd, EndOutcome } from "./lib/result/ends.ts";
+export type { ResultError } from "./lib/result/result_error.ts";
 export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_result.ts";
 export type { ReportTarget } from "./lib/report/targets.ts";
-export {
-  type AutomationEnd,
-  type AutomationItem,
-  type FollowAutomationOptions,
-  followAutomationRun,
-} from "./lib/automations/follow.ts";
+export { type AutomationItem, type FollowAutomationOptions, followAutomationRun } from "./lib/automations/follow.ts";
 export { listAutomations, type ListAutomationsOptions } from "./lib/automations/list.ts";
 export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/automations/plan.ts";
-export type { AutomationOutcome, AutomationResult } from "./lib/automations/result.ts";
 export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.ts";
 export { triggerAutomation } from "./lib/automations/trigger.ts";
 export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
 export * from "./lib/runs/errors.ts";
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";
-export type { EndOutcome, FollowItem, GapCause } from "./lib/runs/follower.ts";
+export type { FollowItem, GapCause } from "./lib/runs/follower.ts";
 export type { KeyScope } from "./lib/job/key.ts";
 export { createLogText, type LogText, type LogTextOptions } from "./lib/script/log_text.ts";
 export { report, type ReportOptions } from "./lib/script/report.ts";

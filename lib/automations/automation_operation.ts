@@ -5,22 +5,18 @@
  */
 import { DeadlineError, exitCodeFor } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import {
-  AUTOMATION_EXIT,
-  type AutomationEnd,
-  automationEndOf,
-  AutomationFollower,
-  type AutomationItem,
-} from "./follow.ts";
+import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
+import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../result/ends.ts";
+import { reasonOf } from "../result/result_error.ts";
+import { AutomationFollower, type AutomationItem } from "./follow.ts";
 import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
-import { type AutomationOutcome, type AutomationResult, buildAutomationResult } from "./result.ts";
+import { buildAutomationResult } from "./result.ts";
 import { type AutomationStop, stopAutomationRun } from "./stop.ts";
 import { type TriggerStarter, triggerStarter, triggerWith } from "./trigger.ts";
 import { CANCEL_MS } from "../runs/cancel.ts";
 import { AutomationSuppressedError } from "../runs/errors.ts";
 import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "../job/interrupt.ts";
 import { Pacer } from "../retry/pacer.ts";
-import { reasonOf } from "../runs/result.ts";
 import type { Session } from "../job/session.ts";
 
 /** What a job on an automation does, beside the trigger. */
@@ -45,6 +41,7 @@ export class AutomationJob {
   readonly #session: Session;
   readonly #automationId: string;
   readonly #settings: AutomationJobSettings;
+  #plan: TriggerPlan | undefined;
   #starter: TriggerStarter | undefined;
   #triggered: TriggeredRun | undefined;
   #follower: AutomationFollower | undefined;
@@ -65,6 +62,7 @@ export class AutomationJob {
   async run(request: TriggerRequest, options: TriggerOptions): Promise<AutomationJobEnd> {
     try {
       const plan = await planTrigger(this.#session, this.#automationId, request, options);
+      this.#plan = plan;
       this.#starter = triggerStarter(this.#session, plan);
       const triggered = await this.#trigger(this.#starter, plan);
       this.#triggered = triggered;
@@ -119,20 +117,20 @@ export class AutomationJob {
       : error instanceof AutomationSuppressedError
       ? "suppressed"
       : "error";
-    return { result: this.#result(outcome, exitCodeFor(error), reasonOf(error)), error };
+    return { result: this.#result(outcome, exitCodeFor(error), reasonOf(error), undefined, error), error };
   }
 
   async #cancelLate(error: DeadlineError): Promise<AutomationJobEnd> {
     const runId = this.#triggered?.runId ?? "";
     const { status, words } = await stopAutomationRun(this.#session, this.#automationId, runId, CANCEL_MS);
     if (this.#stopping !== undefined) return await this.#interrupted();
-    const end = automationEndOf(status ?? "");
+    const end = endOfAutomationRun(status ?? "");
     // It ended in the same moment, by itself.
     if (end === "success" || end === "failed") {
       return { result: this.#result(end, EXIT[AUTOMATION_EXIT[end]], null, status), error: undefined };
     }
     const last = new DeadlineError(`${error.message}; ${words}`);
-    return { result: this.#result("deadline", exitCodeFor(last), last.message, status), error: last };
+    return { result: this.#result("deadline", exitCodeFor(last), last.message, status, last), error: last };
   }
 
   /** Answers a signal. An automation is not triggered once more to find its run: where it cannot be cancelled, that would start it. */
@@ -155,18 +153,26 @@ export class AutomationJob {
   async #interrupted(): Promise<AutomationJobEnd> {
     const error = this.#settings.interrupts?.signal.reason;
     const { status, words } = await this.#stopping!;
-    const end = automationEndOf(status ?? "");
+    const end = endOfAutomationRun(status ?? "");
     const outcome = end === "success" || end === "failed" ? end : "interrupted";
     const reason = interruptReason(this.#settings.interrupts, words);
-    return { result: this.#result(outcome, exitCodeFor(error), reason, status), error };
+    return { result: this.#result(outcome, exitCodeFor(error), reason, status, error), error };
   }
 
-  #result(outcome: AutomationOutcome, exitCode: number, reason: string | null, status?: string): AutomationResult {
+  #result(
+    outcome: AutomationOutcome,
+    exitCode: number,
+    reason: string | null,
+    status?: string,
+    error?: unknown,
+  ): AutomationResult {
     return buildAutomationResult(this.#session, {
       automationId: this.#automationId,
+      repoId: this.#plan?.request.repoId,
       outcome,
       exitCode,
       reason,
+      error,
       idempotencyKey: this.#starter?.key,
       triggered: this.#triggered,
       run: this.#follower?.run,

@@ -5,18 +5,14 @@
  */
 import { checkUuid } from "../api/validate.ts";
 import { DeadlineError } from "../errors.ts";
-import type { ExitName } from "../exit_codes.ts";
 import type { AutomationRun } from "../model.ts";
 import { AutomationReader } from "./reader.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
+import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../result/ends.ts";
 import { checkFollowing, type FollowOptions } from "../runs/follow.ts";
-import { END_EXIT } from "../runs/follower.ts";
 import { Pacer } from "../retry/pacer.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { type Leash, leash, lookAtDeadline, PollingSource } from "../job/source.ts";
-
-/** How the run of an automation ends. */
-export type AutomationEnd = "success" | "failed" | "cancelled";
 
 /** What following the run of an automation yields. */
 export type AutomationItem =
@@ -40,20 +36,8 @@ export interface AutomationFollowerOptions {
   proven: boolean;
 }
 
-/** Row of the table of exit codes for each end. */
-export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
-  success: END_EXIT.success,
-  failed: END_EXIT.failed,
-  cancelled: END_EXIT.cancelled,
-};
-
 // Source: API reference, "List automation runs": not the words of runs.
 const KNOWN: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
-
-/** The end that a status stands for; undefined while the run goes on, and for a status that is not known. */
-export function automationEndOf(status: string): AutomationEnd | undefined {
-  return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
-}
 
 /** Follows one run of an automation, and keeps what it saw last. */
 export class AutomationFollower {
@@ -96,7 +80,7 @@ export class AutomationFollower {
         const inTime = await this.#source.next(meaning);
         const run = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
         meaning = yield* this.#take(run);
-        const outcome = automationEndOf(run.status);
+        const outcome = endOfAutomationRun(run.status);
         if (outcome !== undefined) {
           yield { type: "end", outcome, run };
           return run;

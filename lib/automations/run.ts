@@ -8,7 +8,7 @@ import { MogplexError } from "../errors.ts";
 import type { AutomationItem } from "./follow.ts";
 import { AutomationJob, type AutomationJobEnd } from "./automation_operation.ts";
 import type { TriggerOptions, TriggerRequest } from "./plan.ts";
-import type { AutomationResult } from "./result.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import { AutomationVerdictError } from "../runs/errors.ts";
 import { checkFollowing } from "../runs/follow.ts";
 import {

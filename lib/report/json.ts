@@ -1,13 +1,19 @@
 /**
- * `result.json`: the result for programs. `schema/result.schema.json` describes it.
+ * `result.json`: the result for programs. The schema of a run's is `schema/result.schema.json`, that of an automation run's
+ * `schema/automation-result.schema.json`; `kind` tells them apart.
  *
  * @module
  */
 import { jsonText } from "../text/escape/json.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** Renders the result without its events, which have a file of their own. */
-export function renderJson(result: RunResult): string {
-  const { events: _events, ...rest } = result;
+/**
+ * Renders the result without its events, which have a file of their own.
+ *
+ * @param result Result after `cleanResult`.
+ */
+export function renderJson(result: RunResult | AutomationResult): string {
+  const { events: _events, ...rest }: Partial<RunResult> | AutomationResult & { events?: undefined } = result;
   return `${jsonText(rest, 2)}\n`;
 }

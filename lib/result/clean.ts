@@ -1,5 +1,5 @@
 /**
- * Makes a result fit for reports: every text in it normalised, then redacted. Renderers get nothing else.
+ * Makes a result fit for reports: every text in it is normalised, then redacted. Renderers get nothing else.
  *
  * @module
  */
@@ -7,6 +7,8 @@ import type { RunEvent } from "../model.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import { webUrl } from "../text/escape/url.ts";
 import { redactHidden } from "../text/redact.ts";
+import type { AutomationResult } from "./automation_result.ts";
+import type { ResultError } from "./result_error.ts";
 import type { RunResult } from "./run_result.ts";
 
 /** Takes secrets out of one text. */
@@ -18,21 +20,23 @@ const MAX_DEPTH = 24;
 // Longer than any id, status or time of the service.
 const MAX_ID = 200;
 
-/**
- * A copy with every text normalised by `plainText` and then redacted. Of ids, statuses, times and keys of objects only our own
- * token is taken out; a pull request's address that may not be a link becomes null.
- *
- * @param redact Takes secrets out of one text.
- * @param redactToken Takes our own token out of one text. @default nothing
- */
-export function cleanResult(result: RunResult, redact: Redact, redactToken: Redact = (text) => text): RunResult {
-  const some = (value: string) => redact(plainText(value));
-  const text = (value: string | null) => value === null ? null : some(value);
-  // Cut afterwards: half a token has no shape any more.
-  const word = (value: string) => cutText(redactToken(plainText(value)), MAX_ID);
-  const id = (value: string | null) => value === null ? null : word(value);
+/** How the kinds of texts are cleaned. */
+interface Cleaner {
+  /** A text of any length. */
+  text(value: string | null): string | null;
+  /** An id, a status or a time. */
+  id(value: string | null): string | null;
+  word(value: string): string;
+  /** Every text in a value, however deep. */
+  value(value: unknown, depth?: number): unknown;
+}
 
-  function cleanValue(value: unknown, depth: number): unknown {
+function cleaner(redact: Redact, redactToken: Redact): Cleaner {
+  const some = (value: string) => redact(plainText(value));
+  // Cut after redaction: half a token has no shape that could be found.
+  const word = (value: string) => cutText(redactToken(plainText(value)), MAX_ID);
+
+  function cleanValue(value: unknown, depth = 0): unknown {
     if (typeof value === "string") return some(value);
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) return "[nested too deeply]";
@@ -43,30 +47,75 @@ export function cleanResult(result: RunResult, redact: Redact, redactToken: Reda
     );
   }
 
+  return {
+    text: (value) => value === null ? null : some(value),
+    id: (value) => value === null ? null : word(value),
+    word,
+    value: cleanValue,
+  };
+}
+
+/** The fields that both kinds of results have. */
+function cleanCommon(result: RunResult | AutomationResult, { id, text, value }: Cleaner) {
+  return {
+    runId: id(result.runId),
+    repoId: id(result.repoId),
+    status: id(result.status),
+    reason: text(result.reason),
+    error: value(result.error) as ResultError | null,
+    idempotencyKey: id(result.idempotencyKey),
+    createdAt: id(result.createdAt),
+    resume: text(result.resume),
+  };
+}
+
+function cleanRun(result: RunResult, clean: Cleaner): RunResult {
+  const { id, text, word } = clean;
   const { branch, pullRequest } = result;
   const url = webUrl(text(pullRequest.url) ?? "") ?? null;
   return {
     ...result,
-    runId: id(result.runId),
-    repoId: id(result.repoId),
+    ...cleanCommon(result, clean),
     harness: text(result.harness),
-    status: id(result.status),
-    reason: text(result.reason),
     failureCode: text(result.failureCode),
-    idempotencyKey: id(result.idempotencyKey),
     branch: { base: text(branch.base), requested: text(branch.requested), pushed: text(branch.pushed) },
     pullRequest: url === null && pullRequest.state === "open"
       ? { state: "unknown", url }
       : { state: pullRequest.state, url },
-    createdAt: id(result.createdAt),
     updatedAt: id(result.updatedAt),
-    resume: text(result.resume),
     events: result.events.map((event) => ({
       // Fields of later revisions are cleaned as well.
-      ...cleanValue(event, 0) as RunEvent,
+      ...clean.value(event) as RunEvent,
       id: word(event.id),
       type: word(event.type),
       createdAt: word(event.createdAt),
     })),
   };
+}
+
+function cleanAutomationRun(result: AutomationResult, clean: Cleaner): AutomationResult {
+  const { id, word } = clean;
+  return {
+    ...result,
+    ...cleanCommon(result, clean),
+    automationId: word(result.automationId),
+    startedAt: id(result.startedAt),
+    completedAt: id(result.completedAt),
+  };
+}
+
+/**
+ * A copy with every text normalised by `plainText` and then redacted. Only our own token is removed from ids, statuses, times
+ * and keys of objects. A pull request's address that must not be a link becomes null.
+ *
+ * @param redact Takes secrets out of one text.
+ * @param redactToken Takes our own token out of one text. @default nothing
+ */
+export function cleanResult<R extends RunResult | AutomationResult>(
+  result: R,
+  redact: Redact,
+  redactToken: Redact = (text) => text,
+): R {
+  const clean = cleaner(redact, redactToken);
+  return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
 }

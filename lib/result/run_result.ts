@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { EXIT } from "../exit_codes.ts";
 import type { RunEvent, RunStatus } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
+import type { ResultError } from "./result_error.ts";
 
 /**
  * Our verdict. `success`, `failed` and `cancelled` are the server's; `awaiting_input` is an end for CI; `deadline`: not finished in
@@ -45,6 +47,8 @@ export interface WaitTotal {
 export interface RunResult {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
+  /** Tells this result from that of an automation run. */
+  kind: "run";
   /** UUID of the run; null when none was started. */
   runId: string | null;
   /** UUID of the repository. */
@@ -59,6 +63,8 @@ export interface RunResult {
   exitCode: number;
   /** Why it ended so, in one or more lines; untrusted text. Null when there is nothing to say. */
   reason: string | null;
+  /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
+  error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
   /** True when the start found an existing run; null when we attached by id. */
@@ -91,4 +97,36 @@ export interface RunResult {
   resume: string | null;
   /** All events seen, oldest first. Not part of `result.json`: they have a file of their own. */
   events: RunEvent[];
+}
+
+/** A result about which nothing is known yet. Every other one is made from it. */
+export function emptyRunResult(): RunResult {
+  return {
+    schemaVersion: 1,
+    kind: "run",
+    runId: null,
+    repoId: null,
+    harness: null,
+    status: null,
+    outcome: "error",
+    exitCode: EXIT.internal,
+    reason: null,
+    error: null,
+    failureCode: null,
+    replayed: null,
+    idempotencyKey: null,
+    branch: { base: null, requested: null, pushed: null },
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    createdAt: null,
+    updatedAt: null,
+    phases: [],
+    eventCount: { seen: 0, missed: false, windowFull: false },
+    requests: 0,
+    waits: [],
+    durationMs: 0,
+    origin: "",
+    resume: null,
+    events: [],
+  };
 }

@@ -9,7 +9,7 @@ import { detectPlatform } from "../platforms/detect.ts";
 import type { JobState } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import { cancelWith } from "./cancel.ts";
-import { endOf } from "./follower.ts";
+import { hasEnded } from "../result/ends.ts";
 import { cancelsOnInterrupt } from "../job/interrupt.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "../job/session.ts";
 import { isNewerThan } from "../job/starter.ts";
@@ -136,7 +136,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
       }
     }
     const { status } = await cancelWith(client, clock, runId as string, { deadline, signal });
-    const ended = endOf(status) !== undefined;
+    const ended = hasEnded(status);
     writer.update({ status, left: ended ? "ended" : "cancelling" });
     return { action: "cancelled", words: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import type { AutomationResult } from "../automations/result.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 /** Base of the verdicts that are thrown. */

@@ -4,9 +4,8 @@
  * @module
  */
 import { DeadlineError, MogplexError } from "../errors.ts";
-import type { ExitName } from "../exit_codes.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
-import type { Outcome } from "../result/run_result.ts";
+import { END_EXIT, endOfRun, type EndOutcome } from "../result/ends.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
 import { Pacer } from "../retry/pacer.ts";
 import { type News, Reader } from "./events/reader.ts";
@@ -14,9 +13,6 @@ import type { Session } from "../job/session.ts";
 import { type Leash, leash, lookAtDeadline, PollingSource, type RunSource, singleAttempt } from "../job/source.ts";
 import { StreamSource } from "./events/stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
-
-/** How a run ends. `awaiting_input` is an end as well: nothing but a person can make it go on. */
-export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
 
 /** Something is not visible. `window_full`: later events, for ever; `events_missed`: some that went by. */
 export type GapCause = "window_full" | "events_missed";
@@ -56,20 +52,8 @@ export interface ConcludeLimits {
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event of a run whose status came first, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
-/** Row of the table of exit codes for each end, for toolkit verbs. */
-export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
-  success: "success",
-  failed: "failed",
-  cancelled: "cancelled",
-  awaiting_input: "awaitingInput",
-};
 
 const KNOWN: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
-
-/** The end that a status stands for; undefined while the run goes on, and for a status that is not known. */
-export function endOf(status: RunStatus): EndOutcome | undefined {
-  return Object.hasOwn(END_EXIT, status) ? status as EndOutcome : undefined;
-}
 
 /** Follows one run, and keeps what it has seen. */
 export class Follower {
@@ -122,7 +106,7 @@ export class Follower {
         const inTime = await this.#source.next(meaning);
         const news = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
         meaning = yield* this.#take(news);
-        const outcome = endOf(news.run.status);
+        const outcome = endOfRun(news.run.status);
         if (outcome !== undefined) {
           this.#close();
           return yield* this.conclude(news.run, outcome);
@@ -148,7 +132,7 @@ export class Follower {
   async *once(): AsyncGenerator<FollowItem, Run, void> {
     const news = await this.#reader.read({ deadline: this.#deadline, signal: this.#session.signal });
     yield* this.#take(news);
-    const outcome = endOf(news.run.status);
+    const outcome = endOfRun(news.run.status);
     if (outcome !== undefined) yield* this.#end(news.run, outcome);
     return news.run;
   }
@@ -194,7 +178,7 @@ export class Follower {
     const { run, events, limit, cut } = news;
     const { status } = run;
     const changed = this.#run?.status !== status;
-    const ended = endOf(status) !== undefined;
+    const ended = endOfRun(status) !== undefined;
     this.#run = run;
     this.#pacer.status = status;
     const { state, fresh } = limit === null

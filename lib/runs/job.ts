@@ -8,9 +8,11 @@ import { EXIT } from "../exit_codes.ts";
 import type { Run, StartRequest } from "../model.ts";
 import type { Outcome, RunResult } from "../result/run_result.ts";
 import { CANCEL_MS, cancelWith } from "./cancel.ts";
-import { END_EXIT, endOf, type EndOutcome, Follower, type FollowItem } from "./follower.ts";
+import { END_EXIT, endOfRun, type EndOutcome } from "../result/ends.ts";
+import { reasonOf } from "../result/result_error.ts";
+import { Follower, type FollowItem } from "./follower.ts";
 import { interruptReason, type WatchSettings } from "../job/interrupt.ts";
-import { buildResult, reasonOf } from "./result.ts";
+import { buildResult } from "./result.ts";
 import type { Session } from "../job/session.ts";
 import { planStart, resumePlan, type StartedRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import { startableRun, Starter } from "../job/starter.ts";
@@ -163,7 +165,7 @@ export class Job {
     }
     const nothing = this.#runId === undefined && this.#starter?.mayExist !== true;
     this.#settings.state?.update({ left: nothing ? "ended" : "detached" });
-    const result = this.#result(late ? "deadline" : "error", exitCodeFor(error), reasonOf(error));
+    const result = this.#result(late ? "deadline" : "error", exitCodeFor(error), reasonOf(error), error);
     return { result: error instanceof NotFoundError ? { ...result, resume: null } : result, error };
   }
 
@@ -182,7 +184,7 @@ export class Job {
     try {
       const limits = { deadline: clock.now() + CANCEL_MS, signal };
       const { run, status, alreadyTerminal } = await cancelWith(client, clock, this.#runId as string, limits);
-      const end = endOf(status);
+      const end = endOfRun(status);
       state?.update({ status, ...(end !== undefined && { left: "ended" }) });
       if (end !== undefined && (end !== "cancelled" || alreadyTerminal)) {
         await this.#drain(this.#follower!.conclude(run, end));
@@ -191,12 +193,12 @@ export class Job {
       const words = end === undefined ? `it is ${JSON.stringify(status)} after its cancellation` : "it was cancelled";
       const seconds = Math.round(timeoutMs / 1000);
       const last = new DeadlineError(`Cannot wait for run "${this.#runId}" longer than ${seconds} seconds: ${words}`);
-      return { result: this.#result("deadline", exitCodeFor(last), last.message, run), error: last };
+      return { result: this.#result("deadline", exitCodeFor(last), last.message, last, run), error: last };
     } catch (thrown) {
       if (this.#stopping !== undefined) return await this.#interrupted();
       if (!(thrown instanceof MogplexError)) throw thrown;
       const outcome = error instanceof DeadlineError ? "deadline" : "error";
-      return { result: this.#result(outcome, exitCodeFor(error), `${error.message}; ${thrown.message}`), error };
+      return { result: this.#result(outcome, exitCodeFor(error), `${error.message}; ${thrown.message}`, error), error };
     }
   }
 
@@ -217,11 +219,11 @@ export class Job {
   async #interrupted(): Promise<JobEnd> {
     const error = this.#settings.interrupts?.signal.reason;
     const { run, words, deadline } = await this.#stopping!;
-    const end = run === undefined ? undefined : endOf(run.status);
+    const end = run === undefined ? undefined : endOfRun(run.status);
     const ownEnd = end === "success" || end === "failed" ? end : undefined;
     if (run !== undefined && ownEnd !== undefined) await this.#lastWords(run, ownEnd, deadline);
     const reason = interruptReason(this.#settings.interrupts, words);
-    return { result: this.#result(ownEnd ?? "interrupted", exitCodeFor(error), reason, run), error };
+    return { result: this.#result(ownEnd ?? "interrupted", exitCodeFor(error), reason, error, run), error };
   }
 
   /** A run that ended in the moment of the signal has links worth reporting, if they come in time. */
@@ -231,12 +233,13 @@ export class Job {
     if (limitMs > 0 && this.#follower !== undefined) await this.#drain(this.#follower.conclude(run, end, limits));
   }
 
-  #result(outcome: Outcome, exitCode: number, reason: string | null, run?: Run): RunResult {
+  #result(outcome: Outcome, exitCode: number, reason: string | null, error?: unknown, run?: Run): RunResult {
     return buildResult({
       session: this.#session,
       outcome,
       exitCode,
       reason,
+      error,
       request: this.#plan?.request,
       idempotencyKey: this.#starter?.key,
       started: this.#started,

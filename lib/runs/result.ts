@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { MogplexError } from "../errors.ts";
 import type { Run, StartRequest } from "../model.ts";
+import { endOfRun, hasEnded } from "../result/ends.ts";
+import { resultError } from "../result/result_error.ts";
 import { factsFromEvents } from "../result/run_facts.ts";
 import { phasesFromEvents } from "../result/run_phases.ts";
-import type { Outcome, RunResult } from "../result/run_result.ts";
-import { endOf, type Follower } from "./follower.ts";
+import { emptyRunResult, type Outcome, type RunResult } from "../result/run_result.ts";
+import type { Follower } from "./follower.ts";
 import type { Session } from "../job/session.ts";
 import type { StartedRun } from "./start_plan.ts";
 
@@ -22,6 +23,8 @@ export interface ResultParts {
   exitCode: number;
   /** Why; null to take it from the run and its events. */
   reason: string | null;
+  /** What stopped us; ignored when the outcome is the verdict of the service. @default {undefined} (nothing) */
+  error?: unknown;
   /** What was asked for; absent when we attached by id. */
   request?: StartRequest | undefined;
   /** Key of the start, when there was one. */
@@ -48,11 +51,11 @@ export function buildResult(parts: ResultParts): RunResult {
   const runId = run?.runId ?? parts.runId ?? null;
   const events = follower?.events ?? [];
   const facts = factsFromEvents(events);
-  const end = run === undefined ? undefined : endOf(run.status);
+  const end = run === undefined ? undefined : endOfRun(run.status);
   const terminal = end !== undefined && end !== "awaiting_input";
   const failure = run?.status === "failed" ? run.error ?? facts.reasons[0] ?? null : null;
   return {
-    schemaVersion: 1,
+    ...emptyRunResult(),
     runId,
     repoId: run?.repoId ?? request?.repoId ?? null,
     harness: run?.harness ?? request?.harness ?? null,
@@ -60,6 +63,7 @@ export function buildResult(parts: ResultParts): RunResult {
     outcome,
     exitCode,
     reason: parts.reason ?? failure,
+    error: parts.error === undefined || hasEnded(outcome) ? null : resultError(parts.error),
     failureCode: facts.failureCode,
     replayed: started?.replayed ?? null,
     idempotencyKey: started?.idempotencyKey ?? parts.idempotencyKey ?? null,
@@ -81,9 +85,4 @@ export function buildResult(parts: ResultParts): RunResult {
     resume: terminal || runId === null ? null : resumeCommand(runId),
     events,
   };
-}
-
-/** Why a job has no verdict, for its result; a bug of ours is told elsewhere, with the place where it happened. */
-export function reasonOf(error: unknown): string {
-  return error instanceof MogplexError ? error.message : "the toolkit failed";
 }

@@ -6,7 +6,7 @@
 import { MogplexError } from "../errors.ts";
 import type { Run } from "../model.ts";
 import { cancelWith } from "./cancel.ts";
-import { endOf } from "./follower.ts";
+import { endOfRun } from "../result/ends.ts";
 import { cancelsOnInterrupt, INTERRUPT_MS, type OnInterrupt } from "../job/interrupt.ts";
 import type { Session } from "../job/session.ts";
 import type { StartedRun, StartPlan } from "./start_plan.ts";
@@ -85,7 +85,7 @@ export async function stopRun(parts: StopParts): Promise<Stop> {
       return { deadline, words: "the run goes on, since another job started it" };
     }
     const result = await cancelWith(client, clock, run.runId, { deadline });
-    const end = endOf(result.status);
+    const end = endOfRun(result.status);
     state?.update({ status: result.status, ...(end !== undefined && { left: "ended" }) });
     const words = end === "cancelled" && !result.alreadyTerminal
       ? "the run was cancelled"

@@ -42,12 +42,16 @@ test("runAutomation() gives everything that is known of the run, and no more", a
   const { options, jobs } = automationWorld("agent-failure");
   const result = await runAutomation(AUTOMATION, REQUEST, options({ throwOnFailure: false }));
   expect(result).toEqual({
+    schemaVersion: 1,
+    kind: "automation-run",
     automationId: AUTOMATION,
     runId: jobs()[0]?.id ?? "",
+    repoId: REQUEST.repoId,
     status: "failed",
     outcome: "failed",
     exitCode: 1,
     reason: "Agent run exited with code 1.",
+    error: null,
     replayed: false,
     idempotencyKey: expect.stringContaining(`${AUTOMATION}/ci1-`),
     createdAt: expect.stringContaining("2026-09-01T00:00:00"),
@@ -57,6 +61,8 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     requests: expect.any(Number),
     waits: [],
     durationMs: expect.any(Number),
+    origin: expect.stringMatching(/^https?:/),
+    resume: null,
   });
 });
 

@@ -3,8 +3,7 @@ import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/options/table.ts";
 import { EXIT, EXIT_TABLE } from "../../lib/exit_codes.ts";
-import { AUTOMATION_EXIT } from "../../lib/automations/follow.ts";
-import { END_EXIT } from "../../lib/runs/follower.ts";
+import { AUTOMATION_EXIT, END_EXIT } from "../../lib/result/ends.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
 const CODES = EXIT_TABLE.map(({ code }) => code);

@@ -86,6 +86,7 @@ test("runJob() puts everything that is known into the result", async () => {
   expect(error).toBeUndefined();
   expect(result).toMatchObject({
     schemaVersion: 1,
+    kind: "run",
     runId: RUN_ID,
     repoId: REQUEST.repoId,
     harness: "codex",
@@ -93,6 +94,7 @@ test("runJob() puts everything that is known into the result", async () => {
     outcome: "success",
     exitCode: 0,
     reason: null,
+    error: null,
     failureCode: null,
     replayed: false,
     idempotencyKey: "weekly",

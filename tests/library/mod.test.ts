@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as library from "../../mod.ts";
 import type { RunResult } from "../../mod.ts";
+import { emptyRunResult } from "../../lib/result/run_result.ts";
 
 /** The public names; a change here is a change of the package's interface. */
 const EXPORTS = [
@@ -69,30 +70,12 @@ test("mod.ts does nothing when it is imported", async () => {
 });
 
 const RESULT: RunResult = {
-  schemaVersion: 1,
+  ...emptyRunResult(),
   runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11",
-  repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab",
-  harness: "codex",
   status: "failed",
   outcome: "failed",
   exitCode: 1,
   reason: "the key mog_verySecretToken1 leaked",
-  failureCode: null,
-  replayed: false,
-  idempotencyKey: "k",
-  branch: { base: "main", requested: "x", pushed: null },
-  pullRequest: { state: "unknown", url: null },
-  changed: null,
-  createdAt: "2026-09-01T00:00:00+00:00",
-  updatedAt: "2026-09-01T00:01:00+00:00",
-  phases: [],
-  eventCount: { seen: 0, missed: false, windowFull: false },
-  requests: 3,
-  waits: [],
-  durationMs: 60_000,
-  origin: "https://mogplex.com",
-  resume: null,
-  events: [],
 };
 
 test("report() writes what it is asked for, without secrets", async () => {

@@ -1,5 +1,5 @@
 import type { RunEvent } from "../../lib/model.ts";
-import type { RunResult } from "../../lib/result/run_result.ts";
+import { emptyRunResult, type RunResult } from "../../lib/result/run_result.ts";
 
 /** An event; ids and times count up. */
 export function sampleEvent(index: number, fields: Partial<RunEvent> = {}): RunEvent {
@@ -55,15 +55,13 @@ export function successEvents(): RunEvent[] {
 export function sampleResult(fields: Partial<RunResult> = {}): RunResult {
   const events = fields.events ?? successEvents();
   return {
-    schemaVersion: 1,
+    ...emptyRunResult(),
     runId: "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
     repoId: "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
     harness: "codex",
     status: "success",
     outcome: "success",
     exitCode: 0,
-    reason: null,
-    failureCode: null,
     replayed: false,
     idempotencyKey: "ci1-0123456789abcdef0123456789abcdef01234567",
     branch: { base: "main", requested: null, pushed: "mogplex/external/70a41ec8-9562673e" },

@@ -1,11 +1,22 @@
 import { expect, test } from "bun:test";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
+import { runAutomation } from "../../lib/automations/run.ts";
+import { virtualClock } from "../../lib/clock.ts";
 import type { WaitCause } from "../../lib/notice.ts";
-import { cleanResult } from "../../lib/result/clean.ts";
 import { renderJson } from "../../lib/report/json.ts";
-import type { Outcome, RunResult } from "../../lib/result/run_result.ts";
+import {
+  type AutomationOutcome,
+  type AutomationResult,
+  emptyAutomationResult,
+} from "../../lib/result/automation_result.ts";
+import { cleanResult } from "../../lib/result/clean.ts";
+import type { ResultError } from "../../lib/result/result_error.ts";
+import { emptyRunResult, type Outcome, type RunResult } from "../../lib/result/run_result.ts";
+import { attach } from "../../lib/runs/run.ts";
+import { AUTOMATION, automationWorld, REQUEST } from "../automations/automations.ts";
 import { CORPUS } from "../hostile/corpus.ts";
+import { anEvent, fakeClient, page, RUN_ID, someEvents } from "../runs/fake_client.ts";
 import { sampleResult } from "./sample.ts";
 
 interface Schema {
@@ -13,18 +24,23 @@ interface Schema {
   properties?: Record<string, Schema>;
   items?: Schema;
   enum?: unknown[];
+  const?: unknown;
   description?: string;
 }
 
-const schema: Schema = JSON.parse(
-  readFileSync(`${import.meta.dirname}/../../schema/result.schema.json`, "utf8"),
-);
-const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
+function read(name: string): { schema: Schema; validate: ValidateFunction } {
+  const schema = JSON.parse(readFileSync(`${import.meta.dirname}/../../schema/${name}`, "utf8"));
+  return { schema, validate: new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema) };
+}
+
+const ofRun = read("result.schema.json");
+const ofAutomation = read("automation-result.schema.json");
 
 // The compiler demands every field of the types here, and refuses every other one.
 type Fields<T> = Record<keyof T, true>;
 const RESULT: Fields<Omit<RunResult, "events">> = {
   schemaVersion: true,
+  kind: true,
   runId: true,
   repoId: true,
   harness: true,
@@ -32,6 +48,7 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   outcome: true,
   exitCode: true,
   reason: true,
+  error: true,
   failureCode: true,
   replayed: true,
   idempotencyKey: true,
@@ -48,11 +65,35 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   origin: true,
   resume: true,
 };
+const AUTOMATION_RESULT: Fields<AutomationResult> = {
+  schemaVersion: true,
+  kind: true,
+  automationId: true,
+  runId: true,
+  repoId: true,
+  status: true,
+  outcome: true,
+  exitCode: true,
+  reason: true,
+  error: true,
+  replayed: true,
+  idempotencyKey: true,
+  createdAt: true,
+  startedAt: true,
+  completedAt: true,
+  runDurationMs: true,
+  requests: true,
+  waits: true,
+  durationMs: true,
+  origin: true,
+  resume: true,
+};
 const BRANCH: Fields<RunResult["branch"]> = { base: true, requested: true, pushed: true };
 const PULL_REQUEST: Fields<RunResult["pullRequest"]> = { state: true, url: true };
 const EVENT_COUNT: Fields<RunResult["eventCount"]> = { seen: true, missed: true, windowFull: true };
 const PHASE: Fields<RunResult["phases"][number]> = { name: true, startedAt: true, durationMs: true };
 const WAIT: Fields<RunResult["waits"][number]> = { cause: true, count: true, totalMs: true };
+const ERROR: Fields<ResultError> = { attempted: true, why: true, value: true, advice: true };
 const OUTCOMES: Record<Outcome, true> = {
   success: true,
   failed: true,
@@ -61,6 +102,15 @@ const OUTCOMES: Record<Outcome, true> = {
   deadline: true,
   interrupted: true,
   started: true,
+  error: true,
+};
+const AUTOMATION_OUTCOMES: Record<AutomationOutcome, true> = {
+  success: true,
+  failed: true,
+  cancelled: true,
+  deadline: true,
+  suppressed: true,
+  interrupted: true,
   error: true,
 };
 const CAUSES: Record<WaitCause, true> = {
@@ -73,76 +123,120 @@ const CAUSES: Record<WaitCause, true> = {
 };
 const STATES: Record<RunResult["pullRequest"]["state"], true> = { open: true, none: true, unknown: true };
 
-test("result.schema.json has every field of RunResult, all required and described, and no other", () => {
-  const { properties = {} } = schema;
-  const parts: [Schema | undefined, Record<string, true>][] = [
-    [schema, RESULT],
-    [properties.branch, BRANCH],
-    [properties.pullRequest, PULL_REQUEST],
-    [properties.eventCount, EVENT_COUNT],
-    [properties.phases?.items, PHASE],
-    [properties.waits?.items, WAIT],
-  ];
-  for (const [part, fields] of parts) {
-    expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
-    expect(part?.required).toEqual(Object.keys(fields));
-    for (const [name, field] of Object.entries(part?.properties ?? {})) {
+/** Fields that results of older versions do not have. */
+const ADDED = ["kind", "error"];
+
+test.each<[string, Schema, Record<string, true>, readonly string[]]>([
+  ["result.schema.json", ofRun.schema, RESULT, ADDED],
+  ["automation-result.schema.json", ofAutomation.schema, AUTOMATION_RESULT, []],
+])(
+  "%s has every field of its result, described and required unless added later, and no other",
+  (_name, schema, fields, added) => {
+    const { properties = {} } = schema;
+    expect(Object.keys(properties)).toEqual(Object.keys(fields));
+    expect(schema.required).toEqual(Object.keys(fields).filter((field) => !added.includes(field)));
+    for (const [name, field] of Object.entries(properties)) {
       if (field.properties === undefined) expect([name, typeof field.description]).toEqual([name, "string"]);
     }
+  },
+);
+
+test.each<[string, Schema | undefined, Record<string, true>]>([
+  ["branch", ofRun.schema.properties?.branch, BRANCH],
+  ["pullRequest", ofRun.schema.properties?.pullRequest, PULL_REQUEST],
+  ["eventCount", ofRun.schema.properties?.eventCount, EVENT_COUNT],
+  ["phases", ofRun.schema.properties?.phases?.items, PHASE],
+  ["waits", ofRun.schema.properties?.waits?.items, WAIT],
+  ["error", ofRun.schema.properties?.error, ERROR],
+  ["an automation's waits", ofAutomation.schema.properties?.waits?.items, WAIT],
+  ["an automation's error", ofAutomation.schema.properties?.error, ERROR],
+])("the schemas have every field of %s, required and described", (_name, schema, fields) => {
+  expect(Object.keys(schema?.properties ?? {})).toEqual(Object.keys(fields));
+  expect(schema?.required).toEqual(Object.keys(fields));
+  for (const [name, field] of Object.entries(schema?.properties ?? {})) {
+    if (field.enum === undefined) expect([name, typeof field.description]).toEqual([name, "string"]);
   }
 });
 
-test("result.schema.json lists the same outcomes, states and causes as the code", () => {
-  const { properties = {} } = schema;
-  expect(properties.outcome?.enum).toEqual(Object.keys(OUTCOMES));
-  expect(properties.pullRequest?.properties?.state?.enum).toEqual(Object.keys(STATES));
-  expect(properties.waits?.items?.properties?.cause?.enum).toEqual(Object.keys(CAUSES));
+test("the schemas list the same outcomes, states and causes as the code", () => {
+  const run = ofRun.schema.properties ?? {};
+  const automation = ofAutomation.schema.properties ?? {};
+  expect(run.outcome?.enum).toEqual(Object.keys(OUTCOMES));
+  expect(automation.outcome?.enum).toEqual(Object.keys(AUTOMATION_OUTCOMES));
+  expect(run.pullRequest?.properties?.state?.enum).toEqual(Object.keys(STATES));
+  expect(run.waits?.items?.properties?.cause?.enum).toEqual(Object.keys(CAUSES));
+  expect(automation.waits?.items?.properties?.cause?.enum).toEqual(Object.keys(CAUSES));
 });
 
-function problems(result: RunResult) {
+function problems(result: RunResult | AutomationResult) {
+  const { validate } = result.kind === "run" ? ofRun : ofAutomation;
   validate(JSON.parse(renderJson(cleanResult(result, (text) => text))));
   return validate.errors ?? [];
 }
 
 test("renderJson() keeps to the schema for a success, an early failure, and hostile texts", () => {
   expect(problems(sampleResult())).toEqual([]);
-  const nothing = sampleResult({
-    runId: null,
-    repoId: null,
-    harness: null,
-    status: null,
-    outcome: "error",
-    exitCode: 69,
-    reason: "Cannot start run: connection refused",
-    replayed: null,
-    idempotencyKey: null,
-    branch: { base: null, requested: null, pushed: null },
-    pullRequest: { state: "unknown", url: null },
-    changed: null,
-    createdAt: null,
-    updatedAt: null,
-    phases: [],
-    waits: [],
-    resume: null,
-    events: [],
-  });
-  expect(problems(nothing)).toEqual([]);
+  const error = { attempted: "start run", why: "connection refused", value: null, advice: null };
+  const early = { exitCode: 69, reason: "Cannot start run: connection refused", error };
+  expect(problems({ ...emptyRunResult(), ...early })).toEqual([]);
+  expect(problems({ ...emptyAutomationResult(), ...early })).toEqual([]);
   for (const { text } of CORPUS) {
-    const hostile = sampleResult({ reason: text, pullRequest: { state: "open", url: text }, status: text });
-    expect(problems(hostile)).toEqual([]);
+    const parts = { attempted: text, why: text, value: text, advice: text };
+    const hostile = { reason: text, error: parts, status: text };
+    expect(problems(sampleResult({ ...hostile, pullRequest: { state: "open", url: text } }))).toEqual([]);
+    expect(problems({ ...emptyAutomationResult(), ...hostile, automationId: text })).toEqual([]);
   }
 });
 
-test("result.schema.json refuses a wrong type, a missing field and an unknown outcome", () => {
-  const good = JSON.parse(renderJson(sampleResult()));
-  const { runId: _runId, ...missing } = good;
-  for (
-    const bad of [{ ...good, exitCode: "0" }, missing, { ...good, outcome: "great" }, { ...good, schemaVersion: 2 }]
-  ) {
-    expect(validate(bad)).toBe(false);
+test("renderJson() keeps to the schema for what attach() returns", async () => {
+  const told = (script: Parameters<typeof fakeClient>[1], timeoutMs?: number) => {
+    const clock = virtualClock();
+    return attach(RUN_ID, { client: fakeClient(clock, script), clock, timeoutMs, throwOnFailure: false });
+  };
+  const success = await told({ events: [page("success", [...someEvents(1, 3), anEvent("f", "finished")])] });
+  const failed = await told({ events: [page("failed", [anEvent("f", "failed")], { error: "out of memory" })] });
+  const late = await told({ events: [page("streaming", someEvents(1, 3))] }, 20_000);
+  expect([success, failed, late].map(({ outcome }) => outcome)).toEqual(["success", "failed", "deadline"]);
+  expect([success, failed, late].map(({ error }) => error === null)).toEqual([true, true, false]);
+  expect([success, failed, late].flatMap(problems)).toEqual([]);
+});
+
+test("renderJson() keeps to the schema for what runAutomation() returns", async () => {
+  const ends = [];
+  for (const name of ["success", "agent-failure", "automation-stuck", "automation-suppressed"]) {
+    const result = await runAutomation(AUTOMATION, REQUEST, automationWorld(name).options({ throwOnFailure: false }));
+    ends.push([result.outcome, result.error === null, result.resume === null]);
+    expect(problems(result)).toEqual([]);
+  }
+  expect(ends).toEqual([
+    ["success", true, true],
+    ["failed", true, true],
+    ["deadline", false, false],
+    ["suppressed", false, false],
+  ]);
+});
+
+test("result.schema.json takes a result of an older version, without 'kind' and 'error'", () => {
+  const { kind: _kind, error: _error, ...older } = JSON.parse(renderJson(sampleResult()));
+  expect(ofRun.validate(older)).toBe(true);
+});
+
+test("the schemas refuse a wrong type, a missing field, an unknown outcome and the other kind", () => {
+  const run = JSON.parse(renderJson(sampleResult()));
+  const automation = JSON.parse(renderJson(emptyAutomationResult()));
+  for (const [{ validate }, good, other] of [[ofRun, run, automation], [ofAutomation, automation, run]]) {
+    const { runId: _runId, ...missing } = good;
+    const changed = [{ exitCode: "0" }, { outcome: "great" }, { schemaVersion: 2 }, { kind: other.kind }, {
+      error: { why: "no more" },
+    }];
+    for (const bad of [...changed.map((fields) => ({ ...good, ...fields })), missing, other]) {
+      expect(validate(bad)).toBe(false);
+    }
+    expect(validate(good)).toBe(true);
   }
 });
 
 test("renderJson() leaves out the events, which have a file of their own", () => {
   expect(Object.keys(JSON.parse(renderJson(sampleResult())))).toEqual(Object.keys(RESULT));
+  expect(Object.keys(JSON.parse(renderJson(emptyAutomationResult())))).toEqual(Object.keys(AUTOMATION_RESULT));
 });

@@ -6,9 +6,9 @@
 import { resolveOrigin } from "../../api/connection/connection.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
-import type { RunResult } from "../../result/run_result.ts";
+import { reasonOf, resultError } from "../../result/result_error.ts";
+import { emptyRunResult, type RunResult } from "../../result/run_result.ts";
 import { checkTargets } from "../../report/targets.ts";
-import { reasonOf } from "../../runs/result.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
 import { type Places, readPlaces } from "../options/settings.ts";
 import { protectToken, publish } from "./whole_job.ts";
@@ -25,30 +25,12 @@ function originOf({ io }: VerbContext): string {
 
 function resultOf(context: VerbContext, error: unknown, startedAt: number): RunResult {
   return {
-    schemaVersion: 1,
-    runId: null,
-    repoId: null,
-    harness: null,
-    status: null,
-    outcome: "error",
+    ...emptyRunResult(),
     exitCode: exitCodeFor(error),
     reason: reasonOf(error),
-    failureCode: null,
-    replayed: null,
-    idempotencyKey: null,
-    branch: { base: null, requested: null, pushed: null },
-    pullRequest: { state: "unknown", url: null },
-    changed: null,
-    createdAt: null,
-    updatedAt: null,
-    phases: [],
-    eventCount: { seen: 0, missed: false, windowFull: false },
-    requests: 0,
-    waits: [],
+    error: resultError(error),
     durationMs: Math.round(context.clock.now() - startedAt),
     origin: originOf(context),
-    resume: null,
-    events: [],
   };
 }
 

@@ -7,9 +7,9 @@
 import { EXIT } from "../../exit_codes.ts";
 import type { Automation, AutomationDetail, AutomationRunSummary, PrReviewRerun } from "../../model.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
-import { AUTOMATION_EXIT, automationEndOf } from "../../automations/follow.ts";
+import { AUTOMATION_EXIT, endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun } from "../../automations/plan.ts";
-import type { AutomationOutcome, AutomationResult } from "../../automations/result.ts";
+import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
 import { blockReason, blockText } from "./verdict.ts";
 
 /** An automation as the list and `--json` show it: later fields of the service can hold anything. */
@@ -87,7 +87,7 @@ export function triggerLines(
  * at all is 75, as after a 429: nothing exists, so triggering again later is right.) An unknown status is no success either.
  */
 export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
-  const end = automationEndOf(status);
+  const end = endOfAutomationRun(status);
   if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
   const run = `automation run "${runId}"`;
   if (end !== undefined) {

@@ -11,7 +11,8 @@ import { jsonLine } from "../../text/escape/json.ts";
 import type { Platform, Section } from "../../platforms/platform.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
-import { endOf, type FollowItem } from "../../runs/follower.ts";
+import { hasEnded } from "../../result/ends.ts";
+import type { FollowItem } from "../../runs/follower.ts";
 import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { LogForm } from "../options/settings.ts";
@@ -132,7 +133,7 @@ export class LiveLog {
       this.#status = item.status;
       this.#draw();
       // The last one comes before the last events, and the verdict says it after them.
-      if (!json && endOf(item.status) === undefined) {
+      if (!json && !hasEnded(item.status)) {
         writer.out(...writer.untrustedLines(row("", "status", item.status)));
       }
     }

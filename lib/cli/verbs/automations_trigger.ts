@@ -10,7 +10,7 @@ import { checkUuid } from "../../api/validate.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
 import type { AutomationItem } from "../../automations/follow.ts";
-import { automationEndOf } from "../../automations/follow.ts";
+import { endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun, TriggerOptions, TriggerRequest } from "../../automations/plan.ts";
 import { runAutomationJob } from "../../automations/run.ts";
 import { triggerJob } from "../../automations/trigger.ts";
@@ -70,7 +70,7 @@ function show({ flags, writer }: VerbContext, item: AutomationItem, known: strin
     return;
   }
   // The last status is told by the verdict.
-  if (item.type === "status" && (item.status === known || automationEndOf(item.status) !== undefined)) return;
+  if (item.type === "status" && (item.status === known || endOfAutomationRun(item.status) !== undefined)) return;
   const line = item.type === "status"
     ? row("", "status", item.status)
     : item.count > 0

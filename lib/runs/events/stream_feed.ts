@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { isTerminal, isUuid } from "../../api/contract/rules.ts";
+import { isUuid } from "../../api/contract/rules.ts";
 import type { StreamItem } from "../../api/stream.ts";
-import type { Run, RunEvent, RunStatus } from "../../model.ts";
+import type { Run, RunEvent } from "../../model.ts";
 
 /** What some messages came to. */
 export interface FeedStep {
@@ -15,11 +15,6 @@ export interface FeedStep {
   fresh: RunEvent[];
   /** Whether there was one that could not be read. */
   cut: boolean;
-}
-
-/** Whether a run with this status goes on by itself no more. */
-export function hasEnded(status: RunStatus): boolean {
-  return isTerminal(status) || status === "awaiting_input";
 }
 
 /** A time as milliseconds and what its text says below them. The service writes up to six digits. */

@@ -12,6 +12,7 @@ import type { StreamItem } from "../../api/stream.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import type { CadenceEvent } from "../../job/cadence.ts";
 import type { News } from "./reader.ts";
+import { hasEnded } from "../../result/ends.ts";
 import { MAX_UNAUTHORIZED, setbackOf } from "../../retry/setback.ts";
 import {
   type Leash,
@@ -21,7 +22,7 @@ import {
   type RunSource,
   type SourceOptions,
 } from "../../job/source.ts";
-import { type FeedStep, hasEnded, StreamFeed } from "./stream_feed.ts";
+import { type FeedStep, StreamFeed } from "./stream_feed.ts";
 import { type LinkStep, StreamLink, Ticker } from "./stream_link.ts";
 import { streamRefusal } from "./stream_refusal.ts";
 import { isTerminalType } from "./window.ts";

@@ -9,7 +9,7 @@ import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../../
 import { EXIT } from "../../../exit_codes.ts";
 import type { RunEvent } from "../../../model.ts";
 import { follow } from "../../../runs/follow.ts";
-import { END_EXIT, type EndOutcome } from "../../../runs/follower.ts";
+import { END_EXIT, type EndOutcome } from "../../../result/ends.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../../job/session.ts";
 import { openDropIn, requiredArgument, wholeNumber } from "../../job/open.ts";
 import { eventLine } from "../../log/drop_in_text.ts";
