@@ -51,10 +51,12 @@ export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/automat
 export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.ts";
 export { triggerAutomation } from "./lib/automations/trigger.ts";
 export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
-export * from "./lib/runs/errors.ts";
+export { AutomationSuppressedError, AutomationVerdictError } from "./lib/automations/errors.ts";
+export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "./lib/runs/errors.ts";
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";
-export type { FollowItem, GapCause } from "./lib/runs/follower.ts";
+export type { FollowItem, GapCause } from "./lib/runs/run_items.ts";
 export type { KeyScope } from "./lib/job/key.ts";
+export type { KeyOptions } from "./lib/job/start_key.ts";
 export { createLogText, type LogText, type LogTextOptions } from "./lib/script/log_text.ts";
 export { report, type ReportOptions } from "./lib/script/report.ts";
 export type { OnTimeout } from "./lib/job/interrupt.ts";

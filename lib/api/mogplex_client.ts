@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CallOptions } from "../http/call_options.ts";
+import type { CallOptions } from "../retry/call_options.ts";
 import type {
   Automation,
   AutomationDetail,
