@@ -122,16 +122,16 @@ for (const { name, text } of CORPUS) {
   });
 
   test(`annotate() contains one command, whatever title and text say: ${name}`, () => {
-    const annotations = text.slice(0, 5_000);
-    const runner = runGithubLog(github.annotate?.("error", annotations, annotations) ?? "");
+    const short = text.slice(0, 5_000);
+    const runner = runGithubLog(github.annotate?.("error", short, short) ?? "");
     expect(runner).toMatchObject({ stopped: false, tokens: [], rendered: [] });
     expect(runner.obeyed.map((command) => command.split(" ")[0])).toEqual(["error"]);
-    const azureLine = azure.annotate?.("warning", annotations, annotations) ?? "";
+    const azureLine = azure.annotate?.("warning", short, short) ?? "";
     // Azure's agent obeys the first command of a line; the rest must not contain another one.
     expect(azureLine).toStartWith("##vso[task.logissue type=warning]");
     expect(azureCommands(azureLine.replace("##vso[task.logissue type=warning]", ""))).toEqual([]);
-    expect(azureCommands(azure.annotate?.("notice", annotations, annotations) ?? "")).toEqual([]);
-    const message = teamcity.annotate?.("error", annotations, annotations) ?? "";
+    expect(azureCommands(azure.annotate?.("notice", short, short) ?? "")).toEqual([]);
+    const message = teamcity.annotate?.("error", short, short) ?? "";
     expect(message).toMatch(/^##teamcity\[message text='(?:[^|'[\]\r\n]|\|[|'[\]rn])*' status='ERROR'\]$/);
     expect(teamcityCommands(message).length).toBe(1);
   });
