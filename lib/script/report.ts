@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { createRedactor } from "../text/redact.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import { writeReports } from "../report/write.ts";
@@ -34,9 +35,9 @@ function knownToken(env: ReadEnv, { readFile }: Pick<Io, "readFile">): string | 
 }
 
 /**
- * Writes reports about a run. Nothing is fetched. Files are replaced as a whole; directories are made.
+ * Writes reports about a run or an automation run. It sends no requests. Files are replaced as a whole; directories are made.
  *
- * @param result What {@linkcode run} returned, or the `result` of the error that it threw.
+ * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
  * @param targets Formats and files.
  * @param options See {@linkcode ReportOptions}.
  * @throws {UsageError} when a report cannot be written; the others are there.
@@ -46,7 +47,7 @@ function knownToken(env: ReadEnv, { readFile }: Pick<Io, "readFile">): string | 
  * ```
  */
 export async function report(
-  result: RunResult,
+  result: RunResult | AutomationResult,
   targets: readonly ReportTarget[],
   options: ReportOptions = {},
 ): Promise<void> {

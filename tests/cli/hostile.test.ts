@@ -18,7 +18,7 @@ import { SYSTEMS } from "../hostile/systems.ts";
 const VERDICT = (text: string) => ({
   reports: [{ format: "json" as const, path: text }],
   cancel: COMMAND_WORDS.cancel,
-  told: false,
+  inErrorLine: false,
 });
 
 /** Everything that the command prints of untrusted text, in every form. */
