@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type ErrorParts, errorSentence } from "./error_sentence.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
 
 /** Options of {@linkcode MogplexError}. */
@@ -11,23 +12,7 @@ export interface MogplexErrorOptions {
   cause?: unknown;
 }
 
-/** The parts of which an error's message is made. Reports and `--json` show them one by one. */
-export interface ErrorParts {
-  /** What was attempted, after "Cannot": `start run`. */
-  attempted: string;
-  /** Why it did not work, without a full stop. */
-  why: string;
-  /** The value at fault, quoted so that an empty one is visible; never a secret. @default {undefined} (none) */
-  value?: string | undefined;
-  /** What the reader can do. @default {undefined} (nothing is known to help) */
-  advice?: string | undefined;
-}
-
-/** The sentence that {@linkcode ErrorParts} make: `Cannot … : …; …`, or `Cannot … as …: value; …` where a value is at fault. */
-function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
-  const reason = value === undefined ? `: ${why}` : ` as ${why}: ${value}`;
-  return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
-}
+export type { ErrorParts };
 
 /** Base of every error that the toolkit throws on purpose. */
 export class MogplexError extends Error {

@@ -6,6 +6,8 @@
 import { cutText } from "../text/plain_text.ts";
 import { jsonText } from "../text/escape/json.ts";
 import { webUrl } from "../text/escape/url.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 /** Heading of the links. */
@@ -18,19 +20,20 @@ function link(label: string, address: string | null): { external_link: { label: 
 }
 
 /**
- * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so none is
- * made up.
+ * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link
+ * leads to its front page.
  *
- * At most two links and a few kilobytes, where GitLab takes 20 and 80 KB. Without any link the object is empty, which GitLab
- * takes as well. Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
+ * At most two links and a few kilobytes; GitLab accepts 20 links and 80 KB. Without any link the object is empty, which GitLab
+ * accepts as well. Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
  *
  * @param result Result after `cleanResult`.
  */
-export function renderAnnotations(result: RunResult): string {
-  const { pullRequest, runId, origin } = result;
+export function renderAnnotations(result: RunResult | AutomationResult): string {
+  const { git, runId, origin, kind: { noun } } = viewOf(result);
+  const address = git?.pullRequest.url ?? null;
   const links = [
-    ...link(`Pull request ${pullRequest.url}`, pullRequest.url),
-    ...(runId ? link(`Mogplex (run ${runId})`, origin) : []),
+    ...link(`Pull request ${address}`, address),
+    ...(runId ? link(`Mogplex (${noun} ${runId})`, origin) : []),
   ];
   return `${jsonText(links.length > 0 ? { [LIST]: links } : {}, 2)}\n`;
 }

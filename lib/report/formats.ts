@@ -1,5 +1,6 @@
 /**
- * The reports that `--report` knows. A new format is one renderer and one row here.
+ * The formats of `--report`. A new one is a renderer and a row here; a renderer reads a `ResultView`, which both kinds of
+ * results have.
  *
  * @module
  */
@@ -10,18 +11,17 @@ import { renderMarkdown } from "./markdown.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** One format. */
+/** A format of `--report`. */
 export interface ReportFormat {
   /** Name of its file in the output directory. */
   readonly file: string;
-  /** What it is, for `--help`. */
+  /** One line for `--help`. */
   readonly help: string;
-  /**
-   * Renders a result that went through `cleanResult`. Pure.
-   */
-  readonly render: (result: RunResult) => string;
+  /** Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. */
+  readonly render: (result: RunResult | AutomationResult) => string;
 }
 
 /** All formats by name. */

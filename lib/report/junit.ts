@@ -1,31 +1,32 @@
 /**
- * `junit.xml`: the run as a test suite, for the pages that CI systems have for tests. The first case is the verdict, the others
- * are the phases.
+ * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the
+ * phases.
  *
  * Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to tell a new failure from an old
- * one), so no name holds anything that differs from run to run.
+ * one), so a name must not contain anything that differs from run to run.
  *
  * @module
  */
 import { cutText } from "../text/plain_text.ts";
 import { escapeMarkup } from "../text/escape/markup.ts";
+import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
+import { type ResultView, viewOf } from "../result/result_view.ts";
 import type { Outcome, Phase, RunResult } from "../result/run_result.ts";
-import { OUTCOMES } from "../result/words.ts";
 
-/** What a case that did not pass has inside. */
-type Kind = "failure" | "error" | "skipped";
+/** Element of a case that did not pass. */
+type Mark = "failure" | "error" | "skipped";
 
 type Attributes = Readonly<Record<string, string | null>>;
 
 interface Case {
   readonly name: string;
   readonly timeMs: number;
-  /** Absent when it passed. `type` is never a word of others: GitLab's converter reads `yaml` or `file` there as an order. */
-  readonly problem?: { readonly kind: Kind; readonly type: string; readonly message: string; readonly text: string };
+  /** Absent when it passed. `type` is always a word of ours: GitLab's converter obeys `yaml` and `file` there. */
+  readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
-// A failure is the run's own; an error is a verdict that is missing. Only what ends with 0 may be anything else than red.
-const KINDS: Readonly<Record<Outcome, Kind | null>> = {
+// A failure is a verdict of the service; an error means that there is no verdict. A case that is not red needs exit code 0.
+const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",
   cancelled: "error",
@@ -33,33 +34,39 @@ const KINDS: Readonly<Record<Outcome, Kind | null>> = {
   deadline: "error",
   interrupted: "error",
   started: "skipped",
+  suppressed: "error",
   error: "error",
 };
-// The column "Suite" of GitLab's page shows it.
-const CLASS = "Mogplex run";
-// The file is far below the 30 MB that GitLab reads.
-const MAX_REASON = 50_000;
+// Keeps the file far below the 30 MB that GitLab reads.
+const MAX_FAILURE_TEXT = 50_000;
+const MAX_ADVICE = 2_000;
 const MAX_NAME = 300;
-// No run has more than one phase of each kind.
+// A run has at most one phase of each name.
 const MAX_PHASES = 50;
 
-function verdict(result: RunResult): Case {
-  const { outcome, exitCode, reason, failureCode, resume } = result;
-  const ofPhases = result.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
-  // Readers add up the cases: the phases have their time, the verdict has the rest of ours.
-  const passed = { name: "Verdict", timeMs: Math.max(0, result.durationMs - ofPhases) };
+/** The column "Suite" of GitLab's page shows it. */
+function className({ kind: { noun } }: ResultView): string {
+  return `Mogplex ${noun}`;
+}
+
+function verdictCase(view: ResultView): Case {
+  const { outcome, exitCode, reason, advice, failureCode, resume } = view;
+  const ofPhases = view.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
+  // Readers add up the times of all cases: the verdict has what the phases leave of the whole time.
+  const passed = { name: "Verdict", timeMs: Math.max(0, view.durationMs - ofPhases) };
   const red = exitCode === 0 ? null : "error";
-  const kind = KINDS[outcome] === "skipped" ? red ?? "skipped" : KINDS[outcome] ?? red;
-  if (kind === null) return passed;
-  const message = `${OUTCOMES[outcome].words} (exit code ${exitCode})`;
+  const mark = MARKS[outcome] === "skipped" ? red ?? "skipped" : MARKS[outcome] ?? red;
+  if (mark === null) return passed;
+  const message = `${view.verdict.headline} (exit code ${exitCode})`;
   const lines = [
     message,
-    ...(reason ? [cutText(reason, MAX_REASON)] : []),
+    ...(reason ? [cutText(reason, MAX_FAILURE_TEXT)] : []),
+    ...(advice ? [`What to do: ${cutText(advice, MAX_ADVICE)}`] : []),
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
     ...(resume ? [`Look at it again: ${cutText(resume, MAX_NAME)}`] : []),
   ];
   // Several readers show the text and nothing else, so the message is its first line.
-  return { ...passed, problem: { kind, type: outcome, message, text: lines.join("\n\n") } };
+  return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
 }
 
 function phaseCase({ name, durationMs }: Phase, reached: boolean): Case {
@@ -69,34 +76,35 @@ function phaseCase({ name, durationMs }: Phase, reached: boolean): Case {
     : reached
     ? null
     : "The run ended in this phase: see its verdict";
-  return message === null ? passed : { ...passed, problem: { kind: "skipped", type: "phase", message, text: message } };
+  return message === null ? passed : { ...passed, problem: { mark: "skipped", type: "phase", message, text: message } };
 }
 
-function cases(result: RunResult): Case[] {
-  const { phases, outcome } = result;
-  // A phase in which a run fails did not pass, but the failure is told once: by the verdict.
+function cases(view: ResultView): Case[] {
+  const { phases, outcome } = view;
+  // The phase in which a run fails did not pass, but only the verdict counts as a failure.
   const last = outcome === "success" ? undefined : phases.at(-1);
-  return [verdict(result), ...phases.slice(0, MAX_PHASES).map((phase) => phaseCase(phase, phase !== last))];
+  return [verdictCase(view), ...phases.slice(0, MAX_PHASES).map((phase) => phaseCase(phase, phase !== last))];
 }
 
-function properties(result: RunResult): [string, string][] {
-  const { branch, pullRequest, replayed } = result;
+function properties(view: ResultView): [string, string][] {
+  const { git, eventCount, replayed } = view;
   const all: [string, string | null][] = [
-    ["run_id", result.runId],
-    ["repository_id", result.repoId],
-    ["harness", result.harness],
-    ["status", result.status],
-    ["outcome", result.outcome],
-    ["exit_code", String(result.exitCode)],
-    ["failure_code", result.failureCode],
-    ["branch", branch.pushed],
-    ["base_branch", branch.base],
-    ["pull_request", pullRequest.url ?? pullRequest.state],
+    ["automation_id", view.automationId],
+    ["run_id", view.runId],
+    ["repository_id", view.repoId],
+    ["harness", view.harness],
+    ["status", view.status],
+    ["outcome", view.outcome],
+    ["exit_code", String(view.exitCode)],
+    ["failure_code", view.failureCode],
+    ["branch", git?.branch.pushed ?? null],
+    ["base_branch", git?.branch.base ?? null],
+    ["pull_request", git?.pullRequest.url ?? git?.pullRequest.state ?? null],
     ["replayed", replayed === null ? null : String(replayed)],
-    ["idempotency_key", result.idempotencyKey],
-    ["requests", String(result.requests)],
-    ["events", String(result.eventCount.seen)],
-    ["origin", result.origin],
+    ["idempotency_key", view.idempotencyKey],
+    ["requests", String(view.requests)],
+    ["events", eventCount === null ? null : String(eventCount.seen)],
+    ["origin", view.origin],
   ];
   return all.flatMap(([name, value]) => value ? [[name, cutText(value, MAX_NAME)]] : []);
 }
@@ -111,19 +119,19 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(3);
 }
 
-/** The form without a zone that the format has. */
+/** A time without its zone, which the format does not have. */
 function timestamp(time: string | null): string | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : /^\d{4}-.{14}/.exec(new Date(ms).toISOString())?.[0] ?? null;
 }
 
-function renderCase({ name, timeMs, problem }: Case): string[] {
-  const open = tag("testcase", { classname: CLASS, name, time: seconds(timeMs) });
+function renderCase({ name, timeMs, problem }: Case, classname: string): string[] {
+  const open = tag("testcase", { classname, name, time: seconds(timeMs) });
   if (problem === undefined) return [`    <${open}/>`];
-  const { kind, type, message, text } = problem;
+  const { mark, type, message, text } = problem;
   return [
     `    <${open}>`,
-    `      <${tag(kind, { message, type })}>${escapeMarkup(text)}</${kind}>`,
+    `      <${tag(mark, { message, type })}>${escapeMarkup(text)}</${mark}>`,
     "    </testcase>",
   ];
 }
@@ -135,26 +143,32 @@ function renderCase({ name, timeMs, problem }: Case): string[] {
  *
  * @param result Result after `cleanResult`.
  */
-export function renderJunit(result: RunResult): string {
-  const all = cases(result);
-  const count = (kind: Kind) => String(all.filter(({ problem }) => problem?.kind === kind).length);
+export function renderJunit(result: RunResult | AutomationResult): string {
+  const view = viewOf(result);
+  const all = cases(view);
+  const count = (mark: Mark) => String(all.filter(({ problem }) => problem?.mark === mark).length);
   const totals = {
     tests: String(all.length),
     failures: count("failure"),
     errors: count("error"),
     time: seconds(all.reduce((sum, { timeMs }) => sum + timeMs, 0)),
   };
-  // The repository tells apart the suites of a job that works on several.
-  const name = result.repoId ? `${CLASS} in repository ${result.repoId}` : CLASS;
-  const suite = { name, ...totals, skipped: count("skipped"), timestamp: timestamp(result.createdAt) };
+  const { automationId, repoId } = view;
+  // Automation and repository tell apart the suites of a job that works on several.
+  const name = [
+    className(view),
+    ...(automationId ? [`of automation ${automationId}`] : []),
+    ...(repoId ? [`in repository ${repoId}`] : []),
+  ].join(" ");
+  const suite = { name, ...totals, skipped: count("skipped"), timestamp: timestamp(view.createdAt) };
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<${tag("testsuites", { name: "Mogplex", ...totals })}>`,
     `  <${tag("testsuite", suite)}>`,
     "    <properties>",
-    ...properties(result).map(([key, value]) => `      <${tag("property", { name: key, value })}/>`),
+    ...properties(view).map(([key, value]) => `      <${tag("property", { name: key, value })}/>`),
     "    </properties>",
-    ...all.flatMap(renderCase),
+    ...all.flatMap((each) => renderCase(each, className(view))),
     "  </testsuite>",
     "</testsuites>",
     "",

@@ -1,5 +1,5 @@
 /**
- * `summary.md`, also GitHub's step summary: the verdict first, then why, then everything else in tables.
+ * `summary.md`, which is also the step summary on GitHub: the verdict, what failed and why, then everything else in tables.
  *
  * @module
  */
@@ -7,13 +7,16 @@ import { cutText } from "../text/plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
 import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "../result/duration.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { type AutomationTimes, type GitFacts, type ResultView, viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
-import { branchWords, OUTCOMES, WAIT_CAUSES } from "../result/words.ts";
+import { branchWords, WAIT_CAUSES } from "../result/words.ts";
 
-// Together with the rest far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
-const MAX_REASON = 50_000;
+// Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
+const MAX_SUMMARY_TEXT = 50_000;
+const MAX_ADVICE = 2_000;
 const MAX_CELL = 300;
-// A feed holds 200 events and no more than one phase each; the rest of a table helps nobody.
+// A feed holds 200 events with at most one phase each; nobody reads a longer table.
 const MAX_ROWS = 50;
 
 function code(text: string | null): string {
@@ -25,12 +28,29 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.slice(0, MAX_ROWS).map(line)].join("\n");
 }
 
-function pullRequest({ pullRequest: { state, url } }: RunResult, mayLink: (url: string) => boolean): string {
+function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): string {
   if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
   return state === "none" ? "none" : "unknown: no event that was seen tells";
 }
 
-function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
+function gitRows(git: GitFacts, mayLink: (url: string) => boolean): string[][] {
+  return [
+    ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
+    ["Branch", branchWords(git, code)],
+    ["Base branch", code(git.branch.base)],
+    ["Pull request", pullRequest(git, mayLink)],
+  ];
+}
+
+function timeRows({ startedAt, completedAt, durationMs }: AutomationTimes): string[][] {
+  return [
+    ["Started", code(startedAt)],
+    ["Completed", code(completedAt)],
+    ["Took", durationMs === null ? "" : formatDuration(durationMs)],
+  ];
+}
+
+function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
   const notes = [
     ...(missed ? ["some went by unseen"] : []),
     ...(windowFull ? ["the feed is full, later ones cannot be seen"] : []),
@@ -38,30 +58,30 @@ function events({ eventCount: { seen, missed, windowFull } }: RunResult): string
   return [`${seen} seen`, ...notes].join("; ");
 }
 
-function start({ replayed }: RunResult): string {
-  if (replayed === null) return "not started here";
-  return replayed ? "attached: the idempotency key was known" : "started by this job";
+function start({ replayed, kind: { begun } }: ResultView): string {
+  if (replayed === null) return `not ${begun} here`;
+  return replayed ? "attached: the idempotency key was known" : `${begun} by this job`;
 }
 
-function facts(result: RunResult, { mayLink = () => true, links = {} }: MarkdownOptions): string[][] {
-  const changed = result.changed === null ? "unknown" : result.changed ? "yes" : "no";
+function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): string[][] {
+  const { kind: { noun }, git, times, eventCount } = view;
   const rows = [
-    ["Run", code(result.runId)],
-    ["Repository", code(result.repoId)],
-    ["Agent", code(result.harness)],
-    ["Status", code(result.status)],
-    ["Exit code", String(result.exitCode)],
-    ["Failure code", code(result.failureCode)],
-    ["Changes", changed],
-    ["Branch", branchWords(result, code)],
-    ["Base branch", code(result.branch.base)],
-    ["Pull request", pullRequest(result, mayLink)],
-    ["Start", start(result)],
-    ["Idempotency key", code(result.idempotencyKey)],
-    ["Created", code(result.createdAt)],
-    ["Events", events(result)],
-    ["Requests", String(result.requests)],
-    ["Time spent here", formatDuration(result.durationMs)],
+    ["What to do", view.advice === null ? "" : markdownCode(cutText(view.advice, MAX_ADVICE))],
+    ["Automation", code(view.automationId)],
+    [noun.replace(/^./, (letter) => letter.toUpperCase()), code(view.runId)],
+    ["Repository", code(view.repoId)],
+    ["Agent", code(view.harness)],
+    ["Status", code(view.status)],
+    ["Exit code", String(view.exitCode)],
+    ["Failure code", code(view.failureCode)],
+    ...(git === null ? [] : gitRows(git, mayLink)),
+    ["Start", start(view)],
+    ["Idempotency key", code(view.idempotencyKey)],
+    ["Created", code(view.createdAt)],
+    ...(times === null ? [] : timeRows(times)),
+    ...(eventCount === null ? [] : [["Events", events(eventCount)]]),
+    ["Requests", String(view.requests)],
+    ["Time spent here", formatDuration(view.durationMs)],
     ...[["CI job", links.job], ["CI pipeline", links.pipeline], ["CI commit", links.commit]].map(([name = "", url]) => [
       name,
       url === undefined ? "" : markdownLink(url),
@@ -79,23 +99,24 @@ export interface MarkdownOptions {
 }
 
 /**
- * Renders the summary. Untrusted text stands in code only, and nothing is a link but an `http(s)` address: of the pull
- * request, or of the job on its CI system.
+ * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job
+ * on its CI system.
  *
  * @param result Result after `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
-export function renderMarkdown(result: RunResult, options: MarkdownOptions = {}): string {
-  const { mark, words } = OUTCOMES[result.outcome];
-  const parts = [`## ${mark} ${words}`];
-  if (result.reason) parts.push(markdownBlock(cutText(result.reason, MAX_REASON)));
-  parts.push(table(["Fact", "Value"], facts(result, options)));
-  if (result.phases.length > 0) {
+export function renderMarkdown(result: RunResult | AutomationResult, options: MarkdownOptions = {}): string {
+  const view = viewOf(result);
+  const { verdict: { mark, headline }, reason } = view;
+  const parts = [`## ${mark} ${headline}`];
+  if (reason) parts.push(markdownBlock(cutText(reason, MAX_SUMMARY_TEXT)));
+  parts.push(table(["Fact", "Value"], facts(view, options)));
+  if (view.phases.length > 0) {
     parts.push(
       "### Phases",
       table(
         ["Phase", "Began", "Took"],
-        result.phases.map(({ name, startedAt, durationMs }) => [
+        view.phases.map(({ name, startedAt, durationMs }) => [
           code(name),
           code(startedAt),
           durationMs === null ? "not seen to end" : formatDuration(durationMs),
@@ -103,15 +124,15 @@ export function renderMarkdown(result: RunResult, options: MarkdownOptions = {})
       ),
     );
   }
-  if (result.waits.length > 0) {
+  if (view.waits.length > 0) {
     parts.push(
       "### Waits",
       table(
         ["Because of", "Times", "In all"],
-        result.waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
+        view.waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
       ),
     );
   }
-  if (result.resume) parts.push("Look at it again:", markdownBlock(cutText(result.resume, MAX_REASON)));
+  if (view.resume) parts.push("Look at it again:", markdownBlock(cutText(view.resume, MAX_SUMMARY_TEXT)));
   return `${parts.join("\n\n")}\n`;
 }

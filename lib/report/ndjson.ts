@@ -4,9 +4,11 @@
  * @module
  */
 import { jsonText } from "../text/escape/json.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** Renders all events; an empty text when none were seen. */
-export function renderNdjson(result: RunResult): string {
-  return result.events.map((event) => `${jsonText(event)}\n`).join("");
+/** Renders all events; an empty text when none were seen, and for an automation run, which has none. */
+export function renderNdjson(result: RunResult | AutomationResult): string {
+  return viewOf(result).events.map((event) => `${jsonText(event)}\n`).join("");
 }

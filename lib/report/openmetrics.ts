@@ -1,20 +1,22 @@
 /**
  * `metrics.txt`: the run as OpenMetrics text, for GitLab's table of metrics and for whatever collects such files.
  *
- * No label holds the run's id: a new value every run would make every series a new one, in a database as in GitLab's table,
- * which compares two pipelines. All families are gauges, whose text is the same in Prometheus' older format.
+ * A label must not hold the run's id: a new value in every run would make every series a new one, in a database and in GitLab's
+ * table, which compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
  *
  * @module
  */
 import { cutText } from "../text/plain_text.ts";
 import { escapeLabel } from "../text/escape/openmetrics.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { type ResultView, viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
-import { OUTCOMES, WAIT_CAUSES } from "../result/words.ts";
+import { WAIT_CAUSES } from "../result/words.ts";
 
 type Labels = Readonly<Record<string, string | null>>;
 
 interface Family {
-  /** With the unit as its end, when it has one. */
+  /** Follows {@linkcode prefixOf}; ends in the unit when there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;
@@ -27,50 +29,64 @@ function flag(name: string, help: string, value: boolean | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value ? 1 : 0]] };
 }
 
-function verdictFamilies(result: RunResult): Family[] {
-  const { repoId, harness, status, failureCode } = result;
+function prefixOf({ kind: { noun } }: ResultView): string {
+  return `mogplex_${noun.replaceAll(" ", "_")}`;
+}
+
+function verdictFamilies(view: ResultView): Family[] {
+  const { automationId, repoId, harness, status, failureCode, kind: { noun, outcomes } } = view;
   return [
     {
-      name: "mogplex_run_info",
+      name: "info",
       help: "What ran and how the server calls its end; always 1.",
-      samples: [[{ repository_id: repoId, harness, status, failure_code: failureCode }, 1]],
+      samples: [[
+        { automation_id: automationId, repository_id: repoId, harness, status, failure_code: failureCode },
+        1,
+      ]],
     },
     {
-      name: "mogplex_run_outcome",
-      help: "Verdict: 1 for the one outcome that the run has, 0 for all others.",
-      samples: Object.keys(OUTCOMES).map((outcome) => [{ outcome }, outcome === result.outcome ? 1 : 0]),
+      name: "outcome",
+      help: `Verdict: 1 for the one outcome that the ${noun} has, 0 for all others.`,
+      samples: outcomes.map((outcome) => [{ outcome }, outcome === view.outcome ? 1 : 0]),
     },
-    { name: "mogplex_run_exit_code", help: "Exit code of the job.", samples: [[{}, result.exitCode]] },
-    flag("mogplex_run_replayed", "Whether the start found a run that was there already.", result.replayed),
-    flag("mogplex_run_changed", "Whether the agent changed anything.", result.changed),
+    { name: "exit_code", help: "Exit code of the job.", samples: [[{}, view.exitCode]] },
+    flag("replayed", "Whether the start found a run that was there already.", view.replayed),
+    flag("changed", "Whether the agent changed anything.", view.git?.changed ?? null),
   ];
 }
 
-function timeFamilies({ durationMs, phases, waits }: RunResult): Family[] {
+function timeFamilies({ durationMs, times, phases, waits, kind: { noun } }: ResultView): Family[] {
+  const runMs = times?.durationMs ?? null;
   const wait = (cause: string) => waits.find((total) => total.cause === cause);
   const causes = Object.keys(WAIT_CAUSES);
   return [
     {
-      name: "mogplex_run_duration_seconds",
+      name: "duration_seconds",
       unit: "seconds",
-      help: "Time that the job spent on the run.",
+      help: `Time that the job spent on the ${noun}.`,
       samples: [[{}, durationMs / 1_000]],
     },
     {
-      name: "mogplex_run_phase_duration_seconds",
+      name: "service_duration_seconds",
       unit: "seconds",
-      help: "Time of each phase of the run that was seen to end.",
+      help: `Time that the ${noun} took, as the service says.`,
+      samples: runMs === null ? [] : [[{}, runMs / 1_000]],
+    },
+    {
+      name: "phase_duration_seconds",
+      unit: "seconds",
+      help: `Time of each phase of the ${noun} that was seen to end.`,
       samples: phases.flatMap(({ name, durationMs }) =>
         durationMs === null ? [] : [[{ phase: name }, durationMs / 1_000]]
       ),
     },
     {
-      name: "mogplex_run_waits",
+      name: "waits",
       help: "Times that a request was held back or repeated, by cause.",
       samples: causes.map((cause) => [{ cause }, wait(cause)?.count ?? 0]),
     },
     {
-      name: "mogplex_run_wait_duration_seconds",
+      name: "wait_duration_seconds",
       unit: "seconds",
       help: "Time that requests were held back, by cause.",
       samples: causes.map((cause) => [{ cause }, (wait(cause)?.totalMs ?? 0) / 1_000]),
@@ -78,15 +94,19 @@ function timeFamilies({ durationMs, phases, waits }: RunResult): Family[] {
   ];
 }
 
-function trafficFamilies({ requests, eventCount: { seen, missed, windowFull } }: RunResult): Family[] {
+function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): Family[] {
   return [
-    { name: "mogplex_run_http_requests", help: "HTTP requests that were sent.", samples: [[{}, requests]] },
-    { name: "mogplex_run_events_seen", help: "Events of the run that were seen.", samples: [[{}, seen]] },
-    flag("mogplex_run_events_missed", "Whether events went by unseen.", missed),
+    { name: "http_requests", help: "HTTP requests that were sent.", samples: [[{}, requests]] },
+    {
+      name: "events_seen",
+      help: `Events of the ${noun} that were seen.`,
+      samples: eventCount === null ? [] : [[{}, eventCount.seen]],
+    },
+    flag("events_missed", "Whether events went by unseen.", eventCount?.missed ?? null),
     flag(
-      "mogplex_run_events_window_full",
+      "events_window_full",
       "Whether the feed was full, so that later events cannot be seen.",
-      windowFull,
+      eventCount?.windowFull ?? null,
     ),
   ];
 }
@@ -97,8 +117,9 @@ function sample(name: string, labels: Labels, value: number): string {
   return `${name}${written.length > 0 ? `{${written.join(",")}}` : ""} ${value}`;
 }
 
-function renderFamily({ name, unit, help, samples }: Family): string[] {
+function renderFamily({ name: ending, unit, help, samples }: Family, prefix: string): string[] {
   if (samples.length === 0) return [];
+  const name = `${prefix}_${ending}`;
   return [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} gauge`,
@@ -108,13 +129,14 @@ function renderFamily({ name, unit, help, samples }: Family): string[] {
 }
 
 /**
- * Renders the metrics. What is not known is left out.
+ * Renders the metrics: `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
  *
  * Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
  *
  * @param result Result after `cleanResult`.
  */
-export function renderOpenmetrics(result: RunResult): string {
-  const families = [...verdictFamilies(result), ...timeFamilies(result), ...trafficFamilies(result)];
-  return `${[...families.flatMap(renderFamily), "# EOF"].join("\n")}\n`;
+export function renderOpenmetrics(result: RunResult | AutomationResult): string {
+  const view = viewOf(result);
+  const families = [...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)];
+  return `${[...families.flatMap((family) => renderFamily(family, prefixOf(view))), "# EOF"].join("\n")}\n`;
 }

@@ -5,6 +5,8 @@
  */
 import { bareValue, renderDotenvFile } from "../text/escape/dotenv.ts";
 import { githubRecord } from "../platforms/github_files.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 // Public names, as GitHub output and as dotenv variable: changing one is a new major version.
@@ -26,15 +28,19 @@ export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_requ
 /** Values of outputs; a name that is absent is not written. */
 export type Outputs = Partial<Record<OutputName, string>>;
 
-/** All outputs of a result. An empty value means none or unknown; `branch` is the one really pushed. */
-export function outputsOf(result: RunResult): Outputs {
+/**
+ * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the
+ * one that was pushed.
+ */
+export function outputsOf(result: RunResult | AutomationResult): Outputs {
+  const { runId, status, outcome, git, replayed } = viewOf(result);
   return {
-    run_id: result.runId ?? "",
-    status: result.status ?? "",
-    outcome: result.outcome,
-    branch: result.branch.pushed ?? "",
-    pull_request_url: result.pullRequest.url ?? "",
-    replayed: result.replayed === null ? "" : String(result.replayed),
+    run_id: runId ?? "",
+    status: status ?? "",
+    outcome,
+    branch: git?.branch.pushed ?? "",
+    pull_request_url: git?.pullRequest.url ?? "",
+    replayed: replayed === null ? "" : String(replayed),
   };
 }
 
@@ -55,6 +61,6 @@ export function renderOutputsEnv(outputs: Outputs): string {
 }
 
 /** Renders all outputs of a result as `outputs.env`. */
-export function renderDotenv(result: RunResult): string {
+export function renderDotenv(result: RunResult | AutomationResult): string {
   return renderOutputsEnv(outputsOf(result));
 }

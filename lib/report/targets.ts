@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
+import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 
-/** One report and its file. */
+/** A report and its file. */
 export interface ReportTarget {
-  /** Format. */
+  /** Name of the format: a key of `REPORT_FORMATS`. */
   format: ReportFormatName;
   /** Path of its file, with `/`. */
   path: string;
 }
 
-/** What reports need of the world. */
+/** The file operations that reports need. */
 export type ReportIo = Pick<Io, "writeFile" | "appendFile" | "removeFile">;
 
 function pathIn(directory: string, file: string): string {
@@ -31,41 +31,54 @@ function isFormat(name: string): name is ReportFormatName {
  *
  * @param text `FORMAT` or `FORMAT=PATH`.
  * @param directory Output directory, for a report without a path.
- * @throws {UsageError} if the format is not known or the path is empty.
+ * @throws {UsageError} if the format is unknown or the path is empty.
  */
 export function parseReportTarget(text: string, directory: string): ReportTarget {
   const cut = text.indexOf("=");
   const format = (cut < 0 ? text : text.slice(0, cut)).trim();
   if (!isFormat(format)) {
     const known = Object.keys(REPORT_FORMATS).join(", ");
-    throw new UsageError(`Cannot write report as its format must be one of ${known}: "${format}"`);
+    throw new UsageError({
+      attempted: "write report",
+      why: `its format must be one of ${known}`,
+      value: JSON.stringify(format),
+    });
   }
   const path = cut < 0 ? pathIn(directory, REPORT_FORMATS[format].file) : text.slice(cut + 1);
   if (path.trim() === "" || path === "-" || path.endsWith("/")) {
-    throw new UsageError(`Cannot write report "${format}" as its path must name a file: "${path}"`);
+    throw new UsageError({
+      attempted: `write report "${format}"`,
+      why: "its path must name a file",
+      value: JSON.stringify(path),
+    });
   }
   return { format, path };
 }
 
-/** A path in the form in which two of them can be compared: without `./` and repeated slashes. */
+/** A path without `./` and repeated slashes, so that it can be compared with another one. */
 export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
 
-/** All reports in their usual places. */
+/** Every report, under its usual name in the directory. */
 export function defaultTargets(directory: string): ReportTarget[] {
   return (Object.keys(REPORT_FORMATS) as ReportFormatName[])
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 
-/** Text of what went wrong with a file. */
+/** Why a file operation failed, in words. @param error What it threw. */
 export function fileProblem(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The parts of the message about a report that cannot be written. @param error What writing it threw. */
+export function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
+  return { attempted: `write report "${report}" to "${path}"`, why: fileProblem(error) };
+}
+
 /**
- * Proves that every report can be written, and removes what an earlier job left in its place, so that nobody takes an old
- * report for this run's.
+ * Checks that every report can be written, and removes the reports of an earlier job, so that nobody takes them for those of
+ * this run.
  *
  * @throws {UsageError} if a file cannot be written, is reached through a symbolic link, or is named twice.
  */
@@ -75,14 +88,15 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): vo
     const name = plainPath(path);
     const other = seen.get(name);
     if (other !== undefined) {
-      throw new UsageError(`Cannot write report "${format}" as report "${other}" goes to the same file: "${path}"`);
+      const why = `report "${other}" goes to the same file`;
+      throw new UsageError({ attempted: `write report "${format}"`, why, value: JSON.stringify(path) });
     }
     seen.set(name, format);
     try {
       io.writeFile(path, "");
       io.removeFile(path);
     } catch (error) {
-      throw new UsageError(`Cannot write report "${format}" to "${path}": ${fileProblem(error)}`, { cause: error });
+      throw new UsageError(cannotWrite(format, path, error), { cause: error });
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Writes reports. Nothing is fetched here, and nothing throws: a report that cannot be written is for the caller to judge.
+ * Writes reports. It sends no requests and throws no errors: the caller decides what a report that cannot be written means.
  *
  * @module
  */
@@ -8,16 +8,18 @@ import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
+import { errorSentence } from "../error_sentence.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
-import { fileProblem, type ReportIo, type ReportTarget } from "./targets.ts";
+import { cannotWrite, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** A report that could not be written. */
 export interface ReportProblem {
   /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
   format: string;
-  /** Its file. */
+  /** Path of its file. */
   path: string;
-  /** What to tell the user. */
+  /** Message for the user. */
   message: string;
 }
 
@@ -25,7 +27,7 @@ export interface ReportProblem {
 export interface WriteReportsOptions {
   /** Files of the CI system to append to. @default {} */
   files?: PlatformFiles | undefined;
-  /** Where people find the job. @default {} */
+  /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
   /** Takes our own token out of the finished text, keys of JSON included. @default nothing */
   redactToken?: Redact | undefined;
@@ -41,14 +43,14 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
       try {
         write();
       } catch (error) {
-        problems.push({ format, path, message: `Cannot write report "${format}" to "${path}": ${fileProblem(error)}` });
+        problems.push({ format, path, message: errorSentence(cannotWrite(format, path, error)) });
       }
     },
   };
 }
 
-/** One report. Only the one for people has a place for links. */
-function render(format: ReportFormatName, result: RunResult, links: PlatformLinks): string {
+/** Renders one report. Only Markdown has a place for links. */
+function render(format: ReportFormatName, result: RunResult | AutomationResult, links: PlatformLinks): string {
   return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
@@ -68,9 +70,9 @@ function appendOutputs(
 }
 
 /**
- * Makes the id known as soon as there is one, so that a step that cleans up finds the run even if this process is killed:
- * GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report. Where a system has a file of variables, it hands them on
- * at the end of the step, and what it makes of a name that occurs twice is not documented: that file is for the end.
+ * Publishes the id of a run or an automation run as soon as there is one, so that a clean-up step finds it even if this process
+ * is killed: GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report. The file of pipeline variables gets it at the end
+ * only: CI systems do not document what they do with a name that occurs twice.
  *
  * @param targets All targets; only `dotenv` is written.
  */
@@ -95,11 +97,12 @@ export function writeRunId(
 /**
  * Writes all reports, and appends to the files of the CI system.
  *
+ * @param result Of a run or an automation run; not yet cleaned.
  * @param redact Takes secrets out of one text, before it is escaped.
  * @returns What could not be written; the other reports are there.
  */
 export function writeReports(
-  result: RunResult,
+  result: RunResult | AutomationResult,
   targets: readonly ReportTarget[],
   io: ReportIo,
   redact: Redact,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { errorSentence } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 
 /** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
@@ -25,6 +26,12 @@ export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null };
   const { attempted, why, value, advice } = error;
   return { attempted, why, value, advice };
+}
+
+/** The whole message of an error in parts, as `reason` has it. */
+export function resultSentence({ attempted, why, value, advice }: ResultError): string {
+  if (attempted === null) return why;
+  return errorSentence({ attempted, why, value: value ?? undefined, advice: advice ?? undefined });
 }
 
 /** The whole message of whatever was thrown, for the `reason` of a result. */

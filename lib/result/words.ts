@@ -1,39 +1,116 @@
 /**
- * What outcomes and causes are called in reports for people; also the lists of both.
+ * What verdicts, branches and causes of waits are called in logs and reports.
  *
  * @module
  */
+import { EXIT } from "../exit_codes.ts";
 import type { WaitCause } from "../notice.ts";
+import type { AutomationOutcome, AutomationResult } from "./automation_result.ts";
 import { factsFromEvents } from "./run_facts.ts";
 import type { Outcome, RunResult } from "./run_result.ts";
 
-/** A verdict in words. */
-export interface OutcomeWords {
-  /** Emoji before it, where there is room for one. */
-  readonly mark: string;
-  /** The verdict. */
-  readonly words: string;
+/** What a kind of result is about. */
+export interface KindWords {
+  /** In the middle of a sentence. */
+  readonly noun: "run" | "automation run";
+  /** What a job starts. */
+  readonly started: "Mogplex run" | "automation";
+  /** How a job starts it. */
+  readonly begun: "started" | "triggered";
+  /** All outcomes that a result of the kind can have. */
+  readonly outcomes: readonly (Outcome | AutomationOutcome)[];
 }
 
-/** All outcomes. */
-export const OUTCOMES: Readonly<Record<Outcome, OutcomeWords>> = {
-  success: { mark: "✅", words: "Mogplex run succeeded" },
-  failed: { mark: "❌", words: "Mogplex run failed" },
-  cancelled: { mark: "🚫", words: "Mogplex run was cancelled" },
-  awaiting_input: { mark: "⏳", words: "Mogplex run waits for a person" },
-  deadline: { mark: "⏳", words: "Mogplex run did not end in time" },
-  interrupted: { mark: "🚫", words: "Following the Mogplex run was interrupted" },
-  started: { mark: "🚀", words: "Mogplex run started, not followed" },
-  error: { mark: "❌", words: "The verdict on the Mogplex run is not known" },
+/** A verdict in words. */
+export interface VerdictWords {
+  /** Emoji before the headline, where there is room for one. */
+  readonly mark: string;
+  /** In the log of a job, after "verdict". */
+  readonly word: string;
+  /** As a heading, a title or the first line of a failure. */
+  readonly headline: string;
+}
+
+interface VerdictRow {
+  readonly mark: string;
+  readonly word: string;
+  readonly headline: (kind: KindWords) => string;
+}
+
+const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started", VerdictRow>> = {
+  success: { mark: "✅", word: "success", headline: ({ noun }) => `Mogplex ${noun} succeeded` },
+  failed: { mark: "❌", word: "failed", headline: ({ noun }) => `Mogplex ${noun} failed` },
+  cancelled: { mark: "🚫", word: "cancelled", headline: ({ noun }) => `Mogplex ${noun} was cancelled` },
+  awaiting_input: {
+    mark: "⏳",
+    word: "waits for a person",
+    headline: ({ noun }) => `Mogplex ${noun} waits for a person`,
+  },
+  deadline: { mark: "⏳", word: "did not end in time", headline: ({ noun }) => `Mogplex ${noun} did not end in time` },
+  interrupted: {
+    mark: "🚫",
+    word: "interrupted",
+    headline: ({ noun }) => `Following the Mogplex ${noun} was interrupted`,
+  },
+  started: {
+    mark: "🚀",
+    word: "started, not followed",
+    headline: ({ noun }) => `Mogplex ${noun} started, not followed`,
+  },
+  suppressed: {
+    mark: "⏳",
+    word: "nothing was started",
+    headline: ({ started }) => `The ${started} was not started`,
+  },
+  not_started: { mark: "❌", word: "not started", headline: ({ started }) => `The ${started} was not started` },
+  error: {
+    mark: "❌",
+    word: "not known",
+    headline: ({ noun }) => `The verdict on the Mogplex ${noun} is not known`,
+  },
 };
+
+const RUN: KindWords = {
+  noun: "run",
+  started: "Mogplex run",
+  begun: "started",
+  outcomes: ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"],
+};
+
+const AUTOMATION_RUN: KindWords = {
+  noun: "automation run",
+  started: "automation",
+  begun: "triggered",
+  outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
+};
+
+/** What a result is about. */
+export function kindWords({ kind }: RunResult | AutomationResult): KindWords {
+  return kind === "automation-run" ? AUTOMATION_RUN : RUN;
+}
+
+// After any other error a request that started the run may have arrived, although its answer did not.
+const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
+
+function isRefused({ outcome, runId, idempotencyKey, exitCode }: RunResult | AutomationResult): boolean {
+  return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
+}
+
+/** The verdict of a result in words. A start that was refused, or never sent, is told from a verdict that is not known. */
+export function verdictWords(result: RunResult | AutomationResult): VerdictWords {
+  const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
+  return { mark, word, headline: headline(kindWords(result)) };
+}
 
 /**
  * What is known of the branch.
  *
  * @param show Makes a name fit for the place it is shown in. @default {as it is}
  */
-export function branchWords(result: RunResult, show: (name: string) => string = (name) => name): string {
-  const { branch: { pushed, requested }, changed, events } = result;
+export function branchWords(
+  { branch: { pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
+  show: (name: string) => string = (name) => name,
+): string {
   if (pushed !== null) return show(pushed);
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);

@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { detectPlatform } from "../platforms/detect.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import { writeReports } from "../report/write.ts";
@@ -16,9 +17,9 @@ import { type LogTextOptions, scriptRedactor } from "./masking.ts";
 export interface ReportOptions extends LogTextOptions {}
 
 /**
- * Writes reports about a run, without any request. Replaces whole files, and creates missing directories.
+ * Writes reports about a run or an automation run, without any request. Replaces whole files, and creates missing directories.
  *
- * @param result The result that {@linkcode run} returned, or the `result` of the error that it threw.
+ * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
  * @param targets Formats and files.
  * @throws {UsageError} when a report cannot be written; all others are written.
  * @example Write a summary
@@ -27,7 +28,7 @@ export interface ReportOptions extends LogTextOptions {}
  * ```
  */
 export async function report(
-  result: RunResult,
+  result: RunResult | AutomationResult,
   targets: readonly ReportTarget[],
   options: ReportOptions = {},
 ): Promise<void> {

@@ -11,14 +11,14 @@ import { createRedactor } from "../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
 import { fakeIo } from "./fake_io.ts";
-import { resultOf } from "../hostile/hostile_result.ts";
+import { automationResultOf, resultOf } from "../hostile/hostile_result.ts";
 import { SYSTEMS } from "../hostile/systems.ts";
 
 /** The words of the block that come from a run. */
 const VERDICT = (text: string) => ({
   reports: [{ format: "json" as const, path: text }],
   cancel: COMMAND_WORDS.cancel,
-  told: false,
+  inErrorLine: false,
 });
 
 /** Everything that the command prints of untrusted text, in every form. */
@@ -45,7 +45,9 @@ function printed(text: string, variable: string): { text: string; json: string }
   writer.out(writer.untrusted(compact.running.join(" ")));
   for (const line of compact.end()) writer.out(...writer.untrustedLines(line, COMPACT_WIDTH));
   writer.out(...writer.untrustedLines(fullEvent(event), FULL_WIDTH));
-  writer.out(...writer.untrustedLines(verdictText({ ...resultOf(text), origin: text }, VERDICT(text))));
+  for (const result of [resultOf(text), automationResultOf(text)]) {
+    writer.out(...writer.untrustedLines(verdictText({ ...result, origin: text }, VERDICT(text))));
+  }
   writer.note(noticeText({ kind: "unknown_status", status: text }));
   writer.error(text);
   const shown = io.text.stdout + io.text.stderr;

@@ -7,12 +7,16 @@ import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../re
 import { parseOpenmetrics } from "../report/openmetrics_parser.ts";
 import { isInstalled, judge } from "../report/programs.ts";
 import { CORPUS } from "./corpus.ts";
-import { resultOf } from "./hostile_result.ts";
+import { automationResultOf, resultOf } from "./hostile_result.ts";
 import { terminalCommands } from "./log_parsers.ts";
 import { outlineXml } from "./markup_parsers.ts";
 
 function clean(text: string) {
   return cleanResult(resultOf(text), (each) => each);
+}
+
+function cleanAutomation(text: string) {
+  return cleanResult(automationResultOf(text), (each) => each);
 }
 
 /** Elements but properties, whose number depends on what is known. */
@@ -76,7 +80,37 @@ for (const { name, text } of CORPUS) {
   });
 }
 
-test.skipIf(!isInstalled("xmllint"))("renderJunit() is well-formed to xmllint, whatever the run says", () => {
-  const suites = CORPUS.map(({ text }) => renderJunit(clean(text)).replace(/^<\?xml.*\n/, ""));
-  expect(judge("xmllint", ["--noout", "--nonet", "-"], `<all>${suites.join("")}</all>`)).toEqual({ code: 0, said: "" });
-});
+const AUTOMATION_ELEMENTS = elementsOf(renderJunit(cleanAutomation("harmless")));
+const [, ...AUTOMATION_SERIES] = parseOpenmetrics(renderOpenmetrics(cleanAutomation("harmless")));
+
+for (const { name, text } of CORPUS) {
+  test(`the reports for CI pages have the same shape whatever the automation run says: ${name}`, () => {
+    const result = cleanAutomation(text);
+    const [xml, json, metrics] = [renderJunit(result), renderAnnotations(result), renderOpenmetrics(result)];
+    expect([xml, json, metrics].flatMap(terminalCommands)).toEqual([]);
+    expect(elementsOf(xml)).toEqual(AUTOMATION_ELEMENTS);
+    expect(readGitlabJunit(xml).map(({ classname, name, status }) => [classname, name, status])).toEqual([
+      ["Mogplex automation run", "Verdict", "failed"],
+    ]);
+    for (const { label, url } of readGitlabAnnotations(json).flatMap(([, links]) => links)) {
+      expect([label.startsWith("Mogplex (automation run "), url]).toEqual([true, "https://mogplex.com/"]);
+    }
+    const [info, ...series] = parseOpenmetrics(metrics);
+    expect(series).toEqual(AUTOMATION_SERIES);
+    expect([info?.name, info?.samples.length]).toEqual(["mogplex_automation_run_info", 1]);
+    const labels = Object.keys(info?.samples[0]?.[0] ?? {});
+    expect(labels.filter((label) => !["automation_id", "repository_id", "status"].includes(label))).toEqual([]);
+  });
+}
+
+test.skipIf(!isInstalled("xmllint"))(
+  "renderJunit() is well-formed to xmllint, whatever a run or an automation run says",
+  () => {
+    const suites = CORPUS.flatMap(({ text }) => [renderJunit(clean(text)), renderJunit(cleanAutomation(text))])
+      .map((xml) => xml.replace(/^<\?xml.*\n/, ""));
+    expect(judge("xmllint", ["--noout", "--nonet", "-"], `<all>${suites.join("")}</all>`)).toEqual({
+      code: 0,
+      said: "",
+    });
+  },
+);

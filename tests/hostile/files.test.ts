@@ -2,14 +2,14 @@ import { expect, test } from "bun:test";
 import { bareValue } from "../../lib/text/escape/dotenv.ts";
 import { githubRecord, MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "../../lib/report/formats.ts";
+import type { AutomationResult } from "../../lib/result/automation_result.ts";
 import type { RunResult } from "../../lib/result/run_result.ts";
 import type { ReportTarget } from "../../lib/report/targets.ts";
 import { writeReports } from "../../lib/report/write.ts";
 import { memoryIo } from "../report/memory_io.ts";
-import { sampleResult } from "../report/sample.ts";
 import { CORPUS } from "./corpus.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
-import { resultOf } from "./hostile_result.ts";
+import { automationResultOf, resultOf } from "./hostile_result.ts";
 import { terminalCommands } from "./log_parsers.ts";
 import { outlineMarkdown } from "./markup_parsers.ts";
 
@@ -20,7 +20,7 @@ const OUTPUTS = ["run_id", "status", "outcome", "branch", "pull_request_url", "r
 const VARIABLES = ["MOGPLEX_RUN_ID", "MOGPLEX_RUN_STATUS", "MOGPLEX_OUTCOME", "MOGPLEX_BRANCH"]
   .concat("MOGPLEX_PULL_REQUEST_URL", "MOGPLEX_REPLAYED");
 
-function written(result: RunResult): Map<string, string> {
+function written(result: RunResult | AutomationResult): Map<string, string> {
   const io = memoryIo();
   expect(writeReports(result, TARGETS, io, (text) => text, { files: FILES })).toEqual([]);
   return io.files;
@@ -33,10 +33,19 @@ function strings(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, item]) => [key, ...strings(item)]);
 }
 
-const BENIGN = outlineMarkdown(written(resultOf("harmless")).get("markdown") as string);
+/** Both kinds of results, and how many events each has. */
+const KINDS: [kind: string, resultOf: (text: string) => RunResult | AutomationResult, events: number][] = [
+  ["run", resultOf, 2],
+  ["automation run", automationResultOf, 0],
+];
 
-for (const { name, text } of CORPUS) {
-  test(`writeReports() writes nothing but its own records, whatever the run says: ${name}`, () => {
+const CASES = KINDS.flatMap(([kind, resultOf, eventCount]) => {
+  const benign = outlineMarkdown(written(resultOf("harmless")).get("markdown") as string);
+  return CORPUS.map(({ name, text }) => ({ kind, resultOf, eventCount, benign, name, text }));
+});
+
+for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
+  test(`writeReports() writes nothing but its own records, whatever the ${kind} says: ${name}`, () => {
     const files = written(resultOf(text));
     for (const content of files.values()) expect(terminalCommands(content)).toEqual([]);
 
@@ -50,33 +59,35 @@ for (const { name, text } of CORPUS) {
     expect(variables[2]).toEqual(["MOGPLEX_OUTCOME", "failed"]);
 
     const json = JSON.parse(files.get("json") as string);
-    expect(Object.keys(json).sort()).toEqual(Object.keys(sampleResult()).filter((key) => key !== "events").sort());
+    expect(Object.keys(json).sort()).toEqual(Object.keys(resultOf("")).filter((key) => key !== "events").sort());
     expect(json.outcome).toBe("failed");
     expect(strings(json).flatMap(terminalCommands)).toEqual([]);
 
     const events = parseNdjson(files.get("ndjson") as string);
-    expect(events.length).toBe(2);
+    expect(events.length).toBe(eventCount);
     expect(events.map((event) => Object.keys(event).sort())).toEqual(
-      Array(2).fill(["createdAt", "id", "message", "payload", "toolName", "type"]),
+      Array(eventCount).fill(["createdAt", "id", "message", "payload", "toolName", "type"]),
     );
     expect(strings({ ...events[0] }).flatMap(terminalCommands)).toEqual([]);
   });
 
-  test(`renderMarkdown() is the same document but for the text in its code, whatever the run says: ${name}`, () => {
+  test(`renderMarkdown() is the same document but for the text in its code, whatever the ${kind} says: ${name}`, () => {
     const files = written(resultOf(text));
     const markdown = files.get("markdown") as string;
     expect(new TextEncoder().encode(files.get("summary") as string).length).toBeLessThan(MAX_SUMMARY_BYTES);
     const outline = outlineMarkdown(markdown);
-    const known = new Set(BENIGN.elements);
+    const known = new Set(benign.elements);
     const strange = outline.elements.filter((element) =>
       !known.has(element) && !/^a href=https:\/\/github\.com\//.test(element)
     );
     expect(strange).toEqual([]);
     // Rows can be missing (an empty text has none), words of others cannot come in.
-    const words = new Set(BENIGN.prose.split(/\s+/));
+    const words = new Set(benign.prose.split(/\s+/));
     expect(outline.prose.split(/\s+/).filter((word) => !words.has(word))).toEqual([]);
   });
+}
 
+for (const { name, text } of CORPUS) {
   test(`githubRecord() carries any text unchanged and cannot be left: ${name}`, () => {
     const value = text.replace(/\r\n?/g, "\n");
     const pairs = parseGithubFile(`before=1${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);

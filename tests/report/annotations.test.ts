@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { renderAnnotations } from "../../lib/report/annotations.ts";
 import { readGitlabAnnotations } from "./gitlab_readers.ts";
-import { EVERY_OUTCOME } from "./outcomes.ts";
+import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleResult } from "./sample.ts";
 
 test("renderAnnotations() links the pull request, and the service with the run's id, for every outcome", () => {
@@ -9,6 +9,14 @@ test("renderAnnotations() links the pull request, and the service with the run's
     expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
       { label: "Pull request https://github.com/acme/web/pull/7", url: "https://github.com/acme/web/pull/7" },
       { label: "Mogplex (run 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21)", url: "https://mogplex.com/" },
+    ]]]);
+  }
+});
+
+test("renderAnnotations() links the service with the automation run's id, for every outcome", () => {
+  for (const result of EVERY_AUTOMATION_OUTCOME) {
+    expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
+      { label: "Mogplex (automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11)", url: "https://mogplex.com/" },
     ]]]);
   }
 });

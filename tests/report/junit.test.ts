@@ -7,9 +7,9 @@ import { cleanResult } from "../../lib/result/clean.ts";
 import { renderJunit } from "../../lib/report/junit.ts";
 import { outlineXml } from "../hostile/markup_parsers.ts";
 import { readGitlabJunit } from "./gitlab_readers.ts";
-import { EVERY_OUTCOME } from "./outcomes.ts";
+import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { isInstalled, judge } from "./programs.ts";
-import { sampleResult } from "./sample.ts";
+import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 const FAILED = sampleResult({
   outcome: "failed",
@@ -78,6 +78,48 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
     ["started", "skipped", "Mogplex run started, not followed (exit code 0)", ...phases],
     ["error", "error", "The verdict on the Mogplex run is not known (exit code 69)", ...phases],
   ]);
+});
+
+test("renderJunit() names an automation run and its automation", () => {
+  const suppressed = { outcome: "suppressed", exitCode: 75, runId: null, replayed: null, status: null } as const;
+  const error = {
+    attempted: "trigger automation",
+    why: "too many runs are active",
+    value: null,
+    advice: "try again when some have ended",
+  };
+  const reason = "Cannot trigger automation: too many runs are active; try again when some have ended";
+  expect(renderJunit(sampleAutomationResult({ ...suppressed, reason, error }))).toBe(
+    `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="Mogplex" tests="1" failures="0" errors="1" time="620.000">
+  <testsuite name="Mogplex automation run of automation 3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d in repository 8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c" tests="1" failures="0" errors="1" time="620.000" skipped="0" timestamp="2026-08-10T12:00:00">
+    <properties>
+      <property name="automation_id" value="3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d"/>
+      <property name="repository_id" value="8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c"/>
+      <property name="outcome" value="suppressed"/>
+      <property name="exit_code" value="75"/>
+      <property name="idempotency_key" value="3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d/ci1-0123456789abcdef0123456789abcdef01234567"/>
+      <property name="requests" value="21"/>
+      <property name="origin" value="https://mogplex.com"/>
+    </properties>
+    <testcase classname="Mogplex automation run" name="Verdict" time="620.000">
+      <error message="The automation was not started (exit code 75)" type="suppressed">The automation was not started (exit code 75)&#10;&#10;Cannot trigger automation: too many runs are active&#10;&#10;What to do: try again when some have ended</error>
+    </testcase>
+  </testsuite>
+</testsuites>
+`,
+  );
+});
+
+test("renderJunit() gives GitLab a verdict on an automation run that is red unless the job ends with 0", () => {
+  const read = EVERY_AUTOMATION_OUTCOME.map((result) => {
+    const [verdict] = readGitlabJunit(renderJunit(result));
+    return [result.outcome, verdict?.classname, verdict?.status];
+  });
+  const statuses = ["success", "failed", "error", "error", "error", "error", "error"];
+  expect(read).toEqual(
+    EVERY_AUTOMATION_OUTCOME.map(({ outcome }, index) => [outcome, "Mogplex automation run", statuses[index] ?? ""]),
+  );
 });
 
 test("renderJunit() is red when a run succeeded in the moment of a signal, and when a started one is no good", () => {
@@ -151,7 +193,7 @@ test.skipIf(!isInstalled("xmllint"))(
   "renderJunit() is valid for xmllint against our own schema of the form, for every outcome",
   () => {
     const args = ["--noout", "--nonet", "--schema", join(import.meta.dir, "junit.xsd"), "-"];
-    for (const result of [...EVERY_OUTCOME, FAILED]) {
+    for (const result of [...EVERY_OUTCOME, ...EVERY_AUTOMATION_OUTCOME, FAILED]) {
       expect(judge("xmllint", args, renderJunit(result))).toEqual({ code: 0, said: "- validates\n" });
     }
     expect(judge("xmllint", args, renderJunit(FAILED).replace(' time="844.500"', "")).code).not.toBe(0);
@@ -167,6 +209,7 @@ test("renderJunit() stays far below 30 MB with the longest texts", () => {
     resume: long,
     harness: long,
     repoId: long,
+    error: { attempted: long, why: long, value: long, advice: `>${long}` },
     outcome: "failed" as const,
   };
   expect(renderJunit(cleanResult(sampleResult({ ...result, phases }), (text) => text)).length).toBeLessThan(1_000_000);

@@ -3,7 +3,7 @@ import { MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { renderMarkdown } from "../../lib/report/markdown.ts";
 import { outlineMarkdown } from "../hostile/markup_parsers.ts";
-import { sampleResult } from "./sample.ts";
+import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to look again", () => {
   expect(renderMarkdown(sampleResult())).toBe(`## ✅ Mogplex run succeeded
@@ -125,6 +125,7 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
   const result = cleanResult(
     sampleResult({
       reason: `${"`".repeat(300_000)}${long}`,
+      error: { attempted: long, why: long, value: long, advice: `|${long}` },
       resume: long,
       harness: long,
       failureCode: "|".repeat(300_000),
@@ -136,4 +137,63 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
   const markdown = renderMarkdown(result);
   expect(new TextEncoder().encode(markdown).length).toBeLessThan(MAX_SUMMARY_BYTES);
   expect(outlineMarkdown(markdown).elements.filter((element) => /^(img|script|b)/.test(element))).toEqual([]);
+});
+
+test("renderMarkdown() has the facts of an automation run, and no row for what it does not have", () => {
+  expect(renderMarkdown(sampleAutomationResult())).toBe(`## ✅ Mogplex automation run succeeded
+
+| Fact | Value |
+| --- | --- |
+| Automation | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d\` |
+| Automation run | \`5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Status | \`success\` |
+| Exit code | 0 |
+| Start | triggered by this job |
+| Idempotency key | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d/ci1-0123456789abcdef0123456789abcdef01234567\` |
+| Created | \`2026-08-10T12:00:00.021234+00:00\` |
+| Started | \`2026-08-10T12:02:00.021234+00:00\` |
+| Completed | \`2026-08-10T12:10:05+00:00\` |
+| Took | 8 min 5 s |
+| Requests | 21 |
+| Time spent here | 10 min 20 s |
+
+### Waits
+
+| Because of | Times | In all |
+| --- | --- | --- |
+| limit of run starts | 1 | 15 s |
+`);
+});
+
+test("renderMarkdown() says what failed and why under the heading, and what to do in the first row", () => {
+  const error = {
+    attempted: "start run",
+    why: "the token may not do this (HTTP 403)",
+    value: null,
+    advice: 'it needs the scope "write"; see | Settings',
+  };
+  const reason = `Cannot start run: ${error.why}; ${error.advice}`;
+  const refused = { runId: null, exitCode: 65, outcome: "error", reason, error } as const;
+  for (
+    const [result, started] of [
+      [sampleResult(refused), "Mogplex run"],
+      [sampleAutomationResult(refused), "automation"],
+    ] as const
+  ) {
+    expect(
+      renderMarkdown(result).startsWith(
+        `## ❌ The ${started} was not started
+
+ \`\`\`text
+ Cannot start run: the token may not do this (HTTP 403)
+ \`\`\`
+
+| Fact | Value |
+| --- | --- |
+| What to do | \`it needs the scope "write"; see │ Settings\` |
+`,
+      ),
+    ).toBe(true);
+  }
 });

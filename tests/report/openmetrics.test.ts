@@ -8,9 +8,9 @@ import { renderOpenmetrics } from "../../lib/report/openmetrics.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { readGitlabMetrics } from "./gitlab_readers.ts";
 import { type MetricFamily, parseOpenmetrics } from "./openmetrics_parser.ts";
-import { EVERY_OUTCOME } from "./outcomes.ts";
+import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { isInstalled, judge } from "./programs.ts";
-import { sampleResult } from "./sample.ts";
+import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 const withPromtool = test.skipIf(!isInstalled("promtool"));
 
@@ -78,6 +78,34 @@ test("renderOpenmetrics() has 1 for the one outcome of the run, and its exit cod
   }
 });
 
+test("renderOpenmetrics() has families of their own for automation runs, without those of agents", () => {
+  const text = renderOpenmetrics(sampleAutomationResult());
+  const families = parseOpenmetrics(text);
+  expect(families.map(({ name }) => name)).toEqual([
+    "mogplex_automation_run_info",
+    "mogplex_automation_run_outcome",
+    "mogplex_automation_run_exit_code",
+    "mogplex_automation_run_replayed",
+    "mogplex_automation_run_duration_seconds",
+    "mogplex_automation_run_service_duration_seconds",
+    "mogplex_automation_run_waits",
+    "mogplex_automation_run_wait_duration_seconds",
+    "mogplex_automation_run_http_requests",
+  ]);
+  expect(samples(families, "mogplex_automation_run_info")).toEqual([[{
+    automation_id: "3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
+    repository_id: "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+    status: "success",
+  }, 1]]);
+  expect(samples(families, "mogplex_automation_run_service_duration_seconds")).toEqual([[{}, 485]]);
+  expect(text).not.toContain("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11");
+  for (const result of EVERY_AUTOMATION_OUTCOME) {
+    const outcomes = samples(parseOpenmetrics(renderOpenmetrics(result)), "mogplex_automation_run_outcome") ?? [];
+    expect(outcomes.map(([labels]) => labels.outcome)).toEqual(EVERY_AUTOMATION_OUTCOME.map(({ outcome }) => outcome));
+    expect(outcomes.filter(([, value]) => value !== 0)).toEqual([[{ outcome: result.outcome }, 1]]);
+  }
+});
+
 test("renderOpenmetrics() has the same series in every run but for what is not known", () => {
   const series = (text: string) => readGitlabMetrics(text).map(([name]) => name);
   const other = sampleResult({
@@ -103,7 +131,7 @@ test("renderOpenmetrics() has the same series in every run but for what is not k
 });
 
 withPromtool("renderOpenmetrics() passes promtool's checks without a remark, for every outcome", () => {
-  for (const result of EVERY_OUTCOME) {
+  for (const result of [...EVERY_OUTCOME, ...EVERY_AUTOMATION_OUTCOME]) {
     expect(judge("promtool", ["check", "metrics"], renderOpenmetrics(result))).toEqual({ code: 0, said: "" });
   }
   const nameless = renderOpenmetrics(sampleResult()).replace(/^# HELP .*\n/gm, "");

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { outputsOf, renderDotenv, renderGithubOutputs, renderOutputsEnv } from "../../lib/report/outputs.ts";
 import { parseDotenv, parseGithubFile } from "../hostile/file_parsers.ts";
-import { EVERY_OUTCOME } from "./outcomes.ts";
-import { sampleResult } from "./sample.ts";
+import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
+import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 test("renderDotenv() writes the six public variables", () => {
   expect(renderDotenv(sampleResult())).toBe(`MOGPLEX_RUN_ID=3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
@@ -25,6 +25,17 @@ test("renderGithubOutputs() writes the six public outputs", () => {
   ]);
 });
 
+test("outputsOf() has the same names for an automation run, whose id is the run's", () => {
+  expect(outputsOf(sampleAutomationResult({ replayed: true }))).toEqual({
+    run_id: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11",
+    status: "success",
+    outcome: "success",
+    branch: "",
+    pull_request_url: "",
+    replayed: "true",
+  });
+});
+
 test("outputsOf() leaves empty what is not known, and never gives a branch that was only asked for", () => {
   const outputs = outputsOf(sampleResult({
     runId: null,
@@ -45,7 +56,7 @@ test("renderOutputsEnv() and renderGithubOutputs() leave a value empty that some
 });
 
 test("renderDotenv() keeps to GitLab's rules for every outcome", () => {
-  for (const result of EVERY_OUTCOME) {
+  for (const result of [...EVERY_OUTCOME, ...EVERY_AUTOMATION_OUTCOME]) {
     expect(parseDotenv(renderDotenv(result))).toContainEqual(["MOGPLEX_OUTCOME", result.outcome]);
   }
 });

@@ -1,4 +1,5 @@
 import type { RunEvent } from "../../lib/model.ts";
+import { type AutomationResult, emptyAutomationResult } from "../../lib/result/automation_result.ts";
 import { emptyRunResult, type RunResult } from "../../lib/result/run_result.ts";
 
 /** An event; ids and times count up. */
@@ -81,6 +82,30 @@ export function sampleResult(fields: Partial<RunResult> = {}): RunResult {
     origin: "https://mogplex.com",
     resume: "mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
     events,
+    ...fields,
+  };
+}
+
+/** The result of an automation run that succeeded. */
+export function sampleAutomationResult(fields: Partial<AutomationResult> = {}): AutomationResult {
+  return {
+    ...emptyAutomationResult(),
+    automationId: "3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
+    runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11",
+    repoId: "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+    status: "success",
+    outcome: "success",
+    exitCode: 0,
+    replayed: false,
+    idempotencyKey: "3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d/ci1-0123456789abcdef0123456789abcdef01234567",
+    createdAt: "2026-08-10T12:00:00.021234+00:00",
+    startedAt: "2026-08-10T12:02:00.021234+00:00",
+    completedAt: "2026-08-10T12:10:05+00:00",
+    runDurationMs: 485_000,
+    requests: 21,
+    waits: [{ cause: "start_limit", count: 1, totalMs: 15_000 }],
+    durationMs: 620_000,
+    origin: "https://mogplex.com",
     ...fields,
   };
 }

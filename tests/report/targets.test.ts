@@ -43,6 +43,27 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
   );
 });
 
+test("parseReportTarget() and checkTargets() throw errors in parts", () => {
+  const parts = (body: () => void) => {
+    try {
+      body();
+    } catch (error) {
+      const { attempted, why, value } = error as UsageError;
+      return [attempted, why, value];
+    }
+  };
+  expect(parts(() => parseReportTarget("json=", "out"))).toEqual([
+    'write report "json"',
+    "its path must name a file",
+    '""',
+  ]);
+  expect(parts(() => checkTargets([{ format: "json", path: "/readonly/a" }], memoryIo()))).toEqual([
+    'write report "json" to "/readonly/a"',
+    "EACCES: permission denied",
+    null,
+  ]);
+});
+
 test("defaultTargets() are the documented files", () => {
   expect(defaultTargets("mogplex-ci").map(({ path }) => path)).toEqual([
     "mogplex-ci/result.json",

@@ -4,7 +4,7 @@ import { defaultTargets } from "../../lib/report/targets.ts";
 import { writeReports, writeRunId } from "../../lib/report/write.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/file_parsers.ts";
 import { memoryIo } from "./memory_io.ts";
-import { sampleEvent, sampleResult } from "./sample.ts";
+import { sampleAutomationResult, sampleEvent, sampleResult } from "./sample.ts";
 
 function unchanged(text: string): string {
   return text;
@@ -24,6 +24,16 @@ test("writeReports() writes every target, and appends to the files of the CI sys
   expect(parseNdjson(io.files.get("out/events.ndjson") as string) as unknown[]).toEqual(sampleResult().events);
   expect(parseGithubFile(io.files.get("outputs") as string)[0]).toEqual(["before", "1"]);
   expect(io.files.get("summary")).toBe(`before\n${io.files.get("out/summary.md")}`);
+});
+
+test("writeReports() writes every target for an automation run, which has no events", () => {
+  const io = memoryIo();
+  const files = { outputs: "outputs", summary: "summary" };
+  expect(writeReports(sampleAutomationResult(), defaultTargets("out"), io, unchanged, { files })).toEqual([]);
+  expect([...io.files.keys()]).toEqual([...defaultTargets("out").map(({ path }) => path), "outputs", "summary"]);
+  expect(io.files.get("out/events.ndjson")).toBe("");
+  expect(JSON.parse(io.files.get("out/result.json") as string)).toEqual(sampleAutomationResult());
+  expect(io.files.get("summary")).toBe(`\n${io.files.get("out/summary.md")}`);
 });
 
 test("writeReports() appends variables where the system keeps them, each once", () => {
@@ -69,6 +79,7 @@ test("writeReports() redacts every text before it is escaped, also when invisibl
   const secret = "s3\u200bcr\x1b[0m3t";
   const result = sampleResult({
     reason: `failed with ${secret}`,
+    error: { attempted: secret, why: secret, value: secret, advice: `take ${secret} out` },
     failureCode: secret,
     harness: secret,
     resume: `mogplex-ci follow ${secret}`,
@@ -83,6 +94,20 @@ test("writeReports() redacts every text before it is escaped, also when invisibl
   writeReports(result, defaultTargets("out"), io, mask, { files, redactToken: mask });
   for (const [path, text] of io.files) expect([path, text.includes("s3cr3t")]).toEqual([path, false]);
   expect(io.files.get("out/result.json")).toContain("failed with [redacted]");
+});
+
+test("writeReports() redacts every text of an automation run", () => {
+  const io = memoryIo();
+  const secret = "s3\u200bcr\x1b[0m3t";
+  const ids = { automationId: secret, runId: secret, repoId: secret, status: secret, idempotencyKey: secret };
+  const times = { createdAt: secret, startedAt: secret, completedAt: secret };
+  const error = { attempted: secret, why: secret, value: secret, advice: `take ${secret} out` };
+  const result = sampleAutomationResult({ ...ids, ...times, reason: secret, error, resume: secret });
+  const files = { outputs: "outputs", summary: "summary" };
+  writeReports(result, defaultTargets("out"), io, mask, { files, redactToken: mask });
+  for (const [path, text] of io.files) expect([path, text.includes("s3cr3t")]).toEqual([path, false]);
+  const { automationId, startedAt, error: { advice } } = JSON.parse(io.files.get("out/result.json") as string);
+  expect([automationId, startedAt, advice]).toEqual(["[redacted]", "[redacted]", "take [redacted] out"]);
 });
 
 test("cleanResult() never redacts ids, statuses, times and keys", () => {

@@ -88,7 +88,7 @@ export function publish(context: VerbContext, result: RunResult, places: Places,
 /** Prints the block at the end. @param told Whether an error line says the reason. */
 function printVerdict(context: VerbContext, result: RunResult, reports: readonly ReportTarget[], told: boolean): void {
   const { writer, words: { cancel } } = context;
-  const text = verdictText(writer.clean(result), { reports, cancel, told });
+  const text = verdictText(writer.clean(result), { reports, cancel, inErrorLine: told });
   const [verdict = "", ...rest] = writer.untrustedLines(text);
   writer.out(writer.paint(COLOURS[result.outcome] ?? "yellow", verdict), ...rest);
 }

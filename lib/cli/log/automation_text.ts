@@ -6,11 +6,9 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import type { Automation, AutomationDetail, AutomationRunSummary, PrReviewRerun } from "../../model.ts";
-import { formatCount, formatDuration } from "../../result/duration.ts";
 import { AUTOMATION_EXIT, endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun } from "../../automations/plan.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
-import { blockReason, blockText } from "./verdict.ts";
+import { blockText } from "./verdict.ts";
 
 /** An automation as the list and `--json` show it: later fields of the service can hold anything. */
 export function shownAutomation(automation: Automation): Automation {
@@ -98,33 +96,6 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
     `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
     `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
-}
-
-const WORDS: Record<AutomationOutcome, string> = {
-  success: "success",
-  failed: "failed",
-  cancelled: "cancelled",
-  deadline: "did not end in time",
-  suppressed: "nothing was started",
-  interrupted: "interrupted",
-  error: "not known",
-};
-
-/** The block at the end of a job that followed. @param told See `blockReason`. */
-export function automationVerdict(result: AutomationResult, told: boolean): string {
-  const { automationId, runId, status, outcome, exitCode, reason, replayed, idempotencyKey, runDurationMs } = result;
-  const ended = outcome === "success" || outcome === "failed" || outcome === "cancelled";
-  const again = ended || idempotencyKey === null ? null : `the same command with --idempotency-key ${idempotencyKey}`;
-  return blockText([
-    ["verdict", `${WORDS[outcome]} (exit code ${exitCode})`],
-    ["automation", automationId],
-    ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
-    ["start", replayed === null ? null : replayed ? "attached: the key was known" : "triggered by this job"],
-    ["reason", blockReason(reason, told)],
-    ["run time", runDurationMs === null ? null : formatDuration(runDurationMs)],
-    ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
-    ["resume", again],
-  ]);
 }
 
 /** What a rerun came to, as `--json` shows it. */

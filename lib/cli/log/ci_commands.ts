@@ -1,7 +1,6 @@
 /**
- * What the CI system is told by commands in the log: outputs, where the summary is, and a verdict that is no success. Where
- * it reads files instead, reports are written there (`lib/report/write.ts`). With `--json` there are no commands: stdout is
- * for programs then.
+ * Commands in the log that tell the CI system the outputs, where the summary is, and a verdict other than success. For systems
+ * that read files instead, `lib/report/write.ts` writes them. With `--json` there are no commands, since programs read stdout.
  *
  * @module
  */
@@ -9,16 +8,17 @@ import type { Io } from "../../io.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { AnnotationLevel, Platform } from "../../platforms/platform.ts";
 import { type Outputs, outputsOf, outputVariables } from "../../report/outputs.ts";
+import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
+import { viewOf } from "../../result/result_view.ts";
 import type { Outcome, RunResult } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
-import { OUTCOMES } from "../../result/words.ts";
 import type { Writer } from "./writer.ts";
 
-/** Most UTF-16 units of a reason beside the log; the log and the reports have all of it. */
-const MAX_REASON = 1_000;
+/** Most UTF-16 units of a reason in a command; the log and the reports have all of it. */
+const MAX_ANNOTATION_TEXT = 1_000;
 
-// Other ends are nobody's mistake.
-const LEVELS: Partial<Record<Outcome, AnnotationLevel>> = { failed: "error", error: "error" };
+// Other ends are nobody's mistake: they are warnings.
+const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
 /** Sets variables for later steps, where the system takes them from the log. */
 export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
@@ -37,17 +37,19 @@ function commandSummary(writer: Writer, platform: Platform, written: readonly Re
     const path = io.realPath(summary.path);
     if (path !== undefined) writer.command(showSummary(path));
   } catch {
-    // Deno without permission to look: the file is there all the same.
+    // Deno without read permission: the file exists all the same.
   }
 }
 
-/** Shows a verdict that is no success beside the log, once. */
-function commandVerdict(writer: Writer, platform: Platform, result: RunResult): void {
-  const { outcome, exitCode, runId, status, reason } = result;
+/** Shows a verdict other than success on the page of the job, once. */
+function commandVerdict(writer: Writer, platform: Platform, result: RunResult | AutomationResult): void {
+  const { outcome, exitCode, runId, status, kind: { noun }, verdict: { headline } } = viewOf(result);
+  // In full: there is no other line for the advice.
+  const { reason } = result;
   if (exitCode === 0 || platform.annotate === undefined) return;
-  const run = runId === null ? "no run" : `run ${runId}${status === null ? "" : ` (${status})`}`;
-  const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_REASON)}`}`;
-  writer.command(platform.annotate(LEVELS[outcome] ?? "warning", OUTCOMES[outcome].words, writer.untrusted(text)));
+  const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
+  const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
+  writer.command(platform.annotate(LEVELS[outcome] ?? "warning", headline, writer.untrusted(text)));
 }
 
 /**
@@ -58,7 +60,7 @@ function commandVerdict(writer: Writer, platform: Platform, result: RunResult): 
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,
-  result: RunResult,
+  result: RunResult | AutomationResult,
   written: readonly ReportTarget[],
 ): void {
   // Redaction comes before cutting: half a secret has no shape any more.

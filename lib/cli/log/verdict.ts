@@ -1,39 +1,30 @@
 /**
- * The block at the end of a job: what became of the run, why, and where to go from here.
+ * The block at the end of a job: the verdict, why, and what the reader can do next.
  *
  * @module
  */
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { AutomationResult } from "../../result/automation_result.ts";
+import { type GitFacts, viewOf } from "../../result/result_view.ts";
+import type { RunResult } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { branchWords } from "../../result/words.ts";
 
-const WORDS: Record<Outcome, string> = {
-  success: "success",
-  failed: "failed",
-  cancelled: "cancelled",
-  awaiting_input: "waits for a person",
-  deadline: "did not end in time",
-  interrupted: "interrupted",
-  started: "started, not followed",
-  error: "not known",
-};
-
-/** Most UTF-16 units of a reason: the reports have all of it, and a log has to be read. */
-const MAX_REASON = 4_000;
+/** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
+const MAX_BLOCK_TEXT = 4_000;
 
 const LABEL_WIDTH = 14;
 
-function pullRequest({ pullRequest: { state, url } }: RunResult): string {
+function pullRequest({ pullRequest: { state, url } }: GitFacts): string {
   return url ?? (state === "none" ? "none" : "unknown (no event that was seen tells)");
 }
 
-function events({ eventCount: { seen, missed, windowFull } }: RunResult): string {
+function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
   return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
 }
 
-/** All files; those of one directory without its name before each. */
+/** All files. The name of a directory that they share comes once. */
 function files(reports: readonly ReportTarget[]): string | null {
   const paths = reports.map(({ path }) => path);
   const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
@@ -42,45 +33,45 @@ function files(reports: readonly ReportTarget[]): string | null {
   return names.length === 0 ? null : names.join(" ");
 }
 
-/**
- * A reason for the block.
- *
- * @param told Whether an error line in the same log says all of it: what to do, after the semicolon, is then left to that one.
- */
-export function blockReason(reason: string | null, told: boolean): string | null {
-  if (reason === null) return null;
-  return cutText(told ? reason.split("; ", 1)[0] ?? "" : reason, MAX_REASON);
+function shortened(text: string | null): string | null {
+  return text === null ? null : cutText(text, MAX_BLOCK_TEXT);
 }
 
 /** Options of {@linkcode verdictText}. */
 export interface VerdictOptions {
   /** Reports that were written. */
   reports: readonly ReportTarget[];
-  /** How to cancel the run. */
-  cancel(runId: string): string;
-  /** Whether an error line in the same log says the reason in full. */
-  told: boolean;
+  /** How to cancel the run. @default {undefined} (the block does not say) */
+  cancel?: ((runId: string) => string) | undefined;
+  /** Whether an error line in the same log has the whole message; the block then leaves the advice to it. */
+  inErrorLine: boolean;
 }
 
-/** The lines of the block. They are not yet safe to print. */
-export function verdictText(result: RunResult, { reports, cancel, told }: VerdictOptions): string {
-  const { runId, status, resume, idempotencyKey, replayed } = result;
-  const reason = blockReason(result.reason, told);
-  const rows: [label: string, text: string | null][] = [
-    ["verdict", `${WORDS[result.outcome]} (exit code ${result.exitCode})`],
-    ["run", runId === null ? null : `${runId}${status === null ? "" : ` (${status})`}`],
-    ["start", replayed === null ? null : replayed ? "attached: the key was known" : "started by this job"],
-    ["key", runId === null ? idempotencyKey : null],
-    ["reason", reason],
-    ["branch", runId === null ? null : branchWords(result)],
-    ["pull request", runId === null ? null : pullRequest(result)],
-    ["events", runId === null ? null : events(result)],
-    ["time", `${formatDuration(result.durationMs)}, ${formatCount(result.requests, "request")}`],
+/** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
+export function verdictText(result: RunResult | AutomationResult, options: VerdictOptions): string {
+  const { reports, cancel, inErrorLine } = options;
+  const view = viewOf(result);
+  const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
+  const runMs = times?.durationMs ?? null;
+  const started = runId !== null;
+  return blockText([
+    ["verdict", `${view.verdict.word} (exit code ${view.exitCode})`],
+    ["automation", view.automationId],
+    ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
+    ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
+    // Where there is a way to resume, it has the key.
+    ["key", started || resume !== null ? null : view.idempotencyKey],
+    ["reason", shortened(view.reason)],
+    ["what to do", inErrorLine ? null : shortened(view.advice)],
+    ["branch", started && git !== null ? branchWords(git) : null],
+    ["pull request", started && git !== null ? pullRequest(git) : null],
+    ["events", started && eventCount !== null ? events(eventCount) : null],
+    ["run time", runMs === null ? null : formatDuration(runMs)],
+    ["time", `${formatDuration(view.durationMs)}, ${formatCount(view.requests, "request")}`],
     ["reports", files(reports)],
     ["resume", resume],
-    ["cancel", resume === null || runId === null ? null : cancel(runId)],
-  ];
-  return blockText(rows);
+    ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],
+  ]);
 }
 
 /** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */

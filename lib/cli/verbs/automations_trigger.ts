@@ -19,7 +19,8 @@ import { interruptible } from "../../job/interrupt.ts";
 import { KEY_SCOPES } from "../../job/key.ts";
 import type { Notice } from "../../notice.ts";
 import { readTriggerRequest } from "../options/automation_input.ts";
-import { automationVerdict, shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
+import { shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
+import { verdictText } from "../log/verdict.ts";
 import { requiredArgument } from "../job/open.ts";
 import { row } from "../log/event_text.ts";
 import { noticeText } from "../log/notices.ts";
@@ -128,7 +129,9 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
     const told = error instanceof MogplexError && !block;
     if (json) writer.json({ runId, status, outcome, exitCode });
     else {
-      const [verdict = "", ...rest] = writer.untrustedLines(automationVerdict(writer.clean(result), told));
+      const [verdict = "", ...rest] = writer.untrustedLines(
+        verdictText(writer.clean(result), { reports: [], inErrorLine: told }),
+      );
       const colour = outcome === "success" ? "green" : outcome === "failed" || outcome === "error" ? "red" : "yellow";
       writer.out("", writer.paint(colour, verdict), ...rest);
     }

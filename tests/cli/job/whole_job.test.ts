@@ -116,13 +116,18 @@ test("run --follow ends with 2 and sends nothing when something is wrong here", 
 });
 
 test("run --follow ends with the code of what went wrong when there is no verdict", async () => {
-  const faults: [kind: string, code: number][] = [["429", 75], ["503", 69], ["html502", 69], ["login", 64]];
-  for (const [kind, expected] of faults) {
+  const faults: [kind: string, code: number, verdict: string][] = [
+    ["429", 75, "not started"],
+    ["503", 69, "not known"],
+    ["html502", 69, "not known"],
+    ["login", 64, "not started"],
+  ];
+  for (const [kind, expected, verdict] of faults) {
     const { cli, emulator } = world();
     emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
     const { code, stdout, stderr, io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
     expect({ kind, code }).toEqual({ kind, code: expected });
-    expect(stdout).toStartWith(`\nverdict       not known (exit code ${expected})\n`);
+    expect(stdout).toStartWith(`\nverdict       ${verdict} (exit code ${expected})\n`);
     expect(stderr).toContain("error: Cannot ");
     expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "error", runId: null });
   }
@@ -400,7 +405,9 @@ test("a long error is told once: its line has all of it, the block above no more
   expect(message).toContain("; it needs the scope");
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { ...refused, terminal: true });
-  expect([terminal.stdout.includes(`reason        ${message}`), terminal.stderr]).toEqual([true, ""]);
+  const [reason, advice] = message.split("; ");
+  expect(terminal.stdout).toContain(`\nreason        ${reason}\nwhat to do    ${advice}\n`);
+  expect(terminal.stderr).toBe("");
 });
 
 test("a refused token is named by the variable or the file that it came from", async () => {

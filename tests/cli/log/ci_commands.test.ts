@@ -4,6 +4,7 @@ import { Writer } from "../../../lib/cli/log/writer.ts";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { defaultTargets } from "../../../lib/report/targets.ts";
+import type { AutomationResult } from "../../../lib/result/automation_result.ts";
 import type { RunResult } from "../../../lib/result/run_result.ts";
 import azureDocumented from "../../platforms/environments/azure_pipelines.json" with { type: "json" };
 import bitbucketDocumented from "../../platforms/environments/bitbucket.json" with { type: "json" };
@@ -12,7 +13,7 @@ import teamcityDocumented from "../../platforms/environments/teamcity.json" with
 import { CORPUS } from "../../hostile/corpus.ts";
 import { runGithubLog } from "../../hostile/github_runner.ts";
 import { azureCommands, teamcityCommands } from "../../hostile/log_parsers.ts";
-import { sampleResult } from "../../report/sample.ts";
+import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -22,12 +23,16 @@ const TEAMCITY = teamcityDocumented.environment;
 const GITHUB = githubDocumented.environment;
 
 /** The commands that a result makes on one system. */
-function commands(env: Record<string, string>, result: Partial<RunResult>): string[] {
+function commandsOf(env: Record<string, string>, result: RunResult | AutomationResult): string[] {
   const io = fakeIo({ env, files: { "out/summary.md": "x" } });
   const writer = new Writer(io, detectPlatform(io.env), createRedactor({ token: TOKEN }));
   const targets = defaultTargets("out");
-  commandResult({ writer, io }, detectPlatform(io.env), sampleResult(result), targets);
+  commandResult({ writer, io }, detectPlatform(io.env), result, targets);
   return io.text.stdout.split("\n").slice(0, -1);
+}
+
+function commands(env: Record<string, string>, result: Partial<RunResult>): string[] {
+  return commandsOf(env, sampleResult(result));
 }
 
 test("run --follow tells Azure its outputs at the start and at the end, the summary, and no verdict when it succeeded", async () => {
@@ -112,6 +117,31 @@ test("commandOutputs() leaves a value empty that is not bare", () => {
   expect(io.text.stdout).toBe(
     "##vso[task.setvariable variable=MOGPLEX_BRANCH;isOutput=true]\n" +
       "##vso[task.setvariable variable=MOGPLEX_RUN_ID;isOutput=true]run-1\n",
+  );
+});
+
+test("commandResult() gives the outputs of an automation run, and names it in its verdict", () => {
+  const failed = sampleAutomationResult({ outcome: "failed", exitCode: 1, status: "failed", reason: "No luck" });
+  expect(commandsOf(TEAMCITY, failed)).toEqual([
+    ...["RUN_ID", "RUN_STATUS", "OUTCOME", "BRANCH", "PULL_REQUEST_URL", "REPLAYED"].map((name, index) => {
+      const value = ["5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", "failed", "failed", "", "", "false"][index] ?? "";
+      return `##teamcity[setParameter name='env.MOGPLEX_${name}' value='${value}']`;
+    }),
+    "##teamcity[message text='Mogplex automation run failed: automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 " +
+    "(failed), exit code 1: No luck' status='ERROR']",
+  ]);
+});
+
+test("commandResult() says that nothing was started, as an error when it was refused and else as a warning", () => {
+  const nothing = { runId: null, status: null, replayed: null };
+  const refused = { ...nothing, outcome: "error", exitCode: 65, reason: "Cannot start run: no scope" } as const;
+  const last = (result: RunResult | AutomationResult) => commandsOf(GITHUB, result).at(-1);
+  expect(last(sampleResult(refused))).toBe(
+    "::error title=The Mogplex run was not started::no run, exit code 65: Cannot start run: no scope",
+  );
+  const suppressed = { ...nothing, outcome: "suppressed", exitCode: 75, reason: "too many" } as const;
+  expect(last(sampleAutomationResult(suppressed))).toBe(
+    "::warning title=The automation was not started::no automation run, exit code 75: too many",
   );
 });
 

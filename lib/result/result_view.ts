@@ -1,0 +1,104 @@
+/**
+ * A result as reports and the log show it: one form for runs and automation runs, so that a renderer does not ask which of them
+ * it has.
+ *
+ * @module
+ */
+import type { RunEvent } from "../model.ts";
+import type { AutomationResult } from "./automation_result.ts";
+import { type ResultError, resultSentence } from "./result_error.ts";
+import type { Phase, RunResult } from "./run_result.ts";
+import { type KindWords, kindWords, type VerdictWords, verdictWords } from "./words.ts";
+
+/** What only the result of a run tells. */
+export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "pullRequest">;
+
+/** When the service worked on an automation run. */
+export interface AutomationTimes {
+  /** ISO 8601; null while it waits for a slot. */
+  startedAt: string | null;
+  /** ISO 8601; null while it goes on. */
+  completedAt: string | null;
+  /** Milliseconds, as the service says. */
+  durationMs: number | null;
+}
+
+/** The fields that mean the same in both kinds of results. */
+type Common = Pick<
+  RunResult | AutomationResult,
+  | "runId"
+  | "repoId"
+  | "status"
+  | "outcome"
+  | "exitCode"
+  | "replayed"
+  | "idempotencyKey"
+  | "createdAt"
+  | "requests"
+  | "waits"
+  | "durationMs"
+  | "origin"
+  | "resume"
+>;
+
+/** What reports and the log read of a result. Null and empty fields are not shown. */
+export interface ResultView extends Common {
+  /** What the result is about. */
+  kind: KindWords;
+  /** The verdict. */
+  verdict: VerdictWords;
+  /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
+  reason: string | null;
+  /** What the reader can do; untrusted text. */
+  advice: string | null;
+  /** UUID of the automation; null for a run. */
+  automationId: string | null;
+  /** Times of an automation run; null for a run, which has phases. */
+  times: AutomationTimes | null;
+  /** Agent; null for an automation run. */
+  harness: string | null;
+  /** `failure_code` of the last `failed` event; null for an automation run. */
+  failureCode: string | null;
+  /** Branch, changes and pull request; null for an automation run, of which the service does not tell them. */
+  git: GitFacts | null;
+  /** Phases in order; empty for an automation run. */
+  phases: readonly Phase[];
+  /** Events, oldest first; empty for an automation run, which has none. */
+  events: readonly RunEvent[];
+  /** How many events were seen; null for an automation run. */
+  eventCount: RunResult["eventCount"] | null;
+}
+
+/**
+ * The reason apart from the advice. A reason that says more than the error, such as what became of the run after a signal,
+ * stays whole.
+ */
+function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
+  if (error === null || error.advice === null) return { reason, advice: null };
+  const { advice } = error;
+  if (reason === null || reason === resultSentence(error)) {
+    return { reason: resultSentence({ ...error, advice: null }), advice };
+  }
+  return { reason, advice: reason.includes(advice) ? null : advice };
+}
+
+const NOTHING_OF_A_RUN = { harness: null, failureCode: null, git: null, phases: [], events: [], eventCount: null };
+
+/** The view of a result of either kind. */
+export function viewOf(result: RunResult | AutomationResult): ResultView {
+  const words = {
+    kind: kindWords(result),
+    verdict: verdictWords(result),
+    // Results of older versions have no `error`.
+    ...explain(result.reason, result.error ?? null),
+  };
+  if (result.kind !== "automation-run") return { ...result, ...words, automationId: null, times: null, git: result };
+  const { automationId, startedAt, completedAt, runDurationMs } = result;
+  return {
+    ...result,
+    ...NOTHING_OF_A_RUN,
+    ...words,
+    automationId: automationId || null,
+    times: { startedAt, completedAt, durationMs: runDurationMs },
+  };
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test";
+import { type VerdictOptions, verdictText } from "../../../lib/cli/log/verdict.ts";
+import { COMMAND_WORDS } from "../../../lib/cli/vocabulary.ts";
+import { UnavailableError } from "../../../lib/errors.ts";
+import { emptyAutomationResult } from "../../../lib/result/automation_result.ts";
+import { resultError } from "../../../lib/result/result_error.ts";
+import { emptyRunResult } from "../../../lib/result/run_result.ts";
+import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
+
+const OPTIONS: VerdictOptions = { reports: [], cancel: COMMAND_WORDS.cancel, inErrorLine: false };
+const ERROR = new UnavailableError(
+  { attempted: "start run", why: "the service is down; it said so", advice: "try again later; or ask" },
+  "unavailable",
+  { status: 503, code: null, requestId: null, retryAfterMs: null },
+);
+
+test("verdictText() has a row for all that is known of a run", () => {
+  const reports = [{ format: "json", path: "out/result.json" }, {
+    format: "markdown",
+    path: "out/summary.md",
+  }] as const;
+  expect(verdictText(sampleResult({ outcome: "deadline", exitCode: 124 }), { ...OPTIONS, reports })).toBe(
+    [
+      "verdict       did not end in time (exit code 124)",
+      "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
+      "start         started by this job",
+      "branch        mogplex/external/70a41ec8-9562673e",
+      "pull request  https://github.com/acme/web/pull/7",
+      "events        6 seen",
+      "time          18 min 5 s, 34 requests",
+      "reports       out/: result.json summary.md",
+      "resume        mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
+      "cancel        mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
+    ].join("\n"),
+  );
+});
+
+test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {
+  const late = sampleAutomationResult({ outcome: "deadline", exitCode: 124, status: "running", resume: "once more" });
+  expect(verdictText(late, { reports: [], inErrorLine: false })).toBe(
+    [
+      "verdict       did not end in time (exit code 124)",
+      "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
+      "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
+      "start         triggered by this job",
+      "run time      8 min 5 s",
+      "time          10 min 20 s, 21 requests",
+      "resume        once more",
+    ].join("\n"),
+  );
+});
+
+test("verdictText() has reason and advice in rows of their own, and leaves the advice to an error line", () => {
+  const parts = { reason: ERROR.message, error: resultError(ERROR), exitCode: 69, idempotencyKey: "ci1-key" };
+  const rows = [
+    "verdict       not known (exit code 69)",
+    "key           ci1-key",
+    "reason        Cannot start run: the service is down; it said so",
+    "what to do    try again later; or ask",
+    "time          0 s, 0 requests",
+  ];
+  for (const empty of [emptyRunResult(), emptyAutomationResult()]) {
+    expect(verdictText({ ...empty, ...parts }, OPTIONS)).toBe(rows.join("\n"));
+    expect(verdictText({ ...empty, ...parts }, { ...OPTIONS, inErrorLine: true }))
+      .toBe(rows.filter((row) => !row.startsWith("what to do")).join("\n"));
+  }
+});
+
+test("verdictText() shows a reason of the service whole, up to a limit", () => {
+  const reason = "tests failed; see the log";
+  const failed = sampleResult({ outcome: "failed", exitCode: 1, reason });
+  expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain(`\nreason        ${reason}\n`);
+  const long = verdictText({ ...failed, reason: "x".repeat(100_000) }, OPTIONS);
+  expect(long.length).toBeLessThan(5_000);
+});
