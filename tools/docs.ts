@@ -29,8 +29,12 @@ export type Parts = Readonly<Record<string, () => string>>;
 export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   "README.md": {
     "exit-codes": () =>
+      table(["Code", "Name", "When"], EXIT_TABLE.map(({ code, name, toolkit }) => [code, name, toolkit])),
+  },
+  "docs/reference.md": {
+    "exit-codes": () =>
       table(
-        ["Code", "Name", "Toolkit verbs", "Drop-in verbs"],
+        ["Code", "Name", "Toolkit commands", "Drop-in commands"],
         EXIT_TABLE.map(({ code, name, toolkit, dropIn }) => [code, name, toolkit, dropIn]),
       ),
     "environment": () =>
@@ -43,6 +47,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
           meaning,
         ]),
       ),
+    "outputs": outputsTable,
   },
   "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
   ...Object.fromEntries(

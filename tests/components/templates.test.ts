@@ -245,7 +245,7 @@ test("the catalog page names the inputs that leave it to a variable of the proje
   // A key and a state file are of one run; no variable gives them.
   const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
-  const list = /by default leave it to[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
+  const list = /If one of these inputs is empty[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
 });
 
