@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
-import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 import { root } from "../../tools/setup.mjs";
 import { PINNED, pinnedFiles, pinsOf, stampPins, withPins } from "../../tools/build/pins.ts";
 
