@@ -21,18 +21,18 @@ export function pinsOf(text: string): Pins {
 }
 
 /**
- * Paths of the files with pins, sorted. deno.json has one, as it maps the package that Deno's examples import to `mod.ts`.
+ * Paths of the files with pins, sorted: files of `docs/` and `examples/`, and deno.json, as it maps the package that Deno's examples import
+ * to `mod.ts`.
  *
  * @param top Top of the checkout.
  */
 export function pinnedFiles(top: string = root): string[] {
-  const below = readdirSync(join(top, "examples"), { recursive: true, withFileTypes: true });
-  const examples = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return [
-    join(top, "deno.json"),
-    join(top, "docs/install.md"),
-    ...examples.filter((path) => !path.includes("node_modules")),
-  ]
+  const below = ["docs", "examples"].flatMap((folder) =>
+    readdirSync(join(top, folder), { recursive: true, withFileTypes: true })
+  );
+  const paths = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.includes("node_modules"));
+  return [join(top, "deno.json"), ...paths]
     .filter((path) => /MOGPLEX_CI_(VERSION|SHA256)|@mogplex\/ci@/.test(readFileSync(path, "utf8"))).sort();
 }
 
