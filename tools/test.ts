@@ -17,7 +17,10 @@ const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file,
 // a busy machine needs.
 const AT_ONCE = [`--parallel=${Math.max(3, availableParallelism())}`, "--timeout=60000"];
 
-/** Command lines of the static checks by name, in the order in which they run. Those without paths check the whole tree, but for `exclude` in deno.json. */
+/**
+ * Command lines of the static checks by name, in the order in which they run. Deno checks the whole tree where no path is given, but for the
+ * paths in `exclude` of deno.json.
+ */
 export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "format": [deno, "fmt", "--check", "--quiet"],
   "lint": [deno, "lint", "--quiet"],

@@ -1,5 +1,5 @@
 /**
- * Renders the generated parts of the components' documents from their templates, from the constants that the code uses, and from the examples.
+ * Renders the generated parts of the components' documents: from templates, examples, and the constants that the code uses.
  *
  * @module
  */
