@@ -13,7 +13,8 @@ import { EXIT } from "../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/job/interrupt.ts";
 import { KEY_SCOPES } from "../../lib/job/key.ts";
 import { VERSION } from "../../lib/version.ts";
-import { bundle, COMPONENT } from "../../tools/build.ts";
+import { COMPONENT } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 import {
   componentNames,
   packed,
