@@ -9,7 +9,7 @@ import { canonicalJson } from "./hash.ts";
 import { activeJobs, MAX_ACTIVE_PER_INSTALLATION, MAX_ACTIVE_PER_REPO, record, startJob } from "./automation_slots.ts";
 import { dispatchesOf, presentDispatch, presentJob, presentWait } from "./automation_run_view.ts";
 import { parseUuid, storeJson, storeText } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
+import { Refusal } from "./refusal.ts";
 import type { AutomationRow, JobRow, RepoRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 

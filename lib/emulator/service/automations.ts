@@ -5,7 +5,7 @@
  */
 import type { Automation } from "../../model.ts";
 import { formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
+import { Refusal } from "./refusal.ts";
 import type { AutomationRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 

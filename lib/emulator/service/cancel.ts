@@ -7,7 +7,7 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import type { CancelResult } from "../../model.ts";
 import { writeEvent } from "./events.ts";
 import { parseUuid } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
+import { Refusal } from "./refusal.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { findRun, presentRun, updateRun } from "./runs.ts";
 import type { World } from "../state/world.ts";

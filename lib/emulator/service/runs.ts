@@ -4,13 +4,12 @@
  * @module
  */
 import type { Run, StartResult } from "../../model.ts";
-import type { Caller } from "../wire/auth.ts";
+import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
 import { DatabaseError, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
-import { trimmedOrNull } from "../wire/request.ts";
+import { Refusal } from "./refusal.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
-import { type Body, type NormalisedStart, normaliseStart } from "./start_request.ts";
+import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
 import { queueJob, type World } from "../state/world.ts";
 
 // Source: conformance: a run finds a sandbox in these states, and none that is paused, stopped or broken.

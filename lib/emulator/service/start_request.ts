@@ -7,8 +7,7 @@ import { BASE_HARNESSES, branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } fr
 import { normaliseRoot } from "../../api/contract/rules.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { canonicalJson, generatedBranch } from "./hash.ts";
-import { Refusal } from "../wire/reply.ts";
-import { trimmedOrNull } from "../wire/request.ts";
+import { Refusal } from "./refusal.ts";
 import type { Revision } from "../state/revision.ts";
 import type { RepoRow } from "../state/rows.ts";
 
@@ -31,6 +30,13 @@ export interface NormalisedStart {
 
 /** A body whose fields are looked at one by one. Anything that is no object has none. */
 export type Body = Record<string, unknown>;
+
+/** The text without blanks around it; null for an empty one and for a value of any other type. */
+export function trimmedOrNull(value: unknown): string | null {
+  if (typeof value !== "string") return null;
+  const trimmed = value.trim();
+  return trimmed === "" ? null : trimmed;
+}
 
 // Words that released versions of the command send. Source: API reference, "Start request" of later revisions.
 const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];

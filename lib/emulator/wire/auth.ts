@@ -5,23 +5,9 @@
  */
 import { REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
 import { DatabaseError } from "../state/postgres.ts";
+import type { Caller, Scope } from "../service/caller.ts";
 import { fail, type Failure } from "./reply.ts";
 import type { World } from "../state/world.ts";
-
-/** What a token may do. */
-export type Scope = "read" | "write";
-
-/** An authenticated caller. */
-export interface Caller {
-  /** The token's user. */
-  userId: string;
-  /** What the start quota is counted by: the token, or the client of an OAuth token. */
-  keyId: string;
-  /** What the token may do. */
-  scopes: readonly string[];
-  /** Later revisions: the token may not start runs. */
-  automationsOnly: boolean;
-}
 
 /** Either a caller, or the answer that ends the request. */
 export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };

@@ -7,7 +7,8 @@
 import type { Context } from "hono";
 import type { Success } from "../../api/contract/routes.ts";
 import type { Repo, Sandbox } from "../../model.ts";
-import { authenticate, type Scope, unauthorized } from "./auth.ts";
+import type { Scope } from "../service/caller.ts";
+import { authenticate, unauthorized } from "./auth.ts";
 import {
   listAgents,
   listModels,
@@ -18,7 +19,8 @@ import {
 } from "../service/listings.ts";
 import { type SandboxLogs, sandboxLogs } from "../service/listings.ts";
 import { fail, type Failure, jsonReply, refuse, type Reply, succeed } from "./reply.ts";
-import { parseLimit, readJson, searchParams, trimmedOrNull } from "./request.ts";
+import { trimmedOrNull } from "../service/start_request.ts";
+import { parseLimit, readJson, searchParams } from "./request.ts";
 import { restricted } from "./run_routes.ts";
 import type { World } from "../state/world.ts";
 

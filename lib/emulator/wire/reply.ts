@@ -6,6 +6,7 @@
 import type { TypedResponse } from "hono";
 import type { FailureStatus, Success } from "../../api/contract/routes.ts";
 import type { FailureEnvelope } from "../../api/contract/schemas.ts";
+import { Refusal } from "../service/refusal.ts";
 
 /** A JSON answer whose type Hono infers. */
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
@@ -38,22 +39,6 @@ export function fail(
   headers: Record<string, string> = {},
 ): Failure {
   return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
-}
-
-/** An error that a route answers with a failure of its own. */
-export class Refusal extends Error {
-  override name = "Refusal";
-  /** HTTP status. */
-  readonly status: FailureStatus;
-  /** Word in the envelope. */
-  readonly code: string;
-
-  /** @param status HTTP status. @param code Word in the envelope. @param message Text in the envelope. */
-  constructor(status: FailureStatus, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { DEFAULT_EVENTS, MAX_EVENTS, MAX_KEY_LENGTH } from "../../api/contract/rules.ts";
+import { trimmedOrNull } from "../service/start_request.ts";
 import { fail, type Failure } from "./reply.ts";
 import type { World } from "../state/world.ts";
 
@@ -26,13 +27,6 @@ export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, most
 export function searchParams(request: Request): URLSearchParams {
   const at = request.url.indexOf("?");
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));
-}
-
-/** A text that says something after trimming, else null. Values of another type count as absent. */
-export function trimmedOrNull(value: unknown): string | null {
-  if (typeof value !== "string") return null;
-  const trimmed = value.trim();
-  return trimmed === "" ? null : trimmed;
 }
 
 /** The idempotency key of a request, or the answer that refuses it. */

@@ -6,7 +6,8 @@
 import type { Context } from "hono";
 import type { FailureStatus, Success } from "../../api/contract/routes.ts";
 import type { CancelResult, Run, RunEvents, StartResult } from "../../model.ts";
-import { authenticate, type Caller } from "./auth.ts";
+import type { Caller } from "../service/caller.ts";
+import { authenticate } from "./auth.ts";
 import { cancelRun } from "../service/cancel.ts";
 import { DatabaseError, parseUuid } from "../state/postgres.ts";
 import { accept, bare, fail, type Failure, jsonReply, refuse, type Reply, succeed } from "./reply.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { parseLimit, readKey, trimmedOrNull } from "../../../lib/emulator/wire/request.ts";
+import { trimmedOrNull } from "../../../lib/emulator/service/start_request.ts";
+import { parseLimit, readKey } from "../../../lib/emulator/wire/request.ts";
 
 test("parseLimit() always gives a number in range", () => {
   fc.assert(fc.property(fc.option(fc.string()), (text) => {
