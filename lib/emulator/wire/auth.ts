@@ -1,5 +1,5 @@
 /**
- * Who is calling: the bearer header, the token tables, the request budget and the scopes, in the service's order.
+ * Authenticates requests: the bearer header, the token tables, the request limit and the scopes, in the service's order.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { Caller, Scope } from "../service/caller.ts";
 import { fail, type Failure } from "./reply.ts";
 import type { World } from "../state/world.ts";
 
-/** Either a caller, or the answer that ends the request. */
+/** A caller, or the answer that ends the request. */
 export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
 const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** 401 with the challenge. @param request Its host is part of the challenge. */
+/** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {
@@ -31,7 +31,7 @@ function patCaller(world: World, token: string): Caller | "unknown" | "over budg
   try {
     world.store.guard("select", "user_api_keys");
   } catch (error) {
-    // Trouble in the database looks like a bad token. Source: API reference, "Personal access tokens".
+    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
     if (error instanceof DatabaseError) return "unknown";
     throw error;
   }
@@ -50,9 +50,9 @@ function oauthCaller(world: World, token: string): Caller | "unknown" {
 /**
  * Authenticates a request and checks its scope.
  *
- * A refused scope has used one request of the budget; a bad token uses nobody's.
+ * A request without the scope counts against the request limit; a request with a bad token does not.
  *
- * @param scope Needed scope. @default {undefined} (none is checked)
+ * @param scope Scope that the token needs. @default {undefined} (any)
  */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");
