@@ -35,7 +35,7 @@ async function started(args: string[], use: (ready: Ready, io: FakeIo) => Promis
   expect(io.text.stdout.trimEnd().split("\n")).toHaveLength(1);
 }
 
-test("main() prints one line that says where it is and who may call, and ends with 0 when told", async () => {
+test("main() prints one line that says where it is and who may call, and ends with 0 on a signal", async () => {
   await started([], async ({ url, token, readOnlyToken, repos }) => {
     const headers = { authorization: `Bearer ${readOnlyToken}` };
     expect((await fetch(`${url}/api/v1/mogplex/repos`, { headers })).status).toBe(200);
