@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { isLoopback } from "../../loopback.ts";
 import { createRedactor } from "../../text/redact.ts";
 
 /** Default address of the service. Source: API reference, "Base URL". */
@@ -29,10 +30,6 @@ export interface Origin {
   custom: boolean;
   /** Whether it is plain HTTP. */
   plain: boolean;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /**
