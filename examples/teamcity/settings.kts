@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "9c4a3ef56e28281f6e558853ca5622077e4a3fc698b5aac445ac2570d1bc8a37"
+val MOGPLEX_CI_SHA256 = "79e56fd1138f5f8761e548a2655e08f9c08365a97a90cb38dee577a390f3bab2"
 
 project {
     buildType(Cleanup)
