@@ -15,7 +15,7 @@ function clean(text: string) {
   return cleanResult(resultOf(text), (each) => each);
 }
 
-/** Elements but properties, whose number depends on what is known. */
+/** All elements except properties, whose number depends on the run. */
 function elementsOf(xml: string): string[] {
   return outlineXml(xml).elements.filter((name) => name !== "property");
 }
@@ -27,7 +27,7 @@ const BENIGN_SERIES = parseOpenmetrics(renderOpenmetrics(clean("harmless"))).fil
 const PROPERTIES = ["outcome", "exit_code", "replayed", "requests", "events", "origin"];
 
 for (const { name, text } of CORPUS) {
-  test(`renderJunit() has the same cases with the same ends, whatever the run says: ${name}`, () => {
+  test(`renderJunit() has the same cases with the same outcomes, whatever the run says: ${name}`, () => {
     const xml = renderJunit(clean(text));
     expect(terminalCommands(xml)).toEqual([]);
     expect(elementsOf(xml)).toEqual(BENIGN_ELEMENTS);
@@ -41,7 +41,7 @@ for (const { name, text } of CORPUS) {
     expect(properties.length).toBe(outlineXml(xml).elements.filter((element) => element === "property").length);
     expect(properties).toEqual(expect.arrayContaining(PROPERTIES));
     expect(xml).toContain(`<property name="outcome" value="failed"/>`);
-    // Only in this element GitLab looks for files to offer.
+    // GitLab looks for files to offer only in this element.
     expect(xml).not.toContain("<system-out");
   });
 

@@ -36,7 +36,7 @@ function strings(value: unknown): string[] {
 const BENIGN = outlineMarkdown(written(resultOf("harmless")).get("markdown") as string);
 
 for (const { name, text } of CORPUS) {
-  test(`writeReports() writes nothing but its own records, whatever the run says: ${name}`, () => {
+  test(`writeReports() writes its own records only, whatever the run says: ${name}`, () => {
     const files = written(resultOf(text));
     for (const content of files.values()) expect(terminalCommands(content)).toEqual([]);
 
@@ -62,7 +62,7 @@ for (const { name, text } of CORPUS) {
     expect(strings({ ...events[0] }).flatMap(terminalCommands)).toEqual([]);
   });
 
-  test(`renderMarkdown() is the same document but for the text in its code, whatever the run says: ${name}`, () => {
+  test(`renderMarkdown() has the same structure, whatever the run says: ${name}`, () => {
     const files = written(resultOf(text));
     const markdown = files.get("markdown") as string;
     expect(new TextEncoder().encode(files.get("summary") as string).length).toBeLessThan(MAX_SUMMARY_BYTES);
@@ -72,12 +72,12 @@ for (const { name, text } of CORPUS) {
       !known.has(element) && !/^a href=https:\/\/github\.com\//.test(element)
     );
     expect(strange).toEqual([]);
-    // Rows can be missing (an empty text has none), words of others cannot come in.
-    const words = new Set(BENIGN.prose.split(/\s+/));
-    expect(outline.prose.split(/\s+/).filter((word) => !words.has(word))).toEqual([]);
+    // A row is missing when its text is empty; foreign text must not stand outside of code.
+    const ownWords = new Set(BENIGN.prose.split(/\s+/));
+    expect(outline.prose.split(/\s+/).filter((word) => !ownWords.has(word))).toEqual([]);
   });
 
-  test(`githubRecord() carries any text unchanged and cannot be left: ${name}`, () => {
+  test(`githubRecord() keeps any text unchanged, and no text ends it early: ${name}`, () => {
     const value = text.replace(/\r\n?/g, "\n");
     const pairs = parseGithubFile(`before=1${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
     expect(pairs.map(([key]) => key)).toEqual(["before", "branch", "outcome"]);
@@ -85,7 +85,7 @@ for (const { name, text } of CORPUS) {
   });
 }
 
-test("githubRecord() refuses names of others and a delimiter that the value contains", () => {
+test("githubRecord() refuses names with other characters, and a delimiter that the value contains", () => {
   for (const bad of ["", "a b", "a=b", "a<<b", "a\nb", "1a"]) expect(() => githubRecord(bad, "")).toThrow(RangeError);
   expect(() => githubRecord("a", "x\nEND\ny", "END")).toThrow(RangeError);
   const delimiters = [1, 2].map(() => /<<(\S+)/.exec(githubRecord("a", "b"))?.[1]);

@@ -1,7 +1,7 @@
 import type { RunResult } from "../../lib/result/run_result.ts";
 import { sampleEvent, sampleResult } from "../report/sample.ts";
 
-/** A result that says `text` wherever a text from outside can stand. */
+/** A result with `text` in every field that holds untrusted text. */
 export function resultOf(text: string): RunResult {
   return sampleResult({
     runId: text,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as library from "../../mod.ts";
 import type { RunResult } from "../../mod.ts";
 
-/** The public names; a change here is a change of the package's interface. */
+/** The public names; a change here changes the package's interface. */
 const EXPORTS = [
   "ApiError",
   "AutomationSuppressedError",
@@ -95,7 +95,7 @@ const RESULT: RunResult = {
   events: [],
 };
 
-test("report() writes what it is asked for, without secrets", async () => {
+test("report() writes the targets, with secrets masked", async () => {
   const directory = mkdtempSync(join(tmpdir(), "report-"));
   try {
     const path = join(directory, "deep/result.json");
@@ -121,7 +121,7 @@ test("report() throws UsageError when a report cannot be written, after writing 
   }
 });
 
-test("exitCodeFor() knows every public error, and calls everything else a bug of ours", () => {
+test("exitCodeFor() has a code for every public error, and 70 for anything else", () => {
   const { EXIT, exitCodeFor } = library;
   const codes = [
     new library.UsageError("x"),
