@@ -1,4 +1,4 @@
-/** What the verbs about automations and reviews print when every text of the service's answers is hostile. */
+/** The output of the verbs about automations and reviews when every text of the service's answers is hostile. */
 import { expect, test } from "bun:test";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
@@ -12,7 +12,7 @@ const TOKEN = "mog_hostileTestToken";
 const ID = "f1000000-0000-4000-8000-000000000001";
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 const REPO = "e0000000-0000-4000-8000-000000000001";
-/** Our own two lines around what others wrote. */
+/** The two lines of our own fence around untrusted text. */
 const FENCE = /^::(?:stop-commands::)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:::)?$/gm;
 
 function automation(text: string) {
@@ -35,7 +35,7 @@ function record(text: string, status: string) {
   return good({ run: { id: RUN, status, error: text, last_start_error: text, active_wait_count: 1, ...more } });
 }
 
-/** Each verb, with answers made of a text, and the codes it may end with. */
+/** Arguments of each verb, and answers made of a text. */
 const CALLS: [args: string[], answers: (text: string) => Response[]][] = [
   [["list"], (text) => [good({ automations: [automation(text), automation(text)], nextCursor: null })]],
   [["get", ID], (text) => [good({ automation: automation(text) })]],
@@ -71,7 +71,7 @@ async function printed(args: string[], answers: Response[], variable: string) {
   return { code, text: `${io.text.stdout}${io.text.stderr}` };
 }
 
-/** What each verb prints of a text on a system that a CI system or a terminal would obey; and whether anything else is wrong. */
+/** Everything that a CI system or a terminal would obey in the output of a verb; leaked tokens and bugs as well. */
 async function problems(text: string, system: string, variable: string, [args, answers]: (typeof CALLS)[number]) {
   const parsers: LogParser[] = [LOG_PARSERS[system] ?? terminalCommands, terminalCommands];
   const outputs = await Promise.all(

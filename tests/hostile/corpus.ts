@@ -1,13 +1,13 @@
 /**
- * Texts that an agent, a repository or a service could send to harm those who print them. Every sink has to make each of
- * them harmless: add one here, and all sinks are tested with it.
+ * Texts with which an agent, a repository or a service could attack programs that print them. Every sink must make each of them
+ * harmless: a text that is added here is tested with all sinks.
  *
  * @module
  */
 
 /** One hostile text. */
 export interface HostileText {
-  /** What it tries. */
+  /** The attack. */
   name: string;
   /** The text. */
   text: string;

@@ -1,5 +1,5 @@
 /**
- * Ways in which a text can carry a secret, and a reader that sees through them.
+ * Encodings that hide a secret in a text, and a reader that decodes them.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export const DISGUISES: Readonly<Record<string, (secret: string, before: string,
   "on the second line": (secret, before, after) => `${before}\n${secret}\n${after}`,
 };
 
-/** Every text that somebody could make of a text: escapes undone, invisible characters gone, Base64 and URLs decoded. */
+/** Every text that a reader could recover: without escapes and invisible characters, with Base64 and URLs decoded. */
 export function readings(text: string): string[] {
   const unescaped = text
     .replace(/\\u([0-9a-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))

@@ -23,7 +23,7 @@ const GROUPS = [
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
 const ENV = { GITHUB_ACTIONS: "true", CI: "true", MOGPLEX_CI_JOB: "nightly" };
 
-/** What a follower prints of a run whose agent says `text`; with `open` nothing is escaped, so that the fence stands alone. */
+/** The log of a run whose agent says `text`. With `open` nothing is escaped, so that only the fence protects the log. */
 function followed(text: string, form: LogForm, open: boolean): string {
   const io = fakeIo({ env: { GITHUB_ACTIONS: "true" } });
   const github = detectPlatform(io.env);
@@ -40,10 +40,10 @@ function followed(text: string, form: LogForm, open: boolean): string {
   log.open("pending");
   const [accepted, started, synced, streaming, delivered, finished] = successEvents();
   const said = sampleEvent(6, { message: text, toolName: text.slice(0, 100), payload: { text: text.slice(0, 1_000) } });
-  const words = text.split("\n").slice(0, 50).map((line, index) =>
+  const deltas = text.split("\n").slice(0, 50).map((line, index) =>
     sampleEvent(7 + index, { message: `${line}\n`, payload: { kind: "assistant_delta" } })
   );
-  for (const event of [accepted, started, synced, streaming, said, ...words, delivered, finished]) {
+  for (const event of [accepted, started, synced, streaming, said, ...deltas, delivered, finished]) {
     if (event !== undefined) log.item({ type: "event", event });
   }
   log.close();
@@ -52,7 +52,7 @@ function followed(text: string, form: LogForm, open: boolean): string {
   return io.text.stdout;
 }
 
-test("runGithubLog() obeys commands as the runner does, and nothing between a stop and its token", () => {
+test("runGithubLog() obeys commands as the runner does, and none between a stop and its token", () => {
   const log = [
     "::error::a",
     "  ::Set-Output name=x::y",
@@ -78,7 +78,7 @@ test("runGithubLog() obeys commands as the runner does, and nothing between a st
 });
 
 for (const { name, text } of CORPUS) {
-  test(`the fence alone keeps the runner from every command of the agent, and ours stay effective: ${name}`, () => {
+  test(`the fence alone keeps the runner from obeying the agent's commands, and our own are obeyed: ${name}`, () => {
     const short = text.slice(0, 5_000);
     for (const form of ["compact", "full", "json"] as const) {
       for (const open of [true, false]) {
@@ -91,7 +91,7 @@ for (const { name, text } of CORPUS) {
   });
 }
 
-test("the fence has another token each time, which no agent can know from what it said or saw", () => {
+test("the fence has a new token each time, which no agent can know", () => {
   const logs = [1, 2].map(() => runGithubLog(followed("the same", "compact", false)).tokens);
   const tokens = logs.flat();
   expect(tokens.length).toBe(8);
@@ -99,7 +99,7 @@ test("the fence has another token each time, which no agent can know from what i
   for (const token of tokens) expect(token).toMatch(UUID);
 });
 
-test("an agent that repeats every token it could have seen does not get out of the fence", () => {
+test("an agent that repeats every token it could have seen does not end the fence", () => {
   const seen = [...followed("x", "compact", true).matchAll(/::stop-commands::(\S+)/g)].map(([, token]) => token);
   const text = [...seen.map((token) => `::${token}::`), "::pause::", "::pause-logging::", "::error::forged"].join("\n");
   const report = runGithubLog(followed(text, "full", true));
@@ -115,7 +115,7 @@ for (
     ["stuck-pending", ["--timeout", "60", "--on-timeout", "cancel"], ["warning"]],
   ] as const
 ) {
-  test(`run --follow leaves the runner as it found it, and gives its verdict: ${scenario}`, async () => {
+  test(`run --follow ends with the runner obeying commands, and prints its verdict: ${scenario}`, async () => {
     const { stdout } = await world(scenario).cli([...RUN, ...args], { env: ENV });
     const report = runGithubLog(stdout);
     expect(report.stopped).toBe(false);
@@ -127,7 +127,7 @@ for (
   });
 }
 
-test("run --follow leaves the runner as it found it when nothing starts, and prints no fence with --json", async () => {
+test("run --follow ends with the runner obeying commands when nothing starts, and prints no fence with --json", async () => {
   const { cli, emulator } = world();
   emulator.control("fault", { kind: "503", route: "POST /runs", times: 99 });
   const failed = await cli([...RUN, "--timeout", "5"], { env: ENV });
@@ -136,10 +136,10 @@ test("run --follow leaves the runner as it found it when nothing starts, and pri
   for (const line of json.stdout.trimEnd().split("\n")) expect(typeof JSON.parse(line)).toBe("object");
 });
 
-test("run --follow ends group and fence at a signal, and at once at the second one", async () => {
+test("run --follow ends group and fence after a signal, also when a second one ends it at once", async () => {
   for (const signals of [[20_000], [20_000, 22_000]]) {
     const { cli, clock, emulator } = world("stuck-streaming");
-    // The cancel of the first signal hangs, so that the second one meets us waiting.
+    // The cancel request of the first signal hangs, so that the second signal arrives while the job waits for it.
     if (signals.length > 1) {
       emulator.control("fault", { kind: "slow", delayMs: 60_000, route: "POST /runs/*/cancel", times: 9 });
     }
@@ -159,14 +159,14 @@ test("run --follow ends group and fence at a signal, and at once at the second o
     expect(atExit !== undefined).toBe(signals.length > 1);
     const report = runGithubLog(atExit ?? stdout);
     expect(report.stopped).toBe(false);
-    // At the second one there is no time for a verdict.
+    // After the second signal there is no time for a verdict.
     expect(report.obeyed.at(-1)).toStartWith(signals.length > 1 ? "endgroup" : "warning run <run>");
   }
 });
 
-test("run --follow ends the fence on stderr when the reader of stdout has gone", async () => {
+test("run --follow ends the fence on stderr when the reader of stdout has closed it", async () => {
   const { cli } = world();
-  // The runner sees what `| head -8` passes on, then stderr.
+  // The runner sees the lines that `| head -8` passes on, then stderr.
   const { stdout, stderr } = await cli(RUN, {
     env: ENV,
     before(io) {

@@ -1,10 +1,10 @@
 /**
- * Strict parsers of the files that CI systems and people's programs read.
+ * Strict parsers of the files that CI systems and other programs read.
  *
  * @module
  */
 
-/** Reads a file of `GITHUB_OUTPUT`'s kind. Source: actions/runner, FileCommandManager, EnvFileKeyValuePairs. */
+/** Parses a file in the format of `GITHUB_OUTPUT`. Source: actions/runner, FileCommandManager, EnvFileKeyValuePairs. */
 export function parseGithubFile(text: string): [string, string][] {
   const pairs: [string, string][] = [];
   const lines = text.split(/\r\n|\r|\n/);
@@ -30,14 +30,14 @@ export function parseGithubFile(text: string): [string, string][] {
   return pairs;
 }
 
-// What GitLab replaces in values. Source: gitlabhq, lib/expand_variables.rb; runners do the same with `$`.
+// References that GitLab expands in values. Source: gitlabhq, lib/expand_variables.rb; runners do the same with `$`.
 const REFERENCE = /\$\$|%%|\$[a-zA-Z_]|\$\{|%(?![0-9a-fA-F]{2}%)[a-zA-Z_][a-zA-Z0-9_]*%/;
 
 /**
- * Reads a dotenv report. Source: gitlabhq, app/services/ci/parse_dotenv_artifact_service.rb, its documented limits, and the
- * least number of variables that any instance takes, 20, less a few for others.
+ * Parses a dotenv report. Source: gitlabhq, app/services/ci/parse_dotenv_artifact_service.rb, and its documented limits. An
+ * instance accepts at least 20 variables; the limit here is lower, since other jobs add theirs.
  *
- * @throws also where GitLab would be quiet: of two equal names it takes the last, and it trims and expands values.
+ * @throws {SyntaxError} also where GitLab does not complain: it takes the last of two equal names, and trims and expands values.
  */
 export function parseDotenv(text: string): [string, string][] {
   if (new TextEncoder().encode(text).length >= 5 * 1024) throw new SyntaxError("Dotenv Artifact Too Big");
@@ -54,13 +54,13 @@ export function parseDotenv(text: string): [string, string][] {
     if (names.has(key)) throw new SyntaxError(`Key occurs twice: ${key}`);
     names.add(key);
     if (REFERENCE.test(value)) throw new SyntaxError(`Value refers to a variable: ${value}`);
-    // What the documentation leaves open is not used: quotes, blanks, references.
+    // Quotes, blanks and references are not allowed, because GitLab's documentation does not define their meaning.
     if (/["'`\s$\\]/.test(value)) throw new SyntaxError(`Value is not bare: ${value}`);
     return [key, value];
   });
 }
 
-/** Reads NDJSON: an object on every line, the last one closed, nothing invisible anywhere. */
+/** Parses NDJSON strictly: an object on every line, and a line break at the end. */
 export function parseNdjson(text: string): Record<string, unknown>[] {
   if (text === "") return [];
   const lines = text.split(/\r\n|[\n\r\v\f\x85\u2028\u2029]/);

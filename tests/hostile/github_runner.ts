@@ -1,10 +1,10 @@
 /**
- * A model of the program that reads the log of a step on GitHub Actions: which commands it obeys, and whether it still would.
+ * A model of GitHub's runner, which reads the log of a step: the commands it obeys, and whether it still obeys any at the end.
  *
  * @module
  */
 
-/** What the runner made of a log. */
+/** The effects of a log on the runner. */
 export interface RunnerReport {
   /** Commands that took effect, as `name data`, without those that stop and resume. */
   obeyed: string[];
@@ -12,9 +12,9 @@ export interface RunnerReport {
   fenced: string[];
   /** Tokens that stopped it, in order. */
   tokens: string[];
-  /** Whether it obeys nothing at the end, so that commands of later programs in the step are lost. */
+  /** Whether the runner obeys no commands at the end, so that those of later programs in the step are lost. */
   stopped: boolean;
-  /** Lines that the page of the log shows as headings or in colour, whatever the runner does. */
+  /** Lines that the web page of the log shows as headings or in colour, whatever the runner does. */
   rendered: string[];
 }
 
@@ -24,7 +24,7 @@ const COMMANDS = [
   ...["remove-matcher", "warning", "error", "notice", "debug", "group", "endgroup", "echo", "stop-commands"],
 ];
 
-// .NET's Char.IsWhiteSpace, which String.TrimStart goes by.
+// The characters that .NET's String.TrimStart removes (Char.IsWhiteSpace).
 const BLANKS = /^[\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 interface Command {
@@ -47,7 +47,7 @@ function parse(line: string, known: ReadonlySet<string>): Command | undefined {
   return known.has(name) ? { name, data: line.slice(bracket + 1) } : undefined;
 }
 
-/** Reads a log as the runner does. */
+/** Reads a log as GitHub's runner does. */
 export function runGithubLog(log: string): RunnerReport {
   const report: RunnerReport = { obeyed: [], fenced: [], tokens: [], stopped: false, rendered: [] };
   const known = new Set(COMMANDS);
@@ -61,7 +61,7 @@ export function runGithubLog(log: string): RunnerReport {
         token = undefined;
       } else report.fenced.push(line);
     } else if (command?.name === "stop-commands") {
-      // The runner fails the step for a token that is a command, empty, or `pause-logging`.
+      // The runner fails the step when the token is a command, empty, or `pause-logging`.
       token = command.data.toLowerCase();
       if (known.has(token) || token === "" || token === "pause-logging") throw new Error(`Invalid token: ${token}`);
       known.add(token);

@@ -1,17 +1,17 @@
 /**
- * Models of the programs that read a job's log for commands. Each answers with the commands it would obey; where a program
- * is choosy (known names only), the model is not.
+ * Models of the programs that read commands from a job's log. Each returns the commands that the program would obey; where a
+ * program obeys only known names, the model accepts any name.
  *
  * @module
  */
 
-/** Reads a log, as bytes would arrive, and lists what it would obey. */
+/** Reads a log and returns the commands that it would obey. */
 export type LogParser = (log: string) => string[];
 
-// .NET's Char.IsWhiteSpace, which String.TrimStart goes by.
+// The characters that .NET's String.TrimStart removes (Char.IsWhiteSpace).
 const DOTNET_BLANKS = /^[\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
-/** Lines as .NET's StreamReader.ReadLine and Go's scanners (with `\r` as an overwrite) see them. */
+/** Splits lines like .NET's StreamReader.ReadLine, and like Go's scanners with `\r` as an overwrite. */
 function lines(log: string): string[] {
   return log.split(/\r\n|\r|\n/);
 }
@@ -26,7 +26,7 @@ export function githubCommands(log: string): string[] {
   });
 }
 
-/** Source: GitLab, lib/gitlab/ci/ansi2json, and its log viewer; here without the line ending that they want. */
+/** Source: GitLab, lib/gitlab/ci/ansi2json, and its log viewer; the model does not require their line ending. */
 export function gitlabCommands(log: string): string[] {
   return log.match(/section_(?:start|end):\d+:[A-Za-z0-9_.-]+/g) ?? [];
 }
@@ -41,7 +41,7 @@ export function teamcityCommands(log: string): string[] {
   return lines(log).filter((line) => /##teamcity\[/i.test(line));
 }
 
-/** Source: buildkite/agent, process/ansi.go and process/timestamper: colours go first, a mark starts the line. */
+/** Source: buildkite/agent, process/ansi.go and process/timestamper: without colours, a mark starts the line. */
 export function buildkiteCommands(log: string): string[] {
   return lines(log)
     // deno-lint-ignore no-control-regex
@@ -54,15 +54,15 @@ export function travisCommands(log: string): string[] {
   return log.match(/travis_(?:fold|time):\w+:/g) ?? [];
 }
 
-/** What a terminal would not show as it stands: control characters, half characters, invisible ones. */
+/** Characters that a terminal does not simply show: control characters, lone surrogates, invisible ones. */
 export function terminalCommands(log: string): string[] {
   return log.match(/[^\P{Cc}\t\n]|\p{Cs}|[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\ufff9-\ufffb]/gu) ?? [];
 }
 
-/** The readers of each CI system's log; one that we do not know has all of them. */
+/** The parser of each CI system's log; use all of them for an unknown system. */
 export const LOG_PARSERS: Record<string, LogParser> = {
   github: githubCommands,
-  // Their runner knows fewer commands, and wants them at the start of a line. Source: act, pkg/runner/command.go.
+  // Their runner knows fewer commands, and only at the start of a line. Source: act, pkg/runner/command.go.
   gitea: githubCommands,
   forgejo: githubCommands,
   gitlab: gitlabCommands,

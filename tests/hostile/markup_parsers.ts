@@ -1,5 +1,5 @@
 /**
- * Markdown, HTML and XML, read by parsers that we did not write.
+ * Parses Markdown, HTML and XML with third-party parsers.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import MarkdownIt from "markdown-it";
 import { type DefaultTreeAdapterTypes, parseFragment } from "parse5";
 import { SaxesParser } from "saxes";
 
-/** What a document consists of. */
+/** Structure and text of a document. */
 export interface Outline {
   /** Names of elements in order, with their attributes: `a href=…`. */
   elements: string[];
@@ -42,14 +42,14 @@ export function outlineHtml(html: string): Outline {
   return outline;
 }
 
-/** Renders Markdown with everything on that a forge has on: raw HTML, tables, bare links. */
+/** Renders Markdown with the features that forges enable: raw HTML, tables, bare links. */
 export function outlineMarkdown(markdown: string): Outline {
   const renderer = new MarkdownIt({ html: true, linkify: true });
   renderer.linkify.set({ fuzzyLink: true, fuzzyEmail: true, fuzzyIP: true });
   return outlineHtml(renderer.render(markdown));
 }
 
-/** What an XML parser reports. */
+/** Elements and text of an XML document. */
 export interface XmlOutline {
   /** Names of elements in order. */
   elements: string[];

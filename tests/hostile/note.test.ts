@@ -12,7 +12,7 @@ import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
 import { outlineMarkdown } from "./markup_parsers.ts";
 
-/** The note on the merge request of a job of that name, and what went to stderr. */
+/** Writes the note of a job with this name; returns all notes, and the text on stderr. */
 async function noteOf(text: string, job: string) {
   const gitlab = gitlabServer("42", "7");
   const io = fakeIo({ env: { GITLAB_CI: "true", CI_JOB_NAME: job } });
@@ -26,7 +26,7 @@ async function noteOf(text: string, job: string) {
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }
 
-/** What a renderer makes of a note; the parts of code alone may differ. */
+/** Structure of a rendered note: its links, kinds of elements and text outside of code. */
 function shape(body: string) {
   const { elements, prose } = outlineMarkdown(body);
   const links = elements.filter((element) => /^(a|img|script|iframe|video|svg|details|input)\b/.test(element));
@@ -35,7 +35,7 @@ function shape(body: string) {
 
 const BENIGN = shape((await noteOf("harmless", "harmless")).bodies[0] as string);
 
-test("the note of a harmless run has no link, and a marker that no reader sees", () => {
+test("the note of a harmless run has no link, and an invisible marker", () => {
   expect(BENIGN.links).toEqual([]);
   expect(BENIGN.kinds).toEqual([
     "#comment",
@@ -54,22 +54,22 @@ test("the note of a harmless run has no link, and a marker that no reader sees",
 });
 
 for (const { name, text } of CORPUS) {
-  test(`the note on a merge request runs, links, mentions and fetches nothing, whatever the run says: ${name}`, async () => {
+  test(`the note on a merge request has no quick action, foreign link or mention, whatever the run says: ${name}`, async () => {
     const { bodies, actions, stderr } = await noteOf(text, text);
     expect({ actions, count: bodies.length }).toEqual({ actions: [], count: 1 });
     expect(stderr).toMatch(/^note: summary written in note \d+ of merge request !7\n$/);
     const body = bodies[0] as string;
     expect([...body].length).toBeLessThanOrEqual(MAX_NOTE_CHARACTERS);
     expect(body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n## /);
-    // Lines that GitLab looks at before it reads Markdown: quick actions, ends of code in older versions, quotes, includes.
+    // Lines that GitLab handles before it parses Markdown: quick actions, ends of code in older versions, quotes, includes.
     expect(/^(?:\/|```|>>>|<(?!!-- mogplex:)|::include|---)/m.test(body.replaceAll("\r", ""))).toBe(false);
     const { links, kinds, prose } = shape(body);
     expect(kinds.filter((kind) => !BENIGN.kinds.includes(kind) && kind !== "a")).toEqual([]);
-    // Nothing but the address of a pull request is a link, and it says where it leads.
+    // Only the address of a pull request is a link, and its text is the address.
     for (const link of links) expect(link).toMatch(/^a href=https?:\/\/[^@\s]+$/);
     expect(links.length).toBeLessThanOrEqual(1);
-    // Mentions, references, labels and emoji are looked for outside of code, where all text is ours.
-    const words = new Set(BENIGN.prose.split(/\s+/));
-    expect(prose.split(/\s+/).filter((word) => !words.has(word) && /[@#!~%&$:[\]/]|\d{2}/.test(word))).toEqual([]);
+    // GitLab looks for mentions, references, labels and emoji outside of code, where the whole text must be our own.
+    const ownWords = new Set(BENIGN.prose.split(/\s+/));
+    expect(prose.split(/\s+/).filter((word) => !ownWords.has(word) && /[@#!~%&$:[\]/]|\d{2}/.test(word))).toEqual([]);
   });
 }

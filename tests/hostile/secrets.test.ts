@@ -9,13 +9,14 @@ import { fakeIo } from "../cli/fake_io.ts";
 import { REPO } from "../cli/world.ts";
 import { DISGUISES, readings } from "./disguises.ts";
 
-/** Stands for the disguised secret in what the service says. */
+/** Placeholder for the disguised secret in the answers of the service. */
 const HERE = "SECRET_STANDS_HERE";
-/** The token that the emulator knows; the command is given another one, which is swapped on the way. */
+/** The emulator's token. The command gets another one, which the test's `fetch` replaces. */
 const KNOWN = "mog_aliceReadWriteToken0000000000001";
 
-/** Where in the answers of the service it can stand. Ids, types and keys are of no use with a secret that is not our token. */
-const PLACES = ["message", "tool", "payload", "error", "branch", "pull", "words", "refusal", "network"] as const;
+/** Places for it in the answers of the service. */
+const PLACES = ["message", "tool", "payload", "error", "branch", "pull", "delta", "refusal", "network"] as const;
+/** Further places, in which only the token is masked. */
 const TOKEN_PLACES = ["id", "type", "time", "key", "status", "code"] as const;
 type Place = typeof PLACES[number] | typeof TOKEN_PLACES[number];
 
@@ -33,14 +34,14 @@ const COMMANDS: readonly (readonly string[])[] = [
 
 interface Story {
   token: string;
-  /** Value of a variable of the environment, or the token itself. */
+  /** Value of an environment variable, or the token itself. */
   secret: string;
   place: Place;
   carried: string;
   command: readonly string[];
 }
 
-/** A body that comes in two pieces, the first of which ends inside the secret. */
+/** A body in two pieces; the first one ends inside the secret. */
 function inTwo(text: string, carried: string): ReadableStream<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
   const cut = Math.max(0, text.indexOf(carried.slice(0, 8))) + 7;
@@ -52,7 +53,7 @@ function inTwo(text: string, carried: string): ReadableStream<Uint8Array> {
   });
 }
 
-/** Everything that the command put out: both streams and all files. */
+/** All output of the command: both streams and all files. */
 async function outputs({ token, secret, place, carried, command }: Story): Promise<string> {
   const clock = virtualClock();
   const emulator = createEmulator({ fixture: parseFixture(fixture), clock });
@@ -71,7 +72,7 @@ async function outputs({ token, secret, place, carried, command }: Story): Promi
         message: at("branch", "x"),
         payload: { stage: "git_sync", working_branch: at("branch", "main"), base_branch: "main" },
       },
-      { type: "log", message: at("words", "x"), payload: { kind: "assistant_delta" } },
+      { type: "log", message: at("delta", "x"), payload: { kind: "assistant_delta" } },
       {
         type: "log",
         message: at("message", "x"),
@@ -127,13 +128,13 @@ const tokens = fc.oneof(
   letters.map((body) => `mog_${body}`),
   fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~+/-]{18,30}[a-z]$/).filter((text) => !text.startsWith("mog_")),
 );
-// Values of variables may have anything that is visible; blanks at the ends go when they are read.
+// Values of variables can have any visible characters; blanks at their ends are trimmed.
 const values = fc.tuple(letters, fc.stringMatching(/^[!-~]{0,12}$/)).map(([body, more]) => `${body}${more}z`);
 const around = fc.stringMatching(/^[a-z .,]{0,12}$/);
 const names = Object.keys(DISGUISES);
 
 test(
-  "no token and no secret of the environment comes out anywhere, wherever it stands and however it is disguised",
+  "no output contains the token or a secret of the environment, wherever it stands and however it is disguised",
   async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -146,7 +147,7 @@ test(
         fc.constantFrom(...COMMANDS),
         async (token, value, which, name, before, after, command) => {
           const dropIn = command[0]?.startsWith("runs");
-          // The drop-in verbs read the documented variables only.
+          // The drop-in verbs read only the documented variables.
           const secret = dropIn || value === null || which >= PLACES.length ? token : value;
           const carried = DISGUISES[name]?.(secret, before, after) ?? "";
           const place = [...PLACES, ...TOKEN_PLACES][which] as Place;
@@ -167,14 +168,14 @@ test(
   60_000,
 );
 
-test("every disguise is masked in every place", async () => {
+test("every disguise is masked in every place of the answers", async () => {
   const token = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
   let turn = 0;
   for (const name of names) {
     turn++;
     for (const place of [...PLACES, ...TOKEN_PLACES]) {
       const carried = DISGUISES[name]?.(token, "before ", " after") ?? "";
-      // One of the commands each, another one each time.
+      // Each case runs one command, the next one in turn.
       const command = COMMANDS[turn++ % COMMANDS.length] ?? [];
       const text = await outputs({ token, secret: token, place, carried, command });
       const found = readings(text).some((reading) => reading.includes(token));
@@ -193,7 +194,7 @@ test("readings() finds the secret in every disguise", () => {
   }
 });
 
-test("no token in an argument or in the request comes out of an error", async () => {
+test("no error contains a token from the arguments or the request", async () => {
   const token = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
   for (
     const args of [

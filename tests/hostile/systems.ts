@@ -1,4 +1,4 @@
-/** CI systems whose logs obey commands, by name, and the variable that gives each away. */
+/** CI systems that obey commands in their logs: names, and a variable that marks each. */
 export const SYSTEMS: Readonly<Record<string, string>> = {
   github: "GITHUB_ACTIONS",
   gitlab: "GITLAB_CI",

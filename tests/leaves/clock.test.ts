@@ -18,7 +18,7 @@ test("virtualClock() moves to each sleeper in turn, and records the waits", asyn
   expect(clock.wallTime()).toBe(1_300);
 });
 
-test("virtualClock() wakes those of one time in the order of their sleep", async () => {
+test("virtualClock() wakes sleepers of the same time in the order of their calls", async () => {
   const clock = virtualClock();
   const order: number[] = [];
   await Promise.all([1, 2, 3].map((n) => clock.sleep(50).then(() => order.push(n))));
@@ -37,7 +37,7 @@ test("virtualClock() moves only by advance() when it is not automatic", async ()
   expect(clock.now()).toBe(100);
 });
 
-test("virtualClock() moves wall time alone by jumpWallTime()", () => {
+test("jumpWallTime() moves the wall time only", () => {
   const clock = virtualClock({ startMs: 5_000 });
   clock.jumpWallTime(-1_000);
   expect([clock.now(), clock.wallTime()]).toEqual([0, 4_000]);
@@ -54,7 +54,7 @@ test("virtualClock() rejects a sleep with the signal's reason, and forgets the s
   expect(clock.now()).toBe(10);
 });
 
-test("virtualClock() does not record limits, and lets real work end before one passes", async () => {
+test("virtualClock() does not record limits, and lets real work end before one expires", async () => {
   const clock = virtualClock();
   const controller = new AbortController();
   const limit = reason(clock.sleep(1_000, { signal: controller.signal, limit: true }));
@@ -76,7 +76,7 @@ test("virtualClock() wakes an earlier sleeper before a limit", async () => {
   expect(times).toEqual([200, 500]);
 });
 
-test("virtualClock() takes zero, less, and NaN for one turn", async () => {
+test("virtualClock() sleeps one turn for zero, a negative number and NaN", async () => {
   const clock = virtualClock();
   for (const ms of [0, -5, NaN]) await clock.sleep(ms);
   expect([clock.now(), clock.slept]).toEqual([0, [0, 0, 0]]);

@@ -32,16 +32,35 @@ test("exitCodeFor() and dropInExitCode() give the documented code for each error
   );
 });
 
-test("exitCodeFor() and dropInExitCode() cope with thrown values that are no errors", () => {
+test("exitCodeFor() and dropInExitCode() have a code for thrown values that are not errors", () => {
   for (const value of [undefined, null, "text", { exitCode: 0 }]) {
     expect([errors.exitCodeFor(value), errors.dropInExitCode(value)]).toEqual([70, 1]);
   }
 });
 
-test("every error is called like its class, keeps its cause and is a MogplexError", () => {
+test("every error has the name of its class, keeps its cause and is a MogplexError", () => {
   const classes = Object.entries(errors).filter(([name]) => name.endsWith("Error"));
   const named = new Set(TABLE.map(([error]) => error.name));
   for (const [name] of classes) if (name !== "MogplexError") expect(named).toContain(name);
   for (const [error] of TABLE.slice(0, -1)) expect(error).toBeInstanceOf(errors.MogplexError);
   expect(new errors.NetworkError("x", { cause: 7 }).cause).toBe(7);
+});
+
+test("MogplexError composes its message from its parts, and keeps them", () => {
+  const error = new errors.UsageError({
+    attempted: "use mode",
+    why: "it must be one of SAFE, AUTO",
+    value: '"FAST"',
+    advice: "see the help",
+  });
+  expect(error).toMatchObject({
+    message: 'Cannot use mode as it must be one of SAFE, AUTO: "FAST"; see the help',
+    attempted: "use mode",
+    why: "it must be one of SAFE, AUTO",
+    value: '"FAST"',
+    advice: "see the help",
+  });
+  const bare = new errors.NetworkError({ attempted: "start run", why: "the connection was reset" });
+  expect(bare).toMatchObject({ message: "Cannot start run: the connection was reset", value: null, advice: null });
+  expect(new errors.DeadlineError("too late")).toMatchObject({ message: "too late", attempted: null, why: "too late" });
 });

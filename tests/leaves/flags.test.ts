@@ -36,7 +36,7 @@ test("parseFlags() tells values, switches, repeated flags and positionals apart"
   expect((await parseFlags("run", [], FLAGS)).get("repo")).toBeUndefined();
 });
 
-test("parseFlags() takes the last of several values of a flag that is meant once", async () => {
+test("parseFlags() takes the last value of a flag that is given twice", async () => {
   expect((await parseFlags("run", ["--repo=a", "--repo=b"], FLAGS)).get("repo")).toBe("b");
 });
 

@@ -22,7 +22,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A checkout that we stand in, and a directory that must stay as it is. */
+/** Changes into a new checkout, next to a directory that must not change. */
 function checkout(name: string): { here: string; outside: string } {
   const here = join(folder, name);
   const outside = join(folder, `${name}-outside`);
@@ -32,7 +32,7 @@ function checkout(name: string): { here: string; outside: string } {
   return { here, outside };
 }
 
-test("Io.writeFile() refuses links that a checkout planted anywhere below the working directory, however the path is written", async () => {
+test("Io.writeFile() refuses symbolic links anywhere below the working directory, however the path is written", async () => {
   const io = await processIo();
   const { here, outside } = checkout("links");
   mkdirSync(join(outside, "deep", "er"), { recursive: true });
@@ -48,7 +48,7 @@ test("Io.writeFile() refuses links that a checkout planted anywhere below the wo
   expect(() => readFileSync(join(outside, "new"))).toThrow();
 });
 
-test("Io.writeFile() leaves what a hard link shares as it is", async () => {
+test("Io.writeFile() does not change other hard links of the same file", async () => {
   const io = await processIo();
   const { outside } = checkout("hard");
   writeFileSync(join(outside, "file"), "untouched");
@@ -58,7 +58,7 @@ test("Io.writeFile() leaves what a hard link shares as it is", async () => {
   expect(readFileSync(join(outside, "file"), "utf8")).toBe("untouched");
 });
 
-test("Io.writeFile() follows a link outside the working directory, which is the machine's own", async () => {
+test("Io.writeFile() follows a link outside the working directory, which no checkout controls", async () => {
   const io = await processIo();
   const { here, outside } = checkout("above");
   symlinkSync(folder, join(here, "volume"));
@@ -84,7 +84,7 @@ test("Io.readFile() opens neither links, devices nor large files when it has a l
 });
 
 test.skipIf(process.platform !== "linux")(
-  "Io.writeFile() ends when a file system refuses directories as not found",
+  "Io.writeFile() throws when a file system answers ENOENT to a new directory",
   async () => {
     const io = await processIo();
     expect(() => io.writeFile("/proc/no-such-folder/deep/report", "x")).toThrow("ENOENT");

@@ -6,7 +6,7 @@ import * as library from "../../mod.ts";
 import type { RunResult } from "../../mod.ts";
 import { emptyRunResult } from "../../lib/result/run_result.ts";
 
-/** The public names; a change here is a change of the package's interface. */
+/** The public names; a change here changes the package's interface. */
 const EXPORTS = [
   "ApiError",
   "AutomationSuppressedError",
@@ -78,7 +78,7 @@ const RESULT: RunResult = {
   reason: "the key mog_verySecretToken1 leaked",
 };
 
-test("report() writes what it is asked for, without secrets", async () => {
+test("report() writes the targets, with secrets masked", async () => {
   const directory = mkdtempSync(join(tmpdir(), "report-"));
   try {
     const path = join(directory, "deep/result.json");
@@ -104,7 +104,7 @@ test("report() throws UsageError when a report cannot be written, after writing 
   }
 });
 
-test("exitCodeFor() knows every public error, and calls everything else a bug of ours", () => {
+test("exitCodeFor() has a code for every public error, and 70 for anything else", () => {
   const { EXIT, exitCodeFor } = library;
   const codes = [
     new library.UsageError("x"),

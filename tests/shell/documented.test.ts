@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close());
 
-/** Each test has a token, and with it limits, of its own. */
+/** Gives the test a token of its own, and so limits of its own. */
 function fresh(): void {
   shell = createShell(service, service.token());
 }

@@ -1,6 +1,6 @@
 /**
- * Shell pieces of the product's documentation, word for word. Source: CLI, "CI integration", "Headless runs", "Automation".
- * GitHub's expressions are filled in by the tests as the runner does: as text, before the shell sees them.
+ * Shell snippets from the product's documentation, unchanged. Source: CLI, "CI integration", "Headless runs", "Automation".
+ * The tests fill in GitHub's expressions as the runner does: as text, before the shell reads them.
  */
 
 /** "CI integration", GitHub Actions example, step "Install mogplex CLI", second line. */

@@ -1,4 +1,4 @@
-/** Runs documented shell pieces with a `mogplex` on the PATH that is our shipped file. */
+/** Runs documented shell snippets, with the built command as `mogplex` on the PATH. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,16 +6,16 @@ import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
 import { type Ended, launch, type Service } from "../processes/service.ts";
 
-/** Programs of the documented pieces that this machine lacks. */
+/** Programs that the documented snippets need and this machine does not have. */
 export const MISSING: readonly string[] = ["bash", "jq"].filter((name) =>
   spawnSync("sh", ["-c", `command -v ${name}`], { stdio: "ignore" }).status !== 0
 );
 
 /** A shell with the command on its PATH. */
 export interface Shell {
-  /** Runs a script: by itself when it says how, else as GitHub's runner does with `run:`. */
+  /** Runs a script: directly when it begins with `#!`, else as GitHub's runner runs `run:`. */
   run(script: string, env?: Record<string, string>): Promise<Ended>;
-  /** Seconds that `sleep` was asked for since the last call of this function. */
+  /** Arguments of every `sleep` since the last call of this function. */
   slept(): string[];
 }
 
@@ -24,7 +24,7 @@ function program(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
-/** Makes a shell; `sleep` in it only writes down how long. */
+/** Creates a shell whose `sleep` only records its argument. */
 export function createShell(service: Service, token: string): Shell {
   const bin = join(service.folder, `bin-${token.slice(-3)}`);
   const log = join(bin, "slept");

@@ -5,14 +5,14 @@ import { CORPUS } from "../hostile/corpus.ts";
 import { terminalCommands } from "../hostile/log_parsers.ts";
 
 for (const { name, text } of CORPUS) {
-  test(`plainText() leaves only what is visible: ${name}`, () => {
+  test(`plainText() keeps only what is visible: ${name}`, () => {
     const plain = plainText(text);
     expect(terminalCommands(plain)).toEqual([]);
     expect(plainText(plain) === plain).toBe(true);
   });
 }
 
-test("plainText() is stable and visible for any text", () => {
+test("plainText() is idempotent, and its result is visible, for any text", () => {
   const unit = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.constantFrom(
@@ -48,7 +48,7 @@ test("plainText() keeps tabs, line feeds, accents, emoji and the text of links",
   expect(plainText("\x1b[1;31mred\x1b[0m \x9b4mline\x1b(B")).toBe("red line");
 });
 
-test("plainText() makes every break a line feed, so that nothing is overwritten", () => {
+test("plainText() turns every line break into a line feed, so that no line overwrites another", () => {
   expect(plainText("10 %\r20 %\r\n30 %\r\r\n40 %")).toBe("10 %\n20 %\n30 %\n40 %");
   expect(plainText("a\x85b\u2028c\u2029d\ve\ff")).toBe("a\nb\nc\nd\ne\nf");
   expect(plainText("failed\b\b\b\b\b\bsuccess")).toBe("failedsuccess");
@@ -59,11 +59,11 @@ test("plainText() shows what follows an unclosed sequence", () => {
   expect(plainText("a\x1b\x1b[0m[31mb\x1b")).toBe("a[31mb");
 });
 
-test("plainText() turns half characters into U+FFFD, also when they would meet", () => {
+test("plainText() turns lone surrogates into U+FFFD, also when removing text would join two of them", () => {
   expect(plainText("a\ud83d\u200b\ude00b")).toBe("a\ufffd\ufffdb");
 });
 
-test("plainText() cuts with a visible mark and never in the middle of a character", () => {
+test("plainText() cuts with a visible mark, and never splits a surrogate pair", () => {
   expect(plainText("abcdef", { maxLength: 6 })).toBe("abcdef");
   expect(plainText("abcdef", { maxLength: 4 })).toBe("abcd…[+2 characters]");
   expect(plainText("abc😀", { maxLength: 4 })).toBe("abc…[+2 characters]");

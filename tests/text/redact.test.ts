@@ -23,7 +23,7 @@ test("createRedactor() masks a token that is not URL-safe in each of its forms",
   }
 });
 
-/** Ways in which text can carry a secret. */
+/** Encodings in which a text can contain a secret. */
 const EMBEDDINGS: ((secret: string, before: string, after: string) => string)[] = [
   (secret, before, after) => before + secret + after,
   (secret, before, after) => encodeURIComponent(before) + encodeURIComponent(secret) + encodeURIComponent(after),
@@ -49,7 +49,7 @@ function decodings(text: string): string[] {
   return plain;
 }
 
-test("createRedactor() lets no secret survive in any embedding", () => {
+test("createRedactor() masks a secret in every encoding", () => {
   const letters = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/);
   const around = fc.string({ unit: "grapheme-ascii", maxLength: 20 });
   fc.assert(
@@ -65,16 +65,16 @@ test("createRedactor() lets no secret survive in any embedding", () => {
           ? createRedactor({ token: secret })
           : createRedactor({ env: (name) => name === "CI_JOB_TOKEN" ? secret : undefined });
         const text = EMBEDDINGS[which]?.(secret, before, after) ?? "";
-        const left = redact(text);
-        expect(left).toContain(MASK);
-        for (const decoded of decodings(left)) expect(decoded).not.toContain(secret);
+        const masked = redact(text);
+        expect(masked).toContain(MASK);
+        for (const decoded of decodings(masked)) expect(decoded).not.toContain(secret);
       },
     ),
     { numRuns: 300 },
   );
 });
 
-test("createRedactor() masks twice as it masks once", () => {
+test("createRedactor() is idempotent", () => {
   const redact = createRedactor({ token: TOKEN, env: () => "hunter2hunter2" });
   const texts = fc.oneof(
     fc.string(),
@@ -92,7 +92,7 @@ test("createRedactor() masks twice as it masks once", () => {
   }));
 });
 
-test("createRedactor() masks values of secret variables, unless they are short, a UUID, a URL or a word of ours", () => {
+test("createRedactor() masks values of secret variables, unless they are short, a UUID, a URL or a word of our own output", () => {
   const values: Record<string, string> = {
     CI_JOB_TOKEN: "s3cr3tv4lue",
     GITHUB_TOKEN: "short",
@@ -107,7 +107,7 @@ test("createRedactor() masks values of secret variables, unless they are short, 
   );
 });
 
-test("createRedactor() masks the longer one of two secrets that begin alike", () => {
+test("createRedactor() masks the longer of two secrets with the same beginning", () => {
   expect(createRedactor({ secrets: ["abcdefgh", "abcdefgh12345"] })("abcdefgh12345")).toBe(MASK);
 });
 
@@ -152,14 +152,14 @@ test("createRedactor() masks known shapes of secrets", () => {
   );
 });
 
-test("createRedactor() leaves ordinary text alone", () => {
+test("createRedactor() does not change ordinary text", () => {
   const text =
     "Fix the task-scheduler-configuration-file in apps/web (mog_ prefix, bearer of news, https://h:8080/a@b, ask-the-reviewer-team-please)" +
     " at 2026-08-10T12:00:00.123456+00:00, run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11, branch mogplex/external/70a41ec8-9562673e";
   expect(createRedactor({ token: TOKEN })(text)).toBe(text);
 });
 
-test("createRedactor() takes time in proportion to the text, whatever is in it", () => {
+test("createRedactor() takes linear time for any text", () => {
   const redact = createRedactor({
     token: TOKEN,
     secrets: ["aaaaaaaaaaaaaaaaaaab", '\\\\\\"\\\\"x9xx', '"""/\\"\\//""y'],
@@ -207,11 +207,11 @@ test("redactValue() masks texts at any depth and keeps keys, ids, statuses and o
   });
 });
 
-test("redactValue() masks our own token even in ids", () => {
+test("redactValue() masks the token even in ids", () => {
   expect(redactValue({ id: TOKEN }, createRedactor({ token: TOKEN }))).toEqual({ id: MASK });
 });
 
-test("redactValue() copes with a key named __proto__", () => {
+test("redactValue() masks texts below a key named __proto__", () => {
   const hostile = JSON.parse(`{"__proto__":{"message":"${TOKEN}"}}`);
   expect(JSON.stringify(redactValue(hostile, createRedactor({ token: TOKEN })))).not.toContain(TOKEN);
 });

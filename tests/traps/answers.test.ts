@@ -1,10 +1,10 @@
-/** Traps in what good answers look like. */
+/** Traps of successful answers. */
 import { expect, test } from "bun:test";
 import { exitCodeFor, ForbiddenError, UnavailableError } from "../../lib/errors.ts";
 import { bad, good, run, RUN_ID, scripted, thrown } from "../http/answers.ts";
 import { freshKey, REPO, REQUEST, service, WRITE_ONLY_TOKEN } from "./service.ts";
 
-test("trap 12: the run is found in each of the four places where it lies", async () => {
+test("trap 12: the run is found in each of the four answers that contain it, at different places", async () => {
   const { client } = service();
   const started = await client.startRun(REQUEST, freshKey());
   const { replayed: _, ...known } = started;
@@ -16,7 +16,7 @@ test("trap 12: the run is found in each of the four places where it lies", async
   expect([cancelled.run.runId, cancelled.status, cancelled.alreadyTerminal]).toEqual([runId, "cancelled", false]);
 });
 
-test("trap 14: either spelling of a cancel's result is taken", async () => {
+test("trap 14: every known result of a cancel is accepted", async () => {
   for (const status of ["cancelled", "cancellation_requested", "already_terminal"]) {
     const { client } = scripted([good({ run: run("cancelled"), status, alreadyTerminal: true })]);
     expect(await client.cancelRun(RUN_ID)).toMatchObject({
@@ -27,12 +27,12 @@ test("trap 14: either spelling of a cancel's result is taken", async () => {
   }
 });
 
-test("trap 15: a cancel that comes too late can say success without alreadyTerminal", async () => {
+test("trap 15: a cancel that comes too late can return success without alreadyTerminal", async () => {
   const { client } = scripted([good({ run: run("success"), status: "success", alreadyTerminal: false })]);
   expect(await client.cancelRun(RUN_ID)).toMatchObject({ status: "success", alreadyTerminal: false });
 });
 
-test("trap 16: events of any type are taken", async () => {
+test("trap 16: events of any type are accepted", async () => {
   const types = ["stream_started", "tool_call", "assistant_message", "brand_new"];
   const events = types.map((type, index) => ({
     id: `e${index}`,
@@ -46,7 +46,7 @@ test("trap 16: events of any type are taken", async () => {
   expect((await client.getRunEvents(RUN_ID)).events.map(({ type }) => type)).toEqual(types);
 });
 
-test("trap 18: events are asked for with the largest limit unless told otherwise", async () => {
+test("trap 18: events are requested with the largest limit by default", async () => {
   const { client, emulator, sent } = service();
   const { runId } = await client.startRun(REQUEST, freshKey());
   emulator.control("appendEvents", { runId, events: Array.from({ length: 150 }, (_, n) => ({ message: `${n}` })) });
@@ -54,7 +54,7 @@ test("trap 18: events are asked for with the largest limit unless told otherwise
   expect(sent.at(-1)).toBe(`GET /runs/${runId}/events?limit=200`);
 });
 
-test("trap 34: a token without the scope to read can follow where the service lets it, and is told where not", async () => {
+test("trap 34: a token without the read scope can follow a run, and other routes name the missing scope", async () => {
   const { client, clientWith } = service();
   const { runId } = await client.startRun(REQUEST, freshKey());
   const writer = clientWith({ token: WRITE_ONLY_TOKEN });
@@ -64,12 +64,12 @@ test("trap 34: a token without the scope to read can follow where the service le
   expect(error.message).toContain(`needs the scope "read"`);
 });
 
-test("trap 37: a sandbox whose id is the word pending is taken", async () => {
+test("trap 37: a sandbox whose id is the word pending is accepted", async () => {
   const { client } = scripted([good({ run: run("pending", { sandboxId: "pending" }) })]);
   expect((await client.getRun(RUN_ID)).sandboxId).toBe("pending");
 });
 
-test("trap 38: each record is read in the style that its route has", async () => {
+test("trap 38: every record keeps the field names of its route, in camel case or snake case", async () => {
   const { client } = service();
   expect(Object.keys((await client.listRepos())[0] ?? {})).toContain("full_name");
   expect(Object.keys((await client.listSandboxes())[0] ?? {})).toContain("sandbox_id");
@@ -78,7 +78,7 @@ test("trap 38: each record is read in the style that its route has", async () =>
   expect(Object.keys(await client.getRun(runId))).toContain("repoId");
 });
 
-/** Triggers the first automation that takes the repository, and gives its id and the run's. */
+/** Triggers the first automation that fits the repository, and returns its id and that of its run. */
 async function triggered({ client, emulator }: ReturnType<typeof service>) {
   const installation = emulator.world.store.repos.get(REPO)?.installation_id;
   const fits = [...emulator.world.store.automations.values()].find((one) =>
@@ -89,7 +89,7 @@ async function triggered({ client, emulator }: ReturnType<typeof service>) {
   return { automationId, jobRunId: jobRunId ?? "" };
 }
 
-test("trap 39: an automation's run is running where a run is streaming, and neither word is changed", async () => {
+test("trap 39: the status running of an automation's run and the status streaming of a run are both kept", async () => {
   const world = service();
   const { automationId, jobRunId } = await triggered(world);
   world.emulator.control("setAutomationRun", { id: jobRunId, set: { status: "running" } });
@@ -99,7 +99,7 @@ test("trap 39: an automation's run is running where a run is streaming, and neit
   expect((await scripted([good({ run: run("streaming") })]).client.getRun(RUN_ID)).status).toBe("streaming");
 });
 
-test("trap 43: a rerun of a review on a service without it is unavailable, not an unknown pull request", async () => {
+test("trap 43: rerunning a review on a service without that route is unavailable, not an unknown pull request", async () => {
   const { client, sent } = service();
   const error = await thrown(client.rerunPrReview({ repoId: REPO, prNumber: 7 }));
   expect(error).toBeInstanceOf(UnavailableError);
@@ -107,7 +107,7 @@ test("trap 43: a rerun of a review on a service without it is unavailable, not a
   expect(sent.length).toBe(1);
 });
 
-test("trap 45: of an automation's run nothing is kept that could be a secret", async () => {
+test("trap 45: an automation's run has only fields that cannot hold a secret", async () => {
   const world = service();
   const { automationId, jobRunId } = await triggered(world);
   const kept = await world.client.getAutomationRun(automationId, jobRunId);
@@ -124,7 +124,7 @@ test("trap 45: of an automation's run nothing is kept that could be a secret", a
   ]);
 });
 
-test("trap 50: fields, a status, a code and a harness of later revisions do no harm", async () => {
+test("trap 50: fields, a status, a code and a harness of later revisions are accepted", async () => {
   const { client } = service(undefined, { revision: { extraRunFields: true, mogplexHarness: true } });
   const started = await client.startRun({ ...REQUEST, harness: "mogplex" }, freshKey());
   expect(started.harness).toBe("mogplex");

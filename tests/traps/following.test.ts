@@ -1,4 +1,4 @@
-/** Traps that are met while a run goes on, and when it ends. */
+/** Traps of following a run to its end. */
 import { expect, test } from "bun:test";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { exitCodeFor } from "../../lib/errors.ts";
@@ -9,7 +9,7 @@ import { world } from "../cli/world.ts";
 import { good, run as runOf, thrown } from "../http/answers.ts";
 import { REQUEST, service, TOKEN } from "./service.ts";
 
-const calm = { throwOnFailure: false } as const;
+const returned = { throwOnFailure: false } as const;
 
 test("trap 13: JSON output is flat, without the envelope", async () => {
   const { cli } = world();
@@ -40,7 +40,7 @@ test("trap 15: a run that succeeds while it is cancelled at the deadline is a su
   expect((await client.getRun(runId)).status).toBe("success");
 });
 
-test("trap 17: beyond the first 200 events the feed is full: the verdict is known, what it hides is unknown", async () => {
+test("trap 17: when the feed is full after 200 events, the verdict is known and the pull request is unknown", async () => {
   const { options, notices } = service("many-events");
   const result = await run(REQUEST, options());
   expect(result).toMatchObject({
@@ -51,7 +51,7 @@ test("trap 17: beyond the first 200 events the feed is full: the verdict is know
   expect(notices.filter(({ kind }) => kind === "window_full")).toHaveLength(1);
 });
 
-test("trap 17: a window of the newest 200 events slides, and each event comes once", async () => {
+test("trap 17: with a sliding window of the newest 200 events, every event comes once", async () => {
   const { options } = service("many-events", { revision: { tailWindow: true } });
   const result = await run(REQUEST, options());
   expect(result).toMatchObject({
@@ -63,13 +63,13 @@ test("trap 17: a window of the newest 200 events slides, and each event comes on
   expect(result.events.length).toBeGreaterThan(200);
 });
 
-test("trap 19: a quiet run of ten minutes takes at most 72 requests", async () => {
+test("trap 19: a quiet run of ten minutes needs at most 72 requests", async () => {
   const { options, sent } = service("stuck-streaming");
   await thrown(run(REQUEST, options({ timeoutMs: 600_000 })));
   expect(sent.length).toBeLessThanOrEqual(72);
 });
 
-test("trap 20: a finished event is no verdict, and a terminal status is not the last word", async () => {
+test("trap 20: an event of type finished is not the verdict, and the verdict is known only with a terminal status", async () => {
   const steps =
     "[{ after: 2, sandbox: up }, { after: 2, event: { type: finished } }, { after: 30, call: success, status: success }]";
   const { options } = service(parseScenario(`steps: ${steps}`, "slow row"));
@@ -79,7 +79,7 @@ test("trap 20: a finished event is no verdict, and a terminal status is not the 
     seen.push(item.type === "event" ? item.event.type : item.type === "status" ? `status ${item.status}` : item.type);
   }
   expect(seen.slice(-3)).toEqual(["finished", "status success", "end"]);
-  const failed = await run(REQUEST, service("boot-failure").options(calm));
+  const failed = await run(REQUEST, service("boot-failure").options(returned));
   expect([failed.outcome, failed.events.at(-1)?.type, failed.reason]).toEqual([
     "failed",
     "failed",
@@ -87,7 +87,7 @@ test("trap 20: a finished event is no verdict, and a terminal status is not the 
   ]);
 });
 
-test("trap 21: a run that never ends meets our deadline, and goes on", async () => {
+test("trap 21: a run that never ends is a deadline error, and continues", async () => {
   for (const scenario of ["stuck-streaming", "stuck-pending"]) {
     const { options, client, clock } = service(scenario);
     const { runId } = await start(REQUEST, options());
@@ -98,7 +98,7 @@ test("trap 21: a run that never ends meets our deadline, and goes on", async () 
   }
 });
 
-test("trap 21: a cancel at the deadline repairs a record that stands still", async () => {
+test("trap 21: cancelling at the deadline updates a record that the service left behind", async () => {
   const { options, emulator, clock } = service("stuck-streaming");
   const { runId } = await start(REQUEST, options());
   const job = attach(runId, options({ timeoutMs: 60_000, onTimeout: "cancel" }));
@@ -107,15 +107,15 @@ test("trap 21: a cancel at the deadline repairs a record that stands still", asy
   expect((await job).outcome).toBe("success");
 });
 
-test("trap 22: the first terminal status that is seen is the verdict, whatever comes later", async () => {
+test("trap 22: the first terminal status is the verdict, whatever the service reports later", async () => {
   const { options, client, clock } = service("cancelled-during-boot-revived");
-  const result = await run(REQUEST, options(calm));
+  const result = await run(REQUEST, options(returned));
   expect([result.outcome, result.exitCode]).toEqual(["cancelled", 3]);
   await clock.sleep(600_000);
   expect((await client.getRun(result.runId ?? "")).status).not.toBe("cancelled");
 });
 
-test("trap 23: a run that is silent for 25 minutes is not given up", async () => {
+test("trap 23: a run that is silent for 25 minutes is followed to its end", async () => {
   const quiet = parseScenario(
     "steps: [{ after: 8, sandbox: up }, { after: 1500, call: success }, { after: 1, status: success }]",
     "quiet",
@@ -124,7 +124,7 @@ test("trap 23: a run that is silent for 25 minutes is not given up", async () =>
   expect([result.outcome, result.durationMs > 1_500_000]).toEqual(["success", true]);
 });
 
-test("trap 24: the branch that is reported is the one of the events, not the one that was asked for", async () => {
+test("trap 24: the reported branch comes from the events, not from the request", async () => {
   const { createBranch: _, ...request } = REQUEST;
   const { branch } = await run(request, service("success").options());
   expect(branch).toMatchObject({ base: "main", requested: "main" });
@@ -137,7 +137,7 @@ test("trap 25: the pull request is found in the events", async () => {
   expect(pullRequest.url).toMatch(/^https?:\/\//);
 });
 
-test("trap 26: a success without changes has no pull request, and says so", async () => {
+test("trap 26: a success without changes is reported without a pull request", async () => {
   expect(await run(REQUEST, service("no-changes").options())).toMatchObject({
     outcome: "success",
     changed: false,
@@ -145,7 +145,7 @@ test("trap 26: a success without changes has no pull request, and says so", asyn
   });
 });
 
-test("trap 36: timestamps with an offset and up to six digits are read", async () => {
+test("trap 36: timestamps with an offset and up to six digits are parsed", async () => {
   const result = await run(REQUEST, service("success").options());
   expect(result.createdAt).toMatch(/\+00:00$/);
   expect(result.phases.length).toBeGreaterThan(0);
@@ -155,14 +155,14 @@ test("trap 36: timestamps with an offset and up to six digits are read", async (
   }
 });
 
-test("trap 41: the id is handed out before the run is looked at", async () => {
+test("trap 41: onStarted gets the run id before the first look at the run", async () => {
   const { options, sent } = service("success");
-  const told: string[] = [];
-  const result = await run(REQUEST, options({ onStarted: ({ runId }) => told.push(runId, ...sent) }));
-  expect(told).toEqual([result.runId ?? "", "POST /runs"]);
+  const reported: string[] = [];
+  const result = await run(REQUEST, options({ onStarted: ({ runId }) => reported.push(runId, ...sent) }));
+  expect(reported).toEqual([result.runId ?? "", "POST /runs"]);
 });
 
-test("trap 42: our token is masked in messages and errors of a run, on every output", async () => {
+test("trap 42: the token is masked in messages and errors of a run, in every output", async () => {
   const { emulator, start, cli } = world("");
   const id = await start();
   emulator.control("appendEvents", {
@@ -186,7 +186,7 @@ test("trap 42: our token is masked in messages and errors of a run, on every out
   }
 });
 
-test("trap 46: a timeout of ours is no failure of the run, and says that it goes on", async () => {
+test("trap 46: a timeout is not a failure of the run, and the output shows how to follow it again", async () => {
   const { start, cli } = world("stuck-streaming");
   const id = await start();
   const followed = await cli(["follow", id, "--timeout", "60"]);
@@ -199,13 +199,13 @@ test("trap 46: a timeout of ours is no failure of the run, and says that it goes
   ]);
 });
 
-test("trap 50: a run that waits for a person is an end of its own, and no success", async () => {
+test("trap 50: a run that waits for a person ends with its own exit code", async () => {
   const { options } = service("awaiting-input");
   const error = await thrown(run(REQUEST, options()));
   expect([error.name, exitCodeFor(error)]).toEqual(["AwaitingInputError", 4]);
 });
 
-test("trap 53: a working branch that does not exist and is not created ends on another branch, which is reported", async () => {
+test("trap 53: when the working branch does not exist and is not created, the pushed branch is reported", async () => {
   const { createBranch: _, ...request } = REQUEST;
   const { branch } = await run({ ...request, workingBranch: "feature/not-there" }, service("success").options());
   expect(branch.requested).toBe("feature/not-there");

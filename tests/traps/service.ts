@@ -19,14 +19,14 @@ export const WRITE_ONLY_TOKEN = "mog_aliceWriteOnlyToken0000000000001";
 /** Repositories of the user of these tokens. */
 export const REPOS = parseFixture(fixture).repos.filter((repo) => repo.user === "alice" && !repo.hidden);
 export const REPO = REPOS[0]?.id ?? "";
-/** A UUID that nothing in the fixture has. */
+/** A UUID that the fixture does not contain. */
 export const NOBODY = "00000000-0000-4000-8000-00000000dead";
 export const REQUEST: StartRequest = { repoId: REPO, prompt: "Fix the flaky tests", createBranch: true };
 
 export interface Service {
   emulator: Emulator;
   clock: VirtualClock;
-  /** Everything sent, as `METHOD /path?query`. */
+  /** Every request, as `METHOD /path?query`. */
   sent: string[];
   notices: Notice[];
   fetch: Fetch;
@@ -37,7 +37,7 @@ export interface Service {
   options(more?: RunOptions): RunOptions;
 }
 
-/** Makes a service. @param scenario Name of a built-in one, or one of its own; without any, runs stay `pending`. */
+/** Creates a service. @param scenario Name of a built-in scenario, or a scenario; without it runs stay `pending`. */
 export function service(scenario?: string | Scenario, more: EmulatorOptions = {}): Service {
   const clock = virtualClock();
   const scenarios = scenario === undefined ? [] : [typeof scenario === "string" ? builtInScenario(scenario) : scenario];

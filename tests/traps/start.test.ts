@@ -1,4 +1,4 @@
-/** Traps on the way to a run: slots, keys, and what a request may say. */
+/** Traps of starting a run: start slots, idempotency keys, and the rules for a request. */
 import { expect, test } from "bun:test";
 import { ConflictError, RateLimitedError, UsageError } from "../../lib/errors.ts";
 import type { Emulator } from "../../lib/emulator/emulator.ts";
@@ -9,7 +9,7 @@ import { deriveKey } from "../../lib/job/key.ts";
 import { good, REPO_ID, run, scripted, thrown } from "../http/answers.ts";
 import { freshKey, REPO, REPOS, REQUEST, SECOND_TOKEN, service } from "./service.ts";
 
-/** An automation that can be triggered. */
+/** An active, published automation that fits. */
 function automationOf({ world }: Emulator, fits: (one: AutomationRow) => boolean): AutomationRow {
   const found = [...world.store.automations.values()].find((one) =>
     one.status === "active" && one.publishedVersion !== null && fits(one)
@@ -18,12 +18,12 @@ function automationOf({ world }: Emulator, fits: (one: AutomationRow) => boolean
   return found;
 }
 
-/** Whose token the tests use. */
+/** Id of the user whose token the tests use. */
 function userOf({ world }: Emulator): string {
   return world.store.repos.get(REPO)?.userId ?? "";
 }
 
-/** The body that a request is sent with. */
+/** The JSON body that the client sends for a request. */
 async function body(request: StartRequest): Promise<Record<string, unknown>> {
   const { client, sent } = scripted([good({ ...run("pending"), replayed: false }, 202)]);
   await client.startRun(request, freshKey());
@@ -31,7 +31,7 @@ async function body(request: StartRequest): Promise<Record<string, unknown>> {
 }
 const minimal: StartRequest = { repoId: REPO_ID, prompt: "Fix it" };
 
-test("trap 08: what can be checked here costs no slot", async () => {
+test("trap 08: a request that breaks a rule is refused locally and uses no start slot", async () => {
   const { client, emulator } = service();
   const wrong: StartRequest[] = [
     { ...REQUEST, repoId: "x" },
@@ -51,7 +51,7 @@ test("trap 08: what can be checked here costs no slot", async () => {
   expect(emulator.world.store.runs.size).toBe(10);
 });
 
-test("trap 08: a lost answer is repeated with the same key, so that one run is started", async () => {
+test("trap 08: a lost answer is retried with the same key, so only one run is started", async () => {
   const { client, emulator, sent } = service();
   emulator.control("fault", { kind: "reset0", processed: true, times: 1 });
   expect((await client.startRun(REQUEST, freshKey())).replayed).toBe(true);
@@ -59,18 +59,18 @@ test("trap 08: a lost answer is repeated with the same key, so that one run is s
   expect(sent).toEqual(["POST /runs", "POST /runs"]);
 });
 
-test("trap 09: limits that are shared with another token are waited out", async () => {
+test("trap 09: the client waits for a limit that another token of the user has used up", async () => {
   const { client, clientWith, clock, notices } = service(undefined, { startLimitScope: "user" });
   const other = clientWith({ token: SECOND_TOKEN });
   for (let count = 0; count < 10; count++) await other.startRun(REQUEST, freshKey());
   expect((await client.startRun(REQUEST, freshKey())).replayed).toBe(false);
-  // The second after the full minute is the limiter's own.
+  // The limiter adds a second to the full minute.
   expect(clock.now()).toBeGreaterThanOrEqual(60_000);
   expect(clock.now()).toBeLessThanOrEqual(61_000);
   expect(notices[0]).toMatchObject({ kind: "wait", named: true });
 });
 
-test("trap 09: the hour's limit is thrown when it does not fit", async () => {
+test("trap 09: the hourly limit is thrown when waiting would exceed the timeout", async () => {
   const { client, clock } = service();
   for (let count = 0; count < 30; count++) await client.startRun(REQUEST, freshKey());
   const error = await thrown(client.startRun(REQUEST, freshKey()));
@@ -79,7 +79,7 @@ test("trap 09: the hour's limit is thrown when it does not fit", async () => {
   expect(clock.now()).toBeLessThan(600_000);
 });
 
-test("trap 11: a replay is told from a start, and shows the run as it is now", async () => {
+test("trap 11: a replay is marked as such, and returns the run as it is now", async () => {
   const { client, emulator } = service();
   const key = freshKey();
   const first = await client.startRun(REQUEST, key);
@@ -88,7 +88,7 @@ test("trap 11: a replay is told from a start, and shows the run as it is now", a
   expect(first.replayed).toBe(false);
 });
 
-test("trap 27: a legal Git branch that the service refuses is named with its character", async () => {
+test("trap 27: the error about a legal Git branch that the service refuses names the character", async () => {
   const { client } = service();
   const error = await thrown(
     client.startRun({ ...REQUEST, baseBranch: "dependabot/npm_and_yarn/@types/node-20" }, freshKey()),
@@ -96,7 +96,7 @@ test("trap 27: a legal Git branch that the service refuses is named with its cha
   expect(error.message).toContain(`the character "@" is not permitted`);
 });
 
-test("trap 28: an absolute root directory is taken, and made relative", async () => {
+test("trap 28: an absolute root directory is accepted, and made relative", async () => {
   expect((await body({ ...minimal, rootDirectory: "/apps/web" })).rootDirectory).toBe("apps/web");
   const { client } = service();
   expect((await client.startRun({ ...REQUEST, rootDirectory: "/apps/web" }, freshKey())).rootDirectory).toBe(
@@ -104,7 +104,7 @@ test("trap 28: an absolute root directory is taken, and made relative", async ()
   );
 });
 
-test("trap 29: a value of another type is refused instead of silently dropped", async () => {
+test("trap 29: a value of the wrong type is refused, and not silently dropped", async () => {
   const { client, sent } = service();
   for (
     const more of [{ createBranch: "true" }, { createBranch: 1 }, { harness: 5 }, { mode: 1 }, { baseBranch: {} }, {
@@ -118,7 +118,7 @@ test("trap 29: a value of another type is refused instead of silently dropped", 
   expect(sent).toEqual([]);
 });
 
-test("trap 30: no mode but the three is ever sent", async () => {
+test("trap 30: only the three known modes are ever sent", async () => {
   expect((await body({ ...minimal, mode: " yolo " })).mode).toBe("YOLO");
   expect(await body(minimal)).not.toHaveProperty("mode");
   const { client } = service();
@@ -127,7 +127,7 @@ test("trap 30: no mode but the three is ever sent", async () => {
   }
 });
 
-test("trap 31: a derived key holds the repository, since keys are the user's and never free again", async () => {
+test("trap 31: a derived key depends on the repository, since a key is valid for all of a user's repositories", async () => {
   const identity = {
     server: "https://gitlab.example",
     project: "7",
@@ -142,7 +142,7 @@ test("trap 31: a derived key holds the repository, since keys are the user's and
   expect(new Set(keys.map(({ key }) => key)).size).toBe(REPOS.length);
 });
 
-test("trap 31: a key that protects another request is a conflict, not tried again, with words on what to do", async () => {
+test("trap 31: a key of another request is a conflict, which is not retried and names the key", async () => {
   const { client, sent } = service();
   const key = freshKey();
   await client.startRun(REQUEST, key);
@@ -152,7 +152,7 @@ test("trap 31: a key that protects another request is a conflict, not tried agai
   expect(sent.length).toBe(2);
 });
 
-test("trap 32: a trigger that is accepted but suppressed is told from work that started", async () => {
+test("trap 32: a trigger that was accepted but suppressed differs from one that started work", async () => {
   const { client, emulator } = service();
   const automation = [...emulator.world.store.automations.values()].find((
     { status, publishedVersion, installationId },
@@ -173,7 +173,7 @@ test("trap 32: a trigger that is accepted but suppressed is told from work that 
   });
 });
 
-test("trap 32: keys of triggers begin with the automation's id, so that nobody else's key is met", async () => {
+test("trap 32: keys of triggers begin with the automation's id, so that they differ from other users' keys", async () => {
   const { options, emulator } = service("automation-stuck");
   const shared = { idempotencyKey: "weekly" };
   const stranger = automationOf(emulator, (one) => one.userId !== userOf(emulator));
@@ -181,7 +181,7 @@ test("trap 32: keys of triggers begin with the automation's id, so that nobody e
   const theirs = [...emulator.world.store.repos.values()].find((repo) =>
     repo.installation_id === stranger.installationId
   );
-  // Somebody else's client, which sends the bare key.
+  // A client of another user, which sends the key without a prefix.
   const other = service().clientWith({ token: strangers?.token ?? "", fetch: options().fetch });
   const first = await other.triggerAutomation(stranger.id, { repoId: theirs?.id ?? "" }, shared);
   const ours = automationOf(
@@ -193,7 +193,7 @@ test("trap 32: keys of triggers begin with the automation's id, so that nobody e
   expect(mine.runId).not.toBe(first.jobRunId ?? "");
 });
 
-test("trap 32: another input is another run, since the base would silently give the first one's", async () => {
+test("trap 32: another input starts another run, although the base would silently return the first one", async () => {
   const { options, emulator } = service("automation-stuck");
   const { id } = automationOf(
     emulator,
@@ -207,7 +207,7 @@ test("trap 32: another input is another run, since the base would silently give 
   expect(second.runId).not.toBe(first.runId);
 });
 
-test("trap 52: a root directory is left out unless it is given, and null or a dot forces the repository's root", async () => {
+test("trap 52: a root directory is sent only when it is given, and null or a dot forces the repository's root", async () => {
   expect(await body(minimal)).not.toHaveProperty("rootDirectory");
   expect((await body({ ...minimal, rootDirectory: null })).rootDirectory).toBeNull();
   expect((await body({ ...minimal, rootDirectory: "." })).rootDirectory).toBeNull();

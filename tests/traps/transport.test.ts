@@ -1,4 +1,4 @@
-/** Traps that lie in status codes, redirects, headers and bodies. */
+/** Traps of status codes, redirects, headers and bodies. */
 import { expect, test } from "bun:test";
 import { createClient } from "../../lib/api/client.ts";
 import { resolveConnection } from "../../lib/api/connection/connection.ts";
@@ -7,7 +7,7 @@ import { dropInExitCode, exitCodeFor, UnauthorizedError, UnavailableError, Usage
 import { bad, html, redirect, RUN_ID, scripted, thrown } from "../http/answers.ts";
 import { freshKey, NOBODY, ORIGIN, REQUEST, service, TOKEN } from "./service.ts";
 
-test("trap 01: a redirect to the login page is not followed, and means not authenticated", async () => {
+test("trap 01: a redirect to the login page is not followed, and means unauthorized", async () => {
   const { clientWith, fetch, sent } = service();
   const strip = (url: string, init: RequestInit) => {
     const headers = new Headers(init.headers);
@@ -20,7 +20,7 @@ test("trap 01: a redirect to the login page is not followed, and means not authe
   expect(sent).toEqual([`GET /runs/${RUN_ID}`]);
 });
 
-test("trap 01: a 401 where the gate lets a request through means the same", async () => {
+test("trap 01: a 401 from behind the gate also means unauthorized", async () => {
   const { emulator, clientWith } = service();
   emulator.control("gate", { enabled: false });
   expect(await thrown(clientWith({ token: "mog_nope" }).listRepos())).toBeInstanceOf(UnauthorizedError);
@@ -50,7 +50,7 @@ test("trap 02: a redirect to another host is explained, and not followed", async
   expect(sent.length).toBe(1);
 });
 
-test("trap 03: the header is spelled as the service wants it", async () => {
+test("trap 03: the authorization header is spelled as the service requires", async () => {
   const { client, sent } = scripted([html(404)]);
   await thrown(client.listRepos());
   expect(sent[0]?.headers.get("authorization")).toMatch(/^Bearer mog_\S+$/);
@@ -63,7 +63,7 @@ test("trap 03: the header is spelled as the service wants it", async () => {
   expect(await thrown(clientWith({ fetch: lower }).listRepos())).toBeInstanceOf(UnauthorizedError);
 });
 
-test("trap 04: a 401 is tried again only when the same token has worked in this process", async () => {
+test("trap 04: a 401 is retried only when the same token has worked in this process", async () => {
   const { emulator, client, clock, sent } = service();
   emulator.control("fault", { kind: "401", times: 1 });
   expect(await thrown(client.listRepos())).toBeInstanceOf(UnauthorizedError);
@@ -76,13 +76,13 @@ test("trap 04: a 401 is tried again only when the same token has worked in this 
   expect(await thrown(client.listRepos())).toBeInstanceOf(UnauthorizedError);
 });
 
-test("trap 05: a repository id that is no UUID is refused before it costs a minute and a slot", async () => {
+test("trap 05: a repository id that is not a UUID is refused before it costs a minute and a slot", async () => {
   const { client, sent } = service();
   expect(await thrown(client.startRun({ ...REQUEST, repoId: "acme/web" }, freshKey()))).toBeInstanceOf(UsageError);
   expect(sent).toEqual([]);
 });
 
-test("trap 05: a 503 for an id that belongs to nobody is not taken for trouble of the service", async () => {
+test("trap 05: a 503 for an unknown repository is a usage error, not an outage", async () => {
   const { client, clock, sent } = service();
   const error = await thrown(client.startRun({ ...REQUEST, repoId: NOBODY }, freshKey()));
   expect(error).toBeInstanceOf(UsageError);
@@ -90,14 +90,14 @@ test("trap 05: a 503 for an id that belongs to nobody is not taken for trouble o
   expect(clock.slept).toEqual([]);
 });
 
-test("trap 05: the same 503 is waited out when it is the limiter's", async () => {
+test("trap 05: the same 503 is retried when the limiter caused it", async () => {
   const { emulator, client, clock } = service();
   emulator.control("failLimiter", { times: 1 });
   expect((await client.startRun(REQUEST, freshKey())).status).toBe("pending");
   expect(clock.slept).toEqual([60_000]);
 });
 
-test("trap 06: an id that is no UUID never becomes a 500 that is tried again", async () => {
+test("trap 06: an id that is not a UUID is refused, so that it cannot cause a 500 that is retried", async () => {
   const { client, sent } = service();
   for (
     const call of [
@@ -112,14 +112,14 @@ test("trap 06: an id that is no UUID never becomes a 500 that is tried again", a
   expect(sent).toEqual([]);
 });
 
-test("trap 07: a 500 without an envelope is trouble of the service, and tried again", async () => {
+test("trap 07: a 500 without an envelope is an outage, and retried", async () => {
   const { emulator, client, sent } = service();
   emulator.control("fault", { kind: "empty5xx", times: 1 });
   expect((await client.startRun(REQUEST, freshKey())).replayed).toBe(false);
   expect(sent).toEqual(["POST /runs", "POST /runs"]);
 });
 
-test("trap 10: a delay is obeyed when it fits and announced, and thrown at once when it does not", async () => {
+test("trap 10: a named delay is announced and obeyed when it fits, and thrown at once when it does not", async () => {
   const { emulator, client, clock, notices } = service();
   emulator.control("fault", { kind: "429", times: 1, retryAfter: 60 });
   await client.listRepos();
@@ -131,7 +131,7 @@ test("trap 10: a delay is obeyed when it fits and announced, and thrown at once 
   expect(clock.slept).toEqual([60_000]);
 });
 
-test("trap 33: the status decides, whatever the code says", async () => {
+test("trap 33: the status decides the error class, whatever the code is", async () => {
   const names = [];
   for (
     const [status, code] of [[404, "CONFLICT"], [401, "CONFLICT"], [500, "CONFLICT"], [502, "SERVICE_UNAVAILABLE"], [
@@ -151,11 +151,11 @@ test("trap 33: the status decides, whatever the code says", async () => {
   ]);
 });
 
-test("trap 35: tokens of any length are let through", () => {
+test("trap 35: tokens of any length are accepted", () => {
   for (const length of [1, 24, 32, 100]) expect(checkToken(`mog_${"a".repeat(length)}`, "x")).toHaveLength(length + 4);
 });
 
-test("trap 40: an answer that is not the envelope is described, masked and short", async () => {
+test("trap 40: the error about an answer without an envelope is short, and masks the token", async () => {
   const { emulator, client } = service();
   emulator.control("fault", { kind: "html502", times: 1 });
   const error = await thrown(client.listRepos({}, { maxAttempts: 1 }));
@@ -169,7 +169,7 @@ test("trap 40: an answer that is not the envelope is described, masked and short
   expect(leaking.message).toContain(`(HTTP 200, content type "text/html; charset=utf-8"): "<p>[redacted]</p>"`);
 });
 
-test("trap 40: truncated, reset and HTML answers are tried again", async () => {
+test("trap 40: truncated, reset and HTML answers are retried", async () => {
   for (const kind of ["truncated", "reset0", "resetMid", "html502", "empty5xx", "500", "503", "503-no-retry"]) {
     const { emulator, client, sent } = service();
     emulator.control("fault", { kind, times: 1 });
@@ -178,13 +178,13 @@ test("trap 40: truncated, reset and HTML answers are tried again", async () => {
   }
 });
 
-test("trap 44: 501 is not tried again", async () => {
+test("trap 44: 501 is not retried", async () => {
   const { client, sent } = scripted([bad(501, "SERVICE_UNAVAILABLE")]);
   expect(await thrown(client.listRepos())).toBeInstanceOf(UnavailableError);
   expect(sent.length).toBe(1);
 });
 
-test("trap 48: an empty token is reported as empty, with the name of its variable, and never sent", () => {
+test("trap 48: an empty token is an error that names its variable", () => {
   for (const value of ["", " \n"]) {
     const resolve = () => resolveConnection({ env: (name) => name === "MOGPLEX_API_KEY" ? value : undefined });
     expect(resolve).toThrow(UnauthorizedError);
@@ -192,7 +192,7 @@ test("trap 48: an empty token is reported as empty, with the name of its variabl
   }
 });
 
-test("trap 49: 429 is handled on every call, cancelling included", async () => {
+test("trap 49: 429 is handled on every call, also when cancelling", async () => {
   const { emulator, client, clock } = service();
   const { runId } = await client.startRun(REQUEST, freshKey());
   emulator.control("fault", { kind: "429", times: 1, retryAfter: 7, route: "POST /runs/*/cancel" });
