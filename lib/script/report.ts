@@ -40,7 +40,7 @@ function knownToken(env: ReadEnv, { readFile }: Pick<Io, "readFile">): string | 
  * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
  * @param targets Formats and files.
  * @param options See {@linkcode ReportOptions}.
- * @throws {UsageError} when a report cannot be written; the others are there.
+ * @throws {UsageError} when a report cannot be written; all others are.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
