@@ -1,10 +1,10 @@
 /**
  * Starts, follows and reports hosted Mogplex agent runs from CI.
  *
- * The run's verdict decides: {@linkcode run} returns when the service said `success`, and throws an error with an exit code
- * otherwise. Importing does nothing; started as a program, this file is the command `mogplex-ci`.
+ * {@linkcode run} returns when the service reports `success`, and throws an error with an exit code otherwise. Importing this
+ * module has no effect; started as a program, it is the command `mogplex-ci`.
  *
- * @example Run an agent, write a summary, end with the verdict
+ * @example Run an agent, write a summary, exit with the verdict
  * ```ts
  * import { createLogText, exitCodeFor, report, run, RunVerdictError } from "@mogplex/ci";
  *
@@ -29,41 +29,56 @@
  */
 import { isMain } from "./lib/runtime.ts";
 
-export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
-export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
-export { type Clock, type SleepOptions, systemClock } from "./lib/clock.ts";
-export * from "./lib/errors.ts";
-export { EXIT, type ExitName } from "./lib/exit_codes.ts";
-export type * from "./lib/model.ts";
-export type { StreamStep } from "./lib/http/stream.ts";
-export type { Fetch } from "./lib/http/transport.ts";
-export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
-export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
-export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
-export type { AutomationOutcome, AutomationResult } from "./lib/result/automation_result.ts";
-export type { AutomationEnd, EndOutcome } from "./lib/result/ends.ts";
-export type { ResultError } from "./lib/result/result_error.ts";
-export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_result.ts";
-export type { ReportTarget } from "./lib/report/targets.ts";
+// Runs.
+export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
+export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "./lib/runs/errors.ts";
+export { follow, type FollowOptions } from "./lib/runs/follow.ts";
+export { attach, run, type RunOptions } from "./lib/runs/run.ts";
+export type { FollowItem, GapCause } from "./lib/runs/run_items.ts";
+export { start } from "./lib/runs/start.ts";
+export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
+
+// Automations.
+export { AutomationSuppressedError, AutomationVerdictError } from "./lib/automations/errors.ts";
 export { type AutomationItem, type FollowAutomationOptions, followAutomationRun } from "./lib/automations/follow.ts";
 export { listAutomations, type ListAutomationsOptions } from "./lib/automations/list.ts";
 export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/automations/plan.ts";
 export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.ts";
 export { triggerAutomation } from "./lib/automations/trigger.ts";
-export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
-export * from "./lib/runs/errors.ts";
-export { follow, type FollowOptions } from "./lib/runs/follow.ts";
-export type { FollowItem, GapCause } from "./lib/runs/follower.ts";
-export type { KeyScope } from "./lib/job/key.ts";
-export { createLogText, type LogText, type LogTextOptions } from "./lib/script/log_text.ts";
-export { report, type ReportOptions } from "./lib/script/report.ts";
+
+// Shared by both: a CI job from the start to the verdict.
 export type { OnTimeout } from "./lib/job/interrupt.ts";
-export { attach, run, type RunOptions } from "./lib/runs/run.ts";
+export type { KeyScope } from "./lib/job/key.ts";
 export type { ConnectOptions } from "./lib/job/session.ts";
-export { start } from "./lib/runs/start.ts";
-export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
+export type { KeyOptions } from "./lib/job/start_key.ts";
+export type { AutomationOutcome, AutomationResult } from "./lib/result/automation_result.ts";
+export type { AutomationEnd, EndOutcome } from "./lib/result/ends.ts";
+export type { ResultError } from "./lib/result/result_error.ts";
+export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_result.ts";
+
+// For scripts: reports, and untrusted text in the log.
+export { createLogText, type LogText } from "./lib/script/log_text.ts";
+export type { LogTextOptions } from "./lib/script/masking.ts";
+export { report, type ReportOptions } from "./lib/script/report.ts";
+export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
+export type { ReportTarget } from "./lib/report/targets.ts";
+
+// The service: a client with one method for each route.
+export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
+export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
+export type { StreamStep } from "./lib/http/stream.ts";
+export type { Fetch } from "./lib/http/transport.ts";
+export type * from "./lib/model.ts";
+
+// The rest: errors and exit codes, notices, time, the CI system, the version.
+export { type Clock, type SleepOptions, systemClock } from "./lib/clock.ts";
+export * from "./lib/errors.ts";
+export { EXIT, type ExitName } from "./lib/exit_codes.ts";
+export type { Notice, OnNotice, WaitCause } from "./lib/notice.ts";
+export type { JobIdentity, ReadEnv } from "./lib/platforms/platform.ts";
 export { VERSION } from "./lib/version.ts";
 
+// Only when the runtime was started with this file.
 void isMain(import.meta, "mod.ts").then(async (main) => {
   if (main) await (await import("./lib/cli/main.ts")).runProgram();
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { ARTEFACTS } from "../tools/build.ts";
+import { ARTEFACTS } from "../tools/build/artefacts.ts";
 import { root } from "../tools/setup.mjs";
 import { printTable } from "./table.ts";
 

@@ -5,7 +5,7 @@
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
-import { Follower } from "../lib/runs/follower.ts";
+import { RunFollower } from "../lib/runs/run_items.ts";
 import { openSession } from "../lib/job/session.ts";
 import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 
@@ -139,7 +139,7 @@ async function followOurs(
   const { tokenShare } = options;
   const session = openSession({ token: FOLLOWER, url: ORIGIN, clock, fetch, env: () => undefined }, { random });
   const deadline = clock.now() + TIMEOUT_MS;
-  const follower = new Follower(session, runId, { deadline, tokenShare });
+  const follower = new RunFollower(session, runId, { deadline, tokenShare });
   try {
     for await (const item of follower.items()) if (item.type === "end") return item.outcome;
   } catch {

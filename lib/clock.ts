@@ -1,36 +1,36 @@
 /**
- * Time as an argument: everything that waits takes a {@linkcode Clock}.
+ * Time as an argument: every function that waits takes a {@linkcode Clock}.
  *
  * @module
  */
 
 /** Options of {@linkcode Clock.sleep}. */
 export interface SleepOptions {
-  /** Ends the wait early; the promise is then rejected with `signal.reason`. @default {undefined} */
+  /** Ends the wait early: the promise rejects with `signal.reason`. @default {undefined} */
   signal?: AbortSignal | undefined;
   /**
-   * Whether this is the limit of something else (of a request, say) rather than a wait. Virtual clocks do not record it, and
-   * let it pass only when nothing else has happened for long. @default {false}
+   * Whether this is a time limit, of a request for example, and not a wait. Virtual clocks do not record limits, and let one
+   * expire only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
 }
 
-/** A source of time. Deadlines use {@linkcode Clock.now}; {@linkcode Clock.wallTime} is only for people and for HTTP dates. */
+/** A source of time. Use {@linkcode Clock.now} for deadlines; {@linkcode Clock.wallTime} only for people and for HTTP dates. */
 export interface Clock {
-  /** Monotonic time in milliseconds; its zero means nothing. */
+  /** Monotonic time in milliseconds from an arbitrary zero. */
   now(): number;
   /** Milliseconds since 1970; may jump. */
   wallTime(): number;
   /**
-   * Waits.
+   * Waits for `ms`.
    *
-   * @param ms Milliseconds; zero or less, and `NaN`, wait for one turn of the event loop.
+   * @param ms Milliseconds; zero, a negative number or `NaN` waits for one turn of the event loop.
    * @throws `signal.reason` if the signal aborts before or during the wait.
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
 }
 
-// Source: setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
+// Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -49,27 +49,27 @@ function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
-/** The clock of the machine. */
+/** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   async sleep(ms, { signal } = {}) {
-    let left = ms > 0 ? ms : 0;
+    let remainingMs = ms > 0 ? ms : 0;
     do {
-      const part = Math.min(left, MAX_TIMER_MS);
-      await timer(part, signal);
-      left -= part;
-    } while (left > 0);
+      const partMs = Math.min(remainingMs, MAX_TIMER_MS);
+      await timer(partMs, signal);
+      remainingMs -= partMs;
+    } while (remainingMs > 0);
   },
 };
 
-/** A clock that moves only when somebody sleeps on it, or when it is told to. */
+/** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
-  /** Every wait asked for so far, in milliseconds, in order; limits are not among them. */
+  /** Every wait so far, in milliseconds, in order, without limits. */
   readonly slept: number[];
-  /** Moves both times forward by `ms` and wakes those whose time has come. */
+  /** Moves both times forward by `ms` and wakes every sleeper that is due. */
   advance(ms: number): void;
-  /** Moves the wall time alone, as a correction of the machine's clock does; `ms` may be negative. */
+  /** Moves the wall time only, like a correction of the machine's clock; `ms` may be negative. */
   jumpWallTime(ms: number): void;
 }
 
@@ -78,7 +78,7 @@ export interface VirtualClockOptions {
   /** Wall time at the start, in milliseconds since 1970. @default {Date.UTC(2026, 8, 1)} */
   startMs?: number | undefined;
   /**
-   * Whether time jumps to the next sleeper once everybody sleeps. Off, only {@linkcode VirtualClock.advance} moves it.
+   * Whether time jumps to the next sleeper once every task sleeps. If false, only {@linkcode VirtualClock.advance} moves it.
    * @default {true}
    */
   auto?: boolean | undefined;
@@ -93,13 +93,13 @@ interface Sleeper {
 
 // In-process requests settle in microtasks, but reading a body can take a few turns of the event loop.
 const QUIET_TURNS = 3;
-// A request over a real socket, or one that hashes, takes longer; its limit must not pass meanwhile.
+// A request over a real socket takes longer; its limit must not expire meanwhile.
 const LIMIT_QUIET_TURNS = 100;
 
 /**
- * Makes a clock for tests and for the emulator.
+ * Creates a clock for tests and for the emulator.
  *
- * Any number of sleepers share it: time moves to the earliest of them when the event loop has nothing else to do.
+ * Any number of sleepers share it: time moves to the earliest of them once the event loop is idle.
  */
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const { startMs = Date.UTC(2026, 8, 1), auto = true } = options;

@@ -26,6 +26,8 @@ export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
 export interface ExitRow {
+  /** Its keys in {@linkcode EXIT}: one, or both signals in the row of an interrupted job. */
+  names: readonly ExitName[];
   /** The code, as printed. */
   code: string;
   /** Its name for people. */
@@ -38,41 +40,52 @@ export interface ExitRow {
 
 /** The table that documents {@linkcode EXIT}. */
 export const EXIT_TABLE: readonly ExitRow[] = [
-  { code: "0", name: "success", toolkit: "the server said `success`", dropIn: "the request worked" },
   {
+    names: ["success"],
+    code: "0",
+    name: "success",
+    toolkit: "the server said `success`",
+    dropIn: "the request worked",
+  },
+  {
+    names: ["failed"],
     code: "1",
     name: "failed",
     toolkit: "the run ended `failed`",
     dropIn: "any other failure: 400, 404, 409, 5xx but 503, network, follow timeout",
   },
   {
+    names: ["usage"],
     code: "2",
     name: "usage",
     toolkit: "bad flag, value or configuration; unknown repository or run; key conflict; a file that cannot be written",
     dropIn: "bad arguments; unknown repository",
   },
-  { code: "3", name: "cancelled", toolkit: "the run ended `cancelled`", dropIn: "–" },
-  { code: "4", name: "awaiting input", toolkit: "the run waits for a person", dropIn: "–" },
-  { code: "64", name: "unauthorized", toolkit: "no, empty or invalid token", dropIn: "same" },
-  { code: "65", name: "forbidden", toolkit: "the token may not do this", dropIn: "same" },
+  { names: ["cancelled"], code: "3", name: "cancelled", toolkit: "the run ended `cancelled`", dropIn: "–" },
+  { names: ["awaitingInput"], code: "4", name: "awaiting input", toolkit: "the run waits for a person", dropIn: "–" },
+  { names: ["unauthorized"], code: "64", name: "unauthorized", toolkit: "no, empty or invalid token", dropIn: "same" },
+  { names: ["forbidden"], code: "65", name: "forbidden", toolkit: "the token may not do this", dropIn: "same" },
   {
+    names: ["unavailable"],
     code: "69",
     name: "unavailable",
     toolkit: "service or network down, or an answer that is not the API's, after all retries",
     dropIn: "the service answered 503",
   },
-  { code: "70", name: "internal", toolkit: "a bug of ours", dropIn: "–" },
+  { names: ["internal"], code: "70", name: "internal", toolkit: "a bug of ours", dropIn: "–" },
   {
+    names: ["rateLimited"],
     code: "75",
     name: "rate limited",
     toolkit: "429 for longer than the deadline allows; a trigger that started nothing",
     dropIn: "429 for longer than it waits",
   },
   {
+    names: ["deadline"],
     code: "124",
     name: "deadline",
     toolkit: "`--timeout` passed; the run goes on unless asked otherwise; an automation waits for a slot",
     dropIn: "–",
   },
-  { code: "130/143", name: "interrupted", toolkit: "SIGINT / SIGTERM", dropIn: "same" },
+  { names: ["sigint", "sigterm"], code: "130/143", name: "interrupted", toolkit: "SIGINT / SIGTERM", dropIn: "same" },
 ];

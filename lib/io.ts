@@ -1,5 +1,5 @@
 /**
- * The world: streams, files, environment and signals of the process, behind one interface.
+ * Input and output of the process behind one interface: streams, files, environment and signals.
  *
  * @module
  */
@@ -8,45 +8,46 @@ import process from "node:process";
 import type { InterruptSignal } from "./errors.ts";
 import { environmentVariable } from "./runtime.ts";
 
-/** Where a line goes. */
+/** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
 
-/** The world as the command line sees it. Tests pass their own. */
+/** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
   /** Value of an environment variable; undefined when unset or, on Deno, not permitted. */
   env(name: string): string | undefined;
-  /** Writes text as it is. A closed pipe (`| head -1`) is not an error: see {@linkcode Io.closed}. */
+  /** Writes text unchanged. A closed pipe (`| head -1`) is not an error: see {@linkcode Io.closed}. */
   write(stream: Stream, text: string): void;
-  /** Whether the reader of a stream went away. */
+  /** Whether the reader of a stream has closed it. */
   closed(stream: Stream): boolean;
   /** Whether a stream is a terminal. */
   isTerminal(stream: Stream): boolean;
-  /** Everything on standard input, as UTF-8. */
+  /** Reads standard input to its end, as UTF-8. */
   readStdin(): Promise<string>;
   /**
-   * Text of a file, or undefined when there is none.
+   * Reads a file as UTF-8; undefined when there is no file.
    *
-   * @param maxBytes For a file that the checkout may have planted: a link, a pipe, a device or a larger one is not opened.
-   * @throws when it cannot be read, or is not opened.
+   * @param maxBytes Pass it for a file that may come from the checkout: links, pipes, devices and larger files are refused.
+   * @throws when the file cannot be read, or is refused.
    */
   readFile(path: string, maxBytes?: number): string | undefined;
-  /** Where a path leads once every symbolic link is followed, or undefined when there is nothing. @throws when it cannot be told. */
+  /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
   realPath(path: string): string | undefined;
   /**
-   * Writes a file under a new name and renames it into place, so that a reader never sees half of it.
-   * @throws when the directory cannot be made or written, when `path` or one of its relative parents is a symbolic link, or
-   * when `path` is there and no ordinary file.
+   * Writes a file under a temporary name and renames it, so that no reader sees half of it. Creates missing directories.
+   *
+   * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or
+   * when `path` exists and is not an ordinary file.
    */
   writeFile(path: string, text: string): void;
-  /** Appends to a file of the CI system, which may well be a link. @throws when it cannot be written. */
+  /** Appends to a file that the CI system provides; it may be a symbolic link. @throws when it cannot be written. */
   appendFile(path: string, text: string): void;
-  /** Removes a file if it is there. */
+  /** Removes a file if it exists. */
   removeFile(path: string): void;
-  /** Removes a directory. @throws when it is not there, or not empty. */
+  /** Removes a directory. @throws when it does not exist or is not empty. */
   removeDirectory(path: string): void;
   /** Calls `handler` for SIGINT and SIGTERM until the returned function is called. */
   onSignal(handler: (signal: InterruptSignal) => void): () => void;
-  /** Ends the process at once. Only for a second signal: output that is still on its way may be lost. */
+  /** Ends the process at once. Only for a second signal: output that is not yet written may be lost. */
   exitNow(code: number): void;
 }
 
@@ -59,25 +60,29 @@ function parentOf(path: string): string {
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
-/** How many parts of a path are the caller's own choice: those down to the working directory, or to the last two. */
+/**
+ * How many leading parts of an absolute path the caller chose and no checkout controls: those of the working directory, but never
+ * the last two.
+ */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;
   let here: string[] = [];
   try {
     here = process.cwd().split("/");
   } catch {
-    // Deno without permission to read it, or a directory that is gone.
+    // Deno has no permission to read it, or the directory was removed.
   }
   const below = here.length > 1 && here.every((part, index) => part === parts[index]);
   return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
 }
 
 /**
- * Throws when `path`, or a directory above it as far as it is relative or below the working directory, is a symbolic link: a
- * checkout can plant one to make us write elsewhere. Of other absolute paths only the last two parts are looked at.
+ * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link: a checkout can contain one that
+ * makes us write elsewhere. A relative path is checked whole, an absolute one below the working directory; of any other absolute
+ * path only the last two parts are checked.
  */
 function refuseLinks(fs: typeof Files, path: string): void {
-  // An empty part would ask for what a link leads to.
+  // A prefix that ended in an empty part would end in `/`, and `lstat` would follow a link before it.
   const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
   const from = trustedParts(parts) + 1;
   for (let count = from; count <= parts.length; count++) {
@@ -88,7 +93,7 @@ function refuseLinks(fs: typeof Files, path: string): void {
   }
 }
 
-/** Not `recursive`: Node 20 then tries for ever in a file system such as `/proc`, which refuses a directory as "not found". */
+/** Not `recursive`: with it Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
 function makeDirectory(fs: typeof Files, path: string): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   const parent = parentOf(path);
@@ -96,14 +101,14 @@ function makeDirectory(fs: typeof Files, path: string): void {
   try {
     fs.mkdirSync(path);
   } catch (error) {
-    // Another job may have been quicker.
+    // Another job may have created it meanwhile.
     if ((error as { code?: string }).code !== "EEXIST") throw error;
   }
 }
 
 function writeFile(fs: typeof Files, path: string, text: string): void {
   refuseLinks(fs, path);
-  // Renaming onto a device works for root: `/dev/null` would be an ordinary file from then on.
+  // As root, renaming onto a device works and would turn `/dev/null` into an ordinary file.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
   makeDirectory(fs, parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
@@ -154,9 +159,9 @@ async function readStdin(): Promise<string> {
   return new TextDecoder().decode(all);
 }
 
-/** The real world. */
+/** The {@linkcode Io} of this process. */
 export async function processIo(): Promise<Io> {
-  // Not a static import, which a bundler would move to the top of the file: it doubles the time that Deno takes to start.
+  // A bundler would move a static import to the top of the file, which doubles the start-up time of Deno.
   const fs = await import("node:fs");
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
@@ -165,7 +170,7 @@ export async function processIo(): Promise<Io> {
     const target = process[stream];
     if (!listening[stream]) {
       listening[stream] = true;
-      // Without a listener the three runtimes end with 1 when the reader has gone (measured with `| head -1`).
+      // Without a listener all three runtimes exit with 1 when the reader closes the pipe (measured with `| head -1`).
       target.on("error", () => {
         closed[stream] = true;
       });

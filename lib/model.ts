@@ -1,8 +1,8 @@
 /**
- * The words of the service that callers meet: runs, events, repositories, sandboxes.
+ * The records of the service that callers see: runs, events, repositories, sandboxes, automations.
  *
- * Plain types on purpose: no schema library appears in a public signature. `lib/api/contract` proves at compile time that
- * its schemas produce exactly these.
+ * Plain types on purpose: no schema library appears in a public signature. The schemas in `lib/api/contract` must produce
+ * exactly these types, or they do not compile.
  *
  * @module
  */
@@ -10,14 +10,14 @@
 /** Statuses of a run that the base of the service knows. Source: API reference, "Run life cycle". */
 export type KnownRunStatus = "pending" | "streaming" | "success" | "failed" | "cancelled" | "awaiting_input";
 
-/** The server's word for where a run is. A word that is not in {@linkcode KnownRunStatus} means "not finished". */
+/** Status of a run as the service reports it. A status that is not in {@linkcode KnownRunStatus} means "not finished". */
 export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 
-/** Requested branch names of a run. The branch that is really pushed can differ: see {@linkcode RunEvent} of stage `git_delivery`. */
+/** Requested branch names of a run. The pushed branch can differ: see the {@linkcode RunEvent} of stage `git_delivery`. */
 export interface RunBranch {
-  /** Branch that the work starts from. */
+  /** Branch that the agent starts from. */
   base: string;
-  /** Requested working branch; not updated by the service when the agent has to use another one. */
+  /** Requested working branch; the service does not update it when the agent has to use another one. */
   working: string;
   /** Whether the working branch was to be created. */
   createBranch: boolean;
@@ -29,15 +29,15 @@ export interface Run {
   runId: string;
   /** UUID of the inner call; changes when a paused run is resumed. */
   aiCallId: string | null;
-  /** Record id of the sandbox, once there is one. */
+  /** UUID of the sandbox's record; null until there is a sandbox. */
   sandboxRecordId: string | null;
   /** Provider's id of the sandbox; can be the literal `pending`. */
   sandboxId: string | null;
   /** UUID of the repository. */
   repoId: string;
-  /** Agent that works: `codex`, `claude-code`, or a later one. */
+  /** Agent: `codex`, `claude-code`, or a later one. */
   harness: string;
-  /** Where the run is. */
+  /** Status; every word that is not known means "not finished". */
   status: RunStatus;
   /** Requested branches. */
   branch: RunBranch;
@@ -47,39 +47,39 @@ export interface Run {
   eventsUrl: string;
   /** Path of the cancel route, without origin. */
   cancelUrl: string;
-  /** ISO 8601 with offset `+00:00` and up to six fractional digits: parse it, never compare it as text. */
+  /** ISO 8601 with offset `+00:00` and up to six fractional digits: parse it, do not compare it as text. */
   createdAt: string;
-  /** Time of the last change of the record. Not a heartbeat: it stands still for as long as the agent works. */
+  /** Time of the last change of the record. Not a heartbeat: it does not change while the agent works. */
   updatedAt: string;
-  /** Free text of the service or of Git; hostile, unmasked, possibly of several lines. */
+  /** Error text of the service or of Git; untrusted, not masked, possibly several lines. */
   error: string | null;
-  /** Queue handle; both parts are null until the run is queued. */
+  /** Queue handle; both fields are null until the run is queued. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
-/** What the service answers to a start: the run, and whether it existed before under the same key. */
+/** Answer to a start: the run, and whether the same key had started it before. */
 export interface StartResult extends Run {
-  /** True when the idempotency key was known: nothing was started, and the run is shown as it is now. */
+  /** True when the idempotency key was known: the service started nothing and returns the run as it is now. */
   replayed: boolean;
 }
 
 /** One record of a run's feed. Every text in it is untrusted. */
 export interface RunEvent {
-  /** UUID; the only safe key to tell events apart. */
+  /** UUID; the only field that identifies an event. */
   id: string;
-  /** One of nine words in the known revisions; any text is possible. */
+  /** Kind of event: one of nine words in the known revisions, but any text is possible. */
   type: string;
-  /** Tool that the event speaks of. */
+  /** Tool that the event is about. */
   toolName: string | null;
   /** Text for people. */
   message: string | null;
-  /** Further fields; already cut and masked by the service, not by a standard that we would trust. */
+  /** Further fields. The service cuts and masks them, but do not rely on it. */
   payload: Record<string, unknown>;
   /** ISO 8601 with offset. */
   createdAt: string;
 }
 
-/** Answer of the events route: the run, read just before its events. */
+/** Answer of the events route: the run, as it was just before its events were read. */
 export interface RunEvents {
   /** The run. */
   run: Run;
@@ -105,9 +105,9 @@ export interface Repo {
   full_name: string;
   /** Installation of the Git host's app, when known. */
   installation_id: number | null;
-  /** Branch used when a start names none. */
+  /** Branch for starts that do not name one. */
   default_branch: string | null;
-  /** Directory used when a start names none. */
+  /** Directory for starts that do not name one. */
   root_directory: string | null;
 }
 
@@ -157,25 +157,25 @@ export interface Automation {
   updatedAt: string;
 }
 
-/** What an automation's own record says on top of the list. */
+/** An automation as its own route shows it: with its version and a summary of its runs. */
 export interface AutomationDetail extends Automation {
-  /** The version that runs; null means that it cannot be triggered. Its graph is kept as it comes. */
+  /** The published version; null means that the automation cannot be triggered. Its graph is kept unchanged. */
   publishedVersion: { id: string; versionNumber: number | null } | null;
-  /** What became of its runs; null where the service does not tell. */
+  /** Summary of its runs; null when the service sends none. */
   runSummary: AutomationRunSummary | null;
 }
 
-/** What became of the runs of an automation; a field is null where the service does not tell. */
+/** Summary of the runs of an automation; a field is null when the service does not send it. */
 export interface AutomationRunSummary {
   /** UUID of its newest run. */
   lastRunId: string | null;
-  /** Where that run is. */
+  /** Status of that run. */
   lastRunStatus: string | null;
-  /** Runs at work. */
+  /** Number of running runs. */
   runningCount: number | null;
-  /** Runs that wait for a slot. */
+  /** Number of runs that wait for a slot. */
   pendingCount: number | null;
-  /** Runs that failed in the last 24 hours. */
+  /** Number of runs that failed in the last 24 hours. */
   failed24h: number | null;
 }
 
@@ -187,9 +187,9 @@ export interface TriggerResult {
   jobRunId: string | null;
   /** `queued`, `suppressed`, or `replayed` in later revisions. */
   outcome: string;
-  /** Why it did not start at once. */
+  /** Why the run did not start at once. */
   reason: string | null;
-  /** Whether it runs now. */
+  /** Whether the run is running now. */
   started: boolean;
   /** `pending`, `running`, `suppressed`, or a final status for a replay. */
   status: string | null;
@@ -198,13 +198,13 @@ export interface TriggerResult {
 }
 
 /**
- * A run of an automation. Its statuses are `pending running success failed cancelled`: not those of {@linkcode Run}. Only
- * what is safe to print is kept of the service's record, which holds resume tokens and raw records of calls.
+ * A run of an automation. Its statuses are `pending running success failed cancelled`: not those of {@linkcode Run}. The client
+ * drops all other fields of the service's record, since they hold resume tokens and raw records of calls.
  */
 export interface AutomationRun {
   /** UUID. */
   id: string;
-  /** Where it is. */
+  /** Status. */
   status: string;
   /** ISO 8601 with offset. */
   created_at: string | null;
@@ -212,13 +212,13 @@ export interface AutomationRun {
   started_at: string | null;
   /** ISO 8601 with offset. */
   completed_at: string | null;
-  /** Milliseconds. */
+  /** How long it ran, in milliseconds. */
   duration_ms: number | null;
   /** Error text; untrusted. */
   error: string | null;
-  /** Why it could not be started the last time, when it waits for that; untrusted. */
+  /** Why the last attempt to start it failed, while it waits for the next one; untrusted. */
   last_start_error: string | null;
-  /** For how many people or events it waits in the middle of its work; its status stays `running`. */
+  /** Number of people or events that it waits for in the middle of its work; its status stays `running`. */
   active_wait_count: number | null;
 }
 
@@ -232,23 +232,23 @@ export interface PrReviewRerun {
   prNumber: number;
   /** UUID of the repository. */
   repoId: string;
-  /** Whether it runs now. */
+  /** Whether the review is running now. */
   started: boolean;
   /** Whether it waits for a slot. */
   deferred: boolean;
   /** Why it waits. */
   reason: string | null;
-  /** Where it is. */
+  /** Status of the automation run. */
   status: string | null;
 }
 
-/** Body of `POST /runs`. Fields that are absent take the repository's stored defaults. */
+/** Body of `POST /runs`. The service uses the repository's stored defaults for absent fields. */
 export interface StartRequest {
   /** UUID of the repository. */
   repoId: string;
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
-  /** Agent. @default {"codex"} (the server's) */
+  /** Agent. @default {"codex"} (chosen by the service) */
   harness?: string | undefined;
   /** Branch to start from. @default the repository's default branch */
   baseBranch?: string | undefined;
@@ -258,6 +258,6 @@ export interface StartRequest {
   createBranch?: boolean | undefined;
   /** Directory inside the repository; null forces the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;
-  /** How freely the agent may act: `SAFE`, `AUTO` or `YOLO`. @default the server's */
+  /** How freely the agent may act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
   mode?: string | undefined;
 }

@@ -1,10 +1,10 @@
 /**
- * "Did you mean …?"
+ * Finds the known name that a user probably meant, for "did you mean …?".
  *
  * @module
  */
 
-/** Number of single-letter edits between two words. */
+/** Number of single-letter edits between two words (Levenshtein distance). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
@@ -18,7 +18,10 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The word of `known` that `word` was probably meant to be, or undefined when none is near. */
+/**
+ * The entry of `known` that is nearest to `word`; undefined when it takes more than two edits (in long words: more than a third
+ * of their letters).
+ */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(word.length / 3));
   const ranked = known.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);

@@ -1,48 +1,48 @@
 /**
- * What the toolkit has to say about itself while it works: a closed set of kinds, so that each has one formatter.
+ * Notices: what the toolkit reports about its own work while it runs. A closed set of kinds, with one formatter for each.
  *
  * @module
  */
 import type { RunStatus } from "./model.ts";
 
-/** Why something waits. */
+/** Why a request waits. */
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
-/** One thing worth a log line. */
+/** One notice; each is worth a line in the log. */
 export type Notice =
-  /** A request is repeated, or held back, because of what the last attempt met. */
+  /** A request is repeated or delayed because the last attempt failed. */
   | {
     kind: "wait";
-    /** What is attempted, as in error messages: `read events of run …`. */
+    /** What is attempted, in the words of error messages: `read events of run …`. */
     what: string;
     cause: WaitCause;
-    /** The last answer or network error in a few masked words. */
+    /** The last answer or network error, shortened and masked. */
     detail: string;
     /** Number of the attempt that failed; the first is 1. */
     attempt: number;
-    /** Milliseconds until the next one. */
+    /** Milliseconds until the next attempt. */
     delayMs: number;
-    /** Whether the service named the delay (`Retry-After`). */
+    /** Whether the service asked for this delay (`Retry-After`). */
     named: boolean;
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
   }
-  /** Nothing else was said for a while. */
+  /** No other line was printed for a while. */
   | { kind: "heartbeat"; status: RunStatus; elapsedMs: number; requests: number }
-  /** The feed shows its first 200 events for ever: later steps are not visible, the status still is. */
+  /** The feed never shows more than its first 200 events: later steps are not visible, but the status still is. */
   | { kind: "window_full" }
-  /** Events went by unseen. */
+  /** The follower missed events. */
   | { kind: "events_missed" }
-  /** The service uses a status that is not known; it counts as not finished. */
+  /** The service sent an unknown status; it counts as not finished. */
   | { kind: "unknown_status"; status: string }
-  /** A replayed run was dead, so the next key of the series is tried. */
+  /** The run under this key had ended without success, so the next key of the series is tried. */
   | { kind: "restart"; runId: string; status: RunStatus; suffix: number }
-  /** The identity of the job is incomplete, so the key is random. */
+  /** The CI system does not identify the job completely, so the key is random. */
   | { kind: "random_key"; missing: string[] }
-  /** A first attempt found a run under its key where the nodes of a matrix look the same. */
+  /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
   | { kind: "shared_key"; runId: string }
-  /** Anything else, in words of ours. */
+  /** Any other message; the toolkit's own text, without untrusted parts. */
   | { kind: "text"; message: string };
 
-/** Takes notices; must not throw. */
+/** Receives notices; must not throw. */
 export type OnNotice = (notice: Notice) => void;

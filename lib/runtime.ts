@@ -1,8 +1,8 @@
 /**
- * What is known of the process without touching a file or opening a stream: all that a start of the program costs.
+ * Facts about the process that need no file and no stream, so that the program starts fast.
  *
- * Only this module and `io.ts` touch the process; everything else gets an `Io`. Nothing is read at import time, so that a script may
- * import the library without any permission.
+ * Only this module and `io.ts` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so that a
+ * script can import the library without any permission.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export function runtimeName(): string {
   return `node/${versions.node ?? "unknown"}`;
 }
 
-/** What `import.meta` holds, as far as {@linkcode isMain} looks at it. */
+/** The fields of `import.meta` that {@linkcode isMain} reads. */
 export interface ModuleMeta {
   /** True or false where the runtime knows; absent before Node 22.18 and 24.2. */
   main?: boolean;
@@ -29,8 +29,8 @@ export interface ModuleMeta {
  * Takes the whole `import.meta`: bundlers rewrite the literal `import.meta.main`, and Node 20 does not have it.
  *
  * @param meta `import.meta` of the caller.
- * @param fileName When given, the module must also really be called so: a user's script that was bundled together with
- * ours has an `import.meta` of its own, and must not run our command.
+ * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has an
+ * `import.meta` of its own, and must not run our command.
  */
 export async function isMain(meta: ModuleMeta, fileName?: string): Promise<boolean> {
   try {
@@ -46,20 +46,20 @@ export async function isMain(meta: ModuleMeta, fileName?: string): Promise<boole
 }
 
 /**
- * Prints a text that is all that a program has to say. Cheaper than `Io.write`, which opens a stream: that alone costs 10 ms
- * on Bun. A reader that went away is no error here on any runtime.
+ * Prints the whole output of a program that prints nothing else. Cheaper than `Io.write`, which opens a stream: that alone costs
+ * 10 ms on Bun. A closed pipe is not an error here on any runtime.
  */
 export function printText(text: string): void {
   // deno-lint-ignore no-console
   console.log(text.replace(/\n$/, ""));
 }
 
-/** Sets the code that the process ends with once nothing is left to do. */
+/** Sets the exit code of the process, which ends by itself when all work is done. */
 export function setExitCode(code: number): void {
   process.exitCode = code;
 }
 
-/** The arguments after the program's name. */
+/** The command-line arguments after the program's name. */
 export function programArgs(): string[] {
   return process.argv.slice(2);
 }
@@ -69,7 +69,7 @@ export function runtimeArgs(): string[] {
   return process.execArgv;
 }
 
-/** Value of an environment variable of this process; on Deno a variable that is not permitted counts as unset. */
+/** Value of an environment variable; undefined when it is unset or, on Deno, not permitted. */
 export function environmentVariable(name: string): string | undefined {
   try {
     return process.env[name];
@@ -78,7 +78,7 @@ export function environmentVariable(name: string): string | undefined {
   }
 }
 
-/** Whether the runtime keeps a variable from us: on Deno, one that is not permitted. */
+/** Whether the runtime refuses to read a variable: on Deno, one that is not permitted. */
 export function isVariableRefused(name: string): boolean {
   try {
     return process.env[name] === null;
@@ -87,12 +87,12 @@ export function isVariableRefused(name: string): boolean {
   }
 }
 
-/** Whether something failed because Deno may not do it: only its own error has this name, which it documents. */
+/** Whether an error is Deno's "permission denied". No other error has this name, which Deno documents. */
 export function isNotPermitted(error: unknown): boolean {
   return error instanceof Error && error.name === "NotCapable";
 }
 
-/** Names of all environment variables; undefined where they may not be listed: on Deno without permission for every one. */
+/** Names of all environment variables; undefined on Deno without the permission to read every variable. */
 export function variableNames(): string[] | undefined {
   try {
     return Object.keys(process.env);
@@ -102,9 +102,10 @@ export function variableNames(): string[] | undefined {
 }
 
 /**
- * Text of a file, for the one place that has to read one before it may wait.
+ * Reads a file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
+ * client is created.
  *
- * @throws when it cannot be read, and on Node before 20.16, which cannot load `node:fs` there.
+ * @throws when the file cannot be read, and on Node before 20.16, which has no `getBuiltinModule`.
  */
 export function readFileNow(path: string): string {
   return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");

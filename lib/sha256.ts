@@ -1,5 +1,5 @@
 /**
- * The one hash of this project.
+ * The only hash function of this project.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 /**
  * SHA-256 of a text in UTF-8, as 64 lower-case hex digits.
  *
- * Hashed on this thread, not by `crypto.subtle`: that answers from a pool of threads, so on a busy machine a virtual clock
- * took the wait for it for idleness and moved on.
+ * Runs on this thread. `crypto.subtle` answers from a pool of threads: on a busy machine a virtual clock mistook that wait for
+ * idleness and moved on.
  */
 export async function sha256Hex(text: string): Promise<string> {
-  // Loaded when needed, like the other modules that `--help` does without.
+  // Loaded on first use: `--help` does not need it.
   const { createHash } = await import("node:crypto");
   return createHash("sha256").update(text).digest("hex");
 }

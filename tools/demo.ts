@@ -1,8 +1,8 @@
 /**
- * The quick start: the whole job on this machine. An embedded Mogplex comes up on loopback, a run is started on a real Git
- * repository, a real command changes code there on a branch of its own, and the process ends with the run's verdict.
+ * The quick start: a whole job on this machine. Starts the emulator on loopback and a run on a real Git repository; a real command changes
+ * code there on a new branch, and the process ends with the exit code of the run.
  *
- * Arguments go to `run --follow` (try `npm start -- --log full`).
+ * Arguments are passed to `run --follow` (try `npm start -- --log full`).
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +23,7 @@ function say(text: string) {
 }
 
 function git(...args: string[]): string {
-  // The sample's history must come out the same whatever the user's own Git is set to.
+  // The user's own Git settings must not change the sample's history.
   const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
   return execFileSync("git", [...quiet, ...args], { cwd: project, encoding: "utf8" });
 }
@@ -60,7 +60,7 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
   return { child, ready: JSON.parse(first) };
 }
 
-/** The environment without the caller's own settings: the demonstration has its own. */
+/** The environment without `MOGPLEX_*`: settings of the caller's own jobs must not reach the demonstration. */
 function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
@@ -103,7 +103,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const code = await runJob(ready, args);
     showBranch();
-    // Arguments may ask for the help, or for another folder.
+    // Nothing is written for `--help`, and `--out` may name another folder.
     const written = existsSync(reports);
     if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
     const verdict = written ? ": the run's verdict is success" : "";

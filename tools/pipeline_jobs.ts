@@ -1,7 +1,8 @@
 /**
- * Fails unless this GitLab pipeline has had certain jobs: `tools/pipeline_jobs.ts NAME=STATUS…`, in a job of it.
+ * Fails unless this GitLab pipeline has certain jobs with certain statuses: `tools/pipeline_jobs.ts NAME=STATUS…`, run in one of its jobs.
  *
- * A component that was not taken up leaves no trace, and a pipeline without its jobs is green. Runs on Deno without any package.
+ * A pipeline is green without the jobs of a component that was not included, so their existence has to be checked. Runs on Deno without any
+ * package.
  */
 import process from "node:process";
 
@@ -10,23 +11,23 @@ interface Job {
   status: string;
 }
 
-/** How the pipeline is found. */
+/** Where the pipeline is, and how to read it. */
 export interface Pipeline {
-  /** `CI_API_V4_URL`. */
+  /** Address of GitLab's API, from `CI_API_V4_URL`. */
   api: string;
-  /** `CI_PROJECT_ID`. */
+  /** Id of the project, from `CI_PROJECT_ID`. */
   project: string;
-  /** `CI_PIPELINE_ID`. */
+  /** Id of the pipeline, from `CI_PIPELINE_ID`. */
   pipeline: string;
-  /** Token that may read the API, for projects that are not public. @default none */
+  /** Token with the scope `read_api`, which projects that are not public need. @default {undefined} */
   token?: string | undefined;
 }
 
 /**
- * The jobs of a pipeline, without attempts that were retried.
+ * Lists the jobs of a pipeline: the last attempt of each.
  *
- * @throws when GitLab does not list them.
- * Source: GitLab, "Jobs API", "List pipeline jobs"; a job token is answered 401 there (issue 37136).
+ * @throws when GitLab answers anything but 2xx.
+ * Source: GitLab, "Jobs API", "List pipeline jobs". It answers 401 to a job token (issue 37136).
  */
 async function jobsOf({ api, project, pipeline, token }: Pipeline): Promise<Job[]> {
   const jobs: Job[] = [];
@@ -47,10 +48,12 @@ async function jobsOf({ api, project, pipeline, token }: Pipeline): Promise<Job[
 }
 
 /**
- * What is wrong with the jobs of a pipeline, one sentence each.
+ * Compares the jobs of a pipeline with the expected ones.
  *
- * @param wanted Status of each job, by name.
- * @throws when GitLab does not list them.
+ * @param where The pipeline.
+ * @param wanted Expected status of each job, by name.
+ * @returns One sentence for each job that is missing, ambiguous or of another status.
+ * @throws when GitLab does not list the jobs.
  */
 export async function jobProblems(where: Pipeline, wanted: Readonly<Record<string, string>>): Promise<string[]> {
   const jobs = await jobsOf(where);

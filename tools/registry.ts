@@ -1,14 +1,14 @@
 /**
- * Asks a container registry which image a tag names at the moment.
+ * Looks up which image a tag names at the moment in its container registry.
  *
  * Source: OCI Distribution Specification, "Pulling manifests"; CNCF Distribution, "Token Authentication Specification".
  *
  * @module
  */
-// Nothing of this project: the release job runs it on a bare Deno, without permission for the environment.
+// Imports nothing of this project: the release job runs it on Deno without packages and without access to the environment.
 import { createHash } from "node:crypto";
 
-/** Lists of one image for several platforms: what a tag of the default image names, so that it runs on each of them. */
+/** Media types of an image for several platforms. The tag of the default image must name one, so that the image runs on each of them. */
 const INDEXES = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -16,12 +16,12 @@ const INDEXES = [
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const TIMEOUT_MS = 30_000;
 
-/** Where an image's manifests are. Names are read as Docker reads them: without a host they are Docker Hub's. */
+/** Address of an image's manifests. As in Docker, a name without a host is on Docker Hub. */
 function manifests(image: string): string {
   const [first = "", ...rest] = image.split("/");
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
   if (!isHost) return `https://registry-1.docker.io/v2/${rest.length === 0 ? `library/${first}` : image}/manifests`;
-  // Docker, too, takes registries on loopback as they come.
+  // As in Docker, registries on loopback are spoken to over plain HTTP.
   const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(first) ? "http" : "https";
   return `${scheme}://${first}/v2/${rest.join("/")}/manifests`;
 }
@@ -34,7 +34,11 @@ async function get(url: string, headers: Record<string, string>, method = "GET")
   }
 }
 
-/** A token that anybody gets, from where the registry says. */
+/**
+ * Fetches an anonymous token from the address that the challenge names.
+ *
+ * @throws when the registry asks for a password, or gives no token.
+ */
 async function anonymousToken(challenge: string): Promise<string> {
   const said = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
   const { realm = "", service, scope } = said as Record<string, string | undefined>;
@@ -53,12 +57,12 @@ async function anonymousToken(challenge: string): Promise<string> {
 }
 
 /**
- * The digest of an image's tag, proved by the bytes that it names.
+ * Looks up the digest of an image's tag. Fetches the manifest and computes its digest, so that a wrong answer of the registry is found.
  *
  * @param image Name without tag, such as `denoland/deno` or `registry.example/group/name`.
- * @param tag Its tag.
+ * @param tag Tag of the image, such as `alpine-2.9.6`.
  * @returns `sha256:` and 64 hexadecimal digits.
- * @throws when the registry cannot be reached, does not know the tag, or does not prove what it says.
+ * @throws when the registry cannot be reached, does not know the tag, or sends a manifest with another digest.
  */
 export async function lookUpDigest(image: string, tag: string): Promise<string> {
   const name = `${image}:${tag}`;

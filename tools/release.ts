@@ -1,9 +1,9 @@
 /**
- * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes it and the version wherever they stand,
- * builds, and says which commands publish. Nothing is written before everything was looked at.
+ * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes digest and version into all files that
+ * contain them, builds, and prints the commands that publish. Nothing is written before all checks have passed.
  *
- * `--check X.Y.Z` is what the pipeline of the tag does before it releases: it prints the notes of the release, or says what is wrong.
- * It runs on Deno without any package.
+ * `--check X.Y.Z` runs in the pipeline of the tag before the release: it prints the notes of the release, or every reason against it. It runs
+ * on Deno without any package.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { lookUpDigest } from "./registry.ts";
 
-/** Where the version stands. The first group is what comes before it. */
+/** The files with the version. The first group of a pattern is the text before the version, the second is the version. */
 const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
   "package.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
   "package-lock.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
@@ -27,7 +27,7 @@ interface Image {
   digest: string;
 }
 
-/** What {@linkcode prepareRelease} works on. */
+/** Options of {@linkcode prepareRelease}. */
 export interface ReleaseOptions {
   /** Top of the checkout. */
   top: string;
@@ -35,7 +35,7 @@ export interface ReleaseOptions {
   version: string;
   /** Date of the release, `YYYY-MM-DD`. */
   date: string;
-  /** Builds what is generated. */
+  /** Writes the generated files. */
   build: () => void;
 }
 
@@ -47,14 +47,14 @@ function readImage(top: string): Image {
   return JSON.parse(read(top, IMAGE));
 }
 
-/** The text below a heading of the changelog; undefined when there is no such heading. */
+/** The text below a heading of the changelog. Undefined if there is no such heading. */
 function section(changelog: string, heading: string): string | undefined {
   const parts = changelog.split(/^## /m).slice(1);
   const found = parts.find((part) => (part.split("\n", 1)[0] ?? "").split(" ", 1)[0] === heading);
   return found?.slice(found.indexOf("\n")).trim();
 }
 
-/** Versions by the file that they stand in, as often as they do. */
+/** Every version in the files of `VERSION_PLACES`. A file without any has the version "". */
 function versionsIn(top: string): [path: string, version: string][] {
   return Object.entries(VERSION_PLACES).flatMap(([path, pattern]) => {
     const found = [...read(top, path).matchAll(pattern)].map((match): [string, string] => [path, match[2] ?? ""]);
@@ -72,7 +72,7 @@ function git(top: string, ...args: string[]): string {
   return execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
 }
 
-/** @throws when this checkout cannot become that release. */
+/** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
 function checkPrepared({ top, version }: ReleaseOptions): void {
   const refuse = (why: string): never => {
     throw new Error(`Cannot prepare release ${JSON.stringify(version)}: ${why}`);
@@ -89,8 +89,8 @@ function checkPrepared({ top, version }: ReleaseOptions): void {
 /**
  * Writes a release into the checkout.
  *
- * @returns The commands that publish it.
- * @throws when something is missing or the image cannot be looked up; then nothing was written.
+ * @returns The commands that publish the release.
+ * @throws when the checkout is not ready, or the image cannot be looked up. Nothing has been written then.
  */
 export async function prepareRelease(options: ReleaseOptions): Promise<string[]> {
   checkPrepared(options);
@@ -112,7 +112,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
   ];
 }
 
-/** What is wrong with the templates, one sentence each. */
+/** Checks version and image of the templates. @returns One sentence for each problem. */
 function templateProblems(top: string, version: string, { image, tag, digest }: Image): string[] {
   const names = readdirSync(join(top, "templates"));
   if (names.length === 0) return ["templates/ is empty"];
@@ -127,7 +127,7 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
   });
 }
 
-/** What is wrong with the image, one sentence each. */
+/** Compares the digest of the default image with the registry. @returns One sentence for each problem. */
 async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
   if (digest === "") return [`${IMAGE} has no digest: run "npm run release"`];
   const now = await lookUpDigest(image, tag);
@@ -137,12 +137,12 @@ async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
 }
 
 /**
- * Checks what the tag of a release names.
+ * Checks that a checkout is a release that may be published.
  *
  * @param top Top of the checkout.
- * @param tag The tag.
+ * @param tag Tag of the release, `X.Y.Z`.
  * @returns The notes of the release.
- * @throws with every reason against releasing it.
+ * @throws with every reason against the release in one message.
  */
 export async function checkRelease(top: string, tag: string): Promise<string> {
   const notes = section(read(top, CHANGELOG), tag);
@@ -157,7 +157,7 @@ export async function checkRelease(top: string, tag: string): Promise<string> {
   throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
 }
 
-// Not as a task: that would install everything anew, since the lock file has another version now.
+// Not through task.mjs: its set-up would install all packages again, as the lock file has just got another version.
 function runTool(top: string, tool: string): void {
   execFileSync(process.execPath, ["--no-env-file", tool], { cwd: top, stdio: ["ignore", 2, 2] });
 }

@@ -1,15 +1,16 @@
-// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file.
-// Plain JavaScript for Node alone, since nothing else is there yet.
+// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file, and configures the merge
+// drivers. Plain JavaScript for Node alone, since nothing else is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { configureMerge } from "./merge/configure.mjs";
 
 /** Top of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-// Bun runs most of our tools, and there process.execPath is Bun.
+// Bun runs most of our tools, and then process.execPath is Bun.
 function findNode() {
   if (process.versions.bun === undefined) return process.execPath;
   const folders = (process.env.PATH ?? "").split(delimiter);
@@ -19,7 +20,7 @@ function findNode() {
 }
 
 /**
- * Real binaries of the runtimes. Not the wrappers in `.bin`: a wrapper leaves its child running when it is killed.
+ * Paths of the runtimes' own binaries. The wrappers in `.bin` leave their child running when they are killed.
  * @type {Record<"bun" | "deno" | "node", string>}
  */
 export const runtimes = {
@@ -36,8 +37,13 @@ export function sha256(content) {
   return createHash("sha256").update(content).digest("hex");
 }
 
-/** Installs what the lock file lists, if that has not been done for this very lock file. Throws when npm fails. */
+/**
+ * Configures the merge drivers, and installs the packages of the lock file unless the last installation was from the same lock file.
+ * Throws when npm fails, or when an installed runtime does not start.
+ */
 export function setUp() {
+  const drivers = configureMerge(root);
+  if (drivers.length > 0) process.stderr.write(`Setting up: merge drivers ${drivers.join(", ")} in .git/config\n`);
   const wanted = sha256(readFileSync(join(root, "package-lock.json")));
   const stamp = join(root, "node_modules/.installed-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;

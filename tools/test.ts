@@ -1,7 +1,7 @@
 /**
- * Everything that must hold before a change lands: static checks, then the tests, then one line of totals.
+ * Proves a change: runs the static checks, then the tests, and prints one line of totals.
  *
- * `--only=tests` or `--only=checks` runs half of it; other arguments go to `bun test` (names of files, `-t pattern`).
+ * `--only=tests` or `--only=checks` runs one half; other arguments go to `bun test` (names of files, `-t pattern`).
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,36 +11,39 @@ import process from "node:process";
 import { root, runtimes } from "./setup.mjs";
 
 const { bun, deno } = runtimes;
-const SOURCES = ["mod.ts", "lib", "tools", "tests", "bench", "examples"];
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
 
-// More files at once than two cores: many tests wait for processes. Time limits are for tests that hang, not for busy machines.
+// At least three files at once, even on two cores: many tests wait for processes. The time limit ends tests that hang; it is far above what
+// a busy machine needs.
 const AT_ONCE = [`--parallel=${Math.max(3, availableParallelism())}`, "--timeout=60000"];
 
-/** Static checks by name, in the order in which they run. */
+/**
+ * Command lines of the static checks by name, in the order in which they run. Deno checks the whole tree where no path is given, but for the
+ * paths in `exclude` of deno.json.
+ */
 export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "format": [deno, "fmt", "--check", "--quiet"],
   "lint": [deno, "lint", "--quiet"],
-  "types": [deno, "check", "--quiet", ...SOURCES],
+  "types": [deno, "check", "--quiet"],
   "docs lint": script("tools/docs/docs_lint.ts"),
   "doc examples": [deno, "test", "--doc", "--quiet", "mod.ts", "lib"],
-  // Before the build, which would mend what has drifted.
+  // Before the build, which would rewrite the files that have drifted.
   "build drift and limits": script("tools/build.ts", "--check"),
   "build": script("tools/build.ts"),
   "publish dry run": [deno, "publish", "--dry-run", "--allow-dirty", "--quiet"],
 };
 
-/** Numbers of tests. */
+/** Numbers of tests and checks. */
 export interface Totals {
-  /** Tests that held. */
+  /** Tests that passed. */
   passed: number;
-  /** Tests that did not. */
+  /** Tests that failed. */
   failed: number;
-  /** Tests that did not run, because the machine lacks a program. */
+  /** Tests that were skipped because a program is not installed. */
   skipped: number;
 }
 
-/** Reads the totals of a JUnit report as `bun test` writes it: they stand on its root element. */
+/** Reads the totals from the root element of a JUnit report by `bun test`. @throws when they are missing. */
 export function readTotals(junit: string): Totals {
   const head = /<testsuites\b[^>]*>/.exec(junit)?.[0] ?? "";
   const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? Number.NaN);
@@ -79,7 +82,7 @@ function runTests(args: readonly string[]): Totals {
       { cwd: root, stdio: "inherit" },
     );
     const totals = readTotals(readFileSync(report, "utf8"));
-    // An error outside of any test ends bun with a code but is in no count.
+    // Bun counts no error outside of a test, and ends with a code for it.
     if (status !== 0 && totals.failed === 0) totals.failed = 1;
     return totals;
   } finally {

@@ -1,4 +1,4 @@
-# After a job that was cancelled this stops the agent. Whatever lies in the tool's place by now, only the tool is run.
+# Cancels the agent if the job was cancelled. The script may have replaced the file, so its checksum is checked again.
 if printf '%s  %s\n' @@SHA256@@ "$mogplex_tool" | sha256sum -c - > /dev/null 2>&1; then
   mogplex cleanup
 else

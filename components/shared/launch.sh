@@ -1,4 +1,4 @@
-# Runs a verb of the tool, so that nothing in the checkout can change what runs, and with no more permissions than it needs.
+# Runs a command of the tool with the permissions that it needs. Config files in the checkout have no effect on it.
 mogplex_tool=$PWD/.mogplex-ci/cli.mjs
 mogplex() {
   mogplex_runtime=${MOGPLEX_INPUT_RUNTIME:-auto}
@@ -11,12 +11,12 @@ mogplex() {
   case ${mogplex_runtime##*/} in
     deno)
       mogplex_flags='--no-config --no-lock --no-prompt --no-remote --no-npm'
-      # The first call may read variables and nothing else; it prints what the second may do.
+      # The first call may only read variables. It prints the permissions for the second call.
       mogplex_allow=$(deno run $mogplex_flags --allow-env "$mogplex_tool" permissions) || return
       deno run $mogplex_flags $mogplex_allow "$mogplex_tool" "$@"
       ;;
     bun)
-      # Source: measured; up to 1.2.18 a tsconfig.json of the checkout takes the place of any file, whatever the flags say.
+      # Source: measured; up to 1.2.18 a tsconfig.json in the checkout can replace any file, whatever the flags are.
       case $(bun --version) in
         0.* | 1.[01].* | 1.2.[0-9] | 1.2.1[0-8])
           echo "error: Cannot run the tool on a Bun before 1.2.19: choose another image (input image)" >&2

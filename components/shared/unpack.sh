@@ -1,8 +1,8 @@
-# Mogplex CI @@VERSION@@: unpacks the tool that this component carries. It gets its name only after its checksum was compared.
+# Mogplex CI @@VERSION@@: unpacks the tool from this template. The file gets its final name only after the checksum matches.
 set -eu
-# What ran before may have gone elsewhere, where no artifact would be found.
+# An earlier command may have changed the directory. Artifacts are only collected below the project.
 [ ! -d "${CI_PROJECT_DIR:-}" ] || cd "$CI_PROJECT_DIR"
-# Reports that the checkout brings along are not ours: nothing of them may be published, however this job ends.
+# The checkout may contain reports. Remove them: they must not be published as reports of this job.
 case ${MOGPLEX_INPUT_OUT:-} in '' | *[!A-Za-z0-9_-]*) ;; *) rm -rf "./$MOGPLEX_INPUT_OUT" ;; esac
 for mogplex_need in base64 gunzip sha256sum; do
   command -v "$mogplex_need" > /dev/null || {

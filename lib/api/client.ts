@@ -5,25 +5,22 @@
  * @module
  */
 import { hc } from "hono/client";
-import type { Clock } from "../clock.ts";
-import type { CallOptions } from "../http/call_options.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
+import type { CallOptions } from "../retry/call_options.ts";
+import { newTokenMemory, shareTokenMemory } from "../retry/token_memory.ts";
 import { environmentVariable } from "../runtime.ts";
+import { createCaller } from "./caller.ts";
 import { automationCalls } from "./calls/automation_calls.ts";
-import { createCaller, type How, limitOf, START_BACKOFF_MS } from "./caller.ts";
+import { listCalls } from "./calls/list_calls.ts";
+import { runCalls } from "./calls/run_calls.ts";
 import { resolveConnection } from "./connection/connection.ts";
 import type { Api } from "./contract/routes.ts";
-import { MAX_EVENTS } from "./contract/rules.ts";
-import * as schemas from "./contract/schemas.ts";
-import { type Attempted, refuse } from "./errors.ts";
 import type { MogplexClient } from "./mogplex_client.ts";
-import { guardStart } from "./calls/start_guard.ts";
-import { readRunEvents } from "./stream.ts";
 import { shareMemory } from "./stream_memory.ts";
-import { checkIdempotencyKey, checkUuid, validateStartRequest } from "./validate.ts";
 
 export type { CallOptions, MogplexClient };
 
@@ -64,26 +61,21 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
 
 /** A connection that has been checked: see `resolveConnection`. */
 export interface CheckedConnection extends TransportOptions {
+  /** Hears of every wait. @default nobody */
+  onNotice?: OnNotice | undefined;
+  /** Jitter: numbers from 0 up to 1. @default {Math.random} */
+  random?: (() => number) | undefined;
   /** Where the token comes from, for messages. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
 
 /** Makes a client for a connection. */
 export function clientFor(options: CheckedConnection): MogplexClient {
-  const { origin, tokenPlace } = options;
+  const { origin, tokenPlace, clock = systemClock, onNotice, random = Math.random } = options;
   const transport = createTransport(options);
-  const api = hc<Api>(origin).api.v1.mogplex;
-  const caller = createCaller(api, transport, tokenPlace);
-  const { read, send } = caller;
-  const reached = new Set<string>();
-
-  async function reaches(id: string, call: CallOptions | undefined): Promise<boolean> {
-    if (reached.has(id)) return true;
-    const repos = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
-    if (repos.length > 0) reached.add(id);
-    return repos.length > 0;
-  }
-
+  const memory = newTokenMemory();
+  const world = { clock, onNotice, random, memory };
+  const caller = createCaller({ api: hc<Api>(origin).api.v1.mogplex, transport, world, tokenPlace });
   const client: MogplexClient = {
     origin,
     get requests() {
@@ -92,66 +84,11 @@ export function clientFor(options: CheckedConnection): MogplexClient {
     get clockSkewMs() {
       return transport.clockSkewMs;
     },
-    async listRepos({ q, id, limit } = {}, call) {
-      const query = { q, id, limit: limitOf(limit, 200) };
-      return (await read("list repositories", schemas.reposSchema, call, (how) => api.repos.$get({ query }, how)))
-        .repos;
-    },
-    async listSandboxes({ repoId, status, limit } = {}, call) {
-      const repo_id = repoId === undefined ? undefined : checkUuid(repoId, "repository id");
-      const query = { repo_id, status, limit: limitOf(limit, 200) };
-      const ask = (how: How) => api.sandboxes.$get({ query }, how);
-      return (await read("list sandboxes", schemas.sandboxesSchema, call, ask)).sandboxes;
-    },
-    async startRun(request, { idempotencyKey }, call) {
-      const json = validateStartRequest(request);
-      const key = checkIdempotencyKey(idempotencyKey);
-      const attempted: Attempted = { what: "start run", scope: "write", key, starts: true };
-      const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
-      const { repoId } = json;
-      const guard = { key, repoId, reaches: () => reaches(repoId, call), redact: transport.redact };
-      return await guardStart(guard, (onFailure) => {
-        const extras = { onFailure, backoffBaseMs: START_BACKOFF_MS };
-        return send(attempted, schemas.startResultSchema, call, ask, extras);
-      });
-    },
-    async getRun(id, call) {
-      const runId = checkUuid(id, "run id");
-      const ask = (how: How) => api.runs[":runId"].$get({ param: { runId } }, how);
-      return (await send({ what: `read run "${runId}"`, scope: "read", runId }, schemas.runDataSchema, call, ask)).run;
-    },
-    async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
-      const runId = checkUuid(id, "run id");
-      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
-      const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
-      const attempted: Attempted = { what: `read events of run "${runId}"`, scope: "read", runId };
-      const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
-      // More than was asked for is not the service's doing, and could be any number.
-      return { run, events: events.slice(-limit) };
-    },
-    async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
-      const runId = checkUuid(id, "run id");
-      const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
-      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
-      const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
-      const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read", tokenPlace };
-      const stream = await transport.open({
-        what: attempted.what,
-        retry: true,
-        limits: call,
-        send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-        refuse: (answer) => refuse(attempted, answer, transport.redact),
-      });
-      return readRunEvents(stream);
-    },
-    async cancelRun(id, call) {
-      const runId = checkUuid(id, "run id");
-      const ask = (how: How) => api.runs[":runId"].cancel.$post({ param: { runId } }, how);
-      const attempted: Attempted = { what: `cancel run "${runId}"`, scope: "write", runId };
-      return await send(attempted, schemas.cancelResultSchema, call, ask);
-    },
+    ...listCalls(caller),
+    ...runCalls(caller, transport.redact),
     ...automationCalls(caller),
   };
+  shareTokenMemory(client, memory);
   shareMemory(client, origin, options.fetch);
   return client;
 }

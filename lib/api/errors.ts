@@ -1,16 +1,15 @@
 /**
- * What an answer of the service means: its data, or the error that callers meet. The HTTP status decides, the envelope's code
+ * What an answer of the service means: its data, or the error that callers get. The HTTP status decides, the envelope's code
  * refines, its text is only shown.
  *
  * @module
  */
 import {
+  type AnswerFacts,
   ApiError,
-  BodyTooLargeError,
   ConflictError,
   ForbiddenError,
-  MogplexError,
-  NetworkError,
+  type MogplexError,
   NotFoundError,
   RateLimitedError,
   UnauthorizedError,
@@ -34,14 +33,9 @@ export interface Attempted {
   recent?: boolean | undefined;
   /** UUID of the run that the answer has to be about, in lower case. */
   runId?: string | undefined;
-  /** Whether it takes one of the slots for starts. */
-  starts?: boolean | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
-
-// Source: API reference, "Rate limits": the limit of requests always names this delay, that of starts the true one.
-const REQUEST_LIMIT_DELAY_MS = 60_000;
 
 /** The `Location` of a redirect, without its path and query, or null when it cannot be read. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {
@@ -50,86 +44,109 @@ function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   return { login, origin: URL.canParse(location) ? new URL(location).origin : "" };
 }
 
-function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): MogplexError {
-  const { status } = answer;
-  const failure = readFailure(parseJson(answer.text));
+/** An answer, and what messages say of it. */
+interface Described {
+  attempted: Attempted;
+  answer: Answer;
+  facts: AnswerFacts;
+  /** Status, content type and request id. */
+  where: string;
+  /** The same with the words of the answer, masked and cut. */
+  said: string;
+  redact: Redactor;
+}
+
+function describe(
+  attempted: Attempted,
+  answer: Answer,
+  failure: ReturnType<typeof readFailure>,
+  redact: Redactor,
+): Described {
   const facts = factsOf(answer, failure === undefined ? null : excerpt(failure.code, redact, 60), redact);
   const where = describeAnswer(answer, facts, redact);
   const shown = excerpt(failure?.message ?? answer.text, redact);
-  const said = shown === "" ? `(${where})` : `(${where}): "${shown}"`;
-  const cannot = `Cannot ${attempted.what}:`;
-  const newToken = `create one under Settings > API Keys and put it into ${
-    attempted.tokenPlace ?? "variable MOGPLEX_API_KEY"
-  }`;
-  const foreign = `${cannot} the answer is not the API's ${said}; check MOGPLEX_URL and what lies between`;
+  return { attempted, answer, facts, where, said: shown === "" ? `(${where})` : `(${where}): "${shown}"`, redact };
+}
 
-  if (status >= 300 && status < 400) {
-    const { login, origin } = redirectTarget(answer);
-    if (login) {
-      return new UnauthorizedError(
-        `${cannot} the service saw no token and redirects to its login page (${where}); ${newToken}`,
-      );
-    }
-    const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
-    return new UnavailableError(
-      `${cannot} the answer is a redirect${target} (${where}), which would lose the token; set MOGPLEX_URL to the service's own origin`,
-      "unavailable",
-      facts,
-    );
+const CHECK_ADDRESS = "check MOGPLEX_URL and what lies between";
+
+/** The answer comes from something that is not the API. */
+function foreign({ attempted: { what, recent }, facts, said }: Described): UnavailableError {
+  const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
+  const problem = { attempted: what, why: `the answer is not the API's ${said}`, advice: CHECK_ADDRESS + missing };
+  return new UnavailableError(problem, "unavailable", facts);
+}
+
+function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
+  return `create one under Settings > API Keys and put it into ${tokenPlace}`;
+}
+
+function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
+  const { login, origin } = redirectTarget(answer);
+  if (login) {
+    const why = `the service saw no token and redirects to its login page (${where})`;
+    return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
   }
-  switch (status) {
-    case 401:
-      return new UnauthorizedError(
-        `${cannot} the service refuses the token, which is unknown, expired or revoked (${where}); ${newToken}`,
-      );
-    case 403:
-      if (facts.code === "AUTOMATION_REQUIRED") {
-        return new ForbiddenError(
-          `${cannot} the token may only trigger automations ${said}; use POST ` +
-            "/api/v1/mogplex/automations/{automationId}/trigger, or a token with full access",
-          "forbidden",
-          facts,
-        );
-      }
-      return new ForbiddenError(
-        `${cannot} the token may not do this ${said}; it needs the scope "${attempted.scope}" (Settings > API Keys)`,
-        "forbidden",
-        facts,
-      );
-    case 404: {
-      const missing = attempted.recent ? ", or the service's revision does not have this route" : "";
-      return failure === undefined
-        ? new UnavailableError(foreign + missing, "unavailable", facts)
-        : new NotFoundError(`${cannot} the service does not find it ${said}`, "usage", facts);
-    }
-    case 409:
-      return facts.code === "IDEMPOTENCY_CONFLICT"
-        ? new ConflictError(
-          `${cannot} the idempotency key ${
-            JSON.stringify(redact(attempted.key ?? ""))
-          } already protects another request ` +
-            `${said}; keys are never free again, so take another idempotency key, or a key part that tells jobs apart`,
-          "usage",
-          facts,
-        )
-        : new ConflictError(`${cannot} its present state does not permit it ${said}`, "usage", facts);
-    case 429: {
-      const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
-      return new RateLimitedError(
-        `${cannot} the token has used up its requests or starts${wait} ${said}; wait, or use a token of its own`,
-        "rateLimited",
-        facts,
-      );
-    }
+  const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
+  const why = `the answer is a redirect${target} (${where}), which would lose the token`;
+  const advice = "set MOGPLEX_URL to the service's own origin";
+  return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
+}
+
+function unauthorized({ attempted, where }: Described): MogplexError {
+  const why = `the service refuses the token, which is unknown, expired or revoked (${where})`;
+  return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
+}
+
+function forbidden({ attempted: { what, scope }, facts, said }: Described): MogplexError {
+  const only = facts.code === "AUTOMATION_REQUIRED";
+  const why = only ? `the token may only trigger automations ${said}` : `the token may not do this ${said}`;
+  const advice = only
+    ? "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access"
+    : `it needs the scope "${scope}" (Settings > API Keys)`;
+  return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
+}
+
+function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
+  if (facts.code !== "IDEMPOTENCY_CONFLICT") {
+    return new ConflictError({ attempted: what, why: `its present state does not permit it ${said}` }, "usage", facts);
   }
-  if (status >= 500) {
-    const message = failure === undefined ? foreign : `${cannot} the service is in trouble ${said}`;
-    return new UnavailableError(message, "unavailable", facts);
+  const why = `the idempotency key ${JSON.stringify(redact(key))} already protects another request ${said}`;
+  const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
+  return new ConflictError({ attempted: what, why, advice }, "usage", facts);
+}
+
+function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
+  const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
+  const why = `the token has used up its requests or starts${wait} ${said}`;
+  return new RateLimitedError(
+    { attempted: what, why, advice: "wait, or use a token of its own" },
+    "rateLimited",
+    facts,
+  );
+}
+
+function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): MogplexError {
+  const { status } = answer;
+  const { what } = attempted;
+  const failure = readFailure(parseJson(answer.text));
+  const described = describe(attempted, answer, failure, redact);
+  const { facts, said } = described;
+  if (status >= 300 && status < 400) return redirected(described);
+  if (status === 401) return unauthorized(described);
+  if (status === 403) return forbidden(described);
+  if (status === 409) return conflict(described);
+  if (status === 429) return rateLimited(described);
+  if (status === 404 && failure !== undefined) {
+    return new NotFoundError({ attempted: what, why: `the service does not find it ${said}` }, "usage", facts);
   }
-  const refused = status === 400 || (failure !== undefined && status !== 405 && status !== 408 && status !== 425);
+  if (status >= 500 && failure !== undefined) {
+    return new UnavailableError({ attempted: what, why: `the service is in trouble ${said}` }, "unavailable", facts);
+  }
+  const refused = status === 400 || failure !== undefined && status < 500 && ![405, 408, 425].includes(status);
   return refused
-    ? new ApiError(`${cannot} the service refuses the request ${said}`, "usage", facts)
-    : new UnavailableError(foreign, "unavailable", facts);
+    ? new ApiError({ attempted: what, why: `the service refuses the request ${said}` }, "usage", facts)
+    : foreign(described);
 }
 
 /** An answer about another run than the one that was asked for, by a cache on the way say, must not become a verdict. */
@@ -148,40 +165,36 @@ function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> 
  * @param schema Schema of `data` of a good one.
  */
 export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, redact: Redactor): Verdict<T> {
-  if (answer.status < 200 || answer.status > 299) {
-    const slots = attempted.starts && answer.status === 429 &&
-      ![null, REQUEST_LIMIT_DELAY_MS].includes(answer.retryAfterMs);
-    return { ok: false, error: errorFor(attempted, answer, redact), cause: slots ? "start_limit" : undefined };
-  }
+  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const body = parseJson(answer.text);
   const result = sameRun(attempted, readData(body, schema));
   if (result.ok) return { ok: true, value: result.data };
   const facts = factsOf(answer, null, redact);
   const where = describeAnswer(answer, facts, redact);
-  const cannot = `Cannot ${attempted.what}:`;
   // Where it is JSON, the path says more than an excerpt, and shows nothing.
-  const message = typeof body === "object" && body !== null
-    ? `${cannot} the answer breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`
-    : `${cannot} the answer is not the API's (${where}): "${
-      excerpt(answer.text, redact)
-    }"; check MOGPLEX_URL and what lies between`;
-  return { ok: false, error: new UnavailableError(message, "unavailable", facts) };
+  const problem = typeof body === "object" && body !== null
+    ? {
+      attempted: attempted.what,
+      why: `the answer breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`,
+    }
+    : {
+      attempted: attempted.what,
+      why: `the answer is not the API's (${where}): "${excerpt(answer.text, redact)}"`,
+      advice: CHECK_ADDRESS,
+    };
+  return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
 /** Judges an answer that should have been a stream of events: a status of 2xx means that there is none here, for good. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
-  const where = describeAnswer(answer, facts, redact);
-  const message = `Cannot ${attempted.what}: the answer is no event stream (${where})`;
-  return { ok: false, error: new UnavailableError(message, "unavailable", facts), cause: null };
+  const why = `the answer is no event stream (${describeAnswer(answer, facts, redact)})`;
+  return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** Whether a request that ended so may have been carried out all the same. */
-export function isAmbiguous(error: MogplexError): boolean {
-  if (error instanceof NetworkError || error instanceof BodyTooLargeError) return true;
-  if (!(error instanceof UnavailableError)) return false;
-  // 503 is the limiter's or the host's word before anything was written. Source: API reference, "Rate limits".
-  return error.status === 408 || (error.status >= 200 && error.status < 300) ||
-    (error.status >= 500 && ![501, 503, 505].includes(error.status));
+/** Whether the service, or what lies before it, does not have a route: an answer that is not the API's, or not a stream. */
+export function isMissingRoute(error: unknown): boolean {
+  if (!(error instanceof UnavailableError) || error.code !== null) return false;
+  return error.status === 404 || error.status === 405;
 }

@@ -1,9 +1,9 @@
 /**
- * What a client of the service can do: one method a route.
+ * The interface of a client of the service: one method for each route.
  *
  * @module
  */
-import type { CallOptions } from "../http/call_options.ts";
+import type { CallOptions } from "../retry/call_options.ts";
 import type {
   Automation,
   AutomationDetail,
@@ -20,54 +20,54 @@ import type {
 } from "../model.ts";
 import type { RunEventStream } from "./stream.ts";
 
-/** A client of the service. */
+/** A client of the service. Every method retries as its {@linkcode CallOptions} allow. */
 export interface MogplexClient {
-  /** Origin that it speaks to. */
+  /** Origin of the service. */
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
-  /** Milliseconds by which this machine's wall time is ahead of the service's, by the `Date` of its last answer. @default 0 */
+  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default 0 */
   readonly clockSkewMs?: number;
-  /** Repositories that the token reaches; hidden ones are not listed. `limit` is 1 to 200. */
+  /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
   listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
-  /** Sandboxes, most recently active first. `limit` is 1 to 200. */
+  /** Lists sandboxes, most recently active first. `limit` is 1 to 200. */
   listSandboxes(query?: { repoId?: string; status?: string; limit?: number }, call?: CallOptions): Promise<Sandbox[]>;
   /**
-   * Starts a run, or finds the one that the key started. Every attempt sends the same key and the same bytes.
+   * Starts a run, or returns the one that the same key started. Every attempt sends the same key and the same bytes.
    *
    * @throws {UsageError} when a field breaks a rule of the service; nothing was sent.
-   * @throws {StartUnknownError} when no attempt got an answer that tells whether the run exists.
+   * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
-  /** One run. */
+  /** Gets a run. */
   getRun(runId: string, call?: CallOptions): Promise<Run>;
-  /** A run and at most `limit` (1 to 200, default 200) of its events. */
+  /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
   getRunEvents(runId: string, query?: { limit?: number }, call?: CallOptions): Promise<RunEvents>;
   /**
-   * Opens the stream of a run's events, which later revisions of the service have: first the run, then at most `limit` (1 to
-   * 200, default 200) of its newest events, or all after `lastEventId`, then each as it comes. The service closes it after an
-   * event that ends a run, and after 800 s at the latest; closing does not mean that the run has ended. The limits are those of
-   * the opening; the signal also ends the stream.
+   * Opens the stream of a run's events, a route of later revisions of the service. It yields the run first, then at most `limit`
+   * (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the
+   * stream after an event that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended.
+   * The time limits of `call` apply to opening the stream; its signal also ends the stream.
    *
-   * @throws {UnavailableError} with status 404, 405 or 200 where there is no such route.
+   * @throws {UnavailableError} with status 404, 405 or 200 when the service does not have the route.
    */
   openRunEvents(
     runId: string,
     query?: { limit?: number; lastEventId?: string | undefined },
     call?: CallOptions,
   ): Promise<RunEventStream>;
-  /** Cancels a run; a run that has ended is no error. */
+  /** Cancels a run. A run that has already ended is not an error. */
   cancelRun(runId: string, call?: CallOptions): Promise<CancelResult>;
-  /** Automations, newest first. `limit` is 1 to 100. */
+  /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before. */
   listAutomations(
     query?: { limit?: number; cursor?: string },
     call?: CallOptions,
   ): Promise<{ automations: Automation[]; nextCursor: string | null }>;
-  /** One automation, with the version that runs and a summary of its runs. */
+  /** Gets an automation with its published version and a summary of its runs. */
   getAutomation(automationId: string, call?: CallOptions): Promise<AutomationDetail>;
   /**
-   * Triggers an automation. Being accepted does not mean that work started: look at the result. The key is sent as it is; older
-   * revisions of the service share all keys among all users and compare no bodies, so begin it with something of your own.
+   * Triggers an automation. An accepted trigger may not have started any work: check the result. The key is sent unchanged. Older
+   * revisions of the service share keys between all users and do not compare bodies, so begin the key with a prefix of your own.
    */
   triggerAutomation(
     automationId: string,
@@ -75,17 +75,17 @@ export interface MogplexClient {
     key: { idempotencyKey: string },
     call?: CallOptions,
   ): Promise<TriggerResult>;
-  /** Runs of an automation, newest first. `limit` is 1 to 50. */
+  /** Lists the runs of an automation, newest first. `limit` is 1 to 50. */
   listAutomationRuns(automationId: string, query?: { limit?: number }, call?: CallOptions): Promise<AutomationRun[]>;
-  /** One run of an automation. */
+  /** Gets a run of an automation. */
   getAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<AutomationRun>;
   /**
-   * Cancels a run of an automation, which later revisions of the service can. Its status is told as far as the answer does.
+   * Cancels a run of an automation, a route of later revisions of the service. `status` is null when the answer has none.
    *
-   * @throws {UnavailableError} with status 404 or 405 where there is no such route.
+   * @throws {UnavailableError} with status 404 or 405 when the service does not have the route.
    * @throws {ConflictError} when the run has ended.
    */
   cancelAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<{ status: string | null }>;
-  /** Runs a review again. Not protected by a key: each call that arrives queues another attempt, so it is never retried. */
+  /** Reruns a review of a pull request. Never retried: no key protects it, so every call that arrives queues another attempt. */
   rerunPrReview(request: { repoId: string; prNumber: number }, call?: CallOptions): Promise<PrReviewRerun>;
 }

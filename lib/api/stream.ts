@@ -1,5 +1,5 @@
 /**
- * The stream of a run's events: what its messages mean.
+ * Decodes the messages of the stream of a run's events.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import { eventSchema, type Lazy, runSchema } from "./contract/schemas.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =
-  /** The run, as it was when the stream was opened; the first message. Later changes of it are not told. */
+  /** The run as it was when the stream was opened: the first message. The stream does not report later changes of the run. */
   | { type: "run"; run: Run }
-  /** An event. */
+  /** An event of the run. */
   | { type: "event"; event: RunEvent }
-  /** A message that should be an event, to judge by its id, and cannot be read. */
+  /** A message that has the id of an event but cannot be decoded. */
   | { type: "unreadable"; id: string };
 
 /** An open stream of a run's events. */
 export interface RunEventStream {
   /**
-   * Waits for the next messages. One call at a time.
+   * Waits for the next messages. Do not call it again before it has returned.
    *
    * @param limitMs Longest wait in milliseconds. @default {Infinity}
    */
   next(limitMs?: number): Promise<StreamStep<StreamItem>>;
-  /** Ends the stream and its connection. */
+  /** Closes the stream and its connection. */
   close(): void;
 }
 
@@ -45,11 +45,11 @@ function itemOf(message: StreamMessage): StreamItem | undefined {
   }
   const event = read(message, eventSchema);
   if (event !== undefined) return { type: "event", event };
-  // What has no id is somebody's sign of life.
+  // A message without an id is a keep-alive.
   return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: message.id } : undefined;
 }
 
-/** Reads the messages of a stream; those that mean nothing are left out. */
+/** Decodes the messages of a stream and drops keep-alives. */
 export function readRunEvents(stream: EventStream): RunEventStream {
   return {
     async next(limitMs) {

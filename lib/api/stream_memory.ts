@@ -1,23 +1,23 @@
 /**
- * Which services are known to have no streams of events, so that a process asks once.
+ * Remembers which services have no streams of events, so that a process asks each of them only once.
  *
  * @module
  */
 import type { Fetch } from "../http/transport.ts";
 
-/** What a process knows of one service. */
+/** What this process knows about one service. */
 export interface StreamMemory {
-  /** Whether it has no streams. */
+  /** Whether the service has no streams of events. */
   absent: boolean;
 }
 
-/** Stands for the runtime's own `fetch`. */
+/** Key for the runtime's own `fetch`. */
 const OWN_FETCH = {};
-// By what sends the requests, too: two of those may reach different services under one name.
+// Keyed by the `fetch` function first, then by origin: two `fetch` functions may reach different services at one origin.
 const services = new WeakMap<object, Map<string, StreamMemory>>();
 const clients = new WeakMap<object, StreamMemory>();
 
-/** Ties a client to what is known of its service. */
+/** Makes a client share the memory of its service with all other clients of that service. */
 export function shareMemory(client: object, origin: string, fetch: Fetch | undefined): void {
   const known = services.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
   services.set(fetch ?? OWN_FETCH, known);
@@ -26,7 +26,7 @@ export function shareMemory(client: object, origin: string, fetch: Fetch | undef
   clients.set(client, memory);
 }
 
-/** What is known of the service of a client; a client of somebody else's making has a memory of its own. */
+/** The memory of a client's service. A client that the toolkit did not create has its own memory. */
 export function memoryOf(client: object): StreamMemory {
   const memory = clients.get(client) ?? { absent: false };
   clients.set(client, memory);

@@ -1,5 +1,5 @@
 /**
- * What can be checked before a start slot is spent: the service charges for every request that it has to refuse.
+ * Checks requests before they are sent: the service counts a refused request against the token's limits.
  *
  * @module
  */
@@ -15,51 +15,61 @@ import {
   normaliseRoot,
 } from "./contract/rules.ts";
 
-/** Value for a message: quoted, cut, on one line. */
-function shown(value: unknown): string {
+/** A value for a message: as JSON, on one line, cut to 80 characters. */
+function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** Scripts are not always typed, and the service silently takes a value of another type for none. */
+/** Scripts are not always typed, and the service silently ignores a value of the wrong type. */
 function trimText(value: string, what: string): string {
   if (typeof value === "string") return value.trim();
-  throw new UsageError(`Cannot use ${what} as it must be text: ${shown(value)}`);
+  throw new UsageError({ attempted: `use ${what}`, why: "it must be text", value: quoted(value) });
 }
 
 /**
- * Checks an id and brings it into lower case.
+ * Checks an id and converts it to lower case.
  *
- * @param what Name of the field for messages.
- * @throws {UsageError} when it is not a UUID: the service answers such an id with a 500 or a 503.
+ * @param what Name of the field, for messages.
+ * @throws {UsageError} when it is not a UUID: the service answers 500 or 503 to such an id.
  */
 export function checkUuid(id: string, what: string): string {
   if (typeof id === "string" && isUuid(id.trim())) return id.trim().toLowerCase();
-  const hint = what === "repository id" ? `; "mogplex repos list" shows the ids` : "";
-  throw new UsageError(`Cannot use ${what} as it must be a UUID (8-4-4-4-12 hexadecimal digits): ${shown(id)}${hint}`);
+  throw new UsageError({
+    attempted: `use ${what}`,
+    why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
+    value: quoted(id),
+    advice: what === "repository id" ? '"mogplex repos list" shows the ids' : undefined,
+  });
 }
 
 /**
- * Checks an idempotency key and takes off the blanks around it.
+ * Checks an idempotency key and trims it.
  *
- * @throws {UsageError} when it is empty, longer than 200 characters, or cannot stand in a header.
+ * @throws {UsageError} when it is empty, longer than 200 characters, or not printable ASCII, which a header needs.
  */
 export function checkIdempotencyKey(key: string): string {
+  const attempted = "use idempotency key";
   const trimmed = trimText(key, "idempotency key");
-  if (trimmed === "") throw new UsageError("Cannot use idempotency key as it is empty");
+  if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
   if (trimmed.length > MAX_KEY_LENGTH) {
-    throw new UsageError(
-      `Cannot use idempotency key as it must have at most ${MAX_KEY_LENGTH} characters: it has ${trimmed.length}`,
-    );
+    throw new UsageError({
+      attempted,
+      why: `it must have at most ${MAX_KEY_LENGTH} characters, but has ${trimmed.length}`,
+    });
   }
   const odd = /[^\x20-\x7e]/u.exec(trimmed)?.[0];
   if (odd !== undefined) {
-    throw new UsageError(`Cannot use idempotency key as it must be printable ASCII: it contains ${shown(odd)}`);
+    throw new UsageError({
+      attempted,
+      why: `it contains ${quoted(odd)}`,
+      advice: "use printable ASCII characters only",
+    });
   }
   return trimmed;
 }
 
-/** What Git itself refuses, minutes after the service has accepted the name. */
+/** What is wrong with a branch name that the service accepts but Git refuses, which would fail the run minutes later. */
 function gitProblem(name: string): string | undefined {
   if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
   if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;
@@ -71,47 +81,52 @@ function checkBranch(name: string, what: string): string {
   const trimmed = trimText(name, what);
   const problem = branchProblem(trimmed) ?? gitProblem(trimmed);
   if (problem === undefined) return trimmed;
-  throw new UsageError(
-    `Cannot use ${what} as ${problem} (the service takes letters, digits, "_", ".", "/" and "-"): ${shown(name)}`,
-  );
+  throw new UsageError({
+    attempted: `use ${what}`,
+    why: problem,
+    value: quoted(name),
+    advice: 'the service accepts letters, digits, "_", ".", "/" and "-"',
+  });
 }
 
 function checkPrompt(prompt: string): string {
   const trimmed = trimText(prompt, "prompt");
-  if (trimmed === "") throw new UsageError("Cannot start run: the prompt is empty");
+  if (trimmed === "") throw new UsageError({ attempted: "start run", why: "the prompt is empty" });
   if (trimmed.length > MAX_PROMPT_LENGTH) {
-    throw new UsageError(
-      `Cannot start run: the prompt must have at most ${MAX_PROMPT_LENGTH} characters: it has ${trimmed.length}`,
-    );
+    throw new UsageError({
+      attempted: "start run",
+      why: `the prompt must have at most ${MAX_PROMPT_LENGTH} characters, but has ${trimmed.length}`,
+    });
   }
   return trimmed;
 }
 
+function checkWord(text: string, word: string, known: readonly string[], what: string): string {
+  if (known.includes(word)) return word;
+  throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
+}
+
 function checkHarness(harness: string): string {
-  const name = trimText(harness, "harness");
-  if ((HARNESSES as readonly string[]).includes(name)) return name;
-  throw new UsageError(`Cannot use harness as it must be one of ${HARNESSES.join(", ")}: ${shown(harness)}`);
+  return checkWord(harness, trimText(harness, "harness"), HARNESSES, "harness");
 }
 
 function checkMode(mode: string): string {
-  const word = trimText(mode, "mode").toUpperCase();
-  if ((MODES as readonly string[]).includes(word)) return word;
-  throw new UsageError(`Cannot use mode as it must be one of ${MODES.join(", ")}: ${shown(mode)}`);
+  return checkWord(mode, trimText(mode, "mode").toUpperCase(), MODES, "mode");
 }
 
 function checkRoot(root: string): string | null {
   trimText(root, "root directory");
-  // Not trimmed: the service looks for some characters before it trims.
+  // Pass the untrimmed text: the service looks for some characters before it trims.
   const result = normaliseRoot(root);
   if (result.ok) return result.root;
-  throw new UsageError(`Cannot use root directory as ${result.problem}: ${shown(root)}`);
+  throw new UsageError({ attempted: "use root directory", why: result.problem, value: quoted(root) });
 }
 
 /**
- * Checks a start and brings it into the form that the service stores, so that every attempt sends the same bytes.
+ * Checks a start and normalises it as the service would, so that every attempt sends the same bytes.
  *
  * @returns The request with trimmed values; fields that are absent or undefined stay absent.
- * @throws {UsageError} naming the first field that breaks a rule, and what is wrong with it.
+ * @throws {UsageError} when a field breaks a rule of the service; it names the first such field.
  */
 export function validateStartRequest(request: StartRequest): StartRequest {
   const { harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = request;
@@ -123,21 +138,27 @@ export function validateStartRequest(request: StartRequest): StartRequest {
   if (baseBranch !== undefined) valid.baseBranch = checkBranch(baseBranch, "base branch");
   if (workingBranch !== undefined) valid.workingBranch = checkBranch(workingBranch, "working branch");
   if (createBranch !== undefined) {
-    // Anything but the boolean is silently false for the service.
+    // The service silently takes any other value for false.
     if (typeof createBranch !== "boolean") {
-      throw new UsageError(`Cannot use createBranch as it must be true or false: ${shown(createBranch)}`);
+      throw new UsageError({
+        attempted: "use createBranch",
+        why: "it must be true or false",
+        value: quoted(createBranch),
+      });
     }
     valid.createBranch = createBranch;
   }
   if (rootDirectory !== undefined) valid.rootDirectory = rootDirectory === null ? null : checkRoot(rootDirectory);
   if (mode !== undefined) valid.mode = checkMode(mode);
   if (valid.createBranch && valid.workingBranch !== undefined && valid.workingBranch === valid.baseBranch) {
-    throw new UsageError(
-      `Cannot create working branch as it must differ from the base branch: ${shown(workingBranch)}`,
-    );
+    throw new UsageError({
+      attempted: "create working branch",
+      why: "it must differ from the base branch",
+      value: quoted(workingBranch),
+    });
   }
   if (valid.harness === "mogplex" && (!valid.createBranch || valid.mode !== undefined)) {
-    throw new UsageError(`Cannot use harness "mogplex" without createBranch, or with a mode`);
+    throw new UsageError({ attempted: 'use harness "mogplex"', why: "it needs createBranch, and takes no mode" });
   }
   return valid;
 }

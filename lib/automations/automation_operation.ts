@@ -1,182 +1,129 @@
 /**
- * A whole job on an automation: trigger it, follow its run, deal with deadlines and signals, and put the result together.
+ * The run of an automation as an operation: how it is triggered, followed and stopped, and what its result says.
  *
  * @module
  */
-import { DeadlineError, exitCodeFor } from "../errors.ts";
-import { EXIT } from "../exit_codes.ts";
-import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
-import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../result/ends.ts";
-import { reasonOf } from "../result/result_error.ts";
+import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operation.ts";
+import type { Session } from "../job/session.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+import { retry } from "../retry/retry.ts";
+import type { Setback } from "../retry/setback.ts";
+import { AutomationSuppressedError } from "./errors.ts";
 import { AutomationFollower, type AutomationItem } from "./follow.ts";
 import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
 import { buildAutomationResult } from "./result.ts";
-import { type AutomationStop, stopAutomationRun } from "./stop.ts";
+import { stopAutomationRun, type StoppedAutomationRun } from "./stop.ts";
 import { type TriggerStarter, triggerStarter, triggerWith } from "./trigger.ts";
-import { CANCEL_MS } from "../runs/cancel.ts";
-import { AutomationSuppressedError } from "../runs/errors.ts";
-import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "../job/interrupt.ts";
-import { Pacer } from "../retry/pacer.ts";
-import type { Session } from "../job/session.ts";
 
-/** What a job on an automation does, beside the trigger. */
-export interface AutomationJobSettings extends WatchSettings {
-  /** Gets each item of the follower. */
-  onItem: ((item: AutomationItem) => void) | undefined;
-}
-
-/** How a job on an automation ended. */
-export interface AutomationJobEnd {
-  /** Everything that is known of the run. */
-  result: AutomationResult;
-  /** What stopped us without a verdict of the service; undefined when there is one. */
-  error: unknown;
+/** What is triggered, and how its run is followed. */
+export interface AutomationTarget {
+  /** UUID of the automation. */
+  automationId: string;
+  /** What it is triggered with. */
+  request: TriggerRequest;
+  /** Its key, and who hears of the run. */
+  options: TriggerOptions;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
 }
 
 /** Longest wait after the first suppressed trigger, in milliseconds; the runs in the way take minutes. */
 const SUPPRESSED_MS = 15_000;
 
-/** One job on one automation. */
-export class AutomationJob {
+/** The run of an automation that is triggered. */
+export class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
-  readonly #automationId: string;
-  readonly #settings: AutomationJobSettings;
+  readonly #target: AutomationTarget;
   #plan: TriggerPlan | undefined;
   #starter: TriggerStarter | undefined;
   #triggered: TriggeredRun | undefined;
   #follower: AutomationFollower | undefined;
-  #stopping: Promise<AutomationStop> | undefined;
+  #stopped: StoppedAutomationRun | undefined;
 
-  /** @param settings See {@linkcode AutomationJobSettings}. */
-  constructor(session: Session, automationId: string, settings: AutomationJobSettings) {
+  constructor(session: Session, target: AutomationTarget) {
     this.#session = session;
-    this.#automationId = automationId;
-    this.#settings = settings;
-    // In the handler itself, so that the request is on its way before anything else unwinds.
-    settings.interrupts?.signal.addEventListener("abort", () => {
-      this.#stopping = this.#stop();
-    }, { once: true });
+    this.#target = target;
   }
 
-  /** Triggers, and follows the run. */
-  async run(request: TriggerRequest, options: TriggerOptions): Promise<AutomationJobEnd> {
-    try {
-      const plan = await planTrigger(this.#session, this.#automationId, request, options);
-      this.#plan = plan;
-      this.#starter = triggerStarter(this.#session, plan);
-      const triggered = await this.#trigger(this.#starter, plan);
-      this.#triggered = triggered;
-      options.onTriggered?.(triggered);
-      return await this.#follow(triggered, plan.deadline);
-    } catch (error) {
-      return await this.#failed(error);
-    }
+  get label(): string {
+    return `automation run "${this.#triggered?.runId ?? ""}"`;
   }
 
-  /** Triggers until something is started or found: what is suppressed now can be accepted when other runs have ended. */
-  async #trigger(starter: TriggerStarter, plan: TriggerPlan): Promise<TriggeredRun> {
-    const { clock, signal, notify, requests, startedAt, random } = this.#session;
-    const pacer = new Pacer({ clock, deadline: plan.deadline, startedAt, signal, notify, requests, random });
+  get mayExist(): boolean {
+    return this.#triggered !== undefined || this.#starter?.mayExist === true;
+  }
+
+  /** Triggers until something is started or found: a suppressed trigger can be accepted once other runs have ended. */
+  async start(): Promise<void> {
+    const { automationId, request, options } = this.#target;
+    const plan = await planTrigger(this.#session, automationId, request, options);
+    const starter = triggerStarter(this.#session, plan);
+    this.#plan = plan;
+    this.#starter = starter;
+    const pacer = this.#session.pacer(plan.deadline);
     pacer.status = "suppressed";
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await triggerWith(starter, plan);
-      } catch (error) {
-        if (!(error instanceof AutomationSuppressedError)) throw error;
-        const setback = {
-          cause: "start_limit",
-          detail: `suppressed: ${error.reason}`,
-          namedMs: null,
-          refused: true,
-        } as const;
-        const what = `trigger automation "${plan.automationId}"`;
-        if (!await pacer.setBack(what, setback, attempt, SUPPRESSED_MS)) throw error;
-      }
-    }
+    const end = await retry<TriggeredRun>({
+      memory: this.#session.memory,
+      signal: this.#session.signal,
+      attempt: () => triggerWith(starter, plan),
+      // The starter has tried everything else again already.
+      judge: (error) => error instanceof AutomationSuppressedError ? suppressed(error) : undefined,
+      wait: (setback, count) => pacer.setBack(`trigger automation "${automationId}"`, setback, count, SUPPRESSED_MS),
+    });
+    if (!end.ok) throw end.error;
+    this.#triggered = end.value;
+    options.onTriggered?.(end.value);
   }
 
-  async #follow({ runId }: TriggeredRun, deadline: number): Promise<AutomationJobEnd> {
-    const { tokenShare, onItem } = this.#settings;
-    const options = { deadline, tokenShare, proven: true };
-    this.#follower = new AutomationFollower(this.#session, this.#automationId, runId, options);
-    let end: AutomationEnd | undefined;
-    for await (const item of this.#follower.items()) {
-      if (item.type === "end") end = item.outcome;
-      onItem?.(item);
-    }
-    if (end === undefined) throw new Error("a follower ended without an end");
-    if (this.#stopping !== undefined) return await this.#interrupted();
-    return { result: this.#result(end, EXIT[AUTOMATION_EXIT[end]], null), error: undefined };
+  async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
+    // Nothing more can be read of a run that has ended.
+    if (look.kind === "rest") return;
+    if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
+    const { deadline, automationId } = this.#plan;
+    const { tokenShare } = this.#target;
+    const { runId } = this.#triggered;
+    this.#follower = new AutomationFollower(this.#session, automationId, runId, { deadline, tokenShare });
+    yield* this.#follower.items();
   }
 
-  async #failed(error: unknown): Promise<AutomationJobEnd> {
-    if (this.#stopping !== undefined) return await this.#interrupted();
-    if (error instanceof DeadlineError && this.#settings.onTimeout === "cancel") return await this.#cancelLate(error);
-    const outcome = error instanceof DeadlineError
-      ? "deadline"
-      : error instanceof AutomationSuppressedError
-      ? "suppressed"
-      : "error";
-    return { result: this.#result(outcome, exitCodeFor(error), reasonOf(error), undefined, error), error };
-  }
-
-  async #cancelLate(error: DeadlineError): Promise<AutomationJobEnd> {
-    const runId = this.#triggered?.runId ?? "";
-    const { status, words } = await stopAutomationRun(this.#session, this.#automationId, runId, CANCEL_MS);
-    if (this.#stopping !== undefined) return await this.#interrupted();
-    const end = endOfAutomationRun(status ?? "");
-    // It ended in the same moment, by itself.
-    if (end === "success" || end === "failed") {
-      return { result: this.#result(end, EXIT[AUTOMATION_EXIT[end]], null, status), error: undefined };
-    }
-    const last = new DeadlineError(`${error.message}; ${words}`);
-    return { result: this.#result("deadline", exitCodeFor(last), last.message, status, last), error: last };
-  }
-
-  /** Answers a signal. An automation is not triggered once more to find its run: where it cannot be cancelled, that would start it. */
-  async #stop(): Promise<AutomationStop> {
-    const { onInterrupt, interrupts } = this.#settings;
-    const [starter, triggered] = [this.#starter, this.#triggered];
+  /** An automation is not triggered once more to find its run: where it cannot be cancelled, that would start it. */
+  async stop(cause: StopCause): Promise<Stopped> {
+    const triggered = this.#triggered;
     if (triggered === undefined) {
-      if (starter?.mayExist !== true) return { words: "nothing was triggered" };
-      return {
-        words: `the automation may have been triggered; its run is found with the key ${JSON.stringify(starter.key)}`,
-      };
+      const key = JSON.stringify(this.#starter?.key);
+      const text = this.mayExist
+        ? `the automation may have been triggered; its run is found with the key ${key}`
+        : "nothing was triggered";
+      return { answered: false, text };
     }
-    if (!cancelsOnInterrupt(onInterrupt, triggered.owned, interrupts?.terminal ?? false)) {
-      return { words: "the automation run goes on" };
+    if (cause.kind === "signal" && !cause.cancels(triggered.owned)) {
+      return { answered: false, text: "the automation run goes on" };
     }
-    const stop = await stopAutomationRun(this.#session, this.#automationId, triggered.runId, INTERRUPT_MS);
-    return { ...stop, words: stop.words.replace(/^it/, "the automation run") };
+    const { automationId, runId } = triggered;
+    return this.#stopped = await stopAutomationRun(this.#session, automationId, runId, cause);
   }
 
-  async #interrupted(): Promise<AutomationJobEnd> {
-    const error = this.#settings.interrupts?.signal.reason;
-    const { status, words } = await this.#stopping!;
-    const end = endOfAutomationRun(status ?? "");
-    const outcome = end === "success" || end === "failed" ? end : "interrupted";
-    const reason = interruptReason(this.#settings.interrupts, words);
-    return { result: this.#result(outcome, exitCodeFor(error), reason, status, error), error };
-  }
-
-  #result(
-    outcome: AutomationOutcome,
-    exitCode: number,
-    reason: string | null,
-    status?: string,
-    error?: unknown,
-  ): AutomationResult {
+  result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
     return buildAutomationResult(this.#session, {
-      automationId: this.#automationId,
+      automationId: this.#target.automationId,
       repoId: this.#plan?.request.repoId,
-      outcome,
+      outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
       exitCode,
       reason,
       error,
       idempotencyKey: this.#starter?.key,
       triggered: this.#triggered,
       run: this.#follower?.run,
-      status,
+      status: this.#stopped?.status,
     });
   }
+}
+
+function suppressed({ reason }: AutomationSuppressedError): Setback {
+  return { cause: "start_limit", detail: `suppressed: ${reason}`, namedMs: null, refused: true };
+}
+
+/** The run of an automation never waits for a person as its end, and is never only started. */
+function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
+  return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }

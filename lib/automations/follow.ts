@@ -5,14 +5,15 @@
  */
 import { checkUuid } from "../api/validate.ts";
 import { DeadlineError } from "../errors.ts";
-import type { AutomationRun } from "../model.ts";
-import { AutomationReader } from "./reader.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
+import { followToEnd, StatusWatch } from "../job/follower.ts";
+import { checkWait } from "../job/options.ts";
+import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { type Leash, leash, PollingSource } from "../job/source.ts";
+import type { AutomationRun } from "../model.ts";
 import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../result/ends.ts";
-import { checkFollowing, type FollowOptions } from "../runs/follow.ts";
-import { Pacer } from "../retry/pacer.ts";
-import { openSession, type Session } from "../job/session.ts";
-import { type Leash, leash, lookAtDeadline, PollingSource } from "../job/source.ts";
+import type { Pacer } from "../retry/pacer.ts";
+import { AutomationReader } from "./reader.ts";
 
 /** What following the run of an automation yields. */
 export type AutomationItem =
@@ -24,7 +25,12 @@ export type AutomationItem =
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
 
 /** Options of {@linkcode followAutomationRun}. There is no event stream of these runs: they are polled. */
-export interface FollowAutomationOptions extends Omit<FollowOptions, "stream"> {}
+export interface FollowAutomationOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+}
 
 /** Options of {@linkcode AutomationFollower}. */
 export interface AutomationFollowerOptions {
@@ -32,12 +38,10 @@ export interface AutomationFollowerOptions {
   deadline: number;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
-  /** Whether token and origin have worked before in this process. */
-  proven: boolean;
 }
 
 // Source: API reference, "List automation runs": not the words of runs.
-const KNOWN: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
+const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
 
 /** Follows one run of an automation, and keeps what it saw last. */
 export class AutomationFollower {
@@ -46,20 +50,21 @@ export class AutomationFollower {
   readonly #pacer: Pacer;
   readonly #reader: AutomationReader;
   readonly #source: PollingSource<AutomationRun>;
+  readonly #status: StatusWatch;
   readonly #leash: Leash;
-  readonly #odd = new Set<string>();
   #run: AutomationRun | undefined;
 
-  /** @param options See {@linkcode AutomationFollowerOptions}. */
   constructor(session: Session, automationId: string, runId: string, options: AutomationFollowerOptions) {
-    const { client, clock, notify, requests, startedAt, random } = session;
-    const { deadline, tokenShare, proven } = options;
+    const { client, clock, memory, random } = session;
+    const { deadline, tokenShare } = options;
     this.#session = session;
     this.#deadline = deadline;
-    const reader = this.#reader = new AutomationReader(client, automationId, runId, proven);
-    const { signal } = this.#leash = leash(session.signal);
-    const pacer = this.#pacer = new Pacer({ clock, deadline, startedAt, signal, notify, requests, random });
-    this.#source = new PollingSource({ clock, reader, pacer, deadline, signal: session.signal, tokenShare, random });
+    const subject = this.#reader = new AutomationReader(client, automationId, runId);
+    this.#leash = leash(session.signal);
+    const pacer = this.#pacer = session.pacer(deadline, this.#leash.signal);
+    this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
+    const signal = session.signal;
+    this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
   }
 
   /** The run as it was seen last; undefined before the first look. */
@@ -67,47 +72,29 @@ export class AutomationFollower {
     return this.#run;
   }
 
-  /**
-   * Yields until the run ends.
-   *
-   * @throws {DeadlineError} if the deadline passes first and the last look works, else what the last look threw.
-   * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
-   */
-  async *items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
-    try {
-      let meaning: CadenceEvent | undefined;
-      for (;;) {
-        const inTime = await this.#source.next(meaning);
-        const run = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
-        meaning = yield* this.#take(run);
-        const outcome = endOfAutomationRun(run.status);
-        if (outcome !== undefined) {
-          yield { type: "end", outcome, run };
-          return run;
-        }
-        if (inTime === null) throw this.#deadlineError(run);
-      }
-    } finally {
-      this.#source.close();
-      this.#leash.close();
-    }
+  /** Yields until the run ends. @throws as {@linkcode followToEnd} does. */
+  items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
+    return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
+      source: this.#source,
+      subject: this.#reader,
+      take: (run) => this.#take(run),
+      end: endItems,
+      late: (run) => this.#lateError(run),
+      close: () => {
+        this.#source.close();
+        this.#leash.close();
+      },
+    });
   }
 
-  async *#take(run: AutomationRun): AsyncGenerator<AutomationItem, CadenceEvent, void> {
+  *#take(run: AutomationRun): Generator<AutomationItem, CadenceEvent, void> {
     const { status } = run;
     const waits = run.active_wait_count ?? 0;
-    const changed = this.#run?.status !== status;
     const waitsBefore = this.#run?.active_wait_count ?? 0;
+    const changed = this.#status.take(status, waits > 0 ? `${status}, waiting for an answer` : status);
     this.#run = run;
-    this.#pacer.status = waits > 0 ? `${status}, waiting for an answer` : status;
-    if (changed) {
-      this.#pacer.spoke();
-      yield { type: "status", status, run };
-    }
-    if (!KNOWN.includes(status) && !this.#odd.has(status)) {
-      this.#odd.add(status);
-      this.#session.notify({ kind: "unknown_status", status });
-    }
+    if (changed) yield { type: "status", status, run };
+    this.#status.announceUnknown();
     if (waits !== waitsBefore) {
       this.#pacer.spoke();
       yield { type: "waits", count: waits, run };
@@ -115,16 +102,30 @@ export class AutomationFollower {
     return { kind: changed || waits !== waitsBefore ? "news" : "quiet" };
   }
 
-  #deadlineError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
+  #lateError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
     const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
     const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
     const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
     const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
-    return new DeadlineError(
-      `Cannot wait for automation run "${this.#reader.runId}" any longer: it is ${JSON.stringify(status)} after ` +
-        `${seconds} seconds${notStarted}${why}${asked}`,
-    );
+    return new DeadlineError({
+      attempted: `wait for automation run "${this.#reader.runId}" any longer`,
+      why: `it is ${JSON.stringify(status)} after ${seconds} seconds${notStarted}${why}${asked}`,
+    });
   }
+}
+
+/** The last item of a run that has ended; undefined while it goes on. */
+function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
+  const outcome = endOfAutomationRun(run.status);
+  return outcome === undefined ? undefined : endItem(outcome, run);
+}
+
+async function* endItem(
+  outcome: AutomationEnd,
+  run: AutomationRun,
+): AsyncGenerator<AutomationItem, AutomationRun, void> {
+  yield { type: "end", outcome, run };
+  return run;
 }
 
 /**
@@ -162,8 +163,8 @@ export function followAutomationRun(
   options: FollowAutomationOptions = {},
 ): AsyncGenerator<AutomationItem, AutomationRun, void> {
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
-  const { timeoutMs, tokenShare } = checkFollowing(options);
+  const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);
   const deadline = session.startedAt + timeoutMs;
-  return new AutomationFollower(session, ...ids, { deadline, tokenShare, proven: false }).items();
+  return new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
 }

@@ -17,12 +17,12 @@ export interface ListAutomationsOptions extends ConnectOptions {
 
 /** Most automations that one request gives. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
-const DEFAULT_TIMEOUT_MS = 60_000;
+const PAGE_TIMEOUT_MS = 60_000;
 
 /** {@linkcode listAutomations} on a session. */
 export async function* automationsOf(
   session: Session,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS }: ListAutomationsOptions = {},
+  { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS }: ListAutomationsOptions = {},
 ): AsyncGenerator<Automation, void, void> {
   const { client, clock, signal } = session;
   checkTimeout(timeoutMs);
@@ -33,9 +33,10 @@ export async function* automationsOf(
     const page = await client.listAutomations(query, { deadline: clock.now() + timeoutMs, signal });
     yield* page.automations;
     cursor = page.nextCursor ?? undefined;
-    // A cursor that comes back would never end.
+    // A repeated cursor would loop for ever.
     if (cursor !== undefined && seen.has(cursor)) {
-      throw new MogplexError("Cannot list automations: the service gave the same cursor twice", "unavailable");
+      const why = "the service gave the same cursor twice";
+      throw new MogplexError({ attempted: "list automations", why }, "unavailable");
     }
     if (cursor !== undefined) seen.add(cursor);
   } while (cursor !== undefined);

@@ -8,8 +8,8 @@ import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
-import { checkTimeout, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
-import { jobOf, planKey, type StartKey, type StartOptions } from "../runs/start_plan.ts";
+import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
+import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
 /** What an automation is triggered with. */
 export interface TriggerRequest {
@@ -26,7 +26,9 @@ export interface TriggerRequest {
  * Options of {@linkcode triggerAutomation}. The key is made as for {@linkcode start}, of the input as well: another input is
  * another run. Every key, one that is given included, is sent with the automation's id before it.
  */
-export interface TriggerOptions extends Omit<StartOptions, "onStarted"> {
+export interface TriggerOptions extends ConnectOptions, KeyOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
   /** Gets the run at once, before anything else happens. @default nobody */
   onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
 }
@@ -78,10 +80,13 @@ function prefixed(automationId: string, key: StartKey): StartKey {
   // A key that an earlier trigger printed is taken as it is.
   const full = key.key.startsWith(prefix) ? key.key : prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
-  throw new UsageError(
-    `Cannot use idempotency key as it must have at most ${MAX_KEY_LENGTH - prefix.length} characters, since the ` +
-      `automation's id is put before it: it has ${key.key.length}`,
-  );
+  throw new UsageError({
+    attempted: "use idempotency key",
+    why: `it must have at most ${
+      MAX_KEY_LENGTH - prefix.length
+    } characters, since the automation's id is put before it`,
+    value: `it has ${key.key.length}`,
+  });
 }
 
 /** The same value with the keys of all objects in order, so that equal inputs have equal texts. */
@@ -92,22 +97,23 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** The input as JSON makes it. @throws {UsageError} when it is no object, or one that the service cannot store. */
+/** The input as JSON makes it. @throws {UsageError} when it is not an object, or one that the service cannot store. */
 function checkInput(input: Record<string, unknown>): Record<string, unknown> {
-  const cannot = "Cannot trigger automation as 'input'";
+  const attempted = "trigger automation";
   let text: string | undefined;
   try {
     text = JSON.stringify(input);
   } catch (cause) {
-    throw new UsageError(`${cannot} cannot be written as JSON`, { cause });
+    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
   }
   if (text === undefined || !text.startsWith("{")) {
-    throw new UsageError(
-      `${cannot} must be an object of names and values: it is ${Array.isArray(input) ? "a list" : typeof input}`,
-    );
+    const why = "'input' must be an object of names and values";
+    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
   }
-  // Its database cannot hold it; the answer would be a 500, and trying again would not help.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) throw new UsageError(`${cannot} must not contain the character U+0000`);
+  // The service's database cannot store it: the answer would be a 500, however often it is tried.
+  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
+    throw new UsageError({ attempted, why: "'input' must not contain the character U+0000" });
+  }
   return JSON.parse(text);
 }
 

@@ -4,23 +4,16 @@
  * @module
  */
 import { checkUuid } from "../api/validate.ts";
-import { MogplexError } from "../errors.ts";
-import type { AutomationItem } from "./follow.ts";
-import { AutomationJob, type AutomationJobEnd } from "./automation_operation.ts";
-import type { TriggerOptions, TriggerRequest } from "./plan.ts";
+import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
+import { Job, type JobEnd } from "../job/job.ts";
+import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
+import { openSession } from "../job/session.ts";
+import { settle } from "../job/settle.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
-import { AutomationVerdictError } from "../runs/errors.ts";
-import { checkFollowing } from "../runs/follow.ts";
-import {
-  endingSignal,
-  type Interrupts,
-  ON_INTERRUPT,
-  ON_TIMEOUT,
-  type OnInterrupt,
-  type OnTimeout,
-} from "../job/interrupt.ts";
-import { checkWord } from "../runs/run.ts";
-import { openSession, type SessionInternals } from "../job/session.ts";
+import { AutomationOperation } from "./automation_operation.ts";
+import { verdictErrorOf } from "./errors.ts";
+import type { AutomationItem } from "./follow.ts";
+import type { TriggerOptions, TriggerRequest } from "./plan.ts";
 
 /** Options of {@linkcode runAutomation}. */
 export interface RunAutomationOptions extends TriggerOptions {
@@ -34,19 +27,12 @@ export interface RunAutomationOptions extends TriggerOptions {
   /** Gets each item of the follower as it comes; must not throw. @default nobody */
   onItem?: ((item: AutomationItem) => void) | undefined;
   /**
-   * Whether everything but a success is thrown. If not, the result is returned whatever came out: look at `outcome`. What was
-   * wrong with the request or an option is always thrown, as is `signal.reason`.
+   * Whether everything but a success is thrown. If not, the result of a run that exists is returned whatever became of it: look
+   * at `outcome`, which can then also be `deadline` or `error`. What went wrong before there was a run is always thrown, as is
+   * `signal.reason`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
-}
-
-/** What the command line adds to {@linkcode RunAutomationOptions}. */
-export interface AutomationJobOptions extends SessionInternals {
-  /** The signals, from `interruptible`. @default {undefined} (not handled) */
-  interrupts?: Interrupts | undefined;
-  /** What a signal does to the run. @default {"auto"} */
-  onInterrupt?: OnInterrupt | undefined;
 }
 
 /**
@@ -58,20 +44,15 @@ export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
   options: RunAutomationOptions,
-  more: AutomationJobOptions = {},
-): Promise<AutomationJobEnd> {
+  more: JobInternals = {},
+): Promise<JobEnd<AutomationResult>> {
   const id = checkUuid(automationId, "automation id");
-  const { onTimeout = "detach", onItem } = options;
-  const { interrupts, onInterrupt = "auto" } = more;
-  const settings = {
-    tokenShare: checkFollowing(options).tokenShare,
-    onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
-    onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
-    interrupts,
-    onItem,
-  };
-  const signal = endingSignal(options.signal, interrupts);
-  return await new AutomationJob(openSession({ ...options, signal }, more), id, settings).run(request, options);
+  const wait = checkWait(options);
+  const watch = checkWatch(options, more);
+  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
+  const target = { automationId: id, request, options, tokenShare: wait.tokenShare };
+  const operation = new AutomationOperation(session, target);
+  return await new Job(session, operation, { ...wait, ...watch, onItem: options.onItem }).start();
 }
 
 /**
@@ -105,15 +86,5 @@ export async function runAutomation(
   request: TriggerRequest,
   options: RunAutomationOptions = {},
 ): Promise<AutomationResult> {
-  const { result, error } = await runAutomationJob(automationId, request, options);
-  const { throwOnFailure = true, signal } = options;
-  const usage = error instanceof MogplexError && error.exit === "usage";
-  // The caller's reason may be one of our own errors, and is theirs to see all the same.
-  const aborted = signal?.aborted === true && error === signal.reason;
-  if (error !== undefined && (throwOnFailure || usage || aborted || !(error instanceof MogplexError))) throw error;
-  const { outcome } = result;
-  if (throwOnFailure && (outcome === "failed" || outcome === "cancelled")) {
-    throw new AutomationVerdictError(outcome, result);
-  }
-  return result;
+  return settle(await runAutomationJob(automationId, request, options), options, verdictErrorOf);
 }

@@ -3,48 +3,55 @@
  *
  * @module
  */
-import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
+import { isMissingRoute } from "../api/errors.ts";
+import { ConflictError, MogplexError } from "../errors.ts";
+import type { Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
+import { endOfAutomationRun } from "../result/ends.ts";
 
-/** What became of an attempt to stop a run. */
-export interface AutomationStop {
-  /** The service's last word; undefined when it said none. */
+/** {@linkcode Stopped}, with the service's last word. */
+export interface StoppedAutomationRun extends Stopped {
+  /** Undefined when the service did not tell. */
   status?: string | undefined;
-  /** In words. */
-  words: string;
-}
-
-/** Whether there is no such route: only later revisions of the service can cancel these runs. Source: contract 3.11. */
-function isMissing(error: unknown): boolean {
-  return error instanceof UnavailableError && error.code === null && (error.status === 404 || error.status === 405);
 }
 
 /**
- * Cancels a run; one that has ended, and a service that cannot, are no errors.
+ * Cancels a run. Never throws for what the service does: a run that has ended, and a service that cannot cancel, are not errors.
  *
  * @param limitMs Milliseconds for all of it.
  */
 export async function stopAutomationRun(
-  { client, clock }: Session,
+  { client, clock, signal }: Session,
   automationId: string,
   runId: string,
-  limitMs: number,
-): Promise<AutomationStop> {
-  const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs };
+  { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
+): Promise<StoppedAutomationRun> {
+  // The signal that stops the job must not stop the cancel.
+  const ending = kind === "deadline" ? signal : undefined;
+  const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   try {
     const { status } = await client.cancelAutomationRun(automationId, runId, call);
-    return { status: status ?? undefined, words: "it was cancelled" };
+    return answer(status ?? undefined, false, "the automation run was cancelled");
   } catch (error) {
-    if (isMissing(error)) {
-      return { words: "it goes on, as this revision of the service cannot cancel runs of automations" };
+    // Only later revisions of the service can cancel these runs. Source: contract 3.11.
+    if (isMissingRoute(error)) {
+      const text = "the automation run goes on, as this revision of the service cannot cancel runs of automations";
+      return { answered: false, text };
     }
-    if (!(error instanceof MogplexError)) throw error;
     if (!(error instanceof ConflictError)) {
-      return { words: `it may go on, as it could not be cancelled: ${error.message}` };
+      const why = error instanceof MogplexError ? error.message : String(error);
+      return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
     }
   }
   // It has ended, or is about to.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
-  if (run === undefined) return { words: "it could not be cancelled in its present state" };
-  return { status: run.status, words: `it could not be cancelled, as it is ${JSON.stringify(run.status)}` };
+  const text = "the automation run could not be cancelled";
+  if (run === undefined) return { answered: false, text: `${text} in its present state` };
+  return answer(run.status, true, `${text}, as it is ${JSON.stringify(run.status)}`);
+}
+
+function answer(status: string | undefined, hadEnded: boolean, text: string): StoppedAutomationRun {
+  const outcome = status === undefined ? undefined : endOfAutomationRun(status);
+  const byItself = outcome !== undefined && (hadEnded || outcome !== "cancelled");
+  return { answered: true, status, outcome, byItself, text };
 }

@@ -8,19 +8,22 @@ import { UnavailableError } from "../errors.ts";
 import type { TriggerResult } from "../model.ts";
 import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
 import { AutomationReader } from "./reader.ts";
-import { AutomationSuppressedError } from "../runs/errors.ts";
+import { AutomationSuppressedError } from "./errors.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
-import { type FoundRun, type Startable, Starter } from "../job/starter.ts";
+import type { Found, Startable } from "../job/started.ts";
+import { Starter } from "../job/starter.ts";
 
-/** What a trigger answered, and the run's record where it was known before. */
-interface FoundAutomationRun extends FoundRun {
+/** The run that a trigger started or found. */
+interface FoundAutomationRun extends Found {
   reason: string | null;
 }
 
 /** Starts a trigger, as {@linkcode Starter} starts runs. */
 export type TriggerStarter = Starter<FoundAutomationRun>;
 
-/** The run of a trigger's answer; the base says of one that it knew neither where it is nor when it was made. */
+/**
+ * The run of a trigger's answer. For a run that existed before, the base revision tells neither status nor time, so it is read.
+ */
 async function found(
   { client }: Session,
   { automationId }: TriggerPlan,
@@ -30,10 +33,10 @@ async function found(
   if (jobRunId === null) return undefined;
   const runId = jobRunId.toLowerCase();
   if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: "", reason };
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, reason };
   }
-  const run = await new AutomationReader(client, automationId, runId, true).read(call);
-  return { runId, status: run.status, replayed: true, createdAt: run.created_at ?? "", reason: null };
+  const run = await new AutomationReader(client, automationId, runId).read(call);
+  return { runId, status: run.status, replayed: true, createdAt: run.created_at, reason: null };
 }
 
 function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
@@ -43,24 +46,21 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
     key,
     job,
     deadline,
-    agent: false,
+    takesSlot: false,
     async send(idempotencyKey, call) {
       const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
       const run = await found(session, plan, result, call);
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
       const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
-      const what = `outcome ${JSON.stringify(result.outcome)} without a run`;
-      throw new UnavailableError(
-        `Cannot trigger automation "${automationId}": the answer breaks the API's contract: ${what}`,
-        "unavailable",
-        facts,
-      );
+      const why = `the answer breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
+      const attempted = `trigger automation "${automationId}"`;
+      throw new UnavailableError({ attempted, why }, "unavailable", facts);
     },
   };
 }
 
-/** Makes what triggers by a plan. */
+/** A starter for a plan: it sends the trigger, and tries again. */
 export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
   return new Starter(session, startable(session, plan));
 }

@@ -1,5 +1,5 @@
 /**
- * The emulated service as an object: a Hono application and its control actions, without a socket.
+ * The emulator without a socket: a Hono application and its control actions.
  *
  * @module
  */
@@ -8,10 +8,13 @@ import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments } from "./control.ts";
 import { joinDrivers } from "./agents/drivers.ts";
 import { eventFeed } from "./state/event_feed.ts";
-import { type Breaker, ConnectionLost, Faults, parseFault, type RandomFaults } from "./wire/faults.ts";
-import { builtInFixture, type Fixture, InputError } from "./state/fixture.ts";
+import { UsageError } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
+import { type Breaker, ConnectionLost, Faults } from "./wire/fault_player.ts";
+import { parseFault, type RandomFaults } from "./wire/faults.ts";
+import { builtInFixture, type Fixture } from "./state/fixture.ts";
 import { passGate } from "./wire/gate.ts";
-import { jobDriver } from "./agents/automation_driver.ts";
+import { automationDriver } from "./agents/automation_driver.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { pullPage } from "./service/pulls.ts";
 import { bare, fail, jsonReply, notFoundPage } from "./wire/reply.ts";
@@ -21,7 +24,7 @@ import type { Scenario } from "./agents/scenario.ts";
 import { scriptDriver } from "./agents/script_driver.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
-import { type Driver, healthySurroundings, idleDriver, idleJobDriver, type World } from "./state/world.ts";
+import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
@@ -29,51 +32,52 @@ export interface EmulatorOptions {
   fixture?: Fixture | undefined;
   /** Source of time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Which revision of the service; behaviours that are not named are those of the base. @default the base */
+  /** Switches of later behaviours that are on. @default {{}} (the base) */
   revision?: Partial<Revision> | undefined;
-  /** Whose starts are counted together. @default {"token"} */
+  /** Owner of a start limit: each token, or each user. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
-  /** Scenarios; the first one that fits plays for a run. Without any, runs stay `pending`, automations' `running`. @default {[]} */
+  /**
+   * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
+   * @default {[]}
+   */
   scenarios?: readonly Scenario[] | undefined;
-  /** All times of scenarios are divided by it. @default {1} */
+  /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
-  /** Faults at random. @default none */
+  /** Random faults. @default none */
   randomFaults?: RandomFaults | undefined;
-  /** What slow answers wait on. @default `clock` */
+  /** Clock of slow answers. @default `clock` */
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Drivers by harness that come before the scenarios. @default none */
+  /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
-  /** Breaks the connection of a request, where there is one. @default in process */
+  /** Breaks the connection of a request. @default an imitation, for requests in process */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
-/** A running emulator. */
+/** An emulator. */
 export interface Emulator {
   /** The application; `app.request(path)` needs no socket. */
   readonly app: Hono;
-  /** Tables, clock and switches, for tests that look behind the API. */
+  /** Tables, clock and switches, for tests that read them. */
   readonly world: World;
-  /** Sends a request, with the signature of the global `fetch`. A connection that breaks is a rejected promise. */
+  /** Sends a request. Signature of the global `fetch`; rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** Does something behind the API. @throws {InputError} for an unknown action or a bad argument. */
+  /** Runs a control action. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): void;
-  /** Ends everything that is still going on. */
+  /** Ends commands and streams. */
   close(): Promise<void>;
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
-
 /**
- * Why a control request is refused, or undefined. A page in a browser on the same machine must not be able to send one, neither
- * directly nor under a host name of its own that leads here.
+ * Reason to refuse a control request; undefined if there is none. A page in a browser on this machine must not be able to send
+ * one, neither directly nor through a host name of its own that resolves to loopback.
  */
 function controlProblem(request: Request): string | undefined {
   const { headers } = request;
   if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests do not come from a browser";
   const host = headers.get("host") ?? new URL(request.url).host;
-  return LOOPBACK.test(host) ? undefined : "Control requests come over loopback";
+  return isLoopback(host) ? undefined : "Control requests come over loopback";
 }
 
 function makeWorld(options: EmulatorOptions, clock: Clock): World {
@@ -89,7 +93,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     pulls: [],
     origin: "http://localhost",
     driver: idleDriver,
-    jobs: idleJobDriver,
+    automationDriver: idleAutomationDriver,
   };
 }
 
@@ -100,7 +104,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed };
   const script = scriptDriver(world, scripts);
   world.driver = joinDrivers(options.drivers?.(world) ?? new Map(), script);
-  world.jobs = jobDriver(world, scripts);
+  world.automationDriver = automationDriver(world, scripts);
   const faults = new Faults(options.faultClock ?? clock, options.randomFaults);
   const app = new Hono();
 
@@ -109,7 +113,13 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (action === "clearFaults" || action === "reset") faults.clear();
     if (action === "clearFaults") return;
     const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (run === undefined) throw new InputError(`Cannot run control action: unknown action "${action}"`);
+    if (run === undefined) {
+      throw new UsageError({
+        attempted: "run control action",
+        why: `unknown action "${action}"`,
+        advice: `there are ${["fault", "clearFaults", ...Object.keys(ACTIONS)].join(", ")}`,
+      });
+    }
     run(world, args);
   }
 
@@ -141,7 +151,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c));
     if (!c.finalized) return answer;
     if (answer === c.res) return;
-    // Without this the headers of both answers would be mixed.
+    // Hono would otherwise merge the headers of both answers.
     c.res = undefined;
     c.res = answer;
   });
@@ -155,7 +165,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     world,
     async fetch(input, init) {
       const answer = await app.fetch(new Request(input, init));
-      // A server adds it by itself.
+      // A real server adds this header by itself.
       answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
       return answer;
     },

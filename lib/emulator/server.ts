@@ -1,5 +1,5 @@
 /**
- * Serves an emulator over `node:http`, which all three runtimes have.
+ * Serves an emulator over `node:http`, which works on all three runtimes.
  *
  * @module
  */
@@ -12,11 +12,13 @@ import { resolve } from "node:path";
 import { socketBreaker } from "./wire/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver } from "./agents/exec_driver.ts";
-import { builtInFixture, type Fixture, InputError, parseFixture, plainRepo } from "./state/fixture.ts";
+import { UsageError } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
+import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
 import { currentBranch } from "./agents/git.ts";
 import type { Driver, World } from "./state/world.ts";
 
-/** A local repository that runs can work on. */
+/** A local repository for runs to work on. */
 export interface LocalRepo {
   /** `owner/name`. */
   fullName: string;
@@ -28,15 +30,15 @@ export interface LocalRepo {
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
   /** Port; 0 takes a free one. @default {0} */
   port?: number | undefined;
-  /** Host name or address to listen on. Anything but loopback excludes control routes and commands. @default {"127.0.0.1"} */
+  /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
   host?: string | undefined;
-  /** Local repositories; one whose name is in the fixture replaces that one's path. @default {[]} */
+  /** Local repositories. One with the name of a repository of the fixture takes its place. @default {[]} */
   repos?: readonly LocalRepo[] | undefined;
-  /** Commands by harness, run by `sh -c` in a working copy. @default none */
+  /** Commands by harness. `sh -c` runs them in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
   /** Milliseconds that a command may take. @default {1_800_000} */
   timeLimitMs?: number | undefined;
-  /** Gets what commands print. @default {undefined} (thrown away) */
+  /** Takes the output of commands. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -46,36 +48,38 @@ export interface ServedEmulator {
   url: string;
   /** A token with both scopes. */
   token: string;
-  /** A token of the same user that may only read, or null when the fixture has none. */
+  /** A read-only token of the same user; null if the fixture has none. */
   readOnlyToken: string | null;
-  /** Repositories of that user, hidden ones included. */
+  /** Repositories of that user, also hidden ones. */
   repos: { id: string; full_name: string }[];
-  /** The emulator behind it. */
+  /** The emulator without its socket. */
   emulator: Emulator;
-  /** Stops listening, ends commands, drops connections. */
+  /** Stops listening, ends commands, closes connections. */
   close(): Promise<void>;
 }
 
-// Longer than any client's pause between two polls: a connection that is closed just then looks like a network error.
+// Longer than a client's pause between two polls. A connection that closes just then would look like a network error.
 const KEEP_ALIVE_MS = 75_000;
 
-/** Whether a host name or address can only be reached from this machine. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
-/** Adds the local repositories to a fixture. @throws {InputError} for a path that holds none. */
+/** Adds local repositories to a fixture. @throws {UsageError} for a bad name, or a path without a repository. */
 function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture {
   if (fixture === undefined && repos.length === 0) return builtInFixture();
   const merged = fixture ?? builtInFixture([]);
   const user = merged.tokens.find((token) => token.scopes.includes("write"))?.user ?? merged.users[0]?.key ?? "";
   const added = repos.map(({ fullName, path }) => {
     if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
-      throw new InputError(`Cannot use repository "${fullName}": the name must have the form owner/name`);
+      throw new UsageError({
+        attempted: `use repository "${fullName}"`,
+        why: "the name must have the form owner/name",
+      });
     }
     const branch = currentBranch(path);
     if (branch === undefined) {
-      throw new InputError(`Cannot use repository "${fullName}": no Git repository at "${path}"`);
+      throw new UsageError({
+        attempted: `use repository "${fullName}"`,
+        why: `no Git repository at "${path}"`,
+        advice: "clone one there, or run git init",
+      });
     }
     const known = merged.repos.find((repo) => repo.full_name === fullName);
     return { ...(known ?? plainRepo(fullName, branch, user)), default_branch: branch };
@@ -104,13 +108,19 @@ async function listen(server: Server, port: number, host: string): Promise<strin
   return `http://${name}:${address.port}`;
 }
 
-/** What the ready line says about who may call. */
+/** Tokens and repositories of the first user with a token of both scopes. */
 function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyToken" | "repos"> {
   const tokens = [...world.store.tokens.values()].filter((token) =>
     token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
   );
   const full = tokens.find((token) => token.scopes.includes("read") && token.scopes.includes("write"));
-  if (full === undefined) throw new InputError("Cannot start emulator: the fixture has no live token with both scopes");
+  if (full === undefined) {
+    throw new UsageError({
+      attempted: "start emulator",
+      why: "the fixture has no live token with both scopes",
+      advice: 'add a token with the scopes "read" and "write"',
+    });
+  }
   const reading = tokens.find((token) => token.userId === full.userId && token.scopes.join() === "read");
   const repos = [...world.store.repos.values()].filter((repo) => repo.userId === full.userId);
   return {
@@ -123,8 +133,8 @@ function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyT
 /**
  * Starts an emulator that listens.
  *
- * @throws {InputError} for options that do not fit together, or a repository that is not there.
- * @throws what `listen` throws, for a port that is taken.
+ * @throws {UsageError} for options that exclude each other, or a missing repository.
+ * @throws the error of `listen`, for a port that is in use.
  * @example Start one, use it, stop it
  * ```ts ignore
  * const emulator = await startEmulator();
@@ -135,12 +145,14 @@ function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyT
 export async function startEmulator(options: StartEmulatorOptions = {}): Promise<ServedEmulator> {
   const { port = 0, host = "127.0.0.1" } = options;
   if (!isLoopback(host) && (options.controlRoutes || Object.keys(options.commands ?? {}).length > 0)) {
-    throw new InputError(
-      `Cannot listen on "${host}": control routes and commands are offered on loopback only (127.0.0.1, ::1, localhost)`,
-    );
+    throw new UsageError({
+      attempted: `listen on "${host}"`,
+      why: "control routes and commands need loopback",
+      advice: "listen on 127.0.0.1, ::1 or localhost",
+    });
   }
   const emulator = createEmulator({
-    // Somebody waits at the other end of the socket, whatever our own clock does.
+    // A client waits in real time, even if the emulator's own clock is virtual.
     faultClock: systemClock,
     ...options,
     fixture: withRepos(options.fixture, options.repos ?? []),

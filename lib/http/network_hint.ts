@@ -1,6 +1,6 @@
 /**
- * What to do about a network that failed because of this machine: a proxy that the runtime leaves aside, or an authority whose
- * certificates it does not know.
+ * What to do about a network that fails because of this machine: a proxy that the runtime does not use, or a certificate authority
+ * that it does not know.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface ProxySetting {
   advice: string | null;
 }
 
-/** What {@linkcode proxySetting} looks at; a test gives another. */
+/** What {@linkcode proxySetting} looks at; tests pass their own. */
 export interface ProxyWorld {
   /** Reads the environment of the process: a runtime reads its proxy there, wherever the toolkit has its own settings from. */
   env(name: string): string | undefined;
@@ -28,7 +28,7 @@ function thisProcess(): ProxyWorld {
   return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
 }
 
-/** Whether `NO_PROXY` takes a host out: by its name, by the end of its name, or with all others. */
+/** Whether `NO_PROXY` exempts a host: by its name, by the end of its name, or by `*`. */
 function isExempt(hostname: string, list: string): boolean {
   const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
     entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
@@ -63,30 +63,33 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   return { variable, advice: asked ? null : "set NODE_USE_ENV_PROXY=1" };
 }
 
-/** Name of the variable by which a runtime is told of an authority of one's own; `runtime` is as `runtimeName()` gives it. */
+/** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */
 export function authorityVariable(runtime: string): string {
   return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
 }
 
-/** Whether the words of a network failure speak of a certificate that nobody known has signed: OpenSSL's codes, or rustls. */
+/** Whether a network failure is about an unknown certificate authority: OpenSSL's codes, or rustls. */
 function isUnknownAuthority(detail: string): boolean {
   return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
 }
 
 /**
- * What the reader can do about a network failure, as the end of a message; empty when nothing is known to help.
+ * What the reader can do about a network failure; undefined when nothing is known to help.
  *
  * @param origin The service.
  * @param detail Words of the runtime. They only choose the advice: what counts as a network failure is decided elsewhere.
  */
-export function networkHint(origin: string, detail: string, world: ProxyWorld = thisProcess()): string {
+export function networkAdvice(
+  origin: string,
+  detail: string,
+  world: ProxyWorld = thisProcess(),
+): string | undefined {
   if (isUnknownAuthority(detail)) {
-    return `; the authority of its certificate is not known here: name its PEM file in ${
-      authorityVariable(world.runtime)
-    }`;
+    const variable = authorityVariable(world.runtime);
+    return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
   }
   // The others use their proxy, and on Deno a look at a variable may ask the user for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
-  if (proxy === null || proxy.advice === null) return "";
-  return `; ${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
+  if (proxy === null || proxy.advice === null) return undefined;
+  return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
 }

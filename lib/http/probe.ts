@@ -49,7 +49,7 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
     return await withLimit(ask, { clock, limitMs, signal: undefined });
   } catch (thrown) {
     if (thrown instanceof TimedOut) {
-      throw new NetworkError(`Cannot reach the service: no answer within ${limitMs / 1_000} seconds`);
+      throw new NetworkError({ attempted: "reach the service", why: `no answer within ${limitMs / 1_000} seconds` });
     }
     if (!(thrown instanceof Lost)) throw thrown;
     const { detail, cause } = explainLoss(thrown, createRedactor());

@@ -1,5 +1,5 @@
 /**
- * What ends a job before its run does, SIGINT and SIGTERM above all, and what then becomes of the run.
+ * Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export type OnTimeout = "detach" | "cancel";
 /** All values of {@linkcode OnTimeout}, for checks and for the help. */
 export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
 
-/** What a job has to know of the signals. */
+/** The signals of the process, as a job sees them. */
 export interface Interrupts {
   /** Aborts with an {@linkcode InterruptedError} at the first signal. */
   readonly signal: AbortSignal;
@@ -30,11 +30,9 @@ export interface Interrupts {
   readonly terminal: boolean;
 }
 
-/** What a job does with its run, beside following it. */
+/** When a job stops its operation. */
 export interface WatchSettings {
-  /** Jobs that use the token at the same time. */
-  tokenShare: number;
-  /** What becomes of the run at the deadline. */
+  /** What becomes of the operation at the deadline. */
   onTimeout: OnTimeout;
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
@@ -48,10 +46,14 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
 }
 
-/** Why a job ends that a signal ended. @param words What became of its run. */
-export function interruptReason(interrupts: Interrupts | undefined, words: string): string {
+/**
+ * The reason of a job that a signal ended.
+ *
+ * @param text What became of its operation, as a clause: `the run goes on`.
+ */
+export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
-  return `${error instanceof Error ? error.message : "Cannot go on"}; ${words}`;
+  return `${error instanceof Error ? error.message : "Cannot go on"}; ${text}`;
 }
 
 /** What {@linkcode interruptible} needs. */

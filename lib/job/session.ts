@@ -1,5 +1,5 @@
 /**
- * What every function of this layer works with: a client, time, and a place for what there is to say.
+ * What every call shares: client, clock, notices.
  *
  * @module
  */
@@ -13,9 +13,11 @@ import type { Notice, OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform, ReadEnv } from "../platforms/platform.ts";
 import type { WaitTotal } from "../result/run_result.ts";
+import { Pacer } from "../retry/pacer.ts";
+import { type TokenMemory, tokenMemoryOf } from "../retry/token_memory.ts";
 import { environmentVariable } from "../runtime.ts";
 
-/** Which service to speak to, and what stands in for the world. */
+/** Which service to use, and what takes the place of environment, network and time. */
 export interface ConnectOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
@@ -35,7 +37,7 @@ export interface ConnectOptions {
   onNotice?: OnNotice | undefined;
 }
 
-/** {@linkcode ConnectOptions}, resolved. */
+/** {@linkcode ConnectOptions}, resolved, with what one job counts. */
 export interface Session {
   /** The service. */
   readonly client: MogplexClient;
@@ -49,7 +51,7 @@ export interface Session {
   readonly platform: Platform;
   /** The caller's signal. */
   readonly signal: AbortSignal | undefined;
-  /** Tells whoever listens, unless quietly, and adds up the waits. */
+  /** Passes a notice on, unless `quietly`, and adds up the waits. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
@@ -59,6 +61,14 @@ export interface Session {
   readonly startedAt: number;
   /** Numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
+  /** What is known of the token. */
+  readonly memory: TokenMemory;
+  /**
+   * Waits until a point on the clock.
+   *
+   * @param signal Ends every wait. @default the caller's
+   */
+  pacer(deadline: number, signal?: AbortSignal): Pacer;
 }
 
 /** What only tests and the command line set. */
@@ -114,6 +124,17 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     requests: () => client.requests - before,
     startedAt: clock.now(),
     random,
+    memory: tokenMemoryOf(client),
+    pacer: (deadline, waitSignal = signal) =>
+      new Pacer({
+        clock,
+        deadline,
+        startedAt: session.startedAt,
+        signal: waitSignal,
+        notify,
+        requests: session.requests,
+        random,
+      }),
   };
   internals.onSession?.(session);
   return session;
@@ -130,9 +151,8 @@ export const MAX_TIMEOUT_MS = 30 * 86_400_000;
  */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  throw new UsageError(
-    `Cannot wait as 'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds: current value is ${timeoutMs}`,
-  );
+  const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;
+  throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
 /** Default of the whole wait, in milliseconds. Source: CLI reference, `--timeout`. */

@@ -5,23 +5,23 @@
  */
 import type { CallOptions } from "../api/client.ts";
 import type { Clock } from "../clock.ts";
-import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "./cadence.ts";
 import type { Pacer } from "../retry/pacer.ts";
-import type { News, Reader } from "../runs/events/reader.ts";
-import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf } from "../retry/setback.ts";
+import { retry } from "../retry/retry.ts";
+import type { Setback } from "../retry/setback.ts";
+import type { TokenMemory } from "../retry/token_memory.ts";
+import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "./cadence.ts";
+import type { Session } from "./session.ts";
 
-/** What can be looked at again and again, until it has ended. */
-export interface Looker<T> {
+/** Something that can be looked at again and again, until it has ended. */
+export interface Subject<N> {
   /** A look, as in error messages: `read events of run …`. */
   readonly what: string;
-  /** Whether token and origin have worked in this process. */
-  readonly proven: boolean;
   /** Looks now. @throws what the client throws. */
-  read(call: CallOptions): Promise<T>;
+  read(call: CallOptions): Promise<N>;
 }
 
-/** A way to learn what is new about one run. */
-export interface RunSource<T = News> {
+/** A way to learn what is new. */
+export interface Source<N> {
   /**
    * Waits for the next news in its own rhythm, through every setback that may pass.
    *
@@ -29,19 +29,21 @@ export interface RunSource<T = News> {
    * @returns Null when the deadline came first.
    * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
    */
-  next(last?: CadenceEvent): Promise<T | null>;
+  next(last?: CadenceEvent): Promise<N | null>;
   /** Ends what is under way. */
   close(): void;
 }
 
-/** Options of every {@linkcode RunSource}. */
-export interface SourceOptions<R = Reader> {
+/** Options of every {@linkcode Source}. `S` is what it looks at. */
+export interface SourceOptions<S> {
   /** Time. */
   clock: Clock;
-  /** Looks. */
-  reader: R;
+  /** What it looks at. */
+  subject: S;
   /** Waits, and announces why. */
   pacer: Pacer;
+  /** What is known of the token. */
+  memory: TokenMemory;
   /** Point on the clock until which requests may last. */
   deadline: number;
   /** Ends everything. */
@@ -52,11 +54,11 @@ export interface SourceOptions<R = Reader> {
   random: () => number;
 }
 
-/** Ends what is under way in a source. */
+/** The caller's signal, and a way to end what is under way in a source. */
 export interface Leash {
   /** Aborts when the caller's signal does, and when the source is closed. */
   readonly signal: AbortSignal;
-  /** Ends it. */
+  /** Aborts it. */
   close(): void;
 }
 
@@ -69,36 +71,38 @@ export function leash(signal: AbortSignal | undefined): Leash {
   };
 }
 
+/** One kind of look. */
+export interface LookOptions<N> {
+  /** What is attempted, as in error messages. */
+  what: string;
+  /** Ends it. */
+  signal: AbortSignal;
+  /** One attempt. */
+  read(call: CallOptions): Promise<N>;
+  /** Decides the delay after a setback, in milliseconds. @default as the service asks, else our own */
+  delayAfter?(setback: Setback): number | undefined;
+}
+
 /**
  * Looks until it works, through every setback that may pass.
  *
- * @param signal Ends it.
- * @param what What is attempted, as in error messages.
- * @param look One attempt.
- * @param onSetback Hears of each failed one, and may decide the delay after it, in milliseconds.
  * @returns Null when the deadline came first.
  * @throws what lasts: see `setbackOf`.
  */
-export async function lookUntilSeen<T>(
-  { reader, pacer, deadline }: SourceOptions<Pick<Looker<T>, "proven">>,
-  signal: AbortSignal,
-  what: string,
-  look: (call: CallOptions) => Promise<T>,
-  onSetback?: (setback: Setback) => number | undefined,
-): Promise<T | null> {
-  let unauthorized = 0;
-  for (let attempt = 1;; attempt++) {
-    try {
-      // One attempt at a time: how long to wait after a failed one is the source's business.
-      return await look({ deadline, maxAttempts: 1, signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      const setback = setbackOf(error, reader.proven);
-      if (setback === undefined || isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED) throw error;
-      const delayMs = onSetback?.(setback);
-      if (!await pacer.setBack(what, { ...setback, delayMs }, attempt)) return null;
-    }
-  }
+export async function lookUntilSeen<N>(
+  { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,
+  { what, signal, read, delayAfter }: LookOptions<N>,
+): Promise<N | null> {
+  const end = await retry<N>({
+    memory,
+    signal,
+    // One request an attempt: this loop decides how long to wait after a failed one.
+    attempt: () => read({ deadline, maxAttempts: 1, signal }),
+    wait: (setback, count) => pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count),
+  });
+  if (end.ok) return end.value;
+  if (end.setback === undefined) throw end.error;
+  return null;
 }
 
 /** Limit of the last look at the deadline, in milliseconds. */
@@ -110,45 +114,45 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
 }
 
 /**
- * Looks at the deadline; a token that has worked keeps its further chances, at once since there is no time to wait.
+ * Looks at the deadline. A token that has worked keeps its further chances after a 401, without a wait since there is no time.
  *
  * @throws what the last look threw.
  */
-export async function lookAtDeadline<T>(
-  reader: Looker<T>,
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): Promise<T> {
+export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Session): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
-  for (let unauthorized = 0;;) {
-    try {
-      return await reader.read(call);
-    } catch (error) {
-      if (!isUnauthorized(error) || !reader.proven || ++unauthorized > MAX_UNAUTHORIZED) throw error;
-    }
-  }
+  const end = await retry<N>({
+    memory,
+    signal,
+    attempt: () => subject.read(call),
+    wait: ({ cause }) => Promise.resolve(cause === "unauthorized"),
+  });
+  if (!end.ok) throw end.error;
+  return end.value;
 }
 
 /** One request a tick: `GET /runs/{id}/events`, say, gives status and events. */
-export class PollingSource<T = News> implements RunSource<T> {
-  readonly #options: SourceOptions<Looker<T>>;
+export class PollingSource<N> implements Source<N> {
+  readonly #options: SourceOptions<Subject<N>>;
   readonly #leash: Leash;
   #cadence: CadenceState;
 
-  /** @param options See {@linkcode SourceOptions}. */
-  constructor(options: SourceOptions<Looker<T>>) {
+  constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
     this.#leash = leash(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
-  async next(last?: CadenceEvent): Promise<T | null> {
-    const { reader, pacer } = this.#options;
+  async next(last?: CadenceEvent): Promise<N | null> {
+    const { subject, pacer } = this.#options;
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
-    const look = (call: CallOptions) => reader.read(call);
-    return await lookUntilSeen(this.#options, this.#leash.signal, reader.what, look, ({ cause, namedMs }) => {
-      if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
-      return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
+    return await lookUntilSeen(this.#options, {
+      what: subject.what,
+      signal: this.#leash.signal,
+      read: (call) => subject.read(call),
+      delayAfter: ({ cause, namedMs }) => {
+        if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
+        return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
+      },
     });
   }
 

@@ -1,94 +1,40 @@
 /**
- * The start itself: attempts with one key, and the series of keys when a run that was found is dead.
+ * Starting once: attempts with one key, and the series of keys when an operation that was found is dead.
  *
  * @module
  */
+import { START_BACKOFF_MS } from "../api/caller.ts";
+import { startUnknown } from "../api/calls/start_guard.ts";
 import type { CallOptions } from "../api/client.ts";
-import { ApiError, MogplexError, RateLimitedError, StartUnknownError, UnavailableError } from "../errors.ts";
-import type { StartResult } from "../model.ts";
-import type { JobIdentity } from "../platforms/platform.ts";
+import {
+  ApiError,
+  type ErrorParts,
+  MogplexError,
+  RateLimitedError,
+  StartUnknownError,
+  UnavailableError,
+} from "../errors.ts";
+import type { Pacer } from "../retry/pacer.ts";
+import { retry } from "../retry/retry.ts";
+import { type Setback, statusOf } from "../retry/setback.ts";
 import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
-import { Pacer } from "../retry/pacer.ts";
 import type { Session } from "./session.ts";
-import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf, statusOf } from "../retry/setback.ts";
-import type { StartedRun, StartKey, StartPlan } from "../runs/start_plan.ts";
+import { type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
 
 /** Keys that one process tries. Source: design, "Idempotency keys": every start slot is precious. */
 const MAX_KEYS = 4;
 /** Attempts of one process after which it stays unknown whether they worked; each may have cost a start slot. */
-const MAX_LOST = 8;
-/** Longest own delay after the first attempt, in milliseconds. Source: as for the client's own retries of a start. */
-const BACKOFF_MS = 4_000;
-/** What the clocks of the service and of this machine may differ by, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
-
-/** What a start answers, as far as the series of keys has to know it. */
-export interface FoundRun {
-  /** UUID. */
-  runId: string;
-  /** The service's word. */
-  status: string;
-  /** Whether it existed before under the key. */
-  replayed: boolean;
-  /** ISO 8601 with offset. */
-  createdAt: string;
-}
-
-/** What a {@linkcode Starter} starts. */
-export interface Startable<R extends FoundRun> {
-  /** What is attempted, after "Cannot": `start run`. */
-  what: string;
-  /** Its key. */
-  key: StartKey;
-  /** Who the job is. */
-  job: JobIdentity | null;
-  /** Point on the clock. */
-  deadline: number;
-  /**
-   * Whether it is the run of an agent: those take the slots for starts, so that a refusal can be the limit of these, and are
-   * failed when the queue was down. Runs of automations do neither.
-   */
-  agent: boolean;
-  /** One attempt; each one with a key sends the same bytes. */
-  send(idempotencyKey: string, call: CallOptions): Promise<R>;
-}
-
-/** A run that was started or found, and what is known of its key. */
-export interface Started<R extends FoundRun> extends Omit<StartedRun, "run"> {
-  /** The run as the start answered it. */
-  run: R;
-}
-
-/** The start of a run. */
-export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
-  const { request, key, job, deadline } = plan;
-  const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
-  return { what: "start run", key, job, deadline, agent: true, send };
-}
-
-/** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
-export function isNewerThan(run: Pick<FoundRun, "createdAt">, wallMs: number): boolean {
-  return Date.parse(run.createdAt) >= wallMs - CLOCK_SKEW_MS;
-}
-
-/**
- * Whether this job owns a run, so that it may stop it: it started the run, or whoever started it under this key was an earlier
- * attempt of the same job.
- *
- * @param firstSentMs The service's wall time at this process's first attempt, if the outcome of one is not known; else `Infinity`.
- */
-export function ownsRun(run: FoundRun, scope: StartedRun["keyScope"], firstSentMs: number): boolean {
-  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
-    isNewerThan(run, firstSentMs);
-}
+const MAX_UNKNOWN = 8;
 
 /** One start, with everything that a signal in the middle of it has to know. */
-export class Starter<R extends FoundRun = StartResult> {
+export class Starter<R extends Found> {
   readonly #session: Session;
   readonly #plan: Startable<R>;
   readonly #pacer: Pacer;
+  readonly #onKey: (key: string) => void;
   #suffix: number;
-  #lost = 0;
+  /** Attempts so far of which it is not known whether they worked. */
+  #unknownAttempts = 0;
   /** Whether an attempt of this process failed, in whatever way. */
   #triedBefore = false;
   /** Point on the clock at which the first attempt was sent. */
@@ -98,16 +44,17 @@ export class Starter<R extends FoundRun = StartResult> {
   #mayExist = false;
   /** Whether an earlier attempt under the present key may have started its run. */
   #unsure = false;
-  /** Called before a key is used for the first time. */
-  onKey: ((key: string) => void) | undefined;
 
-  /** @param plan What to start. */
-  constructor(session: Session, plan: Startable<R>) {
-    const { clock, signal, notify, requests, startedAt, random } = session;
+  /**
+   * @param plan What to start.
+   * @param onKey Called before a key is used for the first time.
+   */
+  constructor(session: Session, plan: Startable<R>, onKey: (key: string) => void = () => {}) {
     this.#session = session;
     this.#plan = plan;
+    this.#onKey = onKey;
     this.#suffix = plan.key.suffix;
-    this.#pacer = new Pacer({ clock, deadline: plan.deadline, startedAt, signal, notify, requests, random });
+    this.#pacer = session.pacer(plan.deadline);
   }
 
   /** Key that is being tried. */
@@ -120,28 +67,50 @@ export class Starter<R extends FoundRun = StartResult> {
     return this.#mayExist;
   }
 
-  /** Starts. See `start`. */
+  /**
+   * Starts it, or finds what an earlier attempt started. With a derived key, a run that is found failed or cancelled is not taken: the
+   * next key of the series is tried.
+   *
+   * @throws {StartUnknownError} when it is not known whether an attempt worked; carries the key.
+   * @throws {RateLimitedError | UnavailableError} when the limits or the service do not permit a start in time.
+   * @throws what the service answers for good; `signal.reason` if the session's signal aborts.
+   */
   async start(): Promise<Started<R>> {
     const { notify } = this.#session;
     for (let tried = 1;; tried++) {
-      // A key that is not going to be used is not to be found in the state file.
+      // A key that is not going to be used must not get into the state file.
       this.#session.signal?.throwIfAborted();
-      this.onKey?.(this.key);
+      this.#onKey(this.key);
       const run = await this.#startWithKey();
       const { status } = run;
-      if (!this.isStale(run)) {
+      if (!this.#isStale(run)) {
         if (this.#isShared(run)) notify({ kind: "shared_key", runId: run.runId });
-        return this.started(run);
+        return this.#started(run);
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
         const message = `every key of this job that was tried belongs to a run that ${status}; ` +
           "none is started afresh (key scope job, or a key part, would start one)";
         notify({ kind: "text", message });
-        return this.started(run);
+        return this.#started(run);
       }
       this.#suffix++;
       notify({ kind: "restart", runId: run.runId, status, suffix: this.#suffix });
     }
+  }
+
+  /**
+   * Gives up on the attempt in flight and finds what it started, by sending the same key and the same bytes again.
+   *
+   * @returns Undefined when all that is there is the dead run of an earlier attempt of the job.
+   * @throws what the service answers.
+   */
+  async find(call: CallOptions): Promise<Started<R> | undefined> {
+    // A later replay may turn out to be the run that the attempt started.
+    this.#unsure = true;
+    this.#triedBefore = true;
+    this.#unknownAttempts++;
+    const run = await this.#plan.send(this.key, call);
+    return this.#isStale(run) ? undefined : this.#started(run);
   }
 
   /**
@@ -159,22 +128,14 @@ export class Starter<R extends FoundRun = StartResult> {
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
-  isStale(run: R): boolean {
+  #isStale(run: R): boolean {
     const { scope } = this.#plan.key;
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
     return derived && dead && !this.#isOurs(run);
   }
 
-  /** Says that the attempt under way is given up, so that a replay may be what it started. */
-  abandon(): void {
-    this.#unsure = true;
-    this.#triedBefore = true;
-    this.#lost++;
-  }
-
-  /** What a start answered, in the form that callers get. */
-  started(run: R): Started<R> {
+  #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
     // Somebody else's run can be as young as our attempt; only one of which we know nothing can have started it.
     const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
@@ -197,85 +158,82 @@ export class Starter<R extends FoundRun = StartResult> {
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    if (this.#plan.agent && run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
-      throw new UnavailableError(
-        `Cannot ${this.#plan.what}: the service was in trouble, and failed run "${run.runId}" before it began; try again later`,
-        "unavailable",
-        { status: 500, code: null, requestId: null, retryAfterMs: null },
-      );
+    if (this.#plan.takesSlot && run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
+      const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
+      throw new UnavailableError({ attempted: this.#plan.what, why, advice: "try again later" }, "unavailable", {
+        status: 500,
+        code: null,
+        requestId: null,
+        retryAfterMs: null,
+      });
     }
     // Even a refusal can come from a proxy behind which the start went through.
     return this.#triedBefore && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
   }
 
   async #startWithKey(): Promise<R> {
-    const { clock, signal } = this.#session;
-    const { deadline } = this.#plan;
-    let unknown = false;
+    const { clock, signal, memory } = this.#session;
+    const { deadline, takesSlot } = this.#plan;
+    let sentAt = 0;
     this.#unsure = false;
-    let proven = false;
-    let unauthorized = 0;
-    for (let attempt = 1;; attempt++) {
-      signal?.throwIfAborted();
-      const sentAt = clock.now();
-      this.#firstSentAt ??= sentAt;
-      this.#mayExist = true;
-      try {
-        const call = { signal, deadline, maxAttempts: 1 };
-        return await this.#plan.send(this.key, call);
-      } catch (error) {
-        signal?.throwIfAborted();
-        const setback = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED
-          ? undefined
-          : setbackOf(error, proven);
-        // Only a token that was accepted gets the service's own word for an error; a 401 after it may pass.
-        proven ||= error instanceof ApiError && error.code !== null;
+    const end = await retry<R>({
+      memory,
+      signal,
+      starts: takesSlot,
+      attempt: () => {
+        sentAt = clock.now();
+        this.#firstSentAt ??= sentAt;
+        this.#mayExist = true;
+        return this.#plan.send(this.key, { signal, deadline, maxAttempts: 1 });
+      },
+      onFailure: (error, setback) => {
         if (setback !== undefined && !setback.refused) {
-          unknown = true;
           this.#unsure = true;
-          this.#lost++;
+          this.#unknownAttempts++;
           if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
         }
         this.#triedBefore = true;
-        this.#mayExist = unknown;
-        if (setback === undefined || !await this.#wait(setback, attempt)) throw this.#giveUp(error, setback, unknown);
-      }
-    }
+        this.#mayExist = this.#unsure;
+      },
+      wait: (setback, count) => this.#wait(setback, count),
+    });
+    if (!end.ok) throw this.#finalError(end.error, end.setback);
+    return end.value;
   }
 
   /** Waits for the next attempt; false when there is none in time. */
-  async #wait(setback: Setback, attempt: number): Promise<boolean> {
-    const { cause, namedMs, refused } = setback;
-    if (!refused && this.#lost >= MAX_LOST || (namedMs ?? 0) >= this.#pacer.left) return false;
-    const { what, agent } = this.#plan;
-    const told: Setback = agent && cause === "rate_limit" ? { ...setback, cause: "start_limit" } : setback;
-    return await this.#pacer.setBack(what, told, attempt, BACKOFF_MS);
+  async #wait(setback: Setback, count: number): Promise<boolean> {
+    const tooMany = !setback.refused && this.#unknownAttempts >= MAX_UNKNOWN;
+    if (tooMany || (setback.namedMs ?? 0) >= this.#pacer.leftMs) return false;
+    return await this.#pacer.setBack(this.#plan.what, setback, count, START_BACKOFF_MS);
   }
 
-  #giveUp(error: unknown, setback: Setback | undefined, unknown: boolean): unknown {
+  /** The error of a start that is given up. */
+  #finalError(error: unknown, setback: Setback | undefined): unknown {
     if (setback === undefined || !(error instanceof MogplexError)) {
-      if (unknown) {
+      if (this.#unsure) {
         const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
           `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
         this.#session.notify({ kind: "text", message });
       }
       return error;
     }
-    if (unknown) {
-      if (error instanceof StartUnknownError) return error;
-      const last = error.message.replace(`Cannot ${this.#plan.what}: `, "");
-      return new StartUnknownError(
-        `Cannot tell whether the run was started: ${last}; repeat the start with idempotency key ` +
-          `${JSON.stringify(this.key)} and the same inputs, which finds the run or starts it once`,
-        this.key,
-        { cause: error },
-      );
-    }
+    if (this.#unsure) return error instanceof StartUnknownError ? error : startUnknown(error, this.key);
     if (!(error instanceof ApiError) || setback.namedMs === null) return error;
-    const { clock } = this.#session;
-    const at = new Date(clock.wallTime() + setback.namedMs).toISOString();
-    const message = `${error.message}; the deadline comes first, it would work from ${at} on`;
-    if (error instanceof RateLimitedError) return new RateLimitedError(message, "rateLimited", error, { cause: error });
-    return new UnavailableError(message, "unavailable", error, { cause: error });
+    return this.#tooLate(error, setback.namedMs);
+  }
+
+  /** The same error, saying when a start would be possible. */
+  #tooLate(error: ApiError, namedMs: number): MogplexError {
+    const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
+    const later = `the deadline comes first, it would work from ${at} on`;
+    const problem: ErrorParts = {
+      attempted: error.attempted ?? this.#plan.what,
+      why: error.attempted === null ? error.message : error.why,
+      advice: error.advice === null ? later : `${error.advice}; ${later}`,
+    };
+    const limited = error instanceof RateLimitedError;
+    if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
+    return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
 }

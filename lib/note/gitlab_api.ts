@@ -4,9 +4,11 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { ApiError, type MogplexError, UnavailableError, UsageError } from "../errors.ts";
+import { ApiError, type MogplexError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
 import { type Answer, describeAnswer, factsOf, parseJson } from "../http/answer.ts";
-import type { CallOptions } from "../http/call_options.ts";
+import type { CallOptions } from "../retry/call_options.ts";
+import { callWithin } from "../retry/calls.ts";
+import { newTokenMemory } from "../retry/token_memory.ts";
 import { createTransport, type Fetch, type Verdict } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { Redactor } from "../text/redact.ts";
@@ -42,15 +44,17 @@ export function mergeRequestOf(env: ReadEnv): MergeRequest | undefined {
   const project = env("CI_MERGE_REQUEST_PROJECT_ID") || env("CI_PROJECT_ID") || "";
   for (const [name, value] of [["CI_MERGE_REQUEST_IID", iid], ["CI_MERGE_REQUEST_PROJECT_ID", project]] as const) {
     if (!/^\d{1,18}$/.test(value)) {
-      throw new UsageError(`Cannot find the merge request as ${name} must be a number: ${JSON.stringify(value)}`);
+      const attempted = "find the merge request";
+      throw new UsageError({ attempted, why: `${name} must be a number`, value: JSON.stringify(value) });
     }
   }
   const text = env("CI_API_V4_URL") ?? "";
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || /[?#@]/.test(text)) {
-    throw new UsageError(
-      "Cannot find the API of GitLab as CI_API_V4_URL must be an http(s) URL without user, query and fragment",
-    );
+    throw new UsageError({
+      attempted: "find the API of GitLab",
+      why: "CI_API_V4_URL must be an http(s) URL without user, query and fragment",
+    });
   }
   return { api: url.origin + url.pathname.replace(/\/+$/, ""), host: url.host, project, iid };
 }
@@ -115,7 +119,7 @@ function explain(status: number, tokenVariable: string): string {
  * @param api See {@linkcode MergeRequest.api}.
  */
 export function createGitlabApi(api: string, options: GitlabApiOptions): GitlabApi {
-  const { token, tokenVariable, fetch, clock, limits, random } = options;
+  const { token, tokenVariable, fetch, clock, limits, random = Math.random } = options;
   const transport = createTransport({
     token,
     // Source: GitLab, "REST API authentication".
@@ -123,9 +127,9 @@ export function createGitlabApi(api: string, options: GitlabApiOptions): GitlabA
     origin: new URL(api).origin,
     fetch,
     clock,
-    random,
     userAgent: userAgent("gitlab"),
   });
+  const world = { clock, onNotice: undefined, random, memory: newTokenMemory() };
 
   function judge<T>({ what, read }: GitlabCall<T>, answer: Answer, redact: Redactor): Verdict<T> {
     const { status } = answer;
@@ -133,29 +137,30 @@ export function createGitlabApi(api: string, options: GitlabApiOptions): GitlabA
     const value = good ? read(parseJson(answer.text), answer) : undefined;
     if (value !== undefined) return { ok: true, value };
     const facts = factsOf(answer, null, redact);
-    const where = describeAnswer(answer, facts, redact);
-    const message = `Cannot ${what}: ${explain(status, tokenVariable)} (${where})`;
-    const Failure = good || status >= 500 ? UnavailableError : ApiError;
-    // A token that was refused once is not asked for again: there is little time.
-    const cause = status === 401 ? null : undefined;
-    return { ok: false, error: new Failure(message, "unavailable", facts), cause };
+    const why = `${explain(status, tokenVariable)} (${describeAnswer(answer, facts, redact)})`;
+    return { ok: false, error: new (errorClass(status))({ attempted: what, why }, "unavailable", facts) };
   }
 
   return {
     call: (call) =>
-      transport.call({
-        what: call.what,
-        retry: true,
-        send: (send) =>
-          send(api + call.path, {
-            method: call.method,
-            // Deno repeats a request by itself, a POST too, when a connection that is used again is lost (measured on 2.9).
-            headers: { Connection: "close", ...(call.body !== undefined && { "Content-Type": "application/json" }) },
-            body: call.body === undefined ? null : JSON.stringify(call.body),
-          }),
-        judge: (answer) => judge(call, answer, transport.redact),
-        onFailure: call.onFailure,
-        limits,
-      }),
+      callWithin(world, { what: call.what, limits, onFailure: call.onFailure }, (limitMs) =>
+        transport.call({
+          what: call.what,
+          send: (send) =>
+            send(api + call.path, {
+              method: call.method,
+              // Deno repeats a request by itself, a POST too, when a connection that is used again is lost (measured on 2.9).
+              headers: { Connection: "close", ...(call.body !== undefined && { "Content-Type": "application/json" }) },
+              body: call.body === undefined ? null : JSON.stringify(call.body),
+            }),
+          judge: (answer) => judge(call, answer, transport.redact),
+        }, { limitMs, signal: limits.signal })),
   };
+}
+
+/** The class by which the table of setbacks decides. A 401 lasts: there is little time. */
+function errorClass(status: number): typeof ApiError {
+  if (status === 429) return RateLimitedError;
+  const passing = status < 300 || status >= 500 || status === 408 || status === 425;
+  return passing ? UnavailableError : ApiError;
 }

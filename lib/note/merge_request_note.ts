@@ -123,10 +123,8 @@ class NoteWriter {
     for (let page = 1; query !== undefined; page++) {
       if (page > MAX_PAGES) {
         const most = MAX_PAGES * PAGE_SIZE;
-        throw new MogplexError(
-          `Cannot find ${this.#name}: the merge request has more than ${most} notes`,
-          "unavailable",
-        );
+        const problem = { attempted: `find ${this.#name}`, why: `the merge request has more than ${most} notes` };
+        throw new MogplexError(problem, "unavailable");
       }
       const { notes, next }: Page = await this.#page(query);
       for (const note of notes) {
@@ -239,8 +237,9 @@ export async function writeNote(
     );
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
-    throw new NetworkError(
-      `Cannot write the note on merge request !${place.iid}: GitLab took longer than ${NOTE_MS / 1000} seconds`,
-    );
+    throw new NetworkError({
+      attempted: `write the note on merge request !${place.iid}`,
+      why: `GitLab took longer than ${NOTE_MS / 1000} seconds`,
+    });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Builds a {@linkcode Platform} from a table of names, so that a CI system is mostly data.
+ * Builds a {@linkcode Platform} from a table of variable names, so that a CI system is mostly data.
  *
  * @module
  */
@@ -7,54 +7,54 @@ import { escapeLogLine, type LogSyntax } from "../text/escape/log_line.ts";
 import { fillLink, linkVariables } from "./links.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
 
-/** Variable with the caller's identity of the job, where the system does not tell. */
+/** Variable with which the caller identifies the job, for the fields that the system does not provide. */
 export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
-/** Variable with the state of the job, where the system does not tell. */
+/** Variable with which the caller passes the state of the job, where the system does not provide it. */
 export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
 
 /**
- * Where a field of the identity comes from: names of variables. Those of one string that are joined by `+` must all be
- * there and are put together; of several strings the first that is complete counts.
+ * The variables that a field of the identity comes from, as a list of alternatives: the first one whose variables are all set
+ * counts. An alternative is one name, or several names joined by `+`, whose values are combined.
  */
 export type Source = readonly string[];
 
-/** What {@linkcode definePlatform} needs. */
+/** Description of a CI system for {@linkcode definePlatform}. */
 export interface PlatformTable {
   /** See {@linkcode Platform.name}. */
   name: string;
-  /** What gives the system away: `NAME` of a variable that is set, or `NAME=value`; any of them is enough. */
+  /** Marks of the system: `NAME` of a variable that is set, or `NAME=value`; any one of them is enough. */
   detect: readonly string[];
-  /** Base URL of a server, reduced to scheme, host and path; or a URL below it, reduced to its origin with `serverOrigin`. */
+  /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
   server?: Source;
-  /** Only the origin of `server` counts. @default {false} */
+  /** Whether only the origin of `server` counts. @default {false} */
   serverOrigin?: boolean;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.project}. */
   project?: Source;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.pipeline}. */
   pipeline?: Source;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.job}. */
   job?: Source;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.node}. */
   node?: Source;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.attempt}. */
   attempt?: Source;
-  /** Time of creation of the pipeline, in any form that `Date` reads, or in seconds since 1970. */
+  /** When the pipeline was created: any format that `Date` parses, or seconds since 1970. */
   created?: Source;
-  /** See {@linkcode JobIdentity}. */
+  /** See {@linkcode JobIdentity.schedule}. */
   schedule?: Source;
   /** Variable with the state of the job. */
   state?: Source;
-  /** Syntaxes of commands in its log. @default all that are known */
+  /** Syntaxes of the commands that the system reads from its log. @default all that are known */
   log?: readonly LogSyntax[];
-  /** See {@linkcode PlatformFiles}: names of variables. */
+  /** Variable with the path of {@linkcode PlatformFiles.outputs}. */
   outputs?: string;
-  /** See {@linkcode PlatformFiles}: names of variables. */
+  /** Variable with the path of {@linkcode PlatformFiles.variables}. */
   variables?: string;
-  /** See {@linkcode PlatformFiles}: names of variables. */
+  /** Variable with the path of {@linkcode PlatformFiles.summary}. */
   summary?: string;
-  /** See {@linkcode PlatformLinks}: templates of `fillLink`. */
+  /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
   links?: { job?: string; pipeline?: string; commit?: string };
-  /** Names of variables that are read for this system alone, beside all others of the table. */
+  /** Further variables that are read on this system only. */
   reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
@@ -95,7 +95,7 @@ function parseState(text: string): JobState {
 function read(env: ReadEnv, source: Source = []): string | null {
   for (const names of source) {
     const values = names.split("+").map((name) => env(name) ?? "");
-    // As JSON, so that `a/b` + `c` and `a` + `b/c` stay different.
+    // As JSON: joined texts would make `a/b` + `c` equal to `a` + `b/c`.
     if (!values.includes("")) return values.length === 1 ? values[0] as string : JSON.stringify(values);
   }
   return null;
@@ -105,7 +105,7 @@ function serverUrl(text: string | null, originOnly: boolean): string | null {
   if (text === null || !URL.canParse(text)) return null;
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) return null;
-  // A password in it would be in the key's input, and would change.
+  // Without user and password: a password would go into the key, and would change it.
   return url.origin + (originOnly ? "" : url.pathname.replace(/\/+$/, ""));
 }
 
@@ -119,7 +119,7 @@ function isSet(env: ReadEnv, mark: string): boolean {
   return value === undefined ? Boolean(env(name)) : env(name) === value;
 }
 
-/** Names of all variables that a table speaks of. */
+/** Names of all variables in a table. */
 function variablesOf(table: PlatformTable): string[] {
   const { links = {}, reads = [] } = table;
   const sources = [
@@ -132,11 +132,10 @@ function variablesOf(table: PlatformTable): string[] {
 }
 
 /**
- * Makes the platform.
+ * Builds a platform from its table.
  *
- * Fields of the identity that the system leaves open take the value of {@linkcode JOB_VARIABLE}, if it is set.
- *
- * @param table What differs from system to system.
+ * Fields of the identity that the system does not provide take the value of {@linkcode JOB_VARIABLE}, if it is set. Titles,
+ * texts and headers are made inert before the table's functions get them.
  */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false } = table;

@@ -1,24 +1,24 @@
 /**
- * Finds the CI system that we stand in.
+ * Detects the CI system from the environment. To add a system, add its file to `systems/` and its row to `SYSTEMS` below.
  *
  * @module
  */
+import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
+import { namedPlatform, none } from "./plain.ts";
+import type { Platform, ReadEnv } from "./platform.ts";
 import { azure } from "./systems/azure.ts";
 import { bitbucket } from "./systems/bitbucket.ts";
 import { buildkite } from "./systems/buildkite.ts";
 import { circle } from "./systems/circle.ts";
-import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
 import { forgejo } from "./systems/forgejo.ts";
 import { gitea } from "./systems/gitea.ts";
 import { github } from "./systems/github.ts";
 import { gitlab } from "./systems/gitlab.ts";
 import { jenkins } from "./systems/jenkins.ts";
-import { namedPlatform, none } from "./plain.ts";
-import type { Platform, ReadEnv } from "./platform.ts";
 import { teamcity } from "./systems/teamcity.ts";
 import { woodpecker } from "./systems/woodpecker.ts";
 
-// Those that speak the language of another, or set its variables, come before it.
+// In the order of detection: a system that also sets the variables of another one stands before it.
 const SYSTEMS: readonly Platform[] = [
   forgejo,
   gitea,
@@ -33,10 +33,10 @@ const SYSTEMS: readonly Platform[] = [
   jenkins,
 ];
 
-// The variable that gives a system away, and its name. The pairs are those of `std-env`, without those that speak of a place
-// where programs run rather than are built; a test compares them. The package itself reads the environment when it is
-// imported, which Deno refuses without a permission.
-const NAMES: readonly (readonly [string, string])[] = [
+// Systems that are known by name only: a variable that the system sets, and its name. The pairs are those of `std-env` without
+// platforms that only run programs; a test compares them. The package itself is not used: it reads the environment when it is
+// imported, which needs a permission on Deno.
+const NAMED_SYSTEMS: readonly (readonly [string, string])[] = [
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],
   ["APPCENTER_BUILD_ID", "appcenter"],
@@ -76,24 +76,26 @@ const NAMES: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * The CI system that the environment speaks of; `ci` when it is one that we do not know, `none` outside.
+ * The CI system that this job runs on; a platform named `ci` for an unknown system, and `none` outside CI.
  *
- * An unknown one sets `CI` to anything but `false` or `0`, or the caller sets `MOGPLEX_CI_JOB`.
- *
- * @param env Reads the environment.
+ * An unknown system is one that sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
  */
 export function detectPlatform(env: ReadEnv): Platform {
   const system = SYSTEMS.find((each) => each.matches(env));
   if (system !== undefined) return system;
-  const named = NAMES.find(([variable]) => env(variable));
+  const named = NAMED_SYSTEMS.find(([variable]) => env(variable));
   if (named !== undefined) return namedPlatform(named[1]);
   const isCi = !["", "0", "false"].includes(env("CI")?.toLowerCase() ?? "");
   return isCi || env(JOB_VARIABLE) ? namedPlatform("ci") : none;
 }
 
-/** Every variable of a CI system that is ever read, sorted: for Deno's permissions. Ours are in `lib/variables.ts`. */
+/** Every variable of any CI system that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
 export function platformVariables(): string[] {
-  const names = new Set(["CI", ...SYSTEMS.flatMap((each) => each.variables), ...NAMES.map(([variable]) => variable)]);
+  const names = new Set([
+    "CI",
+    ...SYSTEMS.flatMap((each) => each.variables),
+    ...NAMED_SYSTEMS.map(([variable]) => variable),
+  ]);
   for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
   return [...names].sort();
 }

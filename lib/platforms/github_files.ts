@@ -1,5 +1,5 @@
 /**
- * Files that the GitHub runner reads after a step.
+ * Files that GitHub's runner reads after a step.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 export const MAX_SUMMARY_BYTES = 1024 * 1024;
 
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. It starts with an empty line,
- * which the runner skips: an earlier step may have left its own last line open.
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. It starts with an empty line, which
+ * the runner skips: an earlier program may not have ended its last line.
  *
- * @param name Ours: `[A-Za-z_][A-Za-z0-9_-]*`.
- * @param value Any text of any number of lines.
- * @param delimiter For tests. @default random
+ * @param name Name of the output: `[A-Za-z_][A-Za-z0-9_-]*`.
+ * @param value Any text, with any number of lines.
+ * @param delimiter Pass it in tests only. @default a random one
  * @throws {RangeError} if the name has other characters, or name or value contain the delimiter.
  */
 export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {

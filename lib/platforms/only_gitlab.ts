@@ -1,18 +1,18 @@
 /**
- * Stands in the place of `detect.ts` in the program that the GitLab components carry: its jobs run nowhere else, and every other
- * system would only make the template larger.
+ * Replaces `detect.ts` in the program inside the GitLab components: their jobs run on GitLab only, and every other system would
+ * make the template larger.
  *
  * @module
  */
 import { gitlab } from "./systems/gitlab.ts";
 import type { Platform } from "./platform.ts";
 
-/** GitLab, whatever the environment says: there is no other. */
+/** GitLab, whatever the environment contains. */
 export function detectPlatform(): Platform {
   return gitlab;
 }
 
-/** See `detect.ts`. */
+/** Every variable of GitLab that is ever read, sorted. */
 export function platformVariables(): string[] {
   return ["CI", ...gitlab.variables].sort();
 }

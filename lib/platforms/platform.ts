@@ -1,5 +1,6 @@
 /**
- * A CI system as the toolkit sees it. One file a system; `detectPlatform` picks.
+ * The interface of a CI system: plain data and functions of the environment. `systems/` has one file for each; `detectPlatform`
+ * picks one.
  *
  * @module
  */
@@ -7,64 +8,64 @@
 /** Reads an environment variable; undefined when unset. */
 export type ReadEnv = (name: string) => string | undefined;
 
-/** What tells one job from another, for idempotency keys. Each field is null when the system does not say. */
+/** What distinguishes one CI job from another, for idempotency keys. A field is null when the system does not provide it. */
 export interface JobIdentity {
-  /** Base URL of the CI server: ids repeat between servers. */
+  /** Base URL of the CI server: different servers use the same ids. */
   server: string | null;
-  /** Project or repository on that server. */
+  /** Id or name of the project or repository on that server. */
   project: string | null;
-  /** Pipeline or workflow run; stays the same when a job is retried. */
+  /** Id of the pipeline or workflow run; stays the same when a job is retried. */
   pipeline: string | null;
   /** Name of the job. */
   job: string | null;
-  /** Node of a matrix or of parallel copies; an empty string when the system has none or hides it. */
+  /** Node of a matrix or of parallel copies; an empty string when there is none, or the system does not show it. */
   node: string;
-  /** Id or attempt number of this very execution; differs for every retry. */
+  /** Id or number of this execution; differs for every retry. */
   attempt: string | null;
   /**
-   * UTC date of the pipeline's creation, `YYYY-MM-DD`. Null where the system hides it (GitHub and most others): the day on
-   * which the job asks is then the nearest thing, at the price of a second run when a retry crosses midnight.
+   * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null where the system does not show it (GitHub and most others):
+   * keys then use the current day, so that a retry after midnight starts a second run.
    */
   date: string | null;
   /** Description or expression of the schedule; an empty string when there is none. */
   schedule: string;
 }
 
-/** How the job stands, as far as the system tells a clean-up step. */
+/** State of the CI job, as a clean-up step sees it. */
 export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
 
-/** Files of the CI system that we may append to. */
+/** Files of the CI system that a job may append to; undefined where there is no such file. */
 export interface PlatformFiles {
-  /** Step outputs in GitHub's form (`GITHUB_OUTPUT`), or undefined. */
+  /** Step outputs in GitHub's format (`GITHUB_OUTPUT`). */
   outputs?: string | undefined;
-  /** Variables for later steps, one `NAME=value` a line (`BITBUCKET_PIPELINES_VARIABLES_PATH`), or undefined. */
+  /** Variables for later steps, one `NAME=value` on each line (`BITBUCKET_PIPELINES_VARIABLES_PATH`). */
   variables?: string | undefined;
-  /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`), or undefined. */
+  /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`). */
   summary?: string | undefined;
 }
 
-/** Addresses of the job on its CI system, for people. One that the system does not tell is absent. */
+/** Addresses of the job's pages on its CI system. An address that the system does not provide is absent. */
 export interface PlatformLinks {
   /** The job. */
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
-  /** The commit that it was started for. */
+  /** The commit that it runs for. */
   commit?: string | undefined;
 }
 
-/** How grave an annotation is. */
+/** Severity of an annotation. */
 export type AnnotationLevel = "notice" | "warning" | "error";
 
-/** Lines around a part of the log that can be folded. */
+/** Lines around a foldable part of the log. */
 export interface Section {
   /** Line before it. */
   readonly open: string;
-  /** Line after it; an empty one need not be printed. */
+  /** Line after it; do not print it when it is empty. */
   readonly close: (wallTimeMs: number) => string;
 }
 
-/** Lines around a part of the log in which no command is obeyed. Nobody who writes in between can guess the second one. */
+/** Lines around a part of the log in which the system obeys no command. Text in between cannot contain the second line. */
 export interface Fence {
   /** Line before it. */
   readonly open: string;
@@ -78,49 +79,52 @@ export interface Platform {
   readonly name: string;
   /** Whether we stand in a CI job. */
   readonly isCi: boolean;
-  /** Names of the variables that it reads. */
+  /** Names of the variables that are read on this system. */
   readonly variables: readonly string[];
-  /** Whether its environment looks the same in all nodes of a matrix, so that only `--key-part` can tell them apart. */
+  /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
   /**
-   * Name of the command by which a step has the system mask a secret that it does not know; absent where there is none. It
-   * is for whoever fetches the secret: from us it would print the token, and what is printed can be piped into a file.
+   * Name of the command with which a step registers a secret for masking; absent where there is none. The step that fetches the
+   * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
   /** Whether the environment is that of this system. */
   matches(env: ReadEnv): boolean;
-  /** Who this job is, open fields filled with `MOGPLEX_CI_JOB`; null outside CI. */
+  /** Identity of this job; `MOGPLEX_CI_JOB` fills fields that the system does not provide. Null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
-  /** How the job stands, for `cleanup`: what `MOGPLEX_JOB_STATUS` says, else the system. */
+  /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, else from the system's own variable. */
   jobState(env: ReadEnv): JobState;
-  /** Files that the system reads. */
+  /** Files that the system reads after the step. */
   files(env: ReadEnv): PlatformFiles;
-  /** Where people find the job. */
+  /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *
-   * @param line The complete line, as it is going to be printed but for its line break: harmless parts can add up to a command.
+   * @param line The complete line without its line break: harmless parts can add up to a command.
    */
   escapeLine(line: string): string;
   /**
-   * A line for stdout that shows a message beside the log; absent where the system cannot. Title and text are made inert.
+   * A line for stdout that makes the system show a message outside the log; absent where it cannot. Makes title and text inert.
    */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
-   * A line for stdout that sets a variable for later steps or jobs; absent where a file does that, or nothing.
+   * A line for stdout that sets a variable for later steps or jobs; absent where a file does that, or the system cannot.
    *
-   * @param name Ours: `[A-Za-z0-9_]+`.
-   * @param value Bare: see `bareValue`.
+   * @param name Name of the variable: `[A-Za-z0-9_]+`.
+   * @param value Result of `bareValue`.
    */
   setOutput?(name: string, value: string): string;
-  /** A line for stdout that shows a Markdown file on the page of the build; absent where a file does that, or nothing. */
+  /** A line for stdout that shows a Markdown file on the page of the build; absent where a file does that, or the system cannot. */
   showSummary?(absolutePath: string): string;
   /**
-   * Lines that fold a part of the log; absent where the system cannot. `name` is `[A-Za-z0-9_.-]`, unique within the job;
-   * `header` is made inert. An empty line to close with need not be printed. `folded`: closed at first, where there is a choice.
+   * Lines that fold a part of the log; absent where the system cannot.
+   *
+   * @param name `[A-Za-z0-9_.-]+`, unique within the job.
+   * @param header Title of the section; made inert.
+   * @param folded Whether the section is closed at first, on systems that let the log choose.
    */
   section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
-  /** A new pair of lines between which the system obeys no command; absent where there is no such thing. */
+  /** A new pair of lines between which the system obeys no command; absent where the system has no such lines. */
   fence?(): Fence;
 }

@@ -1,12 +1,11 @@
 /**
- * Waiting within a deadline, without ever falling silent for long.
+ * Waits within a deadline, with a heartbeat so that the log is never silent for long.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
 import type { Notice } from "../notice.ts";
-import type { Setback } from "./setback.ts";
-import { setbackDelay } from "./setback.ts";
+import { type Setback, setbackDelay } from "./setback.ts";
 
 /** Options of {@linkcode Pacer}. */
 export interface PacerOptions {
@@ -18,7 +17,7 @@ export interface PacerOptions {
   startedAt: number;
   /** Ends every wait. */
   signal: AbortSignal | undefined;
-  /** Hears of waits and heartbeats. `quietly`: it is counted, but the reader is not told once more. */
+  /** Hears of waits and heartbeats. `quietly`: it is counted, but not logged again. */
   notify: (notice: Notice, quietly?: boolean) => void;
   /** Requests sent so far. */
   requests: () => number;
@@ -26,19 +25,21 @@ export interface PacerOptions {
   random: () => number;
 }
 
-/** Longest silence, in milliseconds. Source: design, "Quiet is visible". */
-const SILENCE_MS = 60_000;
+// All in milliseconds.
+/** Longest time without a line in the log. Source: design, "Quiet is visible". */
+const HEARTBEAT_MS = 60_000;
+/** Longest own delay after the first failed attempt. */
 const BACKOFF_MS = 1_000;
-/** Calm after which a busy service is news again, in milliseconds. */
+/** Calm after which the same trouble is told again. */
 const FORGET_MS = 600_000;
 
-/** Keeps the deadline and the heartbeat of one job. */
+/** Keeps deadline and heartbeat of one job. */
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
-  /** The lasting trouble that the reader has been told of, and when it is over if nothing more is met. */
-  #told = { what: "", until: -Infinity };
-  /** What heartbeats call the status. */
+  /** The lasting trouble that the log already shows, and the point on the clock at which it counts as over. */
+  #trouble = { what: "", until: -Infinity };
+  /** Status that heartbeats show. */
   status = "starting";
 
   /** @param options See {@linkcode PacerOptions}. */
@@ -47,18 +48,18 @@ export class Pacer {
     this.#spokeAt = options.clock.now();
   }
 
-  /** Milliseconds until the deadline; not positive once it has passed. */
-  get left(): number {
+  /** Milliseconds until the deadline; 0 or less once it has passed. */
+  get leftMs(): number {
     return this.#options.deadline - this.#options.clock.now();
   }
 
-  /** Something was said to the reader, so that no heartbeat is needed for a while. */
+  /** Notes that a line was logged, so that no heartbeat is needed for a while. */
   spoke(): void {
     this.#spokeAt = this.#options.clock.now();
   }
 
   /**
-   * Waits, at most until the deadline. Before a wait that would make the silence too long a heartbeat is told.
+   * Waits, at most until the deadline. A heartbeat comes before a wait that would leave the log silent for too long.
    *
    * @returns Whether the deadline has not come yet.
    * @throws `signal.reason` if the signal aborts.
@@ -66,17 +67,17 @@ export class Pacer {
   async pause(ms: number): Promise<boolean> {
     const { clock, deadline, signal } = this.#options;
     const until = Math.min(clock.now() + ms, deadline);
-    for (let left = until - clock.now(); left > 0; left = until - clock.now()) {
-      const silentFor = clock.now() - this.#spokeAt;
-      if (silentFor + Math.min(left, SILENCE_MS) > SILENCE_MS) this.#heartbeat();
-      await clock.sleep(Math.min(left, SILENCE_MS), { signal });
+    for (let restMs = until - clock.now(); restMs > 0; restMs = until - clock.now()) {
+      const silentMs = clock.now() - this.#spokeAt;
+      if (silentMs + Math.min(restMs, HEARTBEAT_MS) > HEARTBEAT_MS) this.#heartbeat();
+      await clock.sleep(Math.min(restMs, HEARTBEAT_MS), { signal });
     }
-    return this.left > 0;
+    return this.leftMs > 0;
   }
 
   /**
-   * Tells of a setback and waits as long as it takes, at most until the deadline. A service that is busy and says for how long
-   * is told of once: while that goes on, further waits show in the heartbeats alone.
+   * Announces a setback and waits as long as it takes, at most until the deadline. A busy service that says for how long is
+   * announced once: while that goes on, further waits show in the heartbeats alone.
    *
    * @param what What is attempted, as in error messages.
    * @param attempt Attempts so far that failed in a row, at least 1.
@@ -85,11 +86,13 @@ export class Pacer {
    */
   async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
     const { clock, notify, random } = this.#options;
-    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.left, 0));
+    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = setback;
-    // What a start waits for differs each time; a rhythm goes on by itself.
+    // A start waits for another slot each time, which is news; a rhythm goes on by itself.
     const lasting = namedMs !== null && cause !== "start_limit";
-    const known = lasting && this.#knows(`${what}: ${detail}`, clock.now() + delayMs);
+    const trouble = `${what}: ${detail}`;
+    const known = lasting && this.#isKnown(trouble);
+    if (lasting) this.#trouble = { what: trouble, until: clock.now() + delayMs + FORGET_MS };
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null && namedMs <= delayMs;
     notify({ kind: "wait", what, cause, detail, attempt, delayMs, named, untilMs }, known);
@@ -97,12 +100,8 @@ export class Pacer {
     return await this.pause(delayMs);
   }
 
-  /** Whether the reader knows of a lasting trouble; from now on so it is. */
-  #knows(what: string, until: number): boolean {
-    const told = this.#told;
-    const known = told.what === what && this.#options.clock.now() < told.until;
-    this.#told = { what, until: until + FORGET_MS };
-    return known;
+  #isKnown(trouble: string): boolean {
+    return this.#trouble.what === trouble && this.#options.clock.now() < this.#trouble.until;
   }
 
   #heartbeat(): void {

@@ -25,17 +25,16 @@ export interface CancelLimits {
   signal?: AbortSignal | undefined;
 }
 
-/** Limit of the cancel at a job's deadline, in milliseconds. */
-export const CANCEL_MS = 20_000;
-const DEFAULT_TIMEOUT_MS = 60_000;
-/** Longest wait that is left to a single attempt, in milliseconds: the limit of a signal and a little. */
+/** Default of the whole wait, in milliseconds. */
+const CANCEL_TIMEOUT_MS = 60_000;
+/** Waits up to this long are one attempt, in milliseconds: the limit of a signal and a little. */
 const ONE_ATTEMPT_MS = 5_000;
 /** Wait before the second attempt when the run is between two states, in milliseconds. */
 const CONFLICT_MS = 300;
 
 /**
  * Cancels a run. A 409 (the run ended between two reads of the service, or changed) is tried once more; if it stays, the run
- * is read, since one that has ended is no error.
+ * is read, since a run that has ended is not an error.
  *
  * @throws what the client throws.
  */
@@ -46,9 +45,9 @@ export async function cancelWith(
   limits: CancelLimits,
 ): Promise<CancelResult> {
   const { deadline, signal } = limits;
-  const left = Math.max(deadline - clock.now(), 1);
+  const leftMs = Math.max(deadline - clock.now(), 1);
   // One hung connection must not use up all there is, unless that is so little that a second attempt would not fit.
-  const requestTimeoutMs = left <= ONE_ATTEMPT_MS ? left : Math.min(left / 2, 30_000);
+  const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
   try {
     return await client.cancelRun(runId, call);
@@ -67,7 +66,7 @@ export async function cancelWith(
 }
 
 /**
- * Cancels a run; one that has ended is no error.
+ * Cancels a run; a run that has ended is not an error.
  *
  * Look at `status` of the answer: it can be `success` when the run ended in the same moment, even with `alreadyTerminal: false`.
  * Cancelling also repairs a run whose record stands still although its work has ended.
@@ -85,7 +84,7 @@ export async function cancelWith(
  */
 export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
   const id = checkUuid(runId, "run id");
-  const timeoutMs = checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);
   const { client, clock, signal, startedAt } = openSession(options);
   return await cancelWith(client, clock, id, { deadline: startedAt + timeoutMs, signal });
 }

@@ -12,7 +12,7 @@ import { cancelWith } from "./cancel.ts";
 import { hasEnded } from "../result/ends.ts";
 import { cancelsOnInterrupt } from "../job/interrupt.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "../job/session.ts";
-import { isNewerThan } from "../job/starter.ts";
+import { isNewerThan } from "../job/started.ts";
 import { readState, type RunState, type StateFiles, stateProof, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode cleanup}. */
@@ -51,7 +51,7 @@ export interface CleanupDecision {
  * Source: API reference, "Rate limits": a refused request is told to wait for 60 s, which has to fit twice. GitLab, "after_script",
  * and GitHub, "Workflow cancellation": five minutes are left to a job that was cancelled.
  */
-const DEFAULT_TIMEOUT_MS = 150_000;
+const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
 
@@ -154,7 +154,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
  * @throws {UsageError | UnauthorizedError | ForbiddenError}
  */
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
-  const { files, statePath, always = false, env = environmentVariable, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
   const platform = detectPlatform(env);
   const notify = options.onNotice ?? (() => {});

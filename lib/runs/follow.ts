@@ -4,13 +4,10 @@
  * @module
  */
 import { checkUuid } from "../api/validate.ts";
-import { UsageError } from "../errors.ts";
 import type { Run } from "../model.ts";
-import { Follower, type FollowItem } from "./follower.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, openSession } from "../job/session.ts";
-
-/** Most jobs that can be said to share a token. */
-export const MAX_TOKEN_SHARE = 1_000;
+import { checkWait } from "../job/options.ts";
+import { type ConnectOptions, openSession } from "../job/session.ts";
+import { type FollowItem, RunFollower } from "./run_items.ts";
 
 /** Options of {@linkcode follow}. */
 export interface FollowOptions extends ConnectOptions {
@@ -23,27 +20,6 @@ export interface FollowOptions extends ConnectOptions {
    * run is polled. @default {true}
    */
   stream?: boolean | undefined;
-}
-
-/** {@linkcode FollowOptions}, checked. */
-export interface Following {
-  /** Whole wait in milliseconds. */
-  timeoutMs: number;
-  /** Jobs that use the token at the same time. */
-  tokenShare: number;
-  /** Whether the event stream is used. */
-  stream: boolean;
-}
-
-/** Checks the options that following has. @throws {UsageError} */
-export function checkFollowing(options: FollowOptions): Following {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1, stream = true } = options;
-  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > MAX_TOKEN_SHARE) {
-    throw new UsageError(
-      `Cannot follow as 'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}: current value is ${tokenShare}`,
-    );
-  }
-  return { timeoutMs: checkTimeout(timeoutMs), tokenShare, stream };
 }
 
 /**
@@ -73,8 +49,8 @@ export function checkFollowing(options: FollowOptions): Following {
  */
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
-  const { timeoutMs, tokenShare, stream } = checkFollowing(options);
+  const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);
-  const follower = new Follower(session, id, { deadline: session.startedAt + timeoutMs, tokenShare, stream });
-  return follower.items();
+  const deadline = session.startedAt + timeoutMs;
+  return new RunFollower(session, id, { deadline, tokenShare, stream: options.stream }).items();
 }

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Run, StartRequest } from "../model.ts";
+import type { Run, StartRequest, StartResult } from "../model.ts";
 import { endOfRun, hasEnded } from "../result/ends.ts";
 import { resultError } from "../result/result_error.ts";
 import { factsFromEvents } from "../result/run_facts.ts";
 import { phasesFromEvents } from "../result/run_phases.ts";
 import { emptyRunResult, type Outcome, type RunResult } from "../result/run_result.ts";
-import type { Follower } from "./follower.ts";
+import type { RunFollower } from "./run_items.ts";
 import type { Session } from "../job/session.ts";
-import type { StartedRun } from "./start_plan.ts";
+import type { Started } from "../job/started.ts";
 
 /** What {@linkcode buildResult} puts together. */
 export interface ResultParts {
@@ -30,9 +30,9 @@ export interface ResultParts {
   /** Key of the start, when there was one. */
   idempotencyKey?: string | undefined;
   /** The start's answer; absent when there was none. */
-  started?: StartedRun | undefined;
+  started?: Started<StartResult> | undefined;
   /** What followed the run; absent when nothing did. */
-  follower?: Follower | undefined;
+  follower?: RunFollower | undefined;
   /** Id that we attached to. */
   runId?: string | undefined;
   /** The run, when its last word came from elsewhere: from a cancel, say. */

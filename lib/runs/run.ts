@@ -4,22 +4,18 @@
  * @module
  */
 import { checkUuid } from "../api/validate.ts";
-import { MogplexError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
+import { Job, type JobEnd } from "../job/job.ts";
+import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
+import { openSession, type Session } from "../job/session.ts";
+import { settle } from "../job/settle.ts";
 import type { StartRequest } from "../model.ts";
 import type { RunResult } from "../result/run_result.ts";
-import { AwaitingInputError, RunCancelledError, RunFailedError } from "./errors.ts";
-import { checkFollowing, type FollowOptions } from "./follow.ts";
-import type { FollowItem } from "./follower.ts";
-import {
-  endingSignal,
-  type Interrupts,
-  ON_INTERRUPT,
-  ON_TIMEOUT,
-  type OnInterrupt,
-  type OnTimeout,
-} from "../job/interrupt.ts";
-import { Job, type JobEnd, type JobSettings } from "./job.ts";
-import { openSession, type Session, type SessionInternals } from "../job/session.ts";
+import { verdictErrorOf } from "./errors.ts";
+import type { FollowOptions } from "./follow.ts";
+import type { FollowItem } from "./run_items.ts";
+import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
 import type { StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
 
@@ -39,13 +35,9 @@ export interface RunOptions extends StartOptions, FollowOptions {
 }
 
 /** What the command line adds to {@linkcode RunOptions}. */
-export interface JobOptions extends SessionInternals {
+export interface JobOptions extends JobInternals {
   /** Whether the job is done once the run is started, or found. @default {false} */
   startOnly?: boolean | undefined;
-  /** The signals, from `interruptible`. @default {undefined} (not handled) */
-  interrupts?: Interrupts | undefined;
-  /** What a signal does to the run. @default {"auto"} */
-  onInterrupt?: OnInterrupt | undefined;
   /** Files, for the state. @default {undefined} (no state file) */
   files?: StateFiles | undefined;
   /** Path of the state file. @default {undefined} (none) */
@@ -54,28 +46,27 @@ export interface JobOptions extends SessionInternals {
   resumePath?: string | undefined;
 }
 
-/** A value that is one of some words. @throws {UsageError} when it is another one. */
-export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
-  if (known.includes(value)) return value;
-  throw new UsageError(
-    `Cannot follow as '${name}' must be one of ${known.join(", ")}: current value is ${JSON.stringify(value)}`,
-  );
+/** A job that is ready to begin. */
+interface OpenJob {
+  session: Session;
+  settings: RunSettings;
+  job(target: RunStart | string): Job<FollowItem, RunResult>;
 }
 
-function open(options: RunOptions, more: JobOptions): { session: Session; settings: JobSettings } {
-  const { onTimeout = "detach", onItem } = options;
-  const { interrupts, onInterrupt = "auto", files, statePath, startOnly = false } = more;
-  const checked = {
-    ...checkFollowing(options),
-    onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
-    onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
-  };
-  const signal = endingSignal(options.signal, interrupts);
-  const session = openSession({ ...options, signal }, more);
+/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
+function open(options: RunOptions, more: JobOptions): OpenJob {
+  const { files, statePath, startOnly } = more;
+  const wait = checkWait(options);
+  const watch = checkWatch(options, more);
+  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
   const state = files === undefined || statePath === undefined
     ? undefined
     : new StateWriter(files, statePath, session.notify);
-  return { session, settings: { ...checked, startOnly, interrupts, state, onItem } };
+  const { stream = true, onItem } = options;
+  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state };
+  const job = (target: RunStart | string) =>
+    new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
+  return { session, settings, job };
 }
 
 function readResumed(session: Session, options: RunOptions, more: JobOptions): RunState | undefined {
@@ -83,7 +74,7 @@ function readResumed(session: Session, options: RunOptions, more: JobOptions): R
   if (files === undefined || resumePath === undefined) return undefined;
   // A mistyped name must not become a second agent.
   if (files.readFile(resumePath) === undefined) {
-    throw new UsageError(`Cannot resume as there is no state file: ${JSON.stringify(resumePath)}`);
+    throw new UsageError({ attempted: "resume", why: "there is no state file", value: JSON.stringify(resumePath) });
   }
   const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
   return readState(files, resumePath, { job, execution: false, notify: session.notify });
@@ -96,40 +87,34 @@ function readResumed(session: Session, options: RunOptions, more: JobOptions): R
  * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
  * be written.
  */
-export async function runJob(request: StartRequest, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
-  const { session, settings } = open(options, more);
+export async function runJob(
+  request: StartRequest,
+  options: RunOptions,
+  more: JobOptions = {},
+): Promise<JobEnd<RunResult>> {
+  const { session, settings, job } = open(options, more);
   const resumed = readResumed(session, options, more);
   settings.state?.clear();
-  return await new Job(session, settings).start(request, options, resumed);
+  return await job({ request, options, resumed }).start();
 }
 
 /** Follows a run that exists: the job of `follow`. See {@linkcode runJob}. */
-export async function attachJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
+export async function attachJob(
+  runId: string,
+  options: RunOptions,
+  more: JobOptions = {},
+): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  const { session, settings } = open(options, more);
-  return await new Job(session, settings).attach(id);
+  return await open(options, more).job(id).attach();
 }
 
 /** Longest time for a single look, retries included, in milliseconds. */
 const LOOK_MS = 60_000;
 
 /** Looks at a run once: the job of `report`. Its outcome is `deadline` when the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd> {
+export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  const { session, settings } = open({ timeoutMs: LOOK_MS, ...options }, more);
-  return await new Job(session, settings).attach(id, true);
-}
-
-function settle({ result, error }: JobEnd, { throwOnFailure = true, signal }: RunOptions): RunResult {
-  // The caller's reason may be one of our own errors, and is theirs to see all the same.
-  const aborted = signal?.aborted === true && error === signal.reason;
-  const told = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
-  if (error !== undefined && !told) throw error;
-  if (!throwOnFailure) return result;
-  if (result.outcome === "failed") throw new RunFailedError(result);
-  if (result.outcome === "cancelled") throw new RunCancelledError(result);
-  if (result.outcome === "awaiting_input") throw new AwaitingInputError(result);
-  return result;
+  return await open({ timeoutMs: LOOK_MS, ...options }, more).job(id).attach(true);
 }
 
 /**
@@ -150,7 +135,7 @@ function settle({ result, error }: JobEnd, { throwOnFailure = true, signal }: Ru
  * ```
  */
 export async function run(request: StartRequest, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await runJob(request, options), options);
+  return settle(await runJob(request, options), options, verdictErrorOf);
 }
 
 /**
@@ -161,5 +146,5 @@ export async function run(request: StartRequest, options: RunOptions = {}): Prom
  * @throws as {@linkcode run} does, but for the start.
  */
 export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await attachJob(runId, options), options);
+  return settle(await attachJob(runId, options), options, verdictErrorOf);
 }

@@ -5,8 +5,8 @@
  */
 import type { StartRequest } from "../model.ts";
 import { openSession } from "../job/session.ts";
-import { planStart, type StartedRun, type StartOptions } from "./start_plan.ts";
-import { startableRun, Starter } from "../job/starter.ts";
+import { Starter } from "../job/starter.ts";
+import { planStart, startableRun, type StartedRun, type StartOptions } from "./start_plan.ts";
 
 /**
  * Starts a run, or finds the one that was started under the same key.

@@ -3,26 +3,20 @@
  *
  * @module
  */
-import { checkIdempotencyKey, validateStartRequest } from "../api/validate.ts";
-import { UsageError } from "../errors.ts";
+import type { CallOptions } from "../api/client.ts";
+import { validateStartRequest } from "../api/validate.ts";
+import { type KeyScope, splitSuffix } from "../job/key.ts";
+import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
+import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
+import type { Startable } from "../job/started.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
-import { deriveKey, KEY_SCOPES, type KeyScope, splitSuffix } from "../job/key.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { requestHash, type RunState, stateProof } from "./state.ts";
 
 /** Options of {@linkcode start}. */
-export interface StartOptions extends ConnectOptions {
+export interface StartOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Key to use as it is, at most 200 characters; a replay then attaches whatever became of the run. @default derived */
-  idempotencyKey?: string | undefined;
-  /** What makes a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
-  keyScope?: KeyScope | undefined;
-  /** Tells apart several runs of one job; at most 1 000 characters. @default {""} */
-  keyPart?: string | undefined;
-  /** Who the job is. @default what the CI system says */
-  identity?: JobIdentity | null | undefined;
   /** Gets the run at once, before anything else happens. @default nobody */
   onStarted?: ((started: StartedRun) => void) | undefined;
 }
@@ -43,16 +37,6 @@ export interface StartedRun {
   owned: boolean;
 }
 
-/** The key of a start, and the last one of its series. */
-export interface StartKey {
-  /** Key without a suffix. */
-  key: string;
-  /** Where it comes from. */
-  scope: KeyScope | "given";
-  /** Suffix to begin with; 1 is the key itself. */
-  suffix: number;
-}
-
 /** Everything about a start that is settled before anything is sent. */
 export interface StartPlan {
   /** The request in the form that is sent. */
@@ -69,56 +53,11 @@ export interface StartPlan {
   deadline: number;
 }
 
-/** Longest {@linkcode StartOptions.keyPart}. */
-const MAX_KEY_PART = 1_000;
-
-/** Options that decide on a key. */
-export type KeyOptions = Pick<StartOptions, "idempotencyKey" | "keyScope" | "keyPart" | "identity">;
-
-function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
-  if (keyScope !== undefined && !KEY_SCOPES.includes(keyScope)) {
-    throw new UsageError(
-      `Cannot ${what} as 'keyScope' must be one of ${KEY_SCOPES.join(", ")}: current value is ${
-        JSON.stringify(keyScope)
-      }`,
-    );
-  }
-  if (keyPart !== undefined && keyPart.length > MAX_KEY_PART) {
-    throw new UsageError(
-      `Cannot ${what} as 'keyPart' must have at most ${MAX_KEY_PART} characters: it has ${keyPart.length}`,
-    );
-  }
-  if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
-    throw new UsageError(`Cannot ${what} as an idempotency key that is given leaves nothing to a scope or a part`);
-  }
-}
-
-/**
- * Settles the key.
- *
- * @param what What is going to be attempted, after "Cannot".
- * @param about What tells this start from others of the job, beside the caller's own part.
- * @throws {UsageError} when an option breaks a rule.
- */
-export async function planKey(
-  session: Session,
-  options: KeyOptions,
-  what: string,
-  about: { job: JobIdentity | null; repoId: string; more?: string },
-): Promise<StartKey> {
-  const { idempotencyKey, keyPart = "" } = options;
-  checkKeyOptions(what, options);
-  if (idempotencyKey !== undefined) return { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 };
-  const { job: identity, repoId, more } = about;
-  const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
-  const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
-  const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
-  return { ...await deriveKey(parts, session.notify), suffix: 1 };
-}
-
-/** Who the job is. */
-export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
-  return identity === undefined ? platform.identity(env) : identity;
+/** The start of a run. */
+export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
+  const { request, key, job, deadline } = plan;
+  const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
+  return { what: "start run", key, job, deadline, takesSlot: true, send };
 }
 
 /** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */

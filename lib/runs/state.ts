@@ -271,7 +271,7 @@ export class StateWriter {
     } catch (cause) {
       if (cause instanceof MogplexError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new UsageError(`Cannot write state file ${JSON.stringify(this.#path)}: ${why}`, { cause });
+      throw new UsageError({ attempted: `write state file ${JSON.stringify(this.#path)}`, why }, { cause });
     }
   }
 

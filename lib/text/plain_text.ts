@@ -1,16 +1,15 @@
 /**
- * The one normalisation of text that we did not write: what is left is only what a reader sees.
+ * Station 1 of untrusted text: the one normalisation. It keeps only what a reader sees.
  *
- * Terminal sequences, control characters, direction overrides and invisible characters go; whatever breaks a line for some
- * reader is `\n` afterwards, so that nothing overwrites what stands before it. Every sink starts from here. Linear in the
- * length of the text.
+ * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break
+ * becomes `\n`, so that no line can overwrite the one before it. Every sink starts from here. Linear in the length of the text.
  *
  * @module
  */
 
 /** Options of {@linkcode plainText}. */
 export interface PlainTextOptions {
-  /** Most UTF-16 units to keep, at least 0; what was cut is counted in a visible mark after them. @default {Infinity} */
+  /** Most UTF-16 units to keep, at least 0; a visible mark after them says how many were cut. @default {Infinity} */
   maxLength?: number | undefined;
 }
 
@@ -18,12 +17,12 @@ export interface PlainTextOptions {
 export interface PlainLinesOptions extends PlainTextOptions {
   /** Most UTF-16 units of one line, before the mark. @default {Infinity} */
   maxLineLength?: number | undefined;
-  /** Most lines; one more says how many were cut. @default {Infinity} */
+  /** Most lines to keep; one more line says how many were cut. @default {Infinity} */
   maxLines?: number | undefined;
 }
 
-// CSI; string sequences (OSC, DCS, SOS, PM, APC) that are closed on their own line, so that an unclosed one hides nothing;
-// all other escapes. Each class leaves out what may start a sequence: a failed attempt never reads the same text twice.
+// CSI; string sequences (OSC, DCS, SOS, PM, APC) that end on the line they start on, so that an unclosed one hides nothing; all
+// other escapes. No character class contains a character that starts a sequence: a failed match never reads text twice.
 // Source: ECMA-48, sections 5.4 and 5.6; OSC 8 and OSC 52 are forms of OSC.
 const SEQUENCES = new RegExp(
   [
@@ -33,22 +32,22 @@ const SEQUENCES = new RegExp(
   ].join("|"),
   "g",
 );
-// A lone CR is a line break for log readers (the runners of GitHub and GitLab among them) and an overwrite for terminals.
-// Several in a row are one break; `\r+\n|\r` would be quadratic in their number.
+// Log readers (the runners of GitHub and GitLab among them) take a lone CR as a line break; terminals overwrite the line.
+// Several CR in a row are one break: `\r+\n|\r` would take quadratic time.
 const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
-// Control characters but tab and line feed; everything that Unicode calls ignorable (zero-width characters, directions,
-// variation selectors, tags, fillers); interlinear annotations. They hide text, or split a secret for the eye of a program.
+// All control characters except tab and line feed; everything that Unicode calls ignorable (zero-width characters, directions,
+// variation selectors, tags, fillers); interlinear annotations. They hide text, or split a secret so that no pattern finds it.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 const LONE_SURROGATE = /\p{Cs}/gu;
 
-/** Where to cut so that no surrogate pair is split. */
+/** The nearest place at or before `length` that does not split a surrogate pair. */
 function cutAt(text: string, length: number): number {
   const unit = text.charCodeAt(length - 1);
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }
 
 /**
- * Cuts a text and says so: `abc…[+12 characters]`. The mark is not counted.
+ * Cuts a text and appends a mark: `abc…[+12 characters]`. The mark does not count towards `maxLength`.
  *
  * @param maxLength Most UTF-16 units to keep, at least 0.
  */
@@ -59,7 +58,7 @@ export function cutText(text: string, maxLength: number): string {
 }
 
 /**
- * Reduces untrusted text to what is visible: see the module. Doing it twice changes nothing more.
+ * Reduces untrusted text to what is visible: see the top of this file. A second call changes nothing.
  *
  * @param text Anything, lone surrogates included (they become U+FFFD).
  * @example Strip a colour and a forged line
@@ -70,15 +69,15 @@ export function cutText(text: string, maxLength: number): string {
  */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
-  // Surrogates first: two halves that only meet because something between them went away are no character.
+  // Surrogates first: two halves that meet only because the text between them was removed do not make a character.
   const plain = text.replace(LONE_SURROGATE, "\ufffd").replace(SEQUENCES, "").replace(LINE_BREAKS, "\n")
     .replace(INVISIBLE, "");
   return cutText(plain, maxLength);
 }
 
 /**
- * The lines of an untrusted text after {@linkcode plainText}, without line breaks; an empty text has none, and empty lines
- * at the end are dropped.
+ * The lines of an untrusted text after {@linkcode plainText}, without line breaks. An empty text has no lines; empty lines at
+ * the end are dropped.
  *
  * @param text Anything.
  */

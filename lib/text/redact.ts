@@ -1,20 +1,20 @@
 /**
- * Secrets are masked in everything that leaves the process. The order is: strip control characters, redact each text, escape
- * for the sink; the writer redacts once more.
+ * Station 2 of untrusted text: masks secrets in everything that leaves the process. The order is: normalise the text, redact it,
+ * escape it for its sink; the writer redacts once more.
  *
- * Every pattern runs in linear time: each starts with fixed text, and none can begin again inside what it has just scanned.
+ * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just scanned.
  *
  * @module
  */
 import { plainText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
-/** What stands where a secret stood. */
+/** Replaces each secret. */
 export const MASK = "[redacted]";
 
 /** Options of {@linkcode createRedactor}. */
 export interface RedactorOptions {
-  /** Our own token. @default {undefined} */
+  /** The access token of this job. @default {undefined} */
   token?: string | undefined;
   /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */
   env?: ((name: string) => string | undefined) | undefined;
@@ -26,16 +26,16 @@ export interface RedactorOptions {
 export interface Redactor {
   /** Masks the token, the values of secret variables, and what looks like a secret. */
   (text: string): string;
-  /** Masks our own token only: for texts that must stay as they are otherwise, such as ids. */
+  /** Masks the access token only: for texts that must not change otherwise, such as ids. */
   token(text: string): string;
 }
 
-// Shorter values are too common as parts of words. Source: GitLab masks values from 8 characters on.
+// A shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on.
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
-// Masking one of these would make our own output unreadable.
-const OWN_WORDS = [
+// Values that our own output uses: masking them would make it unreadable.
+const NEVER_MASKED = [
   "streaming",
   "cancelled",
   "awaiting_input",
@@ -46,7 +46,7 @@ const OWN_WORDS = [
   "redacted",
 ];
 
-/** Known shapes of secrets. A group named `keep` stays. */
+/** Known shapes of secrets. The named groups hold text before the secret, which is kept. */
 const SHAPES = [
   "mog_[A-Za-z0-9]{8,}",
   "(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_)[A-Za-z0-9_]{16,}",
@@ -65,7 +65,7 @@ const SHAPES = [
 
 function isSecret(value: string): boolean {
   return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
-    !OWN_WORDS.includes(value.toLowerCase());
+    !NEVER_MASKED.includes(value.toLowerCase());
 }
 
 function base64(bytes: Uint8Array): string {
@@ -74,7 +74,7 @@ function base64(bytes: Uint8Array): string {
   return btoa(binary).replace(/=+$/, "");
 }
 
-/** The characters of the Base64 form that hang on the secret alone, for each of the three places where it can start. */
+/** The Base64 characters that depend on the secret alone, for each of the three offsets at which it can start. */
 function base64Forms(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   const forms: string[] = [];
@@ -95,11 +95,11 @@ function percentEncoded(text: string): string {
 }
 
 /**
- * A pattern of the secret itself, in which each character that is no letter or digit may be percent-encoded (programs disagree
- * on which are), escaped as in JSON (also several times over), or, for a blank, be a plus.
+ * A pattern of the secret itself. Each character other than a letter or digit may also be percent-encoded (programs disagree on
+ * which characters need it) or escaped as in JSON (also several times over), and a blank may be a plus.
  */
 function loosePattern(secret: string): string {
-  // Backslashes in a row are one part: several that each may be repeated would take exponential time.
+  // Backslashes in a row are one unit: a repetition for each of them would take exponential time.
   return secret.replace(/\\+|[^A-Za-z0-9]/gu, (char) => {
     const encoded = percentEncoded(char).replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
     const escaped = char.startsWith("\\")
@@ -111,11 +111,11 @@ function loosePattern(secret: string): string {
   });
 }
 
-/** Patterns of a secret and of its other forms, with a measure of how long they are. */
+/** Patterns of a secret and of its encoded forms, each with its length for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const encoded = percentEncoded(secret);
   const forms = [
-    // What is left of it in a text that was normalised before.
+    // The secret as it stands in a text that has passed `plainText`.
     plainText(secret).trim(),
     JSON.stringify(secret).slice(1, -1),
     encoded,
@@ -129,20 +129,20 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
-/** A secret of several lines is met line by line, too: in logs, and in feeds that send a line an event. */
+/** A secret and, if it has several, each of its lines: logs and feeds show one line at a time. */
 function withLines(secret: string): string[] {
   const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-/** One pattern for all; never an empty one. */
+/** One pattern for all secrets, without empty alternatives. */
 function patternOf(secrets: readonly string[]): string {
-  // The longest first, so that a secret which begins with another one is masked whole.
+  // Longest first: a secret that begins with another one must be masked whole.
   const patterns = secrets.flatMap(patternsOf).sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
   return [...new Set(patterns)].join("|");
 }
 
-/** Makes the function that masks secrets. */
+/** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
@@ -164,8 +164,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /**
- * Masks a text, also where invisible characters stand between those of a secret: such a text is reduced to what is visible.
- * Every other text stays as it is.
+ * Masks secrets in a text, also where invisible characters split one. A text with such a hidden secret is reduced to what is
+ * visible; every other text keeps its invisible characters.
  *
  * @param redact Masks secrets in a text.
  */
@@ -177,15 +177,15 @@ export function redactHidden(text: string, redact: (text: string) => string): st
   return visible === plain ? masked : visible;
 }
 
-const PLAIN_KEY = /^(id|status|type|.*Id|.*_id)$/;
+const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
 /**
- * A copy of a value in which every text is masked, also where a secret hides: see {@linkcode redactHidden}. Of keys, ids,
- * statuses and types only our own token is masked, so that they can still be looked up.
+ * A copy of a value in which every text is masked by {@linkcode redactHidden}. In keys, ids, statuses and types only the access
+ * token is masked, so that programs can still look them up.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string): unknown {
-    if (typeof part === "string") return redactHidden(part, PLAIN_KEY.test(key) ? redact.token : redact);
+    if (typeof part === "string") return redactHidden(part, LOOKED_UP_KEY.test(key) ? redact.token : redact);
     if (Array.isArray(part)) return part.map((item) => walk(item, key));
     if (typeof part !== "object" || part === null) return part;
     return Object.fromEntries(

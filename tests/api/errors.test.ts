@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isAmbiguous } from "../../lib/api/errors.ts";
+import { isAmbiguous } from "../../lib/retry/setback.ts";
 import * as errors from "../../lib/errors.ts";
 import { bad, good, html, json, redirect, REPO_ID, RUN_ID, scripted, thrown, TOKEN } from "../http/answers.ts";
 

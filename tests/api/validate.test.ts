@@ -18,7 +18,7 @@ function refusal(more: Partial<Record<keyof StartRequest, unknown>>): string {
   throw new Error(`Expected ${JSON.stringify(more)} to be refused`);
 }
 
-test("validateStartRequest() trims, normalises and leaves out what is absent", () => {
+test("validateStartRequest() trims and normalises, and keeps absent fields absent", () => {
   const request: StartRequest = {
     repoId: ` ${REPO_ID.toUpperCase()} `,
     prompt: "\n Fix it ",
@@ -43,13 +43,13 @@ test("validateStartRequest() trims, normalises and leaves out what is absent", (
   expect(validateStartRequest(base)).toEqual(base);
 });
 
-test("validateStartRequest() makes null of the repository's root", () => {
+test("validateStartRequest() normalises the repository's root to null", () => {
   for (const rootDirectory of [null, ".", "/", "./", ""]) {
     expect(validateStartRequest({ ...base, rootDirectory }).rootDirectory).toBeNull();
   }
 });
 
-test("validateStartRequest() refuses an id that is no UUID", () => {
+test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
     `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "mogplex repos list" shows the ids`,
   );
@@ -61,7 +61,7 @@ test("validateStartRequest() measures the prompt after trimming, in UTF-16 units
   expect(refusal({ prompt: 5 })).toBe("Cannot use prompt as it must be text: 5");
   expect(validateStartRequest({ ...base, prompt: ` ${"😀".repeat(50_000)} ` }).prompt.length).toBe(100_000);
   expect(refusal({ prompt: `${"😀".repeat(50_000)}x` })).toBe(
-    "Cannot start run: the prompt must have at most 100000 characters: it has 100001",
+    "Cannot start run: the prompt must have at most 100000 characters, but has 100001",
   );
 });
 
@@ -73,6 +73,31 @@ test("validateStartRequest() names the character of a branch that the service re
   expect(refusal({ workingBranch: "a😀" })).toContain(`the character "😀" is not permitted`);
   expect(refusal({ baseBranch: "a\nb" })).toContain(`the character "\\n" is not permitted`);
   expect(refusal({ baseBranch: "HEAD" })).toContain("HEAD");
+});
+
+test("validateStartRequest() throws an error in parts", () => {
+  const thrown = (more: Partial<StartRequest>) => {
+    try {
+      return validateStartRequest({ ...base, ...more });
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(thrown({ baseBranch: "a@b" })).toMatchObject({
+    message: 'Cannot use base branch as the character "@" is not permitted: "a@b"; ' +
+      'the service accepts letters, digits, "_", ".", "/" and "-"',
+    attempted: "use base branch",
+    why: 'the character "@" is not permitted',
+    value: '"a@b"',
+    advice: 'the service accepts letters, digits, "_", ".", "/" and "-"',
+  });
+  expect(thrown({ prompt: "" })).toMatchObject({
+    message: "Cannot start run: the prompt is empty",
+    attempted: "start run",
+    why: "the prompt is empty",
+    value: null,
+    advice: null,
+  });
 });
 
 test("validateStartRequest() refuses branches on which the run would fail in Git later", () => {
@@ -101,22 +126,22 @@ test("validateStartRequest() refuses values that the service would silently repl
   expect(refusal({ rootDirectory: 5 })).toContain("root directory");
 });
 
-test("validateStartRequest() lets the later harness through where the service takes it", () => {
+test("validateStartRequest() accepts the later harness with the fields that it needs", () => {
   expect(validateStartRequest({ ...base, harness: "mogplex", createBranch: true }).harness).toBe("mogplex");
-  expect(refusal({ harness: "mogplex" })).toContain("without createBranch");
-  expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("or with a mode");
+  expect(refusal({ harness: "mogplex" })).toContain("needs createBranch");
+  expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("takes no mode");
 });
 
-test("validateStartRequest() refuses root directories that lead out, or hide that they do", () => {
+test("validateStartRequest() refuses root directories outside the repository, also when they are encoded", () => {
   for (const rootDirectory of ["..", "a/../b", "/..", "a/%2e%2e/b", "%2E", ".%2e"]) {
     expect(refusal({ rootDirectory })).toContain("root directory");
   }
   expect(refusal({ rootDirectory: "a\0b" })).toContain("NUL");
 });
 
-test("checkIdempotencyKey() trims, and refuses what is empty, too long or cannot stand in a header", () => {
+test("checkIdempotencyKey() trims, and refuses keys that are empty, too long or not printable ASCII", () => {
   expect(checkIdempotencyKey(` ${"k".repeat(200)}\n`)).toBe("k".repeat(200));
-  expect(() => checkIdempotencyKey("k".repeat(201))).toThrow("it has 201");
+  expect(() => checkIdempotencyKey("k".repeat(201))).toThrow("must have at most 200 characters, but has 201");
   expect(() => checkIdempotencyKey(" \t")).toThrow("it is empty");
   expect(() => checkIdempotencyKey("größe")).toThrow(`it contains "ö"`);
   expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
@@ -127,7 +152,7 @@ test("checkUuid() gives lower case", () => {
   expect(isUuid("8f3a2b1c12344abc9def1234567890ab")).toBe(false);
 });
 
-/** The rule as the contract words it, written a second time. */
+/** The rule of the contract, implemented a second time. */
 function accepted(name: string): boolean {
   return /^[A-Za-z0-9_./-]+$/.test(name) && name !== "@" && name !== "HEAD" &&
     !/^\/|\/$|\.$|\.lock$|\.\.|\/\//.test(name);
@@ -142,7 +167,7 @@ test("branchProblem() agrees with the contract's rule for any name", () => {
   fc.assert(fc.property(names, (name) => (branchProblem(name) === undefined) === accepted(name)), { numRuns: 2000 });
 });
 
-test("normaliseRoot() gives null or a relative path without empty or dot-dot segments, and does not change it again", () => {
+test("normaliseRoot() gives null or a relative path without empty or dot-dot segments, and is idempotent", () => {
   const paths = fc.oneof(fc.string(), fc.stringMatching(/^[ a.%2eE/-]{0,14}$/));
   fc.assert(
     fc.property(paths, (text) => {

@@ -59,6 +59,6 @@ export function automationWorld(scenario: string, options: EmulatorOptions = {})
         ...more,
       };
     },
-    jobs: () => [...emulator.world.store.jobs.values()].map(({ id, status }) => ({ id, status })),
+    jobs: () => [...emulator.world.store.automationRuns.values()].map(({ id, status }) => ({ id, status })),
   };
 }

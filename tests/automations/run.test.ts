@@ -11,7 +11,7 @@ import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { type AutomationItem, followAutomationRun } from "../../lib/automations/follow.ts";
 import { runAutomation, runAutomationJob, type RunAutomationOptions } from "../../lib/automations/run.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
-import { AutomationSuppressedError, AutomationVerdictError } from "../../lib/runs/errors.ts";
+import { AutomationSuppressedError, AutomationVerdictError } from "../../lib/automations/errors.ts";
 import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
 import { good, scripted, thrown } from "../http/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REQUEST } from "./automations.ts";
@@ -28,7 +28,6 @@ const ENDS: [scenario: string, outcome: string, exitCode: number][] = [
   ["automation-slot", "success", 0],
   ["automation-resumed", "success", 0],
   ["automation-stuck", "deadline", 124],
-  ["automation-suppressed", "suppressed", 75],
 ];
 
 test.each(ENDS)("runAutomation() ends %s as %s", async (scenario, outcome, exitCode) => {
@@ -116,11 +115,13 @@ test("runAutomation() cancels at the deadline where the service can, and says wh
   const base = automationWorld("automation-stuck");
   const detached = await runAutomation(AUTOMATION, REQUEST, base.options(cancel));
   expect(detached).toMatchObject({ outcome: "deadline", exitCode: 124, status: "running" });
-  expect(detached.reason).toEndWith("; it goes on, as this revision of the service cannot cancel runs of automations");
+  expect(detached.reason).toEndWith(
+    "; the automation run goes on, as this revision of the service cannot cancel runs of automations",
+  );
   const later = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
   const stopped = await runAutomation(AUTOMATION, REQUEST, later.options(cancel));
   expect(stopped).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
-  expect(stopped.reason).toEndWith("; it was cancelled");
+  expect(stopped.reason).toEndWith("; the automation run was cancelled");
   expect(later.jobs()).toMatchObject([{ status: "cancelled" }]);
 });
 

@@ -3,7 +3,7 @@ import { ConflictError, exitCodeFor, NotFoundError, StartUnknownError, UsageErro
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { listAutomations } from "../../lib/automations/list.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
-import { AutomationSuppressedError } from "../../lib/runs/errors.ts";
+import { AutomationSuppressedError } from "../../lib/automations/errors.ts";
 import { good, scripted, thrown } from "../http/answers.ts";
 import { AUTOMATION, automationWorld, REPO, REQUEST } from "./automations.ts";
 

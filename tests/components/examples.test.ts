@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { VERSION } from "../../lib/version.ts";
-import { COMPONENT } from "../../tools/build.ts";
+import { COMPONENT } from "../../tools/build/artefacts.ts";
 import { RECIPES, stampedFiles } from "../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../tools/build/templates.ts";
 import { pinsOf, withPins } from "../../tools/build/pins.ts";

@@ -13,7 +13,8 @@ import { EXIT } from "../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/job/interrupt.ts";
 import { KEY_SCOPES } from "../../lib/job/key.ts";
 import { VERSION } from "../../lib/version.ts";
-import { bundle, COMPONENT } from "../../tools/build.ts";
+import { COMPONENT } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 import {
   componentNames,
   packed,
@@ -245,7 +246,7 @@ test("the catalog page names the inputs that leave it to a variable of the proje
   // A key and a state file are of one run; no variable gives them.
   const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
-  const list = /by default leave it to[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
+  const list = /If one of these inputs is empty[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { FLAGS, helpText, main, readOptions } from "../../lib/emulator/main.ts";
+import { helpText, main } from "../../lib/emulator/main.ts";
+import { FLAGS, readOptions } from "../../lib/emulator/options.ts";
 import { builtInScenario, SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseFlags } from "../../lib/flags.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
@@ -34,7 +35,7 @@ async function started(args: string[], use: (ready: Ready, io: FakeIo) => Promis
   expect(io.text.stdout.trimEnd().split("\n")).toHaveLength(1);
 }
 
-test("main() prints one line that says where it is and who may call, and ends with 0 when told", async () => {
+test("main() prints one line that says where it is and who may call, and ends with 0 on a signal", async () => {
   await started([], async ({ url, token, readOnlyToken, repos }) => {
     const headers = { authorization: `Bearer ${readOnlyToken}` };
     expect((await fetch(`${url}/api/v1/mogplex/repos`, { headers })).status).toBe(200);
@@ -91,8 +92,8 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--with", "magic"], 'there is no switch "magic"'],
     [["--repo", "acme"], "must have the form NAME=VALUE"],
     [["--repo", "acme/web=/nowhere"], 'no Git repository at "/nowhere"'],
-    [["--harness", "codex=true"], '"--harness" needs a "--repo"'],
-    [["--harness", "vim=true", "--repo", "a/b=."], 'there is no harness "vim", only codex, claude-code'],
+    [["--harness", "codex=true"], '"--harness" needs a repository to work on; add "--repo OWNER/NAME=PATH"'],
+    [["--harness", "vim=true", "--repo", "a/b=."], 'there is no harness "vim"; there are codex, claude-code'],
     [["--fixture", "no.json"], 'Cannot read "no.json": there is no such file'],
     [["--fixture", "bad.json"], 'Cannot read "bad.json"'],
     [["--fixture", "odd.json"], 'at "tokens", it must be an array'],

@@ -9,7 +9,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 
 /** What the ready line says. */
 export interface Ready {

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { isLoopback, startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
+import { startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
 import { openPull } from "../../lib/emulator/service/pulls.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -41,7 +41,7 @@ test("startEmulator() serves a user with two tokens and a repository out of the 
 
 test("startEmulator() offers commands and control routes on loopback alone", async () => {
   await expect(startEmulator({ host: "0.0.0.0", controlRoutes: true })).rejects.toThrow('Cannot listen on "0.0.0.0"');
-  await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow("loopback only");
+  await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow("need loopback");
 });
 
 test("startEmulator() refuses a repository that is not there, and one without an owner", async () => {
@@ -49,13 +49,6 @@ test("startEmulator() refuses a repository that is not there, and one without an
     'no Git repository at "/nowhere"',
   );
   await expect(startEmulator({ repos: [{ fullName: "b", path: "." }] })).rejects.toThrow("the form owner/name");
-});
-
-test("isLoopback() knows the names and addresses that stay on this machine", () => {
-  expect(["localhost", "127.0.0.1", "127.9.9.9", "::1"].every(isLoopback)).toBe(true);
-  expect(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.evil.example", "localhost.evil.example"].some(isLoopback)).toBe(
-    false,
-  );
 });
 
 test("a served reset0 breaks the connection before a byte of the answer", async () => {

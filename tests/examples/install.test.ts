@@ -120,7 +120,7 @@ const OTHERS = [
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   "Pin, update, verify 2":
-    "it builds a checkout; that a build gives the pinned bytes is tested by tools/build/pins.ts --check",
+    "it builds a checkout; that a build gives the pinned bytes is tested by tools/build.ts --check",
 };
 
 test("every block of docs/install.md is run, or is said not to be", () => {

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { bareValue, MAX_DOTENV_BYTES, renderDotenvFile } from "../../lib/text/escape/dotenv.ts";
-import { escapeWorkflowData } from "../../lib/text/escape/workflow_command.ts";
+import { bareValue } from "../../lib/text/escape/dotenv.ts";
 import { githubRecord, MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "../../lib/report/formats.ts";
 import type { AutomationResult } from "../../lib/result/automation_result.ts";
@@ -11,7 +10,7 @@ import { memoryIo } from "../report/memory_io.ts";
 import { CORPUS } from "./corpus.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
 import { automationResultOf, resultOf } from "./hostile_result.ts";
-import { githubCommands, terminalCommands } from "./log_parsers.ts";
+import { terminalCommands } from "./log_parsers.ts";
 import { outlineMarkdown } from "./markup_parsers.ts";
 
 const TARGETS: ReportTarget[] = (Object.keys(REPORT_FORMATS) as ReportFormatName[])
@@ -95,18 +94,6 @@ for (const { name, text } of CORPUS) {
     expect(pairs.map(([key]) => key)).toEqual(["before", "branch", "outcome"]);
     expect(pairs[1]?.[1] === value).toBe(true);
   });
-
-  test(`renderDotenvFile() has one line a value, whatever the value is: ${name}`, () => {
-    const pairs = parseDotenv(renderDotenvFile({ MOGPLEX_BRANCH: text, MOGPLEX_OUTCOME: "failed" }));
-    expect(pairs.map(([key]) => key)).toEqual(["MOGPLEX_BRANCH", "MOGPLEX_OUTCOME"]);
-    expect([text, ""]).toContain(pairs[0]?.[1] as string);
-  });
-
-  test(`escapeWorkflowData() keeps a command to its line: ${name}`, () => {
-    const log = `::add-mask::${escapeWorkflowData(text)}`;
-    expect(log.split(/[\r\n]/).length).toBe(1);
-    expect(githubCommands(`${log}\n`).length).toBe(1);
-  });
 }
 
 test("githubRecord() refuses names of others and a delimiter that the value contains", () => {
@@ -114,49 +101,4 @@ test("githubRecord() refuses names of others and a delimiter that the value cont
   expect(() => githubRecord("a", "x\nEND\ny", "END")).toThrow(RangeError);
   const delimiters = [1, 2].map(() => /<<(\S+)/.exec(githubRecord("a", "b"))?.[1]);
   expect(delimiters[0]).not.toBe(delimiters[1]);
-});
-
-test("renderDotenvFile() refuses names of others and files that GitLab would not take", () => {
-  expect(() => renderDotenvFile({ "A-B": "" })).toThrow(RangeError);
-  const many = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`A${index}`, "x".repeat(1_000)]));
-  expect(() => renderDotenvFile(many)).toThrow(`at most ${MAX_DOTENV_BYTES} bytes`);
-});
-
-test("bareValue() lets branches, addresses and ids through, and nothing that a shell or GitLab would read", () => {
-  for (
-    const good of [
-      "feature/ü-1_2.3",
-      "https://a.example/x?y=1#z",
-      "mogplex/external/70a4-95",
-      "dependabot/npm/@types/node",
-    ]
-  ) {
-    expect(bareValue(good)).toBe(good);
-  }
-  for (
-    const bad of [
-      "a b",
-      "a&b",
-      "$a",
-      "`a`",
-      "a;b",
-      "a|b",
-      "(a)",
-      "'a'",
-      '"a"',
-      "a\\b",
-      "a\nb",
-      "<a>",
-      "a*",
-      "{a}",
-      "!a",
-      "-rf",
-      "--upload-pack=./evil",
-      "~root/.ssh",
-      "#comment",
-      "=cmd",
-    ]
-  ) {
-    expect([bad, bareValue(bad)]).toEqual([bad, ""]);
-  }
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { networkHint, proxySetting, type ProxyWorld } from "../../lib/http/network_hint.ts";
+import { networkAdvice, proxySetting, type ProxyWorld } from "../../lib/http/network_hint.ts";
 import { scripted } from "./answers.ts";
 
 const ORIGIN = "https://mogplex.com";
@@ -39,24 +39,24 @@ test("proxySetting() has advice only for a Node that leaves the proxy aside", ()
   }
 });
 
-test("networkHint() names the variable for an authority when the certificate's is not known", () => {
+test("networkAdvice() names the variable for an authority when the certificate's is not known", () => {
   const words = "fetch failed: unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)";
-  const rest = "; the authority of its certificate is not known here: name its PEM file in ";
-  expect(networkHint(ORIGIN, words, world(PROXY))).toBe(`${rest}NODE_EXTRA_CA_CERTS`);
-  expect(networkHint(ORIGIN, "invalid peer certificate: UnknownIssuer", world({}, "deno/2.0.0"))).toBe(
+  const rest = "the authority of its certificate is not known here: name its PEM file in ";
+  expect(networkAdvice(ORIGIN, words, world(PROXY))).toBe(`${rest}NODE_EXTRA_CA_CERTS`);
+  expect(networkAdvice(ORIGIN, "invalid peer certificate: UnknownIssuer", world({}, "deno/2.0.0"))).toBe(
     `${rest}DENO_CERT`,
   );
 });
 
-test("networkHint() is empty when there is nothing to advise", () => {
-  expect(networkHint(ORIGIN, "ECONNREFUSED", world({}))).toBe("");
-  expect(networkHint(ORIGIN, "ECONNREFUSED", world(PROXY, "bun/1.4.5"))).toBe("");
+test("networkAdvice() is undefined when there is nothing to advise", () => {
+  expect(networkAdvice(ORIGIN, "ECONNREFUSED", world({}))).toBeUndefined();
+  expect(networkAdvice(ORIGIN, "ECONNREFUSED", world(PROXY, "bun/1.4.5"))).toBeUndefined();
 });
 
-test("networkHint() never shows the proxy's address, which may hold a password", () => {
+test("networkAdvice() never shows the proxy's address, which may hold a password", () => {
   const env = { HTTPS_PROXY: "http://user:secret@proxy.example" };
-  expect(networkHint(ORIGIN, "getaddrinfo ENOTFOUND mogplex.com", world(env))).toBe(
-    "; HTTPS_PROXY is set, but Node 20.20.2 does not use it: use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun",
+  expect(networkAdvice(ORIGIN, "getaddrinfo ENOTFOUND mogplex.com", world(env))).toBe(
+    "HTTPS_PROXY is set, but Node 20.20.2 does not use it: use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun",
   );
 });
 

@@ -252,11 +252,9 @@ test("the limit of the opening does not end the stream", async () => {
   });
   const stream = await transport.open({
     what: "open",
-    retry: true,
     send: (fetch) => fetch(`${ORIGIN}/stream`),
     refuse: () => ({ ok: false, error: new Error() as never }),
-    limits: { requestTimeoutMs: 1_000 },
-  });
+  }, { limitMs: 1_000 });
   await clock.sleep(60_000);
   expect(signal?.aborted).toBe(false);
   stream.close();

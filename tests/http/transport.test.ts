@@ -260,7 +260,9 @@ test("call() throws what is no network failure as it is, without another attempt
   const judge = () => {
     throw bug;
   };
-  const error = await thrown(transport.call({ what: "x", retry: true, send: (fetch) => fetch(`${ORIGIN}/a`), judge }));
+  const error = await thrown(
+    transport.call({ what: "x", send: (fetch) => fetch(`${ORIGIN}/a`), judge }, { limitMs: 1_000 }),
+  );
   expect(error).toBe(bug);
   expect(sent.length).toBe(1);
 });
@@ -277,7 +279,10 @@ test("call() refuses to send the token to another origin", async () => {
     ]
   ) {
     const error = await thrown(
-      transport.call({ what: "x", retry: true, send: (fetch) => fetch(url), judge: () => ({ ok: true, value: 1 }) }),
+      transport.call(
+        { what: "x", send: (fetch) => fetch(url), judge: () => ({ ok: true, value: 1 }) },
+        { limitMs: 1_000 },
+      ),
     );
     expect(error.message).toBe("Cannot send the token to another origin");
   }

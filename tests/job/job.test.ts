@@ -11,7 +11,8 @@ import {
 } from "../../lib/errors.ts";
 import type { CallOptions } from "../../lib/api/client.ts";
 import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
-import type { JobEnd } from "../../lib/runs/job.ts";
+import type { JobEnd } from "../../lib/job/job.ts";
+import type { RunResult } from "../../lib/result/run_result.ts";
 import { attachJob, lookJob, runJob, type RunOptions } from "../../lib/runs/run.ts";
 import type { RunState } from "../../lib/runs/state.ts";
 import {
@@ -51,7 +52,7 @@ async function tried(script: Script, trial: Trial = {}) {
   const files = memoryFiles();
   const { io, send } = fakeProcess(terminal);
   const all: RunOptions = { client, clock, identity: null, ...options };
-  const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd> => {
+  const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd<RunResult>> => {
     const more = { interrupts, onInterrupt, files, statePath: PATH };
     return attachTo === undefined ? await runJob(REQUEST, all, more) : await attachJob(attachTo, all, more);
   });
@@ -183,7 +184,9 @@ test("runJob() cancels at the deadline with onTimeout cancel, and still ends wit
   const script = { start: [started("pending")], events: [page("streaming")], cancel: [cancelled("cancelled")] };
   const { result, state } = await tried(script, { timeoutMs: 5_000, onTimeout: "cancel" });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
-  expect(result.reason).toBe(`Cannot wait for run "${RUN_ID}" longer than 5 seconds: it was cancelled`);
+  expect(result.reason).toBe(
+    `Cannot wait for run "${RUN_ID}" any longer: it is "streaming" after 5 seconds; the run was cancelled`,
+  );
   expect(state).toMatchObject({ left: "ended", status: "cancelled" });
 });
 

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
-import { ARTEFACTS, bundle, problems } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle, problems } from "../../tools/build/bundle.ts";
 import { VERSION } from "../../lib/version.ts";
 import { RUNTIMES, runToEnd } from "./runtimes.ts";
 

@@ -9,7 +9,7 @@ const root = join(import.meta.dir, "../..");
 test("npm start ends with the run's verdict and shows the branch when the agent's command succeeds", () => {
   const { code, stdout } = runToEnd([runtimes.node, join(root, "tools/task.mjs"), "start"], {
     cwd: root,
-    // What the caller has set for jobs of his own.
+    // Settings of the caller's own jobs.
     env: { MOGPLEX_PROMPT: "Other", MOGPLEX_PROMPT_FILE: "none", MOGPLEX_TIMEOUT: "soon" },
   });
   expect(stdout).toContain("+  return Number(reference.slice(4, 8));");

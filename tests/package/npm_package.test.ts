@@ -21,7 +21,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
   consumer = join(folder, "consumer");
   mkdirSync(consumer);
-  // dist/ is made by the step before the tests; here only the packing is under test.
+  // The package holds what is in dist/: build it from this tree.
   execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], { cwd: root, stdio: "ignore" });
   execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "ignore" });
   const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
@@ -35,7 +35,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// Where Deno is to find packages, it has to read the project's configuration.
+// Without --no-config: Deno finds packages by the configuration of the project.
 const deno = [runtimes.deno, "run", "--no-prompt", "--allow-all", "--node-modules-dir=manual"];
 
 for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {

@@ -1,10 +1,13 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { VERSION } from "../../lib/version.ts";
-import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
+import { pinsIn } from "../../tools/merge/pin_places.mjs";
 import { root } from "../../tools/setup.mjs";
+import { git } from "../components/project.ts";
 import { PINNED, pinnedFiles, pinsOf, stampPins, withPins } from "../../tools/build/pins.ts";
 
 const OLD = "0".repeat(64);
@@ -55,6 +58,16 @@ test("stampPins() writes every file with a pin, or with check names those that d
   expect(stampPins(pins, false, top)).toEqual([]);
   expect(stampPins(pins, true, top)).toEqual([]);
   expect(readFileSync(join(top, "docs/install.md"), "utf8")).toBe(`export MOGPLEX_CI_SHA256=${pins.sha256}\n`);
+});
+
+test("no file of the checkout has a pin that stampPins() does not write", () => {
+  const stamped = pinnedFiles().map((path) => relative(root, path));
+  const listed = git(root, "ls-files", "--cached", "--others", "--exclude-standard").split("\n");
+  // Tests have pins of their own.
+  const files = listed.filter((path) => !/^(tests|templates)\//.test(path) && existsSync(join(root, path)));
+  expect(files.length).toBeGreaterThan(300);
+  const pinned = files.filter((path) => Object.values(pinsIn(readFileSync(join(root, path), "latin1"))).some(Boolean));
+  expect(pinned.filter((path) => !stamped.includes(path))).toEqual([]);
 });
 
 test("the default image of the components, and of our own jobs, has the Deno that the tests run", () => {

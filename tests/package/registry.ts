@@ -1,22 +1,22 @@
-/** A container registry on loopback that has one image, behind the tokens that Docker Hub wants. */
+/** A container registry on loopback with one image, which asks for an anonymous token as Docker Hub does. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a registry does wrong. */
+/** How a registry misbehaves. Absent fields: as it should. */
 export interface RegistryFault {
   /** Status of every answer about manifests. */
   status?: number;
-  /** Challenge of its 401. */
+  /** Challenge in its answer 401. */
   challenge?: string;
-  /** Type of the manifest. */
+  /** Media type of the manifest. */
   type?: string;
-  /** Digest that it claims. */
+  /** Digest in its headers. */
   digest?: string;
-  /** Bytes that it sends. */
+  /** Body that it sends as the manifest. */
   body?: string;
-  /** Status of the answer that has the token. */
+  /** Status of the answer to a request for a token. */
   tokenStatus?: number;
 }
 
@@ -24,22 +24,22 @@ export interface RegistryFault {
 export interface Registry {
   /** Name of the image, with the host. */
   image: string;
-  /** Its tag. */
+  /** Tag of the image. */
   tag: string;
-  /** Its digest. */
+  /** Correct digest of the image. */
   digest: string;
-  /** What it does wrong. */
+  /** How it misbehaves from now on. */
   fault: RegistryFault;
   /** Methods and paths of the requests so far. */
   requests: string[];
-  /** Ends it. */
+  /** Closes the server and its connections. */
   close(): void;
 }
 
 const INDEX = JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] });
 const TOKEN = "anonymous-token";
 
-/** Starts a registry. */
+/** Starts a registry on a free port. */
 export async function startRegistry(repository: string, tag: string): Promise<Registry> {
   const digest = `sha256:${createHash("sha256").update(INDEX).digest("hex")}`;
 

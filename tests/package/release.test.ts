@@ -28,7 +28,7 @@ afterAll(() => {
 
 const FILES = ["package.json", "package-lock.json", "deno.json", "lib/version.ts"];
 
-/** A checkout at version 1.2.3 that has something to release. */
+/** A checkout at version 1.2.3 with changes to release. */
 function checkout(changelog = "## Unreleased\n\n- Something new.\n\n## 1.2.3\n\n- Something old.\n"): string {
   const top = mkdtempSync(join(folder, "checkout-"));
   const current = /VERSION = "(.*)"/.exec(readFileSync(join(root, "lib/version.ts"), "utf8"))?.[1] ?? "";
@@ -49,7 +49,7 @@ function checkout(changelog = "## Unreleased\n\n- Something new.\n\n## 1.2.3\n\n
 
 const read = (top: string, path: string) => readFileSync(join(top, path), "utf8");
 
-/** What a build makes of the template. */
+/** Writes the template as a build does. */
 function build(top: string): void {
   const { image, tag, digest } = JSON.parse(read(top, "components/image.json"));
   const version = /VERSION = "(.*)"/.exec(read(top, "lib/version.ts"))?.[1];

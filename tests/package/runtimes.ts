@@ -1,4 +1,4 @@
-/** The three runtimes as real binaries, with the hermetic lines of the README. */
+/** The three runtimes as real binaries, started with the flags of the README that ignore the checkout's configuration. */
 import { spawnSync } from "node:child_process";
 import { runtimes } from "../../tools/setup.mjs";
 
@@ -9,17 +9,17 @@ export const RUNTIMES: Readonly<Record<"node" | "deno" | "bun", readonly string[
   bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
 
-/** What a program did. */
+/** How a program ended. */
 export interface Ended {
-  /** Exit code. */
+  /** Exit code; null after a signal. */
   code: number | null;
-  /** Standard output. */
+  /** Whole standard output. */
   stdout: string;
-  /** Standard error. */
+  /** Whole standard error. */
   stderr: string;
 }
 
-/** Runs a program to its end in a clean environment. */
+/** Runs a program to its end, with `PATH` and `HOME` as its whole environment unless `env` has more. */
 export function runToEnd(
   command: readonly string[],
   options: { cwd?: string; env?: Record<string, string> } = {},

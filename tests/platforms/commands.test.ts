@@ -25,7 +25,7 @@ const buildkite = platformBy("BUILDKITE");
 const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI=woodpecker", "DRONE", "CI", ""]
   .map((mark) => detectPlatform((name) => name === mark.split("=")[0] ? mark.split("=")[1] ?? "1" : undefined));
 
-test("section() folds with each system's own markers", () => {
+test("section() folds with the markers of each system", () => {
   const lines = [github, gitlab, azure, teamcity, buildkite].map((system) => {
     const section = system.section?.("mogplex.agent", "Agent [1]", 1_560_896_352_900, true);
     return [section?.open, section?.close(1_560_896_353_000)];
@@ -49,7 +49,7 @@ test("section() folds with each system's own markers", () => {
   ]);
 });
 
-test("fence() has another token each time on GitHub and those that speak its language, and is there only", () => {
+test("fence() has a new token each time on GitHub, Gitea and Forgejo, and is absent elsewhere", () => {
   for (const system of [github, gitea, forgejo]) {
     const [first, second] = [system.fence?.(), system.fence?.()];
     const token = first?.open.slice("::stop-commands::".length) ?? "";
@@ -60,10 +60,11 @@ test("fence() has another token each time on GitHub and those that speak its lan
   expect([gitlab, azure, teamcity, buildkite].map((system) => system.fence)).toEqual(Array(4).fill(undefined));
 });
 
-test("annotate() says it in each system's own words", () => {
+test("annotate() uses the command of each system", () => {
   const levels: AnnotationLevel[] = ["notice", "warning", "error"];
-  const said = (system: typeof github) => levels.map((level) => system.annotate?.(level, "Run: a,b", "50 % [x];"));
-  expect([github, azure, teamcity].map(said)).toEqual([
+  const annotations = (system: typeof github) =>
+    levels.map((level) => system.annotate?.(level, "Run: a,b", "50 % [x];"));
+  expect([github, azure, teamcity].map(annotations)).toEqual([
     ["notice", "warning", "error"].map((level) => `::${level} title=Run%3A a%2Cb::50 %25 [x];`),
     [
       "Run: a,b: 50 % [x];",
@@ -74,11 +75,11 @@ test("annotate() says it in each system's own words", () => {
       `##teamcity[message text='Run: a,b: 50 % |[x|];' status='${status}']`
     ),
   ]);
-  expect(said(gitea)).toEqual(said(github));
-  expect(said(forgejo)).toEqual(said(github));
+  expect(annotations(gitea)).toEqual(annotations(github));
+  expect(annotations(forgejo)).toEqual(annotations(github));
 });
 
-test("setOutput() and showSummary() are there where the log is the way", () => {
+test("setOutput() and showSummary() exist on systems that read them from the log", () => {
   expect([azure, teamcity].map((system) => system.setOutput?.("MOGPLEX_BRANCH", "a%b"))).toEqual([
     "##vso[task.setvariable variable=MOGPLEX_BRANCH;isOutput=true]a%AZP25b",
     "##teamcity[setParameter name='env.MOGPLEX_BRANCH' value='a%b']",
@@ -89,13 +90,13 @@ test("setOutput() and showSummary() are there where the log is the way", () => {
   expect([...others, teamcity].map(({ showSummary }) => showSummary)).toEqual(Array(6).fill(undefined));
 });
 
-test("maskCommand names the command of those systems that learn a secret from a step", () => {
+test("maskCommand names the command on systems where a step can register a secret", () => {
   const named = [github, gitea, forgejo, azure, buildkite].map(({ maskCommand }) => maskCommand);
   expect(named).toEqual(["add-mask", "add-mask", "add-mask", "task.setsecret", "buildkite-agent redactor add"]);
   expect([gitlab, teamcity, ...SILENT].filter(({ maskCommand }) => maskCommand !== undefined)).toEqual([]);
 });
 
-test("systems whose log knows no commands are given none", () => {
+test("systems whose log has no commands have no functions for them", () => {
   expect(SILENT.map((system) => system.name)).toEqual(
     ["circle", "bitbucket", "jenkins", "woodpecker", "drone", "ci", "none"],
   );
@@ -106,7 +107,7 @@ test("systems whose log knows no commands are given none", () => {
 });
 
 for (const { name, text } of CORPUS) {
-  test(`section() obeys no command in its name or header: ${name}`, () => {
+  test(`section() contains no command but its own, whatever name and header say: ${name}`, () => {
     const systems = [
       [github, githubCommands],
       [gitlab, gitlabCommands],
@@ -120,23 +121,23 @@ for (const { name, text } of CORPUS) {
     }
   });
 
-  test(`annotate() is one command of ours, whatever title and text say: ${name}`, () => {
-    const said = text.slice(0, 5_000);
-    const runner = runGithubLog(github.annotate?.("error", said, said) ?? "");
+  test(`annotate() contains one command, whatever title and text say: ${name}`, () => {
+    const short = text.slice(0, 5_000);
+    const runner = runGithubLog(github.annotate?.("error", short, short) ?? "");
     expect(runner).toMatchObject({ stopped: false, tokens: [], rendered: [] });
     expect(runner.obeyed.map((command) => command.split(" ")[0])).toEqual(["error"]);
-    const azureLine = azure.annotate?.("warning", said, said) ?? "";
-    // The agent takes the first command of a line; whoever reads the rest again must find none either.
+    const azureLine = azure.annotate?.("warning", short, short) ?? "";
+    // Azure's agent obeys the first command of a line; the rest must not contain another one.
     expect(azureLine).toStartWith("##vso[task.logissue type=warning]");
     expect(azureCommands(azureLine.replace("##vso[task.logissue type=warning]", ""))).toEqual([]);
-    expect(azureCommands(azure.annotate?.("notice", said, said) ?? "")).toEqual([]);
-    const message = teamcity.annotate?.("error", said, said) ?? "";
+    expect(azureCommands(azure.annotate?.("notice", short, short) ?? "")).toEqual([]);
+    const message = teamcity.annotate?.("error", short, short) ?? "";
     expect(message).toMatch(/^##teamcity\[message text='(?:[^|'[\]\r\n]|\|[|'[\]rn])*' status='ERROR'\]$/);
     expect(teamcityCommands(message).length).toBe(1);
   });
 }
 
-test("section() and escapeLine() keep a TeamCity message whole", () => {
+test("section() escapes what would end a TeamCity message", () => {
   const open = teamcity.section?.("a", "x' status='SUCCESS']|", 0, true).open;
   expect(open).toBe("##teamcity[blockOpened name='a' description='x|' status=|'SUCCESS|'|]||']");
 });

@@ -6,9 +6,9 @@ import { detectProvider } from "std-env";
 import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
-// What std-env calls the systems that have a name of ours.
+// Systems that have another name here than in std-env.
 const OWN_NAMES: Record<string, string> = { github_actions: "github" };
-// Marks of systems that std-env takes for another, or for none.
+// Marks of systems that std-env does not tell from GitHub, or does not know.
 const OWN_MARKS = ["FORGEJO_ACTIONS", "GITEA_ACTIONS"];
 const DETECTED_BY = platformVariables().filter((name) => {
   const { name: found } = detectPlatform((asked) => asked === name ? "1" : undefined);
@@ -28,7 +28,7 @@ function stdEnvName(variable: string): string {
   }
 }
 
-test("detectPlatform() agrees with std-env on every variable that gives a system away", () => {
+test("detectPlatform() agrees with std-env on every variable that marks a system", () => {
   expect(DETECTED_BY.length).toBeGreaterThanOrEqual(20);
   for (const variable of DETECTED_BY.filter((each) => !OWN_MARKS.includes(each))) {
     const { name, isCi } = detectPlatform((asked) => asked === variable ? "1" : undefined);
@@ -37,7 +37,7 @@ test("detectPlatform() agrees with std-env on every variable that gives a system
   }
 });
 
-test("detectPlatform() knows every system of std-env by its name, but what is no system that builds", () => {
+test("detectPlatform() knows every system of std-env by its name, except platforms that only run programs", () => {
   const source = readFileSync(fileURLToPath(import.meta.resolve("std-env")), "utf8");
   const table = source.slice(source.indexOf('[["APPVEYOR"]'));
   const rows = [...table.matchAll(/\["([A-Z_-]+)"(?:,"([A-Za-z_]+)")?(?:,\{ci:(!\d)\})?\]/g)]
@@ -66,7 +66,7 @@ test("detectPlatform() answers `ci` for an unknown system and `none` outside", (
   }
 });
 
-test("detectPlatform() knows no identity outside CI", () => {
+test("identity() is null outside CI, whatever is set", () => {
   const none = detectPlatform(() => undefined);
   expect([none.identity(() => "x"), none.files(() => "x"), none.jobState(() => undefined)]).toEqual([
     null,
@@ -76,7 +76,7 @@ test("detectPlatform() knows no identity outside CI", () => {
   expect(none.escapeLine("::error::x")).toBe(": :error::x");
 });
 
-test("platformVariables() lists every variable that any platform asks for, but ours", () => {
+test("platformVariables() lists every variable that a platform reads, except our own", () => {
   const listed = new Set([...platformVariables(), ...VARIABLES.map(({ name }) => name)]);
   for (const variable of ["CI", ...DETECTED_BY]) {
     const asked = new Set<string>();

@@ -2,14 +2,14 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
-import type { JobIdentity, JobState, PlatformFiles, PlatformLinks } from "../../lib/platforms/platform.ts";
+import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks } from "../../lib/platforms/platform.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope } from "../../lib/job/key.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
 type Environment = Record<string, string>;
 type KeyOf = "same" | "other" | "random";
 
-/** An environment as a system sets it, by its documentation, and what has to be read from it. */
+/** An environment as the documentation of a system describes it, and the expected results of reading it. */
 interface Documented {
   name: string;
   /** Where the variables are documented. */
@@ -24,17 +24,17 @@ interface Documented {
   variants: Variant[];
 }
 
-/** The same environment in other circumstances. */
+/** The same environment with some changes. */
 interface Variant {
   what: string;
-  /** Variables that differ; null is not set. */
+  /** Variables that differ; null means not set. */
   change: Record<string, string | null>;
-  /** Whether the key is that of the environment above. */
+  /** How the key compares with that of the unchanged environment. */
   key: Record<"pipeline" | "job" | "day", KeyOf>;
   state?: JobState;
-  /** The two jobs differ, and nothing shows it. */
+  /** The two jobs differ, but no variable shows it. */
   hidden?: true;
-  /** Fields that nothing tells, so that the key is random. */
+  /** Fields that no variable provides, so that the key is random. */
   incomplete?: (keyof JobIdentity)[];
 }
 
@@ -57,7 +57,7 @@ function look(environment: Environment) {
   return { platform, read, identity: platform.identity(read) };
 }
 
-/** Names of what is set only, so that `undefined` and absent are one. */
+/** The value without undefined fields, so that undefined and absent are equal. */
 function present<T extends object>(value: T): Partial<T> {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
 }
@@ -72,15 +72,25 @@ async function compare(one: Environment, other: Environment, scope: KeyScope): P
   return first.key === second.key ? "same" : "other";
 }
 
-test("there is an environment of every system that has a file, of one that has a name only, and of none", () => {
-  expect(DOCUMENTED.map(({ name }) => name).sort()).toEqual([
-    ...["azure_pipelines", "bitbucket", "buildkite", "ci", "circle", "drone", "forgejo", "gitea", "github", "gitlab"],
-    ...["jenkins", "none", "teamcity", "woodpecker"],
-  ]);
+/** Names of the systems that have a file in `lib/platforms/systems`. */
+async function namesOfFiles(): Promise<string[]> {
+  const systems = join(import.meta.dir, "../../lib/platforms/systems");
+  const modules: Record<string, Partial<Platform>>[] = await Promise.all(
+    readdirSync(systems).map((file) => import(join(systems, file))),
+  );
+  return modules.flatMap((module) => Object.values(module)).flatMap(({ name, matches }) =>
+    matches && name ? [name] : []
+  );
+}
+
+test("tests/platforms/environments has every system with a file, one that is known by name, one unknown and none", async () => {
+  const names = await namesOfFiles();
+  expect(names.length).toBeGreaterThanOrEqual(11);
+  expect(DOCUMENTED.map(({ name }) => name).sort()).toEqual([...names, "drone", "ci", "none"].sort());
 });
 
 for (const { name, environment, identity, links, files, state, random = [], variants } of DOCUMENTED) {
-  test(`detectPlatform() reads the environment of ${name}: who the job is, where it is, how it stands`, async () => {
+  test(`detectPlatform() reads identity, links, files and state from the environment of ${name}`, async () => {
     const { platform, read } = look(environment);
     expect(platform.name).toBe(name);
     expect(platform.identity(read)).toEqual(identity);
@@ -95,7 +105,7 @@ for (const { name, environment, identity, links, files, state, random = [], vari
     }
   });
 
-  test(`the platform of ${name} asks for listed variables only`, () => {
+  test(`the platform of ${name} reads listed variables only`, () => {
     const listed = new Set([...platformVariables(), ...VARIABLES.map((each) => each.name)]);
     const asked: string[] = [];
     const read = (variable: string) => (asked.push(variable), environment[variable]);
@@ -119,7 +129,7 @@ for (const { name, environment, identity, links, files, state, random = [], vari
       const found = await Promise.all(SCOPES.map(async (scope) => [scope, await compare(environment, other, scope)]));
       expect(Object.fromEntries(found)).toEqual(key);
       if (hidden === undefined) return;
-      // Where nothing shows it, the platform has to know that, and a part given by the caller tells them apart.
+      // When no variable shows the difference, the platform must say so, and a key part from the caller must distinguish the two.
       expect(platform.hidesNode).toBe(true);
       const parted = await keyOf(other, "pipeline", "windows");
       expect(parted.key).not.toBe((await keyOf(environment, "pipeline", "linux")).key);

@@ -39,7 +39,7 @@ const GITHUB = {
   GITHUB_RUN_ATTEMPT: "2",
 };
 
-test("identity() of GitLab is that of the pipeline and the job's name; the attempt is the job's id", () => {
+test("identity() of GitLab is made of pipeline and job name; the attempt is the id of the job", () => {
   expect(identityOf(GITLAB)).toEqual({
     server: "https://gitlab.example.com:8443/base",
     project: "17",
@@ -59,12 +59,12 @@ test("identity() of GitLab differs by attempt alone when a job is retried", () =
   expect(rest).toEqual(same);
 });
 
-test("identity() of GitLab takes the date of creation in UTC, and none from a text that is no time", () => {
+test("identity() of GitLab has the UTC date of creation, or null when that is not a time", () => {
   expect(identityOf({ ...GITLAB, CI_PIPELINE_CREATED_AT: "2026-08-10T23:59:59-05:00" })?.date).toBe("2026-08-11");
   expect(identityOf({ ...GITLAB, CI_PIPELINE_CREATED_AT: "soon" })?.date).toBe(null);
 });
 
-test("identity() of GitHub says what its environment says: no date, no node", () => {
+test("identity() of GitHub has no date and no node, which its environment does not show", () => {
   expect(identityOf(GITHUB)).toEqual({
     server: "https://github.com",
     project: "acme/web",
@@ -171,7 +171,7 @@ test("identity() of other systems joins their variables", () => {
   }
 });
 
-test("identity() leaves user and password out of the server's address, and takes no address that is none", () => {
+test("identity() drops user and password from the server's address, and ignores one that is not an address", () => {
   expect(identityOf({ ...GITLAB, CI_SERVER_URL: "https://u:p@gitlab.example.com" })?.server).toBe(
     "https://gitlab.example.com",
   );
@@ -180,7 +180,7 @@ test("identity() leaves user and password out of the server's address, and takes
   }
 });
 
-test("identity() fills open fields with MOGPLEX_CI_JOB, and only those", () => {
+test("identity() fills missing fields with MOGPLEX_CI_JOB, and no others", () => {
   expect(identityOf({ CI: "true" })).toMatchObject({ server: null, project: null, pipeline: null, job: null });
   expect(identityOf({ DRONE: "true", MOGPLEX_CI_JOB: "web/12" })).toEqual({
     server: "web/12",
@@ -196,15 +196,15 @@ test("identity() fills open fields with MOGPLEX_CI_JOB, and only those", () => {
   expect([github?.job, github?.pipeline]).toEqual(["mine", "123"]);
 });
 
-test("jobState() reads GitLab's words; what it does not know is not finished", () => {
-  const words = ["success", "failed", "canceled", "timedout", "running", "", "new-word"];
-  expect(words.map((word) => stateOf({ ...GITLAB, CI_JOB_STATUS: word }))).toEqual(
+test("jobState() reads GitLab's statuses, and answers unknown for any other", () => {
+  const statuses = ["success", "failed", "canceled", "timedout", "running", "", "new-word"];
+  expect(statuses.map((word) => stateOf({ ...GITLAB, CI_JOB_STATUS: word }))).toEqual(
     ["success", "failed", "cancelled", "timed_out", "unknown", "unknown", "unknown"],
   );
 });
 
-test("jobState() believes MOGPLEX_JOB_STATUS first, in the words of every system", () => {
-  const words = [
+test("jobState() reads MOGPLEX_JOB_STATUS first, with the statuses of every system", () => {
+  const statuses = [
     "success",
     "failure",
     "cancelled",
@@ -215,7 +215,7 @@ test("jobState() believes MOGPLEX_JOB_STATUS first, in the words of every system
     "timed_out",
     "Timed Out",
   ];
-  expect(words.map((word) => stateOf({ ...GITHUB, MOGPLEX_JOB_STATUS: word }))).toEqual(
+  expect(statuses.map((word) => stateOf({ ...GITHUB, MOGPLEX_JOB_STATUS: word }))).toEqual(
     ["success", "failed", "cancelled", "success", "failed", "failed", "cancelled", "timed_out", "timed_out"],
   );
   expect(stateOf({ ...GITLAB, CI_JOB_STATUS: "success", MOGPLEX_JOB_STATUS: "cancelled" })).toBe("cancelled");
@@ -223,10 +223,10 @@ test("jobState() believes MOGPLEX_JOB_STATUS first, in the words of every system
   expect(stateOf(GITHUB)).toBe("unknown");
 });
 
-test("jobState() reads Azure's words and the exit codes of Buildkite and Bitbucket", () => {
+test("jobState() reads Azure's statuses and the exit codes of Buildkite and Bitbucket", () => {
   const azure = { SYSTEM_TEAMFOUNDATIONCOLLECTIONURI: "x" };
-  const words = ["Succeeded", "SucceededWithIssues", "Failed", "Canceled"];
-  expect(words.map((word) => stateOf({ ...azure, AGENT_JOBSTATUS: word }))).toEqual(
+  const statuses = ["Succeeded", "SucceededWithIssues", "Failed", "Canceled"];
+  expect(statuses.map((word) => stateOf({ ...azure, AGENT_JOBSTATUS: word }))).toEqual(
     ["success", "success", "failed", "cancelled"],
   );
   expect(["0", "1", "143"].map((code) => stateOf({ BUILDKITE: "true", BUILDKITE_COMMAND_EXIT_STATUS: code }))).toEqual(
@@ -235,7 +235,7 @@ test("jobState() reads Azure's words and the exit codes of Buildkite and Bitbuck
   expect(stateOf({ BITBUCKET_COMMIT: "abc", BITBUCKET_EXIT_CODE: "1" })).toBe("failed");
 });
 
-test("files() names GitHub's files when they are there", () => {
+test("files() names GitHub's files when their variables are set", () => {
   const { platform, read } = platformOf({ ...GITHUB, GITHUB_OUTPUT: "/tmp/out", GITHUB_STEP_SUMMARY: "" });
   expect(platform.files(read)).toEqual({ outputs: "/tmp/out", summary: undefined });
   expect(platformOf(GITLAB).platform.files(() => "x")).toEqual({ outputs: undefined, summary: undefined });

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator } from "../../lib/emulator/server.ts";
-import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { launch, type Running } from "./service.ts";
 

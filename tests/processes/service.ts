@@ -8,7 +8,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
-import { ARTEFACTS, bundle } from "../../tools/build.ts";
+import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { bundle } from "../../tools/build/bundle.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 
 /** A repository of the service. */

@@ -158,10 +158,12 @@ test("runJob() sends the key of a state file again with resume, for the same req
 });
 
 test("runJob() waits for its turn when the start limit is reached", async () => {
-  const { options } = world("success");
+  const { options, clock } = world("success");
   for (let index = 0; index < 10; index++) {
     await start({ ...REQUEST, prompt: `Task ${index}` }, { ...options(), keyScope: "random" });
   }
+  // A delay of 60 s exactly is the limit of requests.
+  clock.advance(1_000);
   const last = options();
   const { result } = await runJob(REQUEST, last);
   expect(result.outcome).toBe("success");

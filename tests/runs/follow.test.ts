@@ -11,7 +11,7 @@ import {
 } from "../../lib/errors.ts";
 import type { Notice } from "../../lib/notice.ts";
 import { follow } from "../../lib/runs/follow.ts";
-import type { FollowItem } from "../../lib/runs/follower.ts";
+import type { FollowItem } from "../../lib/runs/run_items.ts";
 import {
   anEvent,
   aRun,
@@ -379,7 +379,7 @@ test("follow() refuses what is out of range before anything is sent", () => {
   const clock = virtualClock();
   const client = fakeClient(clock, {});
   expect(() => follow("../repos", { client, clock })).toThrow(UsageError);
-  expect(() => follow(RUN_ID, { client, clock, timeoutMs: 0 })).toThrow("current value is 0");
+  expect(() => follow(RUN_ID, { client, clock, timeoutMs: 0 })).toThrow("milliseconds: 0");
   expect(() => follow(RUN_ID, { client, clock, timeoutMs: Infinity })).toThrow(UsageError);
-  expect(() => follow(RUN_ID, { client, clock, tokenShare: 0.5 })).toThrow("current value is 0.5");
+  expect(() => follow(RUN_ID, { client, clock, tokenShare: 0.5 })).toThrow("from 1 to 1000: 0.5");
 });

@@ -1,31 +1,31 @@
 /**
- * The generated parts of the components' documents, from their templates, from the constants that the code uses, and from the examples.
+ * Renders the generated parts of the components' documents: from templates, examples, and the constants that the code uses.
  *
  * @module
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
 import { OUTPUT_VARIABLES } from "../../lib/report/outputs.ts";
 import { VERSION } from "../../lib/version.ts";
 import { componentNames, defaultImage, withPieces } from "../build/templates.ts";
 import { table } from "./markdown_table.ts";
 import { root } from "../setup.mjs";
 
-/** An input of a component, as its header has it. */
+/** An input of a component, as declared in `spec:inputs` of its template. */
 export interface Input {
-  /** What it is for. */
+  /** Meaning of the input. */
   description: string;
-  /** Its type. @default string */
+  /** `string`, `number`, `boolean` or `array`. @default {"string"} */
   type?: string;
-  /** Value when it is left out. */
+  /** Value if the pipeline does not set it. */
   default: unknown;
-  /** The values that it may have. */
+  /** Allowed values. @default {undefined} any value */
   options?: readonly unknown[];
 }
 
-/** Inputs of a component, in the order of its header. */
+/** Inputs of a component, in the order of its template. */
 function inputsOf(component: string): Record<string, Input> {
   const source = withPieces(readFileSync(join(root, `components/${component}/template.yml`), "utf8"));
   const header = parseAllDocuments(source.replaceAll("@@IMAGE@@", defaultImage()))[0]?.toJS() ?? {};
@@ -51,46 +51,47 @@ export function inputsTable(component: string): string {
   return table(["Input", "Type", "Default", "Meaning"], rows);
 }
 
-// By code, as in `EXIT_TABLE`.
-const ADVICE: Readonly<Record<string, string>> = {
-  "0": "Nothing.",
-  "1": "Read the row `reason` in the log, or the tests tab. Retry the job for a new run.",
-  "2": "Read the line `error:`. It says which input or variable to change. A retry alone changes nothing.",
-  "3": "Somebody else cancelled the run, in the app or by its id. Retry the job for a new run.",
-  "4": "Answer in the app, then retry the job: it attaches to the same run.",
-  "64":
+const INTERRUPTED = "The job was cancelled. The agent was stopped, unless `on-interrupt` is set otherwise.";
+
+const ADVICE: Readonly<Record<ExitName, string>> = {
+  success: "Nothing.",
+  failed: "Read the row `reason` in the log, or the tests tab. Retry the job for a new run.",
+  usage: "Read the line `error:`. It says which input or variable to change. A retry alone changes nothing.",
+  cancelled: "Somebody else cancelled the run, in the app or by its id. Retry the job for a new run.",
+  awaitingInput: "Answer in the app, then retry the job: it attaches to the same run.",
+  unauthorized:
     "Set `MOGPLEX_API_KEY`. A protected variable is absent on unprotected branches and tags, and pipelines of forks get none.",
-  "65": "Give a token with the scopes `read` and `write`, which may start runs.",
-  "69":
-    "GitLab has retried twice. Look at `MOGPLEX_URL`, proxies and the network of the runner; then retry: nothing is started twice.",
-  "70": "Report it with the log. Or the image changed the program: the checksum did not fit.",
-  "75":
+  forbidden: "Use a token with the scopes `read` and `write`: only such a token may start runs.",
+  unavailable:
+    "GitLab has retried twice. Check `MOGPLEX_URL`, proxies and the network of the runner; then retry: nothing is started twice.",
+  internal: "Report it with the log. Or the image changed the program: its checksum did not match.",
+  rateLimited:
     "GitLab has retried twice. Start fewer runs at a time, or raise `timeout-minutes` and `job-timeout`, then retry.",
-  "124":
+  deadline:
     "The run goes on, unless `on-timeout` is `cancel`. Retry the job: it attaches. Give more time with `timeout-minutes` and `job-timeout`.",
-  "130/143": "The job was cancelled. The agent was stopped, unless `on-interrupt` says otherwise.",
+  sigint: INTERRUPTED,
+  sigterm: INTERRUPTED,
 };
 
-/** The table of exit codes, and what to do. @throws when a code has no advice. */
+/** The table of exit codes, with what to do. */
 export function troubleshootingTable(): string {
-  const rows = EXIT_TABLE.map(({ code, name, toolkit }) => {
-    const advice = ADVICE[code];
-    if (advice === undefined) throw new Error(`Cannot write documents: exit code ${code} has no advice`);
-    return [code, name, toolkit, advice];
+  const rows = EXIT_TABLE.map(({ names, code, name, toolkit }) => {
+    const advice = new Set(names.map((each) => ADVICE[each]));
+    return [code, name, toolkit, [...advice].join(" ")];
   });
   return table(["Code", "Name", "When", "What to do"], rows);
 }
 
 const OUTPUTS: Readonly<Record<string, string>> = {
   MOGPLEX_RUN_ID: "Id of the run. Written as soon as it is known.",
-  MOGPLEX_RUN_STATUS: "The server's word.",
+  MOGPLEX_RUN_STATUS: "Status of the run, as the server states it.",
   MOGPLEX_OUTCOME: "`success`, `failed`, `cancelled`, … as in `result.json`.",
-  MOGPLEX_BRANCH: "The branch that was pushed. Empty: none, or unknown.",
-  MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty: none, or unknown.",
-  MOGPLEX_REPLAYED: "`true` when the job attached to a run that was there.",
+  MOGPLEX_BRANCH: "The branch that was pushed. Empty if there is none or it is unknown.",
+  MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty if there is none or it is unknown.",
+  MOGPLEX_REPLAYED: "`true` if the job attached to an existing run.",
 };
 
-/** The table of the variables that later jobs get. @throws when one has no meaning. */
+/** The table of the variables that later jobs receive. @throws when one has no text in `OUTPUTS`. */
 export function outputsTable(): string {
   const rows = OUTPUT_VARIABLES.map((name) => {
     const meaning = OUTPUTS[name];
@@ -100,17 +101,17 @@ export function outputsTable(): string {
   return table(["Variable", "Meaning"], rows);
 }
 
-/** Folder of the recipes, below the checkout. */
+/** Folder of the GitLab recipes, below the checkout. */
 export const RECIPES = "examples/gitlab";
 
-/** First sentence of the comment on top of a file. @throws when there is none. */
+/** First sentence of the comment at the top of a recipe. @throws when the recipe has no comment. */
 function firstSentence(file: string): string {
   const lines = readFileSync(join(root, RECIPES, file), "utf8").split("\n");
   const start = lines.findIndex((line) => /^# .*[a-z] /.test(line));
   const text = lines.slice(start, lines.findIndex((line, index) => index > start && !/^# ./.test(line)))
     .map((line) => line.slice(2)).join(" ");
   const sentence = /^(.*?[.:])(?= |$)/.exec(text)?.[1];
-  if (sentence === undefined) throw new Error(`Cannot write documents: ${file} says nothing about itself`);
+  if (sentence === undefined) throw new Error(`Cannot write documents: ${file} has no comment at its top`);
   return sentence.replace(/:$/, ".");
 }
 
@@ -120,13 +121,13 @@ export function recipesTable(): string {
   return table(["File", "What"], files.map((file) => [`[${file}](../${RECIPES}/${file})`, firstSentence(file)]));
 }
 
-/** An example as a block of code, without the comment on top. */
+/** The example of a component as a block of code, without its comment. */
 export function exampleBlock(component: string): string {
   const text = readFileSync(join(root, `components/${component}/example.gitlab-ci.yml`), "utf8");
   return `\`\`\`yaml\n${text.replace(/^(#.*\n)+/, "").trimEnd()}\n\`\`\``;
 }
 
-/** Files that name a component with its version, below the checkout. */
+/** Paths of the files that contain the address of a component, which ends with the version. */
 export function stampedFiles(): string[] {
   const components = componentNames().flatMap((name) => [
     `components/${name}/README.md`,
@@ -137,7 +138,7 @@ export function stampedFiles(): string[] {
     .filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** `text` with this version in the address of each component. */
+/** Writes the present version into each address of a component. */
 export function withVersion(text: string): string {
   return text.replace(/(?<=<group>\/<project>\/[\w-]+@)\d+\.\d+\.\d+(?:[-+][\w.+-]*)?/g, VERSION);
 }

@@ -1,4 +1,4 @@
-/** A Markdown table, padded as the formatter does it. */
+/** Renders a Markdown table, padded the way `deno fmt` does it. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));

@@ -22,7 +22,7 @@ export type AutomationCalls = Pick<
   | "rerunPrReview"
 >;
 
-/** Makes them. */
+/** The methods, on the caller of a client. */
 export function automationCalls({ api, read, send }: Caller): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
@@ -60,7 +60,8 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
       if (run !== null) return run;
       // Documented as nullable, though the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
-      throw new NotFoundError(`Cannot ${what}: the service does not find it (HTTP 200 without a run)`, "usage", facts);
+      const why = "the service does not find it (HTTP 200 without a run)";
+      throw new NotFoundError({ attempted: what, why }, "usage", facts);
     },
     async cancelAutomationRun(automation, id, call) {
       const param = { automationId: checkUuid(automation, "automation id"), runId: checkUuid(id, "run id") };
@@ -70,12 +71,16 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     },
     async rerunPrReview({ repoId, prNumber }, call) {
       if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
-        throw new UsageError(`Cannot rerun review as the pull request number must be 1 or more: ${prNumber}`);
+        throw new UsageError({
+          attempted: "rerun review",
+          why: "the pull request number must be 1 or more",
+          value: String(prNumber),
+        });
       }
       const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
       const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
       const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
-      return await send(attempted, schemas.prReviewRerunSchema, call, ask, { retry: false });
+      return await send(attempted, schemas.prReviewRerunSchema, { ...call, maxAttempts: 1 }, ask);
     },
   };
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../../errors.ts";
+import { isAmbiguous } from "../../retry/setback.ts";
 import type { Redactor } from "../../text/redact.ts";
-import { isAmbiguous } from "../errors.ts";
 
 /** What {@linkcode guardStart} needs to know. */
 export interface StartGuard {
@@ -40,25 +40,44 @@ export async function guardStart<T>(
     if (probed || !(error instanceof ApiError) || error.status !== 503 || error.code === null) return;
     probed = true;
     if (await reaches().catch(() => true)) return;
-    throw new UsageError(
-      `Cannot start run: the token reaches no repository "${repoId}"; correct the id ("mogplex repos list" shows ` +
-        "them), or unhide the repository in the app (hidden repositories are not listed)",
-      { cause: error },
-    );
+    throw new UsageError({
+      attempted: "start run",
+      why: `the token reaches no repository "${repoId}"`,
+      advice: 'correct the id ("mogplex repos list" shows them), or unhide the repository in the app (hidden ' +
+        "repositories are not listed)",
+    }, { cause: error });
   }
 
   try {
     return await start(onFailure);
   } catch (error) {
-    const told = !(error instanceof MogplexError) || (error.exit !== "unavailable" && error.exit !== "rateLimited");
-    if (told || !unsure) throw error;
-    throw new StartUnknownError(
-      `${
-        error.message.replace(/^Cannot start run:/, "Cannot tell whether the run was started:")
-      }; repeat the start with ` +
-        `idempotency key ${JSON.stringify(redact.token(key))} and the same inputs: it finds the run, or starts it once`,
-      key,
-      { cause: error },
-    );
+    // Only these leave open whether an earlier attempt was carried out; any other answer is definite.
+    const open = error instanceof MogplexError && (error.exit === "unavailable" || error.exit === "rateLimited");
+    throw open && unsure ? startUnknown(error, key, redact.token(key)) : error;
   }
+}
+
+/**
+ * The error of a start whose outcome is not known.
+ *
+ * @param last What the last attempt threw.
+ * @param key Key of the start.
+ * @param shownKey The key as messages may show it. @default the key
+ */
+export function startUnknown(last: MogplexError, key: string, shownKey = key): StartUnknownError {
+  return new StartUnknownError(
+    {
+      attempted: "tell whether the run was started",
+      why: last.attempted === null ? last.message : withAdvice(last),
+      advice:
+        `repeat the start with idempotency key ${JSON.stringify(shownKey)} and the same inputs: it finds the run, ` +
+        "or starts it once",
+    },
+    key,
+    { cause: last },
+  );
+}
+
+function withAdvice({ why, advice }: MogplexError): string {
+  return advice === null ? why : `${why}; ${advice}`;
 }

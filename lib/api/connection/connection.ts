@@ -1,5 +1,5 @@
 /**
- * Which service to speak to, and with which token.
+ * Finds the address of the service and the access token in the options and the environment.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { checkToken, checkTokenVariable, WHY_ABSENT } from "./token.ts";
 export interface ConnectionOptions {
   /** Reads an environment variable. */
   env: (name: string) => string | undefined;
-  /** Text of a file, or undefined when there is none; for `MOGPLEX_API_KEY_FILE`. @default reads the file */
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined when it does not exist. @default reads the file system */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** Token that wins over the environment. @default {undefined} */
+  /** Access token; takes precedence over the environment. @default {undefined} */
   token?: string | undefined;
-  /** Origin that wins over the environment. @default {undefined} */
+  /** Address of the service; takes precedence over the environment. @default {undefined} */
   url?: string | undefined;
-  /** Read only what the documented command reads: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
+  /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
 }
 
@@ -26,13 +26,13 @@ export interface ConnectionOptions {
 export interface FoundToken {
   /** Access token, trimmed. */
   token: string;
-  /** Where it comes from, for messages: `variable MOGPLEX_API_KEY`. */
+  /** Where it was found, for messages: `variable MOGPLEX_API_KEY`. */
   tokenPlace: string;
 }
 
-/** A checked token and where it may go. */
+/** A checked token, and the checked origin to send it to. */
 export interface Connection extends Origin, FoundToken {
-  /** Lines that the user must see: another origin than the default, plain HTTP. */
+  /** Lines that the user must see: that the origin is not the default one, or that it uses plain HTTP. */
   notices: string[];
 }
 
@@ -43,7 +43,7 @@ function checked(text: string, tokenPlace: string): FoundToken {
 }
 
 /**
- * Finds the token, and says where.
+ * Finds the token and where it came from.
  *
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
@@ -57,20 +57,26 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const path = own("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {
     if (value === undefined) {
-      throw new UnauthorizedError(
-        `Cannot read token: variable ${variable} is not set; create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
-      );
+      throw new UnauthorizedError({
+        attempted: "read token",
+        why: `variable ${variable} is not set`,
+        advice: `create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
+      });
     }
     return checked(value, `variable ${variable}`);
   }
   if (value !== undefined && value.trim() !== "") {
-    throw new UsageError(`Cannot read token: ${variable} and MOGPLEX_API_KEY_FILE are both set, unset one of them`);
+    throw new UsageError({
+      attempted: "read token",
+      why: `${variable} and MOGPLEX_API_KEY_FILE are both set`,
+      advice: "unset one of them",
+    });
   }
   return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
 }
 
 /**
- * Finds the token.
+ * Finds the token only.
  *
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
@@ -79,16 +85,16 @@ export function resolveToken(options: ConnectionOptions): string {
 }
 
 function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptions): string {
+  const attempted = "read token";
+  const value = JSON.stringify(path);
   let text: string | undefined;
   try {
     text = readFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read token: file of MOGPLEX_API_KEY_FILE cannot be read: ${JSON.stringify(path)}`, {
-      cause,
-    });
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE cannot be read", value }, { cause });
   }
   if (text === undefined) {
-    throw new UsageError(`Cannot read token: file of MOGPLEX_API_KEY_FILE does not exist: ${JSON.stringify(path)}`);
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value });
   }
   return text;
 }
@@ -96,7 +102,7 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
 /**
  * Finds the origin.
  *
- * @throws {UsageError} when it is not permitted.
+ * @throws {UsageError} See {@linkcode parseOrigin}.
  */
 export function resolveOrigin({ env, url, dropIn = false }: ConnectionOptions): Origin {
   return parseOrigin(url ?? (env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
@@ -106,7 +112,7 @@ export function resolveOrigin({ env, url, dropIn = false }: ConnectionOptions): 
   });
 }
 
-/** Lines that the user must see before anything is sent to an origin. */
+/** Lines that the user must see before the first request to an origin; none for the default one. */
 export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }

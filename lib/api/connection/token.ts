@@ -1,55 +1,63 @@
 /**
- * The form of an access token, checked before it is sent.
+ * Checks an access token before it is sent.
  *
  * @module
  */
 import { UnauthorizedError, UsageError } from "../../errors.ts";
 
-/** Why a variable that people did set can be absent in CI. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
+/** Why a configured variable can be absent in a CI job. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
 export const WHY_ABSENT =
   "(protected variables are absent on unprotected refs, and merge or pull requests from forks get no secrets)";
 
 /**
- * Checks what is to be the name of the variable that holds a token.
+ * Checks the name of the variable that holds a token.
  *
- * @param attempt What is attempted, after "Cannot".
- * @param setting Variable that gives the name.
- * @throws {UsageError} when it is no name; the message never holds it, since it may well be the token itself.
+ * @param attempted What is attempted, after "Cannot".
+ * @param setting Variable that contains the name.
+ * @throws {UsageError} when it is not a name. The message does not show it, since users put the token itself there.
  */
-export function checkTokenVariable(name: string, attempt: string, setting: string): string {
+export function checkTokenVariable(name: string, attempted: string, setting: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
-  throw new UsageError(
-    `Cannot ${attempt}: ${setting} must be the name of a variable (letters, digits, underscores), not a token`,
-  );
+  throw new UsageError({
+    attempted,
+    why: `${setting} must be the name of a variable (letters, digits, underscores), not a token`,
+  });
 }
 
 /**
- * Checks a token and takes off the blanks and line breaks around it, with which `fetch` would throw.
+ * Checks a token and trims it: `fetch` throws on blanks and line breaks around it.
  *
- * Its length is not checked: documents and service disagree on it. Tokens without the prefix `mog_` are let through as those
- * of OAuth.
+ * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be
+ * OAuth tokens.
  *
- * @param text The token.
- * @param source Where it comes from, for messages: `CI/CD variable MOGPLEX_API_KEY`.
- * @throws {UnauthorizedError} when it is empty or cannot be a token; the message never holds it.
+ * @param source Where it was found, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * @throws {UnauthorizedError} when it is empty or cannot be a token. The message does not show it.
  */
 export function checkToken(text: string, source: string): string {
   const token = text.trim();
-  const cannot = `Cannot use the token in ${source}:`;
-  if (token === "") {
-    throw new UnauthorizedError(`Cannot read token: ${source} is empty ${WHY_ABSENT}`);
-  }
+  const attempted = `use the token in ${source}`;
+  if (token === "") throw new UnauthorizedError({ attempted: "read token", why: `${source} is empty ${WHY_ABSENT}` });
   if (/^\$|^%.*%$/.test(token)) {
-    throw new UnauthorizedError(`${cannot} it is the name of a variable that was not expanded, as that one is not set`);
+    throw new UnauthorizedError({
+      attempted,
+      why: "it refers to a variable that was not expanded",
+      advice: "set that variable, or put the token itself there",
+    });
   }
-  if (/^bearer\s/i.test(token)) throw new UnauthorizedError(`${cannot} it starts with the word "Bearer", remove it`);
-  if (/^["'].*["']$/s.test(token)) throw new UnauthorizedError(`${cannot} it is in quotation marks, remove them`);
+  if (/^bearer\s/i.test(token)) {
+    throw new UnauthorizedError({ attempted, why: 'it starts with the word "Bearer"', advice: "remove that word" });
+  }
+  if (/^["'].*["']$/s.test(token)) {
+    throw new UnauthorizedError({ attempted, why: "it is in quotation marks", advice: "remove them" });
+  }
   // Source: RFC 6750, section 2.1 (b64token), for OAuth; API reference, "Authentication", for `mog_`.
   const form = token.startsWith("mog_") ? /^mog_[A-Za-z0-9]+$/ : /^[A-Za-z0-9._~+/-]+=*$/;
   if (!form.test(token)) {
-    throw new UnauthorizedError(
-      `${cannot} it has characters that no token has, or is several lines long; a token is "mog_" and letters and digits`,
-    );
+    throw new UnauthorizedError({
+      attempted,
+      why: "it has characters that no token has, or is several lines long",
+      advice: 'copy the token again: it is "mog_" followed by letters and digits',
+    });
   }
   return token;
 }

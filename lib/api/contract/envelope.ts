@@ -1,15 +1,15 @@
 /**
- * Reading what the service answers, by the schemas: what is in the envelope, and nothing that is nested too deeply.
+ * Decodes answers of the service: checks the envelope and its data against the schemas, and cuts off deep nesting.
  *
  * @module
  */
 import * as z from "zod/mini";
 import { type FailureEnvelope, failureSchema, type Lazy } from "./schemas.ts";
 
-// Deeper than anything the service sends (its own limit for payloads is 4), and far from the end of the stack.
+// Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
 const MAX_DEPTH = 32;
 
-/** Cuts off what is nested too deeply: whoever walks through it later would run out of stack, and lose a verdict. */
+/** Cuts off values that are nested too deeply: code that walks through them would overflow the stack, and lose the verdict. */
 function limitDepth(value: unknown, depth = 1): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) return "[nested too deeply]";
@@ -25,11 +25,11 @@ function limitDepth(value: unknown, depth = 1): unknown {
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
 /**
- * Reads `data` out of a success envelope.
+ * Reads `data` from a success envelope.
  *
- * @param body Parsed JSON of the answer; what is nested too deeply in it is cut off.
+ * @param body Parsed JSON of the answer; deep nesting in it is cut off in place.
  * @param schema Schema of `data`.
- * @returns The data, or the path and kind of the first disagreement; never the value that disagreed.
+ * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
 export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
   const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), limitDepth(body));
@@ -39,13 +39,13 @@ export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
   return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
 }
 
-/** What a parsed value is by a schema, cut off where it is nested too deeply; undefined when it is something else. */
+/** Decodes a parsed value by a schema and cuts off deep nesting in it; undefined when it does not match. */
 export function readValue<T>(value: unknown, schema: Lazy<T>): T | undefined {
   const result = z.safeParse(schema(), limitDepth(value));
   return result.success ? result.data : undefined;
 }
 
-/** The failure envelope in a parsed body, or undefined when it is something else. */
+/** The error of a failure envelope; undefined when the parsed body is not one. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
   const failure = z.safeParse(failureSchema(), body);
   return failure.success ? failure.data.error : undefined;

@@ -1,6 +1,6 @@
 /**
- * The public routes as one type, for `hono/client` on our side and for the emulator on the other. It has no code: nothing of a
- * server enters the client's bundle, and a route on which both disagree does not compile.
+ * The public routes as one type, for `hono/client` in the client and for the emulator. It contains no code, so no server code
+ * enters the client's bundle. When client and emulator disagree on a route, the program does not compile.
  *
  * @module
  */
@@ -22,40 +22,40 @@ import type {
 } from "../../model.ts";
 import type { FailureEnvelope } from "./schemas.ts";
 
-/** Statuses of the failure envelope. */
+/** HTTP statuses with which the service sends the failure envelope. */
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
 
 /** Success envelope around `T`. */
 export interface Success<T> {
   /** Always true. */
   ok: true;
-  /** What was asked for. */
+  /** The requested data. */
   data: T;
 }
 
-/** One route: what it takes and what it answers. */
+/** One route: its input, and its answers. */
 export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
   | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** A route whose good answer is a stream of server-sent events; its output is the text of the stream. */
+/** A route that answers with a stream of server-sent events on success; its output is the text of the stream. */
 export type StreamEndpoint<Input> =
   | { input: Input; output: string; outputFormat: "text"; status: 200 }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** Header that protects a start or a trigger. */
+/** Header that makes a start or trigger safe to repeat. */
 export interface KeyHeader {
   /** 1 to 200 characters. */
   "Idempotency-Key": string;
 }
 
-/** Header that goes on after an event. */
+/** Header that resumes a stream after an event. */
 export interface ResumeHeader {
-  /** UUID of the event. */
+  /** UUID of the last event that was received. */
   "Last-Event-ID"?: string;
 }
 
-/** Every route that a CI client needs. */
+/** Every route that the client uses. */
 export type Routes = {
   "/api/v1/mogplex/repos": {
     $get: Endpoint<{ query: { q?: string; id?: string; limit?: string } }, { repos: Repo[] }>;
@@ -112,5 +112,5 @@ export type Routes = {
   };
 };
 
-/** The service as `hono/client` sees it. */
+/** Type of the service for `hono/client`. */
 export type Api = Hono<BlankEnv, Routes, "/">;

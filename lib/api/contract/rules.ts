@@ -1,6 +1,5 @@
 /**
- * The service's limits and its rules for names, as a client can check them before it spends a start slot, and as the
- * emulator enforces them.
+ * The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
  *
  * @module
  */
@@ -11,15 +10,15 @@ export const API_PREFIX = "/api/v1/mogplex";
 export const MAX_KEY_LENGTH = 200;
 /** Longest prompt after trimming, in UTF-16 units. Source: API reference, "Start a run". */
 export const MAX_PROMPT_LENGTH = 100_000;
-/** Most events that one read returns. Source: API reference, "List run events". */
+/** Most events in one answer. Source: API reference, "List run events". */
 export const MAX_EVENTS = 200;
-/** Events that one read returns when it does not say how many. Source: as above. */
+/** Events in one answer to a request without `limit`. Source: as above. */
 export const DEFAULT_EVENTS = 100;
-/** Requests that a token may make in {@linkcode REQUEST_WINDOW_MS}. Source: API reference, "Rate limits". */
+/** Requests that a token may send within {@linkcode REQUEST_WINDOW_MS}. Source: API reference, "Rate limits". */
 export const REQUEST_LIMIT = 60;
 /** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
 export const REQUEST_WINDOW_MS = 60_000;
-/** Starts that a token may make, shortest window first. Source: API reference, "Rate limits". */
+/** Runs that a token may start, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },
   { count: 30, windowMs: 3_600_000 },
@@ -27,29 +26,29 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
 ];
 /** Agents of the base revision. Source: API reference, "Start a run". */
 export const BASE_HARNESSES = ["codex", "claude-code"] as const;
-/** Agents that a client may ask for. The last came with a later revision, which wants `createBranch` and no `mode` for it. */
+/** Agents that a client may request. `mogplex` exists in later revisions; it needs `createBranch` and takes no `mode`. */
 export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
-/** Words for `mode` that every revision understands. */
+/** Values of `mode` that every revision accepts. */
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
-/** Statuses after which a run does not go on, in every revision. */
+/** Statuses in which a run has ended, in every revision. */
 const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Whether a text is a UUID, in either case. */
+/** Whether a text is a UUID, in upper or lower case. */
 export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-/** Whether a run with this status has ended for good. */
+/** Whether a run with this status has ended. */
 export function isTerminal(status: string): boolean {
   return (TERMINAL_STATUSES as readonly string[]).includes(status);
 }
 
 /**
- * What is wrong with a branch name in the eyes of the service, or undefined when it is accepted.
+ * The rule of the service that a branch name breaks, or undefined when the service accepts it.
  *
- * The rule is narrower than Git's: `dependabot/npm/@types/node` is a legal branch and refused here.
+ * The service is stricter than Git: it refuses `dependabot/npm/@types/node`, a legal branch.
  *
  * @param name The name, trimmed.
  */
@@ -71,9 +70,9 @@ export function branchProblem(name: string): string | undefined {
 export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
 
 /**
- * Brings a root directory into the form that the service stores: `/apps//web/` becomes `apps/web`, `.` becomes null.
+ * Normalises a root directory as the service does: `/apps//web/` becomes `apps/web`, and `.` becomes null.
  *
- * @param text What was asked for.
+ * @param text The requested directory, not trimmed.
  */
 export function normaliseRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };

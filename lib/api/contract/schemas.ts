@@ -1,8 +1,7 @@
 /**
- * Schemas of what travels between a client and the service, read tolerantly: unknown fields are kept, and a status or code
- * that no known revision has is still a text.
+ * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code.
  *
- * Each schema is made at its first use, since making all of them would cost every start of the command.
+ * Each schema is built on first use, because building all of them would slow down every start of the command.
  *
  * @module
  */
@@ -23,10 +22,10 @@ import type {
   TriggerResult,
 } from "../../model.ts";
 
-/** A schema that is made when it is first asked for. */
+/** A schema that is built on its first use. */
 export type Lazy<T> = () => z.ZodMiniType<T>;
 
-// Lets a bundler drop the schemas that a program does not use.
+// Allows a bundler to drop unused schemas.
 /* @__NO_SIDE_EFFECTS__ */
 function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
   let made: z.ZodMiniType<T> | undefined;
@@ -34,11 +33,11 @@ function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
 }
 
 const text = () => z.string();
-/** What later ends up in paths, files and outputs of the job: nothing but a UUID, in whatever form it is answered. */
+/** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
 const uuid = () => z.string().check(z.refine(isUuid));
 /**
- * A field whose value never fails an answer: `keep` makes something usable of it, absent ones included. It stands for
- * `z.catch`, which alone costs 20 KB in a bundle.
+ * A field that never makes an answer invalid: `keep` converts any value, also an absent one. Used instead of `z.catch`, which
+ * costs 20 KB in a bundle.
  */
 function tolerant<T>(keep: (value: unknown) => T): z.ZodMiniType<T> {
   return z.transform(keep);
@@ -46,13 +45,13 @@ function tolerant<T>(keep: (value: unknown) => T): z.ZodMiniType<T> {
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-/** Null where a field is null, absent, or of a kind that we could not use anyway. */
+/** The value if it is text; null when it is absent or of another type. */
 const stringOf = (value: unknown) => typeof value === "string" ? value : null;
 const numberOf = (value: unknown) => typeof value === "number" ? value : null;
 const textOrNull = () => tolerant(stringOf);
 const textOrEmpty = () => tolerant((value) => typeof value === "string" ? value : "");
 const numberOrNull = () => tolerant(numberOf);
-/** The id of something that may not exist: null where there is none, and never anything but a UUID. */
+/** An optional id: a UUID, or null when it is null or absent. */
 const uuidOrNull = () => z.pipe(z.nullish(uuid()), z.transform((value) => value ?? null));
 const flag = () => tolerant((value) => value === true);
 const objectOrEmpty = () => tolerant((value) => isObject(value) ? value : {});
@@ -87,11 +86,11 @@ function runShape() {
 
 /** A run. */
 export const runSchema: Lazy<Run> = lazy(() => z.looseObject(runShape()));
-/** `data` of the start answer: the run's fields lie flat in it. */
+/** `data` of the answer to a start: the fields of the run and `replayed`, side by side. */
 export const startResultSchema: Lazy<StartResult> = lazy(() => z.looseObject({ ...runShape(), replayed: flag() }));
-/** `data` of the get answer. */
+/** `data` of the answer with one run. */
 export const runDataSchema: Lazy<{ run: Run }> = lazy(() => z.looseObject({ run: runSchema() }));
-/** An event. */
+/** An event of a run. */
 export const eventSchema: Lazy<RunEvent> = lazy(() =>
   z.looseObject({
     id: text(),
@@ -102,11 +101,11 @@ export const eventSchema: Lazy<RunEvent> = lazy(() =>
     createdAt: text(),
   })
 );
-/** `data` of the events answer. */
+/** `data` of the answer with a run and its events. */
 export const runEventsSchema: Lazy<RunEvents> = lazy(() =>
   z.looseObject({ run: runSchema(), events: z.array(eventSchema()) })
 );
-/** `data` of the cancel answer. */
+/** `data` of the answer to cancelling a run. */
 export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
   z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
 );
@@ -177,8 +176,8 @@ export const automationsSchema: Lazy<{ automations: Automation[]; nextCursor: st
   z.looseObject({ automations: z.array(z.looseObject(automationShape())), nextCursor: textOrNull() })
 );
 /**
- * `data` of one automation; its graphs are kept as they come. The version's id, which lies flat in the list, is taken out of
- * the version here. Source: recorded exchanges, `automations/*`.
+ * `data` of the answer with one automation; its graphs are kept unchanged. This route has the version's id only inside the
+ * version, so it is copied to `publishedVersionId`, where the list has it. Source: recorded exchanges, `automations/*`.
  */
 export const automationSchema: Lazy<{ automation: AutomationDetail }> = lazy(() =>
   z.looseObject({
@@ -191,7 +190,7 @@ export const automationSchema: Lazy<{ automation: AutomationDetail }> = lazy(() 
     ),
   })
 );
-/** `data` of the trigger answer. */
+/** `data` of the answer to a trigger. */
 export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
   z.looseObject({
     run: z.looseObject({
@@ -205,7 +204,7 @@ export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
     }),
   })
 );
-/** A run of an automation: only these fields are kept, since the others hold resume tokens and raw records of calls. */
+/** A run of an automation. All other fields are dropped, since they hold resume tokens and raw records of calls. */
 const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
   z.object({
     id: text(),
@@ -223,11 +222,11 @@ const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
 export const automationRunsSchema: Lazy<{ runs: AutomationRun[] }> = lazy(() =>
   z.looseObject({ runs: z.array(automationRunSchema()) })
 );
-/** `data` of one run of an automation; documented as nullable. */
+/** `data` of the answer with one run of an automation; `run` is documented as nullable. */
 export const automationRunDataSchema: Lazy<{ run: AutomationRun | null }> = lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema()) })
 );
-/** `data` of the answer to cancelling one; nothing but its good status is known of it. */
+/** `data` of the answer to cancelling a run of an automation. Only its HTTP status is known, so `status` may be absent. */
 export const automationCancelSchema: Lazy<{ status: string | null }> = lazy(() =>
   z.looseObject({ status: textOrNull() })
 );
@@ -245,20 +244,20 @@ export const prReviewRerunSchema: Lazy<PrReviewRerun> = lazy(() =>
   })
 );
 
-/** The failure envelope. */
+/** Body of an answer that reports an error. */
 export interface FailureEnvelope {
   /** Always false. */
   ok: false;
   /** What went wrong. */
   error: {
-    /** Stable word, though not one-to-one with the HTTP status. */
+    /** Stable word; one code can come with several HTTP statuses. */
     code: string;
-    /** Text for people; free to change, never parsed. */
+    /** Text for people; it may change, so never parse it. */
     message: string;
   };
 }
 
-/** The failure envelope. */
+/** Schema of {@linkcode FailureEnvelope}. */
 export const failureSchema: Lazy<FailureEnvelope> = lazy(() =>
   z.looseObject({ ok: z.literal(false), error: z.looseObject({ code: text(), message: textOrEmpty() }) })
 );

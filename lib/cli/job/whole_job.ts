@@ -13,7 +13,7 @@ import type { Outcome, RunResult } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { writeReports, writeRunId } from "../../report/write.ts";
 import { interruptible } from "../../job/interrupt.ts";
-import type { JobEnd } from "../../runs/job.ts";
+import type { JobEnd } from "../../job/job.ts";
 import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
@@ -35,7 +35,7 @@ export interface ToolkitJob {
   /** The run, when it exists already. */
   runId?: string | undefined;
   /** Does it. */
-  work(options: RunOptions, more: JobOptions): Promise<JobEnd>;
+  work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
 }
 
 /**

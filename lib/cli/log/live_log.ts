@@ -12,7 +12,7 @@ import type { Platform, Section } from "../../platforms/platform.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 import { hasEnded } from "../../result/ends.ts";
-import type { FollowItem } from "../../runs/follower.ts";
+import type { FollowItem } from "../../runs/run_items.ts";
 import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { LogForm } from "../options/settings.ts";

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../../report/targets.ts";
-import { MAX_TOKEN_SHARE } from "../../runs/follow.ts";
+import { MAX_TOKEN_SHARE } from "../../job/options.ts";
 import { ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../../job/interrupt.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../job/session.ts";
 import { wholeNumber } from "../job/open.ts";

@@ -14,7 +14,7 @@ import { endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun, TriggerOptions, TriggerRequest } from "../../automations/plan.ts";
 import { runAutomationJob } from "../../automations/run.ts";
 import { triggerJob } from "../../automations/trigger.ts";
-import { AutomationSuppressedError } from "../../runs/errors.ts";
+import { AutomationSuppressedError } from "../../automations/errors.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import { KEY_SCOPES } from "../../job/key.ts";
 import type { Notice } from "../../notice.ts";

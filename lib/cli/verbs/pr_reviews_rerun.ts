@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isAmbiguous } from "../../api/errors.ts";
+import { isAmbiguous } from "../../retry/setback.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { PrReviewRerun } from "../../model.ts";

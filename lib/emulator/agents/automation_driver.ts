@@ -1,81 +1,64 @@
 /**
- * Plays scenarios for runs of automations, as `script_driver.ts` does for runs: whenever somebody looks, everything is brought
- * to where it should be by then.
+ * Plays scenarios for runs of automations, as `script_driver.ts` does for runs: every read first plays the steps that are due, of
+ * all runs, since they share the slots of an installation.
  *
  * @module
  */
 import { hasSlot, startWaiting } from "../service/automation_slots.ts";
-import type { JobRow } from "../state/rows.ts";
-import type { AutomationStory, JobStep, Scenario } from "./scenario.ts";
+import type { AutomationRunRow } from "../state/rows.ts";
+import type { AutomationStep, AutomationStory, Scenario } from "./scenario.ts";
+import { matches, type Moment, schedule } from "./schedule.ts";
 import type { ScriptOptions } from "./script_driver.ts";
-import type { JobDriver, JobTrigger, World } from "../state/world.ts";
-
-interface Moment {
-  /** Milliseconds since the work began. */
-  dueMs: number;
-  step: JobStep;
-}
+import type { AutomationDriver, Trigger, World } from "../state/world.ts";
 
 interface Play {
-  job: JobRow;
-  moments: Moment[];
+  run: AutomationRunRow;
+  moments: Moment<AutomationStep>[];
   next: number;
-  /** When the work began; undefined while the job waits for a slot. */
+  /** Start of the work; undefined while the run waits for a slot. */
   startMs: number | undefined;
-  /** Before it no slot is taken. */
+  /** The run takes no slot before this time. */
   slotMs: number;
 }
 
 const ENDS: readonly string[] = ["success", "failed", "cancelled"];
 
-/** Whether a scenario plays for the run of a trigger. */
-function fits({ match, automation }: Scenario, trigger: JobTrigger): boolean {
-  return automation !== undefined && match.prompt === undefined && match.harness === undefined &&
-    (match.automation === undefined || trigger.automation.name.includes(match.automation)) &&
-    (match.repo === undefined || match.repo === trigger.repo.full_name) &&
-    (match.key === undefined || trigger.key.includes(match.key));
-}
-
-function schedule({ steps }: AutomationStory, speed: number): Moment[] {
-  let dueMs = 0;
-  return steps.map((step) => ({ dueMs: dueMs += step.after * 1_000 / speed, step }));
-}
-
-/** Makes the driver that plays the parts of scenarios that tell of automations. */
-export function jobDriver(world: World, { scenarios, speed = 1 }: ScriptOptions): JobDriver {
+/** Makes the driver that plays the `automation` part of scenarios. */
+export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptOptions): AutomationDriver {
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  function story(trigger: JobTrigger): { scenario: Scenario; story: AutomationStory } | undefined {
-    const scenario = scenarios.find((each) => fits(each, trigger));
+  function story(trigger: Trigger): { scenario: Scenario; story: AutomationStory } | undefined {
+    const facts = { repo: trigger.repo.full_name, key: trigger.key, automation: trigger.automation.name };
+    const scenario = scenarios.find(({ automation, match }) => automation !== undefined && matches(match, facts));
     return scenario?.automation === undefined ? undefined : { scenario, story: scenario.automation };
   }
 
-  function play(job: JobRow, trigger: JobTrigger, startMs: number | undefined): void {
+  function play(run: AutomationRunRow, trigger: Trigger, startMs: number | undefined): void {
     const found = story(trigger);
     if (found === undefined) return;
     const factor = found.scenario.speed * speed;
     const slotMs = world.clock.nowMs() + (found.story.slotAfter ?? 0) * 1_000 / factor;
-    plays.set(job.id, { job, moments: schedule(found.story, factor), next: 0, startMs, slotMs });
+    plays.set(run.id, { run, moments: schedule(found.story.steps, factor), next: 0, startMs, slotMs });
   }
 
-  function apply(job: JobRow, { status, error = null, wait, resume }: JobStep): void {
+  function apply(run: AutomationRunRow, { status, error = null, wait, resume }: AutomationStep): void {
     const now = world.clock.stamp();
     if (wait) {
       const resume_token = `resume_${crypto.randomUUID()}`;
-      job.waits.push({ id: crypto.randomUUID(), status: "waiting", resume_token, created_at: now });
+      run.waits.push({ id: crypto.randomUUID(), status: "waiting", resume_token, created_at: now });
     }
-    if (resume) { for (const each of job.waits) each.status = "resumed"; }
+    if (resume) { for (const each of run.waits) each.status = "resumed"; }
     if (status === undefined) return;
-    Object.assign(job, { status, error });
+    Object.assign(run, { status, error });
     if (!ENDS.includes(status)) return;
-    Object.assign(job, { completed_at: now, duration_ms: Math.round((now - (job.started_at ?? now)) / 1_000) });
-    if (status === "cancelled") job.cancelled_at = now;
+    Object.assign(run, { completed_at: now, duration_ms: Math.round((now - (run.started_at ?? now)) / 1_000) });
+    if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** When something happens next in a play, or undefined when nothing does. */
-  function due({ job, moments, next, startMs, slotMs }: Play): number | undefined {
-    if (startMs === undefined) return hasSlot(world, job) ? slotMs : undefined;
+  /** Time of the next step of a play; undefined when there is none. */
+  function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
+    if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];
     return moment === undefined ? undefined : startMs + moment.dueMs;
   }
@@ -91,17 +74,17 @@ export function jobDriver(world: World, { scenarios, speed = 1 }: ScriptOptions)
     return first;
   }
 
-  /** Who finds no slot at a moment can take one no earlier. */
+  /** A run that found no slot at `atMs` cannot start before it. */
   function hold(atMs: number): void {
     for (const each of plays.values()) {
-      if (each.startMs === undefined && !hasSlot(world, each.job)) each.slotMs = Math.max(each.slotMs, atMs);
+      if (each.startMs === undefined && !hasSlot(world, each.run)) each.slotMs = Math.max(each.slotMs, atMs);
     }
   }
 
-  /** Microseconds since 1970 of a moment: digits that the start of the work was given stay with it. */
-  function stampOf({ job, startMs }: Play, dueMs: number): number {
-    if (startMs !== undefined && job.started_at !== null) {
-      return Math.round(job.started_at + (dueMs - startMs) * 1_000);
+  /** The time of a moment in microseconds since 1970. It keeps the made-up digits of the start of the work. */
+  function stampOf({ run, startMs }: Play, dueMs: number): number {
+    if (startMs !== undefined && run.started_at !== null) {
+      return Math.round(run.started_at + (dueMs - startMs) * 1_000);
     }
     return Math.round((world.clock.wallMs() - world.clock.nowMs() + dueMs) * 1_000);
   }
@@ -109,17 +92,17 @@ export function jobDriver(world: World, { scenarios, speed = 1 }: ScriptOptions)
   function go(each: Play, atMs: number): void {
     if (each.startMs === undefined) {
       each.startMs = atMs;
-      // A job that the queue refuses stays where it is.
-      if (!startWaiting(world, each.job)) plays.delete(each.job.id);
+      // A run that the queue refuses stays as it is.
+      if (!startWaiting(world, each.run)) plays.delete(each.run.id);
       return;
     }
     const moment = each.moments[each.next++];
-    if (moment !== undefined) apply(each.job, moment.step);
+    if (moment !== undefined) apply(each.run, moment.step);
   }
 
-  /** Forgets what somebody else has ended. */
+  /** Forgets runs that were ended from outside. */
   function forget(): void {
-    for (const { job } of plays.values()) if (ENDS.includes(job.status)) plays.delete(job.id);
+    for (const { run } of plays.values()) if (ENDS.includes(run.status)) plays.delete(run.id);
   }
 
   return {
@@ -132,8 +115,8 @@ export function jobDriver(world: World, { scenarios, speed = 1 }: ScriptOptions)
       return found.story.suppress;
     },
     holds: (trigger) => story(trigger)?.story.slotAfter !== undefined,
-    waits: (job, trigger) => play(job, trigger, undefined),
-    begins: (job, trigger) => play(job, trigger, world.clock.nowMs()),
+    waits: (run, trigger) => play(run, trigger, undefined),
+    begins: (run, trigger) => play(run, trigger, world.clock.nowMs()),
     catchUp() {
       const nowMs = world.clock.nowMs();
       forget();

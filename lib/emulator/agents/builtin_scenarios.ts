@@ -1,12 +1,12 @@
 /**
- * The scenarios that are always there, as the text of their files: `--print-scenario NAME` shows one to start from.
+ * The built-in scenarios, as the text of their files. `--print-scenario NAME` prints one.
  *
  * @module
  */
-import { InputError } from "../state/fixture.ts";
+import { UsageError } from "../../errors.ts";
 import { parseScenario, type Scenario } from "./scenario.ts";
 
-// A healthy run up to the point where the agent works. Source: API reference, "Ordered flow, with what is visible when".
+// A healthy run until the agent works. Source: API reference, "Ordered flow, with what is visible when".
 const UNTIL_AGENT = `
   - { after: 8, sandbox: up }
   - after: 1
@@ -46,7 +46,7 @@ function delivered(changed: boolean): string {
 
 const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote rejected (protected branch)";
 
-/** Texts by name. */
+/** Texts of the scenarios by name. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -79,7 +79,7 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: failed, error: "${DELIVERY_ERROR}" }
   - { after: 1, fail: "${DELIVERY_ERROR}" }`,
   "duplicate-failed": `
-description: The agent fails and its end is reported three times
+description: The agent fails, and three events report its end
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: failed, message: Harness run failed, payload: { exit_code: 2, failure_code: command_failed } }
@@ -88,22 +88,22 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: failed, error: Agent run exited with code 2. }
   - { after: 1, fail: Agent run exited with code 2. }`,
   "stuck-streaming": `
-description: The worker dies while the agent works; the run says streaming for ever
+description: The worker dies while the agent works; the run stays streaming for ever
 steps:${UNTIL_AGENT}`,
   "stuck-pending": `
-description: The worker never comes; the run says pending for ever
+description: No worker takes the run; it stays pending for ever
 steps: []`,
   "cancelled-during-boot": `
-description: Somebody cancels the run while its sandbox boots, and it stays cancelled
+description: A person cancels the run while its sandbox boots, and it stays cancelled
 steps:
   - { after: 5, cancel: true }`,
   "cancelled-during-boot-revived": `
-description: Somebody cancels the run while its sandbox boots; the worker brings it back to life and fails it
+description: A person cancels the run while its sandbox boots; the worker revives it and fails it
 steps:
   - { after: 5, cancel: true }
   - { after: 10, sandbox: up }`,
   "queue-failure": `
-description: The queue refuses the job; the start is a 500 and its retry shows a failed run
+description: The queue refuses the run; the start is a 500 and its retry shows a failed run
 refuseQueue: Trigger.dev runtime is not configured`,
   "many-events": `
 description: More events than one read shows
@@ -120,7 +120,7 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: success }
   - { after: 1, status: awaiting_input }`,
   "awaiting-input-resumed": `
-description: The agent stops at a checkpoint, and somebody answers a minute later; the list of events starts anew (later revisions)
+description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts anew (later revisions)
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
@@ -137,7 +137,7 @@ automation:
   steps:
     - { after: 20, status: success }`,
   "automation-suppressed": `
-description: Triggers of automations are accepted and start nothing, as too many runs are active
+description: The service accepts triggers of automations and starts nothing, as too many runs are active
 automation: { suppress: REPO_PENDING_LIMIT }`,
   "automation-resumed": `
 description: A run of an automation waits for a person, who answers a minute later; then it succeeds
@@ -147,15 +147,15 @@ automation:
     - { after: 60, resume: true }
     - { after: 10, status: success }`,
   "automation-cancelled": `
-description: Somebody cancels a run of an automation in the app
+description: A person cancels a run of an automation in the app
 automation:
   steps:
     - { after: 10, status: cancelled }`,
   "automation-stuck": `
-description: A run of an automation says running for ever
+description: A run of an automation stays running for ever
 automation: { steps: [] }`,
   "stuck-finished": `
-description: The agent finishes and the worker dies just then; the run says streaming for ever
+description: The agent finishes, then the worker dies; the run stays streaming for ever
 steps:${UNTIL_AGENT}
   - after: 20
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
@@ -165,14 +165,18 @@ steps:${UNTIL_AGENT}
 export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
 /**
- * A built-in scenario.
+ * A built-in scenario by name.
  *
- * @throws {InputError} if there is none of that name.
+ * @throws {UsageError} if there is none of that name.
  */
 export function builtInScenario(name: string): Scenario {
   const text = Object.hasOwn(SCENARIO_TEXTS, name) ? SCENARIO_TEXTS[name] : undefined;
   if (text === undefined) {
-    throw new InputError(`Cannot find scenario: none is called "${name}"; there are ${SCENARIO_NAMES.join(", ")}`);
+    throw new UsageError({
+      attempted: "find scenario",
+      why: `none is called "${name}"`,
+      advice: `there are ${SCENARIO_NAMES.join(", ")}`,
+    });
   }
   return { ...parseScenario(text, name), name };
 }

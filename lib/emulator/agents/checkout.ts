@@ -1,5 +1,5 @@
 /**
- * The agent's working copy: cloning, choosing the branch, and delivering what was changed.
+ * The agent's working copy: clones the repository, chooses the branch, and delivers the changes.
  *
  * @module
  */
@@ -16,26 +16,26 @@ export interface Checkout {
   directory: string;
   /** Branch that is checked out. */
   branch: string;
-  /** Whether the branch is new. */
+  /** Whether the branch was created. */
   created: boolean;
 }
 
-/** What delivery did. */
+/** Result of a delivery. */
 export interface Delivery {
   /** Whether a branch was pushed. */
   changed: boolean;
-  /** Tracked files that the agent left changed, and that were committed for it. */
+  /** Tracked files that the agent did not commit, and the delivery did. */
   autoCommitted: string[];
-  /** The change as a patch; cut when it is huge. */
+  /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
   /** Last commit of the branch. */
   commit: string;
 }
 
-const MAX_DIFF = 1_000_000;
+const MAX_DIFF_CHARS = 1_000_000;
 const MAX_NAMED_FILES = 20;
 
-/** Makes an empty directory for a run; its name starts with `mogplex-emulator-` and the run's id. */
+/** Makes an empty directory for a run, `mogplex-emulator-<run id>-…`. */
 export function makeDirectory(run: RunRow): Promise<string> {
   return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
 }
@@ -46,11 +46,11 @@ export async function removeDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Clones a repository and checks the run's branch out.
+ * Clones a repository and checks out the branch of the run.
  *
  * @param path Repository, bare or not.
  * @param directory Empty directory.
- * @throws {GitError} with the service's words around Git's.
+ * @throws {GitError} with the service's message around Git's.
  */
 export async function prepareCheckout(
   path: string,
@@ -77,9 +77,9 @@ export async function prepareCheckout(
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
 
 /**
- * Commits tracked leftovers and pushes the branch.
+ * Commits changes to tracked files and pushes the branch.
  *
- * @throws {GitError} if untracked files are left behind, or Git fails.
+ * @throws {GitError} if there are untracked files, or if Git fails.
  */
 export async function deliver({ directory, branch }: Checkout, run: RunRow, signal: AbortSignal): Promise<Delivery> {
   try {
@@ -99,7 +99,7 @@ export async function deliver({ directory, branch }: Checkout, run: RunRow, sign
     const target = `HEAD:refs/heads/${branch}`;
     await git(directory, ["push", "--quiet", "--no-verify", otherEnd("receive-pack"), "origin", target], signal);
     const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], signal);
-    return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF), commit };
+    return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF_CHARS), commit };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new GitError(`The agent finished, but GitHub delivery failed: ${reason}`);

@@ -1,5 +1,5 @@
 /**
- * Chooses what works on a run: a real command for its harness, else a scenario, else nothing.
+ * Chooses the driver of a run: the command of its harness, else the scenarios.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { RunRow } from "../state/rows.ts";
 import type { Driver } from "../state/world.ts";
 
 /**
- * Joins the exec harness and the scripts.
+ * Joins drivers into one.
  *
- * @param exec Drivers by harness name; they come first.
- * @param script What plays scenarios.
+ * @param exec Drivers by harness. They take precedence.
+ * @param script Driver of every other run.
  */
 export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): Driver {
   const of = (run: RunRow) => exec.get(run.harness) ?? script;

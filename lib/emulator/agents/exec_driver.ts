@@ -1,15 +1,14 @@
 /**
- * The exec harness: a real command works on a real local Git repository, and the run tells about it as a hosted one would.
+ * The exec driver: a real command works on a local Git repository. The run has the events of a hosted one.
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import { isTerminal } from "../../api/contract/rules.ts";
 import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
-import { cleanEnvironment } from "./git.ts";
+import { harnessExit, startHarness, stopHarness } from "./command.ts";
 import { openPull } from "../service/pulls.ts";
 import type { RunRow } from "../state/rows.ts";
 import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./worker.ts";
@@ -22,19 +21,16 @@ export interface ExecOptions {
   /** Paths of local repositories by `owner/name`. */
   repos: ReadonlyMap<string, string>;
   /**
-   * Milliseconds that a command may take. Then it is killed and, as in the base of the service, the run stays `streaming`.
+   * Milliseconds that a command may take. Then it is killed, and the run stays `streaming` as in the base of the service.
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;
-  /** Gets what the command prints. @default {undefined} (thrown away) */
+  /** Takes the output of the command. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
 }
 
-// Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
-const MAX_PROMPT_VARIABLE = 120 * 1_024;
 // Source: API reference, "Times": worker run time cap.
-const TIME_LIMIT_MS = 30 * 60_000;
-const KILL_GRACE_MS = 2_000;
+const COMMAND_TIME_LIMIT_MS = 30 * 60_000;
 
 interface Work {
   abort: AbortController;
@@ -46,62 +42,33 @@ interface Work {
 const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 /**
- * Where the command runs. A link in the repository must not lead it out of the working copy: most commands change what they
- * stand in.
+ * Working directory of the command. A link in the repository must not lead out of the working copy, since most commands change
+ * files of their working directory.
  */
 async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<string> {
   const root = run.root_directory ?? ".";
   const top = await realpath(directory);
   const inside = await realpath(join(top, root)).catch(() => undefined);
   if (inside === top || inside?.startsWith(`${top}/`)) return inside;
-  throw new Error(`Root directory "${root}" is no directory of the repository`);
+  throw new Error(`Root directory "${root}" is not a directory of the repository`);
 }
 
-/** Sends a signal to a process and to everything it started. */
-function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // The group is gone already.
-  }
-}
-
-/** Makes a driver that runs `command` for every run. */
+/** Makes a driver that runs a command for every run. */
 export function execDriver(world: World, options: ExecOptions): Driver {
-  const { command, repos, timeLimitMs = TIME_LIMIT_MS, onOutput } = options;
+  const { command, repos, timeLimitMs = COMMAND_TIME_LIMIT_MS, onOutput } = options;
   const works = new Map<string, Work>();
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
   function stop(work: Work): void {
     work.abort.abort();
-    const { child } = work;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    signalGroup(child, "SIGTERM");
-    const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_GRACE_MS);
-    child.once("close", () => {
-      clearTimeout(timer);
-      // What outlived the shell goes with it.
-      signalGroup(child, "SIGKILL");
-    });
+    if (work.child !== undefined) stopHarness(work.child);
   }
 
-  /** Runs the command. @returns Its exit code; null if a signal ended it. */
+  /** Runs the command. @returns Exit code; null if a signal ended it. */
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
-    const cwd = await workingDirectory(checkout, run);
+    const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
-    const prompt = new TextEncoder().encode(run.prompt);
-    const child = spawn("sh", ["-c", command], {
-      cwd,
-      env: {
-        ...cleanEnvironment(),
-        MOGPLEX_RUN_ID: run.id,
-        MOGPLEX_BASE_BRANCH: run.base_branch,
-        MOGPLEX_WORKING_BRANCH: checkout.branch,
-        ...(prompt.length < MAX_PROMPT_VARIABLE ? { MOGPLEX_PROMPT: run.prompt } : {}),
-      },
-      detached: true,
-    });
+    const child = startHarness(run, { command, directory, branch: checkout.branch, onOutput });
     work.child = child;
     const commandId = `cmd_${child.pid ?? 0}`;
     startCommand(world, run, commandId);
@@ -110,29 +77,15 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       message: "Harness run streaming",
       payload: { from: "pending", to: "streaming", runtime_command_id: commandId },
     });
-    for (const stream of [child.stdout, child.stderr]) {
-      const decoder = new TextDecoder();
-      stream.on("data", (chunk: Uint8Array) => onOutput?.(decoder.decode(chunk, { stream: true })));
-    }
-    // A command that does not read its prompt is none of our business.
-    child.stdin.on("error", () => {});
-    child.stdin.end(prompt);
     const timer = setTimeout(() => {
       work.timedOut = true;
       stop(work);
     }, timeLimitMs);
-    return await new Promise((resolve, reject) => {
-      child.on("error", (error) => {
-        clearTimeout(timer);
-        reject(error);
-      });
-      child.on("exit", (code) => {
-        clearTimeout(timer);
-        // Output that a child of the command still holds open is not waited for.
-        signalGroup(child, "SIGKILL");
-        resolve(code);
-      });
-    });
+    try {
+      return await harnessExit(child);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async function finish(run: RunRow, work: Work, checkout: Checkout): Promise<void> {
@@ -230,7 +183,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       const state: Work = { abort: new AbortController(), child: undefined, timedOut: false, done: Promise.resolve() };
       works.set(run.id, state);
       state.done = (async () => {
-        // The 202 is on its way before anything of the boot is visible.
+        // The 202 is sent before any step of the boot is visible.
         await new Promise((resolve) => setTimeout(resolve, 0));
         try {
           await work(run, state);
@@ -242,7 +195,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       })();
     },
     catchUp(run) {
-      // A run that was cancelled before its command ran has nothing to kill, and must not start one.
+      // A run that was cancelled during the boot has no command to kill, and must not start one.
       const state = works.get(run.id);
       if (state !== undefined && isTerminal(run.status)) stop(state);
     },

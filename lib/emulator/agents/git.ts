@@ -1,18 +1,17 @@
 /**
- * Git for the exec harness: every call is made with our identity, without hooks, and without the user's configuration.
+ * Runs Git for the exec driver: with an identity of its own, without hooks, and without the user's configuration.
  *
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 
-/** A Git command that failed; the message is what it printed. */
+/** A Git command failed. The message is the one that Git printed. */
 export class GitError extends Error {
   override name = "GitError";
 }
 
-// One character set for branch names is the API's; Git itself refuses the rest of what it does not like.
-const SETTINGS: readonly (readonly [string, string])[] = [
+const GIT_SETTINGS: readonly (readonly [string, string])[] = [
   ["core.hooksPath", "/dev/null"],
   ["safe.directory", "*"],
   ["commit.gpgSign", "false"],
@@ -35,7 +34,7 @@ export function cleanEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name, value]) =>
     value !== undefined && !name.startsWith("GIT_") && !name.startsWith("MOGPLEX_")
   ) as [string, string][];
-  const settings = SETTINGS.flatMap(([key, value], index) => [
+  const settings = GIT_SETTINGS.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
@@ -45,12 +44,12 @@ export function cleanEnvironment(): Record<string, string> {
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_TERMINAL_PROMPT: "0",
-    GIT_CONFIG_COUNT: String(SETTINGS.length),
+    GIT_CONFIG_COUNT: String(GIT_SETTINGS.length),
     ...Object.fromEntries(settings),
   };
 }
 
-/** Makes the other end of a fetch or push run without hooks too: it does not inherit our settings. */
+/** Option that runs the other end of a fetch or push without hooks, too. That process does not inherit the settings above. */
 export function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
@@ -58,11 +57,11 @@ export function otherEnd(service: "upload-pack" | "receive-pack"): string {
 /**
  * Runs Git.
  *
- * @param directory Where.
+ * @param directory Working directory.
  * @param args Arguments after `git`.
- * @param signal Kills it.
- * @returns What it printed on stdout.
- * @throws {GitError} if it fails.
+ * @param signal Kills the process when it aborts.
+ * @returns Standard output.
+ * @throws {GitError} if Git fails.
  */
 export function git(directory: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -81,7 +80,7 @@ export function git(directory: string, args: readonly string[], signal?: AbortSi
 }
 
 /**
- * The branch that a local repository is on, for a repository named on the command line.
+ * The branch that is checked out in a repository.
  *
  * @returns Undefined if there is no repository.
  */

@@ -1,85 +1,86 @@
 /**
- * Scenario files: what happens to a run, told as steps with times. YAML or JSON; the format is described in `README.md`.
+ * Scenario files: the steps of a run and their times, in YAML or JSON. `README.md` describes the format.
  *
  * @module
  */
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { EVENT_TYPES } from "../service/events.ts";
-import { explain, InputError } from "../state/fixture.ts";
+import { UsageError } from "../../errors.ts";
+import { explainIssue } from "../state/fixture.ts";
 
 const seconds = z.number().check(z.nonnegative());
 
 const eventSchema = z.strictObject({
   /** One of the nine types. */
   type: z._default(z.enum(EVENT_TYPES), "log"),
-  /** Tool that it speaks of. */
+  /** Name of the tool that the event is about. */
   toolName: z.optional(z.nullable(z.string())),
-  /** Text for people. */
+  /** Text for the reader. */
   message: z.optional(z.nullable(z.string())),
   /** Further fields. */
   payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Store the payload as it is instead of through the service's writer, which cleans it. */
+  /** Store the payload unchanged instead of cleaning it as the service's writer does. */
   verbatim: z._default(z.boolean(), false),
 });
 
 const stepSchema = z.strictObject({
   /** Seconds since the step before. */
   after: z._default(seconds, 0),
-  /** The sandbox is up: the run is `streaming` from here. */
+  /** The sandbox is up: the run is `streaming` from now on. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
-  /** The agent's process runs: a cancel has to kill it. */
+  /** Id of the agent's process, which a cancel has to kill. */
   command: z.optional(z.string()),
-  /** An event. */
+  /** An event to write. */
   event: z.optional(eventSchema),
-  /** How often the event is repeated. */
+  /** Number of times that the whole step plays. */
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
   /** Seconds between the repetitions. */
   every: z._default(seconds, 0),
-  /** The inner call ends. */
+  /** The inner call ends with this status. */
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
-  /** The row of the run changes. */
+  /** New status of the run. */
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   /** Error text that goes with `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The worker gives up: the row fails, then comes the last event. */
+  /** The worker gives up with this error: the run fails, then the last event is written. */
   fail: z.optional(z.string()),
-  /** Somebody answers a paused run in the app: a new inner call, whose list of events is empty (later revisions). */
+  /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
   resume: z.optional(z.literal(true)),
-  /** Somebody cancels the run in the app. */
+  /** A person cancels the run in the app. */
   cancel: z.optional(z.literal(true)),
 });
 
-const jobStepSchema = z.strictObject({
-  /** Seconds since the step before; the first one counts from the start of the work, not from the wait for a slot. */
+const automationStepSchema = z.strictObject({
+  /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
   after: z._default(seconds, 0),
-  /** The run's status changes. */
+  /** New status of the run. */
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   /** Error text that goes with `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The run waits for a person or an event; its status stays. */
+  /** The run waits for a person or an event. Its status stays. */
   wait: z.optional(z.literal(true)),
-  /** Somebody makes it go on. */
+  /** A person lets the run continue. */
   resume: z.optional(z.literal(true)),
 });
 
 const automationSchema = z.strictObject({
-  /** The trigger is accepted and starts nothing, for this reason. */
+  /** The service accepts the trigger and starts nothing, for this reason. */
   suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
-  /** How many triggers are suppressed so. @default all */
+  /** Number of triggers to suppress. @default all */
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
-  /** Seconds that the run waits for a slot although there is one. */
+  /** Seconds that the run waits for a slot although one is free. */
   slotAfter: z.optional(seconds),
-  /** In order. */
-  steps: z._default(z.array(jobStepSchema), []),
+  /** Steps in order. */
+  steps: z._default(z.array(automationStepSchema), []),
 });
 
 const scenarioSchema = z.strictObject({
-  /** Name for messages. */
+  /** Name of the scenario in messages. */
   name: z.optional(z.string()),
-  /** What it shows. */
+  /** What the scenario shows. */
   description: z.optional(z.string()),
-  /** Runs that it plays for; every field that is given has to fit. Without it: all. */
+  /** Runs that the scenario plays for: every given field has to fit. @default every run */
   match: z._default(
     z.strictObject({
       /** Text that the prompt contains. */
@@ -95,13 +96,13 @@ const scenarioSchema = z.strictObject({
     }),
     {},
   ),
-  /** All times are divided by it. */
+  /** All times are divided by this factor. */
   speed: z._default(z.number().check(z.positive()), 1),
-  /** The queue refuses the job with these words; no step is played. */
+  /** The queue refuses the run with this error. No step plays. */
   refuseQueue: z.optional(z.string()),
-  /** In order. */
+  /** Steps of a run, in order. */
   steps: z._default(z.array(stepSchema), []),
-  /** What happens to runs of automations. Without it, the scenario plays for none of them. */
+  /** Script for runs of automations. Without it the scenario plays for none of them. */
   automation: z.optional(automationSchema),
 });
 
@@ -109,14 +110,14 @@ const scenarioSchema = z.strictObject({
 export type Scenario = z.infer<typeof scenarioSchema>;
 /** A step of a {@linkcode Scenario}. */
 export type ScenarioStep = Scenario["steps"][number];
-/** What a {@linkcode Scenario} does with runs of automations. */
+/** The script of a {@linkcode Scenario} for runs of automations. */
 export type AutomationStory = z.infer<typeof automationSchema>;
 /** A step of an {@linkcode AutomationStory}. */
-export type JobStep = AutomationStory["steps"][number];
+export type AutomationStep = AutomationStory["steps"][number];
 /** An event of a {@linkcode ScenarioStep}. */
 export type ScenarioEvent = z.infer<typeof eventSchema>;
 
-/** Path of an issue, down to a key that should not be there. */
+/** Path of an issue, with an unknown key at its end. */
 function issuePath(issue: z.core.$ZodIssue): PropertyKey[] {
   return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path;
 }
@@ -125,10 +126,11 @@ function issuePath(issue: z.core.$ZodIssue): PropertyKey[] {
  * Parses a scenario.
  *
  * @param text YAML or JSON.
- * @param name What to call it in messages.
- * @throws {InputError} with line and column of the first problem.
+ * @param name Name of the scenario in messages.
+ * @throws {UsageError} with line and column of the first problem.
  */
 export function parseScenario(text: string, name: string): Scenario {
+  const problem = (why: string) => new UsageError({ attempted: "read scenario", why });
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const place = (offset: number) => {
@@ -137,18 +139,18 @@ export function parseScenario(text: string, name: string): Scenario {
   };
   const [mistake] = document.errors;
   if (mistake !== undefined) {
-    throw new InputError(`Cannot read scenario: ${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]}`);
+    throw problem(`${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]}`);
   }
   const result = z.safeParse(scenarioSchema, document.toJS());
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  if (issue === undefined) throw new InputError(`Cannot read scenario: ${name}`);
+  if (issue === undefined) throw problem(name);
   const path = issuePath(issue);
   let offset = 0;
-  // The nearest thing that is really there: a missing field is reported where its parent stands.
+  // The nearest existing node: a missing field is reported at its parent.
   for (let length = 0; length <= path.length; length++) {
     const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
     if (isNode(node)) offset = node.range?.[0] ?? offset;
   }
-  throw new InputError(`Cannot read scenario: ${place(offset)}: at "${path.map(String).join(".")}", ${explain(issue)}`);
+  throw problem(`${place(offset)}: at "${path.map(String).join(".")}", ${explainIssue(issue)}`);
 }

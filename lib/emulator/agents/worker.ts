@@ -1,5 +1,5 @@
 /**
- * What the service's worker does to a run, step by step. The script and the exec harness both stand on it.
+ * The steps of the service's worker. The script driver and the exec driver both use them.
  *
  * @module
  */
@@ -10,40 +10,40 @@ import type { CallRow, RunRow } from "../state/rows.ts";
 import { updateRun } from "../service/runs.ts";
 import type { World } from "../state/world.ts";
 
-/** The call behind a run; a worker cannot go on without it. */
+/** The inner call of a run; undefined if a control action deleted it. */
 export function callOf(world: World, run: RunRow): CallRow | undefined {
   return world.store.calls.get(run.ai_call_id);
 }
 
-/** An event of the worker. */
+/** Writes an event as the worker does: with its payload cleaned. */
 export function report(world: World, run: RunRow, event: NewEvent): void {
   writeEvent(world, run.ai_call_id, event);
 }
 
-/** An event stored as it is, without the cleaning that the service's writer does. */
+/** Stores an event unchanged. */
 export function reportVerbatim(world: World, run: RunRow, event: NewEvent): void {
   insertEvent(world, run.ai_call_id, event);
 }
 
-/** Ends a run as failed: the row first, then the last event. */
+/** Ends a run as failed: first the row, then the last event. */
 export function failRun(world: World, run: RunRow, error: string): void {
   updateRun(world, run, { status: "failed", error });
   report(world, run, { type: "failed", message: "External Mogplex run failed", payload: { error } });
 }
 
-/** Writes a status into the row. */
+/** Changes the status of the row. */
 export function setStatus(world: World, run: RunRow, status: string, error: string | null): void {
   updateRun(world, run, { status, error });
 }
 
-/** Ends the inner call. Nothing happens to one that is cancelled. */
+/** Ends the inner call, unless it has ended. */
 export function closeCall(world: World, run: RunRow, status: string, error: string | null): void {
   const call = callOf(world, run);
   if (call === undefined || isTerminal(call.status)) return;
   Object.assign(call, { status, error, runtime_command_id: null });
 }
 
-/** Goes on after a pause: the run gets a new call, and with it an empty list of events. */
+/** Continues a paused run: it gets a new inner call, and with it an empty list of events. */
 export function resumeRun(world: World, run: RunRow): void {
   const before = callOf(world, run);
   if (before === undefined) return;
@@ -58,17 +58,17 @@ export function resumeRun(world: World, run: RunRow): void {
   updateRun(world, run, { ai_call_id: call.id, status: "streaming", error: null });
 }
 
-/** A process runs for the call. */
+/** Records the process that runs for the call. */
 export function startCommand(world: World, run: RunRow, commandId: string): void {
   const call = callOf(world, run);
   if (call !== undefined) Object.assign(call, { status: "streaming", runtime_command_id: commandId });
 }
 
 /**
- * The sandbox of a run is up.
+ * Records that the sandbox of a run is up.
  *
- * In the base the worker does not look at the row: a run that was cancelled while its sandbox booted comes back to life, and
- * then fails since its call is over. Source: API reference, "Statuses and transitions".
+ * In the base the worker does not read the row: it revives a run that was cancelled while its sandbox booted, and then fails it,
+ * since its call has ended. Source: API reference, "Statuses and transitions".
  *
  * @returns Whether the agent can start.
  */
@@ -104,9 +104,9 @@ export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean
 }
 
 /**
- * Branch that the agent really works on: never the base branch, and not one that has to exist and does not.
+ * Branch that the agent really works on: never the base branch, and never a branch that should exist and does not.
  *
- * @param exists Whether the repository has a branch of that name; a script says that it has none.
+ * @param exists Whether the repository has a branch. @default a repository without branches
  */
 export function agentBranch(run: RunRow, exists: (branch: string) => boolean = () => false): string {
   const usable = run.working_branch !== run.base_branch && (run.create_branch || exists(run.working_branch));

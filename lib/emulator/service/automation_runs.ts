@@ -1,28 +1,50 @@
 /**
- * Runs of automations: queueing, listing, and the detail.
+ * Runs of automations: triggers, the list, the detail, and cancelling.
  *
  * @module
  */
 import type { AutomationRun, TriggerResult } from "../../model.ts";
+import { dispatchesOf, presentAutomationRun, presentDispatch, presentWait } from "./automation_run_view.ts";
+import {
+  activeRuns,
+  MAX_ACTIVE_PER_INSTALLATION,
+  MAX_ACTIVE_PER_REPO,
+  recordDispatch,
+  startAutomationRun,
+} from "./automation_slots.ts";
 import { findAutomation } from "./automations.ts";
 import { canonicalJson } from "./hash.ts";
-import { activeJobs, MAX_ACTIVE_PER_INSTALLATION, MAX_ACTIVE_PER_REPO, record, startJob } from "./automation_slots.ts";
-import { dispatchesOf, presentDispatch, presentJob, presentWait } from "./automation_run_view.ts";
+import { Refusal } from "./refusal.ts";
 import { parseUuid, storeJson, storeText } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
-import type { AutomationRow, JobRow, RepoRow } from "../state/rows.ts";
+import type { AutomationRow, AutomationRunRow, RepoRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-type Outcome = { job: JobRow | null; reason: string | null };
+type Version = NonNullable<AutomationRow["publishedVersion"]>;
 
-function jobMetadata(row: AutomationRow, versionId: string, repo: RepoRow, input: Record<string, unknown>) {
+/** A checked trigger. */
+interface Order {
+  row: AutomationRow;
+  version: Version;
+  repo: RepoRow;
+  /** Key as it is stored. */
+  key: string;
+  input: Record<string, unknown>;
+}
+
+/** Outcome of {@linkcode enqueue}. A reason means that nothing was queued. */
+interface Queued {
+  run: AutomationRunRow | null;
+  reason: string | null;
+}
+
+function runMetadata({ row, version, repo, input }: Order): Record<string, unknown> {
   return storeJson({
     ...input,
     source: "mcp",
     source_type: row.startEvent,
     dispatch_source: "mcp",
     flow_id: row.id,
-    flow_version_id: versionId,
+    flow_version_id: version.id,
     repo_id: repo.id,
     repo_full_name: repo.full_name,
     installation_id: repo.installation_id,
@@ -30,37 +52,31 @@ function jobMetadata(row: AutomationRow, versionId: string, repo: RepoRow, input
   }) as Record<string, unknown>;
 }
 
-/** Queues a job unless its key is known or too many are active. */
-function enqueue(
-  world: World,
-  row: AutomationRow,
-  versionId: string,
-  repo: RepoRow,
-  key: string,
-  input: Record<string, unknown>,
-): Outcome {
+/** Queues a run, unless the key is known or too many runs are active. */
+function enqueue(world: World, order: Order): Queued {
+  const { row, version, repo, key } = order;
   world.store.guard("rpc", "enqueue_automation_job_run");
-  const metadata = jobMetadata(row, versionId, repo, input);
+  const metadata = runMetadata(order);
   storeText(key);
   const active = ["pending", "running"];
-  const known = world.store.jobs.get(world.store.jobKeys.get(key) ?? "");
-  const suppress = (job: JobRow | null, reason: string): Outcome => {
-    record(world, job, { event_kind: "enqueue", outcome: "suppressed", reason, metadata });
-    return { job, reason };
+  const suppress = (run: AutomationRunRow | null, reason: string): Queued => {
+    recordDispatch(world, run, { event_kind: "enqueue", outcome: "suppressed", reason, metadata });
+    return { run, reason };
   };
+  const known = world.store.automationRuns.get(world.store.automationRunKeys.get(key) ?? "");
   if (known !== undefined) return suppress(known, "IDEMPOTENT_DUPLICATE");
-  const told = world.jobs.suppresses({ automation: row, repo, key });
-  if (told !== undefined) return suppress(null, told);
-  if (activeJobs(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");
-  if (activeJobs(world, "installation_id", repo.installation_id, active) >= MAX_ACTIVE_PER_INSTALLATION) {
+  const scripted = world.automationDriver.suppresses({ automation: row, repo, key });
+  if (scripted !== undefined) return suppress(null, scripted);
+  if (activeRuns(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");
+  if (activeRuns(world, "installation_id", repo.installation_id, active) >= MAX_ACTIVE_PER_INSTALLATION) {
     return suppress(null, "INSTALLATION_PENDING_LIMIT");
   }
-  const job: JobRow = {
+  const run: AutomationRunRow = {
     id: crypto.randomUUID(),
     userId: row.userId,
     idempotency_key: key,
     flow_id: row.id,
-    flow_version_id: versionId,
+    flow_version_id: version.id,
     runtime_provider: null,
     runtime_run_id: null,
     status: "pending",
@@ -82,29 +98,19 @@ function enqueue(
     waits: [],
     metadata,
   };
-  world.store.jobs.set(job.id, job);
-  world.store.jobKeys.set(key, job.id);
-  record(world, job, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
-  return { job, reason: null };
+  world.store.automationRuns.set(run.id, run);
+  world.store.automationRunKeys.set(key, run.id);
+  recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
+  return { run, reason: null };
 }
 
-/**
- * Triggers an automation.
- *
- * @param id Automation, as it stands in the path.
- * @param input Becomes metadata of the run; reserved names in it are overwritten.
- * @throws {Refusal} for what the API refuses.
- * @throws {DatabaseError | QueueError} for what ends as a 500; a queue that refuses leaves the run pending for ever.
- */
-export function triggerAutomation(
+/** Checks a trigger in the service's order. */
+function checkTrigger(
   world: World,
   userId: string,
   id: string,
   repoId: string,
-  key: string,
-  input: Record<string, unknown>,
-): TriggerResult {
-  world.jobs.catchUp();
+): Pick<Order, "row" | "version" | "repo"> {
   const row = findAutomation(world, userId, id);
   const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
   if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
@@ -115,83 +121,111 @@ export function triggerAutomation(
   if (repo.installation_id !== row.installationId) {
     throw new Refusal(400, "BAD_REQUEST", "Repository is outside this automation's GitHub installation");
   }
-  const { comparedTriggers } = world.revision;
-  const stored = comparedTriggers ? `${userId} ${row.id} ${key}` : key;
-  const { job, reason } = enqueue(world, row, row.publishedVersion.id, repo, stored, input);
-  const answer = { automationId: row.id, jobRunId: job?.id ?? null };
-  const later = comparedTriggers
-    ? {
-      replayed: false,
-      versionId: row.publishedVersion.id,
-      versionNumber: row.publishedVersion.versionNumber,
-      workingBranch: null,
-    }
-    : {};
-  if (reason !== null || job === null) {
-    if (comparedTriggers && job !== null) {
-      const wanted = canonicalJson(jobMetadata(row, row.publishedVersion.id, repo, input));
-      if (wanted !== canonicalJson(job.metadata)) {
-        throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
-      }
-      const runtime = { provider: job.runtime_provider, runId: job.runtime_run_id };
-      return {
-        ...answer,
-        outcome: "replayed",
-        reason: null,
-        started: false,
-        status: job.status,
-        runtime,
-        ...later,
-        ...{ replayed: true },
-      };
-    }
-    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
-  }
-  const trigger = { automation: row, repo, key: stored };
-  const started = startJob(world, job, world.jobs.holds(trigger));
-  if (started.started) world.jobs.begins(job, trigger);
-  else if (started.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.jobs.waits(job, trigger);
-  return { ...answer, outcome: "queued", ...started, ...later };
+  return { row, version: row.publishedVersion, repo };
 }
 
-/** Runs of a user's automation, newest first. */
-export function listJobs(world: World, userId: string, id: string, limit: number): AutomationRun[] {
-  world.jobs.catchUp();
-  const row = findAutomation(world, userId, id);
-  world.store.guard("select", "job_runs");
-  const jobs = [...world.store.jobs.values()].filter((job) => job.flow_id === row.id);
-  jobs.sort((a, b) => b.created_at - a.created_at);
-  if (jobs.length > 0) world.store.guard("select", "repos");
-  return jobs.slice(0, limit).map((job) => presentJob(world, job, dispatchesOf(world, job)));
+/** Answer to a repeated key in later revisions: the run as it is now. */
+function replayed(order: Order, run: AutomationRunRow) {
+  if (canonicalJson(runMetadata(order)) !== canonicalJson(run.metadata)) {
+    throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
+  }
+  const runtime = { provider: run.runtime_provider, runId: run.runtime_run_id };
+  return { outcome: "replayed", reason: null, started: false, status: run.status, runtime };
 }
 
 /**
- * One run of a user's automation.
+ * Triggers an automation.
+ *
+ * @param id Automation, as in the path.
+ * @param input Becomes metadata of the run. Reserved names in it are overwritten.
+ * @throws {Refusal} if the API refuses the trigger.
+ * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
+ */
+export function triggerAutomation(
+  world: World,
+  userId: string,
+  id: string,
+  repoId: string,
+  key: string,
+  input: Record<string, unknown>,
+): TriggerResult {
+  world.automationDriver.catchUp();
+  const checked = checkTrigger(world, userId, id, repoId);
+  const { row, version, repo } = checked;
+  const { comparedTriggers } = world.revision;
+  const order: Order = { ...checked, input, key: comparedTriggers ? `${userId} ${row.id} ${key}` : key };
+  const { run, reason } = enqueue(world, order);
+  const answer = { automationId: row.id, jobRunId: run?.id ?? null };
+  const versions = { versionId: version.id, versionNumber: version.versionNumber, workingBranch: null };
+  const later = comparedTriggers ? { replayed: reason !== null && run !== null, ...versions } : {};
+  if (run === null || reason !== null) {
+    if (comparedTriggers && run !== null) return { ...answer, ...replayed(order, run), ...later };
+    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
+  }
+  const trigger = { automation: row, repo, key: order.key };
+  const start = startAutomationRun(world, run, world.automationDriver.holds(trigger));
+  if (start.started) world.automationDriver.begins(run, trigger);
+  else if (start.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.automationDriver.waits(run, trigger);
+  return { ...answer, outcome: "queued", ...start, ...later };
+}
+
+/** Runs of a user's automation, newest first. */
+export function listAutomationRuns(world: World, userId: string, id: string, limit: number): AutomationRun[] {
+  world.automationDriver.catchUp();
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const runs = [...world.store.automationRuns.values()].filter((run) => run.flow_id === row.id);
+  runs.sort((a, b) => b.created_at - a.created_at);
+  if (runs.length > 0) world.store.guard("select", "repos");
+  return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
+}
+
+/** @throws {Refusal} 404 for an unknown automation or run. */
+function findAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
+  world.automationDriver.catchUp();
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const run = world.store.automationRuns.get(parseUuid(runId));
+  if (run === undefined || run.flow_id !== row.id) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return run;
+}
+
+/**
+ * The detail of a run of a user's automation.
  *
  * @throws {Refusal} 404 for an unknown automation or run.
  */
-export function findJob(world: World, userId: string, id: string, runId: string): JobRow {
-  world.jobs.catchUp();
-  const row = findAutomation(world, userId, id);
-  world.store.guard("select", "job_runs");
-  const job = world.store.jobs.get(parseUuid(runId));
-  if (job === undefined || job.flow_id !== row.id) throw new Refusal(404, "NOT_FOUND", "Run not found");
-  return job;
-}
-
-/** The detail of a run of a user's automation. */
-export function jobDetail(world: World, userId: string, id: string, runId: string): AutomationRun {
-  const job = findJob(world, userId, id, runId);
+export function automationRunDetail(world: World, userId: string, id: string, runId: string): AutomationRun {
+  const run = findAutomationRun(world, userId, id, runId);
   world.store.guard("select", "repos");
   world.store.guard("select", "ai_calls");
-  const events = dispatchesOf(world, job);
-  return {
-    ...presentJob(world, job, events),
-    ...{
-      dispatch_events: events.map(presentDispatch),
-      ai_calls: [],
-      review_findings: [],
-      waits: job.waits.map(presentWait),
-    },
+  const events = dispatchesOf(world, run);
+  const lists = {
+    dispatch_events: events.map(presentDispatch),
+    ai_calls: [],
+    review_findings: [],
+    waits: run.waits.map(presentWait),
   };
+  return { ...presentAutomationRun(world, run, events), ...lists };
+}
+
+/**
+ * Cancels a run of a user's automation, in later revisions.
+ *
+ * @throws {Refusal} 404 for an unknown automation or run, 409 for a run that has ended.
+ */
+export function cancelAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
+  const run = findAutomationRun(world, userId, id, runId);
+  if (run.status !== "pending" && run.status !== "running") {
+    throw new Refusal(409, "CONFLICT", "Automation run is not cancelable");
+  }
+  const now = world.clock.stamp();
+  Object.assign(run, {
+    status: "cancelled",
+    cancel_requested_at: now,
+    cancelled_at: now,
+    completed_at: now,
+    waits: [],
+  });
+  return run;
 }

@@ -1,15 +1,15 @@
 /**
- * Automations: listing with a cursor, the whole record, and looking one up.
+ * Automations: the list and its cursor, a single record, and the lookup by id.
  *
  * @module
  */
 import type { Automation } from "../../model.ts";
 import { formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
+import { Refusal } from "./refusal.ts";
 import type { AutomationRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-/** Where a page of automations goes on. */
+/** The last automation of a page. The next page starts after it. */
 export interface Cursor {
   /** Microseconds since 1970. */
   createdAt: number;
@@ -25,7 +25,7 @@ function encodeCursor(row: AutomationRow): string {
   return btoa(json).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** Base64 in either alphabet, padded or not; characters of neither are skipped, as the service's decoder does. */
+/** Decodes base64 of either alphabet, padded or not. Other characters are skipped, as the service's decoder does. */
 function decodeBase64(text: string): string {
   const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
   const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
@@ -35,7 +35,7 @@ function decodeBase64(text: string): string {
 /**
  * Reads a cursor.
  *
- * @returns Null for none, undefined for one that cannot be read.
+ * @returns Null if there is none, undefined if it cannot be read.
  */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
@@ -88,7 +88,7 @@ export function listAutomations(
  * A user's automation.
  *
  * @throws {Refusal} 404 if there is none.
- * @throws {DatabaseError} for an id that is no UUID.
+ * @throws {DatabaseError} for an id that is not a UUID.
  */
 export function findAutomation(world: World, userId: string, id: string): AutomationRow {
   world.store.guard("select", "flows");
@@ -109,15 +109,15 @@ function graphOf(row: AutomationRow): unknown {
   };
 }
 
-/** An automation with its graphs; the version stands in the place of its id. */
+/** An automation with its graphs. It holds the published version instead of the version's id. */
 export interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
-  /** Notes of its owner. */
+  /** The owner's notes. */
   notes: string | null;
-  /** The graph being edited. */
+  /** Graph in the editor. */
   draftGraph: unknown;
-  /** The graph that runs. */
+  /** Graph that runs. */
   publishedVersion: { id: string; versionNumber: number; graph: unknown; createdAt: string } | null;
-  /** Summary that this route never fills in. */
+  /** A summary that the service never fills in. */
   runSummary: {
     lastRunId: string | null;
     lastRunStatus: string | null;
@@ -127,7 +127,7 @@ export interface AutomationRecord extends Omit<Automation, "publishedVersionId">
   };
 }
 
-/** The whole record of an automation. */
+/** An automation in the form of `GET /automations/{id}`. */
 export function presentAutomation(row: AutomationRow): AutomationRecord {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {

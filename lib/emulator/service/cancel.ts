@@ -1,5 +1,5 @@
 /**
- * Cancelling a run, statement by statement as the service does it: each of them can fail, and leaves the run where it then is.
+ * Cancels a run, statement by statement as the service does. Any statement can fail and then leaves the run half cancelled.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import type { CancelResult } from "../../model.ts";
 import { writeEvent } from "./events.ts";
 import { parseUuid } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
+import { Refusal } from "./refusal.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { findRun, presentRun, updateRun } from "./runs.ts";
 import type { World } from "../state/world.ts";
@@ -24,7 +24,7 @@ function findCall(world: World, run: RunRow): CallRow | undefined {
   return world.store.calls.get(run.ai_call_id);
 }
 
-/** The record of a sandbox; trouble in the database looks like none. */
+/** The sandbox record of a run. A database error looks like a missing record. */
 function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
   try {
     world.store.guard("select", "sandboxes");
@@ -53,13 +53,13 @@ function killCommand(world: World, run: RunRow): void {
   }
 }
 
-/** Copies the call's end into the run unless the run has ended meanwhile. */
+/** Copies the status of a finished call into the run, unless the run has ended as well. */
 function syncRun(world: World, run: RunRow, call: CallRow): void {
   if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
   else world.store.guard("update", "external_agent_runs");
 }
 
-/** Marks the call. @returns Whether it was still active. */
+/** Marks the call as to be cancelled. @returns Whether it was still active. */
 function requestCancellation(world: World, call: CallRow, at: string): boolean {
   world.store.guard("update", "ai_calls");
   if (!isActive(call.status)) return false;
@@ -82,9 +82,9 @@ function finaliseCall(world: World, call: CallRow): void {
 /**
  * Cancels a run of a user.
  *
- * @returns Undefined if there is no such run.
+ * @returns Undefined if the user has no such run.
  * @throws {Refusal} with the service's status and code.
- * @throws anything else for a 500, in which case the wish to cancel may stand.
+ * @throws any other error for a 500. The request for cancellation may stand all the same.
  */
 export function cancelRun(world: World, userId: string, id: string): CancelResult | undefined {
   const run = findRun(world, userId, id);

@@ -1,5 +1,5 @@
 /**
- * The event table: writing, and reading in either of the two windows.
+ * The event table: writes events, and reads one of the two windows of them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { EventRow } from "../state/rows.ts";
 import { cleanForReading, cleanForStorage } from "./sanitise.ts";
 import type { World } from "../state/world.ts";
 
-/** Types that the table allows. Source: API reference, "Event types". */
+/** Event types that the table allows. Source: API reference, "Event types". */
 export const EVENT_TYPES = [
   "started",
   "status_changed",
@@ -22,13 +22,13 @@ export const EVENT_TYPES = [
   "log",
 ] as const;
 
-/** An event to be written. */
+/** An event to write. */
 export interface NewEvent {
   /** One of {@linkcode EVENT_TYPES}. */
   type: string;
-  /** Tool that it speaks of. @default {null} */
+  /** Name of the tool that the event is about. @default {null} */
   toolName?: string | null | undefined;
-  /** Text for people. @default {null} */
+  /** Text for the reader. @default {null} */
   message?: string | null | undefined;
   /** Further fields. @default {{}} */
   payload?: unknown;
@@ -36,7 +36,7 @@ export interface NewEvent {
   createdAt?: number | undefined;
 }
 
-/** Whether an event ends its call, and with it every stream. */
+/** Whether an event ends its call, and every stream of it. */
 export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
   return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
 }
@@ -53,9 +53,9 @@ function present(row: Omit<EventRow, "json">): RunEvent {
 }
 
 /**
- * Stores an event as it is, in its place by time.
+ * Stores an event unchanged, in order of time.
  *
- * @param callId Call that it belongs to.
+ * @param callId Call of the event.
  * @throws {DatabaseError} for a text that the database cannot hold, or an injected failure.
  */
 export function insertEvent(world: World, callId: string, event: NewEvent): EventRow {
@@ -79,16 +79,16 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   return stored;
 }
 
-/** Writes an event the way the service itself does: the payload is cleaned first, and a failure is swallowed. */
+/** Writes an event as the service does: cleans the payload first, and ignores a failure to store it. */
 export function writeEvent(world: World, callId: string, event: NewEvent): void {
   try {
     insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
   } catch {
-    // The service logs it and goes on. Source: conformance, action "failStore" on "ai_call_events".
+    // The service logs the failure and goes on. Source: conformance, action "failStore" on "ai_call_events".
   }
 }
 
-/** The events that one read shows: the first `limit`, or the newest in later revisions; oldest first in both. */
+/** The events of one read, oldest first: the first `limit` events, or the newest ones in later revisions. */
 export function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);

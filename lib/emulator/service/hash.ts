@@ -1,6 +1,6 @@
 /**
- * Canonical JSON, request hashes and the branch names derived from them. They are part of the contract: a generated branch is
- * the same on every server.
+ * Canonical JSON, and the branch names that are derived from its hash. Both are part of the contract: every server generates
+ * the same branch name.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Name of the working branch when one is to be created and none was named.
+ * Name of a working branch that is to be created, when the request does not name it.
  *
  * @param key The idempotency key.
  * @param requestHash Hash of the normalised request without its working branch.
@@ -24,7 +24,7 @@ export async function generatedBranch(key: string, requestHash: string): Promise
   return `mogplex/external/${(await sha256Hex(key)).slice(0, 8)}-${requestHash.slice(0, 8)}`;
 }
 
-/** Branch that the agent works on when it may not use the one that was asked for. */
+/** Branch that the agent works on when it may not use the requested one. */
 export function fallbackBranch(callId: string): string {
   return `mogplex/agent-${callId.replaceAll("-", "").slice(0, 12)}`;
 }

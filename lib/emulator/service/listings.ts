@@ -1,5 +1,5 @@
 /**
- * What the read-only routes show: repositories, sandboxes and their logs, agents, models.
+ * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { containsLike, formatTimestamp, parseUuid, storeText } from "../state/po
 import type { SandboxRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-// Source: API reference, "Get sandbox logs": the first 200 entries, whatever was asked for.
+// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
 const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 
@@ -17,7 +17,7 @@ const MAX_AGENTS = 200;
 export interface RepoFilter {
   /** Substring of the name; `%` and `_` are wildcards. */
   query: string | null;
-  /** Exact id; wins over `query`. One that is no UUID matches nothing. */
+  /** Exact id; wins over `query`. An id that is not a UUID matches nothing. */
   id: string | null;
   /** 1 to 200. */
   limit: number;
@@ -72,7 +72,7 @@ export interface SandboxFilter {
 /**
  * Sandboxes of a user, the most recently used first.
  *
- * @throws {DatabaseError} for a repository id that is no UUID.
+ * @throws {DatabaseError} for a repository id that is not a UUID.
  */
 export function listSandboxes(world: World, userId: string, { repoId, status, limit }: SandboxFilter): Sandbox[] {
   world.store.guard("select", "sandboxes");
@@ -86,7 +86,7 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
   return rows.slice(0, limit).map(presentSandbox);
 }
 
-/** A sandbox with its logs and its history; nothing in it is cleaned. */
+/** A sandbox with its logs and its history. The service does not mask secrets in it. */
 export interface SandboxLogs {
   /** The sandbox. */
   sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
@@ -104,8 +104,8 @@ export interface SandboxLogs {
 /**
  * Logs of a user's sandbox.
  *
- * @returns Undefined if there is no such sandbox.
- * @throws {DatabaseError} for an id that is no UUID.
+ * @returns Undefined if the user has no such sandbox.
+ * @throws {DatabaseError} for an id that is not a UUID.
  */
 export function sandboxLogs(world: World, userId: string, id: string): SandboxLogs | undefined {
   world.store.guard("select", "sandboxes");
@@ -127,7 +127,7 @@ export function sandboxLogs(world: World, userId: string, id: string): SandboxLo
   };
 }
 
-/** An agent as the API shows it. */
+/** An agent in the form of the API. */
 export interface PresentedAgent {
   id: string;
   name: string;
@@ -138,15 +138,15 @@ export interface PresentedAgent {
   preset: boolean;
 }
 
-// Which agents are built in is not part of the contract; how they look is.
+// The contract defines the form of built-in agents, not which ones there are.
 const PRESETS = [
   { name: "Code Reviewer", description: "Reads a change and comments on it", category: "Review" },
   { name: "Test Writer", description: "Adds missing tests", category: "Quality" },
-  { name: "Dependency Updater", description: "Brings dependencies up to date", category: "Maintenance" },
+  { name: "Dependency Updater", description: "Updates dependencies", category: "Maintenance" },
 ];
 const PRESET_MODEL = "openai/gpt-mini";
 
-/** Built-in agents that the user has not made a copy of, then the user's own by name. */
+/** Built-in agents of which the user has no copy, then the user's own agents by name. */
 export function listAgents(world: World, userId: string): PresentedAgent[] {
   world.store.guard("select", "agents");
   const own = world.store.agents.filter((agent) => agent.userId === userId);
@@ -175,7 +175,7 @@ export function listAgents(world: World, userId: string): PresentedAgent[] {
   return [...presets, ...agents];
 }
 
-/** A model as the API shows it. */
+/** A model in the form of the API. */
 export interface PresentedModel {
   id: string;
   provider: string;
@@ -185,10 +185,10 @@ export interface PresentedModel {
   pricing: { input: number | null; output: number | null };
 }
 
-// Gateway-only labs need a gateway key; these can be reached with a key of their own too.
+// Models of these providers are reachable with the provider's own key; all others need a gateway key.
 const DIRECT_PROVIDERS = ["openai", "anthropic"];
 
-/** Models that are visible, enabled by the user, and reachable with the user's keys; by provider. */
+/** Models that are visible, turned on, and reachable with the user's keys; by provider. */
 export function listModels(world: World, userId: string): PresentedModel[] {
   world.store.guard("select", "ai_models");
   const keys = world.store.users.get(userId)?.providerKeys ?? [];

@@ -1,5 +1,5 @@
 /**
- * Pull requests of the emulator: a list, and a page that shows the change.
+ * Pull requests of the emulator, and the page that shows one.
  *
  * @module
  */
@@ -7,20 +7,20 @@ import { html } from "hono/html";
 import type { World } from "../state/world.ts";
 
 // Source: API reference, "Branches and pull requests".
-const TITLE_LENGTH = 72;
+const MAX_TITLE_LENGTH = 72;
 
 /**
- * Opens a pull request, or brings the one of the same branch up to date.
+ * Opens a pull request, or updates the one of the same branch.
  *
- * @param prompt Prompt of the run, whose first line becomes the title.
- * @returns Its address.
+ * @param pull The first line of its `prompt` becomes the title.
+ * @returns Address of its page.
  */
 export function openPull(
   world: World,
   pull: { repo: string; prompt: string; base: string; branch: string; diff: string },
 ): string {
   const { repo, base, branch, diff } = pull;
-  const title = (pull.prompt.split("\n")[0] ?? "").slice(0, TITLE_LENGTH);
+  const title = (pull.prompt.split("\n")[0] ?? "").slice(0, MAX_TITLE_LENGTH);
   const pulls = world.pulls.filter((known) => known.repo === repo);
   const known = pulls.find((candidate) => candidate.branch === branch);
   const number = known?.number ?? pulls.length + 1;
@@ -29,7 +29,7 @@ export function openPull(
   return `${world.origin}/__pulls/${repo}/${number}`;
 }
 
-/** The page of a pull request, or undefined when there is none. Everything in it is escaped. */
+/** Page of a pull request, with every value escaped; undefined if there is no such pull request. */
 export function pullPage(world: World, repo: string, number: string): string | undefined {
   const pull = world.pulls.find((candidate) => candidate.repo === repo && String(candidate.number) === number);
   if (pull === undefined) return undefined;

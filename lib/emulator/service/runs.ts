@@ -1,22 +1,21 @@
 /**
- * The run table: starting a run, showing it, and reading its events.
+ * The run table: starts a run, looks one up, and reads its events.
  *
  * @module
  */
 import type { Run, StartResult } from "../../model.ts";
-import type { Caller } from "../wire/auth.ts";
+import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
 import { DatabaseError, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
-import { Refusal } from "../wire/reply.ts";
-import { trimmedOrNull } from "../wire/request.ts";
+import { Refusal } from "./refusal.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
-import { type Body, type NormalisedStart, normaliseStart } from "./start_request.ts";
-import { queueJob, type World } from "../state/world.ts";
+import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
+import { queueWork, type World } from "../state/world.ts";
 
-// Source: conformance: a run finds a sandbox in these states, and none that is paused, stopped or broken.
+// A new run takes over a sandbox in one of these states, and none that is paused, stopped or broken. Source: conformance.
 const LIVE_SANDBOXES = ["creating", "installing", "running", "pausing"];
 
-/** The run as the API shows it. */
+/** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {
   const extra = world.revision.extraRunFields
     ? {
@@ -46,17 +45,17 @@ export function presentRun(world: World, row: RunRow): Run {
   };
 }
 
-/** Changes a run's record; `updatedAt` moves with every change. */
+/** Changes the record of a run, and its `updatedAt`. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
 }
 
 /**
- * Looks a run of a user up, after bringing it to where it should be by now.
+ * Finds a run of a user and brings it to its state of this moment.
  *
- * @returns The record, or undefined for one that does not exist or is somebody else's.
- * @throws {DatabaseError} for an id that is no UUID, or an injected failure.
+ * @returns Undefined if there is no such run, or if it belongs to another user.
+ * @throws {DatabaseError} for an id that is not a UUID, or an injected failure.
  */
 export function findRun(world: World, userId: string, id: string): RunRow | undefined {
   world.store.guard("select", "external_agent_runs");
@@ -121,10 +120,10 @@ function insertRun(world: World, row: Omit<RunRow, "created_at" | "updated_at" |
 function queueRun(world: World, row: RunRow): void {
   let handle: string | null;
   try {
-    handle = queueJob(world.around);
+    handle = queueWork(world.around);
     world.driver.queued(row);
   } catch (error) {
-    // The run stays behind as failed; the caller sees a bare 500.
+    // The caller gets a 500, and the failed run stays behind.
     updateRun(world, row, { status: "failed", error: error instanceof Error ? error.message : String(error) });
     throw error;
   }
@@ -132,11 +131,11 @@ function queueRun(world: World, row: RunRow): void {
 }
 
 /**
- * Starts a run, or shows the one that was started under the same key.
+ * Starts a run, or returns the run that has the same key.
  *
  * @param body Parsed JSON.
- * @throws {Refusal} for what the API refuses.
- * @throws {DatabaseError | QueueError} for what ends as a 500, possibly leaving a run behind.
+ * @throws {Refusal} if the API refuses the request.
+ * @throws {DatabaseError | QueueError} for a 500, which may leave a run behind.
  */
 export async function startRun(world: World, caller: Caller, key: string, body: Body): Promise<StartResult> {
   const { userId } = caller;
@@ -202,9 +201,7 @@ interface CachedEvents {
 const answers = new WeakMap<RunRow, Map<number, CachedEvents>>();
 
 /**
- * The whole body of the events answer.
- *
- * Two hundred followers ask for the same few runs over and over, so a body is made once for each state of a run.
+ * Body of the events answer. It is made once for each state of a run, since many followers ask for the same few runs.
  *
  * @param limit 1 to 200.
  */

@@ -1,12 +1,12 @@
 /**
- * Cleaning of event payloads, as the service does it: once when its event writer stores them, and again at every read.
+ * Cleans event payloads as the service does: once when its event writer stores them, and again at every read.
  *
- * Messages are not touched by either. `mog_` tokens are not recognised, which is the reason why a client masks its own.
+ * Messages are never cleaned. `mog_` tokens are not recognised, so a client has to mask its own.
  *
  * @module
  */
 
-/** Bounds of one cleaning pass. */
+/** Limits of one cleaning pass. */
 interface Bounds {
   maxString: number;
   maxItems: number;
@@ -14,9 +14,9 @@ interface Bounds {
 }
 
 // Source: API reference, "Sanitisation of payload": the pass at read time and the wider one at write time.
-const READ: Bounds = { maxString: 2_000, maxItems: 25, maxDepth: 3 };
-const WRITE: Bounds = { maxString: 40_000, maxItems: 50, maxDepth: 4 };
-const MAX_JSON = 20_000;
+const READ_BOUNDS: Bounds = { maxString: 2_000, maxItems: 25, maxDepth: 3 };
+const WRITE_BOUNDS: Bounds = { maxString: 40_000, maxItems: 50, maxDepth: 4 };
+const MAX_PAYLOAD_JSON = 20_000;
 
 const REDACTED = "[redacted]";
 const CUT = "[truncated]";
@@ -49,7 +49,7 @@ function maskText(text: string): string {
   return masked;
 }
 
-/** A text that is itself JSON of an object or array, cleaned as such; undefined for any other text. */
+/** Cleans a text that is itself the JSON of an object or array; undefined for any other text. */
 function cleanNested(text: string, bounds: Bounds): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith("{") && !trimmed.startsWith("[")) return undefined;
@@ -98,18 +98,20 @@ function asPayload(value: unknown): Record<string, unknown> {
   return value === null || typeof value !== "object" || Array.isArray(value) ? {} : value as Record<string, unknown>;
 }
 
-/** Cleans a payload for storing. A payload that is no object becomes an empty one. */
+/** Cleans a payload before it is stored. A payload that is not an object becomes `{}`. */
 export function cleanForStorage(payload: unknown): Record<string, unknown> {
-  return asPayload(clean(payload, WRITE, 0));
+  return asPayload(clean(payload, WRITE_BOUNDS, 0));
 }
 
 /**
  * Cleans a stored payload for an answer.
  *
- * @returns The payload, or `{truncated, payloadPreview}` when its JSON is longer than 20 000 characters even so.
+ * @returns The cleaned payload, or `{truncated, payloadPreview}` if its JSON is still longer than 20 000 characters.
  */
 export function cleanForReading(payload: unknown): Record<string, unknown> {
-  const cleaned = asPayload(clean(hideEnvironments(payload), READ, 0));
+  const cleaned = asPayload(clean(hideEnvironments(payload), READ_BOUNDS, 0));
   const json = JSON.stringify(cleaned);
-  return json.length <= MAX_JSON ? cleaned : { truncated: true, payloadPreview: json.slice(0, MAX_JSON) };
+  return json.length <= MAX_PAYLOAD_JSON
+    ? cleaned
+    : { truncated: true, payloadPreview: json.slice(0, MAX_PAYLOAD_JSON) };
 }

@@ -1,5 +1,5 @@
 /**
- * Normalising of a start request: what counts as absent, which defaults are filled in, what is refused and in which order.
+ * Normalises a start request: which values count as absent, which defaults apply, and which field is refused first.
  *
  * @module
  */
@@ -7,14 +7,13 @@ import { BASE_HARNESSES, branchProblem, HARNESSES, MAX_PROMPT_LENGTH, MODES } fr
 import { normaliseRoot } from "../../api/contract/rules.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { canonicalJson, generatedBranch } from "./hash.ts";
-import { Refusal } from "../wire/reply.ts";
-import { trimmedOrNull } from "../wire/request.ts";
+import { Refusal } from "./refusal.ts";
 import type { Revision } from "../state/revision.ts";
 import type { RepoRow } from "../state/rows.ts";
 
-/** A start request with every default filled in. */
+/** A start request with its defaults. */
 export interface NormalisedStart {
-  /** As it was sent: its spelling is part of the hash. */
+  /** The id as it was sent, since its spelling is part of the hash. */
   repoId: string;
   prompt: string;
   harness: string;
@@ -29,10 +28,17 @@ export interface NormalisedStart {
   agentId: string | null;
 }
 
-/** A body whose fields are looked at one by one. Anything that is no object has none. */
+/** The fields of a body. A body that is not an object has none. */
 export type Body = Record<string, unknown>;
 
-// Words that released versions of the command send. Source: API reference, "Start request" of later revisions.
+/** The text without blanks around it; null for an empty one and for a value of any other type. */
+export function trimmedOrNull(value: unknown): string | null {
+  if (typeof value !== "string") return null;
+  const trimmed = value.trim();
+  return trimmed === "" ? null : trimmed;
+}
+
+// Modes that released versions of the command send. Source: API reference, "Start request" of later revisions.
 const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
 
 const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
@@ -73,10 +79,10 @@ function readMode(value: unknown, revision: Revision): string | null {
  * Normalises a body, checking in the service's order.
  *
  * @param body Parsed JSON.
- * @param repo The repository it names, which supplies defaults.
- * @param key The idempotency key, from which a generated branch is derived.
+ * @param repo The repository, which supplies defaults.
+ * @param key The idempotency key. A generated branch name is derived from it.
  * @returns The request and its hash.
- * @throws {Refusal} 400 for the first field that is refused.
+ * @throws {Refusal} 400 for the first bad field.
  */
 export async function normaliseStart(
   body: Body,

@@ -1,31 +1,31 @@
 /**
- * Tells open streams of new events, as the database's own notifications do.
+ * Passes new events to open streams, as the notifications of the service's database do.
  *
  * @module
  */
 import type { EventRow } from "./rows.ts";
 
-/** Somebody who listens to the events of one call. */
+/** A listener to the events of one call. */
 export interface FeedListener {
-  /** An event was written. */
+  /** Takes an event that was just written. */
   onEvent(event: EventRow): void;
-  /** Everything ends. */
+  /** The feed ends. */
   onClose(): void;
 }
 
-/** Tells of new events. */
+/** Passes new events to listeners. */
 export interface EventFeed {
-  /** How many listen. */
+  /** Number of listeners. */
   readonly size: number;
-  /** Listens to a call's events. @returns Stops it. */
+  /** Adds a listener to a call's events. @returns A function that removes it. */
   listen(callId: string, listener: FeedListener): () => void;
-  /** Tells all who listen to the event's call. */
+  /** Passes an event to every listener of its call. */
   publish(event: EventRow): void;
-  /** Ends all listening. */
+  /** Removes every listener, after calling its `onClose`. */
   close(): void;
 }
 
-/** Makes a feed that nobody listens to. */
+/** Makes a feed without listeners. */
 export function eventFeed(): EventFeed {
   const calls = new Map<string, Set<FeedListener>>();
   return {

@@ -1,9 +1,10 @@
 /**
- * The state an emulator starts from: the format of `fixture.json`, its reader, and a small built-in one.
+ * Initial state of an emulator: the format of `fixture.json`, its reader, and a small built-in fixture.
  *
  * @module
  */
 import * as z from "zod/mini";
+import { UsageError } from "../../errors.ts";
 
 const nullable = <T extends z.core.$ZodType>(type: T) => z._default(z.nullable(type), null);
 
@@ -118,18 +119,13 @@ const fixtureSchema = z.object({
   modelPreferences: z._default(z.array(preferenceSchema), []),
 });
 
-/** The state an emulator starts from. `user`, `repo` and `sandbox` name a `key`. */
+/** Initial state of an emulator. The fields `user`, `repo` and `sandbox` hold a `key`. */
 export type Fixture = z.infer<typeof fixtureSchema>;
 /** A repository of a {@linkcode Fixture}. */
 export type FixtureRepo = Fixture["repos"][number];
 
-/** A fixture or scenario that cannot be used; its message says where and why. */
-export class InputError extends Error {
-  override name = "InputError";
-}
-
-/** Says in words what a schema found, since the small build of the schema library has none. */
-export function explain(issue: z.core.$ZodIssue | undefined): string {
+/** Describes an issue that a schema found. The small build of the schema library has no texts of its own. */
+export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":
       return "there is no such field";
@@ -143,7 +139,7 @@ export function explain(issue: z.core.$ZodIssue | undefined): string {
       return `it must be ${issue.maximum} or less`;
     case "invalid_format":
       if ("prefix" in issue) return `it must start with "${issue.prefix}"`;
-      return `it is no ${issue.format}`;
+      return `it must be a ${issue.format}`;
     default:
       return issue?.message ?? "it cannot be used";
   }
@@ -153,21 +149,26 @@ export function explain(issue: z.core.$ZodIssue | undefined): string {
  * Checks a parsed fixture file.
  *
  * @param value Parsed JSON.
- * @param name What to call it in messages.
- * @throws {InputError} naming the place of the first problem, an unknown `key` included.
+ * @param name Name of the fixture in messages.
+ * @throws {UsageError} naming the place of the first problem. A reference to an unknown `key` is one.
  */
 export function parseFixture(value: unknown, name = "fixture"): Fixture {
   const result = z.safeParse(fixtureSchema, value);
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw new InputError(`Cannot read ${name}: at "${issue?.path.map(String).join(".") ?? ""}", ${explain(issue)}`);
+    const place = issue?.path.map(String).join(".") ?? "";
+    throw new UsageError({ attempted: `read ${name}`, why: `at "${place}", ${explainIssue(issue)}` });
   }
   const fixture = result.data;
   const users = new Set(fixture.users.map((user) => user.key));
   for (const [list, entries] of Object.entries(fixture)) {
     for (const [index, entry] of entries.entries()) {
       if (!("user" in entry) || users.has(entry.user)) continue;
-      throw new InputError(`Cannot read ${name}: at "${list}.${index}.user", no user has the key "${entry.user}"`);
+      throw new UsageError({
+        attempted: `read ${name}`,
+        why: `at "${list}.${index}.user", no user has the key "${entry.user}"`,
+        advice: `the keys are ${[...users].join(", ")}`,
+      });
     }
   }
   return fixture;
@@ -179,10 +180,10 @@ function randomToken(): string {
   return `mog_${Array.from(bytes, (byte) => letters[byte % letters.length]).join("")}`;
 }
 
-/** Installation of what {@linkcode plainRepo} and {@linkcode builtInFixture} make. */
+/** Installation of the records of {@linkcode plainRepo} and {@linkcode builtInFixture}. */
 const PLAIN_INSTALLATION = 1;
 
-/** A repository with everything but its name left at defaults. */
+/** A repository with default values. */
 export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
   return {
     key: fullName,
@@ -196,7 +197,7 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
   };
 }
 
-/** An automation that any repository of {@linkcode plainRepo} can be given to. */
+/** An automation that works on any repository of {@linkcode plainRepo}. */
 function plainAutomation(name: string, user: string): Fixture["automations"][number] {
   const createdAt = "2026-08-01T00:00:00+00:00";
   return {
@@ -216,7 +217,7 @@ function plainAutomation(name: string, user: string): Fixture["automations"][num
 }
 
 /**
- * One user with a full and a read-only token, both new on every call, an automation, and the repositories named.
+ * One user with a full and a read-only token, an automation, and the named repositories. Ids and tokens are new on every call.
  *
  * @param repos Names as `owner/name`. @default {["acme/web"]}
  */

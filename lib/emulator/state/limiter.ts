@@ -5,20 +5,19 @@
  */
 import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../api/contract/rules.ts";
 
-/** Whether a start is let through. */
+/** Whether a start is accepted. */
 export type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
- * Sliding log of accepted requests per token, in the memory of one process. Refused requests are not recorded, so they do not
+ * Sliding log of accepted requests per token, in the memory of one process. A refused request is not recorded and does not
  * prolong the wait. Source: API reference, "Rate limits".
  */
 export class RequestLimiter {
   readonly #accepted = new Map<string, number[]>();
 
   /**
-   * Counts a request.
+   * Counts a request against the budget of a token.
    *
-   * @param tokenId Whose budget.
    * @param nowMs Monotonic milliseconds.
    * @returns False if the budget is used up.
    */
@@ -52,9 +51,9 @@ export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
 
   /**
-   * Takes a slot.
+   * Takes a start slot.
    *
-   * @param key Whose quota.
+   * @param key Owner of the slots: a user, or a user with a token.
    * @param nowMs Monotonic milliseconds.
    */
   claim(key: string, nowMs: number): StartDecision {

@@ -1,11 +1,11 @@
 /**
- * What the service's database does to values: times with six digits, UUIDs in several spellings, texts and JSON that it
- * cannot store, and the order in which `jsonb` keeps keys. Each of them is visible in the API.
+ * How the service's database stores values: times with six digits, UUIDs in several spellings, texts and JSON that it refuses,
+ * and the order of keys in `jsonb`. Each of these is visible in the API.
  *
  * @module
  */
 
-/** Error of a statement that the database refuses; routes turn it into their 500. */
+/** The database refused a statement. A route answers 500. */
 export class DatabaseError extends Error {
   override name = "DatabaseError";
 }
@@ -16,7 +16,7 @@ const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9})
  * Reads a time as microseconds since 1970.
  *
  * @param text ISO 8601; without an offset it means UTC, as in a database whose zone is UTC.
- * @throws {DatabaseError} if it is no time.
+ * @throws {DatabaseError} if the text is not a time.
  */
 export function parseTimestamp(text: string): number {
   const match = TIME.exec(text.trim());
@@ -30,7 +30,7 @@ export function parseTimestamp(text: string): number {
 }
 
 /**
- * Writes a time as the database does: `2026-08-03T15:00:20.638123+00:00`, without trailing zeros in the fraction.
+ * Formats a time as the database does: `2026-08-03T15:00:20.638123+00:00`, without trailing zeros in the fraction.
  *
  * @param micros Microseconds since 1970.
  */
@@ -44,7 +44,7 @@ export function formatTimestamp(micros: number): string {
  * Reads a UUID as the column type does: any case, hyphens after any group of four digits, braces.
  *
  * @returns The canonical lower-case form.
- * @throws {DatabaseError} for anything else, which is why a malformed id is a 500 and not a 404.
+ * @throws {DatabaseError} for anything else. This is why a malformed id is a 500 and not a 404.
  */
 export function parseUuid(text: string): string {
   const inner = text.startsWith("{") && text.endsWith("}") ? text.slice(1, -1) : text;
@@ -62,7 +62,7 @@ export function parseUuid(text: string): string {
 }
 
 /**
- * Lets a text through that a `text` column can hold.
+ * Returns the text if a `text` column can hold it.
  *
  * @throws {DatabaseError} if it contains NUL.
  */
@@ -91,10 +91,10 @@ function jsonbText(text: string): string {
 }
 
 /**
- * Brings a JSON value into the form in which `jsonb` gives it back: keys by length, then by bytes. The order decides which
- * 25 entries of a large payload are shown.
+ * Sorts the keys of a JSON value as `jsonb` does: by length, then by bytes. The order decides which 25 entries of a large
+ * payload are shown.
  *
- * @throws {DatabaseError} for NUL and for half of a surrogate pair.
+ * @throws {DatabaseError} for NUL and for half of a surrogate pair, in keys too.
  */
 export function storeJson(value: unknown): unknown {
   if (typeof value === "string") return jsonbText(value);

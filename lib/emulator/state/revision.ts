@@ -1,11 +1,11 @@
 /**
- * Which revision of the service is emulated. The base is what the documentation describes; each later behaviour is a switch,
- * because a deployed server may be any mixture of them.
+ * The emulated revision of the service. The documentation describes the base. Each later behaviour is a switch, since a
+ * deployed server may have any mixture of them.
  *
  * @module
  */
 
-/** Later behaviours. All of them are off in the base. */
+/** Switches for later behaviours. All are off in the base. */
 export interface Revision {
   /** The events route returns the newest N instead of the first N. */
   tailWindow: boolean;
@@ -31,7 +31,6 @@ export interface Revision {
   stream: boolean;
 }
 
-/** The base of the service. */
 const BASE_REVISION: Readonly<Revision> = {
   tailWindow: false,
   keepsCancelled: false,
@@ -52,8 +51,8 @@ export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
 /**
  * Makes a revision.
  *
- * @param name `base`, or `later` for everything.
- * @param switches Single behaviours on top of it.
+ * @param name `base` turns every switch off, `later` turns every switch on.
+ * @param switches Switches that differ from it.
  */
 export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
   const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as unknown as Revision;

@@ -1,11 +1,11 @@
 /**
- * Records of the emulated database. Field names are the service's columns, because control actions and some routes show
- * them; times are microseconds since 1970.
+ * Records of the emulated database. Field names are the service's columns, since control actions and some routes show them.
+ * Times are microseconds since 1970.
  *
  * @module
  */
 
-/** Kinds of statement that a control action can make fail. */
+/** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
 /** A user. */
@@ -110,7 +110,7 @@ export interface AgentRow {
   source_template: string | null;
 }
 
-/** A model of the catalogue. */
+/** A model in the catalogue. */
 export interface ModelRow {
   id: string;
   provider: string;
@@ -123,7 +123,7 @@ export interface ModelRow {
   is_hidden: boolean;
 }
 
-/** A user's choice about a model. */
+/** Whether a user turned a model on or off. */
 export interface PreferenceRow {
   userId: string;
   model_id: string;
@@ -156,11 +156,11 @@ export interface RunRow {
   error: string | null;
   created_at: number;
   updated_at: number;
-  /** Grows with every change of the record; answers are cached by it. */
+  /** Number of changes of the record. Answers are cached by it. */
   version: number;
 }
 
-/** The inner call behind a run: the thing that really works. */
+/** The inner call behind a run, which does the work. */
 export interface CallRow {
   id: string;
   user_id: string;
@@ -180,12 +180,12 @@ export interface EventRow {
   message: string | null;
   payload: unknown;
   created_at: number;
-  /** The event as the API shows it, made once: readers are many, events never change. */
+  /** The event as the API shows it. Made once, since an event is read many times and never changes. */
   json: string;
 }
 
 /** A run of an automation. */
-export interface JobRow {
+export interface AutomationRunRow {
   id: string;
   userId: string;
   idempotency_key: string;
@@ -209,21 +209,21 @@ export interface JobRow {
   cancelled_at: number | null;
   cancel_reason: string | null;
   cancel_error: string | null;
-  /** What it waits for in the middle of its work. */
+  /** Its pauses for a person or an event. */
   waits: WaitRow[];
   metadata: Record<string, unknown>;
 }
 
-/** A wait of a job for a person or an event. */
+/** A pause of an automation run, for a person or an event. */
 export interface WaitRow {
   id: string;
   status: string;
-  /** Whoever has it can make the job go on. */
+  /** Secret that lets its holder continue the run. */
   resume_token: string;
   created_at: number;
 }
 
-/** What happened when a job was queued or started. */
+/** An attempt to queue or to start an automation run, and its outcome. */
 export interface DispatchRow {
   id: string;
   job_run_id: string | null;
@@ -244,6 +244,6 @@ export interface Pull {
   title: string;
   base: string;
   branch: string;
-  /** The change as `git diff` prints it; empty for a scripted run. */
+  /** The change in the format of `git diff`; empty for a scripted run. */
   diff: string;
 }

@@ -1,38 +1,38 @@
 /**
- * The emulator's own time: an injected clock plus what `advanceClock` added.
+ * The emulator's own time: an injected clock, plus the time that `advanceClock` added.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
 
-/** Time as the emulated service sees it. */
+/** Time of the emulated service. */
 export interface ServerClock {
-  /** Monotonic milliseconds: limits, scripts. */
+  /** Monotonic milliseconds, for limits and scripts. */
   nowMs(): number;
-  /** Milliseconds since 1970: expiries. */
+  /** Milliseconds since 1970, for expiries. */
   wallMs(): number;
   /**
-   * Microseconds since 1970 for a new record, later than every one given out before, so that records of one millisecond
-   * keep their order.
+   * Microseconds since 1970 for a new record. Each stamp is later than the one before, so that records of one millisecond keep
+   * their order.
    */
   stamp(): number;
   /**
-   * Does something as of a moment that has passed: every {@linkcode stamp} meanwhile lies there.
+   * Runs `action` as of an earlier moment: every {@linkcode stamp} that it takes starts from there.
    *
    * @param micros Microseconds since 1970.
-   * @returns What `action` returned, and the first moment after what was done.
+   * @returns The result of `action`, and the first free stamp after it.
    */
   backdate<T>(micros: number, action: () => T): { result: T; next: number };
-  /** Moves everything forward by `ms` milliseconds. */
+  /** Moves the time forward by `ms` milliseconds. */
   advance(ms: number): void;
   /** Waits until {@linkcode nowMs} is `at`, or the signal aborts. Never rejects. */
   until(at: number, signal: AbortSignal): Promise<void>;
 }
 
-// Digits below the millisecond are made up: a database has them, a JavaScript clock has not.
-const STEP = 379;
+// A database has digits below the millisecond, a JavaScript clock has none: these are made up.
+const STAMP_STEP_MICROS = 379;
 
-/** Makes the time of one emulator on top of `clock`. */
+/** Makes the time of one emulator from `clock`. */
 export function serverClock(clock: Clock): ServerClock {
   let offset = 0;
   let last = 0;
@@ -44,7 +44,7 @@ export function serverClock(clock: Clock): ServerClock {
     wallMs: () => clock.wallTime() + offset,
     stamp() {
       if (backdated !== undefined) return backdated++;
-      const wanted = Math.floor(clock.wallTime() + offset) * 1_000 + (count++ * STEP) % 1_000;
+      const wanted = Math.floor(clock.wallTime() + offset) * 1_000 + (count++ * STAMP_STEP_MICROS) % 1_000;
       last = Math.max(wanted, last + 1);
       return last;
     },

@@ -1,17 +1,18 @@
 /**
- * The emulated database: tables in memory, filled from a fixture, with failures on demand.
+ * The emulated database: tables in memory, filled from a fixture, that fail on demand.
  *
  * @module
  */
+import { UsageError } from "../../errors.ts";
 import type { Fixture } from "./fixture.ts";
 import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
 import type {
   AgentRow,
   AutomationRow,
+  AutomationRunRow,
   CallRow,
   DispatchRow,
   EventRow,
-  JobRow,
   LifecycleRow,
   ModelRow,
   OAuthTokenRow,
@@ -30,9 +31,9 @@ const timeOrNull = (text: string | null) => text === null ? null : parseTimestam
 export class Store {
   /** By id. */
   readonly users = new Map<string, UserRow>();
-  /** By plain text. */
+  /** By the token itself. */
   readonly tokens = new Map<string, TokenRow>();
-  /** By plain text. */
+  /** By the token itself. */
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   /** By id. */
   readonly repos = new Map<string, RepoRow>();
@@ -44,29 +45,29 @@ export class Store {
   readonly automations = new Map<string, AutomationRow>();
   /** Users' own agents. */
   readonly agents: AgentRow[] = [];
-  /** The catalogue. */
+  /** Catalogue of all users. */
   readonly models: ModelRow[] = [];
-  /** Users' choices. */
+  /** Models that users turned on or off. */
   readonly preferences: PreferenceRow[] = [];
   /** By id. */
   readonly runs = new Map<string, RunRow>();
-  /** Run ids by user and idempotency key, unique for ever. */
+  /** Run ids by user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
   /** By id. */
   readonly calls = new Map<string, CallRow>();
   /** By call id, in order of time. */
   readonly events = new Map<string, EventRow[]>();
   /** By id. */
-  readonly jobs = new Map<string, JobRow>();
-  /** Job ids by idempotency key, unique over all users and automations. */
-  readonly jobKeys = new Map<string, string>();
+  readonly automationRuns = new Map<string, AutomationRunRow>();
+  /** Ids of automation runs by idempotency key. */
+  readonly automationRunKeys = new Map<string, string>();
   /** In order of time. */
   readonly dispatches: DispatchRow[] = [];
 
   readonly #fixture: Fixture;
   readonly #failures = new Map<string, number>();
 
-  /** @param fixture What {@linkcode reset} goes back to. */
+  /** @param fixture State that {@linkcode Store.reset} restores. */
   constructor(fixture: Fixture) {
     this.#fixture = fixture;
     this.reset();
@@ -78,19 +79,19 @@ export class Store {
   }
 
   /**
-   * Stands before every statement.
+   * Fails if a failure is planned for this kind of statement. Called before every statement.
    *
-   * @throws {DatabaseError} if the statement is to fail.
+   * @throws {DatabaseError} for a planned failure.
    */
   guard(operation: StoreOperation, table: string): void {
     const key = `${operation} ${table}`;
-    const left = this.#failures.get(key) ?? 0;
-    if (left <= 0) return;
-    this.#failures.set(key, left - 1);
+    const remaining = this.#failures.get(key) ?? 0;
+    if (remaining <= 0) return;
+    this.#failures.set(key, remaining - 1);
     throw new DatabaseError(`injected failure: ${key}`);
   }
 
-  /** Goes back to the fixture and forgets everything else. */
+  /** Restores the fixture and forgets everything else. */
   reset(): void {
     this.#failures.clear();
     const maps = [
@@ -104,30 +105,30 @@ export class Store {
       this.runKeys,
       this.calls,
       this.events,
-      this.jobs,
-      this.jobKeys,
+      this.automationRuns,
+      this.automationRunKeys,
     ];
     for (const map of maps) map.clear();
     for (const list of [this.lifecycle, this.agents, this.models, this.preferences, this.dispatches]) list.length = 0;
     this.#load(this.#fixture);
   }
 
-  /** Id of the user with this key. @throws {DatabaseError} if there is none. */
+  /** Id of the user with this key. @throws {UsageError} if there is none. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
-    throw new DatabaseError(`no user has the key "${key}"`);
+    throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key. @throws {DatabaseError} if there is none. */
+  /** The token with this key. @throws {UsageError} if there is none. */
   tokenByKey(key: string): TokenRow {
     for (const token of this.tokens.values()) if (token.key === key) return token;
-    throw new DatabaseError(`no token has the key "${key}"`);
+    throw new UsageError({ attempted: "find token", why: `no token has the key "${key}"` });
   }
 
-  /** The run with this id, of whatever user. @throws {DatabaseError} if there is none. */
+  /** The run with this id, of any user. @throws {UsageError} if there is none. */
   anyRun(id: string): RunRow {
     const run = this.runs.get(parseUuid(id));
-    if (run === undefined) throw new DatabaseError(`no run has the id "${id}"`);
+    if (run === undefined) throw new UsageError({ attempted: "find run", why: `no run has the id "${id}"` });
     return run;
   }
 
@@ -172,7 +173,7 @@ export class Store {
     const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
     const idOf = (ids: Map<string, string>, key: string) => {
       const id = ids.get(key);
-      if (id === undefined) throw new DatabaseError(`nothing has the key "${key}"`);
+      if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
       return id;
     };
     for (const sandbox of fixture.sandboxes) {

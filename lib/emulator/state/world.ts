@@ -1,101 +1,101 @@
 /**
- * Everything that the parts of one emulator share.
+ * State of one emulator that all of its rooms share.
  *
  * @module
  */
+import type { EventFeed } from "./event_feed.ts";
 import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { Revision } from "./revision.ts";
-import type { AutomationRow, JobRow, Pull, RepoRow, RunRow } from "./rows.ts";
-import type { EventFeed } from "./event_feed.ts";
+import type { AutomationRow, AutomationRunRow, Pull, RepoRow, RunRow } from "./rows.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { Store } from "./store.ts";
 
-/** How the sandbox provider answers when a running command is to be killed. */
+/** Answer of the sandbox provider when a running command is to be killed. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
-/** State of the job queue and of the sandbox provider, which control actions can spoil. */
+/** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
 export interface Surroundings {
   /** Whether the session gate stands in front of the API. */
   gate: boolean;
-  /** How many jobs the queue is going to refuse. */
+  /** Number of queue entries that the queue refuses from now on. */
   queueFailures: number;
-  /** With which words. */
+  /** Error message of a refused queue entry. */
   queueMessage: string;
-  /** Whether the queue accepts jobs without giving a handle. */
+  /** Whether the queue accepts entries without returning a handle. */
   queueWithoutHandle: boolean;
-  /** How many calls of the start limiter are going to fail. */
+  /** Number of calls of the start limiter that fail from now on. */
   limiterFailures: number;
-  /** Whether streams cannot be opened, since nothing listens to the database. */
+  /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
   /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
 }
 
-/** What works on the runs: a script, a real command, or nothing. */
+/** Works on runs: a script, a real command, or nothing. */
 export interface Driver {
-  /** A job for this run was queued. @throws to refuse it. */
+  /** Takes a run that was queued. @throws {QueueError} to refuse it. */
   queued(run: RunRow): void;
-  /** Brings a run to where it should be by now. Called before every look at it. */
+  /** Brings a run to its state of this moment. Called before every read of it. */
   catchUp(run: RunRow): void;
-  /** When something is going to happen to a run by itself, on the world's clock; absent, or undefined, when nothing is. */
+  /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
-  /** The command of a run is to be killed. */
+  /** Kills the command of a run. */
   kill(run: RunRow): void;
-  /** Everything was reset. */
+  /** Forgets every run. */
   reset(): void;
-  /** Ends everything that is still going on. */
+  /** Ends all work that is still going on. */
   close(): Promise<void>;
 }
 
 /** A trigger of an automation. */
-export interface JobTrigger {
-  /** What was triggered. */
+export interface Trigger {
+  /** Automation that was triggered. */
   automation: AutomationRow;
-  /** For which repository. */
+  /** Repository to work on. */
   repo: RepoRow;
-  /** Under which key. */
+  /** Idempotency key. */
   key: string;
 }
 
-/** What works on the runs of automations: a script, or nothing. */
-export interface JobDriver {
-  /** Why a trigger starts nothing; undefined when it does. */
-  suppresses(trigger: JobTrigger): string | undefined;
-  /** Whether a job has to wait for a slot although there is one. */
-  holds(trigger: JobTrigger): boolean;
-  /** A job waits for a slot. */
-  waits(job: JobRow, trigger: JobTrigger): void;
-  /** A job was started. */
-  begins(job: JobRow, trigger: JobTrigger): void;
-  /** Brings every job to where it should be by now. Called before every look at one. */
+/** Works on the runs of automations: a script, or nothing. */
+export interface AutomationDriver {
+  /** Reason why a trigger starts nothing; undefined when it starts a run. */
+  suppresses(trigger: Trigger): string | undefined;
+  /** Whether a run has to wait for a slot although one is free. */
+  holds(trigger: Trigger): boolean;
+  /** Takes a run that waits for a slot. */
+  waits(run: AutomationRunRow, trigger: Trigger): void;
+  /** Takes a run that was started. */
+  begins(run: AutomationRunRow, trigger: Trigger): void;
+  /** Brings every run to its state of this moment. Called before every read. */
   catchUp(): void;
-  /** Everything was reset. */
+  /** Forgets every run. */
   reset(): void;
 }
 
-/** Everything that the parts of one emulator share. */
+/** State of one emulator that all of its rooms share. */
 export interface World {
   readonly store: Store;
   readonly clock: ServerClock;
-  /** Tells streams of new events. */
+  /** Passes new events to open streams. */
   readonly feed: EventFeed;
   readonly requests: RequestLimiter;
   readonly starts: StartLimiter;
   readonly revision: Revision;
   readonly around: Surroundings;
-  /** `user` makes all tokens of a user share one start quota, as the documentation says. @default {"token"} */
+  /** `user` makes all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
-  /** Pull requests, of all repositories. */
+  /** Pull requests of all repositories. */
   readonly pulls: Pull[];
-  /** Where the emulator is served, without a slash at the end. */
+  /** Address of the served emulator, without a slash at the end. */
   origin: string;
-  /** Set once the driver is made, which needs the world itself. */
+  /** Set after the world is made, since a driver needs the world itself. */
   driver: Driver;
-  /** The same for runs of automations. */
-  jobs: JobDriver;
+  /** Set after the world is made, as `driver`. */
+  automationDriver: AutomationDriver;
 }
 
-/** The surroundings of a healthy service. */
+/** Surroundings without any trouble. */
 export function healthySurroundings(): Surroundings {
   return {
     gate: true,
@@ -108,7 +108,7 @@ export function healthySurroundings(): Surroundings {
   };
 }
 
-/** A driver that leaves every run where it is. */
+/** Leaves every run as it is. */
 export const idleDriver: Driver = {
   queued: () => {},
   catchUp: () => {},
@@ -117,8 +117,8 @@ export const idleDriver: Driver = {
   close: () => Promise.resolve(),
 };
 
-/** A driver that leaves every run of an automation where it is. */
-export const idleJobDriver: JobDriver = {
+/** Leaves every run of an automation as it is. */
+export const idleAutomationDriver: AutomationDriver = {
   suppresses: () => undefined,
   holds: () => false,
   waits: () => {},
@@ -127,18 +127,18 @@ export const idleJobDriver: JobDriver = {
   reset: () => {},
 };
 
-/** Error of a job queue that refuses a job. */
+/** The work queue refused an entry. */
 export class QueueError extends Error {
   override name = "QueueError";
 }
 
 /**
- * Puts a job into the queue.
+ * Puts a run into the work queue.
  *
- * @returns Its handle.
- * @throws {QueueError} if the queue refuses it.
+ * @returns The queue's handle; null when the queue returns none.
+ * @throws {QueueError} if the queue refuses the entry.
  */
-export function queueJob(around: Surroundings): string | null {
+export function queueWork(around: Surroundings): string | null {
   if (around.queueFailures > 0) {
     around.queueFailures--;
     throw new QueueError(around.queueMessage);

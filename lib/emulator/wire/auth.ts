@@ -1,35 +1,21 @@
 /**
- * Who is calling: the bearer header, the token tables, the request budget and the scopes, in the service's order.
+ * Authenticates requests: the bearer header, the token tables, the request limit and the scopes, in the service's order.
  *
  * @module
  */
 import { REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
 import { DatabaseError } from "../state/postgres.ts";
+import type { Caller, Scope } from "../service/caller.ts";
 import { fail, type Failure } from "./reply.ts";
 import type { World } from "../state/world.ts";
 
-/** What a token may do. */
-export type Scope = "read" | "write";
-
-/** An authenticated caller. */
-export interface Caller {
-  /** The token's user. */
-  userId: string;
-  /** What the start quota is counted by: the token, or the client of an OAuth token. */
-  keyId: string;
-  /** What the token may do. */
-  scopes: readonly string[];
-  /** Later revisions: the token may not start runs. */
-  automationsOnly: boolean;
-}
-
-/** Either a caller, or the answer that ends the request. */
+/** A caller, or the answer that ends the request. */
 export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
 const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** 401 with the challenge. @param request Its host is part of the challenge. */
+/** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {
@@ -45,7 +31,7 @@ function patCaller(world: World, token: string): Caller | "unknown" | "over budg
   try {
     world.store.guard("select", "user_api_keys");
   } catch (error) {
-    // Trouble in the database looks like a bad token. Source: API reference, "Personal access tokens".
+    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
     if (error instanceof DatabaseError) return "unknown";
     throw error;
   }
@@ -64,9 +50,9 @@ function oauthCaller(world: World, token: string): Caller | "unknown" {
 /**
  * Authenticates a request and checks its scope.
  *
- * A refused scope has used one request of the budget; a bad token uses nobody's.
+ * A request without the scope counts against the request limit; a request with a bad token does not.
  *
- * @param scope Needed scope. @default {undefined} (none is checked)
+ * @param scope Scope that the token needs. @default {undefined} (any)
  */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");

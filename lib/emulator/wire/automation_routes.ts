@@ -3,144 +3,104 @@
  *
  * @module
  */
-import type { Context } from "hono";
 import { isUuid } from "../../api/contract/rules.ts";
-import type { Success } from "../../api/contract/routes.ts";
-import type { Automation, AutomationDetail, AutomationRun, PrReviewRerun, TriggerResult } from "../../model.ts";
-import { authenticate } from "./auth.ts";
+import type { AutomationDetail, PrReviewRerun, TriggerResult } from "../../model.ts";
+import { parseLimit, readJson, readKey } from "./request.ts";
+import { route } from "./route.ts";
+import {
+  automationRunDetail,
+  cancelAutomationRun,
+  listAutomationRuns,
+  triggerAutomation,
+} from "../service/automation_runs.ts";
 import { findAutomation, listAutomations, parseCursor, presentAutomation } from "../service/automations.ts";
-import { findJob, jobDetail, listJobs, triggerAutomation } from "../service/automation_runs.ts";
-import { fail, type Failure, refuse, type Reply, succeed } from "./reply.ts";
-import { accept, notFoundPage } from "./reply.ts";
-import { parseLimit, readJson, readKey, searchParams } from "./request.ts";
-import type { Answer } from "./run_routes.ts";
-import { queueJob, type World } from "../state/world.ts";
+import { Refusal } from "../service/refusal.ts";
+import { trimmedOrNull } from "../service/start_request.ts";
+import { queueWork } from "../state/world.ts";
 
-type Found<T> = Reply<Success<T>, 200> | Failure;
-
-const automationId = (c: Context) => c.req.param("automationId") ?? "";
+const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
 
 /** `GET /automations`. */
-export function getAutomations(
-  world: World,
-  c: Context,
-): Found<{ automations: Automation[]; nextCursor: string | null }> {
-  const auth = authenticate(world, c.req.raw, "read");
-  if (!auth.ok) return auth.reply;
-  const query = searchParams(c.req.raw);
-  const cursor = parseCursor(query.get("cursor"));
-  if (cursor === undefined) return fail(400, "BAD_REQUEST", "Invalid cursor");
-  try {
-    return succeed(listAutomations(world, auth.caller.userId, parseLimit(query.get("limit"), 50, 100), cursor));
-  } catch (error) {
-    return refuse(error, "Failed to list automations");
-  }
-}
+export const getAutomations = route(
+  { scope: "read", failed: "Failed to list automations" },
+  ({ world, caller, query }) => {
+    const cursor = parseCursor(query.get("cursor"));
+    if (cursor === undefined) throw bad("Invalid cursor");
+    return listAutomations(world, caller.userId, parseLimit(query.get("limit"), 50, 100), cursor);
+  },
+);
 
 /** `GET /automations/{automationId}`. */
-export function getAutomation(world: World, c: Context): Found<{ automation: AutomationDetail }> {
-  const auth = authenticate(world, c.req.raw, "read");
-  if (!auth.ok) return auth.reply;
-  try {
-    const automation = presentAutomation(findAutomation(world, auth.caller.userId, automationId(c)));
-    // The list's `publishedVersionId` is missing here: a client takes it out of `publishedVersion`.
-    return succeed({ automation: automation as unknown as AutomationDetail });
-  } catch (error) {
-    return refuse(error, "Failed to load automation");
-  }
-}
+export const getAutomation = route(
+  { scope: "read", failed: "Failed to load automation" },
+  ({ world, caller, param }) => {
+    const automation = presentAutomation(findAutomation(world, caller.userId, param("automationId")));
+    // The answer has no `publishedVersionId`, unlike the list. A client takes the id from `publishedVersion`.
+    return { automation: automation as unknown as AutomationDetail };
+  },
+);
 
 /** `POST /automations/{automationId}/trigger`. */
-export async function postTrigger(world: World, c: Context): Answer<{ run: TriggerResult }, 202> {
-  const auth = authenticate(world, c.req.raw, "write");
-  if (!auth.ok) return auth.reply;
-  const key = readKey(c.req.raw);
-  if (!key.ok) return key.reply;
-  const parsed = await readJson(world, c.req.raw);
-  const { repoId, input } = (parsed.ok && parsed.value ? parsed.value : {}) as { repoId?: unknown; input?: unknown };
-  if (typeof repoId !== "string" || repoId.trim() === "") return fail(400, "BAD_REQUEST", "repoId is required");
-  if (input !== undefined && (input === null || typeof input !== "object" || Array.isArray(input))) {
-    return fail(400, "BAD_REQUEST", "input must be an object");
-  }
-  try {
-    const fields = { ...input } as Record<string, unknown>;
-    const run = triggerAutomation(world, auth.caller.userId, automationId(c), repoId.trim(), key.key, fields);
-    return accept({ run });
-  } catch (error) {
-    return refuse(error, "Failed to trigger automation");
-  }
-}
+export const postTrigger = route<{ run: TriggerResult }, 202>(
+  { scope: "write", failed: "Failed to trigger automation", status: 202 },
+  async ({ world, caller, request, param }) => {
+    const key = readKey(request);
+    const parsed = await readJson(world, request);
+    const body = (parsed.ok && parsed.value ? parsed.value : {}) as { repoId?: unknown; input?: unknown };
+    const repoId = trimmedOrNull(body.repoId);
+    if (repoId === null) throw bad("repoId is required");
+    const { input = {} } = body;
+    if (input === null || typeof input !== "object" || Array.isArray(input)) throw bad("input must be an object");
+    return { run: triggerAutomation(world, caller.userId, param("automationId"), repoId, key, { ...input }) };
+  },
+);
 
 /** `GET /automations/{automationId}/runs`. */
-export function getAutomationRuns(world: World, c: Context): Found<{ runs: AutomationRun[] }> {
-  const auth = authenticate(world, c.req.raw, "read");
-  if (!auth.ok) return auth.reply;
-  try {
-    const limit = parseLimit(searchParams(c.req.raw).get("limit"), 20, 50);
-    return succeed({ runs: listJobs(world, auth.caller.userId, automationId(c), limit) });
-  } catch (error) {
-    return refuse(error, "Failed to list automation runs");
-  }
-}
+export const getAutomationRuns = route(
+  { scope: "read", failed: "Failed to list automation runs" },
+  ({ world, caller, query, param }) => ({
+    runs: listAutomationRuns(world, caller.userId, param("automationId"), parseLimit(query.get("limit"), 20, 50)),
+  }),
+);
 
 /** `GET /automations/{automationId}/runs/{runId}`. */
-export function getAutomationRun(world: World, c: Context): Found<{ run: AutomationRun | null }> {
-  const auth = authenticate(world, c.req.raw, "read");
-  if (!auth.ok) return auth.reply;
-  try {
-    return succeed({ run: jobDetail(world, auth.caller.userId, automationId(c), c.req.param("runId") ?? "") });
-  } catch (error) {
-    return refuse(error, "Failed to load automation run logs");
-  }
-}
+export const getAutomationRun = route(
+  { scope: "read", failed: "Failed to load automation run logs" },
+  ({ world, caller, param }) => ({
+    run: automationRunDetail(world, caller.userId, param("automationId"), param("runId")),
+  }),
+);
 
 /** `POST /automations/{automationId}/runs/{runId}/cancel`, in later revisions. */
-export function postAutomationRunCancel(world: World, c: Context): Found<{ status: string | null }> {
-  if (!world.revision.automationRunCancel) return notFoundPage() as Failure;
-  const auth = authenticate(world, c.req.raw, "write");
-  if (!auth.ok) return auth.reply;
-  const runId = c.req.param("runId") ?? "";
-  if (!isUuid(automationId(c)) || !isUuid(runId)) {
-    return fail(400, "BAD_REQUEST", "automationId and runId must be UUIDs");
-  }
-  try {
-    const job = findJob(world, auth.caller.userId, automationId(c), runId);
-    if (job.status !== "pending" && job.status !== "running") {
-      return fail(409, "CONFLICT", "Automation run is not cancelable");
-    }
-    const now = world.clock.stamp();
-    const status = "cancelled";
-    Object.assign(job, { status, cancel_requested_at: now, cancelled_at: now, completed_at: now, waits: [] });
-    return succeed({ runId: job.id, status });
-  } catch (error) {
-    return refuse(error, "Failed to cancel automation run");
-  }
-}
+export const postAutomationRunCancel = route(
+  { scope: "write", failed: "Failed to cancel automation run" },
+  ({ world, caller, param }) => {
+    const [automationId, runId] = [param("automationId"), param("runId")];
+    if (!isUuid(automationId) || !isUuid(runId)) throw bad("automationId and runId must be UUIDs");
+    const run = cancelAutomationRun(world, caller.userId, automationId, runId);
+    return { runId: run.id, status: run.status };
+  },
+);
 
 /** `POST /pr-reviews/rerun`, in later revisions. */
-export async function postPrReviewRerun(world: World, c: Context): Promise<Found<PrReviewRerun>> {
-  if (!world.revision.prReviews) return notFoundPage() as Failure;
-  const auth = authenticate(world, c.req.raw, "write");
-  if (!auth.ok) return auth.reply;
-  const parsed = await readJson(world, c.req.raw);
-  if (!parsed.ok || parsed.value === null || typeof parsed.value !== "object") {
-    return fail(400, "BAD_REQUEST", "Invalid JSON body");
-  }
-  const { repoId, prNumber } = parsed.value as { repoId?: unknown; prNumber?: unknown };
-  if (typeof repoId !== "string" || repoId.trim() === "") {
-    return fail(400, "BAD_REQUEST", "repoId must be a non-empty string");
-  }
-  if (typeof prNumber !== "number" || !Number.isInteger(prNumber) || prNumber < 1) {
-    return fail(400, "BAD_REQUEST", "prNumber must be a positive integer");
-  }
-  const repo = world.store.repos.get(repoId.trim().toLowerCase());
-  if (repo === undefined || repo.userId !== auth.caller.userId) {
-    return fail(404, "NOT_FOUND", "Repository not found");
-  }
-  try {
-    const runtimeRunId = queueJob(world.around);
-    const later = { runtimeProvider: "trigger", runtimeRunId, workflowRunId: null, versionFallbackUsed: false };
-    return succeed({
+export const postPrReviewRerun = route<PrReviewRerun>(
+  { scope: "write", failed: "Failed to rerun pull request review" },
+  async ({ world, caller, request }) => {
+    const parsed = await readJson(world, request);
+    if (!parsed.ok || parsed.value === null || typeof parsed.value !== "object") throw bad("Invalid JSON body");
+    const body = parsed.value as { repoId?: unknown; prNumber?: unknown };
+    const repoId = trimmedOrNull(body.repoId);
+    if (repoId === null) throw bad("repoId must be a non-empty string");
+    const { prNumber } = body;
+    if (typeof prNumber !== "number" || !Number.isInteger(prNumber) || prNumber < 1) {
+      throw bad("prNumber must be a positive integer");
+    }
+    const repo = world.store.repos.get(repoId.toLowerCase());
+    if (repo === undefined || repo.userId !== caller.userId) {
+      throw new Refusal(404, "NOT_FOUND", "Repository not found");
+    }
+    const runtimeRunId = queueWork(world.around);
+    const result: PrReviewRerun = {
       queued: true,
       jobRunId: crypto.randomUUID(),
       prNumber,
@@ -149,9 +109,7 @@ export async function postPrReviewRerun(world: World, c: Context): Promise<Found
       deferred: false,
       reason: null,
       status: "running",
-      ...later,
-    });
-  } catch (error) {
-    return refuse(error, "Failed to rerun pull request review");
-  }
-}
+    };
+    return { ...result, runtimeProvider: "trigger", runtimeRunId, workflowRunId: null, versionFallbackUsed: false };
+  },
+);

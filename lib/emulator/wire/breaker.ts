@@ -1,5 +1,5 @@
 /**
- * Breaks real connections: what the faults `reset0` and `resetMid` do when the emulator is served.
+ * Breaks real connections, for the faults `reset0` and `resetMid` of a served emulator.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
 import type { Socket } from "node:net";
-import type { Breaker } from "./faults.ts";
+import type { Breaker } from "./fault_player.ts";
 
-// A reset overtakes what was just written; the client is to see the first half.
+// A reset discards bytes that were just written. The client is to receive the first half, so it gets this much time.
 const FLUSH_MS = 20;
 
 function reset(socket: Socket | null): void {
   if (socket === null) return;
-  // Not every runtime can send a TCP reset; a closed connection in the middle of an answer is as broken.
+  // Not every runtime can send a TCP reset. A connection that closes in the middle of an answer is as broken.
   if (typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
   else socket.destroy();
 }
 
-/** The breaker of a request's own connection, or undefined for a request that came without one. */
+/** Breaks the connection of a request; undefined for a request in process, which has no connection. */
 export function socketBreaker(c: Context): Breaker | undefined {
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
   if (outgoing === undefined) return undefined;

@@ -4,30 +4,31 @@
  * @module
  */
 import type { Context, TypedResponse } from "hono";
+import type { Failure } from "./reply.ts";
+import { parseLimit } from "./request.ts";
+import { route } from "./route.ts";
 import { isTerminalEvent } from "../service/events.ts";
-import { authenticate } from "./auth.ts";
-import { DatabaseError, parseUuid } from "../state/postgres.ts";
-import { fail, type Failure, notFoundPage, Refusal, refuse } from "./reply.ts";
-import { parseLimit, searchParams } from "./request.ts";
-import type { EventRow, RunRow } from "../state/rows.ts";
+import { Refusal } from "../service/refusal.ts";
 import { findRun, presentRun } from "../service/runs.ts";
+import { DatabaseError, parseUuid } from "../state/postgres.ts";
+import type { EventRow, RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-/** A stream that Hono knows the type of. */
+/** A stream with a type that Hono infers. */
 export type StreamReply = Response & TypedResponse<string, 200, "text">;
 
-/** The host ends every request after this time, in milliseconds. Source: API reference, "Server-sent events". */
+/** Milliseconds after which the host ends any request. Source: API reference, "Server-sent events". */
 export const HOST_CAP_MS = 800_000;
-const PAGE = 200;
-const PROBLEM = "Failed to stream events";
+// Source: as above, "in pages of 200".
+const STREAM_PAGE_EVENTS = 200;
 const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
 function messageOf(event: EventRow): string {
   return `id: ${event.id}\nevent: ${event.event_type}\ndata: ${event.json}\n\n`;
 }
 
-/** Events to begin with: those after the one that the client has seen last, else the newest. */
-function replayed(world: World, run: RunRow, lastId: string | null, limit: number): readonly EventRow[] {
+/** The first events of a stream: those after the client's last one, or the newest. */
+function replayedEvents(world: World, run: RunRow, lastId: string | null, limit: number): readonly EventRow[] {
   world.store.guard("select", "ai_call_events");
   const rows = world.store.events.get(run.ai_call_id) ?? [];
   if (lastId === null) return rows.slice(-limit);
@@ -37,7 +38,7 @@ function replayed(world: World, run: RunRow, lastId: string | null, limit: numbe
   return rows.slice(at + 1);
 }
 
-/** Brings the run to where it should be whenever something is due, so that a script plays although nobody asks. */
+/** Brings the run to its state of the moment at every step of its script, although no request asks for it. */
 async function keepPlaying(world: World, run: RunRow, until: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;
@@ -46,6 +47,7 @@ async function keepPlaying(world: World, run: RunRow, until: number, signal: Abo
   }
 }
 
+/** @param gone Aborts when the client is gone. */
 function openStream(world: World, run: RunRow, events: readonly EventRow[], gone: AbortSignal): ReadableStream {
   const encoder = new TextEncoder();
   const ended = new AbortController();
@@ -65,8 +67,8 @@ function openStream(world: World, run: RunRow, events: readonly EventRow[], gone
       ended.signal.addEventListener("abort", () => forget(), { once: true });
       gone.addEventListener("abort", end, { once: true });
       const head = `: connected\n\nevent: run\ndata: ${JSON.stringify(presentRun(world, run))}\n\n`;
-      for (let at = 0; at === 0 || at < events.length; at += PAGE) {
-        const page = events.slice(at, at + PAGE).map(messageOf).join("");
+      for (let at = 0; at === 0 || at < events.length; at += STREAM_PAGE_EVENTS) {
+        const page = events.slice(at, at + STREAM_PAGE_EVENTS).map(messageOf).join("");
         send(at === 0 ? head + page : page);
       }
       if (gone.aborted || events.some(isTerminalEvent)) return end();
@@ -83,21 +85,17 @@ function openStream(world: World, run: RunRow, events: readonly EventRow[], gone
   });
 }
 
-/** The handler. */
-export function getEventStream(world: World, c: Context): StreamReply | Failure {
-  if (!world.revision.stream) return notFoundPage() as Failure;
-  const request = c.req.raw;
-  const auth = authenticate(world, request);
-  if (!auth.ok) return auth.reply;
-  try {
-    const run = findRun(world, auth.caller.userId, c.req.param("runId") ?? "");
-    if (run === undefined) return fail(404, "NOT_FOUND", "Run not found");
-    const limit = parseLimit(searchParams(request).get("limit"));
-    const events = replayed(world, run, request.headers.get("last-event-id"), limit);
-    if (world.around.listenerDown) throw new DatabaseError("the listener is unavailable");
-    const body = c.req.method === "HEAD" ? null : openStream(world, run, events, request.signal);
-    return new Response(body, { headers: HEADERS }) as StreamReply;
-  } catch (error) {
-    return refuse(error, PROBLEM);
-  }
-}
+const streamRoute = route<never>({ failed: "Failed to stream events" }, ({ world, caller, request, query, param }) => {
+  const run = findRun(world, caller.userId, param("runId"));
+  if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  const events = replayedEvents(world, run, request.headers.get("last-event-id"), parseLimit(query.get("limit")));
+  if (world.around.listenerDown) throw new DatabaseError("the listener is unavailable");
+  const body = request.method === "HEAD" ? null : openStream(world, run, events, request.signal);
+  return new Response(body, { headers: HEADERS }) as Failure;
+});
+
+/** The handler. Its good answer is a stream, which the type of {@linkcode route} does not know. */
+export const getEventStream = streamRoute as unknown as (
+  world: World,
+  c: Context,
+) => Promise<StreamReply | Failure>;

@@ -1,5 +1,5 @@
 /**
- * The layers in front of the handlers: the host name, the framework's tidying of paths, and the session gate.
+ * The layers in front of the handlers: the host name, the framework's clean-up of paths, and the session gate.
  *
  * @module
  */
@@ -17,23 +17,23 @@ export function splitUrl(url: string): { path: string; query: string } {
   return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
 }
 
-// The body is bytes, since a text would be given a content type.
+// The body is bytes, since a string would get a content type.
 function redirect(status: 307 | 308, location: string): Response {
   return new Response(new TextEncoder().encode(location), { status, headers: { location } });
 }
 
-/** The redirect to the login page, which is what a request without a bearer token gets. */
+/** The redirect to the login page: the answer to a request without a bearer token. */
 export function loginRedirect(path: string, query: string): Response {
-  // The framework writes the query anew before it is quoted. Source: conformance scenario "auth/post-without-token/gate-on".
+  // The framework encodes the query anew before it quotes it. Source: conformance scenario "auth/post-without-token/gate-on".
   const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
   const next = new URLSearchParams({ next: `${path}${search}` });
   return redirect(307, `/login?${next}`);
 }
 
 /**
- * Answers requests that never reach a handler.
+ * Answers a request that does not reach a handler.
  *
- * @returns The answer, or undefined for a request that goes on.
+ * @returns Undefined for a request that does.
  */
 export function passGate(world: World, request: Request): Response | undefined {
   const { path, query } = splitUrl(request.url);

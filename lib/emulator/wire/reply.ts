@@ -1,13 +1,14 @@
 /**
- * Answers with the service's envelopes, typed so that `hono/client` knows what a route returns.
+ * Answers in the service's envelopes, typed so that `hono/client` knows the result of a route.
  *
  * @module
  */
 import type { TypedResponse } from "hono";
 import type { FailureStatus, Success } from "../../api/contract/routes.ts";
 import type { FailureEnvelope } from "../../api/contract/schemas.ts";
+import { Refusal } from "../service/refusal.ts";
 
-/** A JSON answer whose type Hono infers. */
+/** A JSON answer with a type that Hono infers. */
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
 /** A failure. */
 export type Failure = Reply<FailureEnvelope, FailureStatus>;
@@ -15,22 +16,17 @@ export type Failure = Reply<FailureEnvelope, FailureStatus>;
 // The service sends no charset. Source: conformance scenario "http/success-envelope".
 const JSON_TYPE = "application/json";
 
-/** A JSON answer from text that is JSON already. */
+/** A JSON answer. @param text JSON. */
 export function jsonReply(text: string, status: number, headers: Record<string, string> = {}): Response {
   return new Response(text, { status, headers: { "content-type": JSON_TYPE, ...headers } });
 }
 
-/** 200 with `data`. */
-export function succeed<T>(data: T): Reply<Success<T>, 200> {
-  return jsonReply(JSON.stringify({ ok: true, data }), 200) as Reply<Success<T>, 200>;
+/** A good answer: `data` in the envelope. */
+export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
+  return jsonReply(JSON.stringify({ ok: true, data }), status) as Reply<Success<T>, Status>;
 }
 
-/** 202 with `data`. */
-export function accept<T>(data: T): Reply<Success<T>, 202> {
-  return jsonReply(JSON.stringify({ ok: true, data }), 202) as Reply<Success<T>, 202>;
-}
-
-/** A failure with the envelope. */
+/** A failure in the envelope. */
 export function fail(
   status: FailureStatus,
   code: string,
@@ -40,39 +36,22 @@ export function fail(
   return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
 }
 
-/** An error that a route answers with a failure of its own. */
-export class Refusal extends Error {
-  override name = "Refusal";
-  /** HTTP status. */
-  readonly status: FailureStatus;
-  /** Word in the envelope. */
-  readonly code: string;
-
-  /** @param status HTTP status. @param code Word in the envelope. @param message Text in the envelope. */
-  constructor(status: FailureStatus, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
 /**
- * Turns what a handler threw into its answer: a {@linkcode Refusal} speaks for itself, anything else is a 500.
+ * Answers an error that a handler threw: a {@linkcode Refusal} as it says, any other error with a 500.
  *
- * @param error What was thrown.
- * @param message Text of the 500.
+ * @param message Message of the 500.
  */
 export function refuse(error: unknown, message: string): Failure {
   if (error instanceof Refusal) return fail(error.status, error.code, error.message);
   return fail(500, "INTERNAL_ERROR", message);
 }
 
-/** An answer of the framework: a status and nothing else. */
+/** An answer of the framework: a status without a body. */
 export function bare(status: number, headers: Record<string, string> = {}): Response {
   return new Response(null, { status, headers });
 }
 
-/** The site's page for paths that do not exist. */
+/** The site's page for an unknown path. */
 export function notFoundPage(): Response {
   const page = "<!DOCTYPE html><html><head><title>404: This page could not be found.</title></head>" +
     "<body><h1>404</h1><h2>This page could not be found.</h2></body></html>";

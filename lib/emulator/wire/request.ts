@@ -1,25 +1,26 @@
 /**
- * Reading of requests: limits, search parameters, idempotency keys and bodies, as tolerant as the service is.
+ * Reads requests: limits, search parameters, idempotency keys and bodies, as tolerantly as the service does.
  *
  * @module
  */
 import { DEFAULT_EVENTS, MAX_EVENTS, MAX_KEY_LENGTH } from "../../api/contract/rules.ts";
-import { fail, type Failure } from "./reply.ts";
+import { trimmedOrNull } from "../service/start_request.ts";
+import { Refusal } from "../service/refusal.ts";
 import type { World } from "../state/world.ts";
 
-// The gate hands on this much of a body and no more. Source: conformance, "Origin of the results".
+// The gate passes this much of a body on and drops the rest. Source: conformance, "Origin of the results".
 const GATE_BODY_BYTES = 10 * 1024 * 1024;
 
 /**
- * Reads a `limit`: the leading whole number, clamped; never an error.
+ * Reads a `limit`: the leading whole number, clamped to 1..`max`. Never an error.
  *
- * @param value The parameter, or null when it is missing.
- * @param fallback For a missing or unreadable one. @default {100}
- * @param most Largest. @default {200}
+ * @param value The parameter; null when it is missing.
+ * @param fallback Result for a missing or unreadable parameter. @default {100}
+ * @param max Largest result. @default {200}
  */
-export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, most = MAX_EVENTS): number {
+export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max = MAX_EVENTS): number {
   const parsed = Number.parseInt(value ?? "", 10);
-  return Number.isFinite(parsed) ? Math.min(most, Math.max(1, parsed)) : fallback;
+  return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
 }
 
 /** The parameters behind the `?` of a URL. */
@@ -28,30 +29,27 @@ export function searchParams(request: Request): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));
 }
 
-/** A text that says something after trimming, else null. Values of another type count as absent. */
-export function trimmedOrNull(value: unknown): string | null {
-  if (typeof value !== "string") return null;
-  const trimmed = value.trim();
-  return trimmed === "" ? null : trimmed;
-}
-
-/** The idempotency key of a request, or the answer that refuses it. */
-export function readKey(request: Request): { ok: true; key: string } | { ok: false; reply: Failure } {
+/**
+ * The idempotency key of a request.
+ *
+ * @throws {Refusal} 400 for a missing or too long key.
+ */
+export function readKey(request: Request): string {
   const key = trimmedOrNull(request.headers.get("idempotency-key"));
-  if (key === null) return { ok: false, reply: fail(400, "BAD_REQUEST", "Idempotency-Key is required") };
+  if (key === null) throw new Refusal(400, "BAD_REQUEST", "Idempotency-Key is required");
   if (key.length > MAX_KEY_LENGTH) {
     const message = `Idempotency-Key exceeds maximum length of ${MAX_KEY_LENGTH} characters`;
-    return { ok: false, reply: fail(400, "BAD_REQUEST", message) };
+    throw new Refusal(400, "BAD_REQUEST", message);
   }
-  return { ok: true, key };
+  return key;
 }
 
 /** Outcome of {@linkcode readJson}. */
 export type ParsedBody = { ok: true; value: unknown } | { ok: false };
 
 /**
- * Parses a body as JSON, whatever its content type. A byte order mark is skipped and invalid UTF-8 replaced. Behind the gate a
- * body is cut at 10 MiB, so that a longer one does not parse.
+ * Parses a body as JSON, whatever its content type. A byte order mark is skipped, and invalid UTF-8 is replaced. The gate cuts a
+ * body off at 10 MiB, so that a longer one does not parse.
  */
 export async function readJson(world: World, request: Request): Promise<ParsedBody> {
   const bytes = new Uint8Array(await request.arrayBuffer());

@@ -1,6 +1,6 @@
 /**
- * The public routes as a Hono application. Its inferred type is compared with the contract below: a route on which client and
- * emulator disagree does not compile.
+ * The public routes as a Hono application. Its inferred type is compared with the contract below, so that a route does not
+ * compile if client and emulator disagree on it.
  *
  * @module
  */
@@ -17,26 +17,17 @@ import {
   postPrReviewRerun,
   postTrigger,
 } from "./automation_routes.ts";
-import {
-  getAgents,
-  getMcpServers,
-  getModels,
-  getRepos,
-  getSandboxes,
-  getSandboxLogs,
-  outsideRoute,
-  postAutomation,
-  postMcp,
-  postSandbox,
-} from "./listing_routes.ts";
-import { bare, notFoundPage } from "./reply.ts";
 import { getEventStream } from "./event_stream.ts";
+import { getAgents, getMcpServers, getModels, getRepos, getSandboxes, getSandboxLogs } from "./listing_routes.ts";
+import { postAutomation, postMcp, postSandbox, readOutside, writeOutside } from "./outside_routes.ts";
+import { bare, notFoundPage } from "./reply.ts";
 import { getEvents, getRun, postCancel, postRun } from "./run_routes.ts";
+import type { Revision } from "../state/revision.ts";
 import type { World } from "../state/world.ts";
 
 /**
- * Says what a route takes, for `hono/client`. It looks at nothing: the handlers read requests themselves, since what they
- * check, and in which order, is part of the contract.
+ * Declares the input of a route, for `hono/client`. It checks nothing: the handlers do, since the order of their checks is part
+ * of the contract.
  */
 function takes<Input extends object>(): MiddlewareHandler<object, string, { in: Input; out: Input }> {
   return (_, next) => next();
@@ -70,9 +61,9 @@ function apiRoutes(world: World) {
     .get("/automations", takes<{ query: { limit?: string; cursor?: string } }>(), (c) => getAutomations(world, c))
     .post("/automations", (c) => postAutomation(world, c))
     .get("/automations/:automationId", (c) => getAutomation(world, c))
-    .put("/automations/:automationId", (c) => outsideRoute(world, c, "write"))
-    .post("/automations/:automationId/publish", (c) => outsideRoute(world, c, "write"))
-    .put("/automations/:automationId/model", (c) => outsideRoute(world, c, "write"))
+    .put("/automations/:automationId", (c) => writeOutside(world, c))
+    .post("/automations/:automationId/publish", (c) => writeOutside(world, c))
+    .put("/automations/:automationId/model", (c) => writeOutside(world, c))
     .post(
       "/automations/:automationId/trigger",
       takes<{ header: KeyHeader; json: { repoId: string; input?: Record<string, unknown> } }>(),
@@ -86,9 +77,9 @@ function apiRoutes(world: World) {
       takes<{ json: { repoId: string; prNumber: number } }>(),
       (c) => postPrReviewRerun(world, c),
     )
-    .get("/repos/:repoId/env-vars", (c) => outsideRoute(world, c, "read"))
-    .post("/repos/:repoId/env-vars", (c) => outsideRoute(world, c, "write"))
-    .delete("/repos/:repoId/env-vars", (c) => outsideRoute(world, c, "write"))
+    .get("/repos/:repoId/env-vars", (c) => readOutside(world, c))
+    .post("/repos/:repoId/env-vars", (c) => writeOutside(world, c))
+    .delete("/repos/:repoId/env-vars", (c) => writeOutside(world, c))
     .post("/mcp", (c) => postMcp(world, c))
     .get("/mcp/servers", (c) => getMcpServers(world, c));
 }
@@ -103,28 +94,37 @@ type Agreement = {
   };
 };
 type Agreed = { [Path in keyof Routes]: { [Method in keyof Routes[Path]]: true } };
-// Does not compile when a route answers something else than the contract says.
+// Does not compile if the answer of a route differs from the contract.
 const agreement = <T extends Agreed>(): T | undefined => undefined;
 agreement<Agreement>();
 
-const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
+const FRAMEWORK_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 
-/** What the framework answers on a path that exists, for methods that its route does not have. */
+/** The framework's answer to a method that a route does not have. */
 function otherMethods(allowed: ReadonlySet<string>) {
   const allow = [...allowed].sort().join(", ");
   return (c: Context) => {
-    if (!METHODS.includes(c.req.method)) return bare(400);
+    if (!FRAMEWORK_METHODS.includes(c.req.method)) return bare(400);
     return c.req.method === "OPTIONS" ? bare(204, { allow }) : bare(405);
   };
 }
 
+/** Routes of later revisions, each with its switch. */
+const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
+  ["/runs/:runId/events/stream", "stream"],
+  ["/automations/:automationId/runs/:runId/cancel", "automationRunCancel"],
+  ["/pr-reviews/rerun", "prReviews"],
+];
+
 /**
- * Adds the API's routes, their 405s and `OPTIONS`, and the HTML 404.
+ * Adds the API's routes, their 405s and `OPTIONS`, and the HTML 404 of every other path.
  *
  * @param app Application that they are added to.
- * @param world State of the emulator.
  */
 export function addRoutes(app: Hono, world: World): void {
+  for (const [path, name] of LATER_ROUTES) {
+    app.use(`${API_PREFIX}${path}`, async (_, next) => world.revision[name] ? await next() : notFoundPage());
+  }
   const api = apiRoutes(world);
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of api.routes) {
@@ -133,13 +133,7 @@ export function addRoutes(app: Hono, world: World): void {
     if (method === "GET") known.add("HEAD");
     methods.set(path, known);
   }
-  const absent = (path: string) =>
-    (!world.revision.stream && path.endsWith("/events/stream")) ||
-    (!world.revision.prReviews && path.endsWith("/pr-reviews/rerun")) ||
-    (!world.revision.automationRunCancel && path.endsWith("/runs/:runId/cancel") && path.includes("automations"));
   app.route("/", api);
-  for (const [path, allowed] of methods) {
-    app.all(path, absent(path) ? () => notFoundPage() : otherMethods(allowed));
-  }
+  for (const [path, allowed] of methods) app.all(path, otherMethods(allowed));
   app.notFound(() => notFoundPage());
 }

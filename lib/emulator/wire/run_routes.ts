@@ -1,33 +1,31 @@
 /**
- * Handlers of `/runs`: the order of their checks is part of the contract.
+ * Handlers of `/runs`. The order of their checks is part of the contract.
  *
  * @module
  */
-import type { Context } from "hono";
-import type { FailureStatus, Success } from "../../api/contract/routes.ts";
-import type { CancelResult, Run, RunEvents, StartResult } from "../../model.ts";
-import { authenticate, type Caller } from "./auth.ts";
+import type { RunEvents, StartResult } from "../../model.ts";
+import { bare, fail, type Failure, jsonReply, type Reply } from "./reply.ts";
+import { parseLimit, readJson, readKey } from "./request.ts";
+import { type Call, route } from "./route.ts";
+import type { Success } from "../../api/contract/routes.ts";
+import type { Caller } from "../service/caller.ts";
 import { cancelRun } from "../service/cancel.ts";
-import { DatabaseError, parseUuid } from "../state/postgres.ts";
-import { accept, bare, fail, type Failure, jsonReply, refuse, type Reply, succeed } from "./reply.ts";
-import { parseLimit, readJson, readKey, searchParams } from "./request.ts";
+import { Refusal } from "../service/refusal.ts";
 import { eventsBody, findRun, presentRun, startRun } from "../service/runs.ts";
 import type { Body } from "../service/start_request.ts";
+import { DatabaseError, parseUuid } from "../state/postgres.ts";
+import type { RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-/** An answer with data, or a failure. */
-export type Answer<T, Status extends 200 | 202 = 200> = Promise<
-  Reply<Success<T>, Status> | Reply<Failing, FailureStatus>
->;
-type Failing = { ok: false; error: { code: string; message: string } };
-
-const UNAVAILABLE = "External Mogplex run rate limit unavailable";
+const LIMITER_UNAVAILABLE = "External Mogplex run rate limit unavailable";
 
 /**
  * Takes a start slot.
  *
- * The id reaches the database before anything looks at it, so a malformed or unknown one is trouble of the limiter: 503.
- * Source: API reference, "Run-start limits".
+ * The limiter hands the id to the database before anything checks it. A malformed or unknown id is therefore a failure of the
+ * limiter: 503. Source: API reference, "Run-start limits".
+ *
+ * @returns The answer that refuses the start, if there is no slot.
  */
 function claimStart(world: World, caller: Caller, repoId: unknown): Failure | undefined {
   try {
@@ -39,7 +37,7 @@ function claimStart(world: World, caller: Caller, repoId: unknown): Failure | un
       throw new DatabaseError("insert violates foreign key constraint");
     }
   } catch {
-    return fail(503, "SERVICE_UNAVAILABLE", UNAVAILABLE, { "retry-after": "60" });
+    return fail(503, "SERVICE_UNAVAILABLE", LIMITER_UNAVAILABLE, { "retry-after": "60" });
   }
   const key = world.startLimitScope === "user" ? caller.userId : `${caller.userId} ${caller.keyId}`;
   const decision = world.starts.claim(key, world.clock.nowMs());
@@ -47,71 +45,52 @@ function claimStart(world: World, caller: Caller, repoId: unknown): Failure | un
   return fail(429, "RATE_LIMITED", decision.message, { "retry-after": String(decision.retryAfterSeconds) });
 }
 
-/** 403 for a token that may only trigger automations, in later revisions. */
-export function restricted(world: World, caller: Caller): Failure | undefined {
-  if (!world.revision.automationsOnly || !caller.automationsOnly) return undefined;
+/** @throws {Refusal} 403 for a token that may only trigger automations, in later revisions. */
+export function refuseRestricted({ world, caller }: Call): void {
+  if (!world.revision.automationsOnly || !caller.automationsOnly) return;
   const message =
     "This API key can only trigger automations. Use POST /api/v1/mogplex/automations/{automationId}/trigger.";
-  return fail(403, "AUTOMATION_REQUIRED", message);
+  throw new Refusal(403, "AUTOMATION_REQUIRED", message);
+}
+
+/** @throws {Refusal} 404 if the caller has no such run. */
+function requestedRun({ world, caller, param }: Call): RunRow {
+  const run = findRun(world, caller.userId, param("runId"));
+  if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return run;
 }
 
 /** `POST /runs`. */
-export async function postRun(world: World, c: Context): Answer<StartResult, 202> {
-  const auth = authenticate(world, c.req.raw, "write");
-  if (!auth.ok) return auth.reply;
-  const refused = restricted(world, auth.caller);
-  if (refused !== undefined) return refused;
-  const key = readKey(c.req.raw);
-  if (!key.ok) return key.reply;
-  const parsed = await readJson(world, c.req.raw);
-  if (!parsed.ok) return fail(400, "BAD_REQUEST", "Invalid JSON body");
-  // A body of null breaks the handler where nothing catches it.
-  if (parsed.value === null) return bare(500) as Failure;
-  const body = (typeof parsed.value === "object" ? parsed.value : {}) as Body;
-  const limited = claimStart(world, auth.caller, body.repoId);
-  if (limited !== undefined) return limited;
-  try {
-    return accept(await startRun(world, auth.caller, key.key, body));
-  } catch (error) {
-    return refuse(error, "Failed to start run");
-  }
-}
+export const postRun = route<StartResult, 202>(
+  { scope: "write", failed: "Failed to start run", status: 202 },
+  async (call) => {
+    const { world, caller, request } = call;
+    refuseRestricted(call);
+    const key = readKey(request);
+    const parsed = await readJson(world, request);
+    if (!parsed.ok) throw new Refusal(400, "BAD_REQUEST", "Invalid JSON body");
+    // A body of null crashes the service's handler outside its error mapping.
+    if (parsed.value === null) return bare(500) as Failure;
+    const body = (typeof parsed.value === "object" ? parsed.value : {}) as Body;
+    return claimStart(world, caller, body.repoId) ?? await startRun(world, caller, key, body);
+  },
+);
 
 /** `GET /runs/{runId}`. */
-export function getRun(world: World, c: Context): Reply<Success<{ run: Run }>, 200> | Failure {
-  const auth = authenticate(world, c.req.raw);
-  if (!auth.ok) return auth.reply;
-  try {
-    const row = findRun(world, auth.caller.userId, c.req.param("runId") ?? "");
-    if (row === undefined) return fail(404, "NOT_FOUND", "Run not found");
-    return succeed({ run: presentRun(world, row) });
-  } catch (error) {
-    return refuse(error, "Failed to load run");
-  }
-}
+export const getRun = route({ failed: "Failed to load run" }, (call) => ({
+  run: presentRun(call.world, requestedRun(call)),
+}));
 
 /** `GET /runs/{runId}/events`. */
-export function getEvents(world: World, c: Context): Reply<Success<RunEvents>, 200> | Failure {
-  const auth = authenticate(world, c.req.raw);
-  if (!auth.ok) return auth.reply;
-  try {
-    const row = findRun(world, auth.caller.userId, c.req.param("runId") ?? "");
-    if (row === undefined) return fail(404, "NOT_FOUND", "Run not found");
-    const limit = parseLimit(searchParams(c.req.raw).get("limit"));
-    return jsonReply(eventsBody(world, row, limit), 200) as Reply<Success<RunEvents>, 200>;
-  } catch (error) {
-    return refuse(error, "Failed to list events");
-  }
-}
+export const getEvents = route<RunEvents>({ failed: "Failed to list events" }, (call) => {
+  const run = requestedRun(call);
+  const text = eventsBody(call.world, run, parseLimit(call.query.get("limit")));
+  return jsonReply(text, 200) as Reply<Success<RunEvents>, 200>;
+});
 
 /** `POST /runs/{runId}/cancel`. */
-export function postCancel(world: World, c: Context): Reply<Success<CancelResult>, 200> | Failure {
-  const auth = authenticate(world, c.req.raw, "write");
-  if (!auth.ok) return auth.reply;
-  try {
-    const result = cancelRun(world, auth.caller.userId, c.req.param("runId") ?? "");
-    return result === undefined ? fail(404, "NOT_FOUND", "Run not found") : succeed(result);
-  } catch (error) {
-    return refuse(error, "Failed to cancel run");
-  }
-}
+export const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ world, caller, param }) => {
+  const result = cancelRun(world, caller.userId, param("runId"));
+  if (result === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return result;
+});

@@ -1,12 +1,11 @@
 /**
- * Trouble with streams: proxies that hold them back, connections that break in the middle of an event, silence, and bytes that
- * nobody would expect.
+ * Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
  *
  * @module
  */
 import { bare, fail } from "./reply.ts";
 
-/** Kinds of trouble that only streams have. */
+/** Kinds of faults that only streams have. */
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
   "stream-cut",
@@ -20,15 +19,16 @@ export const STREAM_FAULT_KINDS = [
   "stream-500",
 ] as const;
 
-/** A kind of trouble that only streams have. */
+/** A kind of fault that only streams have. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
-/** Breaks the connection of a stream. @returns What the stream fails with, where there is no connection to break. */
+/** Breaks the connection of a stream. */
 export interface StreamBreaker {
+  /** @returns The error of the stream, where there is no connection to break. */
   resetStream(): Error | undefined;
 }
 
-/** Turns each piece of a stream into what is sent in its place; null ends the stream there. */
+/** Replaces a piece of a stream by other pieces; null ends the stream. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
 /** Whether an answer is a stream. */
@@ -36,15 +36,15 @@ export function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** Lets go of an answer that nobody is going to read. */
+/** Discards an answer that nobody reads. */
 export function discard(answer: Response): void {
   answer.body?.cancel().catch(() => {});
 }
 
 /**
- * A stream whose pieces are spoiled on their way.
+ * Spoils the pieces of a stream.
  *
- * @param breaker What breaks the connection where it ends; undefined for an orderly end.
+ * @param breaker Breaks the connection at the end; undefined for an orderly end.
  */
 function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
@@ -64,10 +64,10 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
           }
           await reader?.cancel();
           if (breaker === undefined) return controller.close();
-          // A turn later, so that what came before it is not lost with it.
+          // One turn later, so that the pieces before it are not lost with the connection.
           await new Promise((resolve) => setTimeout(resolve, 0));
           const error = breaker.resetStream();
-          // Without one it stands still, until its connection is gone and nobody reads it any more.
+          // Without an error the stream stays open until its connection is gone.
           return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
         }
       }
@@ -77,7 +77,7 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
   return new Response(body, { status: answer.status, headers: answer.headers });
 }
 
-/** The first half of the last message of a piece, and all before it. */
+/** A piece up to the middle of its last message. */
 function half(piece: string): string {
   const messages = piece.split("\n\n").filter((message) => message !== "");
   const last = messages.pop() ?? "";
@@ -87,8 +87,8 @@ function half(piece: string): string {
 /**
  * Ends a stream in the middle of a message.
  *
- * @param after Pieces that come whole before: 0 cuts what is sent at once, 1 the first event that comes live.
- * @param breaker What breaks the connection; undefined ends it in good order.
+ * @param after Number of whole pieces before the cut: 0 cuts the first piece, 1 the first live event.
+ * @param breaker Breaks the connection; undefined for an orderly end.
  */
 export function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
   return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
@@ -113,7 +113,7 @@ function messages(piece: string): string[] {
   return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
 }
 
-/** Each message twice, and those of one piece in reverse. */
+/** Every message twice, and the messages of one piece in reverse. */
 function disorder(piece: string, index: number): string[] {
   const all = messages(piece);
   const head = index === 0 ? all.splice(0, 2) : [];
@@ -125,8 +125,8 @@ function disorder(piece: string, index: number): string[] {
  *
  * @param next Carries the request out.
  * @param after For `stream-cut`: see {@linkcode cut}.
- * @param breaker What breaks a connection.
- * @returns What the request itself answers, when that is no stream.
+ * @param breaker Breaks the connection.
+ * @returns The answer itself, if it is not a stream.
  */
 export async function playStreamFault(
   kind: StreamFaultKind,

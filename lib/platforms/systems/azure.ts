@@ -8,12 +8,12 @@ import { escapeLoggingData } from "../../text/escape/logging_command.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Azure Pipelines. A stage or job that is retried keeps the build id and counts its attempt; a job of a matrix has a
- * position. Source: Azure Pipelines, "Use predefined variables"; for schedules "Configure schedules for pipelines".
+ * A retried stage or job keeps the build id and has a higher attempt number; a job of a matrix has a position.
+ * Source: Azure Pipelines, "Use predefined variables"; for schedules "Configure schedules for pipelines".
  *
- * Commands: Azure Pipelines, "Logging commands". There is no notice, so that one becomes a line of the log. Variables are
- * output variables: a later step reads them as `<step>.MOGPLEX_RUN_ID`, a later job by `dependencies`, and nothing that the
- * job has set is overwritten. The summary wants an absolute path.
+ * Source of its commands: Azure Pipelines, "Logging commands". It has no notices, so a notice is printed as a line of the log.
+ * `setOutput` sets output variables: a later step reads `<step>.MOGPLEX_RUN_ID`, a later job reads it through `dependencies`, and
+ * the job's own variables keep their values. `showSummary` needs an absolute path.
  */
 export const azure: Platform = definePlatform({
   name: "azure_pipelines",

@@ -7,13 +7,13 @@ import { definePlatform, JOB_VARIABLE } from "../define.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Bitbucket Pipelines. A failed step that is run again keeps pipeline and step and counts `BITBUCKET_STEP_RUN_NUMBER`; a
- * pipeline that is run again is a new one. A step has no name, only a UUID that is new in every pipeline: with the key scope
- * `day` nothing would ever be found, unless `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is known to `after-script` only.
+ * A failed step that is rerun keeps the ids of pipeline and step, and `BITBUCKET_STEP_RUN_NUMBER` rises; a rerun pipeline has a
+ * new id. A step has no name, only a UUID that is new in every pipeline: with the key scope `day` no run would ever be found
+ * again, unless `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is set in `after-script` only.
  * Source: Bitbucket, "Variables and secrets".
  *
- * Variables reach later steps through a file, if `output-variables` of the step lists them: Bitbucket, "Step options". There
- * are no commands in the log.
+ * Variables reach later steps through a file, if the step lists them in `output-variables` (Source: Bitbucket, "Step options").
+ * Its log has no commands.
  */
 export const bitbucket: Platform = definePlatform({
   name: "bitbucket",

@@ -7,11 +7,11 @@ import { definePlatform } from "../define.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Buildkite. A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` says how often); a rebuild is a
- * new build. The exit status is known to hooks after the command only. Source: Buildkite, "Environment variables".
+ * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries); a rebuild is a new build.
+ * The exit status is set only in hooks that run after the command. Source: Buildkite, "Environment variables".
  *
- * Its log knows groups: Buildkite, "Managing log output". Annotations, meta-data and thus outputs need a call of
- * `buildkite-agent`, which is left to the pipeline: no other program is run here, and `summary.md` and `outputs.env` are there to be passed on.
+ * Its log has groups (Source: Buildkite, "Managing log output"). Annotations and meta-data need the program `buildkite-agent`.
+ * The toolkit runs no other program, so the pipeline has to pass `summary.md` and `outputs.env` to it.
  */
 export const buildkite: Platform = definePlatform({
   name: "buildkite",
@@ -21,7 +21,7 @@ export const buildkite: Platform = definePlatform({
   project: ["BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG"],
   pipeline: ["BUILDKITE_BUILD_ID"],
   job: ["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID"],
-  // Nodes of a matrix differ by their label only.
+  // Nodes of a matrix differ only in their label.
   node: ["BUILDKITE_PARALLEL_JOB+BUILDKITE_PARALLEL_JOB_COUNT+BUILDKITE_LABEL", "BUILDKITE_LABEL"],
   attempt: ["BUILDKITE_JOB_ID"],
   state: ["BUILDKITE_COMMAND_EXIT_STATUS"],

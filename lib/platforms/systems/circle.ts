@@ -7,11 +7,11 @@ import { definePlatform } from "../define.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * CircleCI. A workflow that is rerun from its failed jobs is a new workflow with the workspace of the old one; a new pipeline
- * has a new workspace. Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
+ * A workflow that is rerun from its failed jobs is a new workflow with the workspace of the old one; a new pipeline has a new
+ * workspace. Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
  *
- * Its log knows no commands, and variables reach later steps through `BASH_ENV` alone, which is sourced as shell code.
- * Nothing of a run goes there: `outputs.env` is data, and a step that wants it reads it as such.
+ * Its log has no commands. Variables reach later steps only through `BASH_ENV`, which the shell runs as code, so the toolkit
+ * writes nothing there; a later step can read `outputs.env` as data.
  */
 export const circle: Platform = definePlatform({
   name: "circle",

@@ -8,8 +8,8 @@ import { githubTable } from "./github.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Forgejo. As Gitea, whose mark it sets as well, so that it has to be looked for first; runners before 7.0 set no mark of
- * their own. Its runner sets every variable under GitHub's name, too.
+ * Like Gitea, whose mark it also sets, so `detectPlatform` must look for Forgejo first; runners before 7.0 set only Gitea's mark.
+ * Its runner sets every variable under GitHub's name as well.
  * Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (pages have run numbers).
  */
 export const forgejo: Platform = definePlatform({

@@ -8,9 +8,9 @@ import { githubTable } from "./github.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Gitea. Its runner sets GitHub's variables beside its own mark, reads GitHub's files, and obeys GitHub's commands as far as
- * it knows them; annotations are lines of its log. Pages of runs are numbered by `GITHUB_RUN_NUMBER` in some versions and by
- * `GITHUB_RUN_ID` in others, so that there is no link to them.
+ * Its runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys a part of GitHub's commands; annotations
+ * are shown as lines of the log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in
+ * others, so there is no link to it.
  * Source: gitea, services/actions/context.go; act_runner, internal/app/run/runner.go.
  */
 export const gitea: Platform = definePlatform({

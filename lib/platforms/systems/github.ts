@@ -14,11 +14,11 @@ function fence(): Fence {
 }
 
 /**
- * What GitHub shares with those that speak its language.
+ * The part of the table that GitHub shares with Gitea and Forgejo.
  *
- * The environment hides three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look the
- * same, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
- * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A run that is run again keeps its id and counts its attempt.
+ * The environment does not show three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look
+ * alike, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
+ * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A rerun keeps the id of the workflow run and has a higher attempt number.
  * Source: GitHub, "Variables reference", default environment variables; "Workflow commands" for all else.
  */
 export const githubTable = {
@@ -32,13 +32,13 @@ export const githubTable = {
   log: ["workflow", "legacy"],
   outputs: "GITHUB_OUTPUT",
   summary: "GITHUB_STEP_SUMMARY",
-  // Groups do not nest there: a second one ends the first.
+  // Groups do not nest: a second one ends the first.
   section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
   annotate: (level, title, text) => `::${level} title=${escapeWorkflowProperty(title)}::${escapeWorkflowData(text)}`,
   fence,
 } as const satisfies Partial<PlatformTable>;
 
-/** GitHub Actions. See {@linkcode githubTable}. */
+/** See {@linkcode githubTable} for what its environment does not show. */
 export const github: Platform = definePlatform({
   ...githubTable,
   name: "github",

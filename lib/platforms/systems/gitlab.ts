@@ -11,11 +11,11 @@ function marker(word: string, wallTimeMs: number, name: string): string {
 }
 
 /**
- * GitLab CI. `CI_JOB_ID` is new for every retry, `CI_PIPELINE_ID` and `CI_JOB_NAME` stay.
+ * `CI_JOB_ID` is new for every retry; `CI_PIPELINE_ID` and `CI_JOB_NAME` stay the same.
  *
  * Its log has sections and no other commands; variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
  *
- * `after_script` sees `CI_JOB_STATUS` as `success`, `failed` or `canceled`; runners from 17.0 can also say `running` and
+ * In `after_script`, `CI_JOB_STATUS` is `success`, `failed` or `canceled`; with runners from 17.0 it can also be `running` or
  * `timedout`. Source: GitLab, "Predefined CI/CD variables"; gitlab-runner, its executors.
  */
 export const gitlab: Platform = definePlatform({
@@ -35,7 +35,7 @@ export const gitlab: Platform = definePlatform({
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
   },
-  // For the note on the merge request: `mergeRequestOf` of gitlab_api.ts.
+  // For the note on the merge request: see `mergeRequestOf` in lib/note/gitlab_api.ts.
   reads: ["CI_API_V4_URL", "CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_PROJECT_ID"],
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.

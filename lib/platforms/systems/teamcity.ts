@@ -7,8 +7,8 @@ import { definePlatform } from "../define.ts";
 import { escapeServiceMessage } from "../../text/escape/service_message.ts";
 import type { AnnotationLevel, Platform } from "../platform.ts";
 
-// An error of the log fails a build only where its failure conditions say so; `buildProblem` would always, also where the
-// caller has an exit code pass.
+// `message` with status ERROR fails a build only if its failure conditions say so. `buildProblem` would always fail it, even
+// when the caller accepts the exit code.
 const STATUSES: Record<AnnotationLevel, string> = { notice: "NORMAL", warning: "WARNING", error: "ERROR" };
 
 function serviceMessage(name: string, attributes: Record<string, string>): string {
@@ -17,11 +17,11 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
 }
 
 /**
- * TeamCity. A build that is run again is a new build, and nothing in its environment joins the two; `BUILD_URL` exists from
- * 2022.04 on. Source: TeamCity, "List of predefined build parameters".
+ * A rerun is a new build, and nothing in the environment connects it with the old one. `BUILD_URL` exists since 2022.04.
+ * Source: TeamCity, "List of predefined build parameters".
  *
- * Commands: TeamCity, "Service messages". An output is an environment variable of later steps, and a parameter
- * (`%dep.<build>.env.MOGPLEX_RUN_ID%`) of builds that depend on this one.
+ * Source of its commands: TeamCity, "Service messages". `setOutput` sets an environment variable of later steps, which is also a
+ * parameter (`%dep.<build>.env.MOGPLEX_RUN_ID%`) of builds that depend on this one.
  */
 export const teamcity: Platform = definePlatform({
   name: "teamcity",

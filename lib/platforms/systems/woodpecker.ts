@@ -7,12 +7,12 @@ import { definePlatform } from "../define.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * Woodpecker. A pipeline that is restarted is a new one with a number of its own (`CI_PIPELINE_PARENT` names the one before
- * it, but not the first of the series), and steps are never retried within one: the number is the attempt as well. Nodes of
- * a matrix are workflows with a number of their own.
+ * A restarted pipeline is a new one with a new number (`CI_PIPELINE_PARENT` names its predecessor, but not the first of the
+ * series), and steps are never retried within a pipeline: its number is also the attempt. Each node of a matrix is a workflow
+ * with its own number.
  * Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
  *
- * Its log knows no commands, and steps share nothing but their workspace: `outputs.env` is there.
+ * Its log has no commands. Steps share only their workspace, where a later step can read `outputs.env`.
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",

@@ -8,6 +8,7 @@ import { MAX_EVENTS } from "../../api/contract/rules.ts";
 import type { RunEventStream } from "../../api/stream.ts";
 import { memoryOf, type StreamMemory } from "../../api/stream_memory.ts";
 import { BodyTooLargeError } from "../../errors.ts";
+import type { Subject } from "../../job/source.ts";
 import type { Run, RunEvent } from "../../model.ts";
 
 /** What a look shows. */
@@ -23,30 +24,22 @@ export interface News {
 }
 
 /** Looks at one run. Remembers how many of its events fit into an answer. */
-export class Reader {
+export class Reader implements Subject<News> {
   readonly #client: MogplexClient;
   readonly #memory: StreamMemory;
   #limit = MAX_EVENTS;
-  #worked: boolean;
   /** UUID of the run. */
   readonly runId: string;
 
-  /** @param proven Whether token and origin have worked before in this process. */
-  constructor(client: MogplexClient, runId: string, proven: boolean) {
+  constructor(client: MogplexClient, runId: string) {
     this.#client = client;
     this.#memory = memoryOf(client);
     this.runId = runId;
-    this.#worked = proven;
   }
 
-  /** See `Looker`. */
+  /** A look, as in error messages. */
   get what(): string {
     return `read events of run "${this.runId}"`;
-  }
-
-  /** Whether token and origin have worked in this process. */
-  get proven(): boolean {
-    return this.#worked;
   }
 
   /**
@@ -59,7 +52,6 @@ export class Reader {
     while (this.#limit >= 1) {
       try {
         const { run, events } = await this.#client.getRunEvents(this.runId, { limit: this.#limit }, call);
-        this.#worked = true;
         return { run, events, limit: this.#limit, cut };
       } catch (error) {
         if (!(error instanceof BodyTooLargeError)) throw error;
@@ -73,24 +65,21 @@ export class Reader {
   /** Looks at the run alone. @throws what the client throws. */
   async readRun(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
-    this.#worked = true;
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Whether trying to open a stream makes sense: the service may have it, and so has a client of somebody else's making. */
+  /** Whether opening a stream is worth a try: neither the service nor the client is known to have none. */
   get mayStream(): boolean {
     return !this.#memory.absent && typeof this.#client.openRunEvents === "function";
   }
 
-  /** Remembers for the process that the service has no streams. */
+  /** Remembers, for the whole process, that the service has no streams. */
   forgoStreams(): void {
     this.#memory.absent = true;
   }
 
   /** Opens the stream. @param lastEventId Event after which it goes on. @throws what the client throws. */
   async open(lastEventId: string | undefined, call: CallOptions): Promise<RunEventStream> {
-    const stream = await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
-    this.#worked = true;
-    return stream;
+    return await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
   }
 }

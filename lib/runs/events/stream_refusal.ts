@@ -1,5 +1,5 @@
 /**
- * What it means when a stream cannot be opened.
+ * What it means that a stream cannot be opened.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { ApiError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableE
 import { isUnauthorized } from "../../retry/setback.ts";
 
 /**
- * - `absent`: the service, or what lies before it, has no streams;
- * - `forgotten`: the event after which it should go on is not known any more;
+ * - `absent`: the service, or a proxy before it, has no streams;
+ * - `forgotten`: the service no longer knows the event after which the stream should go on;
  * - `unauthorized`: as for any request, it may be trouble of the service's database;
- * - `lasting`: as for any request, trying again is no use;
- * - `busy`: it comes back after the delay that the service names;
+ * - `lasting`: as for any request, another attempt does not help;
+ * - `busy`: the stream comes back after the delay that the service names;
  * - `broken`: anything else, which says nothing about other requests.
  */
 export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
 
 /**
- * Tells them apart. Source: design, "Following a run".
+ * Classifies the error. Source: design, "Following a run".
  *
  * @param error What opening the stream threw.
  * @param resumes Whether it was to go on after an event.

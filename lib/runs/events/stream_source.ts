@@ -7,21 +7,15 @@
  * @module
  */
 import type { CallOptions } from "../../api/client.ts";
+import type { RunEventStream, StreamItem } from "../../api/stream.ts";
 import { MogplexError } from "../../errors.ts";
-import type { StreamItem } from "../../api/stream.ts";
-import type { Run, RunEvent } from "../../model.ts";
 import type { CadenceEvent } from "../../job/cadence.ts";
-import type { News } from "./reader.ts";
+import { type Leash, leash, lookUntilSeen, PollingSource, type Source, type SourceOptions } from "../../job/source.ts";
+import type { Run, RunEvent } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
-import { MAX_UNAUTHORIZED, setbackOf } from "../../retry/setback.ts";
-import {
-  type Leash,
-  leash,
-  lookUntilSeen,
-  PollingSource,
-  type RunSource,
-  type SourceOptions,
-} from "../../job/source.ts";
+import { retry } from "../../retry/retry.ts";
+import { setbackOf } from "../../retry/setback.ts";
+import type { News, Reader } from "./reader.ts";
 import { type FeedStep, StreamFeed } from "./stream_feed.ts";
 import { type LinkStep, StreamLink, Ticker } from "./stream_link.ts";
 import { streamRefusal } from "./stream_refusal.ts";
@@ -50,10 +44,10 @@ function endsRun(event: RunEvent): boolean {
 }
 
 /** Follows by the stream; falls back to polling, silently, when there is none or it does not work. */
-export class StreamSource implements RunSource {
-  readonly #options: SourceOptions;
+export class StreamSource implements Source<News> {
+  readonly #options: SourceOptions<Reader>;
   readonly #leash: Leash;
-  readonly #poller: PollingSource;
+  readonly #poller: PollingSource<News>;
   readonly #ticker: Ticker;
   readonly #feed: StreamFeed;
   #link: StreamLink | undefined;
@@ -66,14 +60,13 @@ export class StreamSource implements RunSource {
   /** Polls until then; `-Infinity` while it streams. */
   #pollUntil: number;
 
-  /** @param options See {@linkcode SourceOptions}. */
-  constructor(options: SourceOptions) {
+  constructor(options: SourceOptions<Reader>) {
     this.#options = options;
     this.#leash = leash(options.signal);
     this.#poller = new PollingSource(options);
     this.#ticker = new Ticker(options.pacer);
-    this.#feed = new StreamFeed(options.reader.runId);
-    this.#pollUntil = options.reader.mayStream ? -Infinity : Infinity;
+    this.#feed = new StreamFeed(options.subject.runId);
+    this.#pollUntil = options.subject.mayStream ? -Infinity : Infinity;
   }
 
   async next(last?: CadenceEvent): Promise<News | null> {
@@ -130,16 +123,19 @@ export class StreamSource implements RunSource {
 
   /** Looks at the run, through every setback. */
   async #look(): Promise<News | null> {
-    const { reader } = this.#options;
-    const look = (call: CallOptions) => reader.readRun(call);
-    const news = await lookUntilSeen(this.#options, this.#leash.signal, `read run "${reader.runId}"`, look);
+    const { subject: reader } = this.#options;
+    const news = await lookUntilSeen(this.#options, {
+      what: `read run "${reader.runId}"`,
+      signal: this.#leash.signal,
+      read: (call) => reader.readRun(call),
+    });
     if (news !== null) this.#run = news.run;
     return news;
   }
 
   /** Looks once; what fails is left, since the stream goes on. */
   async #glance(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
-    const { clock, reader } = this.#options;
+    const { clock } = this.#options;
     const deadline = Math.min(clock.now() + GLANCE_MS, this.#options.deadline);
     try {
       const news = await look({ deadline, requestTimeoutMs: GLANCE_MS, maxAttempts: 1, signal: this.#leash.signal });
@@ -147,46 +143,61 @@ export class StreamSource implements RunSource {
       return news;
     } catch (error) {
       this.#leash.signal.throwIfAborted();
-      if (setbackOf(error, reader.proven) === undefined && !(error instanceof MogplexError)) throw error;
+      if (!(error instanceof MogplexError)) throw error;
       return undefined;
     }
   }
 
   async #open(): Promise<"opened" | "poll" | "late"> {
-    const { reader, pacer, clock, deadline, random } = this.#options;
+    const { subject: reader, pacer, clock, memory, random } = this.#options;
     const what = `open the event stream of run "${reader.runId}"`;
     if (this.#drops > 0 && !await this.#reopenPause(what)) return "late";
-    for (let refusals = 0, unauthorized = 0;;) {
-      const { lastId } = this.#feed;
-      try {
-        const stream = await reader.open(lastId, { deadline, maxAttempts: 1, signal: this.#leash.signal });
-        this.#link = new StreamLink(stream, clock, lastId === undefined, random());
-        this.#first = await this.#link.within(Math.min(FIRST_BYTE_MS, Math.max(pacer.left, 0)));
-        if (this.#first.kind !== "silent") return "opened";
-        return pacer.left > 0 ? this.#pollFor(Infinity) : "late";
-      } catch (error) {
-        this.#leash.signal.throwIfAborted();
-        if (!(error instanceof MogplexError)) throw error;
-        const setback = setbackOf(error, reader.proven);
-        const refusal = streamRefusal(error, lastId !== undefined);
-        if (refusal === "absent") {
-          reader.forgoStreams();
-          return this.#pollFor(Infinity);
-        }
-        if (refusal === "forgotten") {
-          this.#feed.startOver();
-          continue;
-        }
-        const again = refusal === "unauthorized" && ++unauthorized <= MAX_UNAUTHORIZED ||
-          refusal === "busy" && ++refusals <= MAX_REFUSALS;
-        if (again && setback !== undefined) {
-          if (await pacer.setBack(what, setback, refusals + unauthorized)) continue;
-          return "late";
-        }
-        if (refusal === "unauthorized" || refusal === "lasting") throw error;
-        return pacer.left > 0 ? this.#pollFor(PROBE_MS) : "late";
-      }
+    let refusals = 0;
+    const end = await retry<RunEventStream>({
+      memory,
+      signal: this.#leash.signal,
+      attempt: () => this.#openOnce(),
+      judge: (error) => {
+        const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
+        return mayPass ? setbackOf(error, { worked: memory.worked }) : undefined;
+      },
+      wait: (setback, count) => {
+        const tooMany = setback.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
+        return tooMany ? Promise.resolve(false) : pacer.setBack(what, setback, count);
+      },
+    });
+    if (!end.ok) return this.#notOpened(end.error);
+    this.#link = new StreamLink(end.value, clock, this.#feed.lastId === undefined, random());
+    this.#first = await this.#link.within(Math.min(FIRST_BYTE_MS, Math.max(pacer.leftMs, 0)));
+    if (this.#first.kind !== "silent") return "opened";
+    return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
+  }
+
+  /** Opens the stream after the last event, or from its beginning when the service no longer knows that one. */
+  async #openOnce(): Promise<RunEventStream> {
+    const { subject: reader, deadline } = this.#options;
+    const call = { deadline, maxAttempts: 1, signal: this.#leash.signal };
+    const { lastId } = this.#feed;
+    try {
+      return await reader.open(lastId, call);
+    } catch (error) {
+      if (streamRefusal(error, lastId !== undefined) !== "forgotten") throw error;
+      this.#feed.startOver();
+      return await reader.open(undefined, call);
     }
+  }
+
+  /** What to do without a stream. @throws {MogplexError} that any other request would meet as well */
+  #notOpened(error: unknown): "poll" | "late" {
+    const { subject: reader, pacer } = this.#options;
+    if (!(error instanceof MogplexError)) throw error;
+    const refusal = streamRefusal(error, false);
+    if (refusal === "absent") {
+      reader.forgoStreams();
+      return this.#pollFor(Infinity);
+    }
+    if (refusal === "unauthorized" || refusal === "lasting") throw error;
+    return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
   /** Waits before a stream is opened again: a moment, longer and told when one after the other ends. */
@@ -217,7 +228,7 @@ export class StreamSource implements RunSource {
 
   /** Nothing came for long. A connection may be dead without anybody being told: the events show it. */
   async #probe(): Promise<News | undefined> {
-    const { reader } = this.#options;
+    const { subject: reader } = this.#options;
     const page = await this.#glance((call) => reader.read(call));
     if (page === undefined) return undefined;
     const events = this.#feed.keep(page.events);
@@ -231,7 +242,7 @@ export class StreamSource implements RunSource {
 
   /** @returns See {@linkcode StreamSource.#handle}. */
   async #take(items: readonly StreamItem[]): Promise<News | null | undefined> {
-    const { reader } = this.#options;
+    const { subject: reader } = this.#options;
     const link = this.#link as StreamLink;
     const step = this.#feed.take(items);
     if (step.run !== undefined) {
@@ -267,7 +278,7 @@ export class StreamSource implements RunSource {
 
   /** A stream shows the newest events first: older ones may be found in the events route, or not at all. */
   async #fillGap(step: FeedStep): Promise<void> {
-    const { reader } = this.#options;
+    const { subject: reader } = this.#options;
     const page = await this.#glance((call) => reader.read(call));
     if (page === undefined || page.limit === null || !this.#feed.joins(page.events, page.limit, step.fresh)) {
       step.cut = true;

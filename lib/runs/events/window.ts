@@ -47,7 +47,7 @@ const TERMINAL_TYPES: readonly string[] = ["finished", "failed", "cancelled"];
  */
 const STILL_PAGES = 2;
 
-/** Whether events of this type come at the end of a run; none of them proves that it has ended. */
+/** Whether events of this type come at the end of a run. None of them proves that the run has ended. */
 export function isTerminalType(type: string): boolean {
   return TERMINAL_TYPES.includes(type);
 }
@@ -57,18 +57,24 @@ export function emptyWindow(): WindowState {
   return { seen: new Set(), slides: false, still: 0, last: [], missed: false, full: false };
 }
 
-/** State of a feed of which something is known to have gone by unseen. */
+/** Marks the feed: events were missed. */
 export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
 }
 
-/** Takes in events that are no page of the feed: those of a stream. They say nothing about what is hidden. */
+/** Takes in the events of a stream. They are not a page of the feed, so they say nothing about hidden events. */
 export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
   const { seen } = state;
-  return { fresh: events.filter((event) => !seen.has(event.id) && seen.add(event.id)), state };
+  const fresh: RunEvent[] = [];
+  for (const event of events) {
+    if (seen.has(event.id)) continue;
+    seen.add(event.id);
+    fresh.push(event);
+  }
+  return { fresh, state };
 }
 
-/** Whether a full page began after events that nobody saw. */
+/** Whether a full page begins after events that were not seen. */
 function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   // The first event of every run is `started`, written before the start is answered.
   if (state.seen.size === 0) return events[0]?.type !== "started";

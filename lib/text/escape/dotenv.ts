@@ -7,17 +7,18 @@
 /** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 export const MAX_DOTENV_BYTES = 5_000;
 
-// What GitLab replaces inside the values of a report, by a secret if it has that name: `%NAME%`, and `%%` as its escape. Two
-// hexadecimal digits are left alone, as addresses have them. Source: gitlabhq, lib/expand_variables.rb.
+// GitLab expands `%NAME%` inside the values of a report, also to a secret of that name; `%%` is its escape. Two hexadecimal
+// digits after `%` are allowed, since addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
 /**
- * A value that may be pasted anywhere: letters and digits of any script and `._/:@%+=,#?~-`. Quotes, blanks, `$` and the
- * like are left out on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` bare into shell scripts. Nor
- * does it begin with `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option.
- * `%NAME%` is a variable for GitLab.
+ * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1 024 units.
  *
- * @returns An empty string for every other text.
+ * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME`
+ * without quotes into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin
+ * $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option. GitLab would expand `%NAME%`.
+ *
+ * @returns The text itself, or an empty string when it is not safe.
  */
 export function bareValue(text: string): string {
   const bare = text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
@@ -25,10 +26,11 @@ export function bareValue(text: string): string {
 }
 
 /**
- * A dotenv file.
+ * Renders a dotenv file.
  *
- * @param values Values by name. A value that is not bare is left empty, since no quoting exists.
- * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file would be too large: both are ours.
+ * @param values Values by name. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
+ * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file would be too large; the caller chooses
+ * both, so either is a bug.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
   let text = "";

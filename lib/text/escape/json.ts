@@ -1,15 +1,15 @@
 /**
- * JSON that is safe to show.
+ * JSON that is safe to show on a terminal and in a log.
  *
  * @module
  */
 
 /**
- * JSON in which everything invisible is written as `\uXXXX`, so that it does no harm on a terminal; `JSON.stringify` leaves
- * C1 control characters, direction overrides and zero-width characters as they are. On one line unless `indent` is given.
+ * JSON in which every invisible character is written as `\uXXXX`, so that it is harmless on a terminal: `JSON.stringify`
+ * does not escape C1 control characters, direction overrides and zero-width characters.
  *
- * @param value What `JSON.stringify` takes.
- * @param indent Blanks a level. @default {0}
+ * @param value Any value that `JSON.stringify` takes.
+ * @param indent Blanks for each level; 0 gives one line. @default {0}
  */
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
@@ -19,8 +19,7 @@ export function jsonText(value: unknown, indent = 0): string {
 }
 
 /**
- * A value as one line of JSON that is inert on a terminal and in every log that is searched for commands; its parsed form is
- * the value.
+ * A value as one line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value.
  */
 export function jsonLine(value: unknown): string {
   return jsonText(value)

@@ -1,15 +1,15 @@
 /**
- * Makes a line of untrusted text inert in the log of a CI system: whatever the system would read as a command gets one
- * visible blank. Text should have passed `plainText`; a line that has not is safe, too.
+ * Makes a line of untrusted text inert in the log of a CI system: a visible blank breaks up each command that the system would
+ * obey. Text should have passed `plainText`; a line that has not is safe as well.
  *
  * @module
  */
 
-/** One way of a CI system to read commands from the log. */
+/** A syntax of commands that some CI systems read from the log. */
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
 const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
-  // GitHub trims blanks on the left, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
+  // GitHub skips blanks at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
   workflow: [/^\s*:(?=:)/, "$&\u0020"],
   // `##[name]` anywhere in the line: GitHub's old form (ActionCommand.TryParse) and Azure's formats. `##vso[` is Azure's and
   // `##teamcity[` TeamCity's command, both without regard to case on some versions.
@@ -20,15 +20,15 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
   group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
 };
 
-// Breaks of lines, and the two characters that start terminal sequences.
+// Line breaks, and the two characters that start terminal sequences.
 // deno-lint-ignore no-control-regex
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
  * Makes one line inert. Pass the complete line: two harmless halves can make a command.
  *
- * @param line The line; a line break in it becomes a blank.
- * @param syntaxes What the system understands. @default all of them
+ * @param line The line; each line break in it becomes a blank.
+ * @param syntaxes Syntaxes that the system reads. @default all of them
  */
 export function escapeLogLine(
   line: string,

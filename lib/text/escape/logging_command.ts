@@ -5,7 +5,7 @@
  */
 
 /**
- * Escapes what stands after the bracket. Properties are only ever words of ours.
+ * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there.
  * Source: azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
  */
 export function escapeLoggingData(text: string): string {

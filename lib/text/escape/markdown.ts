@@ -1,9 +1,10 @@
 /**
- * Untrusted text in Markdown: only ever as code, where no renderer looks for links, images, HTML, mentions or quick actions.
+ * Untrusted text in Markdown: always as code, where no renderer looks for links, images, HTML, mentions or quick actions.
  *
  * @module
  */
 
+/** Length of the longest run of backticks. */
 function longestRun(text: string): number {
   let longest = 0;
   for (const run of text.match(/`+/g) ?? []) longest = Math.max(longest, run.length);
@@ -11,10 +12,10 @@ function longestRun(text: string): number {
 }
 
 /**
- * Text as inline code, also inside a table. Line breaks become blanks, and `|` becomes `│`: renderers disagree on how to
- * escape it in a table.
+ * Text as inline code, safe inside a table as well. Line breaks become blanks, and `|` becomes `│`, because renderers disagree
+ * on how to escape it in a table.
  *
- * @param text Anything; an empty text gives an empty text.
+ * @param text Anything; a blank text gives an empty string.
  */
 export function markdownCode(text: string): string {
   const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
@@ -25,15 +26,15 @@ export function markdownCode(text: string): string {
 }
 
 /**
- * Text as a block of code, with a fence that is longer than any in the text. Stands alone between empty lines, at the left
- * margin.
+ * Text as a block of code, with a fence that is longer than any run of backticks in the text. Put it between empty lines, at
+ * the left margin.
  *
- * Every line, the fences included, is indented by one blank, which renderers take off again. GitLab looks for quick actions
- * (`/close` at the very start of a line) in the source, and its older versions take the first line of three backticks for the
- * end of any block; so no line of the text may start where its author wants.
+ * Every line, the fences included, is indented by one blank, which renderers remove. GitLab looks for quick actions (`/close`
+ * at the very start of a line) in the source, and its older versions end any block at the first line of three backticks: no
+ * line of untrusted text may begin at the left margin.
  * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/` both before and after it was taught Markdown.
  *
- * @param text Anything, of any number of lines.
+ * @param text Anything, with any number of lines.
  */
 export function markdownBlock(text: string): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
@@ -42,18 +43,18 @@ export function markdownBlock(text: string): string {
 }
 
 /**
- * A link that shows where it leads.
+ * A link whose text is its address.
  *
  * @param url Result of `webUrl`.
  */
 export function markdownLink(url: string): string {
-  // `&` could be a reference (`&colon;`), the others could end the destination or the cell of a table.
+  // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
     .replaceAll("&", "&amp;");
   return `[${markdownCode(url)}](<${target}>)`;
 }
 
-// `encodeURIComponent` leaves `!'()*` alone.
+// For `!'()*`, which `encodeURIComponent` does not encode.
 function percent(char: string): string {
   return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }

@@ -4,19 +4,19 @@
  * @module
  */
 
-// All that XML 1.0 has no way to write, not even as a reference. Source: XML 1.0, production 2 (Char).
+// Characters that XML 1.0 cannot hold, not even as a reference. Source: XML 1.0, production 2 (Char).
 // deno-lint-ignore no-control-regex
 const NO_XML = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
 const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 /**
- * Escapes text for XML and HTML, as content and between quotes of either kind. It is not for scripts, styles, comments,
- * names, and addresses (`href`): no escaping makes those safe.
+ * Escapes text for XML and HTML: for content, and for attributes in quotes of either kind. Not for scripts, styles, comments,
+ * names and addresses (`href`): no escaping makes those safe.
  *
  * @param text Anything; characters that XML cannot hold become U+FFFD.
  */
 export function escapeMarkup(text: string): string {
   return text.replace(NO_XML, "\ufffd").replace(/[&<>"']/g, (char) => REFERENCES[char] as string)
-    // A parser turns bare line breaks and tabs inside attributes into blanks.
+    // Parsers turn unescaped line breaks and tabs inside attributes into blanks.
     .replace(/[\t\n\r]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

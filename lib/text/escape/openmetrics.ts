@@ -1,5 +1,5 @@
 /**
- * Values of labels in OpenMetrics text, which Prometheus' older format writes in the same way.
+ * Values of labels in OpenMetrics text. The older text format of Prometheus escapes them in the same way.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
 /**
- * The value of a label, to stand between double quotes. Whatever breaks a line for some reader becomes the one break that can be
- * written. NUL and lone surrogates become U+FFFD, and `#` becomes `＃`: GitLab reads no further than to a `#`, wherever it
- * stands. Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
+ * Escapes the value of a label, for use between double quotes. Every kind of line break becomes `\n`, the only one that the
+ * format can express. NUL and lone surrogates become U+FFFD, and `#` becomes `＃`: GitLab stops reading a line at the first `#`,
+ * even inside quotes. Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
  *
  * @param text Anything.
  */

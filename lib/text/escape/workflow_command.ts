@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Escapes what stands after the second `::`. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
+/** Escapes the data after the second `::`. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
 export function escapeWorkflowData(text: string): string {
   return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }

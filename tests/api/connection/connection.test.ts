@@ -39,7 +39,7 @@ test("resolveConnection() announces another origin, and plain HTTP", () => {
   );
 });
 
-test("resolveConnection() takes an empty variable for unset, except the token", () => {
+test("resolveConnection() treats an empty variable as unset, except the token's", () => {
   const empty = {
     MOGPLEX_URL: "",
     MOGPLEX_DEV: "",
@@ -57,11 +57,16 @@ test("resolveConnection() takes an empty variable for unset, except the token", 
 });
 
 test("resolveConnection() names the variable that is not set", () => {
-  expect(refusal({}).message).toContain("variable MOGPLEX_API_KEY is not set");
+  expect(refusal({})).toMatchObject({
+    attempted: "read token",
+    why: "variable MOGPLEX_API_KEY is not set",
+    value: null,
+    advice: expect.stringMatching(/^create a token under Settings > API Keys and put it there \(protected variables /),
+  });
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
 });
 
-test("resolveConnection() reads the variable that is named, and refuses what is no name without showing it", () => {
+test("resolveConnection() reads the variable of MOGPLEX_TOKEN_VARIABLE, and refuses what is not a name without showing it", () => {
   expect(resolve({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY", TEAM_KEY: TOKEN, MOGPLEX_API_KEY: "mog_other" }).token).toBe(
     TOKEN,
   );
@@ -75,7 +80,9 @@ test("resolveConnection() reads the token from a file", () => {
   expect(resolve({ MOGPLEX_API_KEY_FILE: "/run/token" }, { readFile }).token).toBe(TOKEN);
   expect(resolve({ MOGPLEX_API_KEY_FILE: "/run/token", MOGPLEX_API_KEY: "" }, { readFile }).token).toBe(TOKEN);
   expect(refusal({ MOGPLEX_API_KEY_FILE: "/run/token" }, { readFile: () => " " }).message).toContain("is empty");
-  expect(refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile })).toBeInstanceOf(UsageError);
+  const missing = refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile });
+  expect(missing).toBeInstanceOf(UsageError);
+  expect(missing.message).toBe('Cannot read token as the file of MOGPLEX_API_KEY_FILE does not exist: "/no"');
   const broken = () => {
     throw new Error("EACCES");
   };
@@ -85,7 +92,10 @@ test("resolveConnection() reads the token from a file", () => {
 test("resolveConnection() refuses a variable and a file at once", () => {
   const error = refusal({ MOGPLEX_API_KEY_FILE: "/run/token", MOGPLEX_API_KEY: TOKEN });
   expect(error).toBeInstanceOf(UsageError);
-  expect(error.message).toContain("both set");
+  expect(error).toMatchObject({
+    message: "Cannot read token: MOGPLEX_API_KEY and MOGPLEX_API_KEY_FILE are both set; unset one of them",
+    advice: "unset one of them",
+  });
 });
 
 test("resolveConnection() prefers options to the environment", () => {
@@ -119,13 +129,13 @@ test("resolveConnection() reads only the documented variables for drop-in verbs"
   expect([...read].sort()).toEqual(["MOGPLEX_API_KEY", "MOGPLEX_DEV", "MOGPLEX_URL", "NODE_ENV"]);
 });
 
-test("checkToken() takes tokens of any length, and those of OAuth", () => {
+test("checkToken() accepts tokens of any length, and those of OAuth", () => {
   for (const token of ["mog_a", TOKEN, `mog_${"x".repeat(200)}`, "oauth-alice-read-write-0001", "a.b_c~d+e/f=="]) {
     expect(checkToken(token, "x")).toBe(token);
   }
 });
 
-test("checkToken() says what is wrong with anything else, and never shows it", () => {
+test("checkToken() names the mistake in anything else, and never shows the text", () => {
   const cases: [string, string][] = [
     ["", "is empty"],
     ["\n", "is empty"],
@@ -140,9 +150,9 @@ test("checkToken() says what is wrong with anything else, and never shows it", (
     ["secret99 x", "no token has"],
     ["secret99é", "no token has"],
   ];
-  for (const [text, words] of cases) {
+  for (const [text, message] of cases) {
     expect(() => checkToken(text, "variable X")).toThrow(UnauthorizedError);
-    expect(() => checkToken(text, "variable X")).toThrow(words);
+    expect(() => checkToken(text, "variable X")).toThrow(message);
     expect(() => checkToken(text, "variable X")).not.toThrow("secret99");
   }
 });

@@ -14,7 +14,7 @@ const FOLLOW = [...TRIGGER, "--follow"];
 
 /** Puts names in the place of what differs from time to time. */
 function named({ emulator }: World, text: string): string {
-  const ids = [...emulator.world.store.jobs.keys()];
+  const ids = [...emulator.world.store.automationRuns.keys()];
   return ids.reduce((all, id) => all.replaceAll(id, "<job>"), text).replace(/ci1-[0-9a-f]{40}/g, "ci1-<hash>")
     .replace(/\d+ s, \d+ requests/, "<time>").replace(/\b5 min, \d+ requests|\d+ min( \d+ s)?, \d+ requests/, "<time>");
 }
@@ -239,7 +239,7 @@ test("automations trigger --follow --json prints NDJSON only, the verdict last, 
     { type: "status", status: "success" },
     { runId: "<job>", status: "success", outcome: "success", exitCode: 0 },
   ]);
-  const [job] = there.emulator.world.store.jobs.values();
+  const [job] = there.emulator.world.store.automationRuns.values();
   expect(job?.waits[0]?.resume_token).toMatch(/^resume_/);
   expect(stdout).not.toContain("resume_");
 });
@@ -256,14 +256,14 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
   const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
   expect(retried.stdout).toContain("start         attached: the key was known\n");
-  expect([retried.code, emulator.world.store.jobs.size]).toEqual([0, 1]);
+  expect([retried.code, emulator.world.store.automationRuns.size]).toEqual([0, 1]);
   const failing = world("agent-failure");
   await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
   failing.clock.advance(60_000);
   clock.advance(1);
   const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
   expect(afresh.stderr).toContain("starting afresh with suffix .2");
-  expect([afresh.code, failing.emulator.world.store.jobs.size]).toEqual([1, 2]);
+  expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
 });
 
 test("automations trigger sends the input of a file and of single values, which win", async () => {
@@ -272,12 +272,12 @@ test("automations trigger sends the input of a file and of single values, which 
   const more = ["--input-file", "input.json", "--input", "depth=full", "--input", "note=a=b", "--input", "__proto__=x"];
   const { code } = await cli([...TRIGGER, ...more], { files });
   expect(code).toBe(0);
-  const [job] = emulator.world.store.jobs.values();
+  const [job] = emulator.world.store.automationRuns.values();
   const { depth, paths, note } = job?.metadata ?? {};
   expect({ depth, paths, note }).toEqual({ depth: "full", paths: ["a", "b"], note: "a=b" });
   expect(Object.hasOwn(job?.metadata ?? {}, "__proto__")).toBe(true);
   await cli([...TRIGGER, "--input-file", "-"], { stdin: '{"from":"stdin"}' });
-  expect([...emulator.world.store.jobs.values()].at(-1)?.metadata).toMatchObject({ from: "stdin" });
+  expect([...emulator.world.store.automationRuns.values()].at(-1)?.metadata).toMatchObject({ from: "stdin" });
 });
 
 test("the verbs about automations and reviews end with 2 and send nothing when something is wrong here", async () => {

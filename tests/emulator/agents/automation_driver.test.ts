@@ -18,14 +18,14 @@ async function look({ call }: Arranged, id: string) {
 
 const play = (...names: string[]) => arrange({ scenarios: names.map(builtInScenario) });
 
-test("jobDriver() leaves runs of automations where they are when there is no scenario", async () => {
+test("automationDriver() leaves runs of automations where they are when there is no scenario", async () => {
   const world = arrange();
   const { jobRunId } = await trigger(world);
   world.clock.advance(3_600_000);
   expect(await look(world, jobRunId)).toMatchObject({ status: "running", completed_at: null });
 });
 
-test("jobDriver() plays success, with the times of the script rather than of the looks", async () => {
+test("automationDriver() plays success, with the times of the script rather than of the looks", async () => {
   const world = play("success");
   const { jobRunId } = await trigger(world);
   world.clock.advance(24_000);
@@ -36,7 +36,7 @@ test("jobDriver() plays success, with the times of the script rather than of the
   expect(run.completed_at).toStartWith("2026-09-01T00:00:25");
 });
 
-test("jobDriver() plays failures with their words, and cancellations", async () => {
+test("automationDriver() plays failures with their words, and cancellations", async () => {
   const failing = play("agent-failure");
   const failed = await trigger(failing);
   failing.clock.advance(60_000);
@@ -53,7 +53,7 @@ test("jobDriver() plays failures with their words, and cancellations", async () 
   expect(run.cancelled_at).toStartWith("2026-09-01T00:00:10");
 });
 
-test("jobDriver() lets a run wait for a slot, and starts it by itself", async () => {
+test("automationDriver() lets a run wait for a slot, and starts it by itself", async () => {
   const world = play("automation-slot");
   const answer = await trigger(world);
   expect(answer).toMatchObject({
@@ -75,7 +75,7 @@ test("jobDriver() lets a run wait for a slot, and starts it by itself", async ()
   expect(await look(world, answer.jobRunId)).toMatchObject({ status: "success", duration_ms: 20_000 });
 });
 
-test("jobDriver() gives the slot of a run that ends to the one that has waited longest", async () => {
+test("automationDriver() gives the slot of a run that ends to the one that has waited longest", async () => {
   const world = play("success");
   const ids: string[] = [];
   for (let count = 0; count < 10; count++) {
@@ -93,7 +93,7 @@ test("jobDriver() gives the slot of a run that ends to the one that has waited l
   expect(ninth.completed_at).toStartWith("2026-09-01T00:00:50");
 });
 
-test("jobDriver() gives the slot of a run that was cancelled away, no earlier than that", async () => {
+test("automationDriver() gives the slot of a run that was cancelled away, no earlier than that", async () => {
   const world = arrange({ scenarios: [builtInScenario("automation-stuck")], revision: { automationRunCancel: true } });
   const ids: string[] = [];
   for (let count = 0; count < 9; count++) ids.push((await trigger(world, `k${count}`)).jobRunId);
@@ -105,7 +105,7 @@ test("jobDriver() gives the slot of a run that was cancelled away, no earlier th
   expect(started_at).toStartWith("2026-09-01T00:00:40");
 });
 
-test("jobDriver() suppresses triggers without using up their key, as often as the scenario says", async () => {
+test("automationDriver() suppresses triggers without using up their key, as often as the scenario says", async () => {
   const scenario = parseScenario("automation: { suppress: INSTALLATION_PENDING_LIMIT, times: 2 }", "s.yaml");
   const world = arrange({ scenarios: [scenario] });
   const suppressed = { outcome: "suppressed", reason: "INSTALLATION_PENDING_LIMIT", jobRunId: null, runtime: null };
@@ -116,7 +116,7 @@ test("jobDriver() suppresses triggers without using up their key, as often as th
   expect(await trigger(world)).toMatchObject(suppressed);
 });
 
-test("jobDriver() shows a wait with its resume token, and goes on when somebody answers", async () => {
+test("automationDriver() shows a wait with its resume token, and goes on when somebody answers", async () => {
   const world = play("automation-resumed");
   const { jobRunId } = await trigger(world);
   world.clock.advance(15_000);
@@ -129,7 +129,7 @@ test("jobDriver() shows a wait with its resume token, and goes on when somebody 
   expect((await look(world, jobRunId)).status).toBe("success");
 });
 
-test("jobDriver() plays the first scenario that fits automation, repository and key, and none that is about runs", async () => {
+test("automationDriver() plays the first scenario that fits automation, repository and key, and none that is about runs", async () => {
   const scenarios = [
     parseScenario("match: { prompt: x }\nautomation: { steps: [{ status: failed }] }", "prompt.yaml"),
     parseScenario("match: { automation: Weekly }\nautomation: { steps: [{ status: failed }] }", "name.yaml"),
@@ -154,7 +154,7 @@ test("scriptDriver() plays no scenario for a run that only tells of automations"
   expect((await world.look(runId)).status).toBe("success");
 });
 
-test("jobDriver() leaves a run pending for ever when the queue refuses it, as the service does", async () => {
+test("automationDriver() leaves a run pending for ever when the queue refuses it, as the service does", async () => {
   const world = play("success");
   world.emulator.control("failQueue", { times: 1, message: "queue is full" });
   const { status } = await world.call("POST", `/automations/${AUTOMATION}/trigger`, {
@@ -168,7 +168,7 @@ test("jobDriver() leaves a run pending for ever when the queue refuses it, as th
   expect(await look(world, jobRunId)).toMatchObject({ status: "pending", last_start_error: "queue is full" });
 });
 
-test("jobDriver() replays a scripted run with its status in later revisions", async () => {
+test("automationDriver() replays a scripted run with its status in later revisions", async () => {
   const world = arrange({ scenarios: [builtInScenario("success")], revision: { comparedTriggers: true } });
   const { jobRunId } = await trigger(world);
   world.clock.advance(60_000);

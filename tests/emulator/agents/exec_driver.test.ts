@@ -265,7 +265,7 @@ test("execDriver() runs nothing where a link of the repository leads out of the 
   for (const rootDirectory of ["out", "top", "greeting.txt/x", "absent"]) {
     const { outcome } = await play("touch pwned", path, { body: { rootDirectory } });
     expect(outcome.run.status).toBe("failed");
-    expect(outcome.run.error).toContain(`Root directory "${rootDirectory}" is no directory of the repository`);
+    expect(outcome.run.error).toContain(`Root directory "${rootDirectory}" is not a directory of the repository`);
   }
   expect(readdirSync(outside)).toEqual([]);
 });

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { InputError } from "../../../lib/emulator/state/fixture.ts";
+import { UsageError } from "../../../lib/errors.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 
 function problem(text: string): string {
   try {
     parseScenario(text, "s.yaml");
   } catch (error) {
-    expect(error).toBeInstanceOf(InputError);
+    expect(error).toBeInstanceOf(UsageError);
     return (error as Error).message;
   }
   return "none";

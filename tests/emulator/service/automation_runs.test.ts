@@ -54,11 +54,11 @@ test("triggerAutomation() suppresses when a hundred are active on the installati
   const world = arrange();
   const { store } = world.emulator.world;
   await trigger(world, "first");
-  const [job] = store.jobs.values();
+  const [job] = store.automationRuns.values();
   if (job === undefined) throw new Error("no job");
   for (let count = 0; count < 99; count++) {
     const metadata = { ...job.metadata, repo_id: crypto.randomUUID() };
-    store.jobs.set(`copy ${count}`, { ...job, id: `copy ${count}`, metadata });
+    store.automationRuns.set(`copy ${count}`, { ...job, id: `copy ${count}`, metadata });
   }
   expect(await summary(trigger(world, "k"))).toBe("202 suppressed INSTALLATION_PENDING_LIMIT false suppressed");
 });

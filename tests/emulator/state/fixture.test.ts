@@ -13,7 +13,7 @@ test("parseFixture() says where and why", () => {
   const cases: [unknown, string][] = [
     [[], 'at "", it must be an object'],
     [{ users: [] }, 'at "tokens", it must be an array'],
-    [{ users: [{ ...user, id: "x" }], tokens: [] }, 'at "users.0.id", it is no guid'],
+    [{ users: [{ ...user, id: "x" }], tokens: [] }, 'at "users.0.id", it must be a guid'],
     [{ users: [user], tokens: [{ ...token, token: "x" }] }, 'at "tokens.0.token", it must start with "mog_"'],
     [{ users: [user], tokens: [{ ...token, user: "v" }] }, 'at "tokens.0.user", no user has the key "v"'],
   ];

@@ -1,13 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { virtualClock } from "../../../lib/clock.ts";
+import { ConnectionLost, Faults, matchesRoute } from "../../../lib/emulator/wire/fault_player.ts";
 import {
-  ConnectionLost,
   type Fault,
   FAULT_KINDS,
   type FaultKind,
-  Faults,
-  matchesRoute,
   parseFault,
   parseRandomFaults,
 } from "../../../lib/emulator/wire/faults.ts";

@@ -14,7 +14,7 @@ async function ask(
 
 const bearer = { authorization: `Bearer ${TOKENS.alice_rw}` };
 
-test("passGate() sends whoever has no bearer token to the login page", async () => {
+test("passGate() sends a request without a bearer token to the login page", async () => {
   expect([
     await ask("/api/v1/mogplex/repos"),
     await ask("/api/v1/mogplex/repos?a=1&b=2"),

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRevision } from "../../../lib/emulator/state/revision.ts";
 import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
-import { ARTEFACTS, bundle } from "../../../tools/build.ts";
+import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
+import { bundle } from "../../../tools/build/bundle.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, type Running } from "../../processes/service.ts";
 

@@ -7,7 +7,7 @@ import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../../lib/emulator/state/revision.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { follow, type FollowOptions } from "../../../lib/runs/follow.ts";
-import type { FollowItem } from "../../../lib/runs/follower.ts";
+import type { FollowItem } from "../../../lib/runs/run_items.ts";
 import { start } from "../../../lib/runs/start.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { drain } from "../fake_client.ts";

@@ -1,16 +1,17 @@
 /**
- * One run, followed: what it yields, and what is known of it for the result.
+ * One run, followed: the items that this yields, and what is known of the run for its result.
  *
  * @module
  */
 import { DeadlineError, MogplexError } from "../errors.ts";
-import type { Run, RunEvent, RunStatus } from "../model.ts";
-import { END_EXIT, endOfRun, type EndOutcome } from "../result/ends.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
-import { Pacer } from "../retry/pacer.ts";
-import { type News, Reader } from "./events/reader.ts";
+import { followToEnd, StatusWatch } from "../job/follower.ts";
 import type { Session } from "../job/session.ts";
-import { type Leash, leash, lookAtDeadline, PollingSource, type RunSource, singleAttempt } from "../job/source.ts";
+import { leash, PollingSource, singleAttempt, type Source } from "../job/source.ts";
+import type { Run, RunEvent, RunStatus } from "../model.ts";
+import { END_EXIT, endOfRun, type EndOutcome, hasEnded } from "../result/ends.ts";
+import type { Pacer } from "../retry/pacer.ts";
+import { type News, Reader } from "./events/reader.ts";
 import { StreamSource } from "./events/stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
 
@@ -23,64 +24,67 @@ export type FollowItem =
   | { type: "status"; status: RunStatus; run: Run }
   /** An event; each comes once, oldest first. */
   | { type: "event"; event: RunEvent }
-  /** Something is not visible; told once each, and to `onNotice` as well. */
+  /** Something is not visible; comes once for each cause, which `onNotice` hears as well. */
   | { type: "gap"; cause: GapCause }
   /** The end; comes last. */
   | { type: "end"; outcome: EndOutcome; run: Run };
 
-/** Options of {@linkcode Follower}. */
-export interface FollowerOptions {
+/** Options of {@linkcode RunFollower}. */
+export interface RunFollowerOptions {
   /** Point on the clock. */
   deadline: number;
   /** Jobs that use the token at the same time. @default {1} */
   tokenShare?: number | undefined;
-  /** Whether token and origin have worked before in this process. @default {false} */
-  proven?: boolean | undefined;
   /** Whether the service's event stream is used where there is one. @default {true} */
   stream?: boolean | undefined;
 }
 
-/** Limits of {@linkcode Follower.conclude}. */
+/** Limits of {@linkcode RunFollower.conclude}. */
 export interface ConcludeLimits {
-  /** Milliseconds. */
+  /** Milliseconds. @default {5_000} */
   limitMs?: number | undefined;
-  /** Ends it. */
+  /** Ends it. @default the session's */
   signal?: AbortSignal | undefined;
 }
 
-/** Limit of the read after the end, in milliseconds: it buys the reason, the verdict is known already. */
+/** Limit of the read after the end, in milliseconds: it finds the reason; the verdict is known already. */
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event of a run whose status came first, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
 
-const KNOWN: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
+const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /** Follows one run, and keeps what it has seen. */
-export class Follower {
+export class RunFollower {
   readonly #session: Session;
   readonly #deadline: number;
   readonly #pacer: Pacer;
   readonly #reader: Reader;
-  readonly #source: RunSource;
-  readonly #leash: Leash;
-  readonly #told = new Set<string>();
+  readonly #source: Source<News>;
+  readonly #status: StatusWatch;
+  readonly #shownGaps = new Set<GapCause>();
+  readonly #close: () => void;
   #window: WindowState = emptyWindow();
   #run: Run | undefined;
   /** All events seen, oldest first. */
   readonly events: RunEvent[] = [];
 
-  /** @param options See {@linkcode FollowerOptions}. */
-  constructor(session: Session, runId: string, options: FollowerOptions) {
-    const { client, clock, notify, requests, startedAt, random } = session;
-    const { deadline, tokenShare = 1, proven = false, stream = true } = options;
+  constructor(session: Session, runId: string, options: RunFollowerOptions) {
+    const { client, clock, random, memory } = session;
+    const { deadline, tokenShare = 1, stream = true } = options;
     this.#session = session;
     this.#deadline = deadline;
-    const reader = this.#reader = new Reader(client, runId, proven);
-    // A wait beside a stream is still under way when the stream has told the end.
-    const { signal } = this.#leash = leash(session.signal);
-    const pacer = this.#pacer = new Pacer({ clock, deadline, startedAt, signal, notify, requests, random });
-    const sourceOptions = { clock, reader, pacer, deadline, signal: session.signal, tokenShare, random };
-    this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
+    const subject = this.#reader = new Reader(client, runId);
+    // A wait beside a stream is still under way when the stream has brought the end.
+    const tied = leash(session.signal);
+    const pacer = this.#pacer = session.pacer(deadline, tied.signal);
+    this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
+    const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
+    const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
+    this.#close = () => {
+      source.close();
+      tied.close();
+    };
   }
 
   /** The run as it was seen last; undefined before the first look. */
@@ -93,63 +97,51 @@ export class Follower {
     return this.#window;
   }
 
+  /** Yields until the run ends. @throws as {@linkcode followToEnd} does. */
+  items(): AsyncGenerator<FollowItem, Run, void> {
+    return followToEnd<News, FollowItem, Run>(this.#session, {
+      source: this.#source,
+      subject: this.#reader,
+      take: (news) => this.#take(news),
+      end: ({ run }) => {
+        const outcome = endOfRun(run.status);
+        return outcome === undefined ? undefined : this.conclude(run, outcome);
+      },
+      late: ({ run }) => this.#lateError(run),
+      close: this.#close,
+    });
+  }
+
   /**
-   * Yields until the run ends.
+   * Looks once.
    *
-   * @throws {DeadlineError} if the deadline passes first and the last look works, else what the last look threw.
-   * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
+   * @throws {DeadlineError} when the run has not ended.
+   * @throws what the client throws after its own retries until the deadline.
    */
-  async *items(): AsyncGenerator<FollowItem, Run, void> {
-    try {
-      let meaning: CadenceEvent | undefined;
-      for (;;) {
-        const inTime = await this.#source.next(meaning);
-        const news = inTime ?? await lookAtDeadline(this.#reader, this.#session.clock, this.#session.signal);
-        meaning = yield* this.#take(news);
-        const outcome = endOfRun(news.run.status);
-        if (outcome !== undefined) {
-          this.#close();
-          return yield* this.conclude(news.run, outcome);
-        }
-        if (inTime === null) throw this.#deadlineError(news.run);
-      }
-    } finally {
-      this.#close();
-    }
-  }
-
-  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
-  get #complete(): boolean {
-    return this.events.some((event) => isTerminalType(event.type));
-  }
-
-  #close(): void {
-    this.#source.close();
-    this.#leash.close();
-  }
-
-  /** Looks once. @throws what the client throws after its own retries until the deadline. */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
     const news = await this.#reader.read({ deadline: this.#deadline, signal: this.#session.signal });
     yield* this.#take(news);
-    const outcome = endOfRun(news.run.status);
-    if (outcome !== undefined) yield* this.#end(news.run, outcome);
-    return news.run;
+    const { run } = news;
+    const outcome = endOfRun(run.status);
+    if (outcome !== undefined) return yield* this.#end(run, outcome);
+    throw new DeadlineError({
+      attempted: `tell the verdict of run "${run.runId}"`,
+      why: `it has not ended, it is ${JSON.stringify(run.status)}`,
+    });
   }
 
   /**
    * Reads the events once more, for reason, branch and pull request, and yields the end.
    *
    * @param run The run as it was when its end was seen: later words of the service do not change the verdict.
-   * @param limits How long it may take, and what ends it. @default 5 s, and the session's signal
    */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;
     const complete = this.#complete;
     if (!complete) {
-      const wait = Math.min(LAST_EVENT_MS, this.#pacer.left);
-      if (wait > 0) await clock.sleep(wait, { signal });
+      const waitMs = Math.min(LAST_EVENT_MS, this.#pacer.leftMs);
+      if (waitMs > 0) await clock.sleep(waitMs, { signal });
     }
     let last = run;
     try {
@@ -168,31 +160,30 @@ export class Follower {
     return yield* this.#end(last, outcome);
   }
 
-  async *#end(run: Run, outcome: EndOutcome): AsyncGenerator<FollowItem, Run, void> {
+  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
+  get #complete(): boolean {
+    return this.events.some((event) => isTerminalType(event.type));
+  }
+
+  *#end(run: Run, outcome: EndOutcome): Generator<FollowItem, Run, void> {
     this.#run = run;
     yield { type: "end", outcome, run };
     return run;
   }
 
-  async *#take(news: News): AsyncGenerator<FollowItem, CadenceEvent, void> {
+  *#take(news: News): Generator<FollowItem, CadenceEvent, void> {
     const { run, events, limit, cut } = news;
     const { status } = run;
-    const changed = this.#run?.status !== status;
-    const ended = endOfRun(status) !== undefined;
+    const ended = hasEnded(status);
+    const changed = this.#status.take(status);
     this.#run = run;
-    this.#pacer.status = status;
     const { state, fresh } = limit === null
       ? add(this.#window, events)
       : observe(this.#window, { events, limit, ended: ended && !this.#complete });
     this.#window = cut ? withMissed(state) : state;
     this.events.push(...fresh);
-    if (changed) {
-      this.#pacer.spoke();
-      yield { type: "status", status, run };
-    }
-    if (!KNOWN.includes(status) && this.#first(`status ${status}`)) {
-      this.#session.notify({ kind: "unknown_status", status });
-    }
+    if (changed) yield { type: "status", status, run };
+    this.#status.announceUnknown();
     for (const event of fresh) {
       this.#pacer.spoke();
       yield { type: "event", event };
@@ -202,27 +193,22 @@ export class Follower {
     return { kind: changed || fresh.length > 0 ? "news" : "quiet" };
   }
 
-  async *#gaps(): AsyncGenerator<FollowItem, void, void> {
+  *#gaps(): Generator<FollowItem, void, void> {
     const causes: GapCause[] = [];
     if (this.#window.missed) causes.push("events_missed");
     if (this.#window.full) causes.push("window_full");
     for (const cause of causes) {
-      if (!this.#first(cause)) continue;
+      if (this.#shownGaps.has(cause)) continue;
+      this.#shownGaps.add(cause);
       this.#session.notify({ kind: cause });
       this.#pacer.spoke();
       yield { type: "gap", cause };
     }
   }
 
-  /** Whether something is said for the first time. */
-  #first(what: string): boolean {
-    return !this.#told.has(what) && this.#told.add(what).has(what);
-  }
-
-  #deadlineError(run: Run): DeadlineError {
+  #lateError({ runId, status }: Run): DeadlineError {
     const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
-    return new DeadlineError(
-      `Cannot wait for run "${run.runId}" any longer: it is ${JSON.stringify(run.status)} after ${seconds} seconds`,
-    );
+    const why = `it is ${JSON.stringify(status)} after ${seconds} seconds`;
+    return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
   }
 }

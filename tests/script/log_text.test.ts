@@ -1,8 +1,7 @@
-/** What scripts print through the library, in whose log they may stand. */
 import { expect, test } from "bun:test";
 import { createLogText } from "../../lib/script/log_text.ts";
-import { CORPUS } from "./corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";
+import { CORPUS } from "../hostile/corpus.ts";
+import { LOG_PARSERS, terminalCommands } from "../hostile/log_parsers.ts";
 
 const TOKEN = "mog_hostileTestToken";
 const { line, json } = createLogText({ env: (name) => name === "MOGPLEX_API_KEY" ? TOKEN : undefined });
@@ -13,14 +12,14 @@ function obeyed(log: string): string[] {
 }
 
 for (const { name, text } of CORPUS) {
-  test(`createLogText() makes one inert line, at the start and in the middle, of: ${name}`, () => {
+  test(`line() makes one inert line, at the start and in the middle of a line, of: ${name}`, () => {
     const [alone, long] = [line(text), line(text, Infinity)];
     for (const log of [alone, long, `event ${alone} (tool)`]) expect(obeyed(`${log}\n`)).toEqual([]);
     expect(`${alone}${long}`).not.toMatch(/[\n\r]/);
     expect(alone.length).toBeLessThan(1_100);
   });
 
-  test(`createLogText() makes one inert line of JSON, which is read as it was, of: ${name}`, () => {
+  test(`json() makes one inert line of JSON, which parses to the same value, of: ${name}`, () => {
     const log = json({ message: text, [text.slice(0, 100)]: [text] });
     expect(obeyed(`${log}\n`)).toEqual([]);
     expect(log).not.toMatch(/[\n\r]/);
@@ -28,7 +27,7 @@ for (const { name, text } of CORPUS) {
   });
 }
 
-test("createLogText() masks the token, also over several lines, and secrets that it was told of", () => {
+test("createLogText() masks the token, also over several lines, and the secrets in its options", () => {
   const text = createLogText({ token: TOKEN, env: () => undefined, secrets: ["correct horse"] });
   expect(text.line(`a ${TOKEN} b\ncorrect\nhorse correct horse`)).toBe("a [redacted] b correct horse [redacted]");
   expect(text.json({ [TOKEN]: [`x${TOKEN}`], n: 1 })).toBe('{"[redacted]":["x[redacted]"],"n":1}');

@@ -1,0 +1,83 @@
+/**
+ * The routes of runs.
+ *
+ * @module
+ */
+import type { CallOptions } from "../../retry/call_options.ts";
+import type { Redactor } from "../../text/redact.ts";
+import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
+import { MAX_EVENTS } from "../contract/rules.ts";
+import * as schemas from "../contract/schemas.ts";
+import type { Attempted } from "../errors.ts";
+import type { MogplexClient } from "../mogplex_client.ts";
+import { readRunEvents } from "../stream.ts";
+import { checkIdempotencyKey, checkUuid, validateStartRequest } from "../validate.ts";
+import { listCalls } from "./list_calls.ts";
+import { guardStart } from "./start_guard.ts";
+
+/** Methods of the client that are about runs. */
+export type RunCalls = Pick<MogplexClient, "startRun" | "getRun" | "getRunEvents" | "openRunEvents" | "cancelRun">;
+
+/** Tells whether the token reaches a repository, and remembers those that it does. */
+function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undefined) => Promise<boolean> {
+  const { listRepos } = listCalls(caller);
+  const reached = new Set<string>();
+  return async (id, call) => {
+    if (reached.has(id)) return true;
+    const repos = await listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
+    if (repos.length > 0) reached.add(id);
+    return repos.length > 0;
+  };
+}
+
+/**
+ * The methods, on the caller of a client.
+ *
+ * @param redact Masks secrets.
+ */
+export function runCalls(caller: Caller, redact: Redactor): RunCalls {
+  const { api, send, open } = caller;
+  const reaches = repositoryCheck(caller);
+  return {
+    async startRun(request, { idempotencyKey }, call) {
+      const json = validateStartRequest(request);
+      const key = checkIdempotencyKey(idempotencyKey);
+      const attempted: Attempted = { what: "start run", scope: "write", key };
+      const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
+      const { repoId } = json;
+      const guard = { key, repoId, reaches: () => reaches(repoId, call), redact };
+      return await guardStart(guard, (onFailure) => {
+        const extras = { onFailure, starts: true, backoffBaseMs: START_BACKOFF_MS };
+        return send(attempted, schemas.startResultSchema, call, ask, extras);
+      });
+    },
+    async getRun(id, call) {
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) => api.runs[":runId"].$get({ param: { runId } }, how);
+      return (await send({ what: `read run "${runId}"`, scope: "read", runId }, schemas.runDataSchema, call, ask)).run;
+    },
+    async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
+      const runId = checkUuid(id, "run id");
+      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
+      const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
+      const attempted: Attempted = { what: `read events of run "${runId}"`, scope: "read", runId };
+      const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
+      // More than was asked for is not the service's doing, and could be any number.
+      return { run, events: events.slice(-limit) };
+    },
+    async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
+      const runId = checkUuid(id, "run id");
+      const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
+      const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
+      const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
+      const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
+      return readRunEvents(await open(attempted, call, ask));
+    },
+    async cancelRun(id, call) {
+      const runId = checkUuid(id, "run id");
+      const ask = (how: How) => api.runs[":runId"].cancel.$post({ param: { runId } }, how);
+      const attempted: Attempted = { what: `cancel run "${runId}"`, scope: "write", runId };
+      return await send(attempted, schemas.cancelResultSchema, call, ask);
+    },
+  };
+}

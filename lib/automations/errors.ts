@@ -1,0 +1,56 @@
+/**
+ * What {@linkcode runAutomation} and {@linkcode triggerAutomation} throw beside the errors of every call.
+ *
+ * @module
+ */
+import { MogplexError } from "../errors.ts";
+import type { AutomationResult } from "../result/automation_result.ts";
+
+/** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
+export class AutomationVerdictError extends MogplexError {
+  override name = "AutomationVerdictError";
+  /** Everything that is known of the run. */
+  readonly result: AutomationResult;
+
+  /**
+   * @param outcome How it ended.
+   * @param result The run.
+   */
+  constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
+    const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
+    super(`Automation run "${result.runId}" ${end}`, outcome);
+    this.result = result;
+  }
+}
+
+/**
+ * A trigger was accepted and started nothing, since too many runs of automations are active. Exit code 75: trying again later
+ * can work, as after a 429, and the key is still free.
+ */
+export class AutomationSuppressedError extends MogplexError {
+  override name = "AutomationSuppressedError";
+  /** UUID of the automation. */
+  readonly automationId: string;
+  /** The service's word: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
+  readonly reason: string | null;
+
+  /**
+   * @param automationId UUID of the automation.
+   * @param reason The service's word.
+   */
+  constructor(automationId: string, reason: string | null) {
+    super({
+      attempted: `trigger automation "${automationId}"`,
+      why: `the service accepted it and started nothing, as too many runs are active: ${JSON.stringify(reason)}`,
+      advice: "try again when some have ended",
+    }, "rateLimited");
+    this.automationId = automationId;
+    this.reason = reason;
+  }
+}
+
+/** The error of a result that is not a success; undefined for a success, and for a run that has no verdict. */
+export function verdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
+  const { outcome } = result;
+  return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * Flags of the command `mogplex-emulator`, and the options that they make.
+ *
+ * @module
+ */
+import { systemClock, virtualClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
+import type { Flag, ParsedFlags } from "../flags.ts";
+import type { Io } from "../io.ts";
+import { builtInScenario, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import { parseScenario, type Scenario } from "./agents/scenario.ts";
+import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
+import { parseFixture } from "./state/fixture.ts";
+import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
+import { parseRandomFaults } from "./wire/faults.ts";
+
+/** Flags of the command. */
+export const FLAGS: readonly Flag[] = [
+  { name: "port", value: "PORT", help: "port to listen on; 0 takes a free one (0)" },
+  { name: "host", value: "HOST", help: "host name or address to listen on (127.0.0.1)" },
+  { name: "fixture", value: "FILE", help: "JSON file with users, tokens, repositories, … (one user, two new tokens)" },
+  {
+    name: "repo",
+    value: "OWNER/NAME=PATH",
+    multiple: true,
+    help: "local Git repository; replaces the one of that name in the fixture",
+  },
+  {
+    name: "harness",
+    value: "NAME=COMMAND",
+    multiple: true,
+    help: "run COMMAND with sh -c in a working copy for runs with this harness",
+  },
+  { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
+  {
+    name: "scenario",
+    value: "NAME|FILE",
+    multiple: true,
+    help: "scenario to play; the first one that fits a run plays (success)",
+  },
+  { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
+  { name: "print-scenario", value: "NAME", help: "print a built-in scenario and exit" },
+  {
+    name: "control",
+    help: "offer POST /__control/ACTION; runs then stay pending without --scenario or --harness",
+  },
+  { name: "clock", value: "real|virtual", help: "virtual: only the control action advanceClock moves the time (real)" },
+  { name: "faults", value: "SPEC", help: "random faults, as in rate=0.3,kinds=503+reset0+slow" },
+  { name: "seed", value: "N", help: "seed of the random faults (1)" },
+  { name: "server-revision", value: "base|later", help: "revision of the service (base)" },
+  { name: "with", value: "SWITCH", multiple: true, help: "turn a later behaviour on" },
+  { name: "without", value: "SWITCH", multiple: true, help: "turn a later behaviour off" },
+  { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
+  { name: "help", help: "print this help" },
+];
+
+/** Name of the command. */
+export const NAME = "mogplex-emulator";
+
+function badArgument(why: string, advice?: string): UsageError {
+  return new UsageError({ attempted: `parse arguments of ${NAME}`, why, advice });
+}
+
+function number(
+  flags: ParsedFlags,
+  name: string,
+  valid: (value: number) => boolean,
+  advice: string,
+): number | undefined {
+  const text = flags.get(name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && valid(value)) return value;
+  throw badArgument(`bad value of "--${name}": current value is "${text}"`, advice);
+}
+
+function choice<T extends string>(flags: ParsedFlags, name: string, known: readonly T[]): T | undefined {
+  const value = flags.get(name);
+  if (value === undefined || (known as readonly string[]).includes(value)) return value as T | undefined;
+  throw badArgument(`"--${name}" must be one of ${known.join(", ")}: current value is "${value}"`);
+}
+
+function pair(flags: ParsedFlags, name: string): [string, string][] {
+  return flags.all(name).map((text) => {
+    const at = text.indexOf("=");
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw badArgument(`"--${name}" must have the form NAME=VALUE: current value is "${text}"`);
+  });
+}
+
+function readRevision(flags: ParsedFlags): Revision {
+  const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
+  for (const [flag, value] of [["with", true], ["without", false]] as const) {
+    for (const name of flags.all(flag)) {
+      const known = SWITCHES.find((each) => each === name);
+      if (known === undefined) {
+        throw badArgument(`there is no switch "${name}"`, `there are ${SWITCHES.join(", ")}`);
+      }
+      revision[known] = value;
+    }
+  }
+  return revision;
+}
+
+function unreadable(path: string, cause: unknown): UsageError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new UsageError({ attempted: `read "${path}"`, why }, { cause });
+}
+
+function readText(io: Io, path: string): string {
+  let text: string | undefined;
+  try {
+    text = io.readFile(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
+  return text;
+}
+
+function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fixture"] {
+  if (path === undefined) return undefined;
+  const text = readText(io, path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  return parseFixture(value, `"${path}"`);
+}
+
+function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
+  const names = flags.all("scenario");
+  if (names.length === 0) return flags.has("control") ? [] : [builtInScenario("success")];
+  return names.map((name) =>
+    Object.hasOwn(SCENARIO_TEXTS, name) || !/[./]/.test(name)
+      ? builtInScenario(name)
+      : parseScenario(readText(io, name), name)
+  );
+}
+
+function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {
+  const known = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
+  const commands = pair(flags, "harness");
+  const wrong = commands.find(([name]) => !known.includes(name));
+  if (wrong !== undefined) {
+    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${known.join(", ")}`);
+  }
+  if (commands.length > 0 && flags.all("repo").length === 0) {
+    throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH"');
+  }
+  return Object.fromEntries(commands);
+}
+
+const isPort = (value: number) => Number.isInteger(value) && value >= 0 && value < 65_536;
+
+/** Turns flags into options. @throws {UsageError} naming the bad flag, or the file that cannot be read. */
+export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
+  const revision = readRevision(flags);
+  const seconds = number(flags, "time-limit", (value) => value > 0, "give seconds above 0");
+  const faults = flags.get("faults");
+  const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
+  const repos: LocalRepo[] = pair(flags, "repo").map(([fullName, path]) => ({ fullName, path }));
+  return {
+    port: number(flags, "port", isPort, "give a whole number from 0 to 65535"),
+    host: flags.get("host"),
+    fixture: readFixture(io, flags.get("fixture")),
+    clock: choice(flags, "clock", ["real", "virtual"]) === "virtual" ? virtualClock({ auto: false }) : systemClock,
+    revision,
+    startLimitScope: choice(flags, "start-limit-scope", ["token", "user"]),
+    scenarios: readScenarios(io, flags),
+    speed: number(flags, "speed", (value) => value > 0, "give a number above 0"),
+    randomFaults: faults === undefined ? undefined : parseRandomFaults(faults, seed),
+    controlRoutes: flags.has("control"),
+    repos,
+    commands: readCommands(flags, revision),
+    timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
+    onOutput: (text) => io.write("stderr", text),
+  };
+}

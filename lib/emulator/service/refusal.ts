@@ -1,0 +1,22 @@
+/**
+ * How the service says no: an error that a route answers with a status, a code and a message.
+ *
+ * @module
+ */
+import type { FailureStatus } from "../../api/contract/routes.ts";
+
+/** A failure with an envelope of its own. Any other error that a handler throws is answered with a 500. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  /** HTTP status. */
+  readonly status: FailureStatus;
+  /** Code in the envelope. */
+  readonly code: string;
+
+  /** @param message Message in the envelope. */
+  constructor(status: FailureStatus, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}

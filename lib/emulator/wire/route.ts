@@ -1,0 +1,74 @@
+/**
+ * The skeleton of every handler: authenticate, do the work, wrap its result in the envelope, answer an error as the service does.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { Success } from "../../api/contract/routes.ts";
+import { authenticate } from "./auth.ts";
+import { type Failure, refuse, type Reply, respond } from "./reply.ts";
+import { searchParams } from "./request.ts";
+import type { Caller, Scope } from "../service/caller.ts";
+import type { World } from "../state/world.ts";
+
+/** An authenticated request. */
+export interface Call {
+  world: World;
+  caller: Caller;
+  /** The request as it was sent. */
+  request: Request;
+  /** Parameters behind the `?`. */
+  query: URLSearchParams;
+  /** A parameter of the path; empty if the path has none of that name. */
+  param(name: string): string;
+}
+
+/** Good answer or failure of a handler. */
+export type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
+
+/** A handler. */
+export type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
+
+type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
+
+/** What a handler needs and how it answers. */
+export interface RouteOptions<Status extends 200 | 202> {
+  /** Scope that the token needs. @default {undefined} (any live token will do) */
+  scope?: Scope | undefined;
+  /** Message of the 500 for an error that is not a refusal. */
+  failed: string;
+  /** Status of the good answer. @default {200} */
+  status?: Status | undefined;
+}
+
+/**
+ * Makes a handler.
+ *
+ * @param work Returns the data of the envelope, or a whole answer. It throws a `Refusal` to answer a failure; any other error
+ * is a 500.
+ */
+export function route<T, Status extends 200 | 202 = 200>(
+  { scope, failed, status }: RouteOptions<Status>,
+  work: (call: Call) => Result<T, Status> | Promise<Result<T, Status>>,
+): Handler<T, Status> {
+  return async (world, c) => {
+    const request = c.req.raw;
+    const auth = authenticate(world, request, scope);
+    if (!auth.ok) return auth.reply;
+    const { caller } = auth;
+    try {
+      const call = {
+        world,
+        caller,
+        request,
+        query: searchParams(request),
+        param: (name: string) => c.req.param(name) ?? "",
+      };
+      const result = await work(call);
+      if (result instanceof Response) return result as Answer<T, Status>;
+      return respond(result as T, (status ?? 200) as Status);
+    } catch (error) {
+      return refuse(error, failed);
+    }
+  };
+}

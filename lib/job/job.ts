@@ -1,0 +1,190 @@
+/**
+ * The engine: starts an operation or attaches to it, follows it, answers deadline and signal, and puts the end together. It knows no
+ * kind of operation.
+ *
+ * @module
+ */
+import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { END_EXIT, type EndOutcome } from "../result/ends.ts";
+import { setbackOf } from "../retry/setback.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "./interrupt.ts";
+import type { Ending, JobItem, Look, Operation, Stopped } from "./operation.ts";
+import type { Session } from "./session.ts";
+
+/** What a job does with its operation. */
+export interface JobSettings<I> extends WatchSettings {
+  /** Whole wait in milliseconds. */
+  timeoutMs: number;
+  /** Whether the job is done once the operation is started, or found. @default {false} */
+  startOnly?: boolean | undefined;
+  /** Gets each item as it comes. */
+  onItem: ((item: I) => void) | undefined;
+}
+
+/** How a job ended. */
+export interface JobEnd<R> {
+  /** Everything that is known of the operation. */
+  result: R;
+  /** What stopped us without a verdict of the service; undefined when there is one. */
+  error: unknown;
+}
+
+/** What the engine reads of a result. */
+export interface JobResult {
+  /** How to look at the operation again; null when it has ended or none is known. */
+  resume: string | null;
+}
+
+/** Limit of the cancel at the deadline, in milliseconds. */
+export const CANCEL_MS = 20_000;
+
+/** One job on one operation. */
+export class Job<I extends JobItem, R extends JobResult> {
+  readonly #session: Session;
+  readonly #operation: Operation<I, R>;
+  readonly #settings: JobSettings<I>;
+  #following = false;
+  #stopping: Promise<Stopped> | undefined;
+  /** Point on the clock until which a job that a signal ended may do more. */
+  #leaveBy = Infinity;
+
+  constructor(session: Session, operation: Operation<I, R>, settings: JobSettings<I>) {
+    this.#session = session;
+    this.#operation = operation;
+    this.#settings = settings;
+    const { interrupts, onInterrupt } = settings;
+    // In the handler itself, so that the request is on its way before anything else unwinds.
+    interrupts?.signal.addEventListener("abort", () => {
+      const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
+      this.#leaveBy = session.clock.now() + INTERRUPT_MS;
+      this.#stopping = operation.stop({ kind: "signal", limitMs: INTERRUPT_MS, cancels });
+    }, { once: true });
+  }
+
+  /** Starts the operation and follows it. Whatever it meets is in what it returns. */
+  async start(): Promise<JobEnd<R>> {
+    try {
+      await this.#operation.start();
+    } catch (error) {
+      return await this.#failed(error);
+    }
+    return this.#settings.startOnly ? await this.#detach() : await this.#follow({ kind: "all" });
+  }
+
+  /** Follows an operation that exists; with `once` looks at it a single time. Whatever it meets is in what it returns. */
+  async attach(once = false): Promise<JobEnd<R>> {
+    return await this.#follow({ kind: once ? "once" : "all" });
+  }
+
+  /** The point on the clock at which the wait is over. */
+  get #deadline(): number {
+    return this.#session.startedAt + this.#settings.timeoutMs;
+  }
+
+  async #detach(): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    this.#operation.part?.("detached");
+    return this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
+  }
+
+  async #follow(look: Look): Promise<JobEnd<R>> {
+    this.#following = true;
+    try {
+      const outcome = await this.#drain(look);
+      if (outcome !== undefined) return await this.#ended(outcome);
+      throw new Error("Cannot tell the verdict: the operation stopped telling of itself without an end");
+    } catch (error) {
+      return await this.#failed(error);
+    }
+  }
+
+  async #drain(look: Look): Promise<EndOutcome | undefined> {
+    let outcome: EndOutcome | undefined;
+    for await (const item of this.#operation.items(look)) {
+      if (isEnd(item)) outcome = item.outcome;
+      this.#settings.onItem?.(item);
+    }
+    return outcome;
+  }
+
+  async #ended(outcome: EndOutcome): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const waits = outcome === "awaiting_input";
+    this.#operation.part?.(waits ? "detached" : "ended");
+    const reason = waits ? "the run waits for a person: answer it in the app, or cancel it" : null;
+    return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
+  }
+
+  async #failed(error: unknown): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const isLate = error instanceof DeadlineError || this.#isPast(error);
+    if (this.#settings.onTimeout === "cancel" && this.#following && isLate && error instanceof MogplexError) {
+      return await this.#cancelLate(error);
+    }
+    this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
+    return this.#withoutVerdict(error, reasonOf(error));
+  }
+
+  /** Whether the deadline has passed and the last look did not work. */
+  #isPast(error: unknown): boolean {
+    return this.#session.clock.now() >= this.#deadline && setbackOf(error, { worked: true }) !== undefined;
+  }
+
+  /** Cancels at the deadline. That also repairs a record that stands still although the work has ended. */
+  async #cancelLate(error: MogplexError): Promise<JobEnd<R>> {
+    const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const { answered, outcome, byItself, text } = stopped;
+    if (outcome !== undefined && byItself) {
+      await this.#drain({ kind: "rest", outcome });
+      return await this.#ended(outcome);
+    }
+    // An answered cancel counts as a last look that worked.
+    if (answered || error instanceof DeadlineError) {
+      const seconds = Math.round(this.#settings.timeoutMs / 1000);
+      const attempted = error instanceof DeadlineError && error.attempted !== null
+        ? error.attempted
+        : `wait for ${this.#operation.label} longer than ${seconds} seconds`;
+      const why = error instanceof DeadlineError ? `${error.why}; ${text}` : text;
+      const late = new DeadlineError({ attempted, why }, { cause: error });
+      return this.#withoutVerdict(late, late.message);
+    }
+    return this.#withoutVerdict(error, `${error.message}; ${text}`);
+  }
+
+  async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
+    const error = this.#settings.interrupts?.signal.reason;
+    const { outcome, text } = await stopping;
+    const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
+    // An operation that ended in the moment of the signal has links worth reporting, if they come in time.
+    const limitMs = this.#leaveBy - this.#session.clock.now();
+    if (own !== undefined && limitMs > 0) {
+      await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
+    }
+    const reason = interruptReason(this.#settings.interrupts, text);
+    return this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error });
+  }
+
+  #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
+    const outcome = error instanceof DeadlineError ? "deadline" : "error";
+    const end = this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
+    // What the service does not find cannot be followed later either.
+    if (error instanceof NotFoundError) end.result.resume = null;
+    return end;
+  }
+
+  #end(ending: Omit<Ending, "error"> & { error?: unknown }): JobEnd<R> {
+    const { error } = ending;
+    return { result: this.#operation.result({ ...ending, error }), error };
+  }
+}
+
+function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
+  return item.type === "end";
+}
+
+/** Why a job has no verdict, for its result; a bug of ours is logged elsewhere, with the place where it happened. */
+export function reasonOf(error: unknown): string {
+  return error instanceof MogplexError ? error.message : "the toolkit failed";
+}

@@ -1,0 +1,64 @@
+/**
+ * Options that everything has that follows, and their checks.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import {
+  type Interrupts,
+  ON_INTERRUPT,
+  ON_TIMEOUT,
+  type OnInterrupt,
+  type OnTimeout,
+  type WatchSettings,
+} from "./interrupt.ts";
+import { checkTimeout, DEFAULT_TIMEOUT_MS, type SessionInternals } from "./session.ts";
+
+/** Most jobs that can be said to share a token. */
+export const MAX_TOKEN_SHARE = 1_000;
+
+/** Options of every wait for an end. */
+export interface WaitOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+}
+
+/** What the command line adds to the options of a job. */
+export interface JobInternals extends SessionInternals {
+  /** The signals, from `interruptible`. @default {undefined} (not handled) */
+  interrupts?: Interrupts | undefined;
+  /** What a signal does to the operation. @default {"auto"} */
+  onInterrupt?: OnInterrupt | undefined;
+}
+
+/** A value that is one of some words. @throws {UsageError} when it is another one. */
+function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
+  if (known.includes(value)) return value;
+  const why = `'${name}' must be one of ${known.join(", ")}`;
+  throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });
+}
+
+/** Checks how long and how often is asked. @throws {UsageError} */
+export function checkWait(
+  { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1 }: WaitOptions,
+): { timeoutMs: number; tokenShare: number } {
+  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > MAX_TOKEN_SHARE) {
+    const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;
+    throw new UsageError({ attempted: "follow", why, value: String(tokenShare) });
+  }
+  return { timeoutMs: checkTimeout(timeoutMs), tokenShare };
+}
+
+/** Checks what a job does at its deadline and at a signal. @throws {UsageError} */
+export function checkWatch(
+  { onTimeout = "detach" }: { onTimeout?: OnTimeout | undefined },
+  { interrupts, onInterrupt = "auto" }: JobInternals,
+): WatchSettings {
+  return {
+    onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
+    onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
+    interrupts,
+  };
+}

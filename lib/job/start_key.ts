@@ -1,0 +1,78 @@
+/**
+ * From options to the idempotency key of a start.
+ *
+ * @module
+ */
+import { checkIdempotencyKey } from "../api/validate.ts";
+import { UsageError } from "../errors.ts";
+import type { JobIdentity } from "../platforms/platform.ts";
+import { deriveKey, KEY_SCOPES, type KeyScope } from "./key.ts";
+import type { Session } from "./session.ts";
+
+/** Options that decide on a key. */
+export interface KeyOptions {
+  /** Key to use as it is, at most 200 characters; a replay then attaches whatever became of the run. @default derived */
+  idempotencyKey?: string | undefined;
+  /** What makes a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
+  keyScope?: KeyScope | undefined;
+  /** Tells apart several runs of one job; at most 1 000 characters. @default {""} */
+  keyPart?: string | undefined;
+  /** Who the job is. @default what the CI system says */
+  identity?: JobIdentity | null | undefined;
+}
+
+/** The key of a start, before a suffix is added. */
+export interface StartKey {
+  /** Key without a suffix. */
+  key: string;
+  /** Where it comes from; `given` is the caller's own. */
+  scope: KeyScope | "given";
+  /** Suffix to begin with; 1 is the key itself. */
+  suffix: number;
+}
+
+/** Longest {@linkcode KeyOptions.keyPart}. */
+const MAX_KEY_PART = 1_000;
+
+function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
+  if (keyScope !== undefined && !KEY_SCOPES.includes(keyScope)) {
+    const why = `'keyScope' must be one of ${KEY_SCOPES.join(", ")}`;
+    throw new UsageError({ attempted: what, why, value: JSON.stringify(keyScope) });
+  }
+  if (keyPart !== undefined && keyPart.length > MAX_KEY_PART) {
+    const why = `'keyPart' must have at most ${MAX_KEY_PART} characters`;
+    throw new UsageError({ attempted: what, why, value: `it has ${keyPart.length}` });
+  }
+  if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
+    const why = "an idempotency key is used as it is: a key scope or a key part cannot change it";
+    throw new UsageError({ attempted: what, why, advice: "give one of them" });
+  }
+}
+
+/**
+ * Settles the key.
+ *
+ * @param what What is going to be attempted, after "Cannot".
+ * @param about What tells this start from others of the job, beside the caller's own part.
+ * @throws {UsageError} when an option breaks a rule.
+ */
+export async function planKey(
+  session: Session,
+  options: KeyOptions,
+  what: string,
+  about: { job: JobIdentity | null; repoId: string; more?: string },
+): Promise<StartKey> {
+  const { idempotencyKey, keyPart = "" } = options;
+  checkKeyOptions(what, options);
+  if (idempotencyKey !== undefined) return { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 };
+  const { job: identity, repoId, more } = about;
+  const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
+  const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
+  const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
+  return { ...await deriveKey(parts, session.notify), suffix: 1 };
+}
+
+/** Who the job is. */
+export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
+  return identity === undefined ? platform.identity(env) : identity;
+}

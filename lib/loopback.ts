@@ -1,0 +1,27 @@
+/**
+ * Which host names and addresses stay on this machine.
+ *
+ * @module
+ */
+
+// 127.0.0.1 as an IPv6 address, in the form of the URL standard.
+const MAPPED_IPV4 = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/;
+
+/**
+ * Whether a host can only be reached from this machine: `localhost`, 127.0.0.0/8 and `::1`, in any spelling.
+ *
+ * Names below `localhost` and `localhost.` do not count: a resolver may ask the network for them. Nor does `0.0.0.0`, which
+ * listens everywhere.
+ *
+ * @param host Host name or address, as in a URL, a `Host` header or an option: with or without a port, an IPv6 address with or
+ * without brackets. Anything else that a URL may contain is refused.
+ * Source: RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3; URL standard, "Host parsing".
+ */
+export function isLoopback(host: string): boolean {
+  if (!/^[\w.:[\]-]+$/.test(host)) return false;
+  const authority = /^[^[\]]*:[^[\]]*:/.test(host) ? `[${host}]` : host;
+  if (!URL.canParse(`http://${authority}`)) return false;
+  const { hostname } = new URL(`http://${authority}`);
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname) ||
+    MAPPED_IPV4.test(hostname);
+}

@@ -1,0 +1,91 @@
+/**
+ * Calls that stand alone: each waits and tries again by itself, within its own limits.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { MogplexError } from "../errors.ts";
+import type { OnNotice } from "../notice.ts";
+import type { CallOptions } from "./call_options.ts";
+import { retry } from "./retry.ts";
+import { type Setback, setbackDelay, setbackOf } from "./setback.ts";
+import type { TokenMemory } from "./token_memory.ts";
+
+/** What all calls of one client share. */
+export interface CallWorld {
+  /** Time. */
+  clock: Clock;
+  /** Hears of every wait. */
+  onNotice: OnNotice | undefined;
+  /** Jitter: numbers from 0 up to 1. */
+  random: () => number;
+  /** What is known of the token. */
+  memory: TokenMemory;
+}
+
+/** One call. */
+export interface StandAloneCall {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** How long and how often to try. */
+  limits: CallOptions | undefined;
+  /** Whether it takes one of the slots for starts. @default {false} */
+  starts?: boolean | undefined;
+  /** Longest own delay after the first attempt, in milliseconds. @default {1_000} */
+  backoffBaseMs?: number | undefined;
+  /** Errors after which this call gives up, although others would try again. @default none */
+  lasts?: ((error: unknown) => boolean) | undefined;
+  /** Called after each failed attempt, before anything else is decided; what it throws ends the call. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+}
+
+// All in milliseconds.
+/** Limit of one attempt, headers and body together. */
+const REQUEST_MS = 30_000;
+/** Whole time of a call without a deadline. */
+const CALL_MS = 120_000;
+/** Longest own delay after the first attempt. */
+const BACKOFF_MS = 1_000;
+/** Least time of a first attempt, so that a last look at a deadline is possible. */
+const FIRST_ATTEMPT_MS = 2_000;
+
+/**
+ * Attempts a call until it works, fails for good, or its deadline is near: a wait that does not fit is not begun.
+ *
+ * @param attempt One attempt; gets its limit in milliseconds.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts.
+ */
+export async function callWithin<T>(
+  world: CallWorld,
+  call: StandAloneCall,
+  attempt: (limitMs: number) => Promise<T>,
+): Promise<T> {
+  const { clock, onNotice, random, memory } = world;
+  const { what, starts, limits = {}, backoffBaseMs = BACKOFF_MS } = call;
+  const { signal, maxAttempts = Infinity, requestTimeoutMs = REQUEST_MS, overrun = false } = limits;
+  const deadline = limits.deadline ?? clock.now() + CALL_MS;
+
+  async function wait(setback: Setback, count: number): Promise<boolean> {
+    const delayMs = setbackDelay(setback, count, backoffBaseMs, random);
+    if (count >= maxAttempts || clock.now() + delayMs >= deadline) return false;
+    const { cause, detail, namedMs } = setback;
+    const untilMs = clock.wallTime() + delayMs;
+    onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs });
+    await clock.sleep(delayMs, { signal });
+    return true;
+  }
+
+  const end = await retry<T>({
+    memory,
+    signal,
+    attempt(count) {
+      const leftMs = Math.max(deadline - clock.now(), count === 1 ? FIRST_ATTEMPT_MS : 0);
+      return attempt(overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs));
+    },
+    judge: (error) => call.lasts?.(error) ? undefined : setbackOf(error, { worked: memory.worked, starts }),
+    onFailure: (error) => call.onFailure?.(error as MogplexError),
+    wait,
+  });
+  if (!end.ok) throw end.error;
+  return end.value;
+}

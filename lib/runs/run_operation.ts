@@ -1,0 +1,174 @@
+/**
+ * A run as an operation: how it is started, followed and stopped, what its state file records, and what its result says.
+ *
+ * @module
+ */
+import type { Ending, Look, Operation, Parting, StopCause, Stopped } from "../job/operation.ts";
+import type { Session } from "../job/session.ts";
+import type { Started } from "../job/started.ts";
+import { Starter } from "../job/starter.ts";
+import type { Run, StartRequest, StartResult } from "../model.ts";
+import type { RunResult } from "../result/run_result.ts";
+import { buildResult } from "./result.ts";
+import { type FollowItem, RunFollower } from "./run_items.ts";
+import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
+import type { RunState, StateWriter } from "./state.ts";
+import type { OnInterrupt } from "../job/interrupt.ts";
+import { stopRun } from "./stop.ts";
+
+/** How a run is followed, and where its state is recorded. */
+export interface RunSettings {
+  /** Whole wait in milliseconds. */
+  timeoutMs: number;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** Whether the event stream is used where there is one. */
+  stream: boolean;
+  /** What a signal does to the run; the state file passes it on to `cleanup`. */
+  onInterrupt: OnInterrupt;
+  /** The state file; absent in a library. */
+  state: StateWriter | undefined;
+}
+
+/** What is started. */
+export interface RunStart {
+  /** The request. */
+  request: StartRequest;
+  /** Its key, and who hears of the run. */
+  options: StartOptions;
+  /** State of an earlier attempt, whose key is sent again. */
+  resumed: RunState | undefined;
+}
+
+/** How often the newest event is written to the state file, in milliseconds. */
+const STATE_MS = 5_000;
+
+/** A run that is started, or that exists. */
+export class RunOperation implements Operation<FollowItem, RunResult> {
+  readonly #session: Session;
+  readonly #settings: RunSettings;
+  readonly #target: RunStart | string;
+  #plan: StartPlan | undefined;
+  #starter: Starter<StartResult> | undefined;
+  #started: Started<StartResult> | undefined;
+  #follower: RunFollower | undefined;
+  /** The run as an attempt to stop it found it. */
+  #stopped: Run | undefined;
+  #stateAt = -Infinity;
+
+  /** @param target What to start, or the id of a run that exists. */
+  constructor(session: Session, settings: RunSettings, target: RunStart | string) {
+    this.#session = session;
+    this.#settings = settings;
+    this.#target = target;
+  }
+
+  get #runId(): string | undefined {
+    return typeof this.#target === "string" ? this.#target : this.#started?.runId;
+  }
+
+  get label(): string {
+    return `run "${this.#runId ?? ""}"`;
+  }
+
+  get mayExist(): boolean {
+    return this.#runId !== undefined || this.#starter?.mayExist === true;
+  }
+
+  async start(): Promise<void> {
+    if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
+    const { request, options, resumed } = this.#target;
+    const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
+    const starter = new Starter(
+      this.#session,
+      startableRun(this.#session, plan),
+      (idempotencyKey) => this.#begin(plan, idempotencyKey),
+    );
+    this.#plan = plan;
+    this.#starter = starter;
+    this.#announce(await starter.start());
+  }
+
+  async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
+    const items = this.#itemsOf(look);
+    if (items === undefined) return;
+    for await (const item of items) {
+      this.#record(item);
+      yield item;
+    }
+  }
+
+  #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
+    if (look.kind === "rest") {
+      const run = this.#stopped;
+      // The follower reads it once more, and what it then knows is newer.
+      this.#stopped = undefined;
+      return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
+    }
+    const runId = this.#runId;
+    if (runId === undefined) throw new Error("Cannot follow a run before it is started");
+    const { timeoutMs, tokenShare, stream } = this.#settings;
+    const deadline = this.#session.startedAt + timeoutMs;
+    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream });
+    return look.kind === "once" ? this.#follower.once() : this.#follower.items();
+  }
+
+  async stop(cause: StopCause): Promise<Stopped> {
+    const runId = this.#runId;
+    const { run, ...stopped } = await stopRun({
+      session: this.#session,
+      cause,
+      state: this.#settings.state,
+      known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
+      starter: this.#starter,
+      onFound: (started) => this.#announce(started),
+    });
+    this.#stopped = run;
+    return stopped;
+  }
+
+  part(parting: Parting): void {
+    this.#settings.state?.update({ left: parting });
+  }
+
+  result({ outcome, exitCode, reason, error }: Ending): RunResult {
+    return buildResult({
+      session: this.#session,
+      outcome,
+      exitCode,
+      reason,
+      error,
+      request: this.#plan?.request,
+      idempotencyKey: this.#starter?.key,
+      started: this.#started,
+      follower: this.#follower,
+      runId: this.#runId,
+      run: this.#stopped,
+    });
+  }
+
+  #begin({ hash, request, job, proof, key }: StartPlan, idempotencyKey: string): void {
+    const { state, onInterrupt } = this.#settings;
+    // Under a key that others may use too, only the answer tells.
+    const owned = key.scope === "given" || key.scope === "day" ? null : true;
+    const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
+    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, proof });
+  }
+
+  #announce(started: Started<StartResult>): void {
+    if (this.#started !== undefined || typeof this.#target === "string") return;
+    this.#started = started;
+    const { runId, owned, run } = started;
+    this.#settings.state?.update({ runId, owned, status: run.status });
+    this.#target.options.onStarted?.(started);
+  }
+
+  #record(item: FollowItem): void {
+    if (item.type === "gap") return;
+    const now = this.#session.clock.now();
+    if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
+    this.#stateAt = now;
+    const lastEventId = this.#follower?.events.at(-1)?.id ?? null;
+    this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
+  }
+}

@@ -1,0 +1,95 @@
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { root } from "../../tools/setup.mjs";
+import { sources, textOf } from "./imports.ts";
+import { CAPTIONS, TEST_CAPTIONS } from "./layers.ts";
+
+const CODE = ["ts", "mjs"];
+
+/** The folders with code at or below a folder, sorted. */
+function foldersOf(folder: string): string[] {
+  return [...new Set(sources(folder, CODE).map((file) => dirname(file)))].sort();
+}
+
+test("every folder of lib has a caption, and every caption has its folder", () => {
+  expect(Object.keys(CAPTIONS).sort()).toEqual(foldersOf("lib"));
+  for (const caption of Object.values(CAPTIONS)) expect(caption.length).toBeGreaterThan(10);
+});
+
+/** Folders that are too wide, until somebody divides them. */
+const WIDE: readonly string[] = ["tests/examples/systems", "tests/hostile", "tests/processes"];
+
+test("a folder holds at most 15 files of code", () => {
+  const wide = ["lib", "tools", "bench", "tests"].flatMap(foldersOf).filter((folder) =>
+    readdirSync(join(root, folder)).filter((name) => CODE.some((each) => name.endsWith(`.${each}`))).length > 15
+  );
+  expect(wide.sort()).toEqual([...WIDE]);
+});
+
+/** Test files that are too long, until somebody divides them. */
+const LONG: readonly string[] = ["tests/examples/shell/shell_script.test.ts"];
+
+test("a file of code has at most 300 lines, a test at most 500", () => {
+  const files = [
+    "mod.ts",
+    ...["lib", "tools", "bench", "tests", "examples"].flatMap((folder) => sources(folder, CODE)),
+  ];
+  const long = files.filter((file) => textOf(file).split("\n").length > (file.endsWith(".test.ts") ? 501 : 301));
+  expect(long).toEqual([...LONG]);
+});
+
+test("every folder of tests mirrors one of lib, or has a caption of its own", () => {
+  const top = readdirSync(join(root, "tests"), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  const own = top.filter((name) => !existsSync(join(root, "lib", name))).map((name) => `tests/${name}`);
+  expect(own.sort()).toEqual(Object.keys(TEST_CAPTIONS).sort());
+});
+
+test("a folder of tests that mirrors one of lib has no sub-folder that lib lacks", () => {
+  const mirrors = foldersOf("tests").filter((folder) => existsSync(join(root, "lib", folder.split("/")[1] ?? "")))
+    .filter((folder) => folder !== "tests");
+  expect(mirrors.length).toBeGreaterThan(15);
+  const own = new Set(foldersOf("lib"));
+  expect(mirrors.filter((folder) => !own.has(folder.replace(/^tests/, "lib")))).toEqual([]);
+});
+
+/** The test that runs, or reads, the examples of a folder. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "azure": "tests/examples/systems/recipes.test.ts",
+  "bitbucket": "tests/examples/systems/recipes.test.ts",
+  "buildkite": "tests/examples/systems/recipes.test.ts",
+  "bun": "tests/examples/scripts.ts",
+  "circleci": "tests/examples/systems/recipes.test.ts",
+  "dashboards": "tests/examples/dashboards.test.ts",
+  "demo": "tools/demo.ts",
+  "deno": "tests/examples/scripts.ts",
+  "forgejo": "tests/examples/systems/recipes.test.ts",
+  "github-actions": "tests/examples/systems/recipes.test.ts",
+  "gitlab": "tools/docs/component_docs.ts",
+  "jenkins": "tests/examples/systems/recipes.test.ts",
+  "node": "tests/examples/scripts.ts",
+  "shell": "tests/examples/shell/shell_world.ts",
+  "teamcity": "tests/examples/systems/recipes.test.ts",
+  "woodpecker": "tests/examples/systems/recipes.test.ts",
+};
+
+test("every folder of examples is named by the test that looks at it", () => {
+  const folders = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(EXAMPLES).sort());
+  const unnamed = Object.entries(EXAMPLES).filter(([folder, file]) =>
+    !new RegExp(`\\b${folder}\\b`).test(readFileSync(join(root, file), "utf8"))
+  );
+  expect(unnamed).toEqual([]);
+});
+
+test("every path that deno.json and package.json list is in the checkout, but for what is made there", () => {
+  const json = (file: string) => JSON.parse(readFileSync(join(root, file), "utf8"));
+  const { fmt, publish, exclude } = json("deno.json");
+  const listed: string[] = [...fmt.exclude, ...publish.include, ...publish.exclude, ...json("package.json").files];
+  const made = readFileSync(join(root, ".gitignore"), "utf8").split("\n").map((line) => line.replace(/\/$/, ""));
+  expect(exclude.filter((path: string) => !made.includes(path))).toEqual([]);
+  const gone = listed.map((path) => path.replace(/^!/, "").replace(/\/\*.*$/, ""))
+    .filter((path) => !made.includes(path.split("/")[0] ?? "") && !existsSync(join(root, path)));
+  expect(gone).toEqual([]);
+});

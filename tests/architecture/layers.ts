@@ -1,0 +1,90 @@
+/** The plan of `lib`: its layers, and what each folder is for. CONTRIBUTING.md shows both. */
+
+/** Layers from top to bottom. A file may import from its own folder of `lib` and from any layer further down, never from beside or above. */
+export const LAYERS: readonly (readonly string[])[] = [
+  ["mod"],
+  ["cli"],
+  ["runs", "automations", "script"],
+  ["job"],
+  ["api", "note", "report"],
+  ["http", "retry", "platforms", "result"],
+  ["text"],
+  ["leaves"],
+];
+
+/** The layer of a file: `mod`, `leaves` (the files directly in `lib`), or the name of its folder in `lib`. */
+export function layerOf(path: string): string {
+  if (path === "mod.ts") return "mod";
+  const parts = path.split("/");
+  return parts.length > 2 ? parts[1] ?? "" : "leaves";
+}
+
+/** Index of a layer in {@linkcode LAYERS}; -1 if it has none. */
+function depth(layer: string): number {
+  return LAYERS.findIndex((names) => names.includes(layer));
+}
+
+/** Whether a layer has a place: in {@linkcode LAYERS}, or as the emulator, which stands beside them. */
+export function isKnown(layer: string): boolean {
+  return layer === "emulator" || depth(layer) >= 0;
+}
+
+/** Whether one file of `lib` (or `mod.ts`) may import another one. */
+export function mayImport(file: string, target: string): boolean {
+  const [from, to] = [layerOf(file), layerOf(target)];
+  if (from === to) return true;
+  // The emulator and the client share the contract and never import each other.
+  if (from === "emulator") return to === "leaves" || target.startsWith("lib/api/contract/");
+  return depth(to) > depth(from);
+}
+
+/** What each folder of `lib` decides. */
+export const CAPTIONS: Readonly<Record<string, string>> = {
+  "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
+  "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
+  "lib/text/escape": "one function for each kind of output that a text is written to",
+  "lib/result": "what is known at the end, as plain data; renders nothing, fetches nothing",
+  "lib/http": "one request; the only caller of fetch",
+  "lib/retry": "whether and when to try again",
+  "lib/platforms": "what a CI system provides and accepts; functions of the environment alone",
+  "lib/platforms/systems": "one table for each CI system",
+  "lib/api": "the service's wire: answers become data or an error class; never waits",
+  "lib/api/connection": "which service and which token",
+  "lib/api/calls": "one function for each call of the service",
+  "lib/api/contract": "routes, limits and schemas, shared with the emulator",
+  "lib/note": "the one note on a merge request",
+  "lib/report": "the files of a result, one renderer for each format",
+  "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
+  "lib/runs": "a run as an operation",
+  "lib/runs/events": "what a run reports, each event once, by stream or by polling",
+  "lib/automations": "the run of an automation as an operation",
+  "lib/script": "what scripts call beside run and follow",
+  "lib/cli": "the program: help, the list of verbs, errors to exit codes",
+  "lib/cli/verbs": "one file for each verb of the toolkit",
+  "lib/cli/verbs/doctor": "the checks of `doctor`",
+  "lib/cli/verbs/drop_in": "one file for each verb of the product's own command",
+  "lib/cli/options": "flags, variables and files to settings",
+  "lib/cli/job": "a job on the command line, from the context to the exit code",
+  "lib/cli/log": "everything that is printed while a job runs",
+  "lib/cli/component": "the program inside the GitLab templates",
+  "lib/emulator": "a local server that obeys the contract; the client never imports it",
+  "lib/emulator/wire": "its HTTP: routes, authentication, event streams, faults",
+  "lib/emulator/service": "what the emulated service does",
+  "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
+  "lib/emulator/state": "what the emulator remembers",
+};
+
+/** The folders of `tests` that mirror no folder of `lib`, and what they prove. */
+export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
+  "tests/architecture": "the plan of the sources, the documents, and the public names",
+  "tests/components": "the GitLab components in pipelines",
+  "tests/conformance": "recorded exchanges that client and emulator must agree on",
+  "tests/examples": "every example, run as people run it",
+  "tests/hostile": "hostile text in every place that prints or writes it",
+  "tests/leaves": "the files directly in lib",
+  "tests/library": "mod.ts as scripts use it",
+  "tests/package": "what is built, packed and released",
+  "tests/processes": "the command as a process on Node, Deno and Bun",
+  "tests/shell": "the shell scripts of the product's documentation",
+  "tests/traps": "the traps of the wire contract, one test each",
+};

@@ -1,0 +1,60 @@
+/**
+ * What is built: one row for each file of `dist/`.
+ *
+ * @module
+ */
+import * as variables from "../../lib/variables.ts";
+
+/** One file of `dist/`. */
+export interface Artefact {
+  /** Name of the file. */
+  file: string;
+  /** Module that it is built from, below the checkout. */
+  entry: string;
+  /** Whether it is a program, which gets a `#!` line and may be executed. */
+  program: boolean;
+  /** Whether names and white space are shortened, for a program that is embedded in another file. @default {false} */
+  minify?: boolean;
+  /** Source text that replaces a module, by the module's path below the checkout. @default {} */
+  replace?: Readonly<Record<string, string>>;
+  /**
+   * Largest size in bytes, plain and gzipped: today's size and a little. The design asks for 120 KiB and 40 KiB; bench/README.md explains why
+   * a file that people can read does not reach that.
+   */
+  limit?: { readable: number; gzipped: number };
+}
+
+/** The module `lib/variables.ts` with the names alone: without the texts for `--help` and README. */
+function namesOnly(lists: Readonly<Record<string, readonly (string | { name: string })[]>>): string {
+  return Object.entries(lists).map(([name, values]) => {
+    const short = values.map((value) => typeof value === "string" ? value : { name: value.name });
+    return `export const ${name} = ${JSON.stringify(short)};`;
+  }).join("\n");
+}
+
+/** The program inside the GitLab components. */
+export const COMPONENT: Artefact = {
+  file: "mogplex-component.mjs",
+  entry: "lib/cli/component/main.ts",
+  program: true,
+  minify: true,
+  replace: {
+    "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
+    "lib/api/calls/automation_calls.ts": "export const automationCalls = () => ({});",
+    // The jobs of the components print no help.
+    "lib/variables.ts": namesOnly(variables),
+  },
+};
+
+/** All files that are built. */
+export const ARTEFACTS: readonly Artefact[] = [
+  {
+    file: "mogplex.mjs",
+    entry: "lib/cli/main.ts",
+    program: true,
+    limit: { readable: 384 * 1024, gzipped: 104 * 1024 },
+  },
+  COMPONENT,
+  { file: "mod.mjs", entry: "mod.ts", program: false },
+  { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts", program: true },
+];

@@ -1,0 +1,78 @@
+/**
+ * Which documents have generated parts, and what these parts are made of.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { VARIABLES } from "../../lib/variables.ts";
+import { componentNames } from "../build/templates.ts";
+import { root } from "../setup.mjs";
+import {
+  exampleBlock,
+  inputsTable,
+  outputsTable,
+  recipesTable,
+  stampedFiles,
+  troubleshootingTable,
+  withVersion,
+} from "./component_docs.ts";
+import { table } from "./markdown_table.ts";
+
+/** The functions that render the generated parts of a document, by the name in its markers. */
+export type Parts = Readonly<Record<string, () => string>>;
+
+/** The documents with generated parts, by their path below the checkout. */
+export const DOCUMENTS: Readonly<Record<string, Parts>> = {
+  "README.md": {
+    "exit-codes": () =>
+      table(["Code", "Name", "When"], EXIT_TABLE.map(({ code, name, toolkit }) => [code, name, toolkit])),
+  },
+  "docs/reference.md": {
+    "exit-codes": () =>
+      table(
+        ["Code", "Name", "Toolkit commands", "Drop-in commands"],
+        EXIT_TABLE.map(({ code, name, toolkit, dropIn }) => [code, name, toolkit, dropIn]),
+      ),
+    "environment": () =>
+      table(
+        ["Variable", "Flag", "Default", "Meaning"],
+        VARIABLES.map(({ name, flag, fallback, meaning, dropIn }) => [
+          `\`${name}\`${dropIn ? " *" : ""}`,
+          flag || "–",
+          fallback,
+          meaning,
+        ]),
+      ),
+    "outputs": outputsTable,
+  },
+  "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
+  ...Object.fromEntries(
+    componentNames().map((name) => [`components/${name}/README.md`, {
+      example: () => exampleBlock(name),
+      inputs: () => inputsTable(name),
+    }]),
+  ),
+};
+
+/** Renders each part between `<!-- NAME -->` and `<!-- /NAME -->` again. @throws when a marker is missing. */
+export function withParts(text: string, parts: Parts): string {
+  return Object.entries(parts).reduce((all, [name, render]) => {
+    const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const [from, to] = [all.indexOf(open), all.indexOf(close)];
+    if (from < 0 || to < from) throw new Error(`Cannot write documents: there is no part "${open} … ${close}"`);
+    return `${all.slice(0, from + open.length)}\n\n${render()}\n\n${all.slice(to)}`;
+  }, text);
+}
+
+/** The files that differ from what they are generated from: the correct text, by path. */
+export function stale(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const path of new Set([...stampedFiles(), ...Object.keys(DOCUMENTS)])) {
+    const before = readFileSync(join(root, path), "utf8");
+    const after = withVersion(withParts(before, DOCUMENTS[path] ?? {}));
+    if (after !== before) found[path] = after;
+  }
+  return found;
+}
