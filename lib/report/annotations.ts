@@ -10,7 +10,7 @@ import type { AutomationResult } from "../result/automation_result.ts";
 import { viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** Heading of the links. */
+/** Heading under which GitLab lists the links. */
 const LIST = "Mogplex";
 const MAX_LABEL = 200;
 

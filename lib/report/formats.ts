@@ -16,7 +16,7 @@ import type { RunResult } from "../result/run_result.ts";
 
 /** A format of `--report`. */
 export interface ReportFormat {
-  /** Name of its file in the output directory. */
+  /** Name of the file in the output directory. */
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
@@ -24,7 +24,7 @@ export interface ReportFormat {
   readonly render: (result: RunResult | AutomationResult) => string;
 }
 
-/** All formats by name. */
+/** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
   json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
   ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
@@ -35,5 +35,5 @@ export const REPORT_FORMATS = {
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<string, ReportFormat>;
 
-/** Name of a format. */
+/** A key of {@linkcode REPORT_FORMATS}. */
 export type ReportFormatName = keyof typeof REPORT_FORMATS;

@@ -25,7 +25,8 @@ interface Case {
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
-// A failure is a verdict of the service; an error means that there is no verdict. A case that is not red needs exit code 0.
+// `failure`: the run itself failed; `error`: something else kept it from succeeding. Only exit code 0 permits a case that is
+// not red.
 const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",
@@ -44,7 +45,7 @@ const MAX_NAME = 300;
 // A run has at most one phase of each name.
 const MAX_PHASES = 50;
 
-/** The column "Suite" of GitLab's page shows it. */
+/** Shown in the column "Suite" of GitLab's page. */
 function className({ kind: { noun } }: ResultView): string {
   return `Mogplex ${noun}`;
 }
@@ -65,7 +66,7 @@ function verdictCase(view: ResultView): Case {
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
     ...(resume ? [`Look at it again: ${cutText(resume, MAX_NAME)}`] : []),
   ];
-  // Several readers show the text and nothing else, so the message is its first line.
+  // The message is the first line of the text, since several readers show only the text.
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
 }
 
@@ -119,7 +120,7 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(3);
 }
 
-/** A time without its zone, which the format does not have. */
+/** A time without its zone, for which the format has no place. */
 function timestamp(time: string | null): string | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : /^\d{4}-.{14}/.exec(new Date(ms).toISOString())?.[0] ?? null;
@@ -154,7 +155,7 @@ export function renderJunit(result: RunResult | AutomationResult): string {
     time: seconds(all.reduce((sum, { timeMs }) => sum + timeMs, 0)),
   };
   const { automationId, repoId } = view;
-  // Automation and repository tell apart the suites of a job that works on several.
+  // A job may work on several automations or repositories: their ids tell its suites apart.
   const name = [
     className(view),
     ...(automationId ? [`of automation ${automationId}`] : []),

@@ -92,9 +92,9 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
 
 /** Options of {@linkcode renderMarkdown}. */
 export interface MarkdownOptions {
-  /** Whether an address may be a link; where it may not, it is text. @default every address may */
+  /** Whether an address may be a link; any other is shown as text. @default every address may */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Where people find the job on its CI system. @default {{}} */
+  /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text, for GitLab's table of metrics and for whatever collects such files.
+ * `metrics.txt`: the run as OpenMetrics text, for GitLab's table of metrics and for programs that collect such files.
  *
  * A label must not hold the run's id: a new value in every run would make every series a new one, in a database and in GitLab's
  * table, which compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
@@ -16,7 +16,7 @@ import { WAIT_CAUSES } from "../result/words.ts";
 type Labels = Readonly<Record<string, string | null>>;
 
 interface Family {
-  /** Follows {@linkcode prefixOf}; ends in the unit when there is one. */
+  /** Without the prefix; ends in the unit when there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;

@@ -1,5 +1,5 @@
 /**
- * The few values that later steps and jobs read: GitHub outputs, variables of other systems, GitLab's dotenv file.
+ * The outputs for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { AutomationResult } from "../result/automation_result.ts";
 import { viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-// Public names, as GitHub output and as dotenv variable: changing one is a new major version.
+// Public names of the GitHub output and the dotenv variable: a change is a new major version.
 const NAMES: Readonly<Record<OutputName, string>> = {
   run_id: "MOGPLEX_RUN_ID",
   status: "MOGPLEX_RUN_STATUS",
@@ -19,13 +19,13 @@ const NAMES: Readonly<Record<OutputName, string>> = {
   replayed: "MOGPLEX_REPLAYED",
 };
 
-/** Names of the dotenv variables. */
+/** The names of all dotenv variables. */
 export const OUTPUT_VARIABLES: readonly string[] = Object.values(NAMES);
 
-/** Name of an output. */
+/** Name of a GitHub output. */
 export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
 
-/** Values of outputs; a name that is absent is not written. */
+/** Values by output; an absent output is not written. */
 export type Outputs = Partial<Record<OutputName, string>>;
 
 /**
@@ -44,23 +44,23 @@ export function outputsOf(result: RunResult | AutomationResult): Outputs {
   };
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`. Values that are not bare are left empty: people paste them into scripts. */
+/** Renders records to append to `GITHUB_OUTPUT`. A value that is not bare becomes empty, since people paste outputs into scripts. */
 export function renderGithubOutputs(outputs: Outputs): string {
   return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** Outputs as variables, `MOGPLEX_…`. Values that are not bare are left empty. */
+/** Outputs by the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], bareValue(value)]);
   return Object.fromEntries(entries);
 }
 
-/** Renders `outputs.env`. */
+/** Renders `outputs.env`, one `NAME=value` a line. */
 export function renderOutputsEnv(outputs: Outputs): string {
   return renderDotenvFile(outputVariables(outputs));
 }
 
-/** Renders all outputs of a result as `outputs.env`. */
+/** Renders `outputs.env` with all outputs of a result. */
 export function renderDotenv(result: RunResult | AutomationResult): string {
   return renderOutputsEnv(outputsOf(result));
 }

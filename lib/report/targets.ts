@@ -1,5 +1,5 @@
 /**
- * Where reports go: `--report FORMAT[=PATH]`, and the check before anything starts.
+ * The files that reports go to: reads `--report FORMAT[=PATH]`, and checks the files before anything is started.
  *
  * @module
  */
@@ -27,10 +27,10 @@ function isFormat(name: string): name is ReportFormatName {
 }
 
 /**
- * Reads the value of `--report`.
+ * Parses a value of `--report`.
  *
  * @param text `FORMAT` or `FORMAT=PATH`.
- * @param directory Output directory, for a report without a path.
+ * @param directory Output directory, for a value without a path.
  * @throws {UsageError} if the format is unknown or the path is empty.
  */
 export function parseReportTarget(text: string, directory: string): ReportTarget {
@@ -80,7 +80,7 @@ export function cannotWrite(report: string, path: string, error: unknown): Error
  * Checks that every report can be written, and removes the reports of an earlier job, so that nobody takes them for those of
  * this run.
  *
- * @throws {UsageError} if a file cannot be written, is reached through a symbolic link, or is named twice.
+ * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
  */
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {
   const seen = new Map<string, string>();

@@ -29,7 +29,7 @@ export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
   /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
-  /** Takes our own token out of the finished text, keys of JSON included. @default nothing */
+  /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
 
@@ -54,7 +54,7 @@ function render(format: ReportFormatName, result: RunResult | AutomationResult, 
   return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
-/** Appends outputs to the files from which a CI system takes them. */
+/** Appends outputs to the files that the CI system reads. */
 function appendOutputs(
   values: Outputs,
   { outputs, variables }: PlatformFiles,
@@ -95,11 +95,11 @@ export function writeRunId(
 }
 
 /**
- * Writes all reports, and appends to the files of the CI system.
+ * Writes all reports, and appends outputs and summary to the files of the CI system.
  *
  * @param result Of a run or an automation run; not yet cleaned.
- * @param redact Takes secrets out of one text, before it is escaped.
- * @returns What could not be written; the other reports are there.
+ * @param redact Removes secrets from one text, before it is escaped.
+ * @returns The reports that could not be written; all others are.
  */
 export function writeReports(
   result: RunResult | AutomationResult,

@@ -8,8 +8,9 @@ import type { ResultError } from "./result_error.ts";
 import type { WaitTotal } from "./run_result.ts";
 
 /**
- * How it came out. `success`, `failed` and `cancelled` are the service's verdicts; `deadline`: our time was over while it went
- * on, or waited for a slot; `suppressed`: nothing was started; `interrupted`: a signal came; `error`: it is not known.
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `deadline`: it did not end in time, or was still
+ * waiting for a slot. `suppressed`: nothing was started, since too many runs are active. `interrupted`: a signal stopped us.
+ * `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */
 export type AutomationOutcome =
   | "success"
@@ -32,7 +33,7 @@ export interface AutomationResult {
   runId: string | null;
   /** UUID of the repository; null when it is not known. */
   repoId: string | null;
-  /** The service's last word. */
+  /** Last status that the service reported; null when it reported none. */
   status: string | null;
   /** Our verdict. */
   outcome: AutomationOutcome;
@@ -46,11 +47,11 @@ export interface AutomationResult {
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
-  /** ISO 8601 with offset. */
+  /** When the service created it, in ISO 8601. */
   createdAt: string | null;
-  /** ISO 8601 with offset; null while it waits for a slot. */
+  /** When it began, in ISO 8601; null while it waits for a slot. */
   startedAt: string | null;
-  /** ISO 8601 with offset. */
+  /** When it ended, in ISO 8601; null while it goes on. */
   completedAt: string | null;
   /** Milliseconds that the run took, as the service says. */
   runDurationMs: number | null;

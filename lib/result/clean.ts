@@ -1,5 +1,5 @@
 /**
- * Makes a result fit for reports: every text in it is normalised, then redacted. Renderers get nothing else.
+ * Makes a result fit for reports: every text in it is normalised, then redacted. Renderers get only such results.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { AutomationResult } from "./automation_result.ts";
 import type { ResultError } from "./result_error.ts";
 import type { RunResult } from "./run_result.ts";
 
-/** Takes secrets out of one text. */
+/** Removes secrets from one text. */
 export type Redact = (text: string) => string;
 
-// Deeper than anything the service sends (its own limit is 4), and far from the end of the stack.
+// Deeper than the service's own limit of 4, and far from exhausting the stack.
 const MAX_DEPTH = 24;
 
 // Longer than any id, status or time of the service.
@@ -24,8 +24,9 @@ const MAX_ID = 200;
 interface Cleaner {
   /** A text of any length. */
   text(value: string | null): string | null;
-  /** An id, a status or a time. */
+  /** An id, a status or a time, or null. */
   id(value: string | null): string | null;
+  /** An id, a status or a time. */
   word(value: string): string;
   /** Every text in a value, however deep. */
   value(value: unknown, depth?: number): unknown;
@@ -41,7 +42,7 @@ function cleaner(redact: Redact, redactToken: Redact): Cleaner {
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) return "[nested too deeply]";
     if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
-    // `fromEntries` makes an own property even of `__proto__`.
+    // `fromEntries` makes `__proto__` an own property, too.
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [redactHidden(key, redactToken), cleanValue(item, depth + 1)]),
     );
@@ -84,7 +85,7 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
       : { state: pullRequest.state, url },
     updatedAt: id(result.updatedAt),
     events: result.events.map((event) => ({
-      // Fields of later revisions are cleaned as well.
+      // Cleans fields of later revisions as well.
       ...clean.value(event) as RunEvent,
       id: word(event.id),
       type: word(event.type),
@@ -108,8 +109,8 @@ function cleanAutomationRun(result: AutomationResult, clean: Cleaner): Automatio
  * A copy with every text normalised by `plainText` and then redacted. Only our own token is removed from ids, statuses, times
  * and keys of objects. A pull request's address that must not be a link becomes null.
  *
- * @param redact Takes secrets out of one text.
- * @param redactToken Takes our own token out of one text. @default nothing
+ * @param redact Removes secrets from one text.
+ * @param redactToken Removes our own token from one text. @default {no change}
  */
 export function cleanResult<R extends RunResult | AutomationResult>(
   result: R,

@@ -7,7 +7,7 @@
 /**
  * A duration in at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
  *
- * @param ms Milliseconds; less than zero counts as zero.
+ * @param ms Milliseconds; a negative number counts as zero.
  */
 export function formatDuration(ms: number): string {
   if (!(ms > 0)) return "0 s";
@@ -23,7 +23,7 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
 
-/** A number of things: `1 request`, `2 requests`. */
+/** A count with its noun: `1 request`, `2 requests`. */
 export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

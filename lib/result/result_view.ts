@@ -1,6 +1,5 @@
 /**
- * A result as reports and the log show it: one form for runs and automation runs, so that a renderer does not ask which of them
- * it has.
+ * A result as reports and the log show it. Runs and automation runs have the same view, so that a renderer need not know the kind.
  *
  * @module
  */
@@ -10,16 +9,16 @@ import { type ResultError, resultSentence } from "./result_error.ts";
 import type { Phase, RunResult } from "./run_result.ts";
 import { type KindWords, kindWords, type VerdictWords, verdictWords } from "./words.ts";
 
-/** What only the result of a run tells. */
+/** What the agent of a run did to the repository, and the events that say so. */
 export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "pullRequest">;
 
 /** When the service worked on an automation run. */
 export interface AutomationTimes {
-  /** ISO 8601; null while it waits for a slot. */
+  /** When it began, in ISO 8601; null while it waits for a slot. */
   startedAt: string | null;
-  /** ISO 8601; null while it goes on. */
+  /** When it ended, in ISO 8601; null while it goes on. */
   completedAt: string | null;
-  /** Milliseconds, as the service says. */
+  /** Milliseconds that it took, as the service says. */
   durationMs: number | null;
 }
 
@@ -59,7 +58,7 @@ export interface ResultView extends Common {
   harness: string | null;
   /** `failure_code` of the last `failed` event; null for an automation run. */
   failureCode: string | null;
-  /** Branch, changes and pull request; null for an automation run, of which the service does not tell them. */
+  /** Branch, changes and pull request; null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
   /** Phases in order; empty for an automation run. */
   phases: readonly Phase[];

@@ -7,19 +7,19 @@ import type { RunEvent } from "../model.ts";
 import { webUrl } from "../text/escape/url.ts";
 import type { RunResult } from "./run_result.ts";
 
-/** Facts of {@linkcode factsFromEvents}. Texts are untrusted. */
+/** What {@linkcode factsFromEvents} found. Texts are untrusted. */
 export interface EventFacts {
   /** Branch that the agent worked on; null when the events did not say. */
   workingBranch: string | null;
   /** Branch with the agent's changes, as pushed; null when nothing was pushed or the events did not say. */
   pushedBranch: string | null;
-  /** See {@linkcode RunResult.pullRequest}; `unknown` also when the address is none that may be shown. */
+  /** See {@linkcode RunResult.pullRequest}; also `unknown` when the address must not be shown. */
   pullRequest: RunResult["pullRequest"];
   /** Whether the agent changed anything; null when unknown. */
   changed: boolean | null;
   /** `failure_code` of the last `failed` event that has one. */
   failureCode: string | null;
-  /** Explanations of a failure, best first, none twice. The run's own `error` is better than all of them. */
+  /** Explanations of a failure without repetitions, best first. The run's own `error` is better than all of them. */
   reasons: string[];
 }
 
@@ -28,9 +28,9 @@ function text(value: unknown): string | null {
 }
 
 /**
- * Reads the facts.
+ * Reads branch, pull request and reasons from the events of a run.
  *
- * Source: service source, events of stages `git_sync` and `git_delivery`; `failed` can come more than once, the first of them
+ * Source: service source, events of stages `git_sync` and `git_delivery`; there can be several `failed` events: the first comes
  * from the agent, the last from the worker that gave up.
  *
  * @param events Oldest first; some may be missing.

@@ -1,5 +1,5 @@
 /**
- * Phases of a run, as far as its events show them.
+ * The phases of a run, as far as its events show them.
  *
  * @module
  */
@@ -14,22 +14,22 @@ export interface PhasesOptions {
   endedAt?: string | null | undefined;
 }
 
-/** The phase that begins with an event; `""` when the run ends with it, undefined when it is no milestone. */
+/** The phase that begins with an event; `""` when the run ends with it, undefined for any other event. */
 export function beginsPhase({ type, payload }: RunEvent): string | undefined {
   // "External Mogplex run accepted" names the run, "Harness run started" does not.
   if (type === "started" && payload.external_run_id === undefined) return "prepare";
   if (type === "status_changed" && payload.to === "streaming") return "agent";
-  // Later revisions show the agent's last words; in the base, delivery is over by the time it is told of.
+  // Later revisions send the agent's final message before delivery. The base sends only `git_delivery`, at its end.
   if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
   return type === "finished" || type === "failed" || type === "cancelled" ? "" : undefined;
 }
 
-/** Phases in order. */
+// In the order in which a run goes through them.
 const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /**
  * Derives the phases: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver`
- * to the end of the run. A phase whose beginning was not seen is left out, and its time belongs to the one before it.
+ * to the end of the run. A phase whose beginning was not seen is left out; its time counts for the phase before it.
  *
  * @param events Oldest first; some may be missing.
  */
@@ -39,7 +39,7 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
   let lastEnd = NaN;
   function begin(name: string, at: number) {
     const last = phases.at(-1);
-    // A later milestone of the same or an earlier phase (the run was resumed) does not begin it again.
+    // A resumed run repeats milestones: they do not begin a phase again.
     if (Number.isNaN(at) || (last !== undefined && PHASES.indexOf(name) <= PHASES.indexOf(last.name))) return;
     phases.push({ name, at: Math.max(at, last?.at ?? at) });
   }

@@ -1,5 +1,5 @@
 /**
- * The result of a run as every report tells it. Reports render this and nothing else.
+ * The result of a run. Reports render this or an `AutomationResult`, and nothing else.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { WaitCause } from "../notice.ts";
 import type { ResultError } from "./result_error.ts";
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the server's; `awaiting_input` is an end for CI; `deadline`: not finished in
- * time; `interrupted`: we were told to stop; `started`: we were asked to start it and no more; `error`: the verdict could not be
- * learned (see `reason` and `exitCode`).
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run waits for a person, which
+ * is an end for CI. `deadline`: it did not end in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
+ * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */
 export type Outcome =
   | "success"
@@ -23,27 +23,27 @@ export type Outcome =
   | "started"
   | "error";
 
-/** A stretch of a run, as far as its events show it. */
+/** A phase of a run, as far as its events show it. */
 export interface Phase {
   /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
   name: string;
-  /** ISO 8601. */
+  /** When it began, in ISO 8601. */
   startedAt: string;
   /** Milliseconds; null while it goes on, or when its end was not seen. */
   durationMs: number | null;
 }
 
-/** Waits of one cause, added up. */
+/** All waits of one cause. */
 export interface WaitTotal {
-  /** Why. */
+  /** What the requests waited for. */
   cause: WaitCause;
-  /** How many. */
+  /** How many waits there were. */
   count: number;
-  /** Milliseconds in all. */
+  /** Sum of their lengths in milliseconds. */
   totalMs: number;
 }
 
-/** A run's verdict with everything that explains it. */
+/** Everything that is known of a run. Its texts are untrusted and not yet redacted. */
 export interface RunResult {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
@@ -53,15 +53,15 @@ export interface RunResult {
   runId: string | null;
   /** UUID of the repository. */
   repoId: string | null;
-  /** Agent. */
+  /** Agent, such as `codex` or `claude-code`. */
   harness: string | null;
-  /** The server's last word; null when it was never heard. */
+  /** Last status that the service reported; null when it reported none. */
   status: RunStatus | null;
   /** Our verdict. */
   outcome: Outcome;
   /** Exit code that belongs to the verdict. */
   exitCode: number;
-  /** Why it ended so, in one or more lines; untrusted text. Null when there is nothing to say. */
+  /** Why it ended so, in one or more lines; null when there is nothing to say. */
   reason: string | null;
   /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
   error: ResultError | null;
@@ -77,25 +77,25 @@ export interface RunResult {
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
   /** Whether the agent changed anything; null when unknown. */
   changed: boolean | null;
-  /** ISO 8601, of the service. */
+  /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
-  /** ISO 8601, of the service. */
+  /** When the service last changed the run, in ISO 8601. */
   updatedAt: string | null;
-  /** Phases in order. */
+  /** Phases, in order. */
   phases: Phase[];
-  /** How many events were seen; whether some went by unseen; whether the feed was full, so that later ones cannot be seen. */
+  /** Number of events seen; whether some were missed; whether the feed was full, so that later ones cannot be seen. */
   eventCount: { seen: number; missed: boolean; windowFull: boolean };
-  /** HTTP requests sent. */
+  /** HTTP requests sent, retries included. */
   requests: number;
   /** Waits by cause. */
   waits: WaitTotal[];
-  /** Milliseconds that we spent. */
+  /** Milliseconds from the beginning of the job to its end. */
   durationMs: number;
-  /** Origin of the service; empty when there was none that may be spoken to. */
+  /** Origin of the service; empty when there is none that we may send requests to. */
   origin: string;
-  /** How to look at the run again: a command, or what to do in a GitLab component, which has none. */
+  /** How to look at the run again: a command, or what to do in a GitLab component. Null when it has ended. */
   resume: string | null;
-  /** All events seen, oldest first. Not part of `result.json`: they have a file of their own. */
+  /** All events seen, oldest first. `result.json` does not have them: they go to `events.ndjson`. */
   events: RunEvent[];
 }
 

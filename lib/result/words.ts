@@ -1,5 +1,5 @@
 /**
- * What verdicts, branches and causes of waits are called in logs and reports.
+ * The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { AutomationOutcome, AutomationResult } from "./automation_result.ts
 import { factsFromEvents } from "./run_facts.ts";
 import type { Outcome, RunResult } from "./run_result.ts";
 
-/** What a kind of result is about. */
+/** The words for a run or an automation run. */
 export interface KindWords {
-  /** In the middle of a sentence. */
+  /** Its name in the middle of a sentence. */
   readonly noun: "run" | "automation run";
-  /** What a job starts. */
+  /** What a job starts, as the subject of a sentence. */
   readonly started: "Mogplex run" | "automation";
-  /** How a job starts it. */
+  /** What a job did to start it. */
   readonly begun: "started" | "triggered";
   /** All outcomes that a result of the kind can have. */
   readonly outcomes: readonly (Outcome | AutomationOutcome)[];
@@ -25,7 +25,7 @@ export interface KindWords {
 export interface VerdictWords {
   /** Emoji before the headline, where there is room for one. */
   readonly mark: string;
-  /** In the log of a job, after "verdict". */
+  /** In the block at the end of a log, after "verdict". */
   readonly word: string;
   /** As a heading, a title or the first line of a failure. */
   readonly headline: string;
@@ -84,26 +84,26 @@ const AUTOMATION_RUN: KindWords = {
   outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
 };
 
-/** What a result is about. */
+/** The words for what a result is about. */
 export function kindWords({ kind }: RunResult | AutomationResult): KindWords {
   return kind === "automation-run" ? AUTOMATION_RUN : RUN;
 }
 
-// After any other error a request that started the run may have arrived, although its answer did not.
+// After any other error the run may have been started, since a request can arrive although its answer does not.
 const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
 
 function isRefused({ outcome, runId, idempotencyKey, exitCode }: RunResult | AutomationResult): boolean {
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
-/** The verdict of a result in words. A start that was refused, or never sent, is told from a verdict that is not known. */
+/** The verdict of a result in words. A start that was refused or never sent has words of its own. */
 export function verdictWords(result: RunResult | AutomationResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
 }
 
 /**
- * What is known of the branch.
+ * Where the work of the agent is, as far as that is known.
  *
  * @param show Makes a name fit for the place it is shown in. @default {as it is}
  */
@@ -118,7 +118,7 @@ export function branchWords(
   return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
 }
 
-/** All causes of waits. */
+/** The causes of waits, in words. */
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   rate_limit: "rate limit of the token",
   start_limit: "limit of run starts",

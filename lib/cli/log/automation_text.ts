@@ -1,6 +1,6 @@
 /**
- * The text forms of the verbs about automations and reviews, and what of the service's records they show at all. The lines are
- * not yet safe to print: each goes through `Writer.untrusted`.
+ * What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines are not
+ * yet safe to print: each goes through `Writer.untrusted`.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { AUTOMATION_EXIT, endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun } from "../../automations/plan.ts";
 import { blockText } from "./verdict.ts";
 
-/** An automation as the list and `--json` show it: later fields of the service can hold anything. */
+/** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
 export function shownAutomation(automation: Automation): Automation {
   const { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt } = automation;
   return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
 }
 
-/** The same of the whole record, without its graphs. */
+/** The whole record as `--json` shows it, without its graphs. */
 export function shownDetail(automation: AutomationDetail): AutomationDetail {
   const { publishedVersion, runSummary } = automation;
   const version = publishedVersion && { id: publishedVersion.id, versionNumber: publishedVersion.versionNumber };
   return { ...shownAutomation(automation), publishedVersion: version, runSummary };
 }
 
-/** Cells of `automations list`. The name comes last: it can have any length. */
+/** Cells of a row of `automations list`. The name comes last, since it can have any length. */
 export function automationCells({ id, status, publishedVersionId, name }: Automation): string[] {
   return [id, status, publishedVersionId === null ? "never published" : "published", name];
 }
@@ -59,7 +59,7 @@ export function automationText(automation: AutomationDetail): string {
   ]);
 }
 
-/** What a trigger came to, as `--json` shows it. */
+/** The outcome of a trigger, as `--json` shows it. */
 export function shownTrigger({ automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun) {
   return { automationId, runId, status, replayed, reason, idempotencyKey };
 }
@@ -80,9 +80,9 @@ export function triggerLines(
 }
 
 /**
- * The exit code of a trigger that nobody follows, and why it is not 0. A run that works or has succeeded is 0. One that waits is
- * 124, as for a job whose time is over while the run goes on: it exists, so triggering again would be wrong. (What was not started
- * at all is 75, as after a 429: nothing exists, so triggering again later is right.) An unknown status is no success either.
+ * The exit code of a trigger without `--follow`, and the message when it is not 0. A run that works or has succeeded gives 0. A
+ * run that waits, or has an unknown status, gives 124, as when the deadline passes: it exists, so triggering again would be wrong.
+ * (A suppressed trigger gives 75, as after a 429: there is no run, so triggering again later is right.)
  */
 export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
   const end = endOfAutomationRun(status);
@@ -98,7 +98,7 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
   return { code: EXIT.deadline, problem };
 }
 
-/** What a rerun came to, as `--json` shows it. */
+/** The outcome of a rerun, as `--json` shows it. */
 export function shownRerun({ queued, jobRunId, prNumber, repoId, started, deferred, reason, status }: PrReviewRerun) {
   return { queued, jobRunId, prNumber, repoId, started, deferred, reason, status };
 }

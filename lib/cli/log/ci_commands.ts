@@ -20,7 +20,7 @@ const MAX_ANNOTATION_TEXT = 1_000;
 // Other ends are nobody's mistake: they are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
-/** Sets variables for later steps, where the system takes them from the log. */
+/** Sets variables for later steps, on systems that read them from the log. */
 export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
   if (platform.setOutput === undefined) return;
   for (const [name, value] of Object.entries(outputVariables(outputs))) {
@@ -28,7 +28,7 @@ export function commandOutputs(writer: Writer, platform: Platform, outputs: Outp
   }
 }
 
-/** Shows the Markdown report on the page of the build, where the system takes its path from the log. */
+/** Shows the Markdown report on the page of the build, on systems that read its path from the log. */
 function commandSummary(writer: Writer, platform: Platform, written: readonly ReportTarget[], io: Io): void {
   const { showSummary } = platform;
   const summary = written.find((target) => target.format === "markdown");
@@ -44,7 +44,7 @@ function commandSummary(writer: Writer, platform: Platform, written: readonly Re
 /** Shows a verdict other than success on the page of the job, once. */
 function commandVerdict(writer: Writer, platform: Platform, result: RunResult | AutomationResult): void {
   const { outcome, exitCode, runId, status, kind: { noun }, verdict: { headline } } = viewOf(result);
-  // In full: there is no other line for the advice.
+  // With the advice, which has no other place in the command.
   const { reason } = result;
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
@@ -53,7 +53,7 @@ function commandVerdict(writer: Writer, platform: Platform, result: RunResult | 
 }
 
 /**
- * Gives all commands that belong to a result.
+ * Prints all commands that belong to a result.
  *
  * @param written Reports that were written.
  */
@@ -63,7 +63,7 @@ export function commandResult(
   result: RunResult | AutomationResult,
   written: readonly ReportTarget[],
 ): void {
-  // Redaction comes before cutting: half a secret has no shape any more.
+  // Redact before cutting: half a secret has no shape that could be found.
   const clean = writer.clean(result);
   commandOutputs(writer, platform, outputsOf(clean));
   commandSummary(writer, platform, written, io);

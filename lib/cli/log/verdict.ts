@@ -24,7 +24,7 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
   return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
 }
 
-/** All files. The name of a directory that they share comes once. */
+/** The paths of all reports; a directory that they share is named once. */
 function files(reports: readonly ReportTarget[]): string | null {
   const paths = reports.map(({ path }) => path);
   const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
@@ -59,7 +59,7 @@ export function verdictText(result: RunResult | AutomationResult, options: Verdi
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
-    // Where there is a way to resume, it has the key.
+    // The way to resume names the key.
     ["key", started || resume !== null ? null : view.idempotencyKey],
     ["reason", shortened(view.reason)],
     ["what to do", inErrorLine ? null : shortened(view.advice)],
