@@ -60,7 +60,7 @@ function checkFile() {
   }
 }
 
-/** Words of notices: start and follow both tell of the address that they use. @type {Set<string>} */
+/** Messages that were logged already: start and follow both report the address that they use. @type {Set<string>} */
 const said = new Set();
 
 /** @param {import("@mogplex/ci").Notice} notice */
@@ -99,7 +99,7 @@ async function giveUp(error) {
   const exitCode = exitCodeFor(error);
   const { name, message } = error instanceof Error ? error : { name: "unknown", message: String(error) };
   const fields = { runId: mine ?? null, name, message, exitCode };
-  // Those who look at the job see it as well; when the file is what does not work, nobody else does.
+  // Also on standard error, for people who read the job log, and in case the file cannot be written.
   if (path !== undefined) process.stderr.write(`${json(fields)}\n`);
   if (!(error instanceof UsageError) || path === undefined) log("error", "error", fields);
   if (error instanceof InterruptedError && mine !== undefined) {
