@@ -1,17 +1,17 @@
 /**
- * Triggers an automation that is set up in the app, follows its run, and ends with its verdict.
+ * Triggers an automation that is set up in the app, follows its run, and exits with its verdict.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install dispatch_automation.ts depth=full
  * ```
  *
- * `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` come from the CI system; a token that may only trigger
- * automations is enough. Arguments `NAME=VALUE` become the input of the run, and part of its key: run again with the same ones,
- * the job attaches to its run. Without `--no-install` Bun fetches a package that is missing, in its newest version.
+ * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` in the CI system. A token that may only trigger
+ * automations is enough. Arguments `NAME=VALUE` become the input of the run and part of its key: if the job runs again with the
+ * same arguments, it attaches to its run. Without `--no-install` Bun downloads the newest version of a missing package.
  *
- * Ends with 75 when the service accepted the trigger and started nothing until the end of the time, with 124 when the run is
- * still at work or waits for a slot then.
+ * At the deadline it exits 75 if the service accepted the trigger but has started nothing, and 124 if the run is still working
+ * or waits for a slot.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {
@@ -77,7 +77,7 @@ async function giveUp(error: unknown): Promise<number> {
   return exitCodeFor(error);
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 process.exitCode = EXIT.internal;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => stop.abort(new InterruptedError(signal)));

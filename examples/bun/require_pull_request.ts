@@ -1,21 +1,21 @@
 /**
- * A verdict of one's own: 0 only when the run succeeded and opened a pull request.
+ * A verdict of your own: exits 0 only if the run succeeded and opened a pull request.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install require_pull_request.ts task.md
  * ```
  *
- * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system, the task from a file. With the built `mod.mjs` beside this file
- * in place of the package, import from "./mod.mjs". Without `--no-install` Bun fetches a package that is missing, in its newest
- * version.
+ * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. The task comes from a file. To use the built `mod.mjs` instead of
+ * the package, put it beside this file and import from "./mod.mjs". Without `--no-install` Bun downloads the newest version of a
+ * missing package.
  *
- * | Ends with | When |
+ * | Exit code | When |
  * | --- | --- |
  * | 0 | success, and a pull request is open |
- * | 1 | the run failed, or changed nothing, or there is no pull request |
- * | 69 | success, but whether there is a pull request was not seen: run the job again, it attaches to its run |
- * | other | as the command does: see the README's table of exit codes |
+ * | 1 | the run failed, changed nothing, or opened no pull request |
+ * | 69 | success, but we could not see whether there is a pull request: run the job again, it attaches to its run |
+ * | other | as the command: see the exit codes in the README |
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {
@@ -72,7 +72,7 @@ async function giveUp(error: unknown): Promise<number> {
   return exitCodeFor(error);
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 process.exitCode = EXIT.internal;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => stop.abort(new InterruptedError(signal)));

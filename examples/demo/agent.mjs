@@ -1,5 +1,5 @@
-// Stands in the agent's place in the quick start: a real, deterministic command that works on the clone it is started in.
-// It replaces the deprecated String.prototype.substr, says what it did, and lets the project's own tests judge the result.
+// Plays the agent in the quick start: a real, deterministic command that works in the clone it is started in. It replaces
+// the deprecated String.prototype.substr, prints what it did, and runs the project's tests on the result.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,12 +10,12 @@ process.stdout.write(`Task: ${task.split("\n")[0]}\n`);
 
 const NUMBER = String.raw`-?\d+`;
 const TERM = String.raw`[\w$]+(?: [-+] \d+)?`;
-/** Rewrites that keep the meaning for every text and every length that is not negative; other calls are left alone and named. */
+/** Rewrites that keep the meaning for every text and every length of 0 or more. Other calls are not changed, but printed. */
 const rewrites = [
-  // From a place to the end, and the last n characters: slice() counts in the same way.
+  // From an index to the end, and the last n characters: slice() counts in the same way.
   [new RegExp(String.raw`\.substr\((${NUMBER})\)`, "g"), (_, from) => `.slice(${from})`],
   [new RegExp(String.raw`\.substr\(0, (${TERM})\)`, "g"), (_, count) => `.slice(0, ${count})`],
-  // A fixed part in the middle: the length becomes an end.
+  // A fixed part in the middle: the length becomes an end index.
   [/\.substr\((\d+), (\d+)\)/g, (_, from, count) => `.slice(${from}, ${Number(from) + Number(count)})`],
 ];
 

@@ -1,6 +1,6 @@
 /**
- * Starts a run, follows it, and tells a webhook how it ended: the JSON that Slack takes, as do Mattermost, Rocket.Chat and
- * Discord (at `/slack`). The exit code is the run's verdict, whatever becomes of the message.
+ * Starts a run, follows it, and tells a webhook how it ended. The JSON is for Slack; Mattermost, Rocket.Chat and Discord (at
+ * `/slack`) accept it too. The exit code is the run's verdict, even if the message cannot be sent.
  *
  * ```sh
  * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
@@ -8,9 +8,9 @@
  * deno run --no-config --no-lock --no-prompt $ALLOW --allow-env=WEBHOOK_URL --allow-net=hooks.slack.com notify_webhook.ts "Fix the flaky tests"
  * ```
  *
- * `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `WEBHOOK_URL` come from the CI system. Whoever knows the address of a webhook can
- * post there, so it is a secret: it is never printed, nor is an error of `fetch`, which quotes it. The message holds words of a
- * fixed list, ids and one link; no text of an agent, which could mention people or forge a second message.
+ * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `WEBHOOK_URL` in the CI system. The address of a webhook is a secret, because
+ * anyone who knows it can post there. So it is never printed, and neither are errors of `fetch`, which contain it. The message has
+ * only fixed words, ids and one link. It has no text from an agent, which could mention people or look like a second message.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {
@@ -92,7 +92,7 @@ async function main(prompt: string): Promise<number> {
   }
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 Deno.exitCode = 70;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Windows has no SIGTERM.

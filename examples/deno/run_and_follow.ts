@@ -1,6 +1,6 @@
 /**
- * Starts a run, shows what its agent does, and ends with its verdict. Run again, the job attaches to its run; stopped, it
- * cancels it.
+ * Starts a run, shows what its agent does, and exits with its verdict. A retried job attaches to its run; a stopped job cancels
+ * it.
  *
  * ```sh
  * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
@@ -8,9 +8,9 @@
  * deno run --no-config --no-lock --no-prompt $ALLOW run_and_follow.ts "Fix the flaky tests"
  * ```
  *
- * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system. `permissions` prints what such a job needs and no more: the
- * service's host, the variables by name, the folder `mogplex-ci` for the reports. With the built `mod.mjs` beside this file in
- * place of the package, import from "./mod.mjs".
+ * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. `permissions` prints the minimal permissions: the host of the
+ * service, the variables by name, the folder `mogplex-ci` for the reports. To use the built `mod.mjs` instead of the package, put
+ * it beside this file and import from "./mod.mjs".
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {
@@ -24,7 +24,7 @@ import {
   UsageError,
 } from "npm:@mogplex/ci@0.1.0";
 
-// What others wrote goes through here: no line of an agent is a command for the CI system.
+// Text from others goes through this function, so that no line of an agent works as a command of the CI system.
 const { line } = createLogText();
 const stop = new AbortController();
 let mine: string | undefined;
@@ -71,7 +71,7 @@ async function giveUp(error: unknown): Promise<number> {
   return exitCodeFor(error);
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 Deno.exitCode = 70;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Windows has no SIGTERM.

@@ -3,16 +3,16 @@
 #
 # Usage: mirror.sh SOURCE TARGET VERSION COMMIT
 #
-#   SOURCE   the components' project: a URL, or a file that `git bundle create FILE --tags` made of a clone of it
-#   TARGET   an empty or older mirror: a URL that you may push to
+#   SOURCE   the components' project: a URL, or a file made in a clone of it by `git bundle create FILE --tags`
+#   TARGET   an empty project or an older mirror: a URL that you may push to
 #   VERSION  the release, such as 0.1.0
-#   COMMIT   its full hash, from a source that you trust; nothing is pushed when the release is another commit
+#   COMMIT   the full hash of the release, from a source that you trust. If it differs, nothing is pushed
 set -eu
 [ $# -eq 4 ] || {
   echo "usage: mirror.sh SOURCE TARGET VERSION COMMIT" >&2
   exit 2
 }
-# A path is meant from here, and git is going to stand elsewhere.
+# Relative paths start at the current directory, but git runs in another one.
 from_here() { if [ -e "$1" ]; then printf '%s/%s\n' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"; else printf '%s\n' "$1"; fi; }
 source=$(from_here "$1") target=$(from_here "$2") tag=refs/tags/$3 commit=$4
 work=$(mktemp -d)

@@ -1,22 +1,22 @@
 /**
- * One task for a list of repositories: a run each, some at a time, a line of verdict for each, and one exit code for all.
+ * One task for a list of repositories. Starts one run for each, a few at a time, prints one line per verdict, and exits with one
+ * code for all.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
  * node many_repositories.mjs repositories.txt "Replace the deprecated logger by the new one"
  * ```
  *
- * `MOGPLEX_API_KEY` comes from the CI system. The list has the id of a repository a line, and may have its name after it; `#`
+ * Set `MOGPLEX_API_KEY` in the CI system. Each line of the list has the id of a repository, optionally followed by its name. `#`
  * begins a comment. `mogplex-ci doctor --repo owner/name` finds an id.
  *
- * A token starts 10 runs a minute, 30 an hour and 150 a day, so a long list takes hours: starts are put off for as long as the
- * service says. Where that is longer than what is left of the time, the rest of the list is not started, and its lines say from
- * when on it would be. Run again in the same pipeline, the job attaches to every run that has not failed; each attachment takes
- * one of the starts, too.
+ * A token may start 10 runs a minute, 30 an hour and 150 a day, so a long list takes hours: each start waits as long as the
+ * service says. If that is longer than the time left, the rest of the list is not started, and its lines say when it could be.
+ * If the job runs again in the same pipeline, it attaches to every run that has not failed. Attaching counts as a start, too.
  *
  * The exit code is that of the worst line, in this order: 130 and 143 (stopped; all runs of this job are cancelled), 70, 64, 65
- * and 2 (to be mended first), 1, 4 and 3 (failed, waits for a person, cancelled), 124, 75 and 69 (nothing has failed, and
- * running the job again may make it green), 0.
+ * and 2 (fix these first), 1, 4 and 3 (failed, waits for a person, cancelled), 124, 75 and 69 (nothing has failed; running the
+ * job again may make it green), 0.
  */
 // @ts-check
 import { readFileSync } from "node:fs";
@@ -42,9 +42,9 @@ const WORST_FIRST = [
 
 const { line } = createLogText();
 const stop = new AbortController();
-/** Runs of this job that are at work. @type {Set<string>} */
+/** Runs of this job that have not ended. @type {Set<string>} */
 const mine = new Set();
-/** Why nothing more is started. @type {RateLimitedError | undefined} */
+/** Set once the quota is used up: nothing more is started. @type {RateLimitedError | undefined} */
 let full;
 
 /** @param {string} path */
@@ -104,7 +104,7 @@ async function main([path = "repositories.txt", prompt = ""]) {
   const codes = [];
   const rest = list.values();
   async function work() {
-    // All workers take from one iterator, so that each repository is taken once.
+    // All workers share one iterator, so each repository is taken once.
     for (const repoId of rest) {
       const { exitCode, words } = await runOne(repoId, prompt, until);
       codes.push(exitCode);
@@ -127,7 +127,7 @@ function complain(error) {
   return exitCodeFor(error);
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 process.exitCode = EXIT.internal;
 process.stdout.on("error", () => {});
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {

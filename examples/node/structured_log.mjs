@@ -1,16 +1,15 @@
 /**
- * Starts a run and writes everything that happens as structured log: one JSON object a line, with a time, a level and a type, as
- * log collectors read it. Ends with the run's verdict.
+ * Starts a run and writes everything that happens as a structured log for log collectors: one JSON object per line, with a time,
+ * a level and a type. Exits with the run's verdict.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
  * node structured_log.mjs "Fix the flaky tests" run.ndjson
  * ```
  *
- * `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` come from the CI system. Without a file the lines go to standard output. Texts of the
- * agent are values of JSON and nothing else: no line break, no terminal sequence and no command of a CI system comes out of
- * them, and secrets in them are masked. With the built `mod.mjs` beside this file in place of the package, import from
- * "./mod.mjs".
+ * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. Without a file the lines go to standard output. Text from the
+ * agent appears only inside JSON strings, without line breaks, terminal sequences or commands of a CI system, and with secrets
+ * masked. To use the built `mod.mjs` instead of the package, put it beside this file and import from "./mod.mjs".
  */
 // @ts-check
 import { appendFileSync } from "node:fs";
@@ -52,7 +51,7 @@ function log(level, type, fields) {
   else appendFileSync(path, text);
 }
 
-/** Finds out before anything is started whether the file can be written. */
+/** Checks that the file can be written, before anything is started. */
 function checkFile() {
   try {
     if (path !== undefined) appendFileSync(path, "");
@@ -61,7 +60,7 @@ function checkFile() {
   }
 }
 
-/** Words of notices: start and follow both tell of the address that they use. @type {Set<string>} */
+/** Messages that were logged already: start and follow both report the address that they use. @type {Set<string>} */
 const said = new Set();
 
 /** @param {import("@mogplex/ci").Notice} notice */
@@ -100,7 +99,7 @@ async function giveUp(error) {
   const exitCode = exitCodeFor(error);
   const { name, message } = error instanceof Error ? error : { name: "unknown", message: String(error) };
   const fields = { runId: mine ?? null, name, message, exitCode };
-  // Those who look at the job see it as well; when the file is what does not work, nobody else does.
+  // Also on standard error, for people who read the job log, and in case the file cannot be written.
   if (path !== undefined) process.stderr.write(`${json(fields)}\n`);
   if (!(error instanceof UsageError) || path === undefined) log("error", "error", fields);
   if (error instanceof InterruptedError && mine !== undefined) {
@@ -112,9 +111,9 @@ async function giveUp(error) {
   return exitCode;
 }
 
-// Never green by accident: whatever ends the script before it has a verdict ends it with 70.
+// Never green by accident: if the script ends without a verdict, it exits 70.
 process.exitCode = EXIT.internal;
-// A reader that went away (`| head`) takes nothing from the verdict.
+// If the reader of the pipe goes away (`| head`), the verdict stays the same.
 process.stdout.on("error", () => {});
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
   process.once(signal, () => stop.abort(new InterruptedError(signal)));

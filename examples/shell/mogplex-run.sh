@@ -1,43 +1,44 @@
 #!/bin/sh
 set +ex # a trace would show the token
 #
-# Starts a hosted agent run, follows it, and ends with its verdict: for runners that have sh and curl, and nothing else.
+# Starts a hosted agent run, follows it and exits with its verdict. For runners that have only sh and curl.
 #
-#   mogplex-run.sh 'Fix the flaky tests'     or - for standard input, MOGPLEX_PROMPT, MOGPLEX_PROMPT_FILE
+#   mogplex-run.sh 'Fix the flaky tests'     or - for standard input; or MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE
 #
-# Any POSIX sh (tried with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp, mv, od,
-# rm, sed, sleep, tr, wc; for keys that a retried job finds again also sha256sum, shasum or openssl. jq is not needed.
+# Needs any POSIX sh (tested with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp,
+# mv, od, rm, sed, sleep, tr, wc. So that a retried job finds its run it also needs sha256sum, shasum or openssl. No jq.
 #
-#   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that holds it
+#   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that contains it
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
-#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's own)
-#   MOGPLEX_TIMEOUT                         seconds to wait in all, 1800
+#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (default true), MOGPLEX_ROOT (. is the root)
+#   MOGPLEX_TIMEOUT                         seconds to wait in all (default 1800)
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
-#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but on a terminal detach), cancel or detach
-#   MOGPLEX_KEY_SCOPE, MOGPLEX_KEY_PART     pipeline (default in CI: a retried job attaches to its run) or random; a text that
-#                                           tells apart several runs of one job. The keys are those of the toolkit
-#   MOGPLEX_CI_JOB                          identity of the job on a CI system that is not known here
-#   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time, 1
-#   MOGPLEX_OUT                             directory of outputs.env, mogplex-ci; with GITHUB_OUTPUT also step outputs
-#   MOGPLEX_URL, MOGPLEX_DEV, MOGPLEX_DEV_HOST   another origin; plain HTTP to this machine (past any proxy) or to that host
+#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but detach on a terminal), cancel or detach
+#   MOGPLEX_KEY_SCOPE                       pipeline (default in CI: a retried job attaches to its run) or random
+#   MOGPLEX_KEY_PART                        any text; makes a different key, for several runs of one job
+#   MOGPLEX_CI_JOB                          pipeline and job, on a CI system that this script does not know
+#   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time (default 1)
+#   MOGPLEX_OUT                             directory of outputs.env (default mogplex-ci); on GitHub also step outputs
+#   MOGPLEX_URL                             another origin of the service
+#   MOGPLEX_DEV, MOGPLEX_DEV_HOST           1 allows plain HTTP to this machine (without a proxy); or to this host
 #
 # Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable,
 # 70 internal, 75 rate limited, 124 deadline, 129/130/143 SIGHUP/SIGINT/SIGTERM.
 #
-# What it cannot do, and the toolkit does: show the agent's steps, branch and pull request (they are in events, which it never
-# reads); resume, follow or clean up what an earlier process left behind; the key scopes job and day; reports. It masks the token
-# in its plain form and what looks like one. Of Retry-After it reads seconds and the usual form of dates. Time is measured by
-# the clock of the machine: a step back, or of more than two minutes, counts as none. A run whose answer is larger than 4 MiB
-# has no verdict here.
+# The keys are the same as those of the toolkit. The toolkit can do more. This script never reads events, so it does not show
+# the agent's steps, branch or pull request. It writes no reports, has no key scopes job and day, and cannot resume, follow or
+# clean up what an earlier process left behind. It masks only the plain token and text that looks like one. It understands
+# Retry-After in seconds and as the usual date. It measures time by the clock of the machine: if that steps back, or by more
+# than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict.
 
 set -u
 LC_ALL=C
 export LC_ALL
 
-# A JSON string in ASCII of what comes in (mode prompt: without the blanks around it), or one harmless line of it for people
-# (mode show; made for printf %b). Texts are numbers here: no program on the way has to know UTF-8. Ends with 3 for what is
-# not UTF-8, 4 for NUL, 5 when it is empty, 6 for more than 100000 UTF-16 units.
+# Turns its input into a JSON string in ASCII (mode prompt: trimmed), or into one harmless line for people (mode show: for
+# printf %b). Characters are numbers here, so that no program needs to know UTF-8. Exits 3 if the input is not UTF-8, 4 if it
+# contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units.
 # shellcheck disable=SC2016
 AWK_ENCODE='
 function chr(u) { return sprintf("%c", u) }
@@ -48,7 +49,7 @@ function bytes(u) {
   if (u < 65536) return byte(224 + int(u / 4096)) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
   return byte(240 + int(u / 262144)) byte(128 + int(u / 4096) % 64) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
 }
-function decode(c) { # the character that a byte completes, or -1
+function decode(c) { # the character that this byte completes, or -1
   if (c >= 128 && c < 192 && need > 0) {
     char = char * 64 + c - 128
     if (--need > 0) return -1
@@ -69,7 +70,7 @@ function invisible(u) { # zero-width characters, directions, fillers, variation 
     u == 65279 || u == 65440 || (u > 65519 && u < 65532) || (u > 113823 && u < 113828) || (u > 119154 && u < 119163) ||
     (u > 917503 && u < 921600)
 }
-function show(u) { # what terminals and CI systems obey becomes a blank, or is taken apart
+function show(u) { # control characters become a blank, and commands of CI systems are broken up
   if (u < 33 || (u > 126 && u < 161) || u == 8232 || u == 8233) u = 32
   if (invisible(u) || (u == 32 && last == 32) || ++many > 4000) return
   line = line (u == last && (u == 58 || u == 35) ? " " : "") bytes(u)
@@ -102,13 +103,13 @@ END {
   exit broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
 }'
 
-# The facts of an answer, one a line. JSON is read strictly, and a text stays a text whatever is in it: records end at
-# quotation marks, those inside of texts have been written as \u0022 before.
+# Prints the facts of an answer, one per line. Reads JSON strictly: records end at quotation marks, and quotation marks
+# inside strings were replaced by \u0022 before, so that the content of a string is never read as JSON.
 # shellcheck disable=SC2016
 AWK_ANSWER='
-function place() { # a value begins: what an earlier field of the same name held is forgotten
+function place() { # a value begins: forget the value of an earlier field of the same name
   p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
-  # Only what is read is kept: looking through all of a large answer for each of its values would take minutes.
+  # Keep only the fields that are used: searching a large answer for each of its values would take minutes.
   if (p != "" && p !~ /^[.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([.]0([.]id)?)?))?)$/) p = "-"
   if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
 }
@@ -136,7 +137,7 @@ function text(t) {
   if (want != "value" && !(want == "first" && top[depth] == "[")) { bad = 1; return }
   place(); fact[p] = "s" t; over()
 }
-function print_(label, at, other) { # words only: nothing else of an answer is used before it has been made harmless
+function print_(label, at, other) { # prints only plain words: other text must be made harmless first
   if (!(at in fact)) at = other
   if (at != "" && fact[at] ~ /^[ls][A-Za-z0-9_.:+-]+$/ && length(fact[at]) < 65)
     print label, (fact[at] ~ /^l/ ? "=" : "") substr(fact[at], 2)
@@ -177,7 +178,7 @@ function httpdate(text, part) {
   return epoch(part[4], (index("JanFebMarAprMayJunJulAugSepOctNovDec", part[3]) + 2) / 3, part[2], part[5])
 }'
 
-# The last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
+# From the last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
 # shellcheck disable=SC2016
 AWK_HEADERS='
 /^HTTP\// { date = 0; retry = ""; login = 0; next }
@@ -198,7 +199,7 @@ END {
 
 # ---- Words --------------------------------------------------------------------------------------------------------------
 
-masked() { # TEXT: sets masked to it without the token
+masked() { # TEXT: sets masked to the text without the token
   masked=$1
   while [ -n "$token" ]; do
     case $masked in
@@ -207,13 +208,13 @@ masked() { # TEXT: sets masked to it without the token
     esac
   done
 }
-# A reader that has gone is no reason to give up the run.
+# If the reader of the output has gone, go on with the run.
 say() { masked "$1"; spoke=$elapsed; printf 'mogplex-run: %b\n' "$masked" 2>/dev/null || :; }
 tell() { masked "$1"; printf 'mogplex-run: %b\n' "$masked" >&2 2>/dev/null || :; }
 encode() { od -An -v -tu1 | awk -v mode="$1" "$AWK_ENCODE"; }
 quote() { printf '"%s"' "$(printf '%s' "$1" | encode show)"; }
 lower() { printf '%s' "$1" | tr ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz; }
-fits() { # TEXT EXTENDED_REGULAR_EXPRESSION, for the whole of a text on one line
+fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the whole text is one line that matches
   case $1 in *"$NEWLINE"*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eqx -e "$2"
 }
@@ -228,7 +229,7 @@ trim() { # TEXT: sets trimmed
   done
 }
 
-leave() { # CODE OUTCOME REASON: the one way out
+leave() { # CODE OUTCOME REASON: every exit goes through here
   ended=$1
   [ -z "$work" ] || printf '%s\n' "$1" >"$work/end"
   [ -z "$ready" ] || publish "$2"
@@ -237,16 +238,16 @@ leave() { # CODE OUTCOME REASON: the one way out
   exit "$1"
 }
 usage() { leave 2 error "$1"; }
-cleared() { # at every exit; one without a last word is a bug
+cleared() { # runs at every exit; an exit without leave is a bug
   rm -rf "$work"
   [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
 }
-publish() { # OUTCOME: for later steps and jobs; only words that are safe wherever they are pasted
+publish() { # OUTCOME: outputs for later steps and jobs; only values that are safe to paste into a script
   if [ -n "${GITHUB_OUTPUT:-}" ]; then
     if [ -z "$1" ]; then printf 'run_id=%s\nreplayed=%s\n' "$run" "$replayed"
     else printf 'status=%s\noutcome=%s\n' "$status" "$1"; fi >>"$GITHUB_OUTPUT"
   fi
-  # A new file takes the place of the old one, so that a link that somebody planted is never written through.
+  # Write a new file and rename it, so that a planted symbolic link is never followed.
   new=$(mktemp "$out/outputs.XXXXXX") || return 0
   printf 'MOGPLEX_RUN_ID=%s\nMOGPLEX_RUN_STATUS=%s\nMOGPLEX_OUTCOME=%s\nMOGPLEX_REPLAYED=%s\n' \
     "$run" "$status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
@@ -263,29 +264,29 @@ chance() { # N: sets chance to a number from 0 to N
   seed=$(((seed * 75 + 74) % 65537))
   chance=$((seed % ($1 + 1)))
 }
-backoff() { # ATTEMPT BASE: sets delay; it doubles up to 30 s, and its upper half is random
+backoff() { # ATTEMPT BASE: sets delay, which doubles up to 30 s; its upper half is random
   delay=$2 doubled=1
   while [ "$doubled" -lt "$1" ] && [ "$delay" -lt 30 ]; do delay=$((delay * 2)) doubled=$((doubled + 1)); done
   [ "$delay" -le 30 ] || delay=30
   chance $((delay / 2))
   delay=$(((delay + 1) / 2 + chance))
 }
-nap() { # SECONDS, with nothing of ours held open
+nap() { # SECONDS: sleeps without keeping our files open
   sleep "$1" >/dev/null 2>&1 &
   printf '%s\n' "$!" >"$work/child"
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
-  # Nobody waits for this process when the one that was asked has been killed.
+  # Once its parent has been killed, nobody waits for this process.
   kill -0 "$$" 2>/dev/null || exit 70
 }
-pause() { # SECONDS, clipped to the deadline: true while that has not come
+pause() { # SECONDS: sleeps, at most until the deadline; true if the deadline has not come
   tick
   until=$((elapsed + $1))
   [ "$until" -le "$timeout" ] || until=$timeout
   while [ "$elapsed" -lt "$until" ]; do
     slice=$((until - elapsed))
     [ "$slice" -le 40 ] || slice=40
-    # A request may take 20 s more, so that nobody waits longer than a minute for a line.
+    # A request may take another 20 s, and the log should get a line at least every minute.
     [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
     nap "$slice"
     tick
@@ -295,10 +296,10 @@ pause() { # SECONDS, clipped to the deadline: true while that has not come
 
 # ---- Requests -----------------------------------------------------------------------------------------------------------
 
-send() { # START|GET|POST PATH SECONDS: one request; sets http, broken and what the answer says
+send() { # START|GET|POST PATH SECONDS: sends one request; sets http, broken and the facts of the answer
   : >"$files.head"
   : >"$files.body"
-  { # on standard input, since arguments are visible to others
+  { # on standard input, because arguments are visible to other users
     printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$origin/api/v1/mogplex$2" "$token"
     printf 'header = "Accept: application/json"\nheader = "Expect:"\nuser-agent = "mogplex-run.sh"\n'
     [ -z "$loopback" ] || printf 'noproxy = "*"\n'
@@ -337,8 +338,8 @@ FACTS
   [ -z "$got_date" ] || skew=$((got_date - now))
 }
 
-# What the answer means: verdict (good, wait, fatal), code, detail, and refused when nothing can have happened. WANTED is the
-# id of a run, * for any, or nothing.
+# Sets what the answer means: verdict (good, wait, fatal), code, detail, and refused if the request cannot have had an effect.
+# WANTED is the id of a run, * for any run, or empty.
 judge() {
   verdict=wait code=69 refused='' retry=${got_retry:-0}
   detail="HTTP $http${got_word:+ $got_word}${got_text:+: \"$got_text\"}"
@@ -373,7 +374,7 @@ judge() {
   esac
   [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
 }
-# What lasts while nothing has ever worked may pass afterwards: a proxy in trouble, a token that the database did not find.
+# Fatal if no request has worked yet. After that it may pass: a proxy in trouble, or a token that the database did not find.
 odd() { detail="$1; check MOGPLEX_URL and what lies between"; [ -n "$proven" ] || verdict=fatal; }
 denied() {
   code=64 refused=1 detail=$1 denials=$((denials + 1))
@@ -438,13 +439,13 @@ number() { # VARIABLE VALUE MAXIMUM
     usage "Cannot use $1 as it must be a whole number from 1 to $3: $(quote "$2")"
   fi
 }
-branch() { # VARIABLE VALUE: the service's rules, and Git's own, which would end the run minutes later
+branch() { # VARIABLE VALUE: checks the rules of the service and of Git, which would fail the run minutes later
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
       usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
   esac
 }
-linked() { # PATH: whether a part of it below the working directory is a symbolic link, as a checkout can plant one
+linked() { # PATH: whether a part of it below the working directory is a symbolic link, which a checkout can plant
   part=${1#"$PWD"/}
   case $part in /*) return 1 ;; esac
   while [ ! -L "$part" ]; do
@@ -500,7 +501,7 @@ read_settings() { # [PROMPT]
   esac
   ready=1
 }
-write_request() { # the bytes that every attempt sends
+write_request() { # writes the bytes that every attempt sends
   printf '{"repoId":"%s","prompt":' "$repo"
   encode prompt <"$work/prompt" || return
   [ -z "$harness" ] || printf ',"harness":"%s"' "$harness"
@@ -518,8 +519,8 @@ write_request() { # the bytes that every attempt sends
 
 # ---- The key ------------------------------------------------------------------------------------------------------------
 
-# Who the job is, as the toolkit sees it: the variable that gives a CI system away; server (cut down to its origin?), project,
-# pipeline, job, node. Variables joined by + count together, and of those behind a comma the first that is set.
+# The identity of the job, as in the toolkit. A row has the variable that shows which CI system this is, and the variables of
+# server (reduced to its origin?), project, pipeline, job and node. + joins variables; of those with commas the first one set.
 identify() { # sets ci, fields and node
   ci='' server='' project='' pipeline='' job='' node=''
   while read -r system at cut of in called copy; do
@@ -562,7 +563,7 @@ field() ( # SOURCE
     break
   done
 )
-server_of() { # path|origin; reads a URL: its scheme and host, and the path without the slashes at its end
+server_of() { # path|origin: reads a URL; prints scheme and host, and with path also the path without slashes at its end
   sed -n 's/[?#].*//
     s|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|
     s|/*$||
@@ -581,7 +582,7 @@ sha256() {
   elif command -v openssl >/dev/null; then openssl dgst -sha256 -r
   fi
 }
-derive_key() { # sets base_key and scope: the same job finds the same run again
+derive_key() { # sets base_key and scope, so that the same job finds the same run again
   identify
   [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
   if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
@@ -613,7 +614,7 @@ start() {
   done
   adopt
 }
-ask() { # sends the start until it is answered
+ask() { # sends the start until there is an answer
   attempt=0 unknown=''
   while :; do
     tick
@@ -637,7 +638,7 @@ ask() { # sends the start until it is answered
     pause "$delay" || give_up "$detail"
   done
 }
-look_up() { # an id that the service does not know gets a 503, too: ask once whether it is known
+look_up() { # the service answers 503 for an unknown repository, too: ask once whether it is known
   [ -z "$looked_up" ] || return 0
   looked_up=1 kept=$detail kept_retry=$retry
   send GET "/repos?id=$repo" 20
@@ -651,10 +652,10 @@ give_up() { # REASON
   [ "$verdict" = fatal ] || code=69
   leave "$code" error "Cannot tell whether the run was started: $1; the same start with the idempotency key \"$key\" finds it"
 }
-stale() { # whether the key found the dead run of an earlier attempt of the job, in whose place another is started
+stale() { # whether the key found a failed or cancelled run of an earlier attempt, so that a new run is started
   if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
   case $got_status in failed | cancelled) ;; *) return 1 ;; esac
-  # By the service's clock, as far as two clocks can tell.
+  # Compared on the service's clock, with some tolerance.
   created=$((${got_created:-0} - skew + 5))
   if [ "$got_status" = failed ] && [ -n "$trouble" ] && [ "$created" -ge "$trouble" ]; then
     leave 69 error "Cannot start run: the service was in trouble, and failed run $got_id before it began; try again later"
@@ -669,7 +670,7 @@ adopt() {
   save
   publish ''
 }
-save() { # what a signal has to know
+save() { # saves what the signal handler needs
   for name in run status replayed key may_exist first trouble tried skew elapsed requests proven; do
     eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
   done >"$work/state.new"
@@ -700,7 +701,7 @@ follow() {
         attempt=$((attempt + 1))
         backoff "$attempt" 1
         if [ "$http" = 429 ]; then
-          # Others use the token, too, and nobody can see them: every refusal makes the rhythm slower.
+          # Other jobs use the token, too, and this script cannot see them: poll more slowly after each refusal.
           if [ "$floor" -eq 0 ]; then floor=16; elif [ "$floor" -lt 100 ]; then floor=$((floor * 2)); fi
           delay=$floor
         fi
@@ -712,7 +713,7 @@ follow() {
     pause "$delay" || :
   done
 }
-rhythm() { # sets delay: often while the run is young, and never more than the token's share of 60 requests a minute
+rhythm() { # sets delay: short while the run is young, and never above the share of the token's 60 requests a minute
   looks=$((looks + 1))
   if [ "$looks" -le 3 ]; then delay=$((looks + 1)); elif [ "$elapsed" -lt 60 ]; then delay=7; else delay=10; fi
   [ "$delay" -ge "$floor" ] || delay=$floor
@@ -720,7 +721,7 @@ rhythm() { # sets delay: often while the run is young, and never more than the t
   chance $((delay / 8))
   delay=$((delay + chance))
 }
-conclude() { # when the run has ended, so does the script
+conclude() { # exits if the run has ended
   case $status in
     success) leave 0 success '' ;;
     failed) leave 1 failed "$got_text" ;;
@@ -728,7 +729,7 @@ conclude() { # when the run has ended, so does the script
     awaiting_input) leave 4 awaiting_input 'the run waits for a person: answer it in the app, or cancel it' ;;
   esac
 }
-late() { # the deadline has come, and the last look has been
+late() { # the deadline has passed, and the run was looked at for the last time
   outcome=deadline reason='the run has not ended in time'
   if [ "$verdict" = good ]; then code=124; else outcome=error reason="Cannot read run: $detail"; fi
   [ "$on_timeout" = cancel ] || leave "$code" "$outcome" "$reason; it goes on"
@@ -740,7 +741,7 @@ late() { # the deadline has come, and the last look has been
   if [ "$status" = cancelled ]; then words='it was cancelled'; else words="it is $status after its cancellation"; fi
   leave "$kept" "$outcome" "$reason; $words"
 }
-cancel() { # SECONDS; a second try for a run between two states, and for a connection that broke
+cancel() { # SECONDS: tries twice if the run is between two states, or if the connection breaks
   send POST "/runs/$run/cancel" "$1"
   judge "$run"
   if [ "$verdict" = good ] || [ "$broken" -eq 28 ]; then return; fi
@@ -751,7 +752,7 @@ cancel() { # SECONDS; a second try for a run between two states, and for a conne
 
 # ---- Signals ------------------------------------------------------------------------------------------------------------
 
-stop() { # NAME CODE: at most 4 s, as some runners kill after 5
+stop() { # NAME CODE: handles a signal in at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP
   [ -z "${!:-}" ] || kill "$!" 2>/dev/null
   ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
@@ -762,7 +763,7 @@ stop() { # NAME CODE: at most 4 s, as some runners kill after 5
   if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
   if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
   [ "$on_interrupt" != detach ] || leave "$2" interrupted "Cannot go on: $1 was received; the run goes on"
-  if [ -z "$run" ]; then # the same key finds what the start that was under way has become
+  if [ -z "$run" ]; then # the start was under way: sending it again with the same key finds its run
     limit=2 tried=1
     send START /runs 2
     judge '*'
@@ -803,8 +804,8 @@ read_origin
 read_settings "$@"
 derive_key
 save
-# The work is another process's, and this one only waits for it: signals are answered at once, wherever the work stands, and
-# none comes in the middle of an expansion, where bash loses it. Until here a signal ends the script as it does any program.
+# The work runs in a child process, and this one only waits for it. So signals are handled at once, and none arrives in the
+# middle of an expansion, where bash loses it. Up to this line a signal ends the script like any other program.
 trap cleared EXIT
 trap 'stop SIGINT 130' INT
 trap 'stop SIGTERM 143' TERM
@@ -815,6 +816,6 @@ trap 'stop SIGHUP 129' HUP
   follow
 ) &
 wait "$!"
-# Without a last word it was killed, perhaps by the signal that is about to reach this process, too.
+# If the child left no exit code, it was killed, perhaps by a signal that is about to reach this process, too.
 [ -s "$work/end" ] || nap 1
 read -r ended <"$work/end" && (exit "$ended")

@@ -1,8 +1,8 @@
 // .teamcity/settings.kts
 //
-// Every Monday a hosted agent updates the dependencies and opens a pull request. The build has the verdict of its run:
-// stopping the build cancels the agent.
-// Needs: project parameters mogplex.api.key (of type password) and mogplex.repo.id; Node 20.11 or later on the agent.
+// Every Monday a hosted agent updates the dependencies and opens a pull request. The build passes only if the run succeeds.
+// Stopping the build cancels the agent.
+// Needs: project parameters mogplex.api.key (type password) and mogplex.repo.id, and Node 20.11 or later on the agent.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
 import jetbrains.buildServer.configs.kotlin.buildFeatures.XmlReport
@@ -25,7 +25,7 @@ object Cleanup : BuildType({
         +:mogplex-ci => mogplex-ci
         -:mogplex-ci/run.json
     """.trimIndent()
-    maxRunningBuilds = 1 // two at a time would change the same files
+    maxRunningBuilds = 1 // two at the same time would change the same files
 
     params {
         param("env.MOGPLEX_API_KEY", "%mogplex.api.key%")
@@ -36,7 +36,7 @@ object Cleanup : BuildType({
     steps {
         script {
             name = "Install"
-            // Kotlin, not the shell, puts the two constants in.
+            // Kotlin, not the shell, inserts the two constants.
             scriptContent = """
                 set -e
                 rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part
@@ -52,7 +52,7 @@ object Cleanup : BuildType({
         script {
             name = "Cancel the agent if it is still at work"
             executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
-            // --always: TeamCity does not say how the build ended, and no later build would attach to the run.
+            // --always: TeamCity does not say how the build ended, and no later build attaches to this run.
             scriptContent = "test ! -f mogplex.mjs || node mogplex.mjs cleanup --always"
         }
     }
