@@ -1,4 +1,4 @@
-/** Sizes of what is shipped, against their limits. */
+/** Sizes of the shipped files, and their limits. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,17 +10,17 @@ import { printTable } from "./table.ts";
 export interface SizeRow {
   /** Name of the file. */
   file: string;
-  /** As it is. */
+  /** Size of the file. */
   readable: number;
-  /** Limit, or a dash. */
+  /** Limit of `readable`, or a dash. */
   limit: number | string;
-  /** Gzipped at level 9. */
+  /** Size when gzipped at level 9. */
   gzipped: number;
-  /** Limit, or a dash. */
+  /** Limit of `gzipped`, or a dash. */
   limitGzipped: number | string;
 }
 
-/** Measures `dist/`. */
+/** Measures every file of `dist/`. */
 export function bench(): SizeRow[] {
   return ARTEFACTS.map(({ file, limit }) => {
     const bytes = readFileSync(join(root, "dist", file));

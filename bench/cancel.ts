@@ -1,7 +1,7 @@
 /**
- * How soon a job that is stopped stops its run: from `kill()` to the cancel request on the wire, and to the end of the process,
- * against a script that does nothing but send one `fetch` from its SIGTERM handler. The two take turns, so that a busy machine
- * slows both alike.
+ * How fast a job that is stopped cancels its run: the time from `kill()` to the cancel request on the wire, and to the end of the
+ * process. The baseline is a script that only sends one `fetch` from its SIGTERM handler. The two take turns, so that a busy
+ * machine slows both alike.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -29,31 +29,31 @@ setInterval(() => {}, 1_000);
 console.log("run accepted");
 `;
 
-/** A row of the table: medians and worst cases in milliseconds, and medians over those of the script. */
+/** A row of the table: medians and worst cases in milliseconds, and ratios to the medians of the script. */
 export interface CancelRow {
   /** Name of the runtime. */
   runtime: string;
-  /** Signals sent to each of the two. */
+  /** Signals sent to each of the two programs. */
   rounds: number;
-  /** From the signal to the cancel request. */
+  /** Median time from the signal to the cancel request. */
   wireMs: number;
-  /** The slowest of them. */
+  /** Longest such time. */
   wireWorstMs: number;
-  /** What it may be. */
+  /** Limit of `wireMs`. */
   limitWireMs: number;
-  /** The same of the script. */
+  /** The script's median. */
   scriptWireMs: number;
-  /** The first over the last. */
+  /** `wireMs` divided by `scriptWireMs`. */
   wireRatio: number;
-  /** From the signal to the end of the process. */
+  /** Median time from the signal to the end of the process. */
   endMs: number;
-  /** The slowest of them. */
+  /** Longest such time. */
   endWorstMs: number;
-  /** What it may be. */
+  /** Limit of `endMs`. */
   limitEndMs: number;
-  /** The same of the script. */
+  /** The script's median. */
   scriptEndMs: number;
-  /** The first over the last. */
+  /** `endMs` divided by `scriptEndMs`. */
   endRatio: number;
 }
 
@@ -62,7 +62,7 @@ interface Times {
   endMs: number;
 }
 
-/** Resolves once a process follows a run. */
+/** Resolves once a process has started to follow its run. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -74,7 +74,7 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Starts a process, stops it once it follows, and measures. */
+/** Starts a process, sends it SIGTERM once it follows its run, and measures. */
 async function stop(line: readonly string[], env: Record<string, string>, recorder: Recorder): Promise<Times> {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const before = recorder.of(CANCEL).length;
@@ -123,7 +123,7 @@ function rowOf(runtime: string, ours: readonly Times[], script: readonly Times[]
 
 const tokenOf = (index: number) => `mog_cancelBenchToken${String(index).padStart(4, "0")}`;
 
-/** An emulator on which every round has a token of its own, since a token starts ten runs a minute. */
+/** Starts an emulator with a token for every round, since one token may start only ten runs a minute. */
 async function open(tokens: number): Promise<ServedEmulator> {
   const plain = builtInFixture();
   const own = Array.from({ length: tokens }, (_, index) => ({
@@ -139,7 +139,7 @@ async function open(tokens: number): Promise<ServedEmulator> {
   });
 }
 
-/** Measures all runtimes with `rounds` signals to each of the two programs. */
+/** Measures every runtime with `rounds` signals to each of the two programs. */
 export async function bench(rounds = 10): Promise<CancelRow[]> {
   const names = Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[];
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));

@@ -1,6 +1,6 @@
 /**
- * What it costs the emulator to serve followers: 200 keep-alive connections that read the same run's 200 events over and over,
- * against a route of a bare Hono application that returns a constant text of the same size. The two take turns.
+ * Throughput of the emulator: 200 keep-alive connections read the 200 events of one run over and over. The baseline is a route of
+ * a bare Hono application that returns a constant text of the same size. The two take turns.
  */
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
@@ -23,20 +23,20 @@ const FOLLOWERS = 200;
 const EVENTS = 200;
 const ROUNDS = 5;
 const ROUND_MS = 1_500;
-// Sixty requests a minute for each token would end the measurement at once, so the emulator's minutes pass quickly.
-const HASTE = 10_000;
+// A token may send sixty requests a minute, which would end the measurement at once, so the emulator's clock runs faster.
+const CLOCK_FACTOR = 10_000;
 
-/** What was measured. */
+/** The row of the table. */
 export interface ThroughputRow {
-  /** Clients at the same time. */
+  /** Number of concurrent clients. */
   followers: number;
-  /** Size of one answer's body. */
+  /** Size of the body of one answer. */
   bodyBytes: number;
-  /** Requests per second, events of a run. */
+  /** Requests per second for the events of a run. */
   events: number;
-  /** Requests per second, constant text. */
+  /** Requests per second for the constant text. */
   constant: number;
-  /** The first over the second, the median of the rounds. */
+  /** `events` divided by `constant`; the median of all rounds. */
   ratio: number;
 }
 
@@ -52,7 +52,7 @@ interface Targets {
   bodyBytes: number;
 }
 
-/** The serving side, in a process of its own: prints where to find both, and ends with its standard input. */
+/** The server process: prints the addresses of both, and exits when its standard input ends. */
 async function serve(): Promise<void> {
   const plain = builtInFixture();
   const tokens = Array.from({ length: FOLLOWERS }, (_, index) => ({
@@ -63,7 +63,7 @@ async function serve(): Promise<void> {
   }));
   const emulator = await startEmulator({
     fixture: parseFixture({ ...plain, tokens }),
-    clock: { ...systemClock, now: () => performance.now() * HASTE },
+    clock: { ...systemClock, now: () => performance.now() * CLOCK_FACTOR },
   });
   const [repo] = emulator.repos;
   const headers = { authorization: `Bearer ${tokens[0]?.token}` };
@@ -97,18 +97,18 @@ async function serve(): Promise<void> {
   process.stdin.resume().on("end", () => process.exit(0));
 }
 
-/** One client: asks, reads the answer to its end, asks again. @returns How many answers came. */
+/** One client: sends a request, reads the answer to its end, and repeats until `until`. @returns The number of answers. */
 function follow(target: Target, token: string, until: number): Promise<number> {
   const { hostname, port } = new URL(target.origin);
   const request = `GET ${target.path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n\r\n`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port), noDelay: true }, () => socket.write(request));
     let answers = 0;
-    let left = -1;
+    let remaining = -1;
     socket.on("error", reject);
     socket.on("data", (chunk: Uint8Array) => {
       let size = chunk.length;
-      if (left < 0) {
+      if (remaining < 0) {
         const head = new TextDecoder("latin1").decode(chunk.subarray(0, 1_000));
         const length = /^HTTP\/1\.1 200 [^]*?\r\ncontent-length: (\d+)\r\n/i.exec(head)?.[1];
         const end = head.indexOf("\r\n\r\n");
@@ -116,12 +116,12 @@ function follow(target: Target, token: string, until: number): Promise<number> {
           socket.destroy();
           return reject(new Error(`Cannot measure: unexpected answer ${head.slice(0, 200)}`));
         }
-        left = Number(length);
+        remaining = Number(length);
         size -= end + 4;
       }
-      left -= size;
-      if (left > 0) return;
-      left = -1;
+      remaining -= size;
+      if (remaining > 0) return;
+      remaining = -1;
       answers++;
       if (performance.now() < until) return void socket.write(request);
       socket.end();
@@ -136,11 +136,11 @@ async function measure(target: Target, durationMs: number): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0) / (performance.now() - started) * 1_000;
 }
 
-/** Measures the requests per second, the emulator being served by Node. */
+/** Measures the requests per second of an emulator that runs on Node. */
 export async function bench(): Promise<ThroughputRow> {
   const directory = mkdtempSync(join(tmpdir(), "emulator-bench-"));
   const program = join(directory, "serve.mjs");
-  // Not at the top, since the serving side, which is this very file, has none.
+  // Not a static import: the server process runs this file without esbuild.
   const { build } = await import("esbuild");
   await build({
     absWorkingDir: root,
@@ -159,7 +159,7 @@ export async function bench(): Promise<ThroughputRow> {
     const [line] = await Promise.race([
       once(createInterface({ input: child.stdout }), "line"),
       once(child, "exit").then(([code]) => {
-        throw new Error(`Cannot measure: the serving side ended with ${code}`);
+        throw new Error(`Cannot measure: the server process ended with ${code}`);
       }),
     ]);
     const { events, constant, bodyBytes }: Targets = JSON.parse(line);

@@ -1,58 +1,59 @@
 /**
- * What a shared token costs: fleets of jobs on one token, against the emulator's real limiter on a virtual clock. Figures are
- * pooled over seeds; `worst` and `refusals max` are those of the worst job of all seeds. The documented way is in each table.
+ * The cost of a shared token: fleets of jobs that follow with one token, against the emulator's real limiter on a virtual clock.
+ * Figures are pooled over seeds; `worst s` and `429 max` are those of the worst job of all seeds. The documented way is the
+ * baseline.
  */
 import { type FleetJob, type FleetOptions, playFleet } from "./fleet_world.ts";
 import { median, printTable } from "./table.ts";
 
-/** One kind of fleet. */
+/** A row of the table: one kind of fleet. */
 export interface FleetRow extends Record<string, string | number> {
   /** How the jobs follow. */
   way: string;
   /** Jobs on the token. */
   jobs: number;
-  /** Fleets that were played. */
+  /** Number of fleets. */
   fleets: number;
   /** Share of jobs with the right verdict, in percent. */
   "right %": number;
-  /** Answers 429 a job. */
+  /** Mean number of 429 answers for each job. */
   "429 mean": number;
-  /** Most of one job. */
+  /** Largest number of 429 answers of one job. */
   "429 max": number;
-  /** Requests a job. */
+  /** Mean number of requests of each job. */
   requests: number;
-  /** From the end of the run to that of the job, in seconds; `–` when no job saw the end. */
+  /** Median delay from the end of the run to the end of the job, in seconds; `–` when no job saw the end. */
   "median s": number | string;
-  /** Bar of the median. */
+  /** Limit of the median. */
   "≤ median": number | string;
-  /** Longest such delay. */
+  /** Longest delay, in seconds. */
   "worst s": number | string;
-  /** Bar of the longest. */
+  /** Limit of the longest delay. */
   "≤ worst": number | string;
-  /** Whether every bar is met: verdicts, both delays, and five refusals. `–` where there is none. */
+  /** Whether every limit is met: all verdicts right, both delays, number of refusals. `–` when there are no limits. */
   met: string;
 }
 
-/** What a way is held to. */
+/** Limits that a kind of fleet must meet. */
 export interface FleetBars {
-  /** Longest median, in seconds. */
+  /** Limit of the median delay, in seconds. */
   median: number;
-  /** Longest delay, in seconds. */
+  /** Limit of the longest delay, in seconds. */
   worst: number;
-  /** Most refusals of one job. */
+  /** Limit of the refusals of one job. */
   refusals: number;
 }
 
 const SIZES = [1, 2, 3, 5, 10, 30, 100];
-/** Fleets of each size; few jobs need more of them for as many figures. */
+/** Number of fleets of each size: small fleets need more of them for enough figures. */
 const FLEETS = (jobs: number) => jobs <= 3 ? 30 : 20;
 
-/** The bars of the design for so many jobs that poll. */
+/** The design's limits for a number of polling jobs. */
 export function barsFor(jobs: number): FleetBars {
   return { median: jobs <= 3 ? 6 : 0.6 * jobs, worst: 5 * jobs, refusals: 5 };
 }
 
-/** Puts the jobs of one kind of fleet together. */
+/** Combines the jobs of all fleets of one kind into a row. */
 export function fleetRow(way: string, jobs: number, fleets: FleetJob[][], bars: FleetBars | undefined): FleetRow {
   const all = fleets.flat();
   const mean = (value: (job: FleetJob) => number) => all.reduce((sum, job) => sum + value(job), 0) / all.length;
@@ -82,7 +83,7 @@ export function fleetRow(way: string, jobs: number, fleets: FleetJob[][], bars: 
   };
 }
 
-/** Plays fleets of one kind. @param seeds How many, from 1 on. */
+/** Plays fleets of one kind. @param seeds Number of fleets; their seeds begin at 1. */
 export async function playFleets(options: Omit<FleetOptions, "seed">, seeds: number): Promise<FleetJob[][]> {
   const fleets: FleetJob[][] = [];
   for (let seed = 1; seed <= seeds; seed++) fleets.push(await playFleet({ ...options, seed }));
@@ -104,9 +105,9 @@ export async function bench(): Promise<FleetRow[]> {
   }
   for (const jobs of [1, 10, 30]) await add("stream", { way: "stream", jobs }, { median: 2, worst: 2, refusals: 0 });
   await add("stream", { way: "stream", jobs: 100 }, barsFor(100));
-  // Runs that say nothing are watched cheaply, so that the bars of delay cannot hold for all of them: see the README.
+  // Quiet runs are polled less often, so the limits of the delay do not fit all of them: see the README.
   for (const jobs of [1, 5]) await add("polling, quiet runs", { way: "polling", jobs, quiet: true }, barsFor(jobs));
-  // The requests are what is held to a bar here: 72 polling, 10 streaming, the start included.
+  // The limit here is on requests, start included: 72 when polling, 10 with the stream.
   const tenMinutes = { jobs: 1, quiet: true, lengthSeconds: [600, 600] } as const;
   await add("polling, ten quiet minutes", { way: "polling", ...tenMinutes });
   await add("stream, ten quiet minutes", { way: "stream", ...tenMinutes });

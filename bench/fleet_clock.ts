@@ -1,15 +1,15 @@
 /**
- * A virtual clock for many jobs in one process: time jumps to the next sleeper as soon as nothing else is left to do. Unlike
- * the one of the tests it turns the event loop without timers, which cost a millisecond each.
+ * A virtual clock for many jobs in one process: time jumps to the next sleeper as soon as the event loop is idle. Unlike the
+ * clock of the tests it turns the event loop without timers, each of which costs a millisecond.
  */
 import { setImmediate } from "node:timers";
 import type { Clock } from "../lib/clock.ts";
 
-/** A clock that runs until nobody sleeps any more. */
+/** A virtual clock that moves only while {@linkcode FleetClock.drive} runs. */
 export interface FleetClock extends Clock {
-  /** Lets no time pass until `work` has settled: what is hashed is done on a thread, which the event loop does not show. */
+  /** Stops the time until `work` has settled, for work that the event loop does not show: loading a module, another thread. */
   hold<T>(work: Promise<T>): Promise<T>;
-  /** Lets time pass until `work` has settled. */
+  /** Lets time pass until `work` has settled. @throws when `work` waits for nothing that this clock can provide. */
   drive<T>(work: Promise<T>): Promise<T>;
 }
 
@@ -20,7 +20,7 @@ interface Sleeper {
 }
 
 const START_MS = Date.UTC(2026, 8, 1);
-/** Turns of the event loop after which nothing is left to do: an answer that is read in pieces takes two. */
+/** Turns of the event loop after which it counts as idle: an answer that is read in pieces takes two. */
 const QUIET_TURNS = 6;
 
 function isBefore(a: Sleeper, b: Sleeper): boolean {
@@ -58,7 +58,7 @@ function pop(heap: Sleeper[]): Sleeper | undefined {
   return first;
 }
 
-/** Makes a clock that stands still but for {@linkcode FleetClock.drive}. */
+/** Creates a {@linkcode FleetClock}. */
 export function fleetClock(): FleetClock {
   const heap: Sleeper[] = [];
   let now = 0;
@@ -102,7 +102,9 @@ export function fleetClock(): FleetClock {
         if (settled) break;
         if (held > 0) continue;
         const sleeper = next();
-        if (sleeper === undefined) throw new Error("Cannot go on: everybody waits, and nobody for the time");
+        if (sleeper === undefined) {
+          throw new Error("Cannot go on: the work is not done, and nothing sleeps on the clock");
+        }
         now = sleeper.at;
         sleeper.wake?.();
       }

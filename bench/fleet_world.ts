@@ -1,6 +1,6 @@
 /**
- * One fleet: jobs on one token that follow runs which start within the same minute, against the emulator with its real limiter,
- * all on one virtual clock. Everything in it follows from the seed.
+ * One fleet: jobs with one token follow runs that start within the same minute, against the emulator with its real limiter, on
+ * one virtual clock. The seed determines everything.
  */
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
@@ -12,31 +12,31 @@ import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 /** How the jobs follow. `documented`: a poll each 1.5 s, exit 75 on 429, three attempts with 30 s between them. */
 export type FleetWay = "polling" | "stream" | "documented";
 
-/** What a fleet is like. */
+/** Options of {@linkcode playFleet}. */
 export interface FleetOptions {
   /** How the jobs follow. */
   way: FleetWay;
   /** Jobs on the token. */
   jobs: number;
-  /** Seed of everything. */
+  /** Seed of all random numbers. */
   seed: number;
-  /** What the jobs are told of their number. @default {1} */
+  /** Value of the jobs' option `tokenShare`. @default {1} */
   tokenShare?: number | undefined;
-  /** Length of the runs in seconds, from and to. @default {[120, 1500]} */
+  /** Shortest and longest run, in seconds. @default {[120, 1500]} */
   lengthSeconds?: readonly [number, number] | undefined;
-  /** Whether the runs say nothing between boot and delivery, as in the base of the service. @default {false} */
+  /** Whether the runs send no events between boot and delivery, as in the base of the service. @default {false} */
   quiet?: boolean | undefined;
 }
 
-/** What became of one job. */
+/** Outcome of one job. */
 export interface FleetJob {
-  /** Whether its verdict is that of its run. */
+  /** Whether its verdict is the outcome of its run. */
   right: boolean;
   /** Requests that it sent. */
   requests: number;
-  /** How many of them the limiter refused. */
+  /** Requests that the limiter refused. */
   refusals: number;
-  /** From the end of its run to its own, in milliseconds; null without a verdict. */
+  /** Delay from the end of its run to its own end, in milliseconds; null without a verdict. */
   delayMs: number | null;
 }
 
@@ -44,13 +44,13 @@ const ORIGIN = "https://mogplex.example";
 const FOLLOWER = "mog_fleetFollower";
 /** Runs that one token may start in a minute. Source: API reference, "Rate limits". */
 const STARTS = 10;
-/** The runs start within it, in seconds. */
+/** Time within which all runs start, in seconds. */
 const START_SPREAD = 60;
-/** The event comes so long before the row, in seconds. Source: contract 4.2. */
+/** By how many seconds the last event precedes the status. Source: contract 4.2. */
 const EVENT_LEAD = 1;
 const TIMEOUT_MS = 1_800_000;
 
-/** Numbers from 0 up to 1 (mulberry32). */
+/** A generator of random numbers from 0 up to 1, 1 excluded (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -69,12 +69,12 @@ interface PlannedRun {
   scenario: Scenario;
 }
 
-/** Mark of a run in its prompt. */
+/** Text in the prompt of a run that selects its scenario. */
 function markOf(index: number): string {
   return `[${index}]`;
 }
 
-/** A run: its sandbox boots, its agent speaks each 5 to 20 s with silent stretches of up to two minutes, it ends. */
+/** Plans a run: the sandbox boots, the agent sends an event each 5 to 20 s with pauses of up to two minutes, the run ends. */
 function planRun(index: number, options: FleetOptions, random: () => number): PlannedRun {
   const { lengthSeconds: [shortest, longest] = [120, 1_500], quiet = false } = options;
   const between = (from: number, to: number) => from + random() * (to - from);
@@ -91,17 +91,17 @@ function planRun(index: number, options: FleetOptions, random: () => number): Pl
   const boot = between(15, Math.min(60, length / 2));
   add(boot, { sandbox: "up" });
   add(boot + 1, { event: log("Synchronized main") });
-  const lastWords = length - EVENT_LEAD;
+  const lastEvent = length - EVENT_LEAD;
   const next = () => random() < 0.1 ? between(30, 120) : between(5, 20);
-  for (let due = boot + next(); !quiet && due < lastWords; due += next()) add(due, { event: log("Working") });
+  for (let due = boot + next(); !quiet && due < lastEvent; due += next()) add(due, { event: log("Working") });
   const type = outcome === "success" ? "finished" as const : "failed" as const;
-  add(lastWords, { event: { ...log("Harness run ended"), type }, call: outcome });
+  add(lastEvent, { event: { ...log("Harness run ended"), type }, call: outcome });
   add(length, { status: outcome });
   const scenario = { match: { prompt: markOf(index) }, speed: 1, steps } as Scenario;
   return { index, startMs, endMs: startMs + length * 1_000, outcome, scenario };
 }
 
-/** Many tokens to start with, since one may start ten runs a minute, and the one that all jobs follow with. */
+/** The token with which all jobs follow, and enough tokens to start all runs: one may start ten runs a minute. */
 function fleetFixture(jobs: number): Fixture {
   const plain = builtInFixture();
   const [token] = plain.tokens;
@@ -129,7 +129,7 @@ async function startRun({ clock, emulator }: Fleet, index: number): Promise<stri
   return data.runId;
 }
 
-/** The outcome that a follower of ours ends with; undefined when it ends without one. */
+/** Follows a run with this library. @returns The outcome; undefined when the follower ended without one. */
 async function followOurs(
   { options, clock }: Fleet,
   runId: string,
@@ -151,7 +151,11 @@ const DOCUMENTED_POLL_MS = 1_500;
 const DOCUMENTED_ATTEMPTS = 3;
 const DOCUMENTED_SLEEP_MS = 30_000;
 
-/** The same in the documented way. Source: CLI reference, `runs events --follow`; CI guide, the loop around it. */
+/**
+ * Follows a run in the documented way. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
+ *
+ * @returns As {@linkcode followOurs}.
+ */
 async function followDocumented(
   { clock }: Fleet,
   runId: string,

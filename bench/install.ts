@@ -1,8 +1,9 @@
 /**
- * What a runner fetches before the first line of work, in bytes: the ways of docs/install.md beside other agents' command lines from the npm
- * registry, each installed for real into an empty folder with an empty cache. Those run the agent on the runner, ours follows a hosted one.
+ * How many bytes a runner fetches before it can start: the ways of docs/install.md, and other agents' command lines from the npm
+ * registry. Each one is really installed into an empty folder with an empty cache. The others run the agent on the runner; this
+ * project follows a hosted one.
  *
- * Without a registry the others' rows say "not measured".
+ * Without a registry the others' rows contain "not measured".
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -22,24 +23,24 @@ import { PROGRAMS, time } from "./start_up.ts";
 import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
-/** Command lines of other agents that people start in CI, by their names in the npm registry. */
+/** Other agents' command lines that people use in CI: their names in the npm registry. */
 const OTHERS: readonly string[] = ["@anthropic-ai/claude-code", "@openai/codex", "@google/gemini-cli", "opencode-ai"];
 
 /** A row of the table; sizes in bytes. */
 export interface InstallRow {
-  /** What is installed, and its version. */
+  /** Name of what is installed, with its version. */
   what: string;
-  /** What goes over the network, compressed as it is sent. */
+  /** Bytes over the network, compressed as they are sent. */
   fetched: number | string;
-  /** What is on the disk afterwards. */
+  /** Bytes on disk afterwards. */
   installed: number | string;
-  /** Packages. */
+  /** Number of packages. */
   packages: number | string;
-  /** Milliseconds until `--help` has ended on this machine, or a dash. */
+  /** Milliseconds that `--help` takes on this machine, or a dash. */
   help: number | string;
 }
 
-/** Bytes of the files below a folder that a filter lets through. */
+/** Total size of the files below a folder that match a filter. */
 function bytesBelow(folder: string, filter: (path: string) => boolean = () => true): number {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -55,13 +56,13 @@ function npm(cwd: string, ...args: string[]): string | null {
   return status === 0 ? stdout.trim() : null;
 }
 
-/** Whether a file of npm's cache is an archive: gzip begins with these two bytes. The others are lists of versions. */
+/** Whether a file of npm's cache is an archive, by the first two bytes of gzip. The other files are lists of versions. */
 function isArchive(path: string): boolean {
   const bytes = readFileSync(path);
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** Installs a package into an empty folder, without running its scripts: those may fetch more. */
+/** Installs a package into an empty folder, without its install scripts, which may fetch more. */
 function installed(spec: string, what: string): InstallRow {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-install-"));
   try {
@@ -108,7 +109,7 @@ function ours(): InstallRow[] {
     if (archive !== undefined) rows.push(installed(join(folder, archive), "npx @mogplex/ci"));
     const templates = join(root, "templates");
     for (const name of existsSync(templates) ? readdirSync(templates).sort() : []) {
-      // GitLab reads the template; the runner gets it as the job's script, with the program inside.
+      // GitLab reads the template; the runner receives it as the job's script, with the program inside.
       const { size } = statSync(join(templates, name));
       rows.push({ what: `GitLab template ${name}`, fetched: size, installed: "–", packages: 0, help: "–" });
     }

@@ -1,4 +1,4 @@
-/** Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments pick some of them by name. */
+/** Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

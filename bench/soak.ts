@@ -1,44 +1,44 @@
 /**
- * Bad days: a thousand seeded runs while half of all requests meet trouble and the service restarts now and then, on a virtual
- * clock. The documented way meets the same.
+ * Bad days: a thousand seeded runs on a virtual clock, while half of all requests fail in some way and the service sometimes
+ * restarts. The documented way is the baseline under the same conditions.
  */
 import process from "node:process";
 import type { SoakRevision } from "./soak_plan.ts";
 import { playSoak, type SoakVerdict, type SoakWay } from "./soak_world.ts";
 import { printTable } from "./table.ts";
 
-/** Runs of one way on one revision of the server. */
+/** A row of the table: the runs of one way on one revision of the server. */
 export interface SoakRow extends Record<string, string | number> {
-  /** Who follows. */
+  /** How the jobs follow. */
   way: string;
-  /** Which server. */
+  /** Revision of the server. */
   server: string;
-  /** Runs. */
+  /** Number of runs. */
   runs: number;
-  /** Share with the right verdict, or none where the run had none, in percent. */
+  /** Share with the right verdict, or with none when the run had none, in percent. */
   "right %": number;
-  /** Share that ended with the reason but without a verdict although the run had one, in percent. */
+  /** Share that ended with a reason but without a verdict, although the run had one, in percent. */
   "given up %": number;
-  /** Wrong verdicts. */
+  /** Number of wrong verdicts. */
   wrong: number;
-  /** Runs that nobody asked for. */
+  /** Runs that were started in addition to the first one. */
   "second starts": number;
-  /** Events told twice. */
+  /** Events that were reported twice. */
   duplicates: number;
-  /** Events lost without a word. */
+  /** Events that were lost without a notice. */
   losses: number;
-  /** Jobs that went on after their deadline. */
+  /** Jobs that continued after their deadline. */
   overruns: number;
-  /** Promises whose rejection nobody handled. */
+  /** Unhandled promise rejections. */
   unhandled: number;
-  /** Requests a run. */
+  /** Mean number of requests for each run. */
   requests: number;
 }
 
-/** Runs of each kind; half of them on each server. */
+/** Runs of each way on each server. */
 const RUNS = 500;
 
-/** Puts runs of one kind together. */
+/** Combines runs of one kind into a row. */
 function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[], unhandled: number): SoakRow {
   const sum = (value: (run: SoakVerdict) => number) => runs.reduce((total, run) => total + value(run), 0);
   const share = (verdict: SoakVerdict["verdict"]) =>
@@ -59,7 +59,7 @@ function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[
   };
 }
 
-/** Plays all of them. */
+/** Plays all runs. */
 export async function bench(): Promise<SoakRow[]> {
   const rows: SoakRow[] = [];
   let unhandled = 0;

@@ -1,43 +1,43 @@
-/** What the runs of the soak are like: their ends, their events, what befalls the service meanwhile. All of it follows from a seed. */
+/** Plans the runs of the soak: their ends, their events, and the outages of the service. The seed determines everything. */
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
 import { seeded } from "./fleet_world.ts";
 
-/** Which server: the base is polled, later revisions have streams. */
+/** Revision of the server: the base has polling only, later revisions have streams. */
 export type SoakRevision = "base" | "later";
 
-/** A stretch of virtual time, in milliseconds since the start of the job. */
+/** An interval of virtual time, in milliseconds since the start of the job. */
 export interface Stretch {
-  /** Begin. */
+  /** First moment. */
   from: number;
-  /** End. */
+  /** First moment after it. */
   to: number;
 }
 
-/** One run, and the weather around it. */
+/** One run, and the conditions around it. */
 export interface SoakPlan {
-  /** What the agent does. */
+  /** Script of the run. */
   scenario: Scenario;
-  /** Whether it never ends by itself. */
+  /** Whether the run never ends by itself. */
   endless: boolean;
-  /** Times in which everything is refused with 429. */
+  /** Intervals in which the service answers 429 to every request. */
   bursts: readonly Stretch[];
-  /** Times in which the service restarts: connections are cut and refused, what it has stored is kept. */
+  /** Intervals in which the service restarts: it cuts and refuses connections, and keeps its stored data. */
   restarts: readonly Stretch[];
-  /** Corrections of our wall clock: when, and by how much, in milliseconds. */
+  /** Corrections of this machine's wall clock: when, and by how many milliseconds. */
   jumps: readonly { at: number; byMs: number }[];
-  /** Decides everything that happens to single requests. */
+  /** Random numbers for the faults of single requests. */
   random: () => number;
 }
 
-/** Whole wait of a job, in milliseconds: several times the longest run, so that faults alone never need it. */
+/** Timeout of a job, in milliseconds: several times the longest run, so that faults alone never exhaust it. */
 export const SOAK_TIMEOUT_MS = 900_000;
 
 interface Script {
   steps: ScenarioStep[];
-  /** Adds a step so many seconds after the one before. */
+  /** Adds a step `after` seconds after the previous one. */
   add(after: number, step: Partial<ScenarioStep>): void;
-  /** Adds an event. */
-  tell(after: number, type: "log" | "status_changed" | "finished" | "failed", message: string): void;
+  /** Adds an event `after` seconds after the previous step. */
+  event(after: number, type: "log" | "status_changed" | "finished" | "failed", message: string): void;
 }
 
 function script(): Script {
@@ -48,11 +48,11 @@ function script(): Script {
   return {
     steps,
     add,
-    tell: (after, type, message) => add(after, { event: { type, message, payload: {}, verbatim: false } }),
+    event: (after, type, message) => add(after, { event: { type, message, payload: {}, verbatim: false } }),
   };
 }
 
-/** Ends of runs, and how many of 100 have them. */
+/** Ends of runs, with the share of each in percent. */
 const ENDS = [
   ["success", 42],
   ["failed", 14],
@@ -66,18 +66,18 @@ const ENDS = [
 ] as const;
 
 function pickEnd(random: () => number): typeof ENDS[number][0] {
-  let left = random() * 100;
-  for (const [end, share] of ENDS) if ((left -= share) < 0) return end;
+  let roll = random() * 100;
+  for (const [end, share] of ENDS) if ((roll -= share) < 0) return end;
   return "success";
 }
 
-function work({ add, tell }: Script, random: () => number): void {
-  tell(1, "log", "Synchronized main");
-  tell(1, "status_changed", "Harness run streaming");
-  // One in eight says more than a page holds.
+function work({ add, event }: Script, random: () => number): void {
+  event(1, "log", "Synchronized main");
+  event(1, "status_changed", "Harness run streaming");
+  // One run in eight has more events than fit into one page.
   const many = random() < 0.125;
   const events = many ? 210 + Math.floor(random() * 120) : Math.floor(random() * 30);
-  for (let index = 0; index < events; index++) tell(many ? random() : random() * 12, "log", `Working ${index}`);
+  for (let index = 0; index < events; index++) event(many ? random() : random() * 12, "log", `Working ${index}`);
   add(random() * 10, {});
 }
 
@@ -88,18 +88,18 @@ export function planSoak(seed: number, revision: SoakRevision): SoakPlan {
   const wanted = pickEnd(random);
   const end = revision === "base" && wanted === "awaiting_input" ? "success" : wanted;
   const play = script();
-  const { add, tell } = play;
+  const { add, event } = play;
   if (end === "boot") add(between(0.5, 12), { fail: "Too many active sandboxes" });
   else if (end === "cancelled") {
     add(between(1, 6), { cancel: true });
-    // The base brings it back to life, and fails it.
+    // The base service revives the run, and then fails it.
     add(between(1, 30), { sandbox: "up" });
   } else if (end !== "pending") {
     add(between(3, 20), { sandbox: "up" });
     work(play, random);
     const failed = end === "failed" || end === "changing" && random() < 0.5;
     const call = failed ? "failed" : "success";
-    if (end !== "streaming") tell(1, failed ? "failed" : "finished", "Harness run ended");
+    if (end !== "streaming") event(1, failed ? "failed" : "finished", "Harness run ended");
     if (end !== "streaming" && end !== "finished") {
       add(0.2, { call });
       add(between(0.2, 2), { status: end === "awaiting_input" ? end : call, error: failed ? "Agent run ended" : null });

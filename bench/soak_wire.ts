@@ -1,6 +1,6 @@
 /**
- * The network and the service of the soak on a bad day: about half of all requests meet trouble. What really reached the client is
- * written down, as the truth that verdicts are held against.
+ * The network and the service of the soak on a bad day: about half of all requests fail in some way. It records what really
+ * reached the client, to compare verdicts with.
  */
 import { isTerminal } from "../lib/api/contract/rules.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -10,29 +10,29 @@ import { discard, isStream, playStreamFault } from "../lib/emulator/wire/stream_
 import type { FleetClock } from "./fleet_clock.ts";
 import type { SoakPlan, Stretch } from "./soak_plan.ts";
 
-/** What reached the client of one run. */
+/** The facts about one run that reached the client. */
 export interface Delivered {
-  /** Status of the run when an answer first showed, whole, that it had ended. */
+  /** Final status in the first complete answer that showed the run as ended. */
   verdict: string | undefined;
-  /** Further ends that a client may have read earlier: on a stream, or in the answer of the start. */
+  /** Other final statuses that the client may have read earlier: on a stream, or in the answer to the start. */
   perhaps: Set<string>;
-  /** Events that the service had by then, or that came whole in a page. */
+  /** Events that the service had at that moment, or that arrived in a complete page. */
   events: Set<string>;
 }
 
-/** The wire between one job and the service. */
+/** The connection between one job and the service. */
 export interface Wire {
   /** Sends a request. */
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Requests so far. */
   readonly requests: number;
-  /** How many of them failed, one way or another. */
+  /** Requests that failed in some way. */
   readonly failures: number;
-  /** What reached the client, by run. */
+  /** The facts that reached the client, by run id. */
   readonly delivered: ReadonlyMap<string, Delivered>;
 }
 
-/** What happens to a request that nothing else happens to, and to how many of 100. Source: design, "How good", row "faults". */
+/** Faults of single requests, with the share of each in percent. Source: design, "How good", row "faults". */
 const TROUBLE = [
   ["http500", 8],
   ["http503", 5],
@@ -61,12 +61,12 @@ function lost(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(`connect ${code}`), { code }) });
 }
 
-/** The answer's first half; then it ends, or its connection breaks. */
+/** The first half of an answer, after which the body ends or the connection breaks. */
 async function half(answer: Response, breaks: boolean): Promise<Response> {
   const { status, headers } = answer;
   const reader = answer.body?.getReader();
   const pieces: Uint8Array[] = [];
-  // Of a stream only what comes at once.
+  // Of a stream, only the first piece.
   for (let live = isStream(answer), piece = await reader?.read(); piece?.value !== undefined;) {
     pieces.push(piece.value);
     if (live) break;
@@ -101,7 +101,7 @@ interface Page {
   data: { events?: { id: string }[] };
 }
 
-/** Makes the wire of one job. */
+/** Creates the connection of one job. */
 export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator): Wire {
   const { random, bursts, restarts } = plan;
   const { store } = emulator.world;
@@ -115,13 +115,13 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     stretches.find(({ from, to }) => clock.now() - began >= from && clock.now() - began < to);
 
   function pick(): Trouble | undefined {
-    let left = random() * 100;
-    const trouble = TROUBLE.find(([, share]) => (left -= share) < 0)?.[0];
-    // A token that never worked is a wrong one.
+    let roll = random() * 100;
+    const trouble = TROUBLE.find(([, share]) => (roll -= share) < 0)?.[0];
+    // A 401 for a token that has not worked yet would rightly end the job.
     return trouble === "unauthorized" && !proven ? undefined : trouble;
   }
 
-  function note(runId: string): Delivered {
+  function factsOf(runId: string): Delivered {
     const known = delivered.get(runId) ?? { verdict: undefined, perhaps: new Set(), events: new Set() };
     delivered.set(runId, known);
     return known;
@@ -131,7 +131,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return (store.events.get(row.ai_call_id) ?? []).map((event) => event.id);
   }
 
-  /** Writes down what an answer shows that comes whole, unless it is cut off before it is read. */
+  /** Records the facts of an answer that reaches the client whole. */
   async function deliver(path: string, answer: Response): Promise<Response> {
     if (!answer.ok) return answer;
     proven = true;
@@ -139,7 +139,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     const runId = /\/runs\/([0-9a-f-]{36})/.exec(path)?.[1] ??
       (JSON.parse(text) as { data: { runId: string } }).data.runId;
     const row = store.anyRun(runId);
-    const known = note(runId);
+    const known = factsOf(runId);
     const ended = isTerminal(row.status) || row.status === "awaiting_input";
     if (isStream(answer) || !path.includes(runId)) {
       if (ended && known.verdict === undefined) known.perhaps.add(row.status);
@@ -153,7 +153,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return isStream(answer) ? answer : new Response(text, { status: answer.status, headers: answer.headers });
   }
 
-  /** A few events twice, and two of them in each other's place. */
+  /** Repeats an event of the answer, and swaps two of them. */
   async function disorder(answer: Response): Promise<Response> {
     if (isStream(answer)) {
       return await playStreamFault("stream-disorder", () => Promise.resolve(answer), 1, {
@@ -221,7 +221,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
       const answer = await deliver(path, await carryOut());
       return answer.ok ? await disorder(answer) : answer;
     }
-    // What of it comes to the service comes to it half of the time, or always where it is the answer that is spoiled.
+    // A fault of the answer comes after the service has handled the request; any other fault, before or after it at random.
     const spoils = trouble === "reset-body" || trouble === "truncated" || trouble === "wrong-json" ||
       trouble === "slow";
     const answer = spoils || random() < 0.5 ? await carryOut() : undefined;
@@ -277,7 +277,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
   };
 }
 
-/** A clock whose wall time is corrected now and then. */
+/** A clock whose wall time jumps as planned. */
 export function jumpyClock(clock: FleetClock, { jumps }: SoakPlan): Clock {
   const began = clock.now();
   const offset = () => jumps.reduce((sum, { at, byMs }) => clock.now() - began >= at ? sum + byMs : sum, 0);

@@ -1,4 +1,4 @@
-/** One run of the soak: a job of ours, or one in the documented way, on its own service and clock, and what is to be said of it. */
+/** One run of the soak: plays a job of this library or one in the documented way, on its own service and clock, and judges it. */
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture } from "../lib/emulator/state/fixture.ts";
 import { createRevision } from "../lib/emulator/state/revision.ts";
@@ -9,40 +9,41 @@ import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 import { planSoak, SOAK_TIMEOUT_MS, type SoakPlan, type SoakRevision } from "./soak_plan.ts";
 import { jumpyClock, soakWire, type Wire } from "./soak_wire.ts";
 
-/** Who follows: we, or a script in the documented way. */
+/** How a job follows: with this library, or as a script in the documented way. */
 export type SoakWay = "ours" | "documented";
 
-/** What is said of one run. */
+/** Judgement of one run. */
 export interface SoakVerdict {
   /** Seed of the run. */
   seed: number;
   /**
-   * `right`: its end as it was when it was seen, or none where it had none in time; `given up`: none although it had one;
-   * `wrong`: another end, or an error that does not name what was met last.
+   * `right`: the end that the client had seen, or none when the run had none in time; `given up`: no end, although the run had
+   * one; `wrong`: another end, or an error that does not name its cause.
    */
   verdict: "right" | "given up" | "wrong";
-  /** Runs beside the first one that nothing announced. */
+  /** Runs that were started in addition to the first one. */
   secondStarts: number;
-  /** Events that were told twice. */
+  /** Events that were reported twice. */
   duplicates: number;
-  /** Events that were never told, and whose absence was not told either. */
+  /** Events that were neither reported nor announced as missed. */
   losses: number;
-  /** Whether the job went on after its deadline. */
+  /** Whether the job continued after its deadline. */
   overran: boolean;
   /** Requests that the job sent. */
   requests: number;
-  /** What happened, for whoever looks into it. */
+  /** What happened, for debugging. */
   story: string;
 }
 
-/** What a job came to. */
+/** Outcome of a job. */
 interface Ended {
   runId: string | null;
   /** End of the run; undefined when the job ended without one. */
   end: string | undefined;
-  /** Whether ending without one was explained. */
+  /** Whether the error explains why there is no end. */
   explained: boolean;
-  told: string[];
+  /** Ids of the reported events. */
+  reported: string[];
   gap: boolean;
   story: string;
 }
@@ -57,7 +58,7 @@ interface SoakJob {
 const ORIGIN = "https://mogplex.example";
 const RUNS = `${ORIGIN}/api/v1/mogplex/runs`;
 const PROMPT = "Fix the flaky tests";
-/** The last look, and the read after an end that was seen in it, have 5 s each. Source: lib/runs/follower.ts. */
+/** Time limit of the last look and of the read after it, 5 s each, and a margin. Source: lib/runs/follower.ts. */
 const LAST_LOOKS_MS = 11_000;
 const IDENTITY = {
   server: "https://ci.example",
@@ -73,14 +74,14 @@ const ENDS = ["success", "failed", "cancelled", "awaiting_input"];
 const GAVE_UP: readonly number[] = [69, 75, 124];
 const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|in trouble, and failed run/;
 
-/** Whether an error says why there is no verdict. */
+/** Whether an error explains why there is no verdict. */
 function explains(error: unknown, exitCode: number): boolean {
   if (!(error instanceof MogplexError) || !GAVE_UP.includes(exitCode)) return false;
   if (error instanceof DeadlineError) return /it is "\w+" after \d+ seconds/.test(error.message);
   return CAUSE.test(error.message);
 }
 
-/** Lets no time pass until the first request: what comes before it is hashed on a thread. */
+/** Stops the time until the first request, since the code before it loads modules. @returns Lets time pass again. */
 function gate(clock: FleetClock): () => void {
   let open = () => {};
   void clock.hold(new Promise<void>((resolve) => open = resolve));
@@ -88,7 +89,7 @@ function gate(clock: FleetClock): () => void {
 }
 
 async function follow({ plan, clock, emulator, wire }: SoakJob): Promise<Ended> {
-  const told: string[] = [];
+  const reported: string[] = [];
   const notices: Notice[] = [];
   let gap = false;
   const [repo] = emulator.world.store.repos.values();
@@ -103,7 +104,7 @@ async function follow({ plan, clock, emulator, wire }: SoakJob): Promise<Ended> 
     timeoutMs: SOAK_TIMEOUT_MS,
     onNotice: (notice) => notices.push(notice),
     onItem(item) {
-      if (item.type === "event") told.push(item.event.id);
+      if (item.type === "event") reported.push(item.event.id);
       if (item.type === "gap") gap = true;
     },
     fetch(url, init) {
@@ -116,7 +117,7 @@ async function follow({ plan, clock, emulator, wire }: SoakJob): Promise<Ended> 
     runId,
     end: ENDS.includes(outcome) ? outcome : undefined,
     explained: explains(error, exitCode),
-    told,
+    reported,
     gap,
     story: `${outcome} ${exitCode} ${error instanceof Error ? error.message : ""}`,
   };
@@ -126,7 +127,7 @@ const POLL_MS = 1_500;
 const ATTEMPTS = 3;
 const SLEEP_MS = 30_000;
 
-/** A request as a script sends it: what is no good JSON is no answer. */
+/** Sends a request as a script does. @returns Status 0 when the answer is not JSON, or there is none. */
 async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promise<{ status: number; data?: T }> {
   const [token] = job.emulator.world.store.tokens.values();
   const headers = { ...init.headers, authorization: `Bearer ${token?.token}` };
@@ -141,13 +142,13 @@ async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promis
 }
 
 /**
- * The documented way: a random key and one more start with another after a failure; a poll each 1.5 s; 429 and 503 are slept
- * over twice, anything else is the end. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
+ * The documented way: a random key, and one more start with another key after a failure; a poll each 1.5 s; a pause after 429
+ * and 503, at most twice; any other error ends it. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
  */
 async function followDocumented(job: SoakJob): Promise<Ended> {
   const { clock, emulator } = job;
   const [repo] = emulator.world.store.repos.values();
-  const ended: Ended = { runId: null, end: undefined, explained: true, told: [], gap: false, story: "" };
+  const ended: Ended = { runId: null, end: undefined, explained: true, reported: [], gap: false, story: "" };
   for (let attempt = 1; attempt <= 2 && ended.runId === null; attempt++) {
     const { data } = await ask<{ runId?: string }>(job, RUNS, {
       method: "POST",
@@ -159,7 +160,7 @@ async function followDocumented(job: SoakJob): Promise<Ended> {
   if (ended.runId === null) return ended;
   const until = clock.now() + SOAK_TIMEOUT_MS;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    // Each process of the loop knows nothing of the one before it.
+    // Each attempt is a new process, which does not know the events of the one before.
     const seen = new Set<string>();
     for (let status = 200; status === 200;) {
       const answer = await ask<{ run?: { status: string }; events?: { id: string }[] }>(
@@ -168,7 +169,10 @@ async function followDocumented(job: SoakJob): Promise<Ended> {
       );
       status = answer.status;
       const { run, events = [] } = answer.data ?? {};
-      for (const { id } of events) if (!seen.has(id) && seen.add(id)) ended.told.push(id);
+      for (const { id } of events) {
+        if (!seen.has(id)) ended.reported.push(id);
+        seen.add(id);
+      }
       if (run !== undefined && ["success", "failed", "cancelled"].includes(run.status)) {
         return { ...ended, end: run.status, story: run.status };
       }
@@ -184,19 +188,19 @@ async function followDocumented(job: SoakJob): Promise<Ended> {
 
 function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVerdict {
   const { plan, emulator, wire } = job;
-  const { end, runId, told, gap, explained } = ended;
+  const { end, runId, reported, gap, explained } = ended;
   const truth = runId === null ? undefined : wire.delivered.get(runId);
-  const seenWell = end !== undefined && (end === truth?.verdict || truth?.perhaps.has(end) === true);
-  const noneInTime = end === undefined && plan.endless;
-  const tellsWhy = end === undefined && explained && truth?.verdict === undefined;
-  const toldSet = new Set(told);
-  const missing = [...truth?.events ?? []].filter((id) => !toldSet.has(id)).length;
+  const isRightEnd = end !== undefined && (end === truth?.verdict || truth?.perhaps.has(end) === true);
+  const hadNoEnd = end === undefined && plan.endless;
+  const isExplained = end === undefined && explained && truth?.verdict === undefined;
+  const distinct = new Set(reported);
+  const missing = [...truth?.events ?? []].filter((id) => !distinct.has(id)).length;
   return {
     seed,
-    verdict: !seenWell && !tellsWhy ? "wrong" : seenWell || noneInTime ? "right" : "given up",
-    // Every key is fresh here, so no run can be an older attempt's: a restart that was announced counts, too.
+    verdict: !isRightEnd && !isExplained ? "wrong" : isRightEnd || hadNoEnd ? "right" : "given up",
+    // Every key is new here, so no run belongs to an older attempt; a restart that was announced counts as well.
     secondStarts: Math.max(emulator.world.store.runs.size - 1, 0),
-    duplicates: told.length - toldSet.size,
+    duplicates: reported.length - distinct.size,
     losses: gap || end === undefined ? 0 : missing,
     overran: tookMs > SOAK_TIMEOUT_MS + LAST_LOOKS_MS,
     requests: wire.requests,
@@ -204,7 +208,7 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
   };
 }
 
-/** Plays one run to the end of its job. */
+/** Plays one run until its job ends. */
 export async function playSoak(seed: number, revision: SoakRevision, way: SoakWay): Promise<SoakVerdict> {
   const plan = planSoak(seed, revision);
   const clock = fleetClock();

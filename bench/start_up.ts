@@ -1,6 +1,6 @@
 /**
- * What it costs to start the command: `mogplex.mjs --help` against a file that imports the same `node:` modules and prints a line,
- * and against `console.log` alone. The three take turns, so that a busy machine slows all of them alike.
+ * Start-up time of the command: `mogplex.mjs --help` compared with a file that imports the same `node:` modules and prints a line,
+ * and with `console.log` alone. The three take turns, so that a busy machine slows all of them alike.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { root, runtimes } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
 const bundle = join(root, "dist/mogplex.mjs");
-/** How each runtime is started. */
+/** Command line of each runtime. */
 export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-env"],
@@ -22,21 +22,21 @@ const LIMITS: Readonly<Record<string, { sameImports: number; consoleLog: number 
   bun: { sameImports: 1.25, consoleLog: 2.2 },
 };
 
-/** A row of the table: ratios, never absolute times. */
+/** A row of the table: ratios, because absolute times depend on the machine. */
 export interface StartUpRow {
   /** Name of the runtime. */
   runtime: string;
-  /** Time of `--help` over that of a file with the same imports. */
+  /** Time of `--help` divided by that of a file with the same imports. */
   sameImports: number;
-  /** What it may be. */
+  /** Limit of `sameImports`. */
   limitSameImports: number;
-  /** Time of `--help` over that of `console.log`. */
+  /** Time of `--help` divided by that of `console.log`. */
   consoleLog: number;
-  /** What it may be. */
+  /** Limit of `consoleLog`. */
   limitConsoleLog: number;
 }
 
-/** Milliseconds that a command takes. @throws when it does not end with 0. */
+/** Milliseconds that a command takes. @throws when its exit code is not 0. */
 export function time(command: readonly string[]): number {
   const started = performance.now();
   const { status } = spawnSync(command[0] ?? "", command.slice(1), { stdio: "ignore" });
@@ -44,7 +44,7 @@ export function time(command: readonly string[]): number {
   return performance.now() - started;
 }
 
-/** Measures all runtimes with `rounds` starts of each file. */
+/** Measures every runtime with `rounds` starts of each file. */
 export function bench(rounds = 25): StartUpRow[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   try {

@@ -1,4 +1,4 @@
-/** Prints rows of equal keys as an aligned table, the header first. Numbers are rounded to three places. */
+/** Prints rows with equal keys as an aligned table with a header. Numbers are rounded to three decimal places. */
 export function printTable(title: string, rows: readonly Record<string, string | number>[]): void {
   const keys = Object.keys(rows[0] ?? {});
   const shown = (value: string | number | undefined) =>
@@ -11,7 +11,7 @@ export function printTable(title: string, rows: readonly Record<string, string |
   }
 }
 
-/** The value in the middle. */
+/** The median; `NaN` for no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
