@@ -7,7 +7,9 @@ import { serve, type Served } from "../emulator/served.ts";
 import { replay, type Scenario } from "./replayer.ts";
 
 const fixture = join(import.meta.dir, "fixture.json");
-const scenarios: Scenario[] = JSON.parse(readFileSync(join(import.meta.dir, "scenarios.json"), "utf8"));
+const scenarios = ["scenarios.json", "scenarios-2.json"].flatMap((file): Scenario[] =>
+  JSON.parse(readFileSync(join(import.meta.dir, file), "utf8"))
+);
 
 // The tests themselves may run on Bun, so its own path is not Node's.
 const node = execFileSync("which", ["node"], { encoding: "utf8" }).trim();
@@ -38,6 +40,12 @@ function server(runtime: string): Promise<Served> {
 
 afterAll(async () => {
   for (const started of servers.values()) await (await started).stop();
+});
+
+test("every recorded scenario has a name of its own", () => {
+  const names = scenarios.map(({ name }) => name);
+  expect(names.length).toBeGreaterThan(200);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
 for (const scenario of scenarios) {
