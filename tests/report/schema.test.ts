@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
-import { runAutomation } from "../../lib/automations/run.ts";
+import { runAutomationJob } from "../../lib/automations/run.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import type { WaitCause } from "../../lib/notice.ts";
 import { renderJson } from "../../lib/report/json.ts";
@@ -201,10 +201,10 @@ test("renderJson() keeps to the schema for what attach() returns", async () => {
   expect([success, failed, late].flatMap(problems)).toEqual([]);
 });
 
-test("renderJson() keeps to the schema for what runAutomation() returns", async () => {
+test("renderJson() keeps to the schema for the result of a job on an automation", async () => {
   const ends = [];
   for (const name of ["success", "agent-failure", "automation-stuck", "automation-suppressed"]) {
-    const result = await runAutomation(AUTOMATION, REQUEST, automationWorld(name).options({ throwOnFailure: false }));
+    const { result } = await runAutomationJob(AUTOMATION, REQUEST, automationWorld(name).options());
     ends.push([result.outcome, result.error === null, result.resume === null]);
     expect(problems(result)).toEqual([]);
   }
