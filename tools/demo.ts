@@ -1,11 +1,6 @@
 /**
-<<<<<<< HEAD
- * The quick start: a whole job on this machine. Starts the emulator on loopback and a run on a real Git repository; a real command changes
- * code there on a new branch, and the process ends with the exit code of the run.
-=======
  * The quick start: a whole job on this machine. Starts a local Mogplex on loopback and a run on a real Git repository. A real
  * command changes code there on a new branch. Exits with the verdict of the run.
->>>>>>> docs
  *
  * Arguments are passed to `run --follow` (try `npm start -- --log full`).
  */
@@ -28,11 +23,7 @@ function say(text: string) {
 }
 
 function git(...args: string[]): string {
-<<<<<<< HEAD
-  // The user's own Git settings must not change the sample's history.
-=======
   // The history of the sample must be the same whatever the user's Git configuration is.
->>>>>>> docs
   const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
   return execFileSync("git", [...quiet, ...args], { cwd: project, encoding: "utf8" });
 }
@@ -69,11 +60,7 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
   return { child, ready: JSON.parse(first) };
 }
 
-<<<<<<< HEAD
-/** The environment without `MOGPLEX_*`: settings of the caller's own jobs must not reach the demonstration. */
-=======
 /** The environment without the caller's own `MOGPLEX_…` settings: the demo sets its own. */
->>>>>>> docs
 function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
@@ -116,11 +103,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const code = await runJob(ready, args);
     showBranch();
-<<<<<<< HEAD
-    // Nothing is written for `--help`, and `--out` may name another folder.
-=======
     // The arguments may be --help, or name another folder.
->>>>>>> docs
     const written = existsSync(reports);
     if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
     const verdict = written ? ": the run succeeded" : "";

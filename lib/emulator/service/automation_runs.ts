@@ -100,7 +100,8 @@ function enqueue(world: World, order: Order): Queued {
   };
   world.store.automationRuns.set(run.id, run);
   world.store.automationRunKeys.set(key, run.id);
-  recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
+  // One transaction inserts both, so they carry the same time.
+  recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata }, run.created_at);
   return { run, reason: null };
 }
 

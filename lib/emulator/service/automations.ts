@@ -97,8 +97,23 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** The graph of an automation: a start node for its event, and an end node. */
-function graphOf(row: AutomationRow): unknown {
+interface Graph {
+  nodes: { id: string; type: string; position: { x: number; y: number }; data: Record<string, unknown> }[];
+  edges: { id: string; source: string; target: string }[];
+  viewport: { x: number; y: number; zoom: number };
+}
+
+/** Fills in the fields that the service adds when it reads a graph. */
+function normaliseGraph({ nodes, edges, viewport }: Graph): unknown {
+  return {
+    nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
+    edges: edges.map((edge) => ({ sourceHandle: null, targetHandle: null, ...edge })),
+    viewport,
+  };
+}
+
+/** The stored graph of an automation: a start node for its event, and an end node. */
+function graphOf(row: AutomationRow): Graph {
   return {
     nodes: [
       { id: "start", type: "start", position: { x: 0, y: 0 }, data: { label: "Start", event: row.startEvent } },
@@ -133,10 +148,10 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
   return {
     ...summary,
     notes: row.notes,
-    draftGraph: graphOf(row),
+    draftGraph: normaliseGraph(graphOf(row)),
     publishedVersion: row.publishedVersion === null ? null : {
       ...row.publishedVersion,
-      graph: graphOf(row),
+      graph: normaliseGraph(graphOf(row)),
       createdAt: formatTimestamp(row.updatedAt),
     },
     runSummary: { lastRunId: null, lastRunStatus: null, runningCount: 0, pendingCount: 0, failed24h: 0 },

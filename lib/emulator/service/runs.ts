@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isUuid } from "../../api/contract/rules.ts";
 import type { Run, StartResult } from "../../model.ts";
 import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
@@ -141,6 +142,8 @@ export async function startRun(world: World, caller: Caller, key: string, body: 
   const { userId } = caller;
   const repoId = trimmedOrNull(body.repoId);
   if (repoId === null) throw new Refusal(400, "BAD_REQUEST", "repoId is required");
+  // The database takes further spellings of an id, so the limiter lets them pass. This check does not.
+  if (!isUuid(repoId)) throw new Refusal(404, "NOT_FOUND", "Repo not found");
   world.store.guard("select", "repos");
   const repo = world.store.repos.get(parseUuid(repoId));
   if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repo not found");

@@ -82,7 +82,7 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
           publishedVersion: null,
           startEvent: "push",
           createdAt: at,
-          updatedAt: at,
+          updatedAt: start,
         });
         break;
       case "lifecycleEvents":

@@ -32,6 +32,7 @@ export interface TokenRow {
 
 /** An OAuth access token. */
 export interface OAuthTokenRow {
+  key: string;
   userId: string;
   token: string;
   clientId: string;

@@ -27,6 +27,11 @@ import type {
 
 const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
 
+/** Scopes of an OAuth token, written as one text. Unknown ones are dropped. */
+export function splitScopes(text: string): string[] {
+  return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
+}
+
 /** All tables of one emulator. */
 export class Store {
   /** By id. */
@@ -119,10 +124,13 @@ export class Store {
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key. @throws {UsageError} if there is none. */
-  tokenByKey(key: string): TokenRow {
-    for (const token of this.tokens.values()) if (token.key === key) return token;
-    throw new UsageError({ attempted: "find token", why: `no token has the key "${key}"` });
+  /** The token with this key or this text, an OAuth token included. @throws {UsageError} if there is none. */
+  anyToken(name: string): TokenRow | OAuthTokenRow {
+    for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
+      if (token.key === name || token.token === name) return token;
+    }
+    // Not quoted: it may be a token of the real service.
+    throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
   }
 
   /** The run with this id, of any user. @throws {UsageError} if there is none. */
@@ -147,7 +155,7 @@ export class Store {
       this.oauthTokens.set(token.token, {
         ...token,
         userId: this.userId(token.user),
-        scopes: token.scopes.split(/\s+/).filter((scope) => scope === "read" || scope === "write"),
+        scopes: splitScopes(token.scopes),
         expiresAt: timeOrNull(token.expiresAt),
       });
     }

@@ -13,7 +13,8 @@ import type { World } from "../state/world.ts";
 export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
-const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
+/** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
+export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
 /** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
 export function unauthorized(request: Request): Failure {

@@ -76,6 +76,30 @@ test("triggerAutomation() says so when the runtime's handle cannot be stored", a
   expect(await summary(trigger(world, "k"))).toBe("202 queued RUNTIME_HANDLE_PERSIST_FAILED false pending");
 });
 
+test("triggerAutomation() takes a repository id without dashes or in braces", async () => {
+  for (const repoId of [API_REPO.replaceAll("-", ""), `{${API_REPO}}`]) {
+    const { call } = arrange();
+    const { status, json } = await call("POST", `/automations/${AUTOMATION}/trigger`, {
+      headers: { "idempotency-key": "k" },
+      body: { repoId },
+    });
+    expect([status, json.data?.run.outcome]).toEqual([202, "queued"]);
+  }
+});
+
+test("a run of an automation and its first dispatch event carry the same time", async () => {
+  const { call, emulator } = arrange();
+  await call("POST", `/automations/${AUTOMATION}/trigger`, {
+    headers: { "idempotency-key": "k" },
+    body: { repoId: API_REPO },
+  });
+  const [run] = emulator.world.store.automationRuns.values();
+  expect(emulator.world.store.dispatches.map(({ created_at }) => created_at === run?.created_at)).toEqual([
+    true,
+    false,
+  ]);
+});
+
 test("triggerAutomation() cannot store NUL in the input", async () => {
   expect((await trigger(arrange(), "k", { body: { input: { a: ["\0"] } } })).status).toBe(500);
 });
