@@ -1,23 +1,23 @@
 #!/bin/sh
 set +ex # a trace would show the token
 #
-# Starts a hosted agent run, follows it, and ends with its verdict: for runners that have sh and curl, and nothing else.
+# Starts a hosted agent run, follows it, and exits with its verdict: for runners that have sh and curl, and little else.
 #
 #   mogplex-run.sh 'Fix the flaky tests'     or - for standard input, MOGPLEX_PROMPT, MOGPLEX_PROMPT_FILE
 #
 # Any POSIX sh (tried with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp, mv, od,
-# rm, sed, sleep, tr, wc; for keys that a retried job finds again also sha256sum, shasum or openssl. jq is not needed.
+# rm, sed, sleep, tr, wc; also sha256sum, shasum or openssl, so that a retried job finds its run. jq is not needed.
 #
-#   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that holds it
+#   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that contains it
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
-#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's own)
-#   MOGPLEX_TIMEOUT                         seconds to wait in all, 1800
+#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's root)
+#   MOGPLEX_TIMEOUT                         seconds until the deadline, 1800
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
 #   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but on a terminal detach), cancel or detach
 #   MOGPLEX_KEY_SCOPE, MOGPLEX_KEY_PART     pipeline (default in CI: a retried job attaches to its run) or random; a text that
-#                                           tells apart several runs of one job. The keys are those of the toolkit
-#   MOGPLEX_CI_JOB                          identity of the job on a CI system that is not known here
+#                                           distinguishes several runs of one job. The toolkit derives the same keys
+#   MOGPLEX_CI_JOB                          identity of the job, on a CI system that this script does not know
 #   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time, 1
 #   MOGPLEX_OUT                             directory of outputs.env, mogplex-ci; with GITHUB_OUTPUT also step outputs
 #   MOGPLEX_URL, MOGPLEX_DEV, MOGPLEX_DEV_HOST   another origin; plain HTTP to this machine (past any proxy) or to that host
@@ -25,19 +25,19 @@ set +ex # a trace would show the token
 # Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable,
 # 70 internal, 75 rate limited, 124 deadline, 129/130/143 SIGHUP/SIGINT/SIGTERM.
 #
-# What it cannot do, and the toolkit does: show the agent's steps, branch and pull request (they are in events, which it never
-# reads); resume, follow or clean up what an earlier process left behind; the key scopes job and day; reports. It masks the token
-# in its plain form and what looks like one. Of Retry-After it reads seconds and the usual form of dates. Time is measured by
-# the clock of the machine: a step back, or of more than two minutes, counts as none. A run whose answer is larger than 4 MiB
-# has no verdict here.
+# The toolkit can do more: it shows the agent's steps, branch and pull request (they are in events, which this script never
+# reads), resumes, follows and cleans up runs of earlier processes, has the key scopes job and day, and writes reports. This script
+# masks the token only in its plain form, and texts that look like one. It reads Retry-After in seconds and as an HTTP date. It
+# measures time by the machine's clock, and ignores steps backwards or of more than two minutes. A run whose answer is larger than
+# 4 MiB has no verdict here.
 
 set -u
 LC_ALL=C
 export LC_ALL
 
-# A JSON string in ASCII of what comes in (mode prompt: without the blanks around it), or one harmless line of it for people
-# (mode show; made for printf %b). Texts are numbers here: no program on the way has to know UTF-8. Ends with 3 for what is
-# not UTF-8, 4 for NUL, 5 when it is empty, 6 for more than 100000 UTF-16 units.
+# Writes its input as a JSON string in ASCII (mode prompt: trimmed), or as one harmless line for people (mode show; for printf
+# %b). The input is a list of byte values, so that no program has to support UTF-8. Exits with 3 for invalid UTF-8, 4 for NUL,
+# 5 when the input is empty, and 6 for more than 100000 UTF-16 units.
 # shellcheck disable=SC2016
 AWK_ENCODE='
 function chr(u) { return sprintf("%c", u) }
@@ -48,7 +48,7 @@ function bytes(u) {
   if (u < 65536) return byte(224 + int(u / 4096)) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
   return byte(240 + int(u / 262144)) byte(128 + int(u / 4096) % 64) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
 }
-function decode(c) { # the character that a byte completes, or -1
+function decode(c) { # the code point that ends with this byte, or -1
   if (c >= 128 && c < 192 && need > 0) {
     char = char * 64 + c - 128
     if (--need > 0) return -1
@@ -69,7 +69,7 @@ function invisible(u) { # zero-width characters, directions, fillers, variation 
     u == 65279 || u == 65440 || (u > 65519 && u < 65532) || (u > 113823 && u < 113828) || (u > 119154 && u < 119163) ||
     (u > 917503 && u < 921600)
 }
-function show(u) { # what terminals and CI systems obey becomes a blank, or is taken apart
+function show(u) { # replaces what terminals and CI systems obey by blanks, or breaks it up with them
   if (u < 33 || (u > 126 && u < 161) || u == 8232 || u == 8233) u = 32
   if (invisible(u) || (u == 32 && last == 32) || ++many > 4000) return
   line = line (u == last && (u == 58 || u == 35) ? " " : "") bytes(u)
@@ -102,13 +102,13 @@ END {
   exit broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
 }'
 
-# The facts of an answer, one a line. JSON is read strictly, and a text stays a text whatever is in it: records end at
-# quotation marks, those inside of texts have been written as \u0022 before.
+# Prints the facts of an answer, one on each line. It parses JSON strictly. Quotation marks separate the records; sed has
+# replaced those inside of texts by \u0022 before, so that no text can end early.
 # shellcheck disable=SC2016
 AWK_ANSWER='
-function place() { # a value begins: what an earlier field of the same name held is forgotten
+function place() { # a value begins: forget the value of an earlier field with the same name
   p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
-  # Only what is read is kept: looking through all of a large answer for each of its values would take minutes.
+  # Keep only the fields that are used: searching all fields of a large answer for each value would take minutes.
   if (p != "" && p !~ /^[.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([.]0([.]id)?)?))?)$/) p = "-"
   if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
 }
@@ -136,7 +136,7 @@ function text(t) {
   if (want != "value" && !(want == "first" && top[depth] == "[")) { bad = 1; return }
   place(); fact[p] = "s" t; over()
 }
-function print_(label, at, other) { # words only: nothing else of an answer is used before it has been made harmless
+function print_(label, at, other) { # prints single words only: any other text must be made harmless first
   if (!(at in fact)) at = other
   if (at != "" && fact[at] ~ /^[ls][A-Za-z0-9_.:+-]+$/ && length(fact[at]) < 65)
     print label, (fact[at] ~ /^l/ ? "=" : "") substr(fact[at], 2)
@@ -177,7 +177,7 @@ function httpdate(text, part) {
   return epoch(part[4], (index("JanFebMarAprMayJunJulAugSepOctNovDec", part[3]) + 2) / 3, part[2], part[5])
 }'
 
-# The last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
+# Reads the last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
 # shellcheck disable=SC2016
 AWK_HEADERS='
 /^HTTP\// { date = 0; retry = ""; login = 0; next }
@@ -198,7 +198,7 @@ END {
 
 # ---- Words --------------------------------------------------------------------------------------------------------------
 
-masked() { # TEXT: sets masked to it without the token
+masked() { # TEXT: sets masked to the text without the token
   masked=$1
   while [ -n "$token" ]; do
     case $masked in
@@ -207,17 +207,17 @@ masked() { # TEXT: sets masked to it without the token
     esac
   done
 }
-# A reader that has gone is no reason to give up the run.
+# Ignore write errors: a closed pipe is no reason to give up the run.
 say() { masked "$1"; spoke=$elapsed; printf 'mogplex-run: %b\n' "$masked" 2>/dev/null || :; }
 tell() { masked "$1"; printf 'mogplex-run: %b\n' "$masked" >&2 2>/dev/null || :; }
 encode() { od -An -v -tu1 | awk -v mode="$1" "$AWK_ENCODE"; }
 quote() { printf '"%s"' "$(printf '%s' "$1" | encode show)"; }
 lower() { printf '%s' "$1" | tr ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz; }
-fits() { # TEXT EXTENDED_REGULAR_EXPRESSION, for the whole of a text on one line
+fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the text is one line that matches as a whole
   case $1 in *"$NEWLINE"*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eqx -e "$2"
 }
-trim() { # TEXT: sets trimmed
+trim() { # TEXT: sets trimmed to the text without blanks at its ends
   trimmed=$1
   while :; do
     case $trimmed in
@@ -228,7 +228,7 @@ trim() { # TEXT: sets trimmed
   done
 }
 
-leave() { # CODE OUTCOME REASON: the one way out
+leave() { # CODE OUTCOME REASON: the only way to exit
   ended=$1
   [ -z "$work" ] || printf '%s\n' "$1" >"$work/end"
   [ -z "$ready" ] || publish "$2"
@@ -237,16 +237,16 @@ leave() { # CODE OUTCOME REASON: the one way out
   exit "$1"
 }
 usage() { leave 2 error "$1"; }
-cleared() { # at every exit; one without a last word is a bug
+cleared() { # runs at every exit; an exit without leave is a bug
   rm -rf "$work"
   [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
 }
-publish() { # OUTCOME: for later steps and jobs; only words that are safe wherever they are pasted
+publish() { # OUTCOME: writes outputs for later steps and jobs; only words that are safe to paste anywhere
   if [ -n "${GITHUB_OUTPUT:-}" ]; then
     if [ -z "$1" ]; then printf 'run_id=%s\nreplayed=%s\n' "$run" "$replayed"
     else printf 'status=%s\noutcome=%s\n' "$status" "$1"; fi >>"$GITHUB_OUTPUT"
   fi
-  # A new file takes the place of the old one, so that a link that somebody planted is never written through.
+  # Write a new file and rename it: writing to the old one would follow a symbolic link from the checkout.
   new=$(mktemp "$out/outputs.XXXXXX") || return 0
   printf 'MOGPLEX_RUN_ID=%s\nMOGPLEX_RUN_STATUS=%s\nMOGPLEX_OUTCOME=%s\nMOGPLEX_REPLAYED=%s\n' \
     "$run" "$status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
@@ -270,22 +270,22 @@ backoff() { # ATTEMPT BASE: sets delay; it doubles up to 30 s, and its upper hal
   chance $((delay / 2))
   delay=$(((delay + 1) / 2 + chance))
 }
-nap() { # SECONDS, with nothing of ours held open
+nap() { # SECONDS: sleeps without keeping our output open
   sleep "$1" >/dev/null 2>&1 &
   printf '%s\n' "$!" >"$work/child"
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
-  # Nobody waits for this process when the one that was asked has been killed.
+  # Exit when the main process was killed: nobody waits for this one then.
   kill -0 "$$" 2>/dev/null || exit 70
 }
-pause() { # SECONDS, clipped to the deadline: true while that has not come
+pause() { # SECONDS, at most until the deadline: fails when the deadline has passed
   tick
   until=$((elapsed + $1))
   [ "$until" -le "$timeout" ] || until=$timeout
   while [ "$elapsed" -lt "$until" ]; do
     slice=$((until - elapsed))
     [ "$slice" -le 40 ] || slice=40
-    # A request may take 20 s more, so that nobody waits longer than a minute for a line.
+    # Print a line at least once a minute: a request may add 20 s to the 40 s here.
     [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
     nap "$slice"
     tick
@@ -295,10 +295,10 @@ pause() { # SECONDS, clipped to the deadline: true while that has not come
 
 # ---- Requests -----------------------------------------------------------------------------------------------------------
 
-send() { # START|GET|POST PATH SECONDS: one request; sets http, broken and what the answer says
+send() { # START|GET|POST PATH SECONDS: sends one request; sets http, broken and the got_ variables
   : >"$files.head"
   : >"$files.body"
-  { # on standard input, since arguments are visible to others
+  { # on standard input, since other users can see arguments
     printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$origin/api/v1/mogplex$2" "$token"
     printf 'header = "Accept: application/json"\nheader = "Expect:"\nuser-agent = "mogplex-run.sh"\n'
     [ -z "$loopback" ] || printf 'noproxy = "*"\n'
@@ -337,8 +337,8 @@ FACTS
   [ -z "$got_date" ] || skew=$((got_date - now))
 }
 
-# What the answer means: verdict (good, wait, fatal), code, detail, and refused when nothing can have happened. WANTED is the
-# id of a run, * for any, or nothing.
+# judge WANTED: decides what the answer means. Sets verdict (good, wait, fatal), code, detail, and refused when the service cannot
+# have carried out the request. WANTED is the id of the expected run, * for any run, or empty for other answers.
 judge() {
   verdict=wait code=69 refused='' retry=${got_retry:-0}
   detail="HTTP $http${got_word:+ $got_word}${got_text:+: \"$got_text\"}"
@@ -373,7 +373,7 @@ judge() {
   esac
   [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
 }
-# What lasts while nothing has ever worked may pass afterwards: a proxy in trouble, a token that the database did not find.
+# Such an answer is final only if no request has ever worked; otherwise it may pass: a failing proxy, a failed look-up of the token.
 odd() { detail="$1; check MOGPLEX_URL and what lies between"; [ -n "$proven" ] || verdict=fatal; }
 denied() {
   code=64 refused=1 detail=$1 denials=$((denials + 1))
@@ -438,13 +438,13 @@ number() { # VARIABLE VALUE MAXIMUM
     usage "Cannot use $1 as it must be a whole number from 1 to $3: $(quote "$2")"
   fi
 }
-branch() { # VARIABLE VALUE: the service's rules, and Git's own, which would end the run minutes later
+branch() { # VARIABLE VALUE: checks the service's rules, and Git's, which would fail the run minutes later
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
       usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
   esac
 }
-linked() { # PATH: whether a part of it below the working directory is a symbolic link, as a checkout can plant one
+linked() { # PATH: whether a part of it below the working directory is a symbolic link, which the checkout may contain
   part=${1#"$PWD"/}
   case $part in /*) return 1 ;; esac
   while [ ! -L "$part" ]; do
@@ -500,7 +500,7 @@ read_settings() { # [PROMPT]
   esac
   ready=1
 }
-write_request() { # the bytes that every attempt sends
+write_request() { # prints the body that every attempt sends
   printf '{"repoId":"%s","prompt":' "$repo"
   encode prompt <"$work/prompt" || return
   [ -z "$harness" ] || printf ',"harness":"%s"' "$harness"
@@ -518,8 +518,9 @@ write_request() { # the bytes that every attempt sends
 
 # ---- The key ------------------------------------------------------------------------------------------------------------
 
-# Who the job is, as the toolkit sees it: the variable that gives a CI system away; server (cut down to its origin?), project,
-# pipeline, job, node. Variables joined by + count together, and of those behind a comma the first that is set.
+# The toolkit's identity of the job. A row of the table: a variable that marks the CI system; variables of the server (its URL is
+# cut to path or origin), project, pipeline, job and node. A + joins variables; a comma separates alternatives, the first set one
+# counts.
 identify() { # sets ci, fields and node
   ci='' server='' project='' pipeline='' job='' node=''
   while read -r system at cut of in called copy; do
@@ -562,7 +563,7 @@ field() ( # SOURCE
     break
   done
 )
-server_of() { # path|origin; reads a URL: its scheme and host, and the path without the slashes at its end
+server_of() { # path|origin: reads a URL; prints scheme and host, with path also the path without slashes at its end
   sed -n 's/[?#].*//
     s|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|
     s|/*$||
@@ -581,7 +582,7 @@ sha256() {
   elif command -v openssl >/dev/null; then openssl dgst -sha256 -r
   fi
 }
-derive_key() { # sets base_key and scope: the same job finds the same run again
+derive_key() { # sets base_key and scope, so that a retried job finds its run
   identify
   [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
   if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
@@ -613,7 +614,7 @@ start() {
   done
   adopt
 }
-ask() { # sends the start until it is answered
+ask() { # sends the start until there is an answer
   attempt=0 unknown=''
   while :; do
     tick
@@ -637,7 +638,7 @@ ask() { # sends the start until it is answered
     pause "$delay" || give_up "$detail"
   done
 }
-look_up() { # an id that the service does not know gets a 503, too: ask once whether it is known
+look_up() { # the service also answers 503 to an unknown repository: check once whether it exists
   [ -z "$looked_up" ] || return 0
   looked_up=1 kept=$detail kept_retry=$retry
   send GET "/repos?id=$repo" 20
@@ -651,10 +652,10 @@ give_up() { # REASON
   [ "$verdict" = fatal ] || code=69
   leave "$code" error "Cannot tell whether the run was started: $1; the same start with the idempotency key \"$key\" finds it"
 }
-stale() { # whether the key found the dead run of an earlier attempt of the job, in whose place another is started
+stale() { # whether the key found the failed or cancelled run of an earlier attempt, so that a new one must be started
   if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
   case $got_status in failed | cancelled) ;; *) return 1 ;; esac
-  # By the service's clock, as far as two clocks can tell.
+  # In time of this machine, with 5 s of tolerance between the two clocks.
   created=$((${got_created:-0} - skew + 5))
   if [ "$got_status" = failed ] && [ -n "$trouble" ] && [ "$created" -ge "$trouble" ]; then
     leave 69 error "Cannot start run: the service was in trouble, and failed run $got_id before it began; try again later"
@@ -669,7 +670,7 @@ adopt() {
   save
   publish ''
 }
-save() { # what a signal has to know
+save() { # writes the state that stop needs after a signal
   for name in run status replayed key may_exist first trouble tried skew elapsed requests proven; do
     eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
   done >"$work/state.new"
@@ -700,7 +701,7 @@ follow() {
         attempt=$((attempt + 1))
         backoff "$attempt" 1
         if [ "$http" = 429 ]; then
-          # Others use the token, too, and nobody can see them: every refusal makes the rhythm slower.
+          # Other jobs use the same token unseen: poll more slowly after every refusal.
           if [ "$floor" -eq 0 ]; then floor=16; elif [ "$floor" -lt 100 ]; then floor=$((floor * 2)); fi
           delay=$floor
         fi
@@ -712,7 +713,7 @@ follow() {
     pause "$delay" || :
   done
 }
-rhythm() { # sets delay: often while the run is young, and never more than the token's share of 60 requests a minute
+rhythm() { # sets delay: short at first, and never above the job's share of 60 requests a minute
   looks=$((looks + 1))
   if [ "$looks" -le 3 ]; then delay=$((looks + 1)); elif [ "$elapsed" -lt 60 ]; then delay=7; else delay=10; fi
   [ "$delay" -ge "$floor" ] || delay=$floor
@@ -720,7 +721,7 @@ rhythm() { # sets delay: often while the run is young, and never more than the t
   chance $((delay / 8))
   delay=$((delay + chance))
 }
-conclude() { # when the run has ended, so does the script
+conclude() { # exits when the run has ended
   case $status in
     success) leave 0 success '' ;;
     failed) leave 1 failed "$got_text" ;;
@@ -728,7 +729,7 @@ conclude() { # when the run has ended, so does the script
     awaiting_input) leave 4 awaiting_input 'the run waits for a person: answer it in the app, or cancel it' ;;
   esac
 }
-late() { # the deadline has come, and the last look has been
+late() { # the deadline has passed, and the last look is done
   outcome=deadline reason='the run has not ended in time'
   if [ "$verdict" = good ]; then code=124; else outcome=error reason="Cannot read run: $detail"; fi
   [ "$on_timeout" = cancel ] || leave "$code" "$outcome" "$reason; it goes on"
@@ -737,10 +738,10 @@ late() { # the deadline has come, and the last look has been
   [ "$verdict" = good ] || leave "$kept" "$outcome" "$reason; it may go on, as it could not be cancelled: $detail"
   note_status
   if [ "$status" != cancelled ] || [ "$got_terminal" = '=true' ]; then conclude; fi
-  if [ "$status" = cancelled ]; then words='it was cancelled'; else words="it is $status after its cancellation"; fi
-  leave "$kept" "$outcome" "$reason; $words"
+  if [ "$status" = cancelled ]; then ending='it was cancelled'; else ending="it is $status after its cancellation"; fi
+  leave "$kept" "$outcome" "$reason; $ending"
 }
-cancel() { # SECONDS; a second try for a run between two states, and for a connection that broke
+cancel() { # SECONDS: cancels the run; tries twice, as the run may be between two states, or the connection may break
   send POST "/runs/$run/cancel" "$1"
   judge "$run"
   if [ "$verdict" = good ] || [ "$broken" -eq 28 ]; then return; fi
@@ -751,29 +752,29 @@ cancel() { # SECONDS; a second try for a run between two states, and for a conne
 
 # ---- Signals ------------------------------------------------------------------------------------------------------------
 
-stop() { # NAME CODE: at most 4 s, as some runners kill after 5
+stop() { # NAME CODE: handles a signal within 4 s, as some runners kill after 5
   trap '' INT TERM HUP
   [ -z "${!:-}" ] || kill "$!" 2>/dev/null
   ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
-  # shellcheck disable=SC1091 # it is written by save
+  # shellcheck disable=SC1091 # save writes it
   . "$work/state"
   files=$work/b
-  words='no run was started' limit=4
+  ending='no run was started' limit=4
   if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
-  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
+  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $ending"; fi
   [ "$on_interrupt" != detach ] || leave "$2" interrupted "Cannot go on: $1 was received; the run goes on"
-  if [ -z "$run" ]; then # the same key finds what the start that was under way has become
+  if [ -z "$run" ]; then # the same key finds the run of a start that had no answer yet
     limit=2 tried=1
     send START /runs 2
     judge '*'
-    if [ "$verdict" != good ]; then words="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
+    if [ "$verdict" != good ]; then ending="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
   fi
   if [ -n "$run" ]; then
     cancel "$limit"
-    words="the run may go on, as it could not be cancelled: $detail"
-    if [ "$verdict" = good ]; then note_status; words="the run is $status"; fi
+    ending="the run may go on, as it could not be cancelled: $detail"
+    if [ "$verdict" = good ]; then note_status; ending="the run is $status"; fi
   fi
-  leave "$2" interrupted "Cannot go on: $1 was received; $words"
+  leave "$2" interrupted "Cannot go on: $1 was received; $ending"
 }
 
 MAX_BODY=4194304
@@ -791,7 +792,7 @@ case ${1:-} in
     ;;
   -?*) usage 'Cannot start run: the prompt begins like a flag, and there are none but --help; give it by MOGPLEX_PROMPT' ;;
 esac
-case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
+case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is not a builtin of this shell' ;; esac
 command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'
 trap 'rm -rf "$work"' EXIT
@@ -803,8 +804,8 @@ read_origin
 read_settings "$@"
 derive_key
 save
-# The work is another process's, and this one only waits for it: signals are answered at once, wherever the work stands, and
-# none comes in the middle of an expansion, where bash loses it. Until here a signal ends the script as it does any program.
+# A subshell does the work, and this process only waits for it. So a signal is handled at once, and cannot arrive during an
+# expansion, where bash loses it. Up to here, a signal ends the script like any other program.
 trap cleared EXIT
 trap 'stop SIGINT 130' INT
 trap 'stop SIGTERM 143' TERM
@@ -815,6 +816,6 @@ trap 'stop SIGHUP 129' HUP
   follow
 ) &
 wait "$!"
-# Without a last word it was killed, perhaps by the signal that is about to reach this process, too.
+# Without an exit code in this file the subshell was killed, perhaps by a signal that is about to reach this process as well.
 [ -s "$work/end" ] || nap 1
 read -r ended <"$work/end" && (exit "$ended")
