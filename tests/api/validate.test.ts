@@ -132,13 +132,8 @@ test("validateStartRequest() accepts the later harness with the fields that it n
   expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("takes no mode");
 });
 
-<<<<<<< HEAD
-test("validateStartRequest() refuses root directories outside the repository, also when they are encoded", () => {
-  for (const rootDirectory of ["..", "a/../b", "/..", "a/%2e%2e/b", "%2E", ".%2e"]) {
-=======
 test("validateStartRequest() refuses root directories that lead out, or hide that they do", () => {
   for (const rootDirectory of ["..", "a/../b", "/..", "a/%2e%2e/b", "%2E"]) {
->>>>>>> emulator
     expect(refusal({ rootDirectory })).toContain("root directory");
   }
   expect(refusal({ rootDirectory: "a\0b" })).toContain("NUL");
