@@ -1,26 +1,16 @@
 #!/bin/sh
 set +ex # a trace would show the token
 #
-<<<<<<< ours
 # Starts a hosted agent run, follows it and exits with its verdict. For runners that have only sh and curl.
-=======
-# Starts a hosted agent run, follows it, and exits with its verdict: for runners that have sh and curl, and little else.
->>>>>>> theirs
 #
 #   mogplex-run.sh 'Fix the flaky tests'     or - for standard input; or MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE
 #
-<<<<<<< ours
 # Needs any POSIX sh (tested with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp,
 # mv, od, rm, sed, sleep, tr, wc. So that a retried job finds its run it also needs sha256sum, shasum or openssl. No jq.
-=======
-# Any POSIX sh (tried with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp, mv, od,
-# rm, sed, sleep, tr, wc; also sha256sum, shasum or openssl, so that a retried job finds its run. jq is not needed.
->>>>>>> theirs
 #
 #   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that contains it
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
-<<<<<<< ours
 #   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (default true), MOGPLEX_ROOT (. is the root)
 #   MOGPLEX_TIMEOUT                         seconds to wait in all (default 1800)
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
@@ -32,49 +22,23 @@ set +ex # a trace would show the token
 #   MOGPLEX_OUT                             directory of outputs.env (default mogplex-ci); on GitHub also step outputs
 #   MOGPLEX_URL                             another origin of the service
 #   MOGPLEX_DEV, MOGPLEX_DEV_HOST           1 allows plain HTTP to this machine (without a proxy); or to this host
-=======
-#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true), MOGPLEX_ROOT (. is the repository's root)
-#   MOGPLEX_TIMEOUT                         seconds until the deadline, 1800
-#   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
-#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but on a terminal detach), cancel or detach
-#   MOGPLEX_KEY_SCOPE, MOGPLEX_KEY_PART     pipeline (default in CI: a retried job attaches to its run) or random; a text that
-#                                           distinguishes several runs of one job. The toolkit derives the same keys
-#   MOGPLEX_CI_JOB                          identity of the job, on a CI system that this script does not know
-#   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time, 1
-#   MOGPLEX_OUT                             directory of outputs.env, mogplex-ci; with GITHUB_OUTPUT also step outputs
-#   MOGPLEX_URL, MOGPLEX_DEV, MOGPLEX_DEV_HOST   another origin; plain HTTP to this machine (past any proxy) or to that host
->>>>>>> theirs
 #
 # Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable,
 # 70 internal, 75 rate limited, 124 deadline, 129/130/143 SIGHUP/SIGINT/SIGTERM.
 #
-<<<<<<< ours
 # The keys are the same as those of the toolkit. The toolkit can do more. This script never reads events, so it does not show
 # the agent's steps, branch or pull request. It writes no reports, has no key scopes job and day, and cannot resume, follow or
 # clean up what an earlier process left behind. It masks only the plain token and text that looks like one. It understands
 # Retry-After in seconds and as the usual date. It measures time by the clock of the machine: if that steps back, or by more
 # than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict.
-=======
-# The toolkit can do more: it shows the agent's steps, branch and pull request (they are in events, which this script never
-# reads), resumes, follows and cleans up runs of earlier processes, has the key scopes job and day, and writes reports. This script
-# masks the token only in its plain form, and texts that look like one. It reads Retry-After in seconds and as an HTTP date. It
-# measures time by the machine's clock, and ignores steps backwards or of more than two minutes. A run whose answer is larger than
-# 4 MiB has no verdict here.
->>>>>>> theirs
 
 set -u
 LC_ALL=C
 export LC_ALL
 
-<<<<<<< ours
 # Turns its input into a JSON string in ASCII (mode prompt: trimmed), or into one harmless line for people (mode show: for
 # printf %b). Characters are numbers here, so that no program needs to know UTF-8. Exits 3 if the input is not UTF-8, 4 if it
 # contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units.
-=======
-# Writes its input as a JSON string in ASCII (mode prompt: trimmed), or as one harmless line for people (mode show; for printf
-# %b). The input is a list of byte values, so that no program has to support UTF-8. Exits with 3 for invalid UTF-8, 4 for NUL,
-# 5 when the input is empty, and 6 for more than 100000 UTF-16 units.
->>>>>>> theirs
 # shellcheck disable=SC2016
 AWK_ENCODE='
 function chr(u) { return sprintf("%c", u) }
@@ -85,11 +49,7 @@ function bytes(u) {
   if (u < 65536) return byte(224 + int(u / 4096)) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
   return byte(240 + int(u / 262144)) byte(128 + int(u / 4096) % 64) byte(128 + int(u / 64) % 64) byte(128 + u % 64)
 }
-<<<<<<< ours
 function decode(c) { # the character that this byte completes, or -1
-=======
-function decode(c) { # the code point that ends with this byte, or -1
->>>>>>> theirs
   if (c >= 128 && c < 192 && need > 0) {
     char = char * 64 + c - 128
     if (--need > 0) return -1
@@ -110,11 +70,7 @@ function invisible(u) { # zero-width characters, directions, fillers, variation 
     u == 65279 || u == 65440 || (u > 65519 && u < 65532) || (u > 113823 && u < 113828) || (u > 119154 && u < 119163) ||
     (u > 917503 && u < 921600)
 }
-<<<<<<< ours
 function show(u) { # control characters become a blank, and commands of CI systems are broken up
-=======
-function show(u) { # replaces what terminals and CI systems obey by blanks, or breaks it up with them
->>>>>>> theirs
   if (u < 33 || (u > 126 && u < 161) || u == 8232 || u == 8233) u = 32
   if (invisible(u) || (u == 32 && last == 32) || ++many > 4000) return
   line = line (u == last && (u == 58 || u == 35) ? " " : "") bytes(u)
@@ -147,7 +103,6 @@ END {
   exit broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
 }'
 
-<<<<<<< ours
 # Prints the facts of an answer, one per line. Reads JSON strictly: records end at quotation marks, and quotation marks
 # inside strings were replaced by \u0022 before, so that the content of a string is never read as JSON.
 # shellcheck disable=SC2016
@@ -155,15 +110,6 @@ AWK_ANSWER='
 function place() { # a value begins: forget the value of an earlier field of the same name
   p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
   # Keep only the fields that are used: searching a large answer for each of its values would take minutes.
-=======
-# Prints the facts of an answer, one on each line. It parses JSON strictly. Quotation marks separate the records; sed has
-# replaced those inside of texts by \u0022 before, so that no text can end early.
-# shellcheck disable=SC2016
-AWK_ANSWER='
-function place() { # a value begins: forget the value of an earlier field with the same name
-  p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
-  # Keep only the fields that are used: searching all fields of a large answer for each value would take minutes.
->>>>>>> theirs
   if (p != "" && p !~ /^[.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([.]0([.]id)?)?))?)$/) p = "-"
   if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
 }
@@ -191,11 +137,7 @@ function text(t) {
   if (want != "value" && !(want == "first" && top[depth] == "[")) { bad = 1; return }
   place(); fact[p] = "s" t; over()
 }
-<<<<<<< ours
 function print_(label, at, other) { # prints only plain words: other text must be made harmless first
-=======
-function print_(label, at, other) { # prints single words only: any other text must be made harmless first
->>>>>>> theirs
   if (!(at in fact)) at = other
   if (at != "" && fact[at] ~ /^[ls][A-Za-z0-9_.:+-]+$/ && length(fact[at]) < 65)
     print label, (fact[at] ~ /^l/ ? "=" : "") substr(fact[at], 2)
@@ -236,11 +178,7 @@ function httpdate(text, part) {
   return epoch(part[4], (index("JanFebMarAprMayJunJulAugSepOctNovDec", part[3]) + 2) / 3, part[2], part[5])
 }'
 
-<<<<<<< ours
 # From the last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
-=======
-# Reads the last block of headers: Date and Retry-After in seconds, and whether a redirect leads to the login page.
->>>>>>> theirs
 # shellcheck disable=SC2016
 AWK_HEADERS='
 /^HTTP\// { date = 0; retry = ""; login = 0; next }
@@ -270,25 +208,17 @@ masked() { # TEXT: sets masked to the text without the token
     esac
   done
 }
-<<<<<<< ours
 # If the reader of the output has gone, go on with the run.
-=======
-# Ignore write errors: a closed pipe is no reason to give up the run.
->>>>>>> theirs
 say() { masked "$1"; spoke=$elapsed; printf 'mogplex-run: %b\n' "$masked" 2>/dev/null || :; }
 tell() { masked "$1"; printf 'mogplex-run: %b\n' "$masked" >&2 2>/dev/null || :; }
 encode() { od -An -v -tu1 | awk -v mode="$1" "$AWK_ENCODE"; }
 quote() { printf '"%s"' "$(printf '%s' "$1" | encode show)"; }
 lower() { printf '%s' "$1" | tr ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz; }
-<<<<<<< ours
 fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the whole text is one line that matches
-=======
-fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the text is one line that matches as a whole
->>>>>>> theirs
   case $1 in *"$NEWLINE"*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eqx -e "$2"
 }
-trim() { # TEXT: sets trimmed to the text without blanks at its ends
+trim() { # TEXT: sets trimmed
   trimmed=$1
   while :; do
     case $trimmed in
@@ -299,11 +229,7 @@ trim() { # TEXT: sets trimmed to the text without blanks at its ends
   done
 }
 
-<<<<<<< ours
 leave() { # CODE OUTCOME REASON: every exit goes through here
-=======
-leave() { # CODE OUTCOME REASON: the only way to exit
->>>>>>> theirs
   ended=$1
   [ -z "$work" ] || printf '%s\n' "$1" >"$work/end"
   [ -z "$ready" ] || publish "$2"
@@ -316,20 +242,12 @@ cleared() { # runs at every exit; an exit without leave is a bug
   rm -rf "$work"
   [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
 }
-<<<<<<< ours
 publish() { # OUTCOME: outputs for later steps and jobs; only values that are safe to paste into a script
-=======
-publish() { # OUTCOME: writes outputs for later steps and jobs; only words that are safe to paste anywhere
->>>>>>> theirs
   if [ -n "${GITHUB_OUTPUT:-}" ]; then
     if [ -z "$1" ]; then printf 'run_id=%s\nreplayed=%s\n' "$run" "$replayed"
     else printf 'status=%s\noutcome=%s\n' "$status" "$1"; fi >>"$GITHUB_OUTPUT"
   fi
-<<<<<<< ours
   # Write a new file and rename it, so that a planted symbolic link is never followed.
-=======
-  # Write a new file and rename it: writing to the old one would follow a symbolic link from the checkout.
->>>>>>> theirs
   new=$(mktemp "$out/outputs.XXXXXX") || return 0
   printf 'MOGPLEX_RUN_ID=%s\nMOGPLEX_RUN_STATUS=%s\nMOGPLEX_OUTCOME=%s\nMOGPLEX_REPLAYED=%s\n' \
     "$run" "$status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
@@ -353,37 +271,22 @@ backoff() { # ATTEMPT BASE: sets delay, which doubles up to 30 s; its upper half
   chance $((delay / 2))
   delay=$(((delay + 1) / 2 + chance))
 }
-<<<<<<< ours
 nap() { # SECONDS: sleeps without keeping our files open
-=======
-nap() { # SECONDS: sleeps without keeping our output open
->>>>>>> theirs
   sleep "$1" >/dev/null 2>&1 &
   printf '%s\n' "$!" >"$work/child"
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
-<<<<<<< ours
   # Once its parent has been killed, nobody waits for this process.
   kill -0 "$$" 2>/dev/null || exit 70
 }
 pause() { # SECONDS: sleeps, at most until the deadline; true if the deadline has not come
-=======
-  # Exit when the main process was killed: nobody waits for this one then.
-  kill -0 "$$" 2>/dev/null || exit 70
-}
-pause() { # SECONDS, at most until the deadline: fails when the deadline has passed
->>>>>>> theirs
   tick
   until=$((elapsed + $1))
   [ "$until" -le "$timeout" ] || until=$timeout
   while [ "$elapsed" -lt "$until" ]; do
     slice=$((until - elapsed))
     [ "$slice" -le 40 ] || slice=40
-<<<<<<< ours
     # A request may take another 20 s, and the log should get a line at least every minute.
-=======
-    # Print a line at least once a minute: a request may add 20 s to the 40 s here.
->>>>>>> theirs
     [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
     nap "$slice"
     tick
@@ -393,17 +296,10 @@ pause() { # SECONDS, at most until the deadline: fails when the deadline has pas
 
 # ---- Requests -----------------------------------------------------------------------------------------------------------
 
-<<<<<<< ours
 send() { # START|GET|POST PATH SECONDS: sends one request; sets http, broken and the facts of the answer
   : >"$files.head"
   : >"$files.body"
   { # on standard input, because arguments are visible to other users
-=======
-send() { # START|GET|POST PATH SECONDS: sends one request; sets http, broken and the got_ variables
-  : >"$files.head"
-  : >"$files.body"
-  { # on standard input, since other users can see arguments
->>>>>>> theirs
     printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$origin/api/v1/mogplex$2" "$token"
     printf 'header = "Accept: application/json"\nheader = "Expect:"\nuser-agent = "mogplex-run.sh"\n'
     [ -z "$loopback" ] || printf 'noproxy = "*"\n'
@@ -442,13 +338,8 @@ FACTS
   [ -z "$got_date" ] || skew=$((got_date - now))
 }
 
-<<<<<<< ours
 # Sets what the answer means: verdict (good, wait, fatal), code, detail, and refused if the request cannot have had an effect.
 # WANTED is the id of a run, * for any run, or empty.
-=======
-# judge WANTED: decides what the answer means. Sets verdict (good, wait, fatal), code, detail, and refused when the service cannot
-# have carried out the request. WANTED is the id of the expected run, * for any run, or empty for other answers.
->>>>>>> theirs
 judge() {
   verdict=wait code=69 refused='' retry=${got_retry:-0}
   detail="HTTP $http${got_word:+ $got_word}${got_text:+: \"$got_text\"}"
@@ -483,11 +374,7 @@ judge() {
   esac
   [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
 }
-<<<<<<< ours
 # Fatal if no request has worked yet. After that it may pass: a proxy in trouble, or a token that the database did not find.
-=======
-# Such an answer is final only if no request has ever worked; otherwise it may pass: a failing proxy, a failed look-up of the token.
->>>>>>> theirs
 odd() { detail="$1; check MOGPLEX_URL and what lies between"; [ -n "$proven" ] || verdict=fatal; }
 denied() {
   code=64 refused=1 detail=$1 denials=$((denials + 1))
@@ -552,21 +439,13 @@ number() { # VARIABLE VALUE MAXIMUM
     usage "Cannot use $1 as it must be a whole number from 1 to $3: $(quote "$2")"
   fi
 }
-<<<<<<< ours
 branch() { # VARIABLE VALUE: checks the rules of the service and of Git, which would fail the run minutes later
-=======
-branch() { # VARIABLE VALUE: checks the service's rules, and Git's, which would fail the run minutes later
->>>>>>> theirs
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
       usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
   esac
 }
-<<<<<<< ours
 linked() { # PATH: whether a part of it below the working directory is a symbolic link, which a checkout can plant
-=======
-linked() { # PATH: whether a part of it below the working directory is a symbolic link, which the checkout may contain
->>>>>>> theirs
   part=${1#"$PWD"/}
   case $part in /*) return 1 ;; esac
   while [ ! -L "$part" ]; do
@@ -622,11 +501,7 @@ read_settings() { # [PROMPT]
   esac
   ready=1
 }
-<<<<<<< ours
 write_request() { # writes the bytes that every attempt sends
-=======
-write_request() { # prints the body that every attempt sends
->>>>>>> theirs
   printf '{"repoId":"%s","prompt":' "$repo"
   encode prompt <"$work/prompt" || return
   [ -z "$harness" ] || printf ',"harness":"%s"' "$harness"
@@ -644,14 +519,8 @@ write_request() { # prints the body that every attempt sends
 
 # ---- The key ------------------------------------------------------------------------------------------------------------
 
-<<<<<<< ours
 # The identity of the job, as in the toolkit. A row has the variable that shows which CI system this is, and the variables of
 # server (reduced to its origin?), project, pipeline, job and node. + joins variables; of those with commas the first one set.
-=======
-# The toolkit's identity of the job. A row of the table: a variable that marks the CI system; variables of the server (its URL is
-# cut to path or origin), project, pipeline, job and node. A + joins variables; a comma separates alternatives, the first set one
-# counts.
->>>>>>> theirs
 identify() { # sets ci, fields and node
   ci='' server='' project='' pipeline='' job='' node=''
   while read -r system at cut of in called copy; do
@@ -694,11 +563,7 @@ field() ( # SOURCE
     break
   done
 )
-<<<<<<< ours
 server_of() { # path|origin: reads a URL; prints scheme and host, and with path also the path without slashes at its end
-=======
-server_of() { # path|origin: reads a URL; prints scheme and host, with path also the path without slashes at its end
->>>>>>> theirs
   sed -n 's/[?#].*//
     s|^\([Hh][Tt][Tt][Pp][Ss]\{0,1\}://\)[^/]*@|\1|
     s|/*$||
@@ -717,11 +582,7 @@ sha256() {
   elif command -v openssl >/dev/null; then openssl dgst -sha256 -r
   fi
 }
-<<<<<<< ours
 derive_key() { # sets base_key and scope, so that the same job finds the same run again
-=======
-derive_key() { # sets base_key and scope, so that a retried job finds its run
->>>>>>> theirs
   identify
   [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
   if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
@@ -777,11 +638,7 @@ ask() { # sends the start until there is an answer
     pause "$delay" || give_up "$detail"
   done
 }
-<<<<<<< ours
 look_up() { # the service answers 503 for an unknown repository, too: ask once whether it is known
-=======
-look_up() { # the service also answers 503 to an unknown repository: check once whether it exists
->>>>>>> theirs
   [ -z "$looked_up" ] || return 0
   looked_up=1 kept=$detail kept_retry=$retry
   send GET "/repos?id=$repo" 20
@@ -795,17 +652,10 @@ give_up() { # REASON
   [ "$verdict" = fatal ] || code=69
   leave "$code" error "Cannot tell whether the run was started: $1; the same start with the idempotency key \"$key\" finds it"
 }
-<<<<<<< ours
 stale() { # whether the key found a failed or cancelled run of an earlier attempt, so that a new run is started
   if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
   case $got_status in failed | cancelled) ;; *) return 1 ;; esac
   # Compared on the service's clock, with some tolerance.
-=======
-stale() { # whether the key found the failed or cancelled run of an earlier attempt, so that a new one must be started
-  if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
-  case $got_status in failed | cancelled) ;; *) return 1 ;; esac
-  # In time of this machine, with 5 s of tolerance between the two clocks.
->>>>>>> theirs
   created=$((${got_created:-0} - skew + 5))
   if [ "$got_status" = failed ] && [ -n "$trouble" ] && [ "$created" -ge "$trouble" ]; then
     leave 69 error "Cannot start run: the service was in trouble, and failed run $got_id before it began; try again later"
@@ -820,11 +670,7 @@ adopt() {
   save
   publish ''
 }
-<<<<<<< ours
 save() { # saves what the signal handler needs
-=======
-save() { # writes the state that stop needs after a signal
->>>>>>> theirs
   for name in run status replayed key may_exist first trouble tried skew elapsed requests proven; do
     eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
   done >"$work/state.new"
@@ -855,11 +701,7 @@ follow() {
         attempt=$((attempt + 1))
         backoff "$attempt" 1
         if [ "$http" = 429 ]; then
-<<<<<<< ours
           # Other jobs use the token, too, and this script cannot see them: poll more slowly after each refusal.
-=======
-          # Other jobs use the same token unseen: poll more slowly after every refusal.
->>>>>>> theirs
           if [ "$floor" -eq 0 ]; then floor=16; elif [ "$floor" -lt 100 ]; then floor=$((floor * 2)); fi
           delay=$floor
         fi
@@ -871,11 +713,7 @@ follow() {
     pause "$delay" || :
   done
 }
-<<<<<<< ours
 rhythm() { # sets delay: short while the run is young, and never above the share of the token's 60 requests a minute
-=======
-rhythm() { # sets delay: short at first, and never above the job's share of 60 requests a minute
->>>>>>> theirs
   looks=$((looks + 1))
   if [ "$looks" -le 3 ]; then delay=$((looks + 1)); elif [ "$elapsed" -lt 60 ]; then delay=7; else delay=10; fi
   [ "$delay" -ge "$floor" ] || delay=$floor
@@ -883,11 +721,7 @@ rhythm() { # sets delay: short at first, and never above the job's share of 60 r
   chance $((delay / 8))
   delay=$((delay + chance))
 }
-<<<<<<< ours
 conclude() { # exits if the run has ended
-=======
-conclude() { # exits when the run has ended
->>>>>>> theirs
   case $status in
     success) leave 0 success '' ;;
     failed) leave 1 failed "$got_text" ;;
@@ -895,11 +729,7 @@ conclude() { # exits when the run has ended
     awaiting_input) leave 4 awaiting_input 'the run waits for a person: answer it in the app, or cancel it' ;;
   esac
 }
-<<<<<<< ours
 late() { # the deadline has passed, and the run was looked at for the last time
-=======
-late() { # the deadline has passed, and the last look is done
->>>>>>> theirs
   outcome=deadline reason='the run has not ended in time'
   if [ "$verdict" = good ]; then code=124; else outcome=error reason="Cannot read run: $detail"; fi
   [ "$on_timeout" = cancel ] || leave "$code" "$outcome" "$reason; it goes on"
@@ -908,14 +738,10 @@ late() { # the deadline has passed, and the last look is done
   [ "$verdict" = good ] || leave "$kept" "$outcome" "$reason; it may go on, as it could not be cancelled: $detail"
   note_status
   if [ "$status" != cancelled ] || [ "$got_terminal" = '=true' ]; then conclude; fi
-  if [ "$status" = cancelled ]; then ending='it was cancelled'; else ending="it is $status after its cancellation"; fi
-  leave "$kept" "$outcome" "$reason; $ending"
+  if [ "$status" = cancelled ]; then words='it was cancelled'; else words="it is $status after its cancellation"; fi
+  leave "$kept" "$outcome" "$reason; $words"
 }
-<<<<<<< ours
 cancel() { # SECONDS: tries twice if the run is between two states, or if the connection breaks
-=======
-cancel() { # SECONDS: cancels the run; tries twice, as the run may be between two states, or the connection may break
->>>>>>> theirs
   send POST "/runs/$run/cancel" "$1"
   judge "$run"
   if [ "$verdict" = good ] || [ "$broken" -eq 28 ]; then return; fi
@@ -926,37 +752,29 @@ cancel() { # SECONDS: cancels the run; tries twice, as the run may be between tw
 
 # ---- Signals ------------------------------------------------------------------------------------------------------------
 
-<<<<<<< ours
 stop() { # NAME CODE: handles a signal in at most 4 s, as some runners kill after 5
-=======
-stop() { # NAME CODE: handles a signal within 4 s, as some runners kill after 5
->>>>>>> theirs
   trap '' INT TERM HUP
   [ -z "${!:-}" ] || kill "$!" 2>/dev/null
   ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
-  # shellcheck disable=SC1091 # save writes it
+  # shellcheck disable=SC1091 # it is written by save
   . "$work/state"
   files=$work/b
-  ending='no run was started' limit=4
+  words='no run was started' limit=4
   if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
-  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $ending"; fi
+  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
   [ "$on_interrupt" != detach ] || leave "$2" interrupted "Cannot go on: $1 was received; the run goes on"
-<<<<<<< ours
   if [ -z "$run" ]; then # the start was under way: sending it again with the same key finds its run
-=======
-  if [ -z "$run" ]; then # the same key finds the run of a start that had no answer yet
->>>>>>> theirs
     limit=2 tried=1
     send START /runs 2
     judge '*'
-    if [ "$verdict" != good ]; then ending="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
+    if [ "$verdict" != good ]; then words="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
   fi
   if [ -n "$run" ]; then
     cancel "$limit"
-    ending="the run may go on, as it could not be cancelled: $detail"
-    if [ "$verdict" = good ]; then note_status; ending="the run is $status"; fi
+    words="the run may go on, as it could not be cancelled: $detail"
+    if [ "$verdict" = good ]; then note_status; words="the run is $status"; fi
   fi
-  leave "$2" interrupted "Cannot go on: $1 was received; $ending"
+  leave "$2" interrupted "Cannot go on: $1 was received; $words"
 }
 
 MAX_BODY=4194304
@@ -974,7 +792,7 @@ case ${1:-} in
     ;;
   -?*) usage 'Cannot start run: the prompt begins like a flag, and there are none but --help; give it by MOGPLEX_PROMPT' ;;
 esac
-case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is not a builtin of this shell' ;; esac
+case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
 command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'
 trap 'rm -rf "$work"' EXIT
@@ -986,13 +804,8 @@ read_origin
 read_settings "$@"
 derive_key
 save
-<<<<<<< ours
 # The work runs in a child process, and this one only waits for it. So signals are handled at once, and none arrives in the
 # middle of an expansion, where bash loses it. Up to this line a signal ends the script like any other program.
-=======
-# A subshell does the work, and this process only waits for it. So a signal is handled at once, and cannot arrive during an
-# expansion, where bash loses it. Up to here, a signal ends the script like any other program.
->>>>>>> theirs
 trap cleared EXIT
 trap 'stop SIGINT 130' INT
 trap 'stop SIGTERM 143' TERM
@@ -1003,10 +816,6 @@ trap 'stop SIGHUP 129' HUP
   follow
 ) &
 wait "$!"
-<<<<<<< ours
 # If the child left no exit code, it was killed, perhaps by a signal that is about to reach this process, too.
-=======
-# Without an exit code in this file the subshell was killed, perhaps by a signal that is about to reach this process as well.
->>>>>>> theirs
 [ -s "$work/end" ] || nap 1
 read -r ended <"$work/end" && (exit "$ended")
