@@ -43,10 +43,12 @@ const UNUSED: Readonly<Record<string, string>> = {
     `export function serialize() { throw new Error("Cannot send a cookie: this client sends none"); }`,
 };
 
-/** A module of lists, without what its records say beside their names. */
-function namesOnly(lists: Readonly<Record<string, readonly (string | { name: string })[]>>): string {
+/** A module of lists, without what its records say beside their names and flags. */
+function namesOnly(lists: Readonly<Record<string, readonly (string | variables.Variable)[]>>): string {
   return Object.entries(lists).map(([name, values]) => {
-    const short = values.map((value) => typeof value === "string" ? value : { name: value.name });
+    const short = values.map((value) =>
+      typeof value === "string" ? value : { name: value.name, option: value.option ?? undefined }
+    );
     return `export const ${name} = ${JSON.stringify(short)};`;
   }).join("\n");
 }
