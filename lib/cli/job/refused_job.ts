@@ -1,18 +1,16 @@
 /**
- * Reports of a job that ended before there was a run to tell of: nobody may take those of an earlier job for its own.
+ * Reports of a job that ended before there was a run. Without them the reports of an earlier job would be taken for those of this one.
  *
  * @module
  */
 import { resolveOrigin } from "../../api/connection/connection.ts";
 import { exitCodeFor } from "../../errors.ts";
-import { detectPlatform } from "../../platforms/detect.ts";
+import { checkTargets } from "../../report/targets.ts";
 import { reasonOf, resultError } from "../../result/result_error.ts";
 import { emptyRunResult, type RunResult } from "../../result/run_result.ts";
-import { checkTargets } from "../../report/targets.ts";
-import { guardCheckout } from "../options/checkout_guard.ts";
-import { type Places, readPlaces } from "../options/settings.ts";
-import { protectToken, publish } from "./whole_job.ts";
+import { type Places, readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
+import { prepare, WHEN_REFUSED } from "./publish.ts";
 
 function originOf({ io }: VerbContext): string {
   try {
@@ -34,13 +32,15 @@ function resultOf(context: VerbContext, error: unknown, startedAt: number): RunR
   };
 }
 
-function reportRefusal(context: VerbContext, error: unknown, places: Places, startedAt: number): void {
+async function reportRefusal(context: VerbContext, error: unknown, places: Places, startedAt: number): Promise<void> {
   try {
-    protectToken(context);
+    // The reports must not show the token.
+    context.connection();
   } catch {
-    // It may be the very reason; what is known of secrets is masked all the same.
+    // A missing token may be the very reason; the secrets that are known are masked all the same.
   }
-  publish(context, resultOf(context, error, startedAt), places, detectPlatform(context.io.env));
+  const result = resultOf(context, error, startedAt);
+  await prepare(WHEN_REFUSED, context, { places, log: null })({ result, error });
 }
 
 /**
@@ -56,13 +56,13 @@ export async function withReports(
   work: (places: Places) => Promise<number>,
 ): Promise<number> {
   const startedAt = context.clock.now();
-  guardCheckout(context.io);
+  context.guard();
   const places = readPlaces(context);
   checkTargets(places.targets, context.io);
   try {
     return await work(places);
   } catch (error) {
-    reportRefusal(context, error, places, startedAt);
+    await reportRefusal(context, error, places, startedAt);
     throw error;
   }
 }

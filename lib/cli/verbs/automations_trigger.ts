@@ -1,14 +1,13 @@
 /**
  * `automations trigger`: triggers an automation; with `--follow` waits for a slot, follows the run, and ends with its verdict.
  *
- * Without `--follow`: 0 when a run works or has succeeded, 124 when it waits for a slot, 75 when the service accepted the trigger
- * and started nothing. See `triggerEnd`.
+ * Without `--follow` it ends with `success` when a run works or has succeeded, with `deadline` when it waits for a slot, and with
+ * `rateLimited` when the service accepted the trigger and started nothing. See `triggerEnd`.
  *
  * @module
  */
 import { checkUuid } from "../../api/validate.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
-import { detectPlatform } from "../../platforms/detect.ts";
 import type { AutomationItem } from "../../automations/follow.ts";
 import { endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun, TriggerOptions, TriggerRequest } from "../../automations/plan.ts";
@@ -16,19 +15,18 @@ import { runAutomationJob } from "../../automations/run.ts";
 import { triggerJob } from "../../automations/trigger.ts";
 import { AutomationSuppressedError } from "../../automations/errors.ts";
 import { interruptible } from "../../job/interrupt.ts";
-import { KEY_SCOPES } from "../../job/key.ts";
 import type { Notice } from "../../notice.ts";
-import { readTriggerRequest } from "../options/automation_input.ts";
+import { connectOptions } from "../job/one_shot.ts";
+import { sessionInternals } from "../job/open.ts";
 import { shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
 import { verdictText } from "../log/verdict.ts";
-import { requiredArgument } from "../job/open.ts";
 import { row } from "../log/event_text.ts";
 import { noticeText } from "../log/notices.ts";
-import { connectOptions } from "../job/one_shot.ts";
-import { readWaitSettings, setting, type WaitSettings, wordSetting } from "../options/settings.ts";
-import { WATCHING } from "../options/table.ts";
-import { protectToken } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import { requiredArgument } from "../options/arguments.ts";
+import { INPUT, INPUT_FILE, readTriggerRequest } from "../options/automation_input.ts";
+import { readTriggerSettings, type WaitSettings } from "../options/settings.ts";
+import { IDEMPOTENCY_KEY, JSON_LINES, KEY_PART, KEY_SCOPE, REPO, TIMEOUT, WATCHING } from "../options/table.ts";
+import type { Verb, VerbContext } from "../verb.ts";
 
 /** What is triggered, and how. */
 interface Triggering {
@@ -43,11 +41,11 @@ function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void
   else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
 }
 
-/** Triggers, and tells what came of it. */
+/** Triggers, and prints what came of it. */
 async function once(context: VerbContext, { automationId, request, options }: Triggering): Promise<number> {
-  const { io, flags, writer } = context;
+  const { flags, writer } = context;
   try {
-    const triggered = await triggerJob(automationId, request, options, { readFile: io.readFile });
+    const triggered = await triggerJob(automationId, request, options, sessionInternals(context));
     const { code, problem } = triggerEnd(triggered);
     if (flags.has("json")) writer.json({ ...shownTrigger(triggered), exitCode: code });
     else announce(context, triggered);
@@ -62,7 +60,7 @@ async function once(context: VerbContext, { automationId, request, options }: Tr
   }
 }
 
-/** @param known Status that was told already, by the line about the trigger. */
+/** @param known Status that the line about the trigger has shown already. */
 function show({ flags, writer }: VerbContext, item: AutomationItem, known: string | undefined): void {
   if (item.type === "end") return;
   if (flags.has("json")) {
@@ -70,7 +68,7 @@ function show({ flags, writer }: VerbContext, item: AutomationItem, known: strin
     writer.json(type === "status" ? { type, status: run.status } : { type, count: item.count });
     return;
   }
-  // The last status is told by the verdict.
+  // The verdict shows the last status.
   if (item.type === "status" && (item.status === known || endOfAutomationRun(item.status) !== undefined)) return;
   const line = item.type === "status"
     ? row("", "status", item.status)
@@ -87,15 +85,15 @@ function hear({ flags, writer }: VerbContext, notice: Notice): void {
 
 /** Triggers, follows the run, and ends with its verdict. */
 async function follow(context: VerbContext, triggering: Triggering): Promise<number> {
-  const { io, flags, writer, clock } = context;
+  const { io, flags, writer, clock, platform } = context;
+  const internals = sessionInternals(context);
   const { automationId, request, options, settings: { tokenShare, onTimeout, onInterrupt } } = triggering;
   const json = flags.has("json");
-  const platform = detectPlatform(io.env);
   let known: string | undefined;
   if (!json) writer.fence();
   const leaving = {
     onSignal: io.onSignal,
-    // As for runs: some CI systems give their jobs a terminal at which nobody sits.
+    // As for runs: some CI systems give their jobs a terminal, but no person sits there.
     isTerminal: (stream: "stdout" | "stderr") => !platform.isCi && io.isTerminal(stream),
     exitNow(code: number) {
       writer.unfence();
@@ -118,7 +116,7 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
           known = undefined;
         },
       };
-      return runAutomationJob(automationId, request, all, { readFile: io.readFile, interrupts, onInterrupt });
+      return runAutomationJob(automationId, request, all, { ...internals, interrupts, onInterrupt });
     });
     // Nothing was started because of what the caller gave.
     if (result.runId === null && error instanceof MogplexError && error.exit === "usage") throw error;
@@ -142,25 +140,55 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
   }
 }
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { flags } = context;
-  const argument = requiredArgument(context, "automations trigger", "automation-id");
-  const automationId = checkUuid(argument, "automation id");
-  const needsFollow = WATCHING.find(({ name }) => flags.all(name).length > 0);
-  if (needsFollow !== undefined && !flags.has("follow")) {
-    throw new UsageError(`automations trigger: --${needsFollow.name} works with --follow only`);
-  }
-  const settings = readWaitSettings(context);
-  const options: TriggerOptions = {
-    ...connectOptions(context),
-    timeoutMs: settings.timeoutMs,
-    idempotencyKey: flags.get("idempotency-key"),
-    keyScope: wordSetting(context, "key-scope", "MOGPLEX_KEY_SCOPE", KEY_SCOPES),
-    keyPart: setting(context, "key-part", "MOGPLEX_KEY_PART"),
-  };
-  const request = await readTriggerRequest(context);
-  protectToken(context);
-  const triggering: Triggering = { automationId, request, options, settings };
-  return flags.has("follow") ? await follow(context, triggering) : await once(context, triggering);
-}
+/** The verb. */
+export const automationsTriggerVerb: Verb = {
+  name: "automations trigger",
+  usage: "<automation-id> --repo ID",
+  maxPositionals: 1,
+  summary: "Trigger an automation; with --follow wait for its run and end with the verdict",
+  group: "toolkit",
+  flags: [
+    REPO,
+    [INPUT, INPUT_FILE],
+    [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART],
+    TIMEOUT,
+    { name: "follow", help: "Wait for a slot and for the end; the three flags below need it" },
+    WATCHING,
+    JSON_LINES,
+  ],
+  codes: [
+    "success",
+    "failed",
+    "usage",
+    "cancelled",
+    "unauthorized",
+    "forbidden",
+    "unavailable",
+    "internal",
+    "rateLimited",
+    "deadline",
+    "sigint",
+    "sigterm",
+  ],
+  meanings: { success: "the run works or has succeeded; with --follow: it has succeeded" },
+  examples: [
+    'mogplex-ci automations trigger "$AUTOMATION_ID" --repo "$MOGPLEX_REPO_ID" --input depth=full --follow',
+    'mogplex-ci automations trigger "$AUTOMATION_ID" --input-file input.json --json | jq -r .runId',
+  ],
+  async run(context) {
+    const { flags } = context;
+    const argument = requiredArgument(context, "automations trigger", "automation-id");
+    const automationId = checkUuid(argument, "automation id");
+    const needsFollow = WATCHING.find(({ name }) => flags.all(name).length > 0);
+    if (needsFollow !== undefined && !flags.has("follow")) {
+      throw new UsageError({ attempted: "trigger automation", why: `--${needsFollow.name} works with --follow only` });
+    }
+    const { key, ...settings } = readTriggerSettings(context);
+    const options: TriggerOptions = { ...connectOptions(context), ...key, timeoutMs: settings.timeoutMs };
+    const request = await readTriggerRequest(context);
+    // Masks the token before anything is printed.
+    context.connection();
+    const triggering: Triggering = { automationId, request, options, settings };
+    return flags.has("follow") ? await follow(context, triggering) : await once(context, triggering);
+  },
+};

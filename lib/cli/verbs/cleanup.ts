@@ -1,37 +1,61 @@
 /**
- * `cleanup`: stops what the job left behind. It ends with 0 unless the caller or the token is at fault: the job has its verdict.
+ * `cleanup`: cancels the run of a job that was cancelled or killed. It ends with success unless the caller or the token is at fault: the job
+ * has its verdict already.
  *
  * @module
  */
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import type { SessionInternals } from "../../job/session.ts";
 import { cleanup } from "../../runs/cleanup.ts";
-import { noticeText } from "../log/notices.ts";
-import { statePath } from "../options/settings.ts";
-import { protectToken } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import { connectOptions } from "../job/one_shot.ts";
+import { sessionInternals } from "../job/open.ts";
+import { statePath } from "../options/places.ts";
+import { JSON_LINES, OUT, STATE } from "../options/table.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { io, flags, writer, clock, fetch } = context;
+const ALWAYS: VerbFlag = {
+  name: "always",
+  help: "Cancel the run even when the job is not known to be cancelled",
+};
+
+function internalsOf(context: VerbContext): SessionInternals {
   try {
-    protectToken(context);
+    return sessionInternals(context);
   } catch (error) {
-    // Where there is nothing to stop, nobody misses the token.
+    // Where there is nothing to cancel, the token is not needed.
     if (!(error instanceof UnauthorizedError)) throw error;
+    return { platform: context.platform, readFile: context.io.readFile };
   }
-  const { action, words, runId, status } = await cleanup({
+}
+
+/** Cancels what the job left running, for command and component. */
+export async function cleanUpJob(context: VerbContext): Promise<number> {
+  const { io, flags, writer } = context;
+  const { action, words: why, runId, status } = await cleanup({
+    ...connectOptions(context),
+    ...internalsOf(context),
     files: io,
-    readFile: io.readFile,
     statePath: statePath(context),
     always: flags.has("always"),
-    env: io.env,
-    clock,
-    fetch,
-    onNotice: (notice) => writer.note(noticeText(notice)),
   });
-  if (flags.has("json")) writer.json({ action, runId, status, words });
-  else if (action === "failed") writer.error(`Cannot clean up: ${words}`);
-  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${words}`));
+  if (flags.has("json")) writer.json({ action, runId, status, words: why });
+  else if (action === "failed") writer.error(`Cannot clean up: ${why}`);
+  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${why}`));
   return EXIT.success;
 }
+
+/** The verb. */
+export const cleanupVerb: Verb = {
+  name: "cleanup",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Cancel a run whose job was cancelled or killed (for after_script / if: always())",
+  group: "toolkit",
+  flags: [ALWAYS, OUT, STATE, JSON_LINES],
+  variables: ["MOGPLEX_JOB_STATUS"],
+  codes: ["success", "usage", "unauthorized", "internal"],
+  meanings: { success: "the job is cleaned up, or stderr says why it is not: it has its verdict" },
+  examples: ["mogplex-ci cleanup"],
+  run: cleanUpJob,
+};

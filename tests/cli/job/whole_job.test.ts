@@ -236,7 +236,7 @@ test("follow attaches by argument or variable, and never cancels what it does no
   expect(code).toBe(130);
   expect(emulator.world.store.runs.get(runId)?.status).toBe("streaming");
   expect((await cli(["follow"])).stderr).toBe(
-    "error: Cannot follow without the id of a run: give an argument or MOGPLEX_RUN_ID\n",
+    "error: Cannot follow: the id of a run is missing; give an argument or MOGPLEX_RUN_ID\n",
   );
   expect((await cli(["follow", crypto.randomUUID()])).code).toBe(2);
 });
@@ -352,10 +352,10 @@ test("an argument or --prompt-file wins over the variables with a task, and two 
   expect((await cli(none, { files, env: { MOGPLEX_PROMPT_FILE: "other.md" } })).code).toBe(0);
   expect(prompts()).toEqual(["Fix it", "of the file", "of the pipe", "of the other file"]);
   expect((await cli([...RUN, "--prompt-file", "task.md"], { files })).stderr).toBe(
-    "error: Cannot choose a prompt as it comes from the argument and --prompt-file: give one of them\n",
+    "error: Cannot choose a prompt: it comes from the argument and --prompt-file; give one of them\n",
   );
   expect((await cli(none, { files, env: variables })).stderr).toBe(
-    "error: Cannot choose a prompt as it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE: give one of them\n",
+    "error: Cannot choose a prompt: it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE; give one of them\n",
   );
 });
 

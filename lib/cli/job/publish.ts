@@ -1,0 +1,124 @@
+/**
+ * Makes the end of a job known: one list of publishers, which run in order. A new one is one more entry.
+ *
+ * @module
+ */
+import { InterruptedError } from "../../errors.ts";
+import type { ReportTarget } from "../../report/targets.ts";
+import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
+import type { Outcome, RunResult } from "../../result/run_result.ts";
+import { commandOutputs, commandResult } from "../log/ci_commands.ts";
+import type { LogForm } from "../log/live_log.ts";
+import { verdictText } from "../log/verdict.ts";
+import type { Places } from "../options/places.ts";
+import type { VerbContext } from "../verb.ts";
+import { planNote, writeJobNote } from "./note.ts";
+
+/** What a job came to. */
+export interface Ended<R> {
+  /** What is known at the end. */
+  result: R;
+  /** What stopped the job without a verdict of the service; undefined when there is one. */
+  error: unknown;
+  /** Reports that were written. The publisher of reports fills it, so it comes first. */
+  written: readonly ReportTarget[];
+}
+
+/** What publishers need to know of a job. */
+export interface Published {
+  /** Where files go. */
+  places: Places;
+  /** Events in the log; null shows none. */
+  log: LogForm | null;
+}
+
+/** Publishes an end. A failure is printed on stderr and does not change the verdict. */
+export type Publish<R> = (ended: Ended<R>) => void | Promise<void>;
+
+/** One way to make an end known. It is called before the job starts, so that a wrong setting stops it: see the function it returns. */
+export type Publisher<R> = (context: VerbContext, job: Published) => Publish<R>;
+
+/**
+ * Prepares publishers for a job.
+ *
+ * @returns Runs all of them, in order.
+ * @throws {UsageError} when a setting of one of them is not possible.
+ */
+export function prepare<R>(
+  publishers: readonly Publisher<R>[],
+  context: VerbContext,
+  job: Published,
+): (end: Pick<Ended<R>, "result" | "error">) => Promise<void> {
+  const prepared = publishers.map((publisher) => publisher(context, job));
+  return async (end) => {
+    const ended: Ended<R> = { ...end, written: [] };
+    for (const publish of prepared) await publish(ended);
+  };
+}
+
+function reportOptions({ io, platform, writer }: VerbContext): WriteReportsOptions {
+  return { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
+}
+
+function printProblems({ writer }: VerbContext, problems: readonly ReportProblem[]): void {
+  for (const { message } of problems) writer.error(message);
+}
+
+/** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this one dies. */
+export function publishRunId(context: VerbContext, runId: string, { targets }: Places): void {
+  const { io, flags, writer, platform } = context;
+  printProblems(context, writeRunId(runId, targets, io, reportOptions(context)));
+  if (!flags.has("json")) commandOutputs(writer, platform, { run_id: runId });
+}
+
+function reports(context: VerbContext, { places: { targets } }: Published): Publish<RunResult> {
+  const { io, writer } = context;
+  return (ended) => {
+    const problems = writeReports(ended.result, targets, io, writer.redact, reportOptions(context));
+    printProblems(context, problems);
+    ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+  };
+}
+
+const COLOURS: Partial<Record<Outcome, "green" | "red">> = { success: "green", failed: "red", error: "red" };
+
+/** The verdict in the log: the block at the end, or one JSON line; and the error line. */
+function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<RunResult> {
+  return ({ result, error, written }) => {
+    const { runId, status, outcome, exitCode, reason } = result;
+    const json = flags.has("json");
+    // On a terminal the block is right above the error line, which would only repeat it.
+    const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+    const isReason = error instanceof Error && reason === error.message;
+    if (json) writer.json({ runId, status, outcome, exitCode });
+    else {
+      const options = { reports: written, cancel: vocabulary.cancel, inErrorLine: isReason && !together };
+      const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
+      if (log !== null) writer.out("");
+      writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
+    }
+    if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+  };
+}
+
+/** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
+function commands(context: VerbContext): Publish<RunResult> {
+  return ({ result, written }) => {
+    if (!context.flags.has("json")) commandResult(context, context.platform, result, written);
+  };
+}
+
+/** The note on the merge request. */
+function note(context: VerbContext): Publish<RunResult> {
+  const plan = planNote(context);
+  return async ({ result, error }) => {
+    // After a signal there are only seconds, and they belong to the run.
+    if (!(error instanceof InterruptedError)) await writeJobNote(context, plan, result);
+  };
+}
+
+/** Publishers of a job that came to an end. */
+export const AT_END: readonly Publisher<RunResult>[] = [reports, verdict, commands, note];
+
+/** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
+export const WHEN_REFUSED: readonly Publisher<RunResult>[] = [reports, commands];
