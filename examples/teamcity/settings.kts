@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "79e56fd1138f5f8761e548a2655e08f9c08365a97a90cb38dee577a390f3bab2"
+val MOGPLEX_CI_SHA256 = "9c04fe2f26b2e740bc68db28abf234fdb7f0f274378f31efeda1bc5fe3bf024c"
 
 project {
     buildType(Cleanup)
