@@ -7,6 +7,7 @@ import type { Verb } from "./verb.ts";
 import { automationsGetVerb } from "./verbs/automations_get.ts";
 import { automationsListVerb } from "./verbs/automations_list.ts";
 import { automationsTriggerVerb } from "./verbs/automations_trigger.ts";
+import { automationsTriggerFollowVerb } from "./verbs/automations_trigger_follow.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
@@ -34,6 +35,7 @@ export const VERBS: readonly Verb[] = [
   automationsListVerb,
   automationsGetVerb,
   automationsTriggerVerb,
+  automationsTriggerFollowVerb,
   prReviewsRerunVerb,
   runsGetVerb,
   runsEventsVerb,

@@ -13,6 +13,7 @@ import { noteMarker, writeNote } from "../../note/merge_request_note.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
+import type { AutomationResult } from "../../result/automation_result.ts";
 import type { RunResult } from "../../result/run_result.ts";
 import { NOTE } from "../options/table.ts";
 import type { VerbContext } from "../verb.ts";
@@ -86,7 +87,11 @@ function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
   return [place.api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
 }
 
-async function write(context: VerbContext, plan: NotePlan & { kind: "write" }, result: RunResult): Promise<void> {
+async function write(
+  context: VerbContext,
+  plan: NotePlan & { kind: "write" },
+  result: RunResult | AutomationResult,
+): Promise<void> {
   const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
   const { job, node } = platform.identity(env) ?? { job: null, node: "" };
   const hosts = ownHosts(env, plan.place);
@@ -101,7 +106,11 @@ async function write(context: VerbContext, plan: NotePlan & { kind: "write" }, r
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
-export async function writeJobNote(context: VerbContext, plan: NotePlan, result: RunResult): Promise<void> {
+export async function writeJobNote(
+  context: VerbContext,
+  plan: NotePlan,
+  result: RunResult | AutomationResult,
+): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (plan.kind === "none" || result.outcome === "started") return;
   if (plan.kind === "print") return context.writer.note(plan.message);

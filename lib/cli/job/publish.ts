@@ -6,6 +6,7 @@
 import { InterruptedError } from "../../errors.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
+import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
 import type { Outcome, RunResult } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
 import type { LogForm } from "../log/live_log.ts";
@@ -13,6 +14,9 @@ import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { planNote, writeJobNote } from "./note.ts";
+
+/** A result that can be published. */
+export type JobResult = RunResult | AutomationResult;
 
 /** What a job came to. */
 export interface Ended<R> {
@@ -71,7 +75,7 @@ export function publishRunId(context: VerbContext, runId: string, { targets }: P
   if (!flags.has("json")) commandOutputs(writer, platform, { run_id: runId });
 }
 
-function reports(context: VerbContext, { places: { targets } }: Published): Publish<RunResult> {
+function reports(context: VerbContext, { places: { targets } }: Published): Publish<JobResult> {
   const { io, writer } = context;
   return (ended) => {
     const problems = writeReports(ended.result, targets, io, writer.redact, reportOptions(context));
@@ -80,19 +84,24 @@ function reports(context: VerbContext, { places: { targets } }: Published): Publ
   };
 }
 
-const COLOURS: Partial<Record<Outcome, "green" | "red">> = { success: "green", failed: "red", error: "red" };
+const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
+  success: "green",
+  failed: "red",
+  error: "red",
+};
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<RunResult> {
+function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<JobResult> {
   return ({ result, error, written }) => {
-    const { runId, status, outcome, exitCode, reason } = result;
+    const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
     const json = flags.has("json");
     // On a terminal the block is right above the error line, which would only repeat it.
     const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
     const isReason = error instanceof Error && reason === error.message;
-    if (json) writer.json({ runId, status, outcome, exitCode });
+    if (json) writer.json({ runId, status, outcome, exitCode, ...(parts !== null && { error: parts }) });
     else {
-      const options = { reports: written, cancel: vocabulary.cancel, inErrorLine: isReason && !together };
+      const cancel = kind === "run" ? vocabulary.cancel : undefined;
+      const options = { reports: written, cancel, inErrorLine: isReason && !together };
       const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
       if (log !== null) writer.out("");
       writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
@@ -102,14 +111,14 @@ function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Publis
 }
 
 /** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
-function commands(context: VerbContext): Publish<RunResult> {
+function commands(context: VerbContext): Publish<JobResult> {
   return ({ result, written }) => {
     if (!context.flags.has("json")) commandResult(context, context.platform, result, written);
   };
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext): Publish<RunResult> {
+function note(context: VerbContext): Publish<JobResult> {
   const plan = planNote(context);
   return async ({ result, error }) => {
     // After a signal there are only seconds, and they belong to the run.
@@ -118,7 +127,7 @@ function note(context: VerbContext): Publish<RunResult> {
 }
 
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<RunResult>[] = [reports, verdict, commands, note];
+export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
-export const WHEN_REFUSED: readonly Publisher<RunResult>[] = [reports, commands];
+export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands];

@@ -7,10 +7,10 @@ import { resolveOrigin } from "../../api/connection/connection.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { checkTargets } from "../../report/targets.ts";
 import { reasonOf, resultError } from "../../result/result_error.ts";
-import { emptyRunResult, type RunResult } from "../../result/run_result.ts";
+import { emptyRunResult } from "../../result/run_result.ts";
 import { type Places, readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
-import { prepare, WHEN_REFUSED } from "./publish.ts";
+import { type JobResult, prepare, WHEN_REFUSED } from "./publish.ts";
 
 function originOf({ io }: VerbContext): string {
   try {
@@ -21,9 +21,9 @@ function originOf({ io }: VerbContext): string {
   }
 }
 
-function resultOf(context: VerbContext, error: unknown, startedAt: number): RunResult {
+function refused<R extends JobResult>(empty: R, context: VerbContext, error: unknown, startedAt: number): R {
   return {
-    ...emptyRunResult(),
+    ...empty,
     exitCode: exitCodeFor(error),
     reason: reasonOf(error),
     error: resultError(error),
@@ -32,14 +32,13 @@ function resultOf(context: VerbContext, error: unknown, startedAt: number): RunR
   };
 }
 
-async function reportRefusal(context: VerbContext, error: unknown, places: Places, startedAt: number): Promise<void> {
+async function publishRefusal(context: VerbContext, places: Places, result: JobResult, error: unknown): Promise<void> {
   try {
     // The reports must not show the token.
     context.connection();
   } catch {
     // A missing token may be the very reason; the secrets that are known are masked all the same.
   }
-  const result = resultOf(context, error, startedAt);
   await prepare(WHEN_REFUSED, context, { places, log: null })({ result, error });
 }
 
@@ -48,12 +47,14 @@ async function reportRefusal(context: VerbContext, error: unknown, places: Place
  * the exit code.
  *
  * @param work Gets the places for files; writes the reports itself unless it throws.
+ * @param empty A result of the job's kind about which nothing is known. @default that of a run
  * @throws what `work` throws.
  * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written: then none is.
  */
 export async function withReports(
   context: VerbContext,
   work: (places: Places) => Promise<number>,
+  empty: JobResult = emptyRunResult(),
 ): Promise<number> {
   const startedAt = context.clock.now();
   context.guard();
@@ -62,7 +63,7 @@ export async function withReports(
   try {
     return await work(places);
   } catch (error) {
-    await reportRefusal(context, error, places, startedAt);
+    await publishRefusal(context, places, refused(empty, context, error, startedAt), error);
     throw error;
   }
 }

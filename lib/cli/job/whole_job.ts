@@ -1,43 +1,46 @@
 /**
- * A job that ends with a verdict on a run: open, log live, work under signals, publish.
+ * A job that ends with a verdict: open, log live, work under signals, publish. It knows no kind of operation.
  *
  * @module
  */
+import type { Clock } from "../../clock.ts";
 import { UsageError } from "../../errors.ts";
+import type { Fetch } from "../../http/transport.ts";
 import type { Io } from "../../io.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import type { JobEnd } from "../../job/job.ts";
-import type { RunResult } from "../../result/run_result.ts";
-import type { JobOptions, RunOptions } from "../../runs/run.ts";
-import type { StartedRun } from "../../runs/start_plan.ts";
+import type { JobInternals } from "../../job/options.ts";
+import type { OnNotice } from "../../notice.ts";
+import type { ReadEnv } from "../../platforms/platform.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
 import { sessionInternals } from "./open.ts";
-import { AT_END, prepare, type Published, publishRunId, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, type JobResult, prepare, type Published, WHEN_REFUSED } from "./publish.ts";
 
-/** What a verb adds. */
-export interface WholeJob extends Published {
-  /** The run, when it exists already. */
-  runId?: string | undefined;
-  /** Starts or finds the run, and follows it. */
-  work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
+/** What the work of a job gets. */
+export interface Wiring<I> {
+  /** Options that every kind of operation takes. */
+  options: {
+    env: ReadEnv;
+    clock: Clock;
+    fetch: Fetch | undefined;
+    onNotice: OnNotice;
+    onItem: (item: I) => void;
+  };
+  /** Signals, connection and CI system. */
+  internals: JobInternals;
+  /** The log, to be opened once the operation is known. */
+  live: LiveLog;
 }
 
-function announce(context: VerbContext, { run, replayed, idempotencyKey }: StartedRun, job: WholeJob): void {
-  const { flags, writer } = context;
-  if (flags.has("json")) writer.json(run);
-  else {
-    const branch = `branch ${run.branch.working} (base ${run.branch.base}${
-      run.branch.createBranch ? ", created" : ""
-    })`;
-    const lines = [
-      `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-      `repository ${run.repoId}, ${run.harness}, ${branch}`,
-      `key ${idempotencyKey}`,
-    ];
-    writer.out(...lines.map((line) => writer.untrusted(line)));
-  }
-  publishRunId(context, run.runId, job.places);
+/** What a verb adds. */
+export interface WholeJob<I, R extends JobResult> extends Published {
+  /** Whether the operation exists already, so that the log is opened at once. @default {false} */
+  exists?: boolean | undefined;
+  /** Prints an item. */
+  show(live: LiveLog, item: I): void;
+  /** Starts or finds the operation, and follows it. */
+  work(wiring: Wiring<I>): Promise<JobEnd<R>>;
 }
 
 /** The process, with a log that is closed properly even when the process has to end at once. */
@@ -59,32 +62,27 @@ function closingLog({ io, platform }: VerbContext, live: LiveLog): Pick<Io, "onS
  * @returns The exit code.
  * @throws {MogplexError} when the job could not be opened: token, service or a setting is wrong, or the state file cannot be written.
  */
-export async function runWholeJob(context: VerbContext, job: WholeJob): Promise<number> {
+export async function endWithVerdict<I, R extends JobResult>(
+  context: VerbContext,
+  job: WholeJob<I, R>,
+): Promise<number> {
   const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
-  const internals = sessionInternals(context);
+  const connected = sessionInternals(context);
   const publish = prepare(AT_END, context, job);
   const json = flags.has("json");
   const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
-  if (job.runId !== undefined) live.open();
-  const options: RunOptions = {
+  if (job.exists) live.open();
+  const options: Wiring<I>["options"] = {
     env: io.env,
     clock,
     fetch,
     onNotice: (notice) => live.notice(notice),
-    onItem: (item) => live.item(item),
-    onStarted: (started) => {
-      announce(context, started, job);
-      live.open(started.run.status);
-    },
+    onItem: (item) => job.show(live, item),
   };
-  const more: JobOptions = {
-    ...internals,
-    files: io,
-    onSession: (session) => live.countRequests(session.requests),
-  };
+  const more: JobInternals = { ...connected, onSession: (session) => live.countRequests(session.requests) };
   try {
     const { result: found, error } = await interruptible({ io: closingLog(context, live), clock }, (interrupts) => {
-      return job.work(options, { ...more, interrupts });
+      return job.work({ options, internals: { ...more, interrupts }, live });
     }).finally(() => live.close());
     const result = { ...found, resume: vocabulary.resume(found) };
     if (error instanceof UsageError && result.runId === null) {

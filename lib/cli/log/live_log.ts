@@ -92,9 +92,18 @@ export class LiveLog {
    * @param status The status that is printed already. @default the last one known
    */
   open(status = this.#status): void {
+    this.begin(status);
+    this.#enter(0);
+  }
+
+  /**
+   * Sets off from here on what others wrote, without a section: for work that has no phases.
+   *
+   * @param status The status that is printed already.
+   */
+  begin(status: string): void {
     this.#status = status;
     this.#fence();
-    this.#enter(0);
   }
 
   /** Opens a fence before untrusted output. JSON lines need none: they are not commands, and programs read them. */
@@ -124,21 +133,28 @@ export class LiveLog {
 
   /** Prints an item of the follower. */
   item(item: FollowItem): void {
+    if (item.type === "status") this.status(item.status, hasEnded(item.status));
+    if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
-    if (item.type === "event" || item.type === "status") this.#newsAt = clock.now();
+    this.#newsAt = clock.now();
     if (form === null) return;
-    if (item.type === "event") {
-      if (json) writer.json(item.event);
-      else this.#event(writer.clean(item.event));
-    }
-    if (item.type === "status" && item.status !== this.#status) {
-      this.#status = item.status;
-      this.#draw();
-      // The final status arrives before the last events; the verdict shows it after them.
-      if (!json && !hasEnded(item.status)) {
-        writer.out(...writer.untrustedLines(row("", "status", item.status)));
-      }
-    }
+    if (json) writer.json(item.event);
+    else this.#event(writer.clean(item.event));
+  }
+
+  /** Prints a change of status. The final status arrives before the last events; the verdict shows it after them. */
+  status(status: string, isFinal: boolean): void {
+    this.#newsAt = this.#options.clock.now();
+    if (this.#options.form === null || status === this.#status) return;
+    this.#status = status;
+    this.#draw();
+    if (!isFinal) this.line("status", status);
+  }
+
+  /** Prints a line of our own in the columns of the events. With JSON lines there is none. */
+  line(label: string, text: string): void {
+    const { json, writer } = this.#options;
+    if (!json) writer.out(...writer.untrustedLines(row("", label, text)));
   }
 
   /** Prints a notice: heartbeats between the events on stdout, all others on stderr. */

@@ -6,7 +6,7 @@
 import { checkUuid } from "../../api/validate.ts";
 import { attachJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/whole_job.ts";
+import { runWholeJob } from "../job/run_job.ts";
 import { requiredRunId } from "../options/arguments.ts";
 import { readFollowSettings } from "../options/settings.ts";
 import { JSON_LINES, LOG, NOTE, OUT, REPORT, TIMEOUT, WATCHING } from "../options/table.ts";

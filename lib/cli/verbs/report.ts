@@ -6,7 +6,7 @@
 import { checkUuid } from "../../api/validate.ts";
 import { lookJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/whole_job.ts";
+import { runWholeJob } from "../job/run_job.ts";
 import { requiredRunId } from "../options/arguments.ts";
 import { JSON_LINES, NOTE, OUT, REPORT } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";

@@ -6,7 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { runJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/whole_job.ts";
+import { runWholeJob } from "../job/run_job.ts";
 import type { Places } from "../options/places.ts";
 import { readRunSettings } from "../options/settings.ts";
 import { readStartRequest } from "../options/start_request.ts";

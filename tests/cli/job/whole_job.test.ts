@@ -246,7 +246,18 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   const runId = await start();
   const early = await cli(["report", runId, "--json"]);
   expect(early.code).toBe(124);
-  expect(last(early.stdout)).toEqual({ runId: "<run>", status: "pending", outcome: "deadline", exitCode: 124 });
+  expect(last(early.stdout)).toEqual({
+    runId: "<run>",
+    status: "pending",
+    outcome: "deadline",
+    exitCode: 124,
+    error: {
+      attempted: 'tell the verdict of run "<run>"',
+      why: 'it has not ended, it is "pending"',
+      value: null,
+      advice: null,
+    },
+  });
   clock.advance(120_000);
   const { code, stdout, io } = await cli(["report", runId, "--report", "ndjson=all.ndjson"]);
   expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });

@@ -191,9 +191,55 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "start         triggered by this job",
       "run time      20 s",
       "time          <time>",
+      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
       "",
     ].join("\n"),
   );
+});
+
+test("automations trigger --follow writes the reports, outputs and annotations of run --follow", async () => {
+  const there = world("agent-failure");
+  const github = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "out.txt", GITHUB_STEP_SUMMARY: "sum.md" };
+  const { code, stdout, io } = await there.cli(FOLLOW, { env: { ...JOB, ...github } });
+  expect(code).toBe(1);
+  const [id = ""] = there.emulator.world.store.automationRuns.keys();
+  const result = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+  expect(result).toMatchObject({
+    schemaVersion: 1,
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: id,
+    repoId: REPO,
+    outcome: "failed",
+    exitCode: 1,
+    reason: "Agent run exited with code 1.",
+    error: null,
+  });
+  expect(io.files.get("mogplex-ci/outputs.env")).toContain(`MOGPLEX_RUN_ID=${id}\n`);
+  expect(io.files.get("mogplex-ci/summary.md")).toContain("automation run");
+  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Agent run exited with code 1.");
+  expect(io.files.get("mogplex-ci/events.ndjson")).toBe("");
+  const outputs = io.files.get("out.txt") ?? "";
+  for (const name of ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"]) {
+    expect(outputs).toMatch(new RegExp(`^${name}(?:=|<<)`, "m"));
+  }
+  expect(io.files.get("sum.md")).toContain("Agent run exited with code 1.");
+  expect(stdout).toMatch(/^::error title=[^:]*::/m);
+  expect(io.files.has("mogplex-ci/run.json")).toBe(false);
+});
+
+test("automations trigger --follow writes reports of its kind when it is refused before anything is sent", async () => {
+  const { cli, requests } = world();
+  const { code, io } = await cli(FOLLOW, { env: { MOGPLEX_API_KEY: "" } });
+  expect([code, requests]).toEqual([64, []]);
+  expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: null,
+    outcome: "error",
+    exitCode: 64,
+    error: { attempted: "read token", why: expect.stringContaining("MOGPLEX_API_KEY is empty") },
+  });
 });
 
 /** Scenario, exit code, a line of the verdict. */
@@ -349,13 +395,14 @@ test("the verbs about automations end with the code of what went wrong", async (
 test("automations trigger --follow ends with the signal's code and says what became of the run", async () => {
   for (const [later, words] of [[false, "cannot cancel runs of automations"], [true, "was cancelled"]] as const) {
     const { cli, clock } = world("automation-stuck", { revision: { automationRunCancel: later } });
-    const { code, stderr } = await cli(FOLLOW, {
+    const { code, stdout, stderr } = await cli(FOLLOW, {
       env: JOB,
       before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
     });
     expect(code).toBe(143);
-    expect(stderr).toContain(`error: Cannot go on: SIGTERM received; the automation run `);
-    expect(stderr).toContain(words);
+    expect(stderr).toContain("error: Cannot go on: SIGTERM received\n");
+    expect(stdout).toContain("reason        Cannot go on: SIGTERM received; the automation run ");
+    expect(stdout).toContain(words);
   }
 });
 
