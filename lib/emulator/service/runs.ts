@@ -13,8 +13,11 @@ import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
 import { queueWork, type World } from "../state/world.ts";
 
-// A new run takes over a sandbox in one of these states, and none that is paused, stopped or broken. Source: conformance.
-const LIVE_SANDBOXES = ["creating", "installing", "running", "pausing"];
+/**
+ * Statuses of an active sandbox. A new run takes over a sandbox in one of these, and none that is paused, stopped or broken.
+ * Source: conformance.
+ */
+export const LIVE_SANDBOXES: readonly string[] = ["creating", "installing", "running", "pausing"];
 
 /** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {

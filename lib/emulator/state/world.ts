@@ -85,6 +85,8 @@ export interface World {
   readonly around: Surroundings;
   /** `user` makes all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
+  /** Maximum number of active sandboxes of a user; undefined for no limit. */
+  readonly sandboxLimit: number | undefined;
   /** Pull requests of all repositories. */
   readonly pulls: Pull[];
   /** Address of the served emulator, without a slash at the end. */
