@@ -59,6 +59,8 @@ async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<s
 export function execDriver(world: World, options: ExecOptions): Driver {
   const { command, repos, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
   const works = new Map<string, Work>();
+  /** Runs whose command is over. */
+  const over = new Set<string>();
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
   function stop(work: Work): void {
@@ -193,6 +195,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
           if (callOf(world, run) !== undefined && !isTerminal(run.status)) failRun(world, run, messageOf(error));
         } finally {
           works.delete(run.id);
+          over.add(run.id);
         }
       })();
     },
@@ -201,6 +204,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       const state = works.get(run.id);
       if (state !== undefined && isTerminal(run.status)) stop(state);
     },
+    worker: (run) => works.has(run.id) ? "working" : over.has(run.id) ? "dead" : undefined,
     kill(run) {
       const state = works.get(run.id);
       if (state !== undefined) stop(state);

@@ -4,6 +4,7 @@
  * @module
  */
 import { isTerminal } from "../../api/contract/rules.ts";
+import { nativeEvent } from "./native_events.ts";
 import { insertEvent, type NewEvent, writeEvent } from "../service/events.ts";
 import { fallbackBranch } from "../service/hash.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
@@ -17,7 +18,9 @@ export function callOf(world: World, run: RunRow): CallRow | undefined {
 
 /** Writes an event as the worker does: with its payload cleaned. */
 export function report(world: World, run: RunRow, event: NewEvent): void {
-  writeEvent(world, run.ai_call_id, event);
+  const isNative = world.revision.nativeEvents && run.harness === "mogplex";
+  const written = isNative ? nativeEvent(event) : event;
+  if (written !== undefined) writeEvent(world, run.ai_call_id, written);
 }
 
 /** Stores an event unchanged. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isUuid } from "../../api/contract/rules.ts";
+import { isTerminal, isUuid } from "../../api/contract/rules.ts";
 import type { Run, StartResult } from "../../model.ts";
 import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
@@ -49,10 +49,13 @@ export function presentRun(world: World, row: RunRow): Run {
   };
 }
 
-/** Changes the record of a run, and its `updatedAt`. */
+/** Changes the record of a run, and its `updatedAt`. Later revisions then stop the sandbox of a finished `createBranch` run. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
+  if (!world.revision.stopsSandboxes || !row.create_branch || !isTerminal(row.status)) return;
+  const sandbox = world.store.sandboxes.get(row.sandbox_record_id ?? "");
+  if (sandbox !== undefined) sandbox.status = "stopped";
 }
 
 /**
