@@ -42,6 +42,11 @@ export interface EmulatorOptions {
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
+  /**
+   * Maximum number of active sandboxes of a user. A run that needs one more fails. The service has 3.
+   * @default {undefined} (no limit)
+   */
+  sandboxLimit?: number | undefined;
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /** Random faults. @default none */
@@ -90,6 +95,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     revision: createRevision("base", options.revision),
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",
+    sandboxLimit: options.sandboxLimit,
     pulls: [],
     origin: "http://localhost",
     driver: idleDriver,

@@ -81,6 +81,8 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
           status: "inactive",
           publishedVersion: null,
           startEvent: "push",
+          inputs: [],
+          permittedRepoIds: null,
           createdAt: at,
           updatedAt: start,
         });

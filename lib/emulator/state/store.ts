@@ -25,6 +25,13 @@ import type {
   UserRow,
 } from "./rows.ts";
 
+/** The id that belongs to a key. @throws {UsageError} if there is none. */
+function idOf(ids: ReadonlyMap<string, string>, key: string): string {
+  const id = ids.get(key);
+  if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
+  return id;
+}
+
 const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
 
 /** Scopes of an OAuth token, written as one text. Unknown ones are dropped. */
@@ -160,10 +167,12 @@ export class Store {
       });
     }
     for (const repo of fixture.repos) this.repos.set(repo.id, { ...repo, userId: this.userId(repo.user) });
+    const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     this.#loadSandboxes(fixture);
-    for (const automation of fixture.automations) {
+    for (const { permittedRepos, ...automation } of fixture.automations) {
       this.automations.set(automation.id, {
         ...automation,
+        permittedRepoIds: permittedRepos?.map((key) => idOf(repoIds, key)) ?? null,
         userId: this.userId(automation.user),
         createdAt: parseTimestamp(automation.createdAt),
         updatedAt: parseTimestamp(automation.updatedAt),
@@ -179,11 +188,6 @@ export class Store {
   #loadSandboxes(fixture: Fixture): void {
     const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
-    const idOf = (ids: Map<string, string>, key: string) => {
-      const id = ids.get(key);
-      if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
-      return id;
-    };
     for (const sandbox of fixture.sandboxes) {
       this.sandboxes.set(sandbox.id, {
         ...sandbox,

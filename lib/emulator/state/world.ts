@@ -39,6 +39,8 @@ export interface Driver {
   catchUp(run: RunRow): void;
   /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
+  /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
+  worker?(run: RunRow): "working" | "dead" | undefined;
   /** Kills the command of a run. */
   kill(run: RunRow): void;
   /** Forgets every run. */
@@ -85,6 +87,8 @@ export interface World {
   readonly around: Surroundings;
   /** `user` makes all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
+  /** Maximum number of active sandboxes of a user; undefined for no limit. */
+  readonly sandboxLimit: number | undefined;
   /** Pull requests of all repositories. */
   readonly pulls: Pull[];
   /** Address of the served emulator, without a slash at the end. */
