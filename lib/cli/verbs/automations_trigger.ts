@@ -27,7 +27,7 @@ import { readTriggerSettings, type WaitSettings } from "../options/settings.ts";
 import { IDEMPOTENCY_KEY, JSON_LINES, KEY_PART, KEY_SCOPE, REPO, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
-/** What is triggered, and how. */
+/** What to trigger, and how. */
 interface Triggering {
   automationId: string;
   request: TriggerRequest;
@@ -140,7 +140,7 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
 /** The verb. */
 export const automationsTriggerVerb: Verb = {
   name: "automations trigger",
-  usage: "<automation-id> --repo ID",
+  usage: "<automation-id>",
   maxPositionals: 1,
   summary: "Trigger an automation; with --follow wait for its run and end with the verdict",
   group: "toolkit",
