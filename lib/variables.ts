@@ -124,7 +124,7 @@ export const VARIABLES: readonly Variable[] = [
   }),
   variable(
     "MOGPLEX_NOTE_TOKEN_VARIABLE",
-    "Name of the variable that holds GitLab's token for it: scope `api`, role Reporter.",
+    "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
     { readWith: "note", fallback: "`GITLAB_TOKEN`" },
   ),
   variable("MOGPLEX_OUT", "Directory of the reports.", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),

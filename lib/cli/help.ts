@@ -71,7 +71,10 @@ function rowHelp(verb: Verb): string {
     `Examples:\n${examples.map((example) => `  ${example}\n`).join("")}`,
   ];
   if (flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
-  parts.push(`Environment:\n${variableRows(read)}`);
+  const others = read.filter((variable) => !flags.some((flag) => flag.variable === variable));
+  parts.push(
+    `Environment${others.length < read.length ? " (beside the variables in brackets)" : ""}:\n${variableRows(others)}`,
+  );
   parts.push(`Exit codes:\n${exitRows(verb.group === "drop-in" ? "dropIn" : "toolkit", codes, meanings)}`);
   if (verdict !== undefined) {
     parts.push(`Exit codes with --${verdict.flag}:\n${exitRows("toolkit", codes, verdict.meanings)}`);

@@ -67,8 +67,8 @@ export interface VerbContext {
   /** Refuses a checkout that steers us, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The service and the token: found at the first call, which also guards the checkout and masks the token from then on. Its notices
-   * are left to whoever opens a client.
+   * The service and the token: found at the first call, which also guards the checkout and masks the token from then on. The code that
+   * opens a client prints the notices.
    *
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */

@@ -56,7 +56,7 @@ test("main() names the nearest flag when a flag is unknown", async () => {
   expect(await cli(["runs", "events", "x", "--folow"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot parse arguments of runs events: unknown flag "--folow", did you mean "--follow"?\n`,
+    stderr: `error: Cannot parse arguments of runs events: unknown flag "--folow"; did you mean "--follow"?\n`,
   });
 });
 

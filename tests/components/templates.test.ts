@@ -169,8 +169,8 @@ test(
 test("the run component has an input for every flag of run --follow", () => {
   const flags = flagsOf(runFollowVerb).map(({ name }) => name);
   const named: Record<string, string> = { repo: "repo-id" };
-  // Output for programs is no use in a job log; where the state lies is the component's business.
-  const without = ["json", "state"];
+  // Output for programs is no use in a job log; the component decides where the state lies; input follow says whether to detach.
+  const without = ["json", "state", "detach"];
   const inputs = Object.keys(all.get("run")?.inputs ?? {});
   expect(flags.filter((flag) => !without.includes(flag) && !inputs.includes(named[flag] ?? flag))).toEqual([]);
 });

@@ -54,7 +54,7 @@ function planOf(env: ReadEnv): NotePlan {
   }
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", place, token, tokenVariable };
-  return { kind: "print", message: `${cannot} what variable ${tokenVariable} holds cannot be a token` };
+  return { kind: "print", message: `${cannot} the value of variable ${tokenVariable} cannot be a token` };
 }
 
 /**

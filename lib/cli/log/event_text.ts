@@ -66,7 +66,7 @@ export function fullEvent(event: RunEvent): string {
   return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
 }
 
-/** Breaks at blanks only. What is left after the last one may go on. */
+/** Breaks at blanks only. The next piece may continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
   let rest = text;

@@ -101,7 +101,7 @@ export class Writer {
 
   /**
    * From here on, where the CI system supports it, it ignores commands on stdout. Escaping makes lines harmless already; the fence is for
-   * forms of commands that nobody knows of yet.
+   * forms of commands that are not known yet.
    */
   fence(): void {
     this.#fenced = true;

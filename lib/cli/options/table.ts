@@ -84,8 +84,8 @@ export const STATE: Option<string> = {
 /** Machine-readable output. */
 export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
 
-/** What a run is asked to do, as flags of the documented command. Source: CLI, "Headless runs", "Common flags". */
+/** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
 export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT];
 
-/** What becomes of a run when nobody waits for it any longer, and how often its service is asked. */
+/** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

@@ -12,7 +12,7 @@ function refusal(source: string, why: string, text: string): UsageError {
   return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
 }
 
-/** Any text, checked by whoever uses it. */
+/** Any text; the code that uses it checks it. */
 export function anyText(text: string): string {
   return text;
 }

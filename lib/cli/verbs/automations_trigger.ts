@@ -44,7 +44,7 @@ async function triggerOnce(context: VerbContext): Promise<number> {
 /** The verb. */
 export const automationsTriggerVerb: Verb = {
   name: "automations trigger",
-  usage: "<automation-id> --repo ID",
+  usage: "<automation-id>",
   maxPositionals: 1,
   summary: "Trigger an automation, and say what came of it",
   group: "toolkit",

@@ -88,7 +88,7 @@ async function triggerAndFollow(context: VerbContext): Promise<number> {
 export const automationsTriggerFollowVerb: Verb = {
   name: "automations trigger --follow",
   chosenBy: ["follow"],
-  usage: "<automation-id> --repo ID",
+  usage: "<automation-id>",
   maxPositionals: 1,
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",

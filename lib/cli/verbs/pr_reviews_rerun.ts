@@ -45,7 +45,7 @@ function endOf(
 /** The verb. */
 export const prReviewsRerunVerb: Verb = {
   name: "pr-reviews rerun",
-  usage: "--repo ID --pr N",
+  usage: "--pr N",
   maxPositionals: 0,
   summary: "Run the review of a pull request again; each call queues another one",
   group: "toolkit",
