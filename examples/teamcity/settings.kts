@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "9c04fe2f26b2e740bc68db28abf234fdb7f0f274378f31efeda1bc5fe3bf024c"
+val MOGPLEX_CI_SHA256 = "b1ee7b524803ecfac0c17aaed9864b2f03bad98dfeb005df366847d86099decd"
 
 project {
     buildType(Cleanup)
