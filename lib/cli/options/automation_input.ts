@@ -32,7 +32,7 @@ function inputPairs({ flags }: VerbContext): [name: string, value: string][] {
   const pairs = flags.all(INPUT.name).map((text): [string, string] => {
     const at = text.indexOf("=");
     // The value is not shown: it may be a secret.
-    if (at < 1) throw new UsageError("Cannot use --input as it must have the form name=value");
+    if (at < 1) throw new UsageError({ attempted: "use --input", why: "it must have the form name=value" });
     return [text.slice(0, at), text.slice(at + 1)];
   });
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
