@@ -5,7 +5,10 @@
  */
 import type { Experiment } from "./experiment.ts";
 import { GITHUB } from "./experiments/github.ts";
+import { JENKINS } from "./experiments/jenkins.ts";
 import { LINTERS } from "./experiments/linters.ts";
+import { METRICS } from "./experiments/metrics.ts";
+import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 
 /** Every experiment of the lab. */
-export const EXPERIMENTS: readonly Experiment[] = [...GITHUB, ...LINTERS];
+export const EXPERIMENTS: readonly Experiment[] = [...GITHUB, ...LINTERS, ...JENKINS, ...METRICS, ...SHELL_EXPERIMENTS];
