@@ -118,7 +118,9 @@ export class Bench {
   start(line: readonly string[], { cwd = this.newFolder(), env = {}, stdin = "" }: StartOptions = {}): Running {
     const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
     const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
-    return launch(line, { cwd, env: all, stdin });
+    const running = launch(line, { cwd, env: all, stdin });
+    this.#last = running;
+    return running;
   }
 
   /** Runs a process to its end. */
@@ -148,6 +150,13 @@ export class Bench {
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
     return { url, token, repo, status, reaches, env };
+  }
+
+  #last: Running | undefined;
+
+  /** The end of what the last process printed, for an error that says no more. */
+  lastWords(): string {
+    return this.#last?.text().slice(-400) ?? "";
   }
 
   readonly #services = new Set<number>();
