@@ -133,7 +133,7 @@ export class Bench {
     const running = this.start([runtimes.node, EMULATOR, "--speed", String(speed), "--scenario", scenario]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url, token, repos } = JSON.parse(line) as { url: string; token: string; repos: { id: string }[] };
-    this.#services.add(running.pid);
+    this.keep(running.pid);
     const repo = repos[0]?.id ?? "";
     async function status(runId: string): Promise<string> {
       const headers = { authorization: `Bearer ${token}` };
@@ -161,6 +161,18 @@ export class Bench {
 
   readonly #services = new Set<number>();
 
+  /** Says that a process is part of the bench: {@linkcode left} does not count it. */
+  keep(pid: number): void {
+    this.#services.add(pid);
+  }
+
+  readonly #endings: (() => Promise<void>)[] = [];
+
+  /** Does something before the processes end. */
+  atEnd(ending: () => Promise<void>): void {
+    this.#endings.push(ending);
+  }
+
   /** Processes that still live, but for the services. */
   left(): Survivor[] {
     return survivors(this.#mark).filter(({ pid }) => !this.#services.has(pid));
@@ -174,7 +186,8 @@ export class Bench {
   }
 
   /** Ends all processes and removes the folder. */
-  close(): void {
+  async close(): Promise<void> {
+    for (const ending of this.#endings) await ending();
     endMarked(this.#mark);
     rmSync(this.folder, { recursive: true, force: true });
   }

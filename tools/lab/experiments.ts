@@ -5,6 +5,7 @@
  */
 import type { Experiment } from "./experiment.ts";
 import { BUILDKITE } from "./experiments/buildkite.ts";
+import { DOCKER } from "./experiments/docker.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -15,6 +16,7 @@ import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 /** Every experiment of the lab. */
 export const EXPERIMENTS: readonly Experiment[] = [
   ...GITLAB,
+  ...DOCKER,
   ...GITHUB,
   ...LINTERS,
   ...BUILDKITE,
