@@ -83,13 +83,13 @@ test("runLab() prints one line for each check, and totalsOf() counts them", asyn
   const lines: string[] = [];
   const finished = await runLab([
     experiment((bench) => Promise.resolve(bench.check("first", true))),
-    experiment((bench) => Promise.resolve(bench.check("second", false, "no")), { name: "two" }),
+    experiment((bench) => Promise.resolve(bench.check("second", false, "no\n  more\n")), { name: "two" }),
     experiment(() => Promise.reject(new MissingError("a program")), { name: "three" }),
     experiment(() => Promise.reject(new NotPossibleError("no root")), { name: "four" }),
   ], { print: (line) => void lines.push(line) });
   expect(lines.filter((line) => !line.startsWith(" "))).toEqual([
     "ok   one: first",
-    "FAIL two: second (no)",
+    "FAIL two: second (no / more)",
     "skip three: it works (missing: a program)",
     "skip four: it works (not possible here: no root)",
   ]);

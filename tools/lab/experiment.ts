@@ -28,7 +28,7 @@ export interface Experiment {
   programs: readonly Program[];
   /** What it proves, for `docs/tested-on.md`. */
   tried: string;
-  /** Seconds after which it is ended and has failed. @default {60} */
+  /** Seconds after which it is ended and has failed. @default {90} */
   limitSeconds?: number;
   /** Carries it out. An error that it throws is a failed check; so is an end without any check. */
   run(bench: Bench): Promise<void>;

@@ -13,7 +13,7 @@ import {
   NotPossibleError,
 } from "./experiment.ts";
 
-const DEFAULT_LIMIT_SECONDS = 60;
+const DEFAULT_LIMIT_SECONDS = 90;
 
 /** Numbers of checks. */
 export interface Totals {
@@ -103,7 +103,8 @@ export async function runLab(experiments: readonly Experiment[], options: Runner
   for (const experiment of experiments) {
     const finished = await runExperiment(experiment, options);
     for (const { what, outcome, why } of finished.checks) {
-      options.print(`${WORDS[outcome]} ${experiment.name}: ${what}${why === "" ? "" : ` (${why})`}`);
+      const reason = why === "" ? "" : ` (${why.trim().replace(/\s*\n\s*/g, " / ")})`;
+      options.print(`${WORDS[outcome]} ${experiment.name}: ${what}${reason}`);
     }
     options.print(`     ${experiment.name} took ${seconds(finished.tookMs)}`);
     all.push(finished);

@@ -238,6 +238,7 @@ export const GITHUB: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT, JQ],
     tried: "every other workflow succeeds and fails with its run",
+    limitSeconds: 150,
     run: others,
   },
   {
