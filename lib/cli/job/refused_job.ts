@@ -58,7 +58,7 @@ async function reportRefusal(context: VerbContext, error: unknown, places: Place
     // A missing token may be the very reason; the secrets that are known are masked all the same.
   }
   const result = resultOf(context, error, startedAt);
-  await prepare(WHEN_REFUSED, context, { places, log: null })({ result, error });
+  await prepare(WHEN_REFUSED, context, { places, log: null }).ended({ result, error });
 }
 
 /**

@@ -11,8 +11,7 @@ import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
-import { sessionInternals } from "./open.ts";
-import { AT_END, prepare, type Published, publishRunId, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, prepare, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** What a verb adds. */
 export interface WholeJob extends Published {
@@ -22,21 +21,15 @@ export interface WholeJob extends Published {
   work(options: RunOptions, more: JobOptions): Promise<JobEnd>;
 }
 
-function announce(context: VerbContext, { run, replayed, idempotencyKey }: StartedRun, job: WholeJob): void {
-  const { flags, writer } = context;
-  if (flags.has("json")) writer.json(run);
-  else {
-    const branch = `branch ${run.branch.working} (base ${run.branch.base}${
-      run.branch.createBranch ? ", created" : ""
-    })`;
-    const lines = [
-      `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-      `repository ${run.repoId}, ${run.harness}, ${branch}`,
-      `key ${idempotencyKey}`,
-    ];
-    writer.out(...lines.map((line) => writer.untrusted(line)));
-  }
-  publishRunId(context, run.runId, job.places);
+function announce({ flags, writer }: VerbContext, { run, replayed, idempotencyKey }: StartedRun): void {
+  if (flags.has("json")) return writer.json(run);
+  const { working, base, createBranch } = run.branch;
+  const lines = [
+    `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
+    `repository ${run.repoId}, ${run.harness}, branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
+    `key ${idempotencyKey}`,
+  ];
+  writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
 /** The process, with a log that is closed properly even when the process has to end at once. */
@@ -60,7 +53,7 @@ function closingLog({ io, platform }: VerbContext, live: LiveLog): Pick<Io, "onS
  */
 export async function runWholeJob(context: VerbContext, job: WholeJob): Promise<number> {
   const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
-  const internals = sessionInternals(context);
+  const connection = context.connection();
   const publish = prepare(AT_END, context, job);
   const json = flags.has("json");
   const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
@@ -72,12 +65,14 @@ export async function runWholeJob(context: VerbContext, job: WholeJob): Promise<
     onNotice: (notice) => live.notice(notice),
     onItem: (item) => live.item(item),
     onStarted: (started) => {
-      announce(context, started, job);
+      announce(context, started);
+      publish.started(started.run.runId);
       live.open(started.run.status);
     },
   };
   const more: JobOptions = {
-    ...internals,
+    connection,
+    platform,
     files: io,
     onSession: (session) => live.countRequests(session.requests),
   };
@@ -87,9 +82,9 @@ export async function runWholeJob(context: VerbContext, job: WholeJob): Promise<
     }).finally(() => live.close());
     const result = { ...found, resume: vocabulary.resume(found) };
     if (error instanceof UsageError && result.runId === null) {
-      await prepare(WHEN_REFUSED, context, job)({ result, error });
+      await prepare(WHEN_REFUSED, context, job).ended({ result, error });
       writer.error(error.message);
-    } else await publish({ result, error });
+    } else await publish.ended({ result, error });
     return result.exitCode;
   } finally {
     writer.unfence();

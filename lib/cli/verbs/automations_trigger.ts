@@ -17,7 +17,6 @@ import { AutomationSuppressedError } from "../../runs/errors.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import type { Notice } from "../../notice.ts";
 import { connectOptions } from "../job/one_shot.ts";
-import { sessionInternals } from "../job/open.ts";
 import { automationVerdict, shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
 import { row } from "../log/event_text.ts";
 import { noticeText } from "../log/notices.ts";
@@ -42,9 +41,10 @@ function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void
 
 /** Triggers, and prints what came of it. */
 async function once(context: VerbContext, { automationId, request, options }: Triggering): Promise<number> {
-  const { flags, writer } = context;
+  const { flags, writer, platform } = context;
   try {
-    const triggered = await triggerJob(automationId, request, options, sessionInternals(context));
+    const internals = { connection: context.connection(), platform };
+    const triggered = await triggerJob(automationId, request, options, internals);
     const { code, problem } = triggerEnd(triggered);
     if (flags.has("json")) writer.json({ ...shownTrigger(triggered), exitCode: code });
     else announce(context, triggered);
@@ -85,7 +85,7 @@ function hear({ flags, writer }: VerbContext, notice: Notice): void {
 /** Triggers, follows the run, and ends with its verdict. */
 async function follow(context: VerbContext, triggering: Triggering): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
-  const internals = sessionInternals(context);
+  const connection = context.connection();
   const { automationId, request, options, settings: { tokenShare, onTimeout, onInterrupt } } = triggering;
   const json = flags.has("json");
   let known: string | undefined;
@@ -115,7 +115,7 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
           known = undefined;
         },
       };
-      return runAutomationJob(automationId, request, all, { ...internals, interrupts, onInterrupt });
+      return runAutomationJob(automationId, request, all, { connection, platform, interrupts, onInterrupt });
     });
     // Nothing was started because of what the caller gave.
     if (result.runId === null && error instanceof MogplexError && error.exit === "usage") throw error;
