@@ -67,7 +67,7 @@ async function reportRefusal(context: VerbContext, error: unknown, places: Place
  *
  * @param work Gets the places for files; writes the reports itself unless it throws.
  * @throws what `work` throws.
- * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written: then none is.
+ * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written. No report is written then.
  */
 export async function withReports(
   context: VerbContext,

@@ -137,7 +137,6 @@ async function follow(context: VerbContext, triggering: Triggering): Promise<num
   }
 }
 
-/** The verb. */
 export const automationsTriggerVerb: Verb = {
   name: "automations trigger",
   usage: "<automation-id>",

@@ -46,7 +46,6 @@ export async function cleanUpJob(context: VerbContext): Promise<number> {
   return EXIT.success;
 }
 
-/** The verb. */
 export const cleanupVerb: Verb = {
   name: "cleanup",
   usage: "",
