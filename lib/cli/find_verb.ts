@@ -25,8 +25,13 @@ export function possibleFlags(args: readonly string[]): readonly string[] {
   return end < 0 ? args : args.slice(0, end);
 }
 
+/** Name of the flag that an argument is, without dashes and value. */
+function flagName(arg: string): string | undefined {
+  return /^--([^=]+)/.exec(arg)?.[1];
+}
+
 function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
-  return chosenBy.some((name) => possibleFlags(args).includes(`--${name}`));
+  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
 }
 
 function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
@@ -91,7 +96,7 @@ export function checkRow({ verb, args }: FoundVerb): void {
   const own = flagsOf(verb).map(({ name }) => name);
   const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
   for (const arg of possibleFlags(args)) {
-    const name = /^--([^=]+)/.exec(arg)?.[1];
+    const name = flagName(arg);
     if (name === undefined || own.includes(name)) continue;
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
     if (other === undefined) continue;

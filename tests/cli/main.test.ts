@@ -60,6 +60,19 @@ test("main() names the nearest flag when a flag is unknown", async () => {
   });
 });
 
+test("main() chooses the row of run by --follow or --detach, and names them for a flag of that row", async () => {
+  expect(await cli(["run", "--repo", "x", "y", "--mode=SAFE"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "error: Cannot run: --mode works with --follow or --detach only\n",
+  });
+  const { stderr } = await cli(["run", "--follow=yes"]);
+  expect(stderr).toStartWith("error: Cannot parse arguments of run --follow: ");
+  expect((await cli(["run", "--detach", "--folow"])).stderr).toContain(
+    `unknown flag "--folow"; did you mean "--follow"?`,
+  );
+});
+
 test("main() refuses a second argument when a verb takes one", async () => {
   expect(await cli(["runs", "get", "a", "b"])).toEqual({
     code: 2,

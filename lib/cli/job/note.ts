@@ -120,3 +120,14 @@ export async function writeJobNote(
     context.writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
   }
 }
+
+/**
+ * Decides on the note of a job before the job starts.
+ *
+ * @returns Writes the note on a result, when there is one to write.
+ * @throws {UsageError} See {@linkcode planNote}.
+ */
+export function prepareNote(context: VerbContext): (result: RunResult | AutomationResult) => Promise<void> {
+  const plan = planNote(context);
+  return (result) => writeJobNote(context, plan, result);
+}

@@ -11,7 +11,6 @@ import { JSON_LINES } from "../options/table.ts";
 import type { Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 
-/** The verb. */
 export const automationsGetVerb: Verb = {
   name: "automations get",
   usage: "<automation-id>",

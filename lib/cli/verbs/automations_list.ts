@@ -25,7 +25,6 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, MAX_LIMIT),
 };
 
-/** The verb. */
 export const automationsListVerb: Verb = {
   name: "automations list",
   usage: "",

@@ -28,7 +28,6 @@ export async function followRun(context: VerbContext): Promise<number> {
   });
 }
 
-/** The verb. */
 export const followVerb: Verb = {
   name: "follow",
   usage: "<run-id>",

@@ -113,7 +113,6 @@ export function permissionsOf(context: VerbContext): Permissions {
   return permissionsFor({ env, platform }, paths, planNote(context));
 }
 
-/** The verb. */
 export const permissionsVerb: Verb = {
   name: "permissions",
   usage: "",

@@ -23,7 +23,6 @@ async function reportRun(context: VerbContext): Promise<number> {
   });
 }
 
-/** The verb. */
 export const reportVerb: Verb = {
   name: "report",
   usage: "<run-id>",

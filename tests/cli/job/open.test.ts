@@ -83,13 +83,13 @@ test("every verb that speaks to the service reads the token file once, and annou
   ];
   for (const args of calls) {
     let reads = 0;
-    function before(io: FakeIo) {
+    const before = (io: FakeIo) => {
       const { readFile } = io;
       io.readFile = (path) => {
         if (path === "/token") reads++;
         return readFile(path);
       };
-    }
+    };
     const env = { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/token", MOGPLEX_URL: ORIGIN, MOGPLEX_DEV: "1" };
     const { code, stderr } = await at.cli(args, { env, files: { "/token": TOKEN }, before });
     expect({ args, code, reads, notices: stderr.split(NOTICE).length - 1 }).toEqual({

@@ -18,7 +18,6 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, 200),
 };
 
-/** The verb. */
 export const reposListVerb: Verb = {
   name: "repos list",
   usage: "",

@@ -10,7 +10,6 @@ import { printList } from "../../log/lists.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 
-/** The verb. */
 export const sandboxesListVerb: Verb = {
   name: "sandboxes list",
   usage: "",
