@@ -192,6 +192,7 @@ test("triggerAutomation() says of a queue that was down that the run exists and 
 
 test("listAutomations() gives all pages, and asks for none that nobody reads", async () => {
   const { options, emulator, sent } = automationWorld("");
+  emulator.control("cursorFix");
   emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
   const names: string[] = [];
   for await (const { name } of listAutomations(options())) names.push(name);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Automation } from "../../model.ts";
-import { formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
+import { DatabaseError, formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
 import { Refusal } from "./refusal.ts";
 import type { AutomationRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
@@ -63,7 +63,11 @@ function presentSummary(row: AutomationRow): Automation {
   };
 }
 
-/** One page of a user's automations: newest first, then by id downwards. */
+/**
+ * One page of a user's automations: newest first, then by id downwards.
+ *
+ * @throws {DatabaseError} for every page after the first, in the base. Source: contract notes of November 2026.
+ */
 export function listAutomations(
   world: World,
   userId: string,
@@ -71,6 +75,9 @@ export function listAutomations(
   cursor: Cursor | null,
 ): { automations: Automation[]; nextCursor: string | null } {
   world.store.guard("select", "flows");
+  if (cursor !== null && !world.revision.pagesAutomations && !world.around.cursorFixed) {
+    throw new DatabaseError("the storage adapter of the base cannot read a cursor");
+  }
   const rows = [...world.store.automations.values()].filter((row) =>
     row.userId === userId && (cursor === null || row.createdAt < cursor.createdAt ||
       (row.createdAt === cursor.createdAt && row.id < cursor.id))

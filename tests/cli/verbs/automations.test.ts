@@ -52,6 +52,7 @@ test("automations list prints a table, newest first, and JSON lines of the same 
 
 test("automations list stops at the limit and says that there are more; with --all it reads every page", async () => {
   const { cli, emulator, requests } = world();
+  emulator.control("cursorFix");
   emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
   const few = await cli(["automations", "list", "--limit", "3"]);
   expect(few.stdout.trimEnd().split("\n").length).toBe(3);
