@@ -66,7 +66,7 @@ export const VERBS: readonly Verb[] = [
     maxPositionals: 1,
     summary: "Attach to a run and end with its verdict",
     group: "toolkit",
-    flags: [...FOLLOWING, JSON_LINE],
+    flags: [...FOLLOWING, STATE, JSON_LINE],
     examples: [`${PROGRAM} follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 900`],
     run: follow,
   },

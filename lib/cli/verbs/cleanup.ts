@@ -20,7 +20,7 @@ export async function run(context: VerbContext): Promise<number> {
     // Where there is nothing to stop, nobody misses the token.
     if (!(error instanceof UnauthorizedError)) throw error;
   }
-  const { action, words, runId, status } = await cleanup({
+  const { action, text, runId, status } = await cleanup({
     files: io,
     readFile: io.readFile,
     statePath: statePath(context),
@@ -30,8 +30,8 @@ export async function run(context: VerbContext): Promise<number> {
     fetch,
     onNotice: (notice) => writer.note(noticeText(notice)),
   });
-  if (flags.has("json")) writer.json({ action, runId, status, words });
-  else if (action === "failed") writer.error(`Cannot clean up: ${words}`);
-  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${words}`));
+  if (flags.has("json")) writer.json({ action, runId, status, words: text });
+  else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
+  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return EXIT.success;
 }

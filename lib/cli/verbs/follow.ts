@@ -6,7 +6,7 @@
 import { checkUuid } from "../../api/validate.ts";
 import { attachJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { readFollowSettings, requiredRunId } from "../options/settings.ts";
+import { readFollowSettings, requiredRunId, statePath } from "../options/settings.ts";
 import { runToolkitJob } from "../job/whole_job.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -21,7 +21,11 @@ export async function run(context: VerbContext): Promise<number> {
       log: settings.log,
       runId,
       work: (options, more) =>
-        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, { ...more, onInterrupt }),
+        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, {
+          ...more,
+          onInterrupt,
+          statePath: statePath(context),
+        }),
     });
   });
 }

@@ -79,7 +79,7 @@ test("startRun() answers 503 for a bad id even when the quota is used up", async
   expect([(await post(world, "k", {})).status, bad.status, bad.headers.get("retry-after")]).toEqual([429, 503, "60"]);
 });
 
-test("startRun() counts starts of one token by default, and of a user with the scope \"user\"", async () => {
+test('startRun() counts starts of one token by default, and of a user with the scope "user"', async () => {
   for (const [scope, expected] of [["token", 202], ["user", 429]] as const) {
     const world = arrange({ startLimitScope: scope });
     for (let count = 0; count < 10; count++) await post(world, "k", {});
