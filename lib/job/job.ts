@@ -55,12 +55,15 @@ export class Job<I extends JobItem, R extends JobResult> {
     this.#operation = operation;
     this.#settings = settings;
     const { interrupts, onInterrupt } = settings;
-    // In the handler itself, so that the request is on its way before anything else unwinds.
-    interrupts?.signal.addEventListener("abort", () => {
+    if (interrupts === undefined) return;
+    const stop = () => {
       const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
       this.#leaveBy = session.clock.now() + INTERRUPT_MS;
       this.#stopping = operation.stop({ kind: "signal", limitMs: INTERRUPT_MS, cancels });
-    }, { once: true });
+    };
+    // In the handler itself, so that the request is on its way before anything else unwinds.
+    if (interrupts.signal.aborted) stop();
+    else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
   /** Starts the operation and follows it. Whatever it meets is in what it returns. */

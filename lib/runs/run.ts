@@ -10,6 +10,7 @@ import { Job, type JobEnd } from "../job/job.ts";
 import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { settle } from "../job/settle.ts";
+import { jobOf } from "../job/start_key.ts";
 import type { StartRequest } from "../model.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { verdictErrorOf } from "./errors.ts";
@@ -17,7 +18,8 @@ import type { FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./run_items.ts";
 import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
 import type { StartOptions } from "./start_plan.ts";
-import { readState, type RunState, type StateFiles, StateWriter } from "./state.ts";
+import { readState, type RunState, type StateFiles, type StateSeal, stateSeal } from "./state.ts";
+import { StateWriter } from "./state_writer.ts";
 
 /** Options of {@linkcode run}. */
 export interface RunOptions extends StartOptions, FollowOptions {
@@ -38,7 +40,10 @@ export interface RunOptions extends StartOptions, FollowOptions {
 export interface JobOptions extends JobInternals {
   /** Whether the job is done once the run is started, or found. @default {false} */
   startOnly?: boolean | undefined;
-  /** Files, for the state. @default {undefined} (no state file) */
+  /**
+   * Files, for the state. State files need the token: with a client of the caller's own give `token`, too.
+   * @default {undefined} (no state file)
+   */
   files?: StateFiles | undefined;
   /** Path of the state file. @default {undefined} (none) */
   statePath?: string | undefined;
@@ -50,34 +55,58 @@ export interface JobOptions extends JobInternals {
 interface OpenJob {
   session: Session;
   settings: RunSettings;
+  /** Proves state files; undefined where there is no token, so that there are no state files either. */
+  seal: StateSeal | undefined;
   job(target: RunStart | string): Job<FollowItem, RunResult>;
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function open(options: RunOptions, more: JobOptions): OpenJob {
+async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
   const { files, statePath, startOnly } = more;
   const wait = checkWait(options);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const state = files === undefined || statePath === undefined
+  const token = session.token ?? options.token;
+  const seal = files !== undefined && token !== undefined ? await stateSeal(token) : undefined;
+  const state = files === undefined || statePath === undefined || seal === undefined
     ? undefined
-    : new StateWriter(files, statePath, session.notify);
+    : new StateWriter(files, statePath, seal, session.notify);
   const { stream = true, onItem } = options;
   const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state };
   const job = (target: RunStart | string) =>
     new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
-  return { session, settings, job };
+  return { session, settings, seal, job };
 }
 
-function readResumed(session: Session, options: RunOptions, more: JobOptions): RunState | undefined {
+/** Reads the state of an earlier attempt. @throws {UsageError} when there is none: a mistyped name must not start a second agent. */
+function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
-  if (files === undefined || resumePath === undefined) return undefined;
-  // A mistyped name must not become a second agent.
-  if (files.readFile(resumePath) === undefined) {
-    throw new UsageError({ attempted: "resume", why: "there is no state file", value: JSON.stringify(resumePath) });
+  if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
+  const { notify, clock } = session;
+  const stored = readState(files, resumePath, {
+    job: jobOf(session, options),
+    execution: false,
+    required: true,
+    nowMs: clock.wallTime(),
+    notify,
+  });
+  return stored?.proven(seal);
+}
+
+/** Records that a run is followed, for `cleanup`. The run is followed whether or not that works. */
+function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
+  const { state, onInterrupt } = settings;
+  const startedAt = new Date(session.clock.wallTime()).toISOString();
+  const job = jobOf(session, options);
+  const unknown = { idempotencyKey: null, requestHash: null, request: null };
+  try {
+    state?.clear();
+    // This job did not start it, so a signal stops it only when asked to.
+    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, job, runId });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });
   }
-  const job = options.identity === undefined ? session.platform.identity(session.env) : options.identity;
-  return readState(files, resumePath, { job, execution: false, notify: session.notify });
 }
 
 /**
@@ -92,10 +121,10 @@ export async function runJob(
   options: RunOptions,
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
-  const { session, settings, job } = open(options, more);
-  const resumed = readResumed(session, options, more);
-  settings.state?.clear();
-  return await job({ request, options, resumed }).start();
+  const opened = await open(options, more);
+  const resumed = readResumed(opened, options, more);
+  opened.settings.state?.clear();
+  return await opened.job({ request, options, resumed }).start();
 }
 
 /** Follows a run that exists: the job of `follow`. See {@linkcode runJob}. */
@@ -105,7 +134,9 @@ export async function attachJob(
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await open(options, more).job(id).attach();
+  const opened = await open(options, more);
+  recordFollowing(opened, id, options);
+  return await opened.job(id).attach();
 }
 
 /** Longest time for a single look, retries included, in milliseconds. */
@@ -114,7 +145,7 @@ const LOOK_MS = 60_000;
 /** Looks at a run once: the job of `report`. Its outcome is `deadline` when the run has not ended. See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await open({ timeoutMs: LOOK_MS, ...options }, more).job(id).attach(true);
+  return await (await open({ timeoutMs: LOOK_MS, ...options }, more)).job(id).attach(true);
 }
 
 /**

@@ -12,7 +12,8 @@ import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
 import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
-import type { RunState, StateWriter } from "./state.ts";
+import type { RunState } from "./state.ts";
+import type { StateWriter } from "./state_writer.ts";
 import type { OnInterrupt } from "../job/interrupt.ts";
 import { stopRun } from "./stop.ts";
 
@@ -128,7 +129,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    this.#settings.state?.update({ left: parting });
+    this.#settings.state?.update({ parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
@@ -147,12 +148,12 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     });
   }
 
-  #begin({ hash, request, job, proof, key }: StartPlan, idempotencyKey: string): void {
+  #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
     const { state, onInterrupt } = this.#settings;
     // Under a key that others may use too, only the answer tells.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, proof });
+    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
   }
 
   #announce(started: Started<StartResult>): void {

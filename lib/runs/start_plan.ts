@@ -11,7 +11,7 @@ import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key
 import type { Startable } from "../job/started.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
-import { requestHash, type RunState, stateProof } from "./state.ts";
+import { requestHash, type RunState } from "./state.ts";
 
 /** Options of {@linkcode start}. */
 export interface StartOptions extends ConnectOptions, KeyOptions {
@@ -47,8 +47,6 @@ export interface StartPlan {
   key: StartKey;
   /** Who the job is. */
   job: JobIdentity | null;
-  /** See `stateProof`. */
-  proof: string | null;
   /** Point on the clock. */
   deadline: number;
 }
@@ -66,14 +64,17 @@ export async function planStart(session: Session, request: StartRequest, options
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
   const job = jobOf(session, options);
-  const proof = await stateProof(session.token, job);
   const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
-  return { request: valid, hash: await requestHash(valid), key, job, proof, deadline };
+  return { request: valid, hash: await requestHash(valid), key, job, deadline };
 }
 
 /** The plan with the key of an earlier attempt, when that attempt sent the same request and no key was given. */
 export function resumePlan(session: Session, plan: StartPlan, state: RunState | undefined): StartPlan {
   if (state === undefined || plan.key.scope === "given") return plan;
+  if (state.idempotencyKey === null) {
+    session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
+    return plan;
+  }
   if (state.requestHash !== plan.hash) {
     session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
     return plan;

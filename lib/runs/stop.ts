@@ -11,7 +11,7 @@ import type { Starter } from "../job/starter.ts";
 import type { CancelResult, Run, StartResult } from "../model.ts";
 import { endOfRun } from "../result/ends.ts";
 import { cancelWith } from "./cancel.ts";
-import type { StateWriter } from "./state.ts";
+import type { StateWriter } from "./state_writer.ts";
 
 /** What was under way. */
 export interface StopParts {
@@ -45,17 +45,17 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
   const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
 
   function none(): StoppedRun {
-    state?.update({ left: "ended" });
+    state?.update({ parting: "ended" });
     return { answered: false, text: "no run was started" };
   }
   function goesOn(text: string): StoppedRun {
-    state?.update({ left: "detached" });
+    state?.update({ parting: "detached" });
     return { answered: false, text };
   }
 
   if (known === undefined && starter?.mayExist !== true) return none();
   if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
-  state?.update({ left: "cancelling" });
+  state?.update({ parting: "cancelling" });
   try {
     const run = known ?? await starter?.find({ deadline, requestTimeoutMs: RESEND_MS });
     if (run === undefined) return none();
@@ -72,7 +72,7 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
 
 function cancelled({ run, status, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
   const outcome = endOfRun(status);
-  state?.update({ status, ...(outcome !== undefined && { left: "ended" }) });
+  state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
   const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
   const after = outcome === undefined ? " after its cancellation" : "";
   const text = outcome === "cancelled" && !alreadyTerminal

@@ -14,7 +14,6 @@ import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
 import type { JobEnd } from "../../lib/job/job.ts";
 import type { RunResult } from "../../lib/result/run_result.ts";
 import { attachJob, lookJob, runJob, type RunOptions } from "../../lib/runs/run.ts";
-import type { RunState } from "../../lib/runs/state.ts";
 import {
   anEvent,
   aRun,
@@ -34,6 +33,7 @@ import {
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
 
 const PATH = "out/run.json";
+const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
 const finished = anEvent("f", "finished");
 const conflict = refusal(ConflictError, "usage", 409);
 
@@ -51,7 +51,7 @@ async function tried(script: Script, trial: Trial = {}) {
   const client = fakeClient(clock, script);
   const files = memoryFiles();
   const { io, send } = fakeProcess(terminal);
-  const all: RunOptions = { client, clock, identity: null, ...options };
+  const all: RunOptions = { client, token: TOKEN, clock, identity: null, ...options };
   const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd<RunResult>> => {
     const more = { interrupts, onInterrupt, files, statePath: PATH };
     return attachTo === undefined ? await runJob(REQUEST, all, more) : await attachJob(attachTo, all, more);
@@ -64,8 +64,8 @@ async function tried(script: Script, trial: Trial = {}) {
   }
   const { result, error } = await work;
   const content = files.files.get(PATH);
-  const state = content === undefined ? undefined : JSON.parse(content) as RunState;
-  const states = files.written.filter((text) => text !== "").map((text) => JSON.parse(text) as RunState);
+  const state = content === undefined ? undefined : JSON.parse(content) as Record<string, unknown>;
+  const states = files.written.filter((text) => text !== "").map((text) => JSON.parse(text) as Record<string, unknown>);
   const calls = client.heard.map(({ what }) => what);
   return { result, error, state, states, calls, heard: client.heard, clock };
 }
@@ -233,7 +233,7 @@ test("runJob() cancels at the deadline when asked although the last look did not
 test("runJob() removes an old state file although it starts nothing", async () => {
   const files = memoryFiles({ [PATH]: "old" });
   const clock = virtualClock();
-  const options = { client: fakeClient(clock, {}), clock, identity: null };
+  const options = { client: fakeClient(clock, {}), token: TOKEN, clock, identity: null };
   const { result } = await runJob({ ...REQUEST, prompt: "" }, options, { files, statePath: PATH });
   expect(result).toMatchObject({ runId: null, exitCode: 2 });
   expect(files.files.has(PATH)).toBe(false);
@@ -406,7 +406,11 @@ test("runJob() writes no state when the signal comes before the key is there", a
   const files = memoryFiles();
   const { io, send } = fakeProcess();
   const { result } = await interruptible({ io, clock }, async (interrupts) => {
-    const job = runJob(REQUEST, { client, clock, identity: null }, { interrupts, files, statePath: PATH });
+    const job = runJob(REQUEST, { client, token: TOKEN, clock, identity: null }, {
+      interrupts,
+      files,
+      statePath: PATH,
+    });
     send("SIGTERM");
     return await job;
   });

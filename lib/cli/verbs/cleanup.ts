@@ -31,7 +31,7 @@ function connectionOf(context: VerbContext): Connection | undefined {
 /** Cancels what the job left running, for command and component. */
 export async function cleanUpJob(context: VerbContext): Promise<number> {
   const { io, flags, writer, platform } = context;
-  const { action, words: why, runId, status } = await cleanup({
+  const { action, text, runId, status } = await cleanup({
     ...connectOptions(context),
     connection: connectionOf(context),
     platform,
@@ -40,9 +40,9 @@ export async function cleanUpJob(context: VerbContext): Promise<number> {
     statePath: statePath(context),
     always: flags.has("always"),
   });
-  if (flags.has("json")) writer.json({ action, runId, status, words: why });
-  else if (action === "failed") writer.error(`Cannot clean up: ${why}`);
-  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${why}`));
+  if (flags.has("json")) writer.json({ action, runId, status, words: text });
+  else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
+  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return EXIT.success;
 }
 
