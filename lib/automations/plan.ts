@@ -24,7 +24,8 @@ export interface TriggerRequest {
 
 /**
  * Options of {@linkcode triggerAutomation}. The key is made as for {@linkcode start}, of the input as well: another input is
- * another run. Every key, one that is given included, is sent with the automation's id before it.
+ * another run. Every key, one that is given included, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service tells neither
+ * automations nor repositories apart by the key.
  */
 export interface TriggerOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
@@ -69,24 +70,34 @@ export interface TriggerPlan {
 
 /**
  * What a trigger's key begins with. Older revisions share all keys among all users and automations, and an automation belongs
- * to one user. Source: contract, trap 32.
+ * to one user. Every known revision finds a run by the key alone, also one of another repository. Source: contract, trap 32 and
+ * section 12.
  */
-function prefixOf(automationId: string): string {
-  return `${automationId}/`;
+function prefixOf(automationId: string, repoId: string): string {
+  return `${automationId}/${repoId}/`;
 }
 
-function prefixed(automationId: string, key: StartKey): StartKey {
-  const prefix = prefixOf(automationId);
+/** A printed key: two ids, and what follows. */
+const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
+
+function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
   // A key that an earlier trigger printed is taken as it is.
-  const full = key.key.startsWith(prefix) ? key.key : prefix + key.key;
+  if (key.key.startsWith(prefix)) return key;
+  const attempted = "use idempotency key";
+  if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
+    const why = "it is the key of another automation or repository";
+    throw new UsageError({
+      attempted,
+      why,
+      value: JSON.stringify(key.key),
+      advice: `such a key begins with "${prefix}"`,
+    });
+  }
+  const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
-  throw new UsageError({
-    attempted: "use idempotency key",
-    why: `it must have at most ${
-      MAX_KEY_LENGTH - prefix.length
-    } characters, since the automation's id is put before it`,
-    value: `it has ${key.key.length}`,
-  });
+  const most = MAX_KEY_LENGTH - prefix.length;
+  const why = `it must have at most ${most} characters, since the ids of automation and repository are put before it`;
+  throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
 /** The same value with the keys of all objects in order, so that equal inputs have equal texts. */
@@ -135,7 +146,7 @@ export async function planTrigger(
   return {
     automationId,
     request: { repoId, ...(input !== undefined && { input }) },
-    key: prefixed(automationId, key),
+    key: prefixed(prefixOf(automationId, repoId), automationId, key),
     job,
     deadline,
   };

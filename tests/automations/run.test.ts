@@ -14,7 +14,7 @@ import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { AutomationSuppressedError, AutomationVerdictError } from "../../lib/automations/errors.ts";
 import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
 import { good, scripted, thrown } from "../http/answers.ts";
-import { AUTOMATION, type AutomationWorld, automationWorld, REQUEST } from "./automations.ts";
+import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
 import { fakeProcess } from "../runs/memory_files.ts";
 import { PASSING_FAULTS } from "../runs/fake_client.ts";
 
@@ -52,7 +52,7 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     reason: "Agent run exited with code 1.",
     error: null,
     replayed: false,
-    idempotencyKey: expect.stringContaining(`${AUTOMATION}/ci1-`),
+    idempotencyKey: expect.stringContaining(`${AUTOMATION}/${REPO}/ci1-`),
     createdAt: expect.stringContaining("2026-09-01T00:00:00"),
     startedAt: expect.stringContaining("2026-09-01T00:00:00"),
     completedAt: expect.stringContaining("2026-09-01T00:00:15"),
