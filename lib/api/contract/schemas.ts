@@ -105,9 +105,10 @@ export const eventSchema: Lazy<RunEvent> = lazy(() =>
 export const runEventsSchema: Lazy<RunEvents> = lazy(() =>
   z.looseObject({ run: runSchema(), events: z.array(eventSchema()) })
 );
-/** `data` of the answer to cancelling a run. */
+/** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
 export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
   z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
+    .check(z.refine(({ run, status }) => run.status === status, { path: ["status"] }))
 );
 /** `data` of the list of repositories. */
 export const reposSchema: Lazy<{ repos: Repo[] }> = lazy(() =>
