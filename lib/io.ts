@@ -11,6 +11,9 @@ import { environmentVariable } from "./runtime.ts";
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
 
+/** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
+export type LinkRule = "refuse" | "follow";
+
 /** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
   /** Value of an environment variable; undefined when unset or, on Deno, not permitted. */
@@ -26,10 +29,13 @@ export interface Io {
   /**
    * Reads a file as UTF-8; undefined when there is no file.
    *
-   * @param maxBytes Pass it for a file that may come from the checkout: links, pipes, devices and larger files are refused.
-   * @throws when the file cannot be read, or is refused.
+   * Without a limit everything is read: a pipe or a device may never end.
+   *
+   * @param maxBytes Refuses larger files, and everything that is not an ordinary file: directories, pipes, devices.
+   * @param links Whether a limited read follows a symbolic link to an ordinary file. @default {"refuse"}
+   * @throws when the file cannot be read, or is refused; the message is a clause: `it is not an ordinary file`.
    */
-  readFile(path: string, maxBytes?: number): string | undefined;
+  readFile(path: string, maxBytes?: number, links?: LinkRule): string | undefined;
   /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
   realPath(path: string): string | undefined;
   /**
@@ -121,17 +127,56 @@ function writeFile(fs: typeof Files, path: string, text: string): void {
   }
 }
 
-function readFile(fs: typeof Files, path: string, maxBytes?: number): string | undefined {
-  if (maxBytes !== undefined) {
-    const facts = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (facts === undefined) return undefined;
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as { code?: string }).code === "ENOENT";
+}
+
+/** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
+function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, links: LinkRule): string | undefined {
+  function check(facts: Files.Stats): void {
     if (!facts.isFile()) throw new Error("it is not an ordinary file");
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   }
+
+  const facts = (links === "follow" ? fs.statSync : fs.lstatSync)(path, { throwIfNoEntry: false });
+  if (facts === undefined) return undefined;
+  // Before it is opened, too: opening a pipe waits for a writer, and opening a device may have an effect.
+  check(facts);
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
+  const file = fs.openSync(path, O_RDONLY | O_NONBLOCK | (links === "follow" ? 0 : O_NOFOLLOW));
   try {
-    return fs.readFileSync(path, "utf8");
+    // Another process may have put something else in its place, and a file may grow while it is read.
+    check(fs.fstatSync(file));
+    const bytes = new Uint8Array(Math.min(maxBytes + 1, 65_536));
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (let count = 1; count > 0;) {
+      count = fs.readSync(file, bytes, 0, bytes.length, null);
+      chunks.push(bytes.slice(0, count));
+      size += count;
+      if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    }
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(joined(chunks));
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function readFile(fs: typeof Files, path: string, maxBytes?: number, links: LinkRule = "refuse"): string | undefined {
+  try {
+    return maxBytes === undefined ? fs.readFileSync(path, "utf8") : readOrdinaryFile(fs, path, maxBytes, links);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }
@@ -140,7 +185,7 @@ function realPath(fs: typeof Files, path: string): string | undefined {
   try {
     return fs.realpathSync(path);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }
@@ -148,15 +193,7 @@ function realPath(fs: typeof Files, path: string): string | undefined {
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk);
-  let size = 0;
-  for (const chunk of chunks) size += chunk.length;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return new TextDecoder().decode(all);
+  return new TextDecoder().decode(joined(chunks));
 }
 
 /** The {@linkcode Io} of this process. */
@@ -186,7 +223,7 @@ export async function processIo(): Promise<Io> {
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
-    readFile: (path, maxBytes) => readFile(fs, path, maxBytes),
+    readFile: (path, maxBytes, links) => readFile(fs, path, maxBytes, links),
     realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),
