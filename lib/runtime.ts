@@ -7,6 +7,7 @@
  * @module
  */
 import process from "node:process";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Name and version of the JavaScript runtime, as `node/20.11.0`. */
 export function runtimeName(): string {
@@ -101,12 +102,20 @@ export function variableNames(): string[] | undefined {
   }
 }
 
+/** Most bytes of a file that {@linkcode readFileNow} reads. */
+const MAX_BYTES = 65_536;
+
 /**
- * Reads a file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
+ * Reads a small ordinary file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
  * client is created.
  *
- * @throws when the file cannot be read, and on Node before 20.16, which has no `getBuiltinModule`.
+ * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB; and on Node before 20.16,
+ * which has no `getBuiltinModule`.
  */
 export function readFileNow(path: string): string {
-  return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
+  const fs = process.getBuiltinModule("node:fs");
+  const facts = fs.statSync(path);
+  if (!facts.isFile()) throw new Error("it is not an ordinary file");
+  if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
+  return decodeUtf8(fs.readFileSync(path));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { MAX_KEY_LENGTH } from "../api/contract/rules.ts";
-import { checkUuid } from "../api/validate.ts";
+import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
@@ -108,26 +108,6 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** The input as JSON makes it. @throws {UsageError} when it is not an object, or one that the service cannot store. */
-function checkInput(input: Record<string, unknown>): Record<string, unknown> {
-  const attempted = "trigger automation";
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(input);
-  } catch (cause) {
-    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
-  }
-  if (text === undefined || !text.startsWith("{")) {
-    const why = "'input' must be an object of names and values";
-    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
-  }
-  // The service's database cannot store it: the answer would be a 500, however often it is tried.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
-    throw new UsageError({ attempted, why: "'input' must not contain the character U+0000" });
-  }
-  return JSON.parse(text);
-}
-
 /** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planTrigger(
   session: Session,
@@ -138,7 +118,7 @@ export async function planTrigger(
   const automationId = checkUuid(automation, "automation id");
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repoId = checkUuid(request.repoId, "repository id");
-  const input = request.input === undefined ? undefined : checkInput(request.input);
+  const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
   const job = jobOf(session, options);
   // The base compares no bodies: under the same key another input would silently find the run of the first one.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));

@@ -128,6 +128,23 @@ test("getRunEvents() keeps no more events than it asked for", async () => {
   expect((result as { events: unknown[] }).events).toEqual(events.slice(-200));
 });
 
+test("a client sends no text that the service cannot store", async () => {
+  const { client, sent } = scripted([html(500)]);
+  for (const text of ["a\0", "\ud800"]) {
+    const input = { names: [{ [text]: 1 }] };
+    const calls = [
+      client.startRun({ repoId: REPO_ID, prompt: text }, KEY),
+      client.triggerAutomation(AUTOMATION_ID, { repoId: REPO_ID, input }, KEY),
+      client.listRepos({ q: text }),
+      client.listRepos({ id: text }),
+      client.listSandboxes({ status: text }),
+      client.listAutomations({ cursor: text }),
+    ];
+    for (const call of calls) expect(await thrown(call)).toBeInstanceOf(UsageError);
+  }
+  expect(sent).toEqual([]);
+});
+
 test("cancelRun() takes an answer that contradicts itself for damaged, and asks again", async () => {
   for (const [inside, beside] of [["failed", "success"], ["streaming", "cancelled"], ["success", "failed"]] as const) {
     const damaged = good({ run: run(inside), status: beside, alreadyTerminal: false });

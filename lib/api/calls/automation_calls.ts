@@ -9,7 +9,7 @@ import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
 import { withoutFacts } from "../trigger_memory.ts";
-import { checkIdempotencyKey, checkUuid } from "../validate.ts";
+import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 
 /** Methods of the client that are about automations and reviews. */
 export type AutomationCalls = Pick<
@@ -27,7 +27,7 @@ export type AutomationCalls = Pick<
 export function automationCalls({ api, read, send }: Caller): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
-      const query = { limit: limitOf(limit, 100), cursor };
+      const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
       const ask = (how: How) => api.automations.$get({ query }, how);
       return await read("list automations", schemas.automationsSchema, call, ask);
     },
@@ -39,7 +39,10 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
       const automationId = checkUuid(id, "automation id");
       const key = checkIdempotencyKey(idempotencyKey);
-      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
+      const json = {
+        repoId: checkUuid(repoId, "repository id"),
+        ...(input === undefined ? {} : { input: checkTriggerInput(input) }),
+      };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
       const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
