@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { ConflictError, exitCodeFor, NotFoundError, StartUnknownError, UsageError } from "../../lib/errors.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
-import { listAutomations } from "../../lib/automations/list.ts";
 import type { TriggerOptions, TriggerRequest } from "../../lib/automations/plan.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { AutomationSuppressedError } from "../../lib/automations/errors.ts";
@@ -258,27 +257,6 @@ test("triggerAutomation() says of a queue that was down that the run exists and 
   const { options, emulator } = automationWorld("success");
   emulator.control("failQueue", { times: 1, message: "queue is full" });
   expect(await triggerAutomation(AUTOMATION, REQUEST, options())).toMatchObject({ status: "pending", replayed: true });
-});
-
-test("listAutomations() gives all pages, and asks for none that nobody reads", async () => {
-  const { options, emulator, sent } = automationWorld("");
-  emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
-  const names: string[] = [];
-  for await (const { name } of listAutomations(options())) names.push(name);
-  expect([names.length, new Set(names).size, sent.length]).toEqual([255, 255, 3]);
-  for await (const _ of listAutomations({ ...options(), pageSize: 1 })) break;
-  expect(sent.length).toBe(4);
-  expect(await thrown(Array.fromAsync(listAutomations({ ...options(), pageSize: 101 })))).toBeInstanceOf(UsageError);
-});
-
-test("listAutomations() ends when the service gives a cursor twice", async () => {
-  const { client, sent } = scripted([good({ automations: [], nextCursor: "again" })]);
-  const error = await thrown(Array.fromAsync(listAutomations({ client, env: () => undefined })));
-  expect([error.message, exitCodeFor(error), sent.length]).toEqual([
-    "Cannot list automations: the service gave the same cursor twice",
-    69,
-    2,
-  ]);
 });
 
 test("triggerAutomation() keeps the key of a suppressed trigger free", async () => {

@@ -209,18 +209,6 @@ test.each([
   },
 );
 
-test.each([["failed", "failed", 1], ["streaming", "deadline", 124], ["cancelled", "deadline", 124]])(
-  "runJob() takes no verdict from the words of a cancel, but from its run, which is %s",
-  async (status, outcome, exitCode) => {
-    const { result } = await tried({
-      start: [started("pending")],
-      events: [page("streaming")],
-      cancel: [{ run: aRun(status), status: "success", alreadyTerminal: false }],
-    }, { timeoutMs: 5_000, onTimeout: "cancel" });
-    expect(result).toMatchObject({ outcome, exitCode, status });
-  },
-);
-
 test("runJob() ends with 124 and says why when the cancel at the deadline does not work", async () => {
   const { result, state } = await tried({
     start: [started("pending")],
