@@ -6,8 +6,7 @@
 import type * as Files from "node:fs";
 import process from "node:process";
 import { type InterruptSignal, UsageError } from "./errors.ts";
-import { environmentVariable } from "./runtime.ts";
-import { decodeUtf8 } from "./utf8.ts";
+import { decodeUtf8, environmentVariable } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { decodeUtf8 } from "../../lib/utf8.ts";
+import { decodeUtf8 } from "../../lib/runtime.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
