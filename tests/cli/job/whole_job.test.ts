@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { stateSeal, type StateSeal, stateText } from "../../../lib/runs/state.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
@@ -267,13 +268,19 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });
 
+/** The state of a job whose process died while it followed its run. */
+function resealed(detached: string, seal: StateSeal): string {
+  const { proof: _, left: __, ...state } = JSON.parse(detached);
+  return stateText({ ...state, parting: "following" }, seal);
+}
+
 test("cleanup cancels the run of a job that was cancelled, and nothing else", async () => {
   const { cli, emulator } = world("stuck-streaming");
   const env = { ...JOB, GITHUB_ACTIONS: "true", GITHUB_RUN_ATTEMPT: "1" };
   const { io } = await cli([...RUN, "--timeout", "30"], { env });
   const path = "mogplex-ci/run.json";
   const detached = io.files.get(path) ?? "";
-  const following = detached.replace(`"left": "detached"`, `"left": "following"`);
+  const following = resealed(detached, await stateSeal(TOKEN));
   const clean = (state: string, status: string, ...args: string[]) =>
     cli(["cleanup", ...args], { files: { [path]: state }, env: { ...env, MOGPLEX_JOB_STATUS: status } });
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
