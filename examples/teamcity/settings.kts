@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "b1ee7b524803ecfac0c17aaed9864b2f03bad98dfeb005df366847d86099decd"
+val MOGPLEX_CI_SHA256 = "70cdf483ee3b8e56aab69b48064ff52faf0d77977508bbac33113b2d1c0f7795"
 
 project {
     buildType(Cleanup)

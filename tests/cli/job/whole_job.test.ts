@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { stateSeal, type StateSeal, stateText } from "../../../lib/runs/state.ts";
+import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bare, fail } from "./reply.ts";
+import { bare, fail } from "../reply.ts";
 
 /** Kinds of faults that only streams have. */
 export const STREAM_FAULT_KINDS = [

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { AutomationRun } from "../../model.ts";
+import type { AutomationRun } from "../../../model.ts";
 import { findAutomation } from "./automations.ts";
-import { Refusal } from "./refusal.ts";
-import { formatTimestamp, parseUuid } from "../state/postgres.ts";
-import type { AutomationRunRow, DispatchRow, WaitRow } from "../state/rows.ts";
-import type { World } from "../state/world.ts";
+import { Refusal } from "../refusal.ts";
+import { formatTimestamp, parseUuid } from "../../state/postgres.ts";
+import type { AutomationRunRow, DispatchRow, WaitRow } from "../../state/rows.ts";
+import type { World } from "../../state/world.ts";
 
 // The owner may restart a run that has been pending for longer.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { TriggerResult } from "../../model.ts";
-import { DatabaseError, storeJson } from "../state/postgres.ts";
-import type { AutomationRunRow, DispatchRow } from "../state/rows.ts";
-import { queueWork, type World } from "../state/world.ts";
+import type { TriggerResult } from "../../../model.ts";
+import { DatabaseError, storeJson } from "../../state/postgres.ts";
+import type { AutomationRunRow, DispatchRow } from "../../state/rows.ts";
+import { queueWork, type World } from "../../state/world.ts";
 
 // Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per installation.
 /** Maximum number of pending and running runs of one repository. */

@@ -3,23 +3,23 @@
  *
  * @module
  */
-import type { TriggerResult } from "../../model.ts";
-import { sha256Hex } from "../../sha256.ts";
-import { acceptInput, hasApiTrigger, type TriggerInput } from "./automation_inputs.ts";
+import type { TriggerResult } from "../../../model.ts";
+import { sha256Hex } from "../../../sha256.ts";
+import { acceptInput, hasApiTrigger, type TriggerInput } from "./inputs.ts";
 import {
   activeRuns,
   MAX_ACTIVE_PER_INSTALLATION,
   MAX_ACTIVE_PER_REPO,
   recordDispatch,
   startAutomationRun,
-} from "./automation_slots.ts";
+} from "./slots.ts";
 import { findAutomation } from "./automations.ts";
-import type { Caller } from "./caller.ts";
-import { canonicalJson } from "./hash.ts";
-import { Refusal } from "./refusal.ts";
-import { parseUuid, storeJson, storeText } from "../state/postgres.ts";
-import type { AutomationRow, AutomationRunRow, RepoRow } from "../state/rows.ts";
-import type { World } from "../state/world.ts";
+import type { Caller } from "../caller.ts";
+import { canonicalJson } from "../hash.ts";
+import { Refusal } from "../refusal.ts";
+import { parseUuid, storeJson, storeText } from "../../state/postgres.ts";
+import type { AutomationRow, AutomationRunRow, RepoRow } from "../../state/rows.ts";
+import type { World } from "../../state/world.ts";
 
 /** A trigger as it was sent. */
 export interface TriggerRequest {

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isDropped } from "../../../lib/emulator/service/automation_inputs.ts";
-import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
-import type { Revision } from "../../../lib/emulator/state/revision.ts";
-import fixture from "../../conformance/fixture.json" with { type: "json" };
-import { API_REPO, arrange, type Arranged, AUTOMATION } from "../arrange.ts";
+import { isDropped } from "../../../../lib/emulator/service/automations/inputs.ts";
+import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
+import type { Revision } from "../../../../lib/emulator/state/revision.ts";
+import fixture from "../../../conformance/fixture.json" with { type: "json" };
+import { API_REPO, arrange, type Arranged, AUTOMATION } from "../../arrange.ts";
 
 /** A second repository of the same user and installation, and one of another installation. */
 const [WEB_REPO = "", FAR_REPO = ""] = [101, 102].map((installation) =>

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
+import { UsageError } from "../../../errors.ts";
 import { STREAM_FAULT_KINDS } from "./stream_faults.ts";
 
 /** Kinds of faults. */

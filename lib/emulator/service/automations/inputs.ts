@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Refusal } from "./refusal.ts";
-import type { Revision } from "../state/revision.ts";
-import type { AutomationInput, AutomationRow } from "../state/rows.ts";
+import { Refusal } from "../refusal.ts";
+import type { Revision } from "../../state/revision.ts";
+import type { AutomationInput, AutomationRow } from "../../state/rows.ts";
 
 /** Input of a trigger. */
 export type TriggerInput = Record<string, unknown>;

@@ -7,7 +7,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
 import type { Socket } from "node:net";
-import type { Breaker } from "./fault_player.ts";
+import type { Breaker } from "./player.ts";
 
 // A reset discards bytes that were just written. The client is to receive the first half, so it gets this much time.
 const FLUSH_MS = 20;

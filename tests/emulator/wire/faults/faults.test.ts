@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { virtualClock } from "../../../lib/clock.ts";
-import { ConnectionLost, Faults, matchesRoute } from "../../../lib/emulator/wire/fault_player.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
+import { ConnectionLost, Faults, matchesRoute } from "../../../../lib/emulator/wire/faults/player.ts";
 import {
   type Fault,
   FAULT_KINDS,
   type FaultKind,
   parseFault,
   parseRandomFaults,
-} from "../../../lib/emulator/wire/faults.ts";
-import { API_REPO, arrange } from "../arrange.ts";
+} from "../../../../lib/emulator/wire/faults/faults.ts";
+import { API_REPO, arrange } from "../../arrange.ts";
 
 async function listOnce(fault: Fault) {
   const { emulator, call, clock } = arrange();

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { API_REPO, arrange, type Arranged, AUTOMATION } from "../arrange.ts";
+import { API_REPO, arrange, type Arranged, AUTOMATION } from "../../arrange.ts";
 
 const trigger = ({ call }: Arranged, key: string, given: { body?: object; id?: string; token?: string } = {}) =>
   call("POST", `/automations/${given.id ?? AUTOMATION}/trigger`, {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Automation } from "../../model.ts";
-import { DatabaseError, formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
-import { Refusal } from "./refusal.ts";
-import type { AutomationRow } from "../state/rows.ts";
-import type { World } from "../state/world.ts";
+import type { Automation } from "../../../model.ts";
+import { DatabaseError, formatTimestamp, parseTimestamp, parseUuid } from "../../state/postgres.ts";
+import { Refusal } from "../refusal.ts";
+import type { AutomationRow } from "../../state/rows.ts";
+import type { World } from "../../state/world.ts";
 
 /** The last automation of a page. The next page starts after it. */
 export interface Cursor {

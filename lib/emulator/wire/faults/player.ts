@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { API_PREFIX } from "../../api/contract/rules.ts";
-import type { Clock } from "../../clock.ts";
-import { unauthorized } from "./auth.ts";
+import { API_PREFIX } from "../../../api/contract/rules.ts";
+import type { Clock } from "../../../clock.ts";
+import { unauthorized } from "../auth.ts";
 import type { Fault, FaultKind, RandomFaults } from "./faults.ts";
-import { loginRedirect, splitUrl } from "./gate.ts";
-import { bare, fail } from "./reply.ts";
+import { loginRedirect, splitUrl } from "../gate.ts";
+import { bare, fail } from "../reply.ts";
 import { cut, discard, isStream, playStreamFault, STREAM_FAULT_KINDS, type StreamFaultKind } from "./stream_faults.ts";
 
 const DEFAULT_RETRY_AFTER_SECONDS = 60;
