@@ -33,10 +33,12 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   const handlers = new Set<(signal: InterruptSignal) => void>();
   const files = new Map(Object.entries(options.files ?? {}));
   const text = { stdout: "", stderr: "" };
+  const directories = new Set<string>();
   const read = new Set<string>();
   const write = (path: string, content: string) => {
     if (readOnly(path)) throw new Error(`EACCES: permission denied, open '${path}'`);
     files.set(path, content);
+    directories.add(path.replace(/[^/]*$/, ""));
   };
   const io: FakeIo = {
     text,
@@ -57,7 +59,8 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     realPath(path) {
       const target = links[path] ?? path;
       if (target === ".") return "/work";
-      return files.has(path) || target !== path ? (target.startsWith("/") ? target : `/work/${target}`) : undefined;
+      const there = files.has(path) || directories.has(path) || target !== path;
+      return there ? (target.startsWith("/") ? target : `/work/${target}`) : undefined;
     },
     writeFile: write,
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),

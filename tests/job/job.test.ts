@@ -10,10 +10,8 @@ import {
   UnavailableError,
 } from "../../lib/errors.ts";
 import type { CallOptions } from "../../lib/api/client.ts";
-import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
-import type { JobEnd } from "../../lib/job/job.ts";
-import type { RunResult } from "../../lib/result/run_result.ts";
-import { attachJob, lookJob, runJob, type RunOptions } from "../../lib/runs/run.ts";
+import { interruptible } from "../../lib/job/interrupt.ts";
+import { runJob } from "../../lib/runs/run.ts";
 import {
   anEvent,
   aRun,
@@ -25,50 +23,15 @@ import {
   refusal,
   REQUEST,
   RUN_ID,
-  type Script,
   someEvents,
   started,
   unavailable,
 } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
+import { PATH, TOKEN, type Trial, tried } from "./trial.ts";
 
-const PATH = "out/run.json";
-const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
 const finished = anEvent("f", "finished");
 const conflict = refusal(ConflictError, "usage", 409);
-
-interface Trial extends RunOptions {
-  onInterrupt?: OnInterrupt;
-  terminal?: boolean;
-  /** Signal and when it comes. */
-  signals?: [at: number, signal: InterruptSignal][];
-  attachTo?: string;
-}
-
-async function tried(script: Script, trial: Trial = {}) {
-  const { onInterrupt, terminal, signals = [], attachTo, ...options } = trial;
-  const clock = virtualClock();
-  const client = fakeClient(clock, script);
-  const files = memoryFiles();
-  const { io, send } = fakeProcess(terminal);
-  const all: RunOptions = { client, token: TOKEN, clock, identity: null, ...options };
-  const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd<RunResult>> => {
-    const more = { interrupts, onInterrupt, files, statePath: PATH };
-    return attachTo === undefined ? await runJob(REQUEST, all, more) : await attachJob(attachTo, all, more);
-  });
-  for (const [at, signal] of signals) {
-    void (async () => {
-      await clock.sleep(at - clock.now());
-      send(signal);
-    })();
-  }
-  const { result, error } = await work;
-  const content = files.files.get(PATH);
-  const state = content === undefined ? undefined : JSON.parse(content) as Record<string, unknown>;
-  const states = files.written.filter((text) => text !== "").map((text) => JSON.parse(text) as Record<string, unknown>);
-  const calls = client.heard.map(({ what }) => what);
-  return { result, error, state, states, calls, heard: client.heard, clock };
-}
 
 test("runJob() puts everything that is known into the result", async () => {
   const delivery = anEvent("d", "log", {
@@ -461,43 +424,4 @@ test("runJob() leaves the run alone when the caller's own signal aborts", async 
   expect(error).toBe(reason);
   expect(result).toMatchObject({ outcome: "error", exitCode: 70 });
   expect(client.heard.map(({ what }) => what)).not.toContain("cancel");
-});
-
-test("attachJob() follows a run, and leaves it alone on a signal", async () => {
-  const { result, calls } = await tried({ events: [page("streaming")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-  });
-  expect(result).toMatchObject({
-    runId: RUN_ID,
-    outcome: "interrupted",
-    exitCode: 143,
-    replayed: null,
-    idempotencyKey: null,
-  });
-  expect(calls).not.toContain("cancel");
-});
-
-test("attachJob() cancels on a signal when asked", async () => {
-  const { result } = await tried({ events: [page("streaming")], cancel: [cancelled("cancelled")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-    onInterrupt: "cancel",
-  });
-  expect(result).toMatchObject({ status: "cancelled", exitCode: 143 });
-});
-
-test("lookJob() looks once: the verdict, or 124 when the run has not ended", async () => {
-  const clock = virtualClock();
-  const done = fakeClient(clock, { events: [page("failed", [anEvent("f", "failed")], { error: "exit 1" })] });
-  expect((await lookJob(RUN_ID, { client: done, clock })).result).toMatchObject({
-    outcome: "failed",
-    reason: "exit 1",
-  });
-  expect(done.requests).toBe(1);
-  const busy = fakeClient(clock, { events: [page("streaming", someEvents(1, 3))] });
-  const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
-  expect(error).toBeInstanceOf(DeadlineError);
-  expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
-  expect(busy.requests).toBe(1);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { stateSeal } from "../../../lib/runs/state.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
@@ -262,7 +263,9 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const { io } = await cli([...RUN, "--timeout", "30"], { env });
   const path = "mogplex-ci/run.json";
   const detached = io.files.get(path) ?? "";
-  const following = detached.replace(`"left": "detached"`, `"left": "following"`);
+  // As a process leaves it that is killed.
+  const { proof: _, ...content } = { ...JSON.parse(detached), left: "following" };
+  const following = JSON.stringify({ ...content, proof: (await stateSeal(TOKEN))(content) });
   const clean = (state: string, status: string, ...args: string[]) =>
     cli(["cleanup", ...args], { files: { [path]: state }, env: { ...env, MOGPLEX_JOB_STATUS: status } });
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
