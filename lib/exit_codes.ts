@@ -72,7 +72,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     toolkit: "service or network down, or an answer that is not the API's, after all retries",
     dropIn: "the service answered 503",
   },
-  { names: ["internal"], code: "70", name: "internal", toolkit: "a bug of ours", dropIn: "–" },
+  { names: ["internal"], code: "70", name: "internal", toolkit: "internal error (please report)", dropIn: "–" },
   {
     names: ["rateLimited"],
     code: "75",

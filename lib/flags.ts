@@ -18,9 +18,9 @@ export interface Flag {
   help: string;
 }
 
-/** What was given. */
+/** The arguments of a verb, parsed. */
 export interface ParsedFlags {
-  /** Arguments that are no flags. */
+  /** Arguments that are not flags. */
   positionals: string[];
   /** Whether a switch was given. */
   has(name: string): boolean;
@@ -55,11 +55,11 @@ export async function parseFlags(
     const name = /^--([^=]+)/.exec(arg)?.[1];
     if (name === undefined || names.includes(name)) continue;
     const hint = nearest(name, names);
-    throw new UsageError(
-      `Cannot parse arguments of ${verb}: unknown flag "--${name}"${
-        hint === undefined ? "" : `, did you mean "--${hint}"?`
-      }`,
-    );
+    throw new UsageError({
+      attempted: `parse arguments of ${verb}`,
+      why: `unknown flag "--${name}"`,
+      advice: hint === undefined ? undefined : `did you mean "--${hint}"?`,
+    });
   }
   const { values, positionals } = await parseStrictly(verb, args, flags, options);
   const all = (name: string): string[] => {
@@ -83,7 +83,7 @@ async function parseStrictly(
     const text = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
     const flag = /'(?:-\w, )?--([\w-]+)/.exec(text)?.[1];
     const value = flags.find((each) => each.name === flag)?.value;
-    const reason = value === undefined ? text : `--${flag} needs a value, as in --${flag}=${value}`;
-    throw new UsageError(`Cannot parse arguments of ${verb}: ${reason}`, { cause: error });
+    const why = value === undefined ? text : `--${flag} needs a value, as in --${flag}=${value}`;
+    throw new UsageError({ attempted: `parse arguments of ${verb}`, why }, { cause: error });
   }
 }

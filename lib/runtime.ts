@@ -10,9 +10,8 @@ import process from "node:process";
 
 /** Name and version of the JavaScript runtime, as `node/20.11.0`. */
 export function runtimeName(): string {
-  const versions: Record<string, string | undefined> = process.versions;
-  for (const name of ["bun", "deno"]) if (versions[name]) return `${name}/${versions[name]}`;
-  return `node/${versions.node ?? "unknown"}`;
+  const { bun, deno, node = "unknown" }: { bun?: string; deno?: string; node?: string } = process.versions;
+  return bun ? `bun/${bun}` : deno ? `deno/${deno}` : `node/${node}`;
 }
 
 /** The fields of `import.meta` that {@linkcode isMain} reads. */
@@ -101,12 +100,45 @@ export function variableNames(): string[] | undefined {
   }
 }
 
+const UTF16 = "it is UTF-16: save it as UTF-8";
+
+/** Whether every second byte of the beginning is NUL, as in UTF-16 of Latin text without a byte order mark. */
+function looksLikeUtf16(bytes: Uint8Array): boolean {
+  const head = bytes.subarray(0, 256);
+  return [0, 1].some((from) => head.length >= 4 && head.every((byte, index) => index % 2 !== from || byte === 0));
+}
+
 /**
- * Reads a file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
+ * Decodes UTF-8; a byte order mark is kept. A wrong decoding is not repaired: U+FFFD in a task, or a NUL for every second byte, would be
+ * sent as it is.
+ *
+ * @throws {Error} when it is something else; the message is a clause: `it is UTF-16: save it as UTF-8`.
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe || first === 0xfe && second === 0xff) throw new Error(UTF16);
+  if (bytes.includes(0)) throw new Error(looksLikeUtf16(bytes) ? UTF16 : "it contains NUL bytes, so it is not text");
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Error("it is not UTF-8: save it as UTF-8");
+  }
+}
+
+/** Most bytes of a file that {@linkcode readFileNow} reads. */
+const MAX_BYTES = 65_536;
+
+/**
+ * Reads a small ordinary file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
  * client is created.
  *
- * @throws when the file cannot be read, and on Node before 20.16, which has no `getBuiltinModule`.
+ * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB; and on Node before 20.16,
+ * which has no `getBuiltinModule`.
  */
 export function readFileNow(path: string): string {
-  return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
+  const fs = process.getBuiltinModule("node:fs");
+  const facts = fs.statSync(path);
+  if (!facts.isFile()) throw new Error("it is not an ordinary file");
+  if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
+  return decodeUtf8(fs.readFileSync(path));
 }

@@ -8,76 +8,131 @@
 export interface Variable {
   /** Its name. */
   name: string;
-  /** The flag that wins over it, or an empty string. */
+  /** What wins over it, as the documents show it: a flag in backticks, `argument`, or an empty string. */
   flag: string;
-  /** What holds when neither is set. */
+  /** Name of that flag without dashes; null when there is none. */
+  option: string | null;
+  /** Word for its value in the help; null for a switch. */
+  value: string | null;
+  /** What holds when neither is set; a dash for nothing. */
   fallback: string;
-  /** What it is for. */
+  /** What it is for. It describes the flag as well. */
   meaning: string;
   /** Whether the drop-in verbs read it, too. */
   dropIn: boolean;
+  /** Whether it chooses the service or the token, so that every verb reads it. */
+  service: boolean;
+  /** Name of the flag along with which it is read; null for all others. */
+  readWith: string | null;
 }
 
-function variable(name: string, flag: string, fallback: string, meaning: string, dropIn = false): Variable {
-  return { name, flag, fallback, meaning, dropIn };
+/** What a row of the list may leave out. */
+interface Column extends Partial<Pick<Variable, "option" | "value" | "fallback" | "dropIn" | "service" | "readWith">> {
+  /** Whether an argument wins over it. @default {false} */
+  argument?: boolean;
 }
 
-/** Our own variables. */
+function variable(name: string, meaning: string, columns: Column = {}): Variable {
+  const { option = null, value = null, argument = false, fallback = "–", readWith = null } = columns;
+  const { dropIn = false, service = false } = columns;
+  const flag = option !== null ? `\`--${option}\`` : argument ? "argument" : "";
+  return { name, flag, option, value, fallback, meaning, dropIn, service, readWith };
+}
+
+/** Our own variables. A flag that a variable stands in for is described here and nowhere else. */
 export const VARIABLES: readonly Variable[] = [
-  variable(
-    "MOGPLEX_API_KEY",
-    "",
-    "–",
-    "The access token (`mog_…`). Never a flag: arguments are visible to others.",
-    true,
-  ),
-  variable("MOGPLEX_API_KEY_FILE", "", "–", "File that holds the token, in place of the variable."),
-  variable("MOGPLEX_TOKEN_VARIABLE", "", "`MOGPLEX_API_KEY`", "Name of the variable that holds the token."),
-  variable("MOGPLEX_URL", "", "`https://mogplex.com`", "Origin of the service.", true),
-  variable("MOGPLEX_DEV", "", "–", "`1` permits plain HTTP to this machine.", true),
-  variable(
-    "MOGPLEX_DEV_HOST",
-    "",
-    "–",
-    "With `MOGPLEX_DEV=1`: the one other host that may be spoken to in plain HTTP.",
-  ),
-  variable("MOGPLEX_REPO_ID", "`--repo`", "–", "Repository (UUID)."),
-  variable("MOGPLEX_PROMPT", "argument", "–", "Task for the agent."),
-  variable("MOGPLEX_PROMPT_FILE", "`--prompt-file`", "–", "File that holds the task."),
-  variable("MOGPLEX_HARNESS", "`--harness`", "the server's", "Agent: `codex`, `claude-code` or `mogplex`."),
-  variable("MOGPLEX_MODE", "`--mode`", "the server's", "`SAFE`, `AUTO` or `YOLO`."),
-  variable("MOGPLEX_BASE_BRANCH", "`--base-branch`", "the repository's", "Branch to start from."),
-  variable("MOGPLEX_WORKING_BRANCH", "`--branch`", "generated", "Branch to work on."),
-  variable("MOGPLEX_CREATE_BRANCH", "`--create-branch`", "`false`", "`true` creates the working branch."),
-  variable("MOGPLEX_ROOT", "`--root`", "the repository's", "Directory inside the repository; `.` is its root."),
-  variable("MOGPLEX_RUN_ID", "argument", "–", "Run to `follow` or to `report` on."),
-  variable("MOGPLEX_TIMEOUT", "`--timeout`", "`1800`", "Seconds to wait in all."),
-  variable("MOGPLEX_ON_TIMEOUT", "`--on-timeout`", "`detach`", "`detach` leaves the run alone, `cancel` stops it."),
-  variable("MOGPLEX_ON_INTERRUPT", "`--on-interrupt`", "`auto`", "`auto`, `cancel` or `detach`."),
-  variable("MOGPLEX_KEY_SCOPE", "`--key-scope`", "`pipeline` in CI", "`pipeline`, `job`, `day` or `random`."),
-  variable(
-    "MOGPLEX_KEY_PART",
-    "`--key-part`",
-    "–",
-    "Tells apart several runs of one job, and nodes of a GitHub matrix.",
-  ),
-  variable("MOGPLEX_TOKEN_SHARE", "`--token-share`", "`1`", "How many jobs use the token at the same time."),
-  variable("MOGPLEX_LOG", "`--log`", "`compact`", "`compact`, `full` or `json`."),
-  variable("MOGPLEX_REPORT", "`--report`", "all formats", "Reports to write, separated by commas."),
-  variable("MOGPLEX_NOTE", "`--note`", "`auto`", "Note on the merge request of a GitLab pipeline: `auto` or `off`."),
+  variable("MOGPLEX_API_KEY", "The access token (`mog_…`). Never a flag: arguments are visible to others.", {
+    service: true,
+    dropIn: true,
+  }),
+  variable("MOGPLEX_API_KEY_FILE", "File that holds the token, in place of the variable.", { service: true }),
+  variable("MOGPLEX_TOKEN_VARIABLE", "Name of the variable that holds the token.", {
+    service: true,
+    fallback: "`MOGPLEX_API_KEY`",
+  }),
+  variable("MOGPLEX_URL", "Origin of the service.", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
+  variable("MOGPLEX_DEV", "`1` permits plain HTTP to this machine.", { service: true, dropIn: true }),
+  variable("MOGPLEX_DEV_HOST", "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.", { service: true }),
+  variable("MOGPLEX_REPO_ID", "Repository (UUID, see `repos list`).", { option: "repo", value: "ID" }),
+  variable("MOGPLEX_PROMPT", "Task for the agent.", { argument: true }),
+  variable("MOGPLEX_PROMPT_FILE", "File that holds the task.", { option: "prompt-file", value: "FILE" }),
+  variable("MOGPLEX_HARNESS", "Agent: `codex`, `claude-code` or `mogplex`.", {
+    option: "harness",
+    value: "NAME",
+    fallback: "the server's",
+  }),
+  variable("MOGPLEX_MODE", "`SAFE`, `AUTO` or `YOLO`.", { option: "mode", value: "MODE", fallback: "the server's" }),
+  variable("MOGPLEX_BASE_BRANCH", "Branch to start from.", {
+    option: "base-branch",
+    value: "NAME",
+    fallback: "the repository's",
+  }),
+  variable("MOGPLEX_WORKING_BRANCH", "Branch to work on.", { option: "branch", value: "NAME", fallback: "generated" }),
+  variable("MOGPLEX_CREATE_BRANCH", "Whether to create the working branch.", {
+    option: "create-branch",
+    fallback: "`false`",
+  }),
+  variable("MOGPLEX_ROOT", "Directory inside the repository; `.` is its root.", {
+    option: "root",
+    value: "DIR",
+    fallback: "the repository's",
+  }),
+  variable("MOGPLEX_RUN_ID", "Run to `follow` or to `report` on.", { argument: true }),
+  variable("MOGPLEX_TIMEOUT", "Maximum time to wait, in seconds.", {
+    option: "timeout",
+    value: "SECONDS",
+    fallback: "`1800`",
+  }),
+  variable("MOGPLEX_ON_TIMEOUT", "When that time is over: `detach` lets the run go on, `cancel` stops it.", {
+    option: "on-timeout",
+    value: "WHAT",
+    fallback: "`detach`",
+  }),
+  variable("MOGPLEX_ON_INTERRUPT", "On SIGINT and SIGTERM: `auto`, `cancel` or `detach`.", {
+    option: "on-interrupt",
+    value: "WHAT",
+    fallback: "`auto`",
+  }),
+  variable("MOGPLEX_KEY_SCOPE", "What makes a new run: `pipeline`, `job`, `day` or `random`.", {
+    option: "key-scope",
+    value: "SCOPE",
+    fallback: "`pipeline` in CI",
+  }),
+  variable("MOGPLEX_KEY_PART", "Tells apart several runs of one job, and the nodes of a matrix on GitHub.", {
+    option: "key-part",
+    value: "TEXT",
+  }),
+  variable("MOGPLEX_TOKEN_SHARE", "How many jobs use the token at the same time.", {
+    option: "token-share",
+    value: "N",
+    fallback: "`1`",
+  }),
+  variable("MOGPLEX_LOG", "Events in the log: `compact`, `full` or `json`.", {
+    option: "log",
+    value: "FORM",
+    fallback: "`compact`",
+  }),
+  variable("MOGPLEX_REPORT", "Reports to write, separated by commas; the flag may be given several times.", {
+    option: "report",
+    value: "FORMAT[=PATH]",
+    fallback: "all formats",
+  }),
+  variable("MOGPLEX_NOTE", "Note on the merge request of a GitLab pipeline: `auto` or `off`.", {
+    option: "note",
+    value: "WHEN",
+    fallback: "`auto`",
+  }),
   variable(
     "MOGPLEX_NOTE_TOKEN_VARIABLE",
-    "",
-    "`GITLAB_TOKEN`",
-    "Name of the variable that holds GitLab's token for it: scope `api`, role Reporter.",
+    "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
+    { readWith: "note", fallback: "`GITLAB_TOKEN`" },
   ),
-  variable("MOGPLEX_OUT", "`--out`", "`mogplex-ci`", "Directory of the reports."),
-  variable("MOGPLEX_CI_JOB", "", "–", "Identity of the job on a CI system that is not recognised."),
+  variable("MOGPLEX_OUT", "Directory of the reports.", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),
+  variable("MOGPLEX_CI_JOB", "Identity of the job on a CI system that is not recognised.", { readWith: "key-scope" }),
   variable(
     "MOGPLEX_JOB_STATUS",
-    "",
-    "the CI system's",
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
+    { fallback: "the CI system's" },
   ),
 ];
 

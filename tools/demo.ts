@@ -1,6 +1,6 @@
 /**
- * The quick start: a whole job on this machine. Starts the emulator on loopback and a run on a real Git repository; a real command changes
- * code there on a new branch, and the process ends with the exit code of the run.
+ * The quick start: a whole job on this machine. Starts a local Mogplex on loopback and a run on a real Git repository. A real
+ * command changes code there on a new branch. Exits with the verdict of the run.
  *
  * Arguments are passed to `run --follow` (try `npm start -- --log full`).
  */
@@ -23,7 +23,7 @@ function say(text: string) {
 }
 
 function git(...args: string[]): string {
-  // The user's own Git settings must not change the sample's history.
+  // The history of the sample must be the same whatever the user's Git configuration is.
   const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
   return execFileSync("git", [...quiet, ...args], { cwd: project, encoding: "utf8" });
 }
@@ -54,20 +54,20 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
   const first = await Promise.race([
     once(lines, "line").then(([line]) => String(line)),
     once(child, "exit").then(([code]) => {
-      throw new Error(`Cannot start the embedded Mogplex: it ended with ${code}`);
+      throw new Error(`Cannot start the local Mogplex: it exited with ${code}`);
     }),
   ]);
   return { child, ready: JSON.parse(first) };
 }
 
-/** The environment without `MOGPLEX_*`: settings of the caller's own jobs must not reach the demonstration. */
+/** The environment without the caller's own `MOGPLEX_…` settings: the demo sets its own. */
 function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
 
 async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
   const repo = ready.repos.find((each) => each.full_name === REPOSITORY);
-  if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the embedded Mogplex`);
+  if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the local Mogplex`);
   const args = ["run", PROMPT, "--follow", "--repo", repo.id, "--create-branch", "--out", relative(root, reports)];
   say(`MOGPLEX_URL=${ready.url} mogplex-ci ${args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg).join(" ")}`);
   const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
@@ -92,22 +92,22 @@ function showBranch() {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  say("Building dist/ and a sample project with its own Git history");
+  say("Building dist/ and a sample project with a Git history");
   execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });
   makeProject();
   const { child, ready } = await startEmulator();
-  say(`An embedded Mogplex listens on ${ready.url}; ${REPOSITORY} is the sample project`);
+  say(`A local Mogplex is running at ${ready.url}; its repository ${REPOSITORY} is the sample project`);
   try {
     const code = await runJob(ready, args);
     showBranch();
-    // Nothing is written for `--help`, and `--out` may name another folder.
+    // The arguments may be --help, or name another folder.
     const written = existsSync(reports);
     if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
-    const verdict = written ? ": the run's verdict is success" : "";
-    say(`The job ends with ${code}${code === 0 ? verdict : ": see the table of exit codes in README.md"}`);
+    const verdict = written ? ": the run succeeded" : "";
+    say(`The job ends with ${code}${code === 0 ? verdict : ": see the exit codes in README.md"}`);
     return code;
   } finally {
     child.kill("SIGTERM");

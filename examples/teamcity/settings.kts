@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "79e56fd1138f5f8761e548a2655e08f9c08365a97a90cb38dee577a390f3bab2"
+val MOGPLEX_CI_SHA256 = "b1ee7b524803ecfac0c17aaed9864b2f03bad98dfeb005df366847d86099decd"
 
 project {
     buildType(Cleanup)

@@ -4,14 +4,13 @@
  * @module
  */
 import { EXIT_TABLE } from "../exit_codes.ts";
-import type { Flag } from "../flags.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { PROGRAM, VERBS } from "./verbs.ts";
-import type { Verb } from "./verb.ts";
+import { flagsOf, type Meanings, PROGRAM, type Verb, type VerbFlag } from "./verb.ts";
+import { VERBS } from "./verbs.ts";
 
-/** Backticks are for the READMEs, which print the same tables. */
+/** A text of the documents for a terminal: without backticks. */
 function plain(text: string): string {
   return text.replaceAll("`", "");
 }
@@ -22,13 +21,22 @@ function columns(rows: readonly (readonly string[])[]): string {
     .join("");
 }
 
-function flagRow(verb: Verb, flag: Flag): string[] {
-  const left = flag.value === undefined ? `--${flag.name}` : `--${flag.name} ${flag.value}`;
-  const variable = VARIABLES.find((each) => each.flag === `\`--${flag.name}\``);
-  // `run` without `--follow` reads no variable but the documented ones.
-  if (variable === undefined || (verb.group === "drop-in" && verb.name !== "run")) return [left, flag.help];
+/** Variables that a verb reads. */
+function variablesOf(verb: Verb): Variable[] {
+  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
+  const names = flagsOf(verb).filter(({ variable }) => variable !== undefined).map(({ name }) => name);
+  return VARIABLES.filter(({ name, option, readWith, service }) => {
+    const flag = option ?? readWith;
+    return flag === null ? service || verb.variables?.includes(name) : names.includes(flag);
+  });
+}
+
+function flagRow({ name, value, help, variable }: VerbFlag, read: readonly Variable[]): string[] {
+  const usage = value === undefined ? `--${name}` : `--${name} ${value}`;
+  const meaning = plain(help).replace(/\.$/, "");
+  if (variable === undefined || !read.includes(variable)) return [usage, meaning];
   const fallback = variable.fallback === "–" ? "" : `, default ${plain(variable.fallback)}`;
-  return [left, `${flag.help} [${variable.name}${fallback}]`];
+  return [usage, `${meaning} [${variable.name}${fallback}]`];
 }
 
 function variableRows(variables: readonly Variable[]): string {
@@ -38,47 +46,45 @@ function variableRows(variables: readonly Variable[]): string {
   ]));
 }
 
-/** Whether a variable means something to a verb: that of a flag it has, or of everything that speaks to the service. */
-function isRelevant({ name, usage, flags }: Verb, variable: Variable): boolean {
-  if (variable.flag.startsWith("`--")) return flags.some((flag) => variable.flag === `\`--${flag.name}\``);
-  if (variable.name === "MOGPLEX_NOTE_TOKEN_VARIABLE") return flags.some((flag) => flag.name === "note");
-  if (variable.name === "MOGPLEX_RUN_ID") return usage.includes("<run-id>");
-  if (variable.name === "MOGPLEX_PROMPT") return name === "run";
-  if (variable.name === "MOGPLEX_CI_JOB") return flags.some((flag) => flag.name === "key-scope");
-  return variable.name !== "MOGPLEX_JOB_STATUS" || name === "cleanup";
-}
-
-function exitRows(column: "toolkit" | "dropIn", { codes, success }: Pick<Verb, "codes" | "success"> = {}): string {
-  return columns(
-    EXIT_TABLE.filter((row) => row[column] !== "–" && (codes?.includes(row.code) ?? true)).map((row) => {
-      const text = row[column] === "same" ? row.toolkit : row[column];
-      return [row.code, row.name === "success" && success !== undefined ? success : plain(text)];
-    }),
+function exitRows(column: "toolkit" | "dropIn", codes?: Verb["codes"], meanings: Meanings = {}): string {
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
+  return columns(rows.map((row) => {
+    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
+    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
+  }));
 }
 
 function formatRows(): string {
   return columns(Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [name, file, plain(help)]));
 }
 
-/** Help of one verb. */
-export function verbHelp(verb: Verb): string {
-  const dropIn = verb.group === "drop-in";
-  const both = verb.name === "run";
+function rowHelp(verb: Verb): string {
+  const { name, usage, summary, examples, codes, meanings, verdict } = verb;
+  const flags = flagsOf(verb);
+  const read = variablesOf(verb);
   const parts = [
-    `${verb.summary}\n`,
-    `Usage: ${`${PROGRAM} ${verb.name} ${verb.usage}`.trimEnd()} [flags]\n`,
-    `Flags:\n${columns([...verb.flags.map((flag) => flagRow(verb, flag)), ["--help", "Print this text"]])}`,
-    `Examples:\n${verb.examples.map((example) => `  ${example}\n`).join("")}`,
+    `${summary}\n`,
+    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
+    `Flags:\n${columns([...flags.map((flag) => flagRow(flag, read)), ["--help", "Print this text"]])}`,
+    `Examples:\n${examples.map((example) => `  ${example}\n`).join("")}`,
   ];
-  if (verb.flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
-  const variables = VARIABLES.filter((each) => dropIn ? each.dropIn : isRelevant(verb, each));
-  parts.push(`Environment${both ? " (every variable with --follow, see " + PROGRAM + " --help)" : ""}:\n`);
-  parts[parts.length - 1] += variableRows(variables);
-  parts.push(`Exit codes:\n${exitRows(dropIn ? "dropIn" : "toolkit", verb)}`);
-  const verdict = both ? "--follow" : verb.flags.find((flag) => flag.name === "exit-status") && "--exit-status";
-  if (verdict) parts.push(`Exit codes with ${verdict}:\n${exitRows("toolkit")}`);
+  if (flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
+  const others = read.filter((variable) => !flags.some((flag) => flag.variable === variable));
+  parts.push(
+    `Environment${others.length < read.length ? " (beside the variables in brackets)" : ""}:\n${variableRows(others)}`,
+  );
+  parts.push(`Exit codes:\n${exitRows(verb.group === "drop-in" ? "dropIn" : "toolkit", codes, meanings)}`);
+  if (verdict !== undefined) {
+    parts.push(`Exit codes with --${verdict.flag}:\n${exitRows("toolkit", codes, verdict.meanings)}`);
+  }
   return parts.join("\n");
+}
+
+/** Help of a verb: of each of its rows, clearly apart. */
+export function verbHelp(rows: readonly Verb[]): string {
+  return rows.map(rowHelp).join(`\n${"-".repeat(80)}\n\n`);
 }
 
 /** Help of the program, or of a group of verbs such as `runs`. */

@@ -1,113 +1,70 @@
 /**
- * The command line: finds the verb, loads its code, and turns whatever it throws into an exit code.
+ * The command line: finds the verb, runs it, and turns whatever it throws into an exit code.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import type { ParsedFlags } from "../flags.ts";
+import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
-import { parseFlags } from "../flags.ts";
-import { createWriter, explain } from "./explain.ts";
-import { programHelp, verbHelp } from "./help.ts";
-import { nearest } from "../nearest.ts";
+import { detectPlatform } from "../platforms/detect.ts";
 import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
-import { PROGRAM, VERBS } from "./verbs.ts";
-import { isWholeJob } from "./verbs/drop_in/run.ts";
-import type { MainOptions, Verb } from "./verb.ts";
-import { COMMAND_WORDS } from "./vocabulary.ts";
-import type { Writer } from "./log/writer.ts";
+import { createWriter, explain } from "./explain.ts";
+import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
+import { programHelp, verbHelp } from "./help.ts";
+import { openContext } from "./job/open.ts";
+import { flagsOf, type MainOptions, PROGRAM } from "./verb.ts";
+import { COMMAND_VOCABULARY } from "./vocabulary.ts";
 
-interface Call {
-  verb: Verb;
-  args: string[];
+interface Call extends FoundVerb {
   /** Absent until the arguments were understood. */
   flags?: ParsedFlags;
 }
 
-function quoted(text: string): string {
-  return JSON.stringify(text);
-}
-
-/** The verb that the arguments begin with. */
-function findVerb(args: readonly string[]): Call {
-  const [first = "", second = ""] = args;
-  for (const words of [2, 1]) {
-    const verb = VERBS.find((each) => each.name === args.slice(0, words).join(" "));
-    if (verb !== undefined) return { verb, args: args.slice(words) };
-  }
-  const names = VERBS.map((verb) => verb.name);
-  const group = names.filter((name) => name.startsWith(`${first} `));
-  if (group.length > 0) {
-    const words = group.map((name) => name.slice(first.length + 1));
-    const hint = nearest(second, words);
-    throw new UsageError(
-      second === "" || second.startsWith("-")
-        ? `Cannot run ${quoted(first)} without a verb: give one of ${words.join(", ")}`
-        : `Cannot run ${quoted(`${first} ${second}`)}: unknown verb, ${
-          hint === undefined ? `give one of ${words.join(", ")}` : `did you mean ${quoted(`${first} ${hint}`)}?`
-        }`,
-    );
-  }
-  const firstWords = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
-  const hint = nearest(first, firstWords);
-  throw new UsageError(
-    args.length === 0
-      ? `Cannot run without a verb: see ${PROGRAM} --help`
-      : `Cannot run ${quoted(first)}: unknown verb, ${
-        hint === undefined ? `see ${PROGRAM} --help` : `did you mean ${quoted(hint)}?`
-      }`,
-  );
-}
-
 function asksForHelp(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === "--help" || arg === "-h");
+  return possibleFlags(args).some((arg) => arg === "--help" || arg === "-h");
 }
 
 /** The help or the version, when the arguments ask for them. */
 function information(args: readonly string[]): string | undefined {
   const [first = ""] = args;
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
-  const words = first === "help" ? args.slice(1) : args;
+  const topic = first === "help" ? args.slice(1) : args;
   if (first !== "help" && !asksForHelp(args)) return undefined;
-  if (words[0] === undefined || words[0].startsWith("-")) return programHelp();
-  if (VERBS.some((verb) => verb.name.startsWith(`${words[0]} `)) && (words[1] ?? "-").startsWith("-")) {
-    return programHelp(words[0]);
-  }
-  return verbHelp(findVerb(words).verb);
+  if (topic[0] === undefined || topic[0].startsWith("-")) return programHelp();
+  if (isGroup(topic[0]) && (topic[1] ?? "-").startsWith("-")) return programHelp(topic[0]);
+  return verbHelp(findRows(topic).map(({ verb }) => verb));
 }
 
 /** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
-  return verb.group === "toolkit" || (verb.name === "run" && flags !== undefined && isWholeJob(flags)) ||
-    (verb.name === "runs events" && flags?.has("exit-status") === true);
+  return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }
 
-async function runVerb(call: Call, io: Io, writer: Writer, options: MainOptions): Promise<number> {
+async function parseCall(call: Call): Promise<ParsedFlags> {
   const { verb, args } = call;
-  const flags = await parseFlags(verb.name, args, verb.flags);
-  call.flags = flags;
-  const odd = flags.positionals[verb.maxPositionals];
-  if (odd !== undefined) {
-    throw new UsageError(`Cannot parse arguments of ${verb.name}: one too many, ${quoted(odd)}`);
-  }
-  const { clock = systemClock, fetch } = options;
-  return await verb.run({ io, flags, writer, clock, fetch, words: COMMAND_WORDS });
+  checkRow(call);
+  const flags = await parseFlags(verb.name, args, flagsOf(verb));
+  const extra = flags.positionals[verb.maxPositionals];
+  if (extra === undefined) return flags;
+  throw new UsageError({
+    attempted: `parse arguments of ${verb.name}`,
+    why: `one too many, ${JSON.stringify(extra)}`,
+  });
 }
 
 /**
  * Runs the command line.
  *
  * @param args Arguments after the program's name.
- * @param io The world.
+ * @param io Environment, files, streams and signals.
  * @returns The exit code; it never throws.
  */
 export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
+  const platform = detectPlatform(io.env);
   let call: Call | undefined;
-  let writer: Writer | undefined;
+  let writer = createWriter(io, platform, undefined);
   try {
     const text = information(args);
     if (text !== undefined) {
@@ -115,15 +72,22 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       return EXIT.success;
     }
     call = findVerb(args);
-    writer = createWriter(io, call.verb.group);
-    return await runVerb(call, io, writer, options);
+    const { group, run } = call.verb;
+    writer = createWriter(io, platform, group);
+    const flags = call.flags = await parseCall(call);
+    return await run(
+      openContext(
+        { io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn: group === "drop-in" },
+        options,
+      ),
+    );
   } catch (error) {
-    explain(error, writer ?? createWriter(io, call?.verb.group));
+    explain(error, writer);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }
 }
 
-/** {@linkcode information}, where a mistake in asking for help is left to be explained like any other. */
+/** {@linkcode information}; nothing for a mistake in asking for help, which is then explained like any other. */
 function safeInformation(args: readonly string[]): string | undefined {
   try {
     return information(args);

@@ -1,14 +1,21 @@
 /**
- * What a verb of the command line is: a row of the table of verbs, and a function that gets the world as an argument.
+ * What a verb of the command line is: a row of facts for parser and help, and a function that gets the world as an argument.
  *
  * @module
  */
+import type { Connection } from "../api/connection/connection.ts";
 import type { Clock } from "../clock.ts";
+import type { ExitName } from "../exit_codes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
+import type { Platform } from "../platforms/platform.ts";
+import type { Variable } from "../variables.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
+
+/** Name of the command, as the help shows it. */
+export const PROGRAM = "mogplex-ci";
 
 /** What tests put in the place of the machine. */
 export interface MainOptions {
@@ -18,48 +25,99 @@ export interface MainOptions {
   clock?: Clock | undefined;
 }
 
+/** A flag of a verb, and the variable that stands in for it. */
+export interface VerbFlag extends Flag {
+  /** Read when the flag is not given. @default {undefined} (there is no such variable) */
+  variable?: Variable;
+}
+
+/** A flag with the rule that its value obeys. */
+export interface Option<T> extends VerbFlag {
+  /**
+   * Reads a value.
+   *
+   * @param text The value as it was given.
+   * @param source The flag or the variable that it came from, for the message.
+   * @throws {UsageError} when the value breaks the rule.
+   */
+  parse(text: string, source: string): T;
+}
+
+/** Value of an option: its flag, else its variable; undefined when neither is given. @throws {UsageError} See {@linkcode Option}. */
+export type ReadOption = <T>(option: Option<T>) => T | undefined;
+
 /** What a verb works with. */
 export interface VerbContext {
-  /** The world. */
+  /** Environment, files, streams and signals. */
   io: Io;
-  /** What was given. */
+  /** The arguments. */
   flags: ParsedFlags;
-  /** Every line goes through it. */
+  /** Reads an option from flags and environment. An empty variable counts as unset. */
+  option: ReadOption;
+  /** Prints: every line goes through it. */
   writer: Writer;
   /** Time. */
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;
-  /** What the program calls what it can be given. */
-  words: Vocabulary;
+  /** The CI system. */
+  platform: Platform;
+  /** Names of the things that a user can give to this program. */
+  vocabulary: Vocabulary;
+  /** Refuses a checkout that steers us, at the first call. @throws {UsageError} See `guardCheckout`. */
+  guard(): void;
+  /**
+   * The service and the token: found at the first call, which also guards the checkout and masks the token from then on. The code that
+   * opens a client prints the notices.
+   *
+   * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
+   */
+  connection(): Connection;
 }
 
-/** The work of a verb; returns the exit code. What it throws is mapped to one in `main.ts`. */
+/** The work of a verb; returns the exit code. The program maps what it throws to one. */
 export type VerbFunction = (context: VerbContext) => Promise<number>;
 
 /** How a verb treats errors and the environment. */
 export type VerbGroup = "drop-in" | "toolkit";
 
-/** One verb. */
+/** What exit codes mean, where the common table says it too widely. */
+export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
+
+/**
+ * One verb: a constant beside its function. A bundler drops the rows that no table names, as long as they hold constants and nested arrays
+ * only: a spread, a template or a property would count as an effect and keep the row alive.
+ */
 export interface Verb {
-  /** One or two words. */
+  /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags choose. */
   name: string;
+  /** Flags of which one has to be given for this row, where another row has the same words. @default {[]} */
+  chosenBy?: readonly string[];
   /** Arguments, as the help shows them. */
   usage: string;
-  /** Most arguments that are no flags. */
+  /** Most arguments that are not flags. */
   maxPositionals: number;
   /** One line. */
   summary: string;
   /** Drop-in verbs take the documented flags, print the documented formats and end with the documented codes. */
   group: VerbGroup;
-  /** Its flags. */
-  flags: readonly Flag[];
-  /** Exit codes that it can end with, when it is not all of its group. @default all */
-  codes?: readonly string[];
-  /** What its 0 means, where nothing was followed. @default what it means for its group */
-  success?: string;
+  /** Its flags and groups of flags: see {@linkcode flagsOf}. */
+  flags: readonly (VerbFlag | readonly VerbFlag[])[];
+  /** Variables that it reads beside those of its flags and those that choose service and token. @default {[]} */
+  variables?: readonly string[];
+  /** Exit codes that it can end with, in the order of the table. @default all of its group */
+  codes?: readonly ExitName[];
+  /** What exit codes mean for it. @default what they mean for its group */
+  meanings?: Meanings;
+  /** A flag with which a drop-in verb ends with a verdict, as toolkit verbs do, and what the codes mean then. */
+  verdict?: { flag: string; meanings: Meanings };
   /** Command lines that work. */
   examples: readonly string[];
   /** Does its work. */
   run: VerbFunction;
+}
+
+/** All flags of a verb, without groups. */
+export function flagsOf({ flags }: Verb): VerbFlag[] {
+  return flags.flat();
 }

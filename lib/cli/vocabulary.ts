@@ -1,28 +1,29 @@
 /**
- * What a program calls the ways in which it is told something: the command has flags, the GitLab components have inputs.
+ * What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
  *
  * @module
  */
+import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** Words of one program. All but `resume` and `cancel` follow "give". */
+/** Phrases of one program. All but `resume` and `cancel` follow "give". */
 export interface Vocabulary {
   /** Ways to give a task. */
   readonly prompt: string;
-  /** The two variables with a task, where both are set. */
+  /** The two variables that hold a task, for the case that both are set. */
   readonly promptVariables: string;
   /** Ways to give a repository. */
   readonly repo: string;
   /** Ways to give the id of a run. */
   readonly runId: string;
-  /** How to look at a run again that has not ended; for the result, whose own words are the command's. */
-  resume(result: RunResult): string | null;
+  /** How to go on with a run that has not ended; null when there is nothing to go on with. */
+  resume(result: Pick<RunResult | AutomationResult, "resume" | "outcome" | "runId">): string | null;
   /** How to cancel a run. */
   cancel(runId: string): string;
 }
 
-/** Words of the command. */
-export const COMMAND_WORDS: Vocabulary = {
+/** Phrases of the command. */
+export const COMMAND_VOCABULARY: Vocabulary = {
   prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
   repo: "--repo or MOGPLEX_REPO_ID (`mogplex-ci repos list` shows the ids)",

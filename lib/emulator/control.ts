@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { failRun } from "./agents/worker.ts";
 import { EVENT_TYPES, insertEvent, writeEvent } from "./service/events.ts";
 import { addBulk } from "./state/bulk.ts";
+import { splitScopes } from "./state/store.ts";
 import { parseTimestamp } from "./state/postgres.ts";
 import type { StoreOperation } from "./state/rows.ts";
 import { updateRun } from "./service/runs.ts";
@@ -58,6 +59,11 @@ function overwrite(record: object, set: Record<string, unknown>): void {
     const isTime = TIME_FIELD.test(field) && typeof value === "string";
     Object.assign(record, { [field]: isTime ? parseTimestamp(value) : value });
   }
+}
+
+/** Fields of a token. The fixture writes the scopes of an OAuth token as one text. */
+function tokenFields(set: Record<string, unknown>): Record<string, unknown> {
+  return typeof set.scopes === "string" ? { ...set, scopes: splitScopes(set.scopes) } : set;
 }
 
 /** Restores the fixture. */
@@ -179,7 +185,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     world.around.sandboxMode = text(args, "mode") as SandboxMode;
   },
   setToken(world, args) {
-    overwrite(world.store.tokenByKey(text(args, "token")), fields(args.set, "set"));
+    overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
   },
   setRepo(world, args) {
     const id = text(args, "id");
@@ -194,6 +200,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     overwrite(required(world.store.automationRuns.get(id), id), fields(args.set, "set"));
   },
   bulk,
-  // The emulator has no paging defect to repair.
-  cursorFix: () => {},
+  cursorFix(world, args) {
+    world.around.cursorFixed = enabled(args);
+  },
 };

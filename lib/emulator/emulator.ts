@@ -16,8 +16,9 @@ import { builtInFixture, type Fixture } from "./state/fixture.ts";
 import { passGate } from "./wire/gate.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
-import { pullPage } from "./service/pulls.ts";
-import { bare, fail, jsonReply, notFoundPage } from "./wire/reply.ts";
+import { addPublicRoutes, hostOf } from "./wire/public_routes.ts";
+import { bare, fail, jsonReply } from "./wire/reply.ts";
+import { BodyTooLarge, readBody } from "./wire/request.ts";
 import { createRevision, type Revision } from "./state/revision.ts";
 import { addRoutes } from "./wire/routes.ts";
 import type { Scenario } from "./agents/scenario.ts";
@@ -41,6 +42,11 @@ export interface EmulatorOptions {
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
+  /**
+   * Maximum number of active sandboxes of a user. A run that needs one more fails. The service has 3.
+   * @default {undefined} (no limit)
+   */
+  sandboxLimit?: number | undefined;
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /** Random faults. @default none */
@@ -76,8 +82,7 @@ export interface Emulator {
 function controlProblem(request: Request): string | undefined {
   const { headers } = request;
   if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests do not come from a browser";
-  const host = headers.get("host") ?? new URL(request.url).host;
-  return isLoopback(host) ? undefined : "Control requests come over loopback";
+  return isLoopback(hostOf(request)) ? undefined : "Control requests come over loopback";
 }
 
 function makeWorld(options: EmulatorOptions, clock: Clock): World {
@@ -90,6 +95,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     revision: createRevision("base", options.revision),
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",
+    sandboxLimit: options.sandboxLimit,
     pulls: [],
     origin: "http://localhost",
     driver: idleDriver,
@@ -127,20 +133,18 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     const problem = controlProblem(c.req.raw);
     if (problem !== undefined) return fail(403, "FORBIDDEN", problem);
     try {
-      const body = await c.req.text();
+      const body = new TextDecoder().decode(await readBody(c.req.raw));
       control(c.req.param("action") ?? "", body === "" ? {} : JSON.parse(body));
       return jsonReply(JSON.stringify({ ok: true }), 200);
     } catch (error) {
+      if (error instanceof BodyTooLarge) return bare(413);
       const message = error instanceof Error ? error.message : String(error);
       return jsonReply(JSON.stringify({ ok: false, error: message }), 400);
     }
   }
 
   if (options.controlRoutes) app.post("/__control/:action", handleControl);
-  app.get("/__pulls/:owner/:name/:number", (c) => {
-    const page = pullPage(world, `${c.req.param("owner")}/${c.req.param("name")}`, c.req.param("number"));
-    return page === undefined ? notFoundPage() : c.html(page);
-  });
+  addPublicRoutes(app, world);
   app.use(async (c, next) => {
     const carryOut = async () => {
       const answer = passGate(world, c.req.raw);

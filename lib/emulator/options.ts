@@ -31,6 +31,17 @@ export const FLAGS: readonly Flag[] = [
     multiple: true,
     help: "run COMMAND with sh -c in a working copy for runs with this harness",
   },
+  {
+    name: "harness-env",
+    value: "NAME",
+    multiple: true,
+    help: "pass this variable on to commands (PATH, HOME, LANG, TMPDIR and TERM always are)",
+  },
+  {
+    name: "sandbox-limit",
+    value: "N",
+    help: "fail runs that need more than N active sandboxes of a user (no limit; the service's is 3)",
+  },
   { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
   {
     name: "scenario",
@@ -153,7 +164,20 @@ function readCommands(flags: ParsedFlags, revision: Revision): Record<string, st
   return Object.fromEntries(commands);
 }
 
+const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
 const isPort = (value: number) => Number.isInteger(value) && value >= 0 && value < 65_536;
+
+function readEnvironment(flags: ParsedFlags): string[] {
+  const names = flags.all("harness-env");
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong !== undefined) {
+    throw badArgument(
+      `"--harness-env" must be the name of a variable: current value is "${wrong}"`,
+      "set the variable itself",
+    );
+  }
+  return names;
+}
 
 /** Turns flags into options. @throws {UsageError} naming the bad flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
@@ -175,6 +199,8 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     controlRoutes: flags.has("control"),
     repos,
     commands: readCommands(flags, revision),
+    environment: readEnvironment(flags),
+    sandboxLimit: number(flags, "sandbox-limit", isCount, "give a whole number of 0 or more"),
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
     onOutput: (text) => io.write("stderr", text),
   };

@@ -36,6 +36,8 @@ export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | 
   repos?: readonly LocalRepo[] | undefined;
   /** Commands by harness. `sh -c` runs them in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
+  /** Names of variables that commands get, if they are set, besides PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
+  environment?: readonly string[] | undefined;
   /** Milliseconds that a command may take. @default {1_800_000} */
   timeLimitMs?: number | undefined;
   /** Takes the output of commands. @default {undefined} (discarded) */
@@ -90,12 +92,12 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
 
 function execDrivers(options: StartEmulatorOptions): (world: World) => ReadonlyMap<string, Driver> {
   const repos = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
-  const { timeLimitMs, onOutput } = options;
+  const { environment, timeLimitMs, onOutput } = options;
   return (world) =>
     new Map(
       Object.entries(options.commands ?? {}).map(([harness, command]) => [
         harness,
-        execDriver(world, { command, repos, timeLimitMs, onOutput }),
+        execDriver(world, { command, repos, environment, timeLimitMs, onOutput }),
       ]),
     );
 }

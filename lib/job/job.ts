@@ -7,6 +7,7 @@
 import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { END_EXIT, type EndOutcome } from "../result/ends.ts";
+import { reasonOf } from "../result/result_error.ts";
 import { setbackOf } from "../retry/setback.ts";
 import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "./interrupt.ts";
 import type { Ending, JobItem, Look, Operation, Stopped } from "./operation.ts";
@@ -185,9 +186,4 @@ export class Job<I extends JobItem, R extends JobResult> {
 
 function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
-}
-
-/** Why a job has no verdict, for its result; a bug of ours is logged elsewhere, with the place where it happened. */
-export function reasonOf(error: unknown): string {
-  return error instanceof MogplexError ? error.message : "the toolkit failed";
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { clientFor, type MogplexClient } from "../api/client.ts";
-import { resolveConnection } from "../api/connection/connection.ts";
+import { type Connection, resolveConnection } from "../api/connection/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Fetch } from "../http/transport.ts";
@@ -77,6 +77,10 @@ export interface SessionInternals {
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
   readFile?: ((path: string) => string | undefined) | undefined;
+  /** The service and the token, when they were found before. @default {undefined} (they are found from the options) */
+  connection?: Connection | undefined;
+  /** The CI system, when it was found before. @default {undefined} (it is found from the environment) */
+  platform?: Platform | undefined;
   /** Gets the session as soon as it is open. @default nobody */
   onSession?: ((session: Session) => void) | undefined;
 }
@@ -91,7 +95,7 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
   const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
   const { random = Math.random } = internals;
   const waits = new Map<string, WaitTotal>();
-  const platform = detectPlatform(env);
+  const platform = internals.platform ?? detectPlatform(env);
 
   function notify(notice: Notice, quietly = false): void {
     if (notice.kind === "wait") {
@@ -103,7 +107,8 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
 
   function connect(): { client: MogplexClient; token?: string } {
     const { token, url, fetch } = options;
-    const { notices, ...connection } = resolveConnection({ env, token, url, readFile: internals.readFile });
+    const { notices, ...connection } = internals.connection ??
+      resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
     const agent = userAgent(platform.name);
     const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });

@@ -1,5 +1,8 @@
 /**
- * Detects the CI system from the environment. To add a system, add its file to `systems/` and its row to `SYSTEMS` below.
+ * Detects the CI system from the environment.
+ *
+ * To add a system, add its file to `systems/` and its row to `SYSTEMS` below. Tests then require its documented environment in
+ * `tests/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
  *
  * @module
  */

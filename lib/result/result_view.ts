@@ -85,18 +85,18 @@ const NOTHING_OF_A_RUN = { harness: null, failureCode: null, git: null, phases: 
 
 /** The view of a result of either kind. */
 export function viewOf(result: RunResult | AutomationResult): ResultView {
-  const words = {
+  const named = {
     kind: kindWords(result),
     verdict: verdictWords(result),
     // Results of older versions have no `error`.
     ...explain(result.reason, result.error ?? null),
   };
-  if (result.kind !== "automation-run") return { ...result, ...words, automationId: null, times: null, git: result };
+  if (result.kind !== "automation-run") return { ...result, ...named, automationId: null, times: null, git: result };
   const { automationId, startedAt, completedAt, runDurationMs } = result;
   return {
     ...result,
     ...NOTHING_OF_A_RUN,
-    ...words,
+    ...named,
     automationId: automationId || null,
     times: { startedAt, completedAt, durationMs: runDurationMs },
   };

@@ -156,7 +156,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
         return { action: "nothing", text, runId, status: null };
       }
     }
-    const { status } = await cancelWith(client, clock, runId as string, { deadline, signal });
+    const { run: { status } } = await cancelWith(client, clock, runId as string, { deadline, signal });
     const ended = hasEnded(status);
     writer.update({ status, parting: ended ? "ended" : "cancelling" });
     return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };

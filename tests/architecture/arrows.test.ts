@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { circlesIn, importsIn, sources, textOf, withoutComments } from "./imports.ts";
-import { isKnown, layerOf, LAYERS, mayImport } from "./layers.ts";
+import { isKnown, layerOf, LAYERS, mayImport } from "../../tools/docs/layout.ts";
 
 const FILES = ["mod.ts", ...sources("lib")];
 const IMPORTS = FILES.flatMap((file) => importsIn(file, textOf(file)));

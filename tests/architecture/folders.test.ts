@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root } from "../../tools/setup.mjs";
 import { sources, textOf } from "./imports.ts";
-import { CAPTIONS, TEST_CAPTIONS } from "./layers.ts";
+import { CAPTIONS, TEST_CAPTIONS } from "../../tools/docs/layout.ts";
 
 const CODE = ["ts", "mjs"];
 

@@ -33,12 +33,16 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   const handlers = new Set<(signal: InterruptSignal) => void>();
   const files = new Map(Object.entries(options.files ?? {}));
   const text = { stdout: "", stderr: "" };
-  const directories = new Set<string>();
   const read = new Set<string>();
+  const directories = new Set<string>();
+  const makeParents = (path: string) => {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) directories.add(path.slice(0, at));
+  };
+  for (const path of files.keys()) makeParents(path);
   const write = (path: string, content: string) => {
     if (readOnly(path)) throw new Error(`EACCES: permission denied, open '${path}'`);
+    makeParents(path);
     files.set(path, content);
-    directories.add(path.replace(/[^/]*$/, ""));
   };
   const io: FakeIo = {
     text,
@@ -59,8 +63,9 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     realPath(path) {
       const target = links[path] ?? path;
       if (target === ".") return "/work";
-      const there = files.has(path) || directories.has(path) || target !== path;
-      return there ? (target.startsWith("/") ? target : `/work/${target}`) : undefined;
+      return files.has(path) || directories.has(path.replace(/\/$/, "")) || target !== path
+        ? (target.startsWith("/") ? target : `/work/${target}`)
+        : undefined;
     },
     writeFile: write,
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),

@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { main } from "../../lib/cli/main.ts";
-import { REPORTS } from "../../lib/cli/options/table.ts";
+import { flagsOf } from "../../lib/cli/verb.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { fakeIo } from "./fake_io.ts";
+
+const ROWS_APART = `\n${"-".repeat(80)}\n\n`;
 
 async function help(...args: string[]): Promise<string> {
   const io = fakeIo();
@@ -17,10 +19,10 @@ async function help(...args: string[]): Promise<string> {
 test("--help of a verb shows every flag, an example and the exit codes", async () => {
   for (const verb of VERBS) {
     const text = await help(...verb.name.split(" "), "--help");
-    for (const flag of verb.flags) expect(text).toContain(`  --${flag.name}${flag.value ? ` ${flag.value}` : ""} `);
+    for (const flag of flagsOf(verb)) expect(text).toContain(`  --${flag.name}${flag.value ? ` ${flag.value}` : ""} `);
     expect(verb.examples.length).toBeGreaterThan(0);
     for (const example of verb.examples) {
-      expect(example).toContain(`mogplex-ci ${verb.name}`);
+      expect(example).toStartWith(`mogplex-ci ${verb.name}`);
       expect(text).toContain(`  ${example}\n`);
     }
     expect(text).toContain("Exit codes:\n");
@@ -36,7 +38,7 @@ test("--help of the program shows every verb, variable and exit code", async () 
 
 test("--help shows a flag's variable and default as the list of variables has them", async () => {
   expect(await help("follow", "--help")).toContain(
-    "  --timeout SECONDS       Whole wait [MOGPLEX_TIMEOUT, default 1800]\n",
+    "  --timeout SECONDS       Maximum time to wait, in seconds [MOGPLEX_TIMEOUT, default 1800]\n",
   );
 });
 
@@ -45,7 +47,7 @@ test("--help of a group shows its verbs only, with an example of each", async ()
     "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
-      "  runs cancel <run-id>  Cancel a run; one that has ended is no error\n\n" +
+      "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +
       "Examples:\n" +
       '  mogplex-ci runs get "$RUN_ID" --json | jq -r .status\n' +
       '  mogplex-ci runs events "$RUN_ID" --follow --timeout 600\n' +
@@ -55,8 +57,9 @@ test("--help of a group shows its verbs only, with an example of each", async ()
 
 test("every flag has a meaning, and no two of a verb share a name", () => {
   for (const verb of VERBS) {
-    expect(new Set(verb.flags.map((flag) => flag.name)).size).toBe(verb.flags.length);
-    for (const flag of verb.flags) expect(flag.help).not.toBe("");
+    const flags = flagsOf(verb);
+    expect(new Set(flags.map((flag) => flag.name)).size).toBe(flags.length);
+    for (const flag of flags) expect(flag.help).not.toBe("");
   }
 });
 
@@ -64,19 +67,18 @@ test("`help runs events` prints what `runs events --help` prints", async () => {
   expect(await help("help", "runs", "events")).toBe(await help("runs", "events", "--help"));
 });
 
-test("the help of --report names every format, and says what it is and where it goes", async () => {
+test("the help of a verb that reports names every format, and says what it is and where it goes", async () => {
   const text = await help("follow", "--help");
   for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
-    expect(REPORTS.help).toContain(format);
     expect(text).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
   }
 });
 
 test("a verb that follows nothing says what its own 0 means, and no drop-in verb lists a code that it never ends with", async () => {
   for (const verb of VERBS) {
-    const text = await help(...verb.name.split(" "), "--help");
+    const [text = ""] = (await help(...verb.name.split(" "), "--help")).split(ROWS_APART);
     const codes = text.slice(text.indexOf("Exit codes:"), text.indexOf("Exit codes with"));
-    const followed = verb.name === "follow" || verb.name === "report";
+    const followed = ["run --follow", "follow", "report"].includes(verb.name);
     expect({ verb: verb.name, said: codes.includes("the server said success") }).toEqual({
       verb: verb.name,
       said: followed,
@@ -91,4 +93,42 @@ test("--help of every group shows an example", async () => {
   ) {
     expect(await help(group, "--help")).toContain(`Examples:\n  mogplex-ci ${group} `);
   }
+});
+
+test("`run --help` shows the documented verb and the toolkit's apart, each with its own flags, variables and codes", async () => {
+  const text = await help("run", "--help");
+  const [plain = "", follow = "", ...others] = text.split(ROWS_APART);
+  expect(others).toEqual([]);
+  expect(plain).toContain("Usage: mogplex-ci run --repo ID");
+  expect(plain).not.toMatch(/--mode|--follow|^ {2}MOGPLEX_(?!API_KEY|URL|DEV)|\[MOGPLEX_/m);
+  expect(follow).toContain("Usage: mogplex-ci run --follow ");
+  expect(follow).toContain("  --repo ID               Repository (UUID, see repos list) [MOGPLEX_REPO_ID]\n");
+  for (const verb of ["run", "follow"]) {
+    expect(await help(verb, "--follow", "--help")).toBe(verb === "run" ? follow : await help("follow", "--help"));
+  }
+  expect(await help("help", "run", "--detach")).toBe(follow);
+});
+
+test("no help of a verb on runs speaks of automations", async () => {
+  for (const verb of ["run", "follow", "report", "runs events"]) {
+    expect(await help(...verb.split(" "), "--help")).not.toMatch(/automation|trigger/);
+  }
+});
+
+test("--help shows the variables that a verb reads, and no others", async () => {
+  const environment = async (...verb: string[]) => {
+    const text = await help(...verb, "--help");
+    const rows = text.slice(text.indexOf("Flags:"), text.indexOf("Exit codes:"));
+    return [...rows.matchAll(/^ {2}MOGPLEX_(\w+)|\[MOGPLEX_(\w+)/gm)].map(([, name, named]) => name ?? named).sort();
+  };
+  const service = ["API_KEY", "API_KEY_FILE", "TOKEN_VARIABLE", "URL", "DEV", "DEV_HOST"];
+  expect(await environment("runs", "get")).toEqual(["API_KEY", "DEV", "URL"]);
+  expect(await environment("cleanup")).toEqual([...service, "OUT", "JOB_STATUS"].sort());
+  expect(await environment("report")).toEqual(
+    [...service, "RUN_ID", "REPORT", "NOTE", "NOTE_TOKEN_VARIABLE", "OUT"].sort(),
+  );
+  const ofOthers = ["RUN_ID", "JOB_STATUS"];
+  expect(await environment("run", "--follow")).toEqual(
+    VARIABLES.map(({ name }) => name.replace("MOGPLEX_", "")).filter((name) => !ofOthers.includes(name)).sort(),
+  );
 });

@@ -18,7 +18,7 @@ test("main() ends with 2 and points to the help when there is no verb", async ()
   expect(await cli([])).toEqual({
     code: 2,
     stdout: "",
-    stderr: "error: Cannot run without a verb: see mogplex-ci --help\n",
+    stderr: "error: Cannot run: a verb is missing; see mogplex-ci --help\n",
   });
 });
 
@@ -26,7 +26,7 @@ test("main() names the nearest verb when a verb is unknown", async () => {
   expect(await cli(["folow", "x"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "folow": unknown verb, did you mean "follow"?\n`,
+    stderr: `error: Cannot run "folow": unknown verb; did you mean "follow"?\n`,
   });
 });
 
@@ -34,7 +34,7 @@ test("main() names the nearest verb of a group when its second word is unknown",
   expect(await cli(["runs", "event", "x"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "runs event": unknown verb, did you mean "runs events"?\n`,
+    stderr: `error: Cannot run "runs event": unknown verb; did you mean "runs events"?\n`,
   });
 });
 
@@ -42,22 +42,35 @@ test("main() lists the verbs of a group when the second word is missing", async 
   expect(await cli(["runs"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "runs" without a verb: give one of get, events, cancel\n`,
+    stderr: `error: Cannot run "runs": a verb is missing; give one of get, events, cancel\n`,
   });
 });
 
 test("main() makes an unknown verb inert when it carries a workflow command and a terminal sequence", async () => {
   const { code, stderr } = await cli(["x\n::add-mask::y\x1b[31m"], { env: { GITHUB_ACTIONS: "true" } });
   expect(code).toBe(2);
-  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb, see mogplex-ci --help\n`);
+  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb; see mogplex-ci --help\n`);
 });
 
 test("main() names the nearest flag when a flag is unknown", async () => {
   expect(await cli(["runs", "events", "x", "--folow"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot parse arguments of runs events: unknown flag "--folow", did you mean "--follow"?\n`,
+    stderr: `error: Cannot parse arguments of runs events: unknown flag "--folow"; did you mean "--follow"?\n`,
   });
+});
+
+test("main() chooses the row of run by --follow or --detach, and names them for a flag of that row", async () => {
+  expect(await cli(["run", "--repo", "x", "y", "--mode=SAFE"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "error: Cannot run: --mode works with --follow or --detach only\n",
+  });
+  const { stderr } = await cli(["run", "--follow=yes"]);
+  expect(stderr).toStartWith("error: Cannot parse arguments of run --follow: ");
+  expect((await cli(["run", "--detach", "--folow"])).stderr).toContain(
+    `unknown flag "--folow"; did you mean "--follow"?`,
+  );
 });
 
 test("main() refuses a second argument when a verb takes one", async () => {

@@ -1,51 +1,92 @@
 import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
+import * as TABLE from "../../lib/cli/options/table.ts";
+import { flagsOf } from "../../lib/cli/verb.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
-import { RUN_FLAGS, RUN_FOLLOW_FLAGS } from "../../lib/cli/options/table.ts";
-import { EXIT, EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { EXIT, EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../lib/job/session.ts";
 import { AUTOMATION_EXIT, END_EXIT } from "../../lib/result/ends.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
-const CODES = EXIT_TABLE.map(({ code }) => code);
+const CODES = Object.keys(EXIT) as ExitName[];
+const CLI = join(import.meta.dir, "../../lib/cli");
 
-/** Codes of `ends` that are verdicts alone: none of our own failures ends with them. */
-function verdicts(ends: Readonly<Record<string, keyof typeof EXIT>>): string[] {
-  return Object.values(ends).map((name) => String(EXIT[name]));
-}
-
-test("exit codes of a verb are in the table of exit codes, in its order", () => {
+test("exit codes of a verb are in the order of the table of exit codes", () => {
   const lists = VERBS.flatMap(({ name, codes }) => codes === undefined ? [] : [{ name, codes }]);
   expect(lists.length).toBeGreaterThan(0);
   for (const list of lists) expect(list).toEqual({ ...list, codes: CODES.filter((code) => list.codes.includes(code)) });
 });
 
-test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {
-  const impossible = verdicts(END_EXIT).filter((code) => !verdicts(AUTOMATION_EXIT).includes(code));
-  const codesOf = (name: string) => VERBS.find((verb) => verb.name === name)?.codes ?? CODES;
-  for (const name of ["run", "follow", "report"]) expect(codesOf(name)).toEqual(CODES);
-  expect(codesOf("automations trigger")).toEqual(CODES.filter((code) => !impossible.includes(code)));
+test("EXIT_TABLE names the codes in the order of EXIT", () => {
+  expect(EXIT_TABLE.flatMap(({ names }) => names)).toEqual(CODES);
+  for (const { code, names } of EXIT_TABLE) expect(code).toBe(names.map((name) => EXIT[name]).join("/"));
 });
 
-test("every toolkit verb can end as a refused command line and as a bug of ours do", () => {
+test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {
+  const impossible = Object.values(END_EXIT).filter((code) => !Object.values(AUTOMATION_EXIT).includes(code as never));
+  const codesOf = (name: string) => VERBS.find((verb) => verb.name === name)?.codes ?? CODES;
+  for (const name of ["run --follow", "follow", "report"]) expect(codesOf(name)).toEqual(CODES);
+  expect(codesOf("automations trigger --follow")).toEqual(CODES.filter((code) => !impossible.includes(code as never)));
+});
+
+test("every toolkit verb can end as a refused command line and as an internal error do", () => {
   for (const { name, codes } of VERBS.filter(({ group }) => group === "toolkit")) {
-    expect({ name, codes: codes ?? CODES }).toMatchObject({ codes: expect.arrayContaining(["0", "2", "70"]) });
+    expect({ name, codes: codes ?? CODES }).toMatchObject({
+      codes: expect.arrayContaining(["success", "usage", "internal"]),
+    });
   }
 });
 
-test("every flag that a variable names is one of a verb", () => {
-  const flags = VERBS.flatMap((verb) => verb.flags.map(({ name }) => `--${name}`));
-  const named = VARIABLES.flatMap(({ flag }) => flag.match(/--[\w-]+/g) ?? []);
-  expect(named.length).toBeGreaterThan(10);
-  expect(named.filter((flag) => !flags.includes(flag))).toEqual([]);
-  // What is no flag is an argument, or there is none.
-  expect(new Set(VARIABLES.map(({ flag }) => flag.replace(/`--[\w-]+`/, "")))).toEqual(new Set(["", "argument"]));
+test("no file of the command line names an exit code by its number", () => {
+  const files = readdirSync(CLI, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+  expect(files.length).toBeGreaterThan(40);
+  const numbers = Object.values(EXIT).filter((code) => code > 4).join("|");
+  const patterns = [
+    // The numbers themselves: nothing else in this folder has a reason to be one of them.
+    new RegExp(`(?<![\\d._])(?:${numbers})(?![\\d._])`),
+    // The small ones, where they can only be codes.
+    /\bcodes?: *\[? *["']?\d|\b(?:exitCode|code): *\d|\breturn [0-4];/,
+  ];
+  const found = files.filter((file) => {
+    const text = readFileSync(join(CLI, file), "utf8").replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+    return patterns.some((pattern) => pattern.test(text));
+  });
+  expect(found).toEqual([]);
 });
 
-test("flags and variables name every agent and every mode", () => {
-  const help = (flag: string) => [...RUN_FLAGS, ...RUN_FOLLOW_FLAGS].find(({ name }) => name === flag)?.help;
-  const meaning = (name: string) => VARIABLES.find((variable) => variable.name === name)?.meaning.replaceAll("`", "");
-  expect(help("harness")).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
-  expect(help("mode")).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
-  expect(meaning("MOGPLEX_HARNESS")).toBe(`${help("harness")}.`);
-  expect(meaning("MOGPLEX_MODE")).toBe(`${help("mode")}.`);
+test("every flag that a variable names is one of a verb, and every row of a verb comes from the variable", () => {
+  const flags = VERBS.flatMap(flagsOf);
+  const named = VARIABLES.filter(({ option }) => option !== null);
+  expect(named.length).toBeGreaterThan(10);
+  for (const variable of named) {
+    const rows = flags.filter((flag) => flag.variable?.name === variable.name);
+    expect({ name: variable.name, found: rows.length > 0 }).toEqual({ name: variable.name, found: true });
+    for (const row of rows) expect(row).toMatchObject({ name: variable.option, help: variable.meaning });
+    expect(variable.flag).toBe(`\`--${variable.option}\``);
+  }
+});
+
+test("what a verb reads beside its flags is a variable", () => {
+  const names = VARIABLES.map(({ name }) => name);
+  const flags = VARIABLES.map(({ option }) => option);
+  expect(VERBS.flatMap(({ variables = [] }) => variables).filter((name) => !names.includes(name))).toEqual([]);
+  expect(VARIABLES.filter(({ readWith }) => readWith !== null && !flags.includes(readWith))).toEqual([]);
+});
+
+test("options name every agent and every mode, and defaults are those of the code", () => {
+  const meaning = ({ help }: { help: string }) => help.replaceAll("`", "").replace(/\.$/, "");
+  expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
+  expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
+  expect(TABLE.TIMEOUT.variable?.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 1000}\``);
+});
+
+test("options take the words that their descriptions name, and no others", () => {
+  for (const option of [TABLE.LOG, TABLE.NOTE, TABLE.ON_TIMEOUT_OPTION, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
+    const named = [...option.help.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
+    expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);
+  }
 });

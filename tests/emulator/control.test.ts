@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { API_REPO, arrange, type Arranged } from "./arrange.ts";
+import { API_REPO, arrange, type Arranged, TOKENS } from "./arrange.ts";
 
 /** Sends a control request as a script on this machine would. */
 async function send(world: Arranged, action: string, body: unknown, headers: Record<string, string> = {}) {
@@ -120,6 +120,32 @@ test("control setToken revokes and narrows a token", async () => {
   expect((await call("POST", "/runs")).status).toBe(403);
   emulator.control("setToken", { token: "alice_rw", set: { revoked_at: "2026-01-01T00:00:00Z" } });
   expect((await call("GET", "/repos")).status).toBe(401);
+});
+
+test("control setToken finds a token by its text, and an OAuth token", async () => {
+  const { emulator, call } = arrange();
+  emulator.control("setToken", { token: TOKENS.alice_rw, set: { scopes: ["read"] } });
+  expect((await call("POST", "/runs")).status).toBe(403);
+  const [oauth] = emulator.world.store.oauthTokens.values();
+  const asked = () => call("GET", "/agents", { headers: { authorization: `Bearer ${oauth?.token}` } });
+  expect((await asked()).status).toBe(200);
+  emulator.control("setToken", { token: oauth?.key, set: { scopes: "write" } });
+  expect((await asked()).status).toBe(403);
+  const unknown = "mog_somebodyElsesSecret";
+  const problem = await send(arrange({ controlRoutes: true }), "setToken", { token: unknown, set: {} });
+  expect(problem).toEqual([400, { ok: false, error: "Cannot find token: no token has this key or text" }]);
+});
+
+test("control bulk adds automations that were all updated at one time", async () => {
+  const { emulator, call } = arrange();
+  emulator.control("bulk", { what: "automations", user: "alice", count: 3 });
+  const { automations } = (await call("GET", "/automations?limit=100")).json.data;
+  const bulk = automations.filter(({ name }: { name: string }) => name.startsWith("Bulk "));
+  expect(bulk.map((each: Record<string, string>) => [each.name, each.createdAt, each.updatedAt])).toEqual([
+    ["Bulk 002", "2026-01-01T00:00:02+00:00", "2026-01-01T00:00:00+00:00"],
+    ["Bulk 001", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:00+00:00"],
+    ["Bulk 000", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"],
+  ]);
 });
 
 test("control failStore breaks the named operation so many times", async () => {

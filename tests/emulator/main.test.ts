@@ -101,6 +101,9 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--scenario", "bad.yaml"], 'bad.yaml:2:13: at "steps.0.aftr", there is no such field'],
     [["--print-scenario", "x"], 'none is called "x"'],
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],
+    [["--sandbox-limit=-1"], 'bad value of "--sandbox-limit"'],
+    [["--sandbox-limit", "1.5"], "give a whole number of 0 or more"],
+    [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value of "--time-limit"'],
     [["--host", "0.0.0.0", "--control"], 'Cannot listen on "0.0.0.0"'],
   ];
@@ -139,6 +142,12 @@ test("readOptions() turns flags into options", async () => {
     "acme/web=/srv/web",
     "--harness",
     "codex=sed -i s/a=b/c/ x",
+    "--harness-env",
+    "CI",
+    "--harness-env",
+    "NO_COLOR",
+    "--sandbox-limit",
+    "3",
   ]);
   expect(given).toMatchObject({
     revision: { tailWindow: false, checksMode: true },
@@ -147,6 +156,8 @@ test("readOptions() turns flags into options", async () => {
     startLimitScope: "user",
     repos: [{ fullName: "acme/web", path: "/srv/web" }],
     commands: { codex: "sed -i s/a=b/c/ x" },
+    environment: ["CI", "NO_COLOR"],
+    sandboxLimit: 3,
     controlRoutes: false,
     scenarios: [{ name: "success" }],
   });

@@ -96,6 +96,24 @@ test("the page of a pull request shows title, branches and change, and escapes a
   expect((await fetch(`${url}/__pulls/acme/web/2`)).status).toBe(404);
 });
 
+test("the page of a pull request is not shown under the host name of another site", async () => {
+  const { url, emulator } = await served();
+  openPull(emulator.world, { repo: "acme/web", prompt: "secret plan", base: "main", branch: "b", diff: "" });
+  const page = async (host: string) => {
+    const { text } = await raw(url, `GET /__pulls/acme/web/1 HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    return [/^HTTP\/1.1 (\d+)/.exec(text)?.[1], text.includes("secret plan")];
+  };
+  expect([await page("127.0.0.1"), await page("localhost:1"), await page("[::1]:1")]).toEqual([
+    ["200", true],
+    ["200", true],
+    ["200", true],
+  ]);
+  expect([await page("evil.example"), await page("127.0.0.1.evil.example:80")]).toEqual([["403", false], [
+    "403",
+    false,
+  ]]);
+});
+
 test("close() ends open connections, and the port is free again", async () => {
   const { url, close } = await startEmulator();
   const open = raw(url, "GET /api/v1/mogplex/repos HTTP/1.1\r\nhost: localhost\r\n\r\n");

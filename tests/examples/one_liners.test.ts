@@ -38,7 +38,7 @@ function blocks(): Map<string, string> {
 const VERDICTS = ["Run and follow 1", "A list of repositories 1", "An automation 1", "Without the file 1"];
 /** Blocks with a test of their own. */
 const OTHERS = [
-  ...["First 1", "Run and follow 2", "Run and follow 3", "What is there 1", "What is there 2"],
+  ...["First 1", "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"],
   "Without the file 2",
 ];
 
@@ -118,10 +118,10 @@ on(
     const { runId } = JSON.parse(readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"));
     const env = { MOGPLEX_RUN_ID: runId };
     expect((await paste(service, ["First 1", "Run and follow 3"], env)).code).toBe(1);
-    const { code, stdout } = await paste(service, ["First 1", "What is there 1"], env);
+    const { code, stdout } = await paste(service, ["First 1", "Look and check 1"], env);
     expect([code, JSON.parse(stdout.replace(/^.*: OK\n/, "")).status]).toEqual([0, "failed"]);
     const unknown = { MOGPLEX_RUN_ID: "00000000-0000-4000-8000-000000000000" };
-    expect((await paste(service, ["First 1", "What is there 1"], unknown)).code).toBe(1);
+    expect((await paste(service, ["First 1", "Look and check 1"], unknown)).code).toBe(1);
   },
 );
 
@@ -131,9 +131,9 @@ on("one-liners.md, cleanup: has nothing to do after a job that has ended", {}, a
 });
 
 on("one-liners.md, doctor: ends with 0, and with 64 when the service refuses the token", {}, async (service) => {
-  expect((await paste(service, ["First 1", "What is there 2"])).code).toBe(0);
+  expect((await paste(service, ["First 1", "Look and check 2"])).code).toBe(0);
   const env = { MOGPLEX_API_KEY: "mog_notAToken0000000000" };
-  expect((await paste(service, ["First 1", "What is there 2"], env)).code).toBe(64);
+  expect((await paste(service, ["First 1", "Look and check 2"], env)).code).toBe(64);
 });
 
 on("one-liners.md, for trying only: shows the help", {}, async (service) => {

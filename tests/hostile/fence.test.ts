@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { LiveLog } from "../../lib/cli/log/live_log.ts";
-import type { LogForm } from "../../lib/cli/options/settings.ts";
+import { LiveLog, type LogForm } from "../../lib/cli/log/live_log.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type NotePlan, writeJobNote } from "../../lib/cli/job/note.ts";
-import { COMMAND_WORDS } from "../../lib/cli/vocabulary.ts";
+import { openContext } from "../../lib/cli/job/open.ts";
+import { COMMAND_VOCABULARY } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
@@ -16,11 +17,13 @@ import { outlineMarkdown } from "./markup_parsers.ts";
 async function noteOf(text: string, job: string) {
   const gitlab = gitlabServer("42", "7");
   const io = fakeIo({ env: { GITLAB_CI: "true", CI_JOB_NAME: job } });
-  const writer = new Writer(io, detectPlatform(io.env), createRedactor({}));
+  const platform = detectPlatform(io.env);
+  const writer = new Writer(io, platform, createRedactor({}));
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
   const place = { api: gitlab.api, host: "gitlab.example", project: "42", iid: "7" };
   const plan: NotePlan = { kind: "write", place, token: GITLAB_TOKEN, tokenVariable: "GITLAB_TOKEN" };
-  const context = { io, flags, writer, clock: virtualClock(), fetch: gitlab.fetch, words: COMMAND_WORDS };
+  const call = { io, flags, platform, writer, vocabulary: COMMAND_VOCABULARY, dropIn: false };
+  const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
   await writeJobNote(context, plan, resultOf(text));
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };

@@ -73,7 +73,7 @@ test("attachJob() leaves a state as runJob() does, of a run that it does not own
   expect(states[0]).toMatchObject({ ...FOLLOWED, job: JOB, folder: null, onInterrupt: "cancel", left: "following" });
   expect(state).toMatchObject({ ...FOLLOWED, left: "ended", status: "success" });
   const local = await tried(script, { attachTo: RUN_ID });
-  expect(local.state).toMatchObject({ ...FOLLOWED, job: null, folder: "/real/out/", onInterrupt: "auto" });
+  expect(local.state).toMatchObject({ ...FOLLOWED, job: null, folder: "/builds/web/out/", onInterrupt: "auto" });
 });
 
 test("attachJob() leaves a lost cancel to cleanup", async () => {

@@ -11,6 +11,8 @@ import {
   UsageError,
 } from "../../lib/errors.ts";
 import type { Notice } from "../../lib/notice.ts";
+import { triggerAutomation } from "../../lib/automations/trigger.ts";
+import { bad, good, scripted, thrown } from "../http/answers.ts";
 import { deriveKey } from "../../lib/job/key.ts";
 import { start } from "../../lib/runs/start.ts";
 import type { StartOptions } from "../../lib/runs/start_plan.ts";
@@ -185,6 +187,29 @@ test("start() throws at once when the slot comes after the deadline, and says wh
   expect(exitCodeFor(result)).toBe(75);
   expect(result.message).toContain("it would work from 2026-09-01T02:00:00.000Z on");
   expect(slept).toEqual([]);
+});
+
+test("start() and triggerAutomation() end with 69 or 75 when the service names a delay of any size", async () => {
+  for (const after of ["9000000000000", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"]) {
+    for (const [status, code, exitCode] of [[429, "RATE_LIMITED", 75], [503, "SERVICE_UNAVAILABLE", 69]] as const) {
+      const answer = () => bad(status, code, "x", { "retry-after": after });
+      const options = () => ({
+        client: scripted([answer(), good({ repos: [{ id: REPO_ID }] })]).client,
+        env: () => undefined,
+      });
+      const ends = [
+        await thrown(start(REQUEST, options())),
+        await thrown(triggerAutomation(REPO_ID, { repoId: REPO_ID }, options())),
+      ];
+      for (const error of ends) {
+        expect([after, exitCodeFor(error), error.message]).toEqual([
+          after,
+          exitCode,
+          expect.stringContaining("would work"),
+        ]);
+      }
+    }
+  }
 });
 
 test("start() throws StartUnknownError with the key when no attempt tells whether the run exists", async () => {

@@ -46,7 +46,7 @@ test("parseFlags() takes everything after -- as positional", async () => {
 
 test("parseFlags() names the nearest flag for an unknown one", async () => {
   expect(await message(["--rebo", "x"])).toBe(
-    `Cannot parse arguments of run: unknown flag "--rebo", did you mean "--repo"?`,
+    `Cannot parse arguments of run: unknown flag "--rebo"; did you mean "--repo"?`,
   );
   expect(await message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
   expect(await message(["--something-else-altogether"])).toBe(

@@ -157,9 +157,9 @@ onEach("cleanup sends nothing for a state file that somebody without the token c
     { ...genuine, ...start, left: "cancelling", idempotencyKey: "planted", onInterrupt: "detach" },
     { ...genuine, ...start, left: "cancelling", idempotencyKey: "planted", onInterrupt: "cancel" },
     { ...foreign.state(), left: "cancelling" },
-  ];
+  ].map((forgery): string | Uint8Array => JSON.stringify(forgery)).concat([new Uint8Array([0xff, 0xfe, 0, 0x80])]);
   for (const forgery of forgeries) {
-    writeFileSync(path, JSON.stringify(forgery));
+    writeFileSync(path, forgery);
     const before = job.recorder.requests.length;
     const { code, stdout, stderr } = await job.launchWith({ CI_JOB_STATUS: "canceled" }, "cleanup", "--always").ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: "nothing to clean up: no state file of this job\n" });

@@ -56,7 +56,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`run --follow on ${name} ends with 2 when a flag is unknown`, async () => {
     const { code, stdout, stderr } = await command(follow("<success>", "--timout", "3"));
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(`unknown flag "--timout", did you mean "--timeout"?`);
+    expect(stderr).toContain(`unknown flag "--timout"; did you mean "--timeout"?`);
   });
 
   test(`run --follow on ${name} ends with 64 when the service does not know the token`, async () => {

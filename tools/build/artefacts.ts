@@ -25,9 +25,11 @@ export interface Artefact {
 }
 
 /** The module `lib/variables.ts` with the names alone: without the texts for `--help` and README. */
-function namesOnly(lists: Readonly<Record<string, readonly (string | { name: string })[]>>): string {
+function namesOnly(lists: Readonly<Record<string, readonly (string | variables.Variable)[]>>): string {
   return Object.entries(lists).map(([name, values]) => {
-    const short = values.map((value) => typeof value === "string" ? value : { name: value.name });
+    const short = values.map((value) =>
+      typeof value === "string" ? value : { name: value.name, option: value.option ?? undefined }
+    );
     return `export const ${name} = ${JSON.stringify(short)};`;
   }).join("\n");
 }
@@ -52,7 +54,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mogplex.mjs",
     entry: "lib/cli/main.ts",
     program: true,
-    limit: { readable: 384 * 1024, gzipped: 104 * 1024 },
+    limit: { readable: 400 * 1024, gzipped: 112 * 1024 },
   },
   COMPONENT,
   { file: "mod.mjs", entry: "mod.ts", program: false },

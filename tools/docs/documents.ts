@@ -18,6 +18,7 @@ import {
   troubleshootingTable,
   withVersion,
 } from "./component_docs.ts";
+import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
 
 /** The functions that render the generated parts of a document, by the name in its markers. */
@@ -47,6 +48,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
       ),
     "outputs": outputsTable,
   },
+  "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
   "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
   ...Object.fromEntries(
     componentNames().map((name) => [`components/${name}/README.md`, {

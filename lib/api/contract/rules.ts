@@ -76,7 +76,8 @@ export type RootResult = { ok: true; root: string | null } | { ok: false; proble
  */
 export function normaliseRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
-  if (text.split("/").some((part) => /^(%2e|\.)(%2e|\.)?$/i.test(part.trim()) && part.includes("%"))) {
+  // Looked for before blanks are trimmed, and in these two forms only. Source: API reference, "Start a run", `rootDirectory`.
+  if (text.split("/").some((part) => /^%2e(?:%2e)?$/i.test(part))) {
     return { ok: false, problem: "it contains a percent-encoded dot segment" };
   }
   const root = text.trim().replace(/^\.\//, "").replace(/^\/+/, "").replace(/\/{2,}/g, "/").replace(/\/+$/, "");

@@ -1,28 +1,29 @@
 /**
  * How the inputs of a GitLab component reach the verbs: as variables `MOGPLEX_INPUT_…`, one for each of ours.
  *
- * Not under our own names, because a project variable of the same name would beat the template's value, and an empty one would
- * hide a variable that the consumer set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ * They do not have our own names: a project variable of the same name would win over the template's value, and an empty input would hide
+ * a variable that the consumer set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
  *
  * @module
  */
 import { UsageError } from "../../errors.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { VARIABLES } from "../../variables.ts";
-import { wholeNumber } from "../job/open.ts";
+import { IDEMPOTENCY_KEY } from "../options/table.ts";
+import { wholeNumber } from "../options/values.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** Name of the variable that carries an input, by the name of the variable of ours that it stands for. */
+/** Name of the variable that carries an input, by the name of our variable that it stands for. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
 
-/** Limit of the job's script, which the component derives the job's own limit from; minutes. */
+/** Limit of the job's script in minutes; the component derives the job's own limit from it. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 /** Whether the run is followed. */
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** Inputs that stand for flags which no variable of ours has, by the name of the flag. */
+/** Inputs that stand for flags without a variable of ours, by the name of the flag. */
 const FLAGS: Readonly<Record<string, string>> = {
   "resume": `${PREFIX}RESUME`,
   "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
@@ -36,14 +37,14 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...Object.values(FLAGS),
 ];
 
-/** Variables of GitLab that are read here, and nowhere else. */
+/** Variables of GitLab that only this file reads. */
 export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT"];
 
 // A day is the longest wait of a job; runners hosted by GitLab.com give 3 hours.
 const MAX_MINUTES = 24 * 60;
-// What the script takes beside the wait: unpacking before it; cancelling, reports and the note after it.
+// Time of the script beside the wait: unpacking before it; cancelling, reports and the note after it.
 const RESERVE_SECONDS = 120;
-// What the job takes beside the script: its own start, two minutes of after_script, the upload of artifacts.
+// Time of the job beside the script: its own start, two minutes of after_script, the upload of artifacts.
 const JOB_RESERVE_SECONDS = 240;
 
 /**
@@ -51,7 +52,8 @@ const JOB_RESERVE_SECONDS = 240;
  * which is in seconds. Source: GitLab, "Predefined CI/CD variables".
  */
 function scriptSeconds(env: ReadEnv): number | undefined {
-  const minutes = wholeNumber(env(MINUTES), "input timeout-minutes", 1, MAX_MINUTES);
+  const text = env(MINUTES);
+  const minutes = text === undefined ? undefined : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
   const job = Number(env("CI_JOB_TIMEOUT") ?? "");
   const limits = [minutes === undefined ? 0 : minutes * 60, job > 0 ? Math.max(job - JOB_RESERVE_SECONDS, job / 2) : 0];
   const least = Math.min(...limits.filter((limit) => limit > 0));
@@ -61,7 +63,7 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 /**
  * Seconds to wait: the input, or what the limits of script and job leave, so that the tool's own deadline always comes first.
  *
- * @throws {UsageError} when the script's limit is no whole number of minutes, or does not leave the time that was asked for.
+ * @throws {UsageError} when the script's limit is not a whole number of minutes, or does not leave the time that was asked for.
  */
 function timeout(env: ReadEnv): string | undefined {
   const asked = env(inputVariable("MOGPLEX_TIMEOUT"))?.trim() ?? "";
@@ -70,27 +72,26 @@ function timeout(env: ReadEnv): string | undefined {
   if (script === undefined) return own ?? env("MOGPLEX_TIMEOUT");
   const most = script - Math.min(RESERVE_SECONDS, Math.floor(script / 2));
   if (own !== undefined && Number(own) > most) {
-    throw new UsageError(
-      `Cannot wait ${own} seconds (input timeout) as the script may take ${script}: give at most ${most}, or more ` +
-        "time (inputs timeout-minutes and job-timeout, maximum of the runner)",
-    );
+    throw new UsageError({
+      attempted: `wait ${own} seconds (input timeout)`,
+      why: `the script may take ${script}`,
+      advice: `give at most ${most}, or more time (inputs timeout-minutes and job-timeout, maximum of the runner)`,
+    });
   }
   return own ?? String(most);
 }
 
-/** Variables that say the same thing in different ways: an input for one of them silences the others. */
+/** Variables that are ways to give the same thing: an input for one of them hides the others. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE"]];
 
-/** What a given key leaves nothing to; the scope has a default, so it is always there. */
+/** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
 const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
 
-/** Reads the environment so that an input wins over the variable of ours that it stands for; an empty input leaves it alone. */
+/** Reads the environment so that an input wins over our variable that it stands for. An empty input counts as unset. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
     if (name === "MOGPLEX_TIMEOUT") return timeout(env);
-    if (DERIVED.includes(name) && flagInput(env, "idempotency-key") !== undefined) return undefined;
-    // The input has a default, and a key that is given leaves nothing to a scope.
-    if (name === "MOGPLEX_KEY_SCOPE" && flagInput(env, "idempotency-key") !== undefined) return undefined;
+    if (DERIVED.includes(name) && flagInput(env, IDEMPOTENCY_KEY.name) !== undefined) return undefined;
     const input = env(inputVariable(name)) || undefined;
     if (!name.startsWith("MOGPLEX_") || input !== undefined) return input ?? env(name);
     const group = GROUPS.find((names) => names.includes(name)) ?? [];
@@ -98,12 +99,12 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
   };
 }
 
-/** Whether the run is to be followed. */
+/** Whether the job follows the run. */
 export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** Value of a flag that an input gives; undefined when it gives none. */
+/** Value of a flag without a variable, from its input; undefined when the input is empty. */
 export function flagInput(env: ReadEnv, flag: string): string | undefined {
   const variable = Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined;
   return (variable && env(variable)?.trim()) || undefined;
@@ -119,7 +120,9 @@ export function checkPromptFile(env: ReadEnv): void {
   const project = env("CI_PROJECT_DIR") ?? "";
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;
-  throw new UsageError(
-    `Cannot read prompt: input prompt-file must be a path inside the project, without "..": ${JSON.stringify(path)}`,
-  );
+  throw new UsageError({
+    attempted: "read prompt",
+    why: 'input prompt-file must be a path inside the project, without ".."',
+    value: JSON.stringify(path),
+  });
 }

@@ -1,35 +1,43 @@
 /**
  * The program that the GitLab components carry: the verbs that their jobs need, which take everything from the environment.
  *
+ * It imports functions of verbs, never their rows, so that the bundler drops the help.
+ *
  * @module
  */
-import { systemClock } from "../../clock.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
+import { detectPlatform } from "../../platforms/detect.ts";
 import { isMain, programArgs, setExitCode } from "../../runtime.ts";
-import { run as cleanup } from "../verbs/cleanup.ts";
-import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
-import { componentWords } from "./words.ts";
 import { createWriter, explain } from "../explain.ts";
-import { run as follow } from "../verbs/follow.ts";
-import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
-import { run as runFollow } from "../verbs/run_follow.ts";
+import { openContext } from "../job/open.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
+import { cleanUpJob } from "../verbs/cleanup.ts";
+import { followRun } from "../verbs/follow.ts";
+import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
+import { startAndFollow } from "../verbs/run_follow.ts";
+import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
+import { componentVocabulary } from "./vocabulary.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
 
 // deno-lint-ignore require-await
-async function permissions(context: VerbContext): Promise<number> {
+async function printPermissions(context: VerbContext): Promise<number> {
   const allowed = permissionsOf(context);
   context.writer.out(denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "));
   return EXIT.success;
 }
 
-/** Every verb, by name. `permissions` prints what Deno has to be told to run the others. */
-const VERBS: Readonly<Record<string, VerbFunction>> = { run: runFollow, follow, cleanup, permissions };
+/** Every verb, by name. `permissions` prints the flags with which Deno may run the others. */
+const VERBS: Readonly<Record<string, VerbFunction>> = {
+  run: startAndFollow,
+  follow: followRun,
+  cleanup: cleanUpJob,
+  permissions: printPermissions,
+};
 
 /** The flags of a job, which has no command line of its own. */
 function flagsOf(io: Io): ParsedFlags {
@@ -46,23 +54,25 @@ function flagsOf(io: Io): ParsedFlags {
  * Does the work of a job.
  *
  * @param args The verb: `run`, `follow`, `cleanup` or `permissions`.
- * @param process The world.
+ * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const io: Io = { ...process, env: inputsFirst(process.env) };
-  const { clock = systemClock, fetch } = options;
-  const writer = createWriter(io, "toolkit");
+  const platform = detectPlatform(io.env);
+  const writer = createWriter(io, platform, "toolkit");
   const [name = ""] = args;
   try {
     const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
     if (verb === undefined || args.length > 1) {
-      throw new UsageError(
-        `Cannot run ${JSON.stringify(args.join(" "))}: give one of ${Object.keys(VERBS).join(", ")}`,
-      );
+      const advice = `give one of ${Object.keys(VERBS).join(", ")}`;
+      throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });
     }
     checkPromptFile(io.env);
-    return await verb({ io, flags: flagsOf(process), writer, clock, fetch, words: componentWords(name, io.env) });
+    const vocabulary = componentVocabulary(name, io.env);
+    return await verb(
+      openContext({ io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false }, options),
+    );
   } catch (error) {
     explain(error, writer);
     return exitCodeFor(error);

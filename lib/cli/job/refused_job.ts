@@ -1,18 +1,16 @@
 /**
- * Reports of a job that ended before there was a run to tell of: nobody may take those of an earlier job for its own.
+ * Reports of a job that ended before there was a run. Without them the reports of an earlier job would be taken for those of this one.
  *
  * @module
  */
 import { resolveOrigin } from "../../api/connection/connection.ts";
 import { exitCodeFor } from "../../errors.ts";
-import { detectPlatform } from "../../platforms/detect.ts";
-import { reasonOf, resultError } from "../../result/result_error.ts";
-import { emptyRunResult, type RunResult } from "../../result/run_result.ts";
 import { checkTargets } from "../../report/targets.ts";
-import { guardCheckout } from "../options/checkout_guard.ts";
-import { type Places, readPlaces } from "../options/settings.ts";
-import { protectToken, publish } from "./whole_job.ts";
+import { reasonOf, resultError } from "../../result/result_error.ts";
+import { emptyRunResult } from "../../result/run_result.ts";
+import { type Places, readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
+import { type JobResult, prepare, WHEN_REFUSED } from "./publish.ts";
 
 function originOf({ io }: VerbContext): string {
   try {
@@ -23,9 +21,9 @@ function originOf({ io }: VerbContext): string {
   }
 }
 
-function resultOf(context: VerbContext, error: unknown, startedAt: number): RunResult {
+function refused<R extends JobResult>(empty: R, context: VerbContext, error: unknown, startedAt: number): R {
   return {
-    ...emptyRunResult(),
+    ...empty,
     exitCode: exitCodeFor(error),
     reason: reasonOf(error),
     error: resultError(error),
@@ -34,13 +32,14 @@ function resultOf(context: VerbContext, error: unknown, startedAt: number): RunR
   };
 }
 
-function reportRefusal(context: VerbContext, error: unknown, places: Places, startedAt: number): void {
+async function publishRefusal(context: VerbContext, places: Places, result: JobResult, error: unknown): Promise<void> {
   try {
-    protectToken(context);
+    // The reports must not show the token.
+    context.connection();
   } catch {
-    // It may be the very reason; what is known of secrets is masked all the same.
+    // A missing token may be the very reason; the secrets that are known are masked all the same.
   }
-  publish(context, resultOf(context, error, startedAt), places, detectPlatform(context.io.env));
+  await prepare(WHEN_REFUSED, context, { places, log: null }).ended({ result, error });
 }
 
 /**
@@ -48,21 +47,23 @@ function reportRefusal(context: VerbContext, error: unknown, places: Places, sta
  * the exit code.
  *
  * @param work Gets the places for files; writes the reports itself unless it throws.
+ * @param empty A result of the job's kind about which nothing is known. @default that of a run
  * @throws what `work` throws.
- * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written: then none is.
+ * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written. No report is written then.
  */
 export async function withReports(
   context: VerbContext,
   work: (places: Places) => Promise<number>,
+  empty: JobResult = emptyRunResult(),
 ): Promise<number> {
   const startedAt = context.clock.now();
-  guardCheckout(context.io);
+  context.guard();
   const places = readPlaces(context);
   checkTargets(places.targets, context.io);
   try {
     return await work(places);
   } catch (error) {
-    reportRefusal(context, error, places, startedAt);
+    await publishRefusal(context, places, refused(empty, context, error, startedAt), error);
     throw error;
   }
 }

@@ -8,13 +8,13 @@ import { plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { isTerminalType } from "../../runs/events/window.ts";
 
-/** Most UTF-16 units of a line in the compact form; the reports have the rest. */
+/** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
 export const COMPACT_WIDTH = 300;
-/** The same in the full form: the log of a job is limited, too. */
+/** Longest line in the full form, in UTF-16 units: CI systems limit the log of a job. */
 export const FULL_WIDTH = 50_000;
-/** The agent's own words are broken at a blank after this many UTF-16 units. */
+/** The agent's prose is broken at a blank after this many UTF-16 units. */
 const PROSE_WIDTH = 160;
-/** Words without a blank are waited for up to this many UTF-16 units. */
+/** An unfinished line of prose is held back up to this many UTF-16 units. */
 const MAX_PENDING = 10_000;
 
 // Shorter words for types, so that most messages begin in one column.
@@ -25,18 +25,18 @@ const LABELS: Record<string, string> = {
   tool_finished: "tool done",
 };
 
-/** A line of the log begins with what we say it is, and a second one would begin with what an agent says. */
+/** Joins lines: each line of the log has to begin with our own label, and a second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
 }
 
-/** Time of day of the service's own clock, in UTC, or the text itself when it is no time. */
+/** Time of day by the service's clock, in UTC; the text itself when it is not a time. */
 function timeOf(createdAt: string): string {
   const ms = Date.parse(createdAt);
   return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
 }
 
-/** A line in the columns of the log. @param time Eight characters, or nothing. */
+/** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
 export function row(time: string, label: string, text: string): string {
   return `${time.padEnd(8)}  ${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
@@ -66,7 +66,7 @@ export function fullEvent(event: RunEvent): string {
   return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
 }
 
-/** Breaks at blanks only. What is left after the last one may go on. */
+/** Breaks at blanks only. The next piece may continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
   let rest = text;
@@ -81,21 +81,21 @@ function breakProse(text: string): string[] {
 }
 
 /**
- * The compact form: a line an event, but for those of which later revisions of the service send many. The agent's own words,
- * which come in pieces, are joined; a tool has one line, when it has finished.
+ * The compact form: one line an event, but for kinds of which later revisions of the service send many. The agent's prose comes in pieces,
+ * which are joined; a tool has one line, when it has finished.
  */
 export class CompactLog {
   readonly #redact: (text: string) => string;
   readonly #tools = new Map<string, RunEvent>();
-  #words = "";
+  #prose = "";
   #time = "";
 
-  /** @param redact Masks secrets, before words are broken into lines. */
+  /** @param redact Masks secrets, before prose is broken into lines. */
   constructor(redact: (text: string) => string) {
     this.#redact = redact;
   }
 
-  /** What is at work. The names are untrusted. */
+  /** Names of the tools at work. They are untrusted. */
   get running(): string[] {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
@@ -117,12 +117,12 @@ export class CompactLog {
     return [...before, compactEvent(event)];
   }
 
-  /** The words that still wait for their line break. */
+  /** The prose that still waits for its line break. */
   flush(): string[] {
     return this.#piece(undefined, "\n");
   }
 
-  /** Everything that waits: words, and tools that were not seen to finish. */
+  /** Everything that is held back: prose, and tools that were not seen to finish. */
   end(): string[] {
     const open = [...this.#tools.values()].map((event) =>
       row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
@@ -139,10 +139,10 @@ export class CompactLog {
 
   #piece(event: RunEvent | undefined, text: string): string[] {
     if (event !== undefined) this.#time = timeOf(event.createdAt);
-    const lines = this.#redact(plainText(this.#words + text)).split("\n").flatMap(breakProse);
+    const lines = this.#redact(plainText(this.#prose + text)).split("\n").flatMap(breakProse);
     const rest = lines.pop() ?? "";
-    this.#words = rest.length > MAX_PENDING ? "" : rest;
-    if (this.#words === "") lines.push(rest);
+    this.#prose = rest.length > MAX_PENDING ? "" : rest;
+    if (this.#prose === "") lines.push(rest);
     return lines.filter((line) => line.trim() !== "").map((line) => row(this.#time, "agent", line));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a follower shows while it follows: events in sections of the log, one a phase; heartbeats; a status line on a terminal.
- * With `--json` nothing but JSON lines is on stdout.
+ * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line on a terminal. With `--json`
+ * there are only JSON lines on stdout.
  *
  * @module
  */
@@ -15,14 +15,16 @@ import { hasEnded } from "../../result/ends.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
-import type { LogForm } from "../options/settings.ts";
 import type { Writer } from "./writer.ts";
+
+/** How events are logged. */
+export type LogForm = "compact" | "full" | "json";
 
 /** Options of {@linkcode LiveLog}. */
 export interface LiveLogOptions {
-  /** Prints. */
+  /** Where everything is printed. */
   writer: Writer;
-  /** Whose log it is. */
+  /** The CI system that shows the log. */
   platform: Platform;
   /** Time. */
   clock: Clock;
@@ -36,12 +38,12 @@ export interface LiveLogOptions {
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
 export const MAX_EVENT_BYTES = 1_800_000;
-/** Event lines that are kept then. Source: as above. */
+/** Number of event lines that are kept then, and printed at the end. Source: as above. */
 export const KEPT_LINES = 200;
-/** Most bytes of them, so that all of it stays below GitLab's limit. */
+/** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
 export const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-// Sections of the log, in order. What comes before the agent is of interest only when it fails.
+// Sections of the log, in order. The first is folded: what comes before the agent matters only when it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
 
@@ -53,7 +55,7 @@ function bytesOf(line: string): number {
   return new TextEncoder().encode(line).length + 1;
 }
 
-/** Shows what happens. */
+/** Prints events, notices and the status line while a run is followed. */
 export class LiveLog {
   readonly #options: LiveLogOptions;
   readonly #startedAt: number;
@@ -79,7 +81,7 @@ export class LiveLog {
     if (terminal && !json) void this.#tick();
   }
 
-  /** Tells where the number of requests comes from. */
+  /** Sets the request counter, for the status line. */
   countRequests(requests: () => number): void {
     this.#requests = requests;
   }
@@ -87,20 +89,29 @@ export class LiveLog {
   /**
    * Opens the first section, once the run is known.
    *
-   * @param status What was said of its status already. @default nothing
+   * @param status The status that is printed already. @default the last one known
    */
   open(status = this.#status): void {
-    this.#status = status;
-    this.#fence();
+    this.begin(status);
     this.#enter(0);
   }
 
-  /** What others wrote is going to follow. JSON lines are no commands, and programs read them. */
+  /**
+   * Sets off from here on what others wrote, without a section: for work that has no phases.
+   *
+   * @param status The status that is printed already.
+   */
+  begin(status: string): void {
+    this.#status = status;
+    this.#fence();
+  }
+
+  /** Opens a fence before untrusted output. JSON lines need none: they are not commands, and programs read them. */
   #fence(): void {
     if (!this.#options.json) this.#options.writer.fence();
   }
 
-  /** Closes the last section, after the lines that the limit held back. */
+  /** Prints the lines that the limit held back, and closes the last section. */
   close(): void {
     const { writer } = this.#options;
     this.#ticker.abort();
@@ -113,33 +124,40 @@ export class LiveLog {
     writer.transient("");
   }
 
-  /** Leaves the log in order, at once: the section and the fence are closed, nothing else is printed. */
+  /** Closes section and fence at once, without printing anything else: for a process that has to end now. */
   leave(): void {
     this.#ticker.abort();
     this.#endSection();
     this.#options.writer.unfence();
   }
 
-  /** Shows what the follower yields. */
+  /** Prints an item of the follower. */
   item(item: FollowItem): void {
+    if (item.type === "status") this.status(item.status, hasEnded(item.status));
+    if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
-    if (item.type === "event" || item.type === "status") this.#newsAt = clock.now();
+    this.#newsAt = clock.now();
     if (form === null) return;
-    if (item.type === "event") {
-      if (json) writer.json(item.event);
-      else this.#event(writer.clean(item.event));
-    }
-    if (item.type === "status" && item.status !== this.#status) {
-      this.#status = item.status;
-      this.#draw();
-      // The last one comes before the last events, and the verdict says it after them.
-      if (!json && !hasEnded(item.status)) {
-        writer.out(...writer.untrustedLines(row("", "status", item.status)));
-      }
-    }
+    if (json) writer.json(item.event);
+    else this.#event(writer.clean(item.event));
   }
 
-  /** Shows a notice: heartbeats stand between the events, everything else is about ourselves. */
+  /** Prints a change of status. The final status arrives before the last events; the verdict shows it after them. */
+  status(status: string, isFinal: boolean): void {
+    this.#newsAt = this.#options.clock.now();
+    if (this.#options.form === null || status === this.#status) return;
+    this.#status = status;
+    this.#draw();
+    if (!isFinal) this.line("status", status);
+  }
+
+  /** Prints a line of our own in the columns of the events. With JSON lines there is none. */
+  line(label: string, text: string): void {
+    const { json, writer } = this.#options;
+    if (!json) writer.out(...writer.untrustedLines(row("", label, text)));
+  }
+
+  /** Prints a notice: heartbeats between the events on stdout, all others on stderr. */
   notice(notice: Notice): void {
     const { json, writer } = this.#options;
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));

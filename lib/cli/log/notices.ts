@@ -1,5 +1,5 @@
 /**
- * The words for each kind of notice: one formatter a kind.
+ * Notices as lines of text: one formatter a kind.
  *
  * @module
  */
@@ -10,7 +10,7 @@ function timeText(wallTimeMs: number): string {
   return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
 }
 
-/** One line about a notice. It may hold untrusted words, so it is not yet safe to print. */
+/** One line about a notice. It may hold untrusted text, so it is not yet safe to print. */
 export function noticeText(notice: Notice): string {
   switch (notice.kind) {
     case "wait": {
@@ -24,9 +24,9 @@ export function noticeText(notice: Notice): string {
     case "window_full":
       return "The feed is full at 200 events: later steps are not visible, the status is still watched";
     case "events_missed":
-      return "Some events went by unseen: the feed shows only its newest 200";
+      return "Some events were missed: the feed shows only its newest 200";
     case "unknown_status":
-      return `The service reports a status that is not known, "${notice.status}": it counts as not finished`;
+      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
     case "restart":
       return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
     case "random_key":
@@ -39,7 +39,7 @@ export function noticeText(notice: Notice): string {
     case "text":
       return notice.message;
     default: {
-      // A new kind without words does not compile.
+      // A new kind without a text does not compile.
       const unknown: never = notice;
       return String(unknown);
     }

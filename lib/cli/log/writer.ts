@@ -1,6 +1,6 @@
 /**
- * The one way to the terminal and to the log: what others wrote is normalised, redacted and escaped, and whatever is printed
- * is searched for our own token a second time.
+ * The only way to the terminal and to the log: untrusted text is normalised, redacted and escaped, and everything that is printed is
+ * searched for our own token a second time.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { Fence, Platform } from "../../platforms/platform.ts";
 import { type Redactor, redactValue } from "../../text/redact.ts";
 import type { Io, Stream } from "../../io.ts";
 
-/** Ways to set off a part of a line on a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Prints. */
+/** Prints lines on stdout and stderr. */
 export class Writer {
   readonly #io: Io;
   readonly #platform: Platform;
@@ -24,7 +24,7 @@ export class Writer {
   #fence: Fence | undefined;
 
   /**
-   * @param platform Whose log it is.
+   * @param platform The CI system that shows the log.
    * @param redact See {@linkcode Writer.redactWith}.
    */
   constructor(io: Io, platform: Platform, redact: Redactor) {
@@ -45,7 +45,7 @@ export class Writer {
     this.#redact = redact;
   }
 
-  /** Makes a text that we did not write fit to be part of a line. */
+  /** Makes untrusted text safe as part of a line. */
   untrusted(text: string): string {
     // Redaction comes before lines are joined: a secret can have several.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
@@ -53,9 +53,9 @@ export class Writer {
   }
 
   /**
-   * Makes a text that we did not write fit to be printed, line by line.
+   * Makes untrusted text safe to print, line by line.
    *
-   * @param maxLength Most UTF-16 units of one line.
+   * @param maxLength Longest line, in UTF-16 units.
    */
   untrustedLines(text: string, maxLength = Infinity): string[] {
     // Redaction comes before cutting: half a secret has no shape any more.
@@ -63,7 +63,7 @@ export class Writer {
     return lines.map((line) => this.#platform.escapeLine(cutText(line, maxLength)));
   }
 
-  /** Prints lines on stdout. They are ours, or have been through {@linkcode Writer.untrusted}. */
+  /** Prints lines on stdout. They have to be our own, or made safe by {@linkcode Writer.untrusted}. */
   out(...lines: string[]): void {
     this.#print("stdout", lines);
   }
@@ -78,12 +78,12 @@ export class Writer {
     this.#print("stdout", [jsonLine(this.clean(value))]);
   }
 
-  /** Sets a part of a line off, on a terminal that wants colours. */
+  /** Colours a part of a line, on a terminal that wants colours. */
   paint(style: keyof typeof STYLES, text: string): string {
     return this.#coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
   }
 
-  /** Keeps a line at the end of a terminal, after all that is printed; it does not wrap. An empty text takes it away. */
+  /** Keeps a line at the bottom of a terminal, below all that is printed; it does not wrap. An empty text removes it. */
   transient(text: string): void {
     if (text === this.#transient) return;
     this.#hide();
@@ -100,20 +100,20 @@ export class Writer {
   }
 
   /**
-   * From here on the CI system is told, where it can be, to obey nothing of what is printed on stdout. Escaping makes lines
-   * harmless already; this is for the forms that nobody knows of yet.
+   * From here on, where the CI system supports it, it ignores commands on stdout. Escaping makes lines harmless already; the fence is for
+   * forms of commands that are not known yet.
    */
   fence(): void {
     this.#fenced = true;
   }
 
-  /** Ends what {@linkcode Writer.fence} began; whoever prints after us can give commands again. */
+  /** Ends the {@linkcode Writer.fence}: programs that print after us can give commands again. */
   unfence(): void {
     this.#fenced = false;
     this.#endFence();
   }
 
-  /** Prints a line on stdout that the CI system shall obey. */
+  /** Prints a command for the CI system on stdout, outside of the fence. */
   command(line: string): void {
     this.#hide();
     this.#endFence();
@@ -123,17 +123,17 @@ export class Writer {
 
   #endFence(): void {
     if (this.#fence === undefined) return;
-    // When the reader of stdout has gone (`| head`), it may have passed the beginning on: the end has to come all the same.
+    // A reader of stdout that has gone (`| head`) may have passed the beginning of the fence on: its end has to be printed all the same.
     this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
     this.#fence = undefined;
   }
 
-  /** Says something about ourselves on stderr. */
+  /** Prints a notice about ourselves on stderr. */
   note(text: string): void {
     this.#print("stderr", [`note: ${this.untrusted(text)}`]);
   }
 
-  /** Says on stderr why it went wrong. */
+  /** Prints an error on stderr. */
   error(text: string): void {
     this.#print("stderr", [`error: ${this.untrusted(text)}`]);
   }

@@ -3,36 +3,55 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
 import type { TriggerRequest } from "../../automations/plan.ts";
+import { UsageError } from "../../errors.ts";
+import type { Option, VerbContext } from "../verb.ts";
+import { requiredRepo } from "./arguments.ts";
 import { readCheckoutFile } from "./checkout_file.ts";
-import { requiredRepo } from "../job/one_shot.ts";
-import type { VerbContext } from "../verb.ts";
+import { anyText } from "./values.ts";
+
+/** Single values of the input. */
+export const INPUT: Option<string> = {
+  name: "input",
+  value: "NAME=VALUE",
+  multiple: true,
+  help: "Input as text; may be given several times",
+  parse: anyText,
+};
+
+/** A file with the whole input. */
+export const INPUT_FILE: Option<string> = {
+  name: "input-file",
+  value: "FILE",
+  help: "Input as a JSON object, - for standard input; --input wins over it",
+  parse: anyText,
+};
 
 /** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
 function inputPairs({ flags }: VerbContext): [name: string, value: string][] {
-  const pairs = flags.all("input").map((text): [string, string] => {
+  const pairs = flags.all(INPUT.name).map((text): [string, string] => {
     const at = text.indexOf("=");
     // The value is not shown: it may be a secret.
-    if (at < 1) throw new UsageError("Cannot use --input as it must have the form name=value");
+    if (at < 1) throw new UsageError({ attempted: "use --input", why: "it must have the form name=value" });
     return [text.slice(0, at), text.slice(at + 1)];
   });
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
   if (twice === undefined) return pairs;
-  throw new UsageError(`Cannot use --input as a name is given twice: ${JSON.stringify(twice[0])}`);
+  throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });
 }
 
 /** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
 async function readInputFile(context: VerbContext, path: string): Promise<Record<string, unknown>> {
-  const text = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, "read input");
+  const attempted = "read input";
+  const text = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new UsageError(`Cannot read input: ${JSON.stringify(path)} holds no JSON`);
+    throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new UsageError(`Cannot read input: ${JSON.stringify(path)} must hold a JSON object, {"name": value, …}`);
+  throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });
 }
 
 /**
@@ -41,8 +60,8 @@ async function readInputFile(context: VerbContext, path: string): Promise<Record
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readTriggerRequest(context: VerbContext): Promise<TriggerRequest> {
-  const repoId = requiredRepo(context, "automations trigger");
-  const path = context.flags.get("input-file");
+  const repoId = requiredRepo(context, "trigger automation");
+  const path = context.option(INPUT_FILE);
   const pairs = inputPairs(context);
   if (path === undefined && pairs.length === 0) return { repoId };
   const file = path === undefined ? {} : await readInputFile(context, path);

@@ -6,9 +6,10 @@
 import { validateStartRequest } from "../../api/validate.ts";
 import { UsageError } from "../../errors.ts";
 import type { StartRequest } from "../../model.ts";
-import { readCheckoutFile } from "./checkout_file.ts";
-import { setting, switchSetting } from "./settings.ts";
 import type { VerbContext } from "../verb.ts";
+import { requiredRepo } from "./arguments.ts";
+import { readCheckoutFile } from "./checkout_file.ts";
+import { BASE_BRANCH, BRANCH, CREATE_BRANCH, HARNESS, MODE, PROMPT_FILE, ROOT } from "./table.ts";
 
 type ReadPrompt = () => string | Promise<string>;
 
@@ -20,7 +21,7 @@ function ofFile(context: VerbContext, path: string): ReadPrompt {
 function givenPrompts(context: VerbContext): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
-  const file = flags.get("prompt-file");
+  const file = flags.get(PROMPT_FILE.name);
   return [
     ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
     ...file === undefined ? [] : [ofFile(context, file)],
@@ -30,23 +31,25 @@ function givenPrompts(context: VerbContext): ReadPrompt[] {
 /** The sources of the environment. */
 function variablePrompts(context: VerbContext): ReadPrompt[] {
   const text = context.io.env("MOGPLEX_PROMPT");
-  const file = context.io.env("MOGPLEX_PROMPT_FILE")?.trim();
+  const file = context.option(PROMPT_FILE);
   return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
 }
 
 /**
  * The task.
  *
- * @throws {UsageError} when there is none, when two sources that count the same have one, or when it cannot be read.
+ * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
  */
 async function readPrompt(context: VerbContext): Promise<string> {
-  const { words } = context;
+  const { vocabulary } = context;
   const given = givenPrompts(context);
   const [source, other] = given.length > 0 ? given : variablePrompts(context);
-  if (source === undefined) throw new UsageError(`Cannot start run without a prompt: give ${words.prompt}`);
+  if (source === undefined) {
+    throw new UsageError({ attempted: "start run", why: "a prompt is missing", advice: `give ${vocabulary.prompt}` });
+  }
   if (other !== undefined) {
-    const names = given.length > 0 ? "the argument and --prompt-file" : words.promptVariables;
-    throw new UsageError(`Cannot choose a prompt as it comes from ${names}: give one of them`);
+    const names = given.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
+    throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
   }
   return await source();
 }
@@ -56,14 +59,14 @@ async function readPrompt(context: VerbContext): Promise<string> {
  *
  * @throws {UsageError} when a switch is neither on nor off.
  */
-export function readRequestSettings(context: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+export function readRequestSettings({ option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
   return {
-    harness: setting(context, "harness", "MOGPLEX_HARNESS"),
-    mode: setting(context, "mode", "MOGPLEX_MODE"),
-    baseBranch: setting(context, "base-branch", "MOGPLEX_BASE_BRANCH"),
-    workingBranch: setting(context, "branch", "MOGPLEX_WORKING_BRANCH"),
-    createBranch: switchSetting(context, "create-branch", "MOGPLEX_CREATE_BRANCH") || undefined,
-    rootDirectory: setting(context, "root", "MOGPLEX_ROOT"),
+    harness: option(HARNESS),
+    mode: option(MODE),
+    baseBranch: option(BASE_BRANCH),
+    workingBranch: option(BRANCH),
+    createBranch: option(CREATE_BRANCH) || undefined,
+    rootDirectory: option(ROOT),
   };
 }
 
@@ -73,10 +76,7 @@ export function readRequestSettings(context: VerbContext): Omit<StartRequest, "r
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readStartRequest(context: VerbContext): Promise<StartRequest> {
-  const repoId = setting(context, "repo", "MOGPLEX_REPO_ID");
-  if (repoId === undefined) {
-    throw new UsageError(`Cannot start run without a repository: give ${context.words.repo}`);
-  }
+  const repoId = requiredRepo(context, "start run");
   const prompt = await readPrompt(context);
   return validateStartRequest({ repoId, prompt, ...readRequestSettings(context) });
 }

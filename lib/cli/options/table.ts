@@ -1,102 +1,91 @@
 /**
- * Flags that several verbs have, and those of `run`.
+ * The options that several verbs have, or that a variable stands in for: one row an option, with the rule that its value obeys.
+ *
+ * What a variable stands in for is described in `lib/variables.ts`, for the help as well as for the documents. An option of a single verb
+ * is in the file of that verb.
  *
  * @module
  */
-import { HARNESSES, MODES } from "../../api/contract/rules.ts";
-import type { Flag } from "../../flags.ts";
-import { REPORT_FORMATS } from "../../report/formats.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../job/interrupt.ts";
+import { KEY_SCOPES } from "../../job/key.ts";
+import { MAX_TIMEOUT_MS } from "../../job/session.ts";
+import { MAX_TOKEN_SHARE } from "../../job/options.ts";
+import { VARIABLES } from "../../variables.ts";
+import type { LogForm } from "../log/live_log.ts";
+import type { Option, VerbFlag } from "../verb.ts";
+import { anyText, oneOf, onOrOff, type Parse, wholeNumber } from "./values.ts";
 
-/** `a, b or c`. */
-function choice(words: readonly string[]): string {
-  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+/**
+ * The option that wins over a variable.
+ *
+ * @throws {Error} when no variable has a flag of that name.
+ */
+function option<T>(name: string, parse: Parse<T>): Option<T> {
+  const variable = VARIABLES.find((each) => each.option === name);
+  if (variable === undefined) throw new Error(`Cannot list option ${name}: no variable has it`);
+  const { value, meaning } = variable;
+  return { name, ...value === null ? {} : { value }, help: meaning, variable, parse };
 }
 
-/** Machine-readable output. */
-export const JSON_LINE: Flag = { name: "json", help: "Print JSON, one object a line" };
+/** Repository of the run. */
+export const REPO = option("repo", anyText);
+/** Agent. The words are checked with the request. */
+export const HARNESS = option("harness", anyText);
+/** How much the agent may do. The words are checked with the request. */
+export const MODE = option("mode", anyText);
+/** Branch to start from. */
+export const BASE_BRANCH = option("base-branch", anyText);
+/** Branch to work on. */
+export const BRANCH = option("branch", anyText);
+/** Whether the working branch is created. */
+export const CREATE_BRANCH = option("create-branch", onOrOff);
+/** Directory inside the repository. */
+export const ROOT = option("root", anyText);
+/** File that holds the task. */
+export const PROMPT_FILE = option("prompt-file", anyText);
 
-/** Flags of `run` as the `mogplex` command documents them. Source: CLI, "Headless runs", "Common flags". */
-export const RUN_FLAGS: readonly Flag[] = [
-  { name: "repo", value: "ID", help: "Repository (UUID); required. The variable counts with --follow only" },
-  { name: "harness", value: "NAME", help: `Agent: ${choice(HARNESSES)}` },
-  { name: "base-branch", value: "NAME", help: "Branch to start from" },
-  { name: "branch", value: "NAME", help: "Branch to work on" },
-  { name: "create-branch", help: "Create the working branch" },
-  { name: "root", value: "DIR", help: "Directory inside the repository" },
-  {
-    name: "idempotency-key",
-    value: "KEY",
-    help: "Key that finds the run again (default: random; with --follow made from the job)",
-  },
-  JSON_LINE,
-];
+/** Longest time that a verb takes, in seconds. */
+export const TIMEOUT = option("timeout", wholeNumber(1, MAX_TIMEOUT_MS / 1000));
+/** What becomes of the run at the deadline. */
+export const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
+/** What becomes of the run at a signal. */
+export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
+/** How many jobs use the token at the same time. */
+export const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
 
+/** The key of a start itself. */
+export const IDEMPOTENCY_KEY: Option<string> = {
+  name: "idempotency-key",
+  value: "KEY",
+  help: "Key that finds the run again (default: made from the job)",
+  parse: anyText,
+};
+/** What makes a new run. */
+export const KEY_SCOPE = option("key-scope", oneOf(KEY_SCOPES));
+/** Tells runs of one job apart. */
+export const KEY_PART = option("key-part", anyText);
+
+/** Events in the log. */
+export const LOG = option("log", oneOf<LogForm>(["compact", "full", "json"]));
+/** Which reports are written. Read by `readPlaces`, since formats and paths belong together. */
+export const REPORT: Option<string> = { ...option("report", anyText), multiple: true };
+/** Whether a note is written on the merge request. */
+export const NOTE = option("note", oneOf<"auto" | "off">(["auto", "off"]));
 /** Where files go. */
-export const OUT: Flag = { name: "out", value: "DIR", help: "Directory of the reports" };
-
+export const OUT = option("out", anyText);
 /** Where the state file is. */
-export const STATE: Flag = {
+export const STATE: Option<string> = {
   name: "state",
   value: "FILE",
   help: "State file (default: run.json in the directory of the reports)",
+  parse: anyText,
 };
 
-/** Which reports are written. */
-export const REPORTS: Flag = {
-  name: "report",
-  value: "FORMAT[=PATH]",
-  multiple: true,
-  help: `Report to write: ${Object.keys(REPORT_FORMATS).join(", ")}; several by commas, or by giving it again`,
-};
+/** Machine-readable output. */
+export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
 
-/** Whether a note is written on the merge request. */
-export const NOTE: Flag = {
-  name: "note",
-  value: "WHEN",
-  help: "Note on the merge request of a GitLab pipeline: auto or off",
-};
+/** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
+export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT];
 
-/** Longest time that a verb takes. */
-export const TIMEOUT: Flag = { name: "timeout", value: "SECONDS", help: "Whole wait" };
-
-/** What becomes of a run when nobody waits for it any longer, and how often is asked for it. */
-export const WATCHING: readonly Flag[] = [
-  { name: "on-timeout", value: "WHAT", help: "detach or cancel the run when the wait is over" },
-  { name: "on-interrupt", value: "WHAT", help: "auto, cancel or detach on SIGINT and SIGTERM" },
-  { name: "token-share", value: "N", help: "How many jobs use the token at the same time" },
-];
-
-/** Flags of every verb that follows. */
-export const FOLLOWING: readonly Flag[] = [
-  TIMEOUT,
-  ...WATCHING,
-  { name: "log", value: "FORM", help: "Events in the log: compact, full or json" },
-  REPORTS,
-  NOTE,
-  OUT,
-];
-
-/** What makes a new run. */
-export const KEY_SCOPE: Flag = {
-  name: "key-scope",
-  value: "SCOPE",
-  help: "What makes a new run: pipeline, job, day or random",
-};
-
-/** Tells runs of one job apart. */
-export const KEY_PART: Flag = {
-  name: "key-part",
-  value: "TEXT",
-  help: "Tells apart several runs of one job, and the nodes of a matrix on GitHub",
-};
-
-/** Flags that `run` takes with `--follow` only. */
-export const RUN_FOLLOW_FLAGS: readonly Flag[] = [
-  { name: "prompt-file", value: "FILE", help: "File that holds the task, in place of the argument" },
-  { name: "mode", value: "MODE", help: choice(MODES) },
-  KEY_SCOPE,
-  KEY_PART,
-  { name: "resume", value: "FILE", help: "State file of an earlier attempt whose key is sent again" },
-  ...FOLLOWING,
-  STATE,
-];
+/** What happens to a run when the job stops waiting, and how often the job asks. */
+export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

@@ -3,35 +3,57 @@
  *
  * @module
  */
+import { automationsOf, MAX_AUTOMATIONS } from "../../automations/list.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Automation } from "../../model.ts";
-import { automationsOf, MAX_AUTOMATIONS } from "../../automations/list.ts";
-import { automationCells, shownAutomation } from "../log/automation_text.ts";
-import { printList, wholeNumber } from "../job/open.ts";
 import { openOneShot } from "../job/one_shot.ts";
-import type { VerbContext } from "../verb.ts";
+import { automationCells, shownAutomation } from "../log/automation_text.ts";
+import { printList } from "../log/lists.ts";
+import { JSON_LINES } from "../options/table.ts";
+import { wholeNumber } from "../options/values.ts";
+import type { Option, Verb } from "../verb.ts";
+import { ASKING } from "./codes.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 10_000;
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { flags, writer } = context;
-  const limit = wholeNumber(flags.get("limit"), "--limit", 1, MAX_LIMIT);
-  const all = flags.has("all");
-  if (all && limit !== undefined) throw new UsageError("automations list: --all and --limit exclude each other");
-  const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
-  const { session } = openOneShot(context);
-  const found: Automation[] = [];
-  let more = false;
-  // One more than is wanted tells whether there are others, mostly in the same page.
-  for await (const automation of automationsOf(session, { pageSize: Math.min(wanted + 1, MAX_AUTOMATIONS) })) {
-    more = found.length >= wanted;
-    if (more) break;
-    found.push(shownAutomation(automation));
-  }
-  printList(context, found, automationCells);
-  if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
-  return EXIT.success;
-}
+const LIMIT: Option<number> = {
+  name: "limit",
+  value: "N",
+  help: `At most N, 1 to ${MAX_LIMIT} (default ${DEFAULT_LIMIT})`,
+  parse: wholeNumber(1, MAX_LIMIT),
+};
+
+export const automationsListVerb: Verb = {
+  name: "automations list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the automations, newest first",
+  group: "toolkit",
+  flags: [LIMIT, { name: "all", help: "All of them, however many requests that takes" }, JSON_LINES],
+  codes: ASKING,
+  meanings: { success: "the request worked" },
+  examples: [`mogplex-ci automations list --all --json | jq -r 'select(.name == "Nightly clean-up") | .id'`],
+  async run(context) {
+    const { flags, writer, option } = context;
+    const limit = option(LIMIT);
+    const all = flags.has("all");
+    if (all && limit !== undefined) {
+      throw new UsageError({ attempted: "list automations", why: "--all and --limit exclude each other" });
+    }
+    const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
+    const { session } = openOneShot(context);
+    const found: Automation[] = [];
+    let more = false;
+    // One more than wanted shows whether there are others, mostly in the same page.
+    for await (const automation of automationsOf(session, { pageSize: Math.min(wanted + 1, MAX_AUTOMATIONS) })) {
+      more = found.length >= wanted;
+      if (more) break;
+      found.push(shownAutomation(automation));
+    }
+    printList(writer, flags.has("json"), found, automationCells);
+    if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
+    return EXIT.success;
+  },
+};

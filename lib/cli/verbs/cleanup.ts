@@ -1,37 +1,61 @@
 /**
- * `cleanup`: stops what the job left behind. It ends with 0 unless the caller or the token is at fault: the job has its verdict.
+ * `cleanup`: cancels the run of a job that was cancelled or killed. It ends with success unless the caller or the token is at fault: the job
+ * has its verdict already.
  *
  * @module
  */
+import type { Connection } from "../../api/connection/connection.ts";
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { cleanup } from "../../runs/cleanup.ts";
-import { noticeText } from "../log/notices.ts";
-import { statePath } from "../options/settings.ts";
-import { protectToken } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import { connectOptions } from "../job/one_shot.ts";
+import { statePath } from "../options/places.ts";
+import { JSON_LINES, OUT, STATE } from "../options/table.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { io, flags, writer, clock, fetch } = context;
+const ALWAYS: VerbFlag = {
+  name: "always",
+  help: "Cancel the run even when the job is not known to be cancelled",
+};
+
+/** The connection; undefined without a token, which is not needed where there is nothing to cancel. */
+function connectionOf(context: VerbContext): Connection | undefined {
   try {
-    protectToken(context);
+    return context.connection();
   } catch (error) {
-    // Where there is nothing to stop, nobody misses the token.
-    if (!(error instanceof UnauthorizedError)) throw error;
+    if (error instanceof UnauthorizedError) return undefined;
+    throw error;
   }
+}
+
+/** Cancels what the job left running, for command and component. */
+export async function cleanUpJob(context: VerbContext): Promise<number> {
+  const { io, flags, writer, platform } = context;
   const { action, text, runId, status } = await cleanup({
-    files: io,
+    ...connectOptions(context),
+    connection: connectionOf(context),
+    platform,
     readFile: io.readFile,
+    files: io,
     statePath: statePath(context),
     always: flags.has("always"),
-    env: io.env,
-    clock,
-    fetch,
-    onNotice: (notice) => writer.note(noticeText(notice)),
   });
   if (flags.has("json")) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return EXIT.success;
 }
+
+export const cleanupVerb: Verb = {
+  name: "cleanup",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Cancel a run whose job was cancelled or killed (for after_script / if: always())",
+  group: "toolkit",
+  flags: [ALWAYS, OUT, STATE, JSON_LINES],
+  variables: ["MOGPLEX_JOB_STATUS"],
+  codes: ["success", "usage", "unauthorized", "internal"],
+  meanings: { success: "the job is cleaned up, or stderr says why it is not: it has its verdict" },
+  examples: ["mogplex-ci cleanup"],
+  run: cleanUpJob,
+};

@@ -1,6 +1,6 @@
 /**
- * `doctor`: looks at everything that a job is going to need, and says what to do about what is missing. It only reads, and
- * ends with the code that a job would end with.
+ * `doctor`: checks all that a job needs, and prints what to do about what is missing. It only reads, and ends with the code that a job would
+ * end with.
  *
  * @module
  */
@@ -24,26 +24,28 @@ import { checkCheckout, checkFiles } from "./doctor/checkout.ts";
 import { checkRuntime } from "./doctor/runtime.ts";
 import { checkService, checkToken, findToken } from "./doctor/service.ts";
 import { checkCi, checkSettings, checkVariables } from "./doctor/surroundings.ts";
-import type { VerbContext } from "../verb.ts";
 import type { Writer } from "../log/writer.ts";
+import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options/table.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { ASKING } from "./codes.ts";
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** Checks in order, but for the repository, which a job meets first and which the service is asked for. */
-interface There {
+/** Checks in order, with the repository apart: a job needs it first, but it takes the service to check it. */
+interface Checks {
   repository: Check;
   rest: Check[];
 }
 
-/** Whoever lets the token pass may well turn away others. */
+/** A proxy that accepts requests with a token may reject those without one. */
 function withoutToken(check: Check): Check {
   if (check.state !== "failed") return check;
   return warning(check.name, `without a token: ${check.finding}`, "Nothing, while the service takes the token");
 }
 
-/** @param why Why nobody may be asked. */
-async function checkNothingThere(context: VerbContext, why: string): Promise<There> {
+/** @param why Why the service cannot be asked. */
+async function checkNothingThere(context: VerbContext, why: string): Promise<Checks> {
   const { repository, ...others } = await checkService(context, why);
   const way = ["proxy", "connection", "clock"].map((name) => skipped(name, why));
   return { repository, rest: [...way, ...Object.values(others)] };
@@ -54,7 +56,7 @@ async function checkThere(
   machine: Machine,
   origin: Origin,
   token: Tried<FoundToken>,
-): Promise<There> {
+): Promise<Checks> {
   const { io, writer } = context;
   for (const notice of originNotices(origin)) writer.note(notice);
   const proxy = checkProxy(origin, io.env, machine);
@@ -69,12 +71,12 @@ async function checkThere(
   return { repository, rest: [proxy, ...reached, ...Object.values(others)] };
 }
 
-/** Checks of what is here that are safe only where the checkout did not set our variables. */
-async function checkHere(context: VerbContext, machine: Machine): Promise<There> {
+/** Checks that are safe only where the checkout did not set our variables. */
+async function checkHere(context: VerbContext, machine: Machine): Promise<Checks> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
-  // From here on it is masked, wherever it came from.
+  // From here on the token is masked, wherever it came from.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const { repository, rest } = origin.ok
     ? await checkThere(context, machine, origin.value, token)
@@ -83,13 +85,13 @@ async function checkHere(context: VerbContext, machine: Machine): Promise<There>
   return { repository, rest: [url, checkToken(context, token, machine), await checkFiles(context), ...rest] };
 }
 
-/** The same where it did: nothing is read, written or sent where they say. */
-async function checkLittle(context: VerbContext, why: string): Promise<There> {
+/** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
+async function checkLittle(context: VerbContext, why: string): Promise<Checks> {
   const { repository, rest } = await checkNothingThere(context, why);
   return { repository, rest: [...["url", "token", "files"].map((name) => skipped(name, why)), ...rest] };
 }
 
-/** All checks, in the order in which a job would meet what they find. */
+/** All checks, in the order in which a job would run into the problems. */
 async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
   const { repository, rest } = checkout.state === "failed"
@@ -121,11 +123,12 @@ function summary(checks: readonly Check[], code: number): string {
 }
 
 /**
- * See the module.
+ * Makes all checks and prints them.
  *
  * @param machine The process. @default the present one
+ * @returns The code that a job would end with.
  */
-export async function run(context: VerbContext, machine: Machine = thisMachine()): Promise<number> {
+export async function checkJob(context: VerbContext, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
   const checks = await checkAll(context, machine);
   const exitCode = checks.find((check) => check.code !== undefined)?.code ?? EXIT.success;
@@ -138,3 +141,19 @@ export async function run(context: VerbContext, machine: Machine = thisMachine()
   writer.out("", summary(checks, exitCode));
   return exitCode;
 }
+
+export const doctorVerb: Verb = {
+  name: "doctor",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Check token, repository, network and CI setup without starting anything; ends as a job would end",
+  group: "toolkit",
+  flags: [REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  codes: ASKING,
+  meanings: { success: "a job can start" },
+  examples: [
+    `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,
+    "mogplex-ci doctor --repo acme/web",
+  ],
+  run: (context) => checkJob(context),
+};

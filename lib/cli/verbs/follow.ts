@@ -6,26 +6,41 @@
 import { checkUuid } from "../../api/validate.ts";
 import { attachJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { readFollowSettings, requiredRunId, statePath } from "../options/settings.ts";
-import { runToolkitJob } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import { runWholeJob } from "../job/run_job.ts";
+import { requiredRunId } from "../options/arguments.ts";
+import { readFollowSettings } from "../options/settings.ts";
+import { JSON_LINES, LOG, NOTE, OUT, REPORT, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { OF_RUNS } from "./codes.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  return await withReports(context, async () => {
-    const settings = readFollowSettings(context);
-    const { timeoutMs, tokenShare, onTimeout, onInterrupt } = settings;
+/** Attaches to a run that exists, for command and component. See {@linkcode runWholeJob}. */
+export async function followRun(context: VerbContext): Promise<number> {
+  return await withReports(context, async (places) => {
+    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readFollowSettings(context);
     const runId = checkUuid(requiredRunId(context, "follow"), "run id");
-    return await runToolkitJob(context, {
-      places: settings,
-      log: settings.log,
+    return await runWholeJob(context, {
+      places,
+      log,
       runId,
       work: (options, more) =>
         attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, {
           ...more,
           onInterrupt,
-          statePath: statePath(context),
+          statePath: places.state,
         }),
     });
   });
 }
+
+export const followVerb: Verb = {
+  name: "follow",
+  usage: "<run-id>",
+  maxPositionals: 1,
+  summary: "Attach to a run and end with its verdict",
+  group: "toolkit",
+  flags: [TIMEOUT, WATCHING, [LOG, REPORT, NOTE, OUT, STATE], JSON_LINES],
+  variables: ["MOGPLEX_RUN_ID"],
+  meanings: OF_RUNS,
+  examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 900"],
+  run: followRun,
+};

@@ -1,41 +1,41 @@
 /**
- * `permissions`: prints the flags with which Deno may run us, and nothing beyond: made from the lists that the code itself
- * reads.
+ * `permissions`: prints the minimal Deno permission flags for a run, made from the lists that the code itself reads.
  *
  * @module
  */
 import { resolveOrigin } from "../../api/connection/connection.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { detectPlatform, platformVariables } from "../../platforms/detect.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
+import { platformVariables } from "../../platforms/detect.ts";
+import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
-import { readPlaces, statePath } from "../options/settings.ts";
-import type { VerbContext } from "../verb.ts";
+import { readPlaces } from "../options/places.ts";
+import { JSON_LINES, NOTE, OUT, PROMPT_FILE, REPORT, STATE } from "../options/table.ts";
+import type { Verb, VerbContext } from "../verb.ts";
 
-/** Variables that are read beside those of the lists: a guard of the origin, what people set against colours, the network's. */
+/** Variables that are read beside those of the lists: one that guards the origin, one against colours, and those of the network. */
 const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", ...NETWORK_VARIABLES];
 
-/** What a run may touch. */
+/** What a run may touch: the arguments of Deno's `--allow-…` flags. */
 export interface Permissions {
   /** Hosts, with port where it is not the scheme's own. */
   net: string[];
   /** Names of variables. */
   env: string[];
-  /** Files and directories. */
+  /** Files and directories that it may read. */
   read: string[];
-  /** Files and directories. */
+  /** Files and directories that it may write. */
   write: string[];
 }
 
-/** Files that a run is going to use, beside those that variables name. */
+/** Files of a run, beside those that variables name. */
 export interface PermissionPaths {
   /** Directory of the reports. */
   out: string;
-  /** Files that are written: state file, reports. */
+  /** Files that it writes: state file, reports. */
   written: readonly string[];
-  /** Files that are read: the task. */
+  /** Files that it reads: the task. */
   read: readonly string[];
 }
 
@@ -52,7 +52,7 @@ function distinct(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
 }
 
-/** Names of all variables that are read. */
+/** Names of all variables that the toolkit reads. */
 export function readVariables(env: ReadEnv): string[] {
   const names = [
     ...VARIABLES.map((each) => each.name),
@@ -66,16 +66,17 @@ export function readVariables(env: ReadEnv): string[] {
 /**
  * What a run may touch, by environment and flags.
  *
+ * @param at Environment and CI system.
  * @param note Whether a note is going to be written, and where.
  * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
  */
 export function permissionsFor(
-  env: ReadEnv,
+  { env, platform }: { env: ReadEnv; platform: Platform },
   paths: PermissionPaths,
   note: NotePlan = { kind: "none" },
 ): Permissions {
   const origin = resolveOrigin({ env });
-  const files = detectPlatform(env).files(env);
+  const files = platform.files(env);
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
@@ -87,16 +88,17 @@ export function permissionsFor(
   };
 }
 
-/** As arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
+/** The arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
     if (odd !== undefined) {
-      throw new UsageError(
-        `Cannot print permissions as a path has a blank, a comma or a character of the shell: ${
-          JSON.stringify(odd)
-        }; use --json`,
-      );
+      throw new UsageError({
+        attempted: "print permissions",
+        why: "a path has a blank, a comma or a character of the shell",
+        value: JSON.stringify(odd),
+        advice: "use --json",
+      });
     }
     return `--allow-${name}=${values.join(",")}`;
   });
@@ -104,18 +106,29 @@ export function denoFlags(permissions: Permissions): string[] {
 
 /** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
 export function permissionsOf(context: VerbContext): Permissions {
-  const { out, targets } = readPlaces(context);
-  const written = [statePath(context), ...targets.map((target) => target.path)];
-  const paths = { out, written, read: context.flags.all("prompt-file") };
-  return permissionsFor(context.io.env, paths, planNote(context));
+  const { io: { env }, platform, flags } = context;
+  const { out, targets, state } = readPlaces(context);
+  const written = [state, ...targets.map((target) => target.path)];
+  const paths = { out, written, read: flags.all(PROMPT_FILE.name) };
+  return permissionsFor({ env, platform }, paths, planNote(context));
 }
 
-/** See the module. */
-// deno-lint-ignore require-await
-export async function run(context: VerbContext): Promise<number> {
-  const { flags, writer } = context;
-  const permissions = permissionsOf(context);
-  if (flags.has("json")) writer.json(permissions);
-  else writer.out(denoFlags(permissions).join(" "));
-  return EXIT.success;
-}
+export const permissionsVerb: Verb = {
+  name: "permissions",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
+  group: "toolkit",
+  flags: [PROMPT_FILE, [REPORT, NOTE, OUT, STATE], JSON_LINES],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the flags are printed" },
+  examples: ["mogplex-ci permissions --out reports"],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const { flags, writer } = context;
+    const permissions = permissionsOf(context);
+    if (flags.has("json")) writer.json(permissions);
+    else writer.out(denoFlags(permissions).join(" "));
+    return EXIT.success;
+  },
+};

@@ -1,8 +1,8 @@
 /**
  * `pr-reviews rerun`: runs the review of a pull request again.
  *
- * Each call queues another attempt, and no key protects it: it is sent once. A review that waits for a slot is 124, one that was
- * not queued 75, as for `automations trigger`.
+ * Each call queues another attempt, and no key protects it: it is sent once. The exit codes for a review that waits for a slot, and for
+ * one that was not queued, are those of `automations trigger`.
  *
  * @module
  */
@@ -10,14 +10,21 @@ import { isAmbiguous } from "../../retry/setback.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { PrReviewRerun } from "../../model.ts";
+import { openOneShot } from "../job/one_shot.ts";
 import { shownRerun } from "../log/automation_text.ts";
-import { wholeNumber } from "../job/open.ts";
-import { openOneShot, requiredRepo } from "../job/one_shot.ts";
-import type { VerbContext } from "../verb.ts";
+import { requiredRepo } from "../options/arguments.ts";
+import { JSON_LINES, REPO } from "../options/table.ts";
+import { wholeNumber } from "../options/values.ts";
+import type { Option, Verb } from "../verb.ts";
 
-const MAX_NUMBER = 999_999_999;
+const PR: Option<number> = {
+  name: "pr",
+  value: "N",
+  help: "Number of the pull request; required",
+  parse: wholeNumber(1, 999_999_999),
+};
 
-/** The exit code of a rerun, and why it is not 0. */
+/** The exit code of a rerun, and why it is not success. */
 function endOf(
   { queued, started, jobRunId, reason, prNumber }: PrReviewRerun,
 ): { code: number; problem: string | null } {
@@ -35,24 +42,41 @@ function endOf(
   return { code: EXIT.deadline, problem };
 }
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { flags, writer } = context;
-  const repoId = requiredRepo(context, "pr-reviews rerun");
-  const prNumber = wholeNumber(flags.get("pr"), "--pr", 1, MAX_NUMBER);
-  if (prNumber === undefined) throw new UsageError('Cannot run "pr-reviews rerun" without a pull request: give --pr');
-  const { session: { client }, call } = openOneShot(context);
-  const result = await client.rerunPrReview({ repoId, prNumber }, call).catch((error) => {
-    if (error instanceof MogplexError && isAmbiguous(error)) {
-      writer.note("the review may have been queued all the same: look at the pull request before you run it again");
+export const prReviewsRerunVerb: Verb = {
+  name: "pr-reviews rerun",
+  usage: "--pr N",
+  maxPositionals: 0,
+  summary: "Run the review of a pull request again; each call queues another one",
+  group: "toolkit",
+  flags: [REPO, PR, JSON_LINES],
+  codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited", "deadline"],
+  meanings: {
+    success: "the review runs",
+    rateLimited: "429 for longer than it waits; nothing was queued",
+    deadline: "the review waits for a slot",
+  },
+  examples: ['mogplex-ci pr-reviews rerun --repo "$MOGPLEX_REPO_ID" --pr 7'],
+  async run(context) {
+    const { flags, writer } = context;
+    const attempted = "rerun review";
+    const repoId = requiredRepo(context, attempted);
+    const prNumber = context.option(PR);
+    if (prNumber === undefined) {
+      throw new UsageError({ attempted, why: "a pull request is missing", advice: "give --pr" });
     }
-    throw error;
-  });
-  const { code, problem } = endOf(result);
-  const { jobRunId, status } = result;
-  const words = `queued review of pull request ${prNumber}: run ${jobRunId} (${status ?? "status unknown"})`;
-  if (flags.has("json")) writer.json(shownRerun(result));
-  else if (result.queued) writer.out(writer.untrusted(words));
-  if (problem !== null) writer.error(problem);
-  return code;
-}
+    const { session: { client }, call } = openOneShot(context);
+    const result = await client.rerunPrReview({ repoId, prNumber }, call).catch((error) => {
+      if (error instanceof MogplexError && isAmbiguous(error)) {
+        writer.note("the review may have been queued all the same: look at the pull request before you run it again");
+      }
+      throw error;
+    });
+    const { code, problem } = endOf(result);
+    const { jobRunId, status } = result;
+    const line = `queued review of pull request ${prNumber}: run ${jobRunId} (${status ?? "status unknown"})`;
+    if (flags.has("json")) writer.json(shownRerun(result));
+    else if (result.queued) writer.out(writer.untrusted(line));
+    if (problem !== null) writer.error(problem);
+    return code;
+  },
+};

@@ -1,20 +1,20 @@
 /**
- * `report`: writes the reports of a run; ends with its verdict, or 124 when it has not ended.
+ * `report`: writes the reports of a run and ends with its verdict; a run that has not ended counts as past its deadline.
  *
  * @module
  */
 import { checkUuid } from "../../api/validate.ts";
 import { lookJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { requiredRunId } from "../options/settings.ts";
-import { runToolkitJob } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import { runWholeJob } from "../job/run_job.ts";
+import { requiredRunId } from "../options/arguments.ts";
+import { JSON_LINES, NOTE, OUT, REPORT } from "../options/table.ts";
+import type { Verb, VerbContext } from "../verb.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
+async function reportRun(context: VerbContext): Promise<number> {
   return await withReports(context, async (places) => {
     const runId = checkUuid(requiredRunId(context, "report"), "run id");
-    return await runToolkitJob(context, {
+    return await runWholeJob(context, {
       places,
       log: null,
       runId,
@@ -22,3 +22,16 @@ export async function run(context: VerbContext): Promise<number> {
     });
   });
 }
+
+export const reportVerb: Verb = {
+  name: "report",
+  usage: "<run-id>",
+  maxPositionals: 1,
+  summary: "Write reports for an existing run and end with its verdict, without waiting",
+  group: "toolkit",
+  flags: [REPORT, NOTE, OUT, JSON_LINES],
+  variables: ["MOGPLEX_RUN_ID"],
+  meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
+  examples: ["mogplex-ci report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md"],
+  run: reportRun,
+};

@@ -1,40 +1,61 @@
 /**
- * `run --follow`: starts a run, publishes its id, follows it, reports, and ends with its verdict.
+ * `run --follow`: starts a run, publishes its id, follows it, reports, and ends with its verdict. `run --detach` ends once it is started.
  *
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { KEY_SCOPES } from "../../job/key.ts";
 import { runJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
-import { readFollowSettings, setting, statePath, wordSetting } from "../options/settings.ts";
+import { runWholeJob } from "../job/run_job.ts";
+import type { Places } from "../options/places.ts";
+import { readRunSettings } from "../options/settings.ts";
 import { readStartRequest } from "../options/start_request.ts";
-import { runToolkitJob } from "../job/whole_job.ts";
-import type { VerbContext } from "../verb.ts";
+import {
+  IDEMPOTENCY_KEY,
+  JSON_LINES,
+  KEY_PART,
+  KEY_SCOPE,
+  LOG,
+  MODE,
+  NOTE,
+  OUT,
+  PROMPT_FILE,
+  REPORT,
+  REQUEST,
+  STATE,
+  TIMEOUT,
+  WATCHING,
+} from "../options/table.ts";
+import { anyText } from "../options/values.ts";
+import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import { OF_RUNS } from "./codes.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  return await withReports(context, () => job(context));
-}
+const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
+const DETACH: VerbFlag = {
+  name: "detach",
+  help: "As --follow, but end with success once the run is started: a later job follows it",
+};
+const RESUME: Option<string> = {
+  name: "resume",
+  value: "FILE",
+  help: "State file from an earlier attempt: reuses its key if the request is unchanged",
+  parse: anyText,
+};
 
-async function job(context: VerbContext): Promise<number> {
-  const { flags } = context;
+async function runInto(context: VerbContext, places: Places): Promise<number> {
+  const { flags, option } = context;
   const startOnly = flags.has("detach");
-  if (startOnly && flags.has("follow")) throw new UsageError("run: --follow and --detach exclude each other");
-  const settings = readFollowSettings(context);
-  const { timeoutMs, tokenShare, onTimeout, onInterrupt } = settings;
-  const start = {
-    idempotencyKey: flags.get("idempotency-key"),
-    keyScope: wordSetting(context, "key-scope", "MOGPLEX_KEY_SCOPE", KEY_SCOPES),
-    keyPart: setting(context, "key-part", "MOGPLEX_KEY_PART"),
-  };
+  if (startOnly && flags.has("follow")) {
+    throw new UsageError({ attempted: "run", why: "--follow and --detach exclude each other" });
+  }
+  const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
   const request = await readStartRequest(context);
-  const files = { statePath: statePath(context), resumePath: flags.get("resume") };
-  return await runToolkitJob(context, {
-    places: settings,
-    log: settings.log,
+  const files = { statePath: places.state, resumePath: option(RESUME) };
+  return await runWholeJob(context, {
+    places,
+    log,
     work: (options, more) =>
-      runJob(request, { ...options, ...start, timeoutMs, tokenShare, onTimeout }, {
+      runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
         ...more,
         ...files,
         onInterrupt,
@@ -42,3 +63,31 @@ async function job(context: VerbContext): Promise<number> {
       }),
   });
 }
+
+/** Starts a run and follows it, for command and component. See {@linkcode runWholeJob}. */
+export async function startAndFollow(context: VerbContext): Promise<number> {
+  return await withReports(context, (places) => runInto(context, places));
+}
+
+export const runFollowVerb: Verb = {
+  name: "run --follow",
+  chosenBy: ["follow", "detach"],
+  usage: '"<prompt>" | -',
+  maxPositionals: 1,
+  summary: "Start a run, follow it, report, and end with its verdict: a whole CI job in one line",
+  group: "toolkit",
+  flags: [
+    [FOLLOW, DETACH],
+    REQUEST,
+    [PROMPT_FILE, MODE],
+    [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART, RESUME],
+    TIMEOUT,
+    WATCHING,
+    [LOG, REPORT, NOTE, OUT, STATE],
+    JSON_LINES,
+  ],
+  variables: ["MOGPLEX_PROMPT"],
+  meanings: OF_RUNS,
+  examples: ["mogplex-ci run --follow --create-branch --prompt-file task.md --timeout 1500"],
+  run: startAndFollow,
+};

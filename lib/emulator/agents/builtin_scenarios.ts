@@ -112,6 +112,17 @@ steps:${UNTIL_AGENT}
     repeat: 260
     every: 0.25
     event: { message: "step \${n} of 260\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
+  "agent-progress": `
+description: The agent reports progress and the use of tools, and opens a pull request (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 3
+    event: { message: "I look at the tests.\\n", payload: { kind: assistant_delta } }
+  - after: 2
+    event: { type: tool_started, toolName: bash, message: bash started, payload: { kind: tool, toolCallId: call_1, state: running, input: { command: npm test } } }
+  - after: 4
+    event: { type: tool_finished, toolName: bash, message: bash finished, payload: { kind: tool, toolCallId: call_1, state: completed, output: 12 passed } }
+  - after: 2
+    event: { message: "All tests pass.\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
   "awaiting-input": `
 description: The agent stops at a checkpoint for a person (later revisions)
 steps:${UNTIL_AGENT}

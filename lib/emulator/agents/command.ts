@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { cleanEnvironment } from "./git.ts";
+import { chosenEnvironment } from "./git.ts";
 import type { RunRow } from "../state/rows.ts";
 
 // Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
@@ -20,6 +20,8 @@ export interface HarnessOptions {
   directory: string;
   /** Branch that is checked out. */
   branch: string;
+  /** Names of variables to pass on, besides the usual ones. @default {[]} */
+  environment?: readonly string[] | undefined;
   /** Takes the output of the command. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
 }
@@ -35,12 +37,13 @@ function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
 }
 
 /** Starts the command of a run. The prompt comes on its standard input. */
-export function startHarness(run: RunRow, { command, directory, branch, onOutput }: HarnessOptions): ChildProcess {
+export function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
+  const { command, directory, branch, environment, onOutput } = options;
   const prompt = new TextEncoder().encode(run.prompt);
   const child = spawn("sh", ["-c", command], {
     cwd: directory,
     env: {
-      ...cleanEnvironment(),
+      ...chosenEnvironment(environment),
       MOGPLEX_RUN_ID: run.id,
       MOGPLEX_BASE_BRANCH: run.base_branch,
       MOGPLEX_WORKING_BRANCH: branch,

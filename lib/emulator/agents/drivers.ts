@@ -19,6 +19,7 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
     queued: (run) => of(run).queued(run),
     catchUp: (run) => of(run).catchUp(run),
     due: (run) => of(run).due?.(run),
+    worker: (run) => of(run).worker?.(run),
     kill: (run) => of(run).kill(run),
     reset: () => all.forEach((driver) => driver.reset()),
     async close() {

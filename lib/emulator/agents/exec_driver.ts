@@ -25,6 +25,8 @@ export interface ExecOptions {
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;
+  /** Names of variables that the command gets, besides the usual ones. @default {[]} */
+  environment?: readonly string[] | undefined;
   /** Takes the output of the command. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
 }
@@ -55,8 +57,10 @@ async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<s
 
 /** Makes a driver that runs a command for every run. */
 export function execDriver(world: World, options: ExecOptions): Driver {
-  const { command, repos, timeLimitMs = COMMAND_TIME_LIMIT_MS, onOutput } = options;
+  const { command, repos, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
   const works = new Map<string, Work>();
+  /** Runs whose command is over. */
+  const over = new Set<string>();
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
   function stop(work: Work): void {
@@ -68,7 +72,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
     const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
-    const child = startHarness(run, { command, directory, branch: checkout.branch, onOutput });
+    const child = startHarness(run, { command, directory, branch: checkout.branch, environment, onOutput });
     work.child = child;
     const commandId = `cmd_${child.pid ?? 0}`;
     startCommand(world, run, commandId);
@@ -191,6 +195,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
           if (callOf(world, run) !== undefined && !isTerminal(run.status)) failRun(world, run, messageOf(error));
         } finally {
           works.delete(run.id);
+          over.add(run.id);
         }
       })();
     },
@@ -199,6 +204,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       const state = works.get(run.id);
       if (state !== undefined && isTerminal(run.status)) stop(state);
     },
+    worker: (run) => works.has(run.id) ? "working" : over.has(run.id) ? "dead" : undefined,
     kill(run) {
       const state = works.get(run.id);
       if (state !== undefined) stop(state);

@@ -26,14 +26,20 @@ const IDENTITY = {
   GIT_COMMITTER_EMAIL: "emulator@mogplex.invalid",
 };
 
+/** Variables that Git and the commands of harnesses get from the environment of the emulator. */
+const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
+
 /**
- * Environment for Git and for the command of the harness: ours without anything that steers Git or holds our token, plus
- * identity and settings.
+ * Environment for Git and for the command of a harness: a few variables of our own, an identity, and settings. Everything else
+ * stays here, since it may hold secrets.
+ *
+ * @param names Further variables to pass on, if they are set. @default {[]}
  */
-export function cleanEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name, value]) =>
-    value !== undefined && !name.startsWith("GIT_") && !name.startsWith("MOGPLEX_")
-  ) as [string, string][];
+export function chosenEnvironment(names: readonly string[] = []): Record<string, string> {
+  const kept = [...PASSED_ON, ...names].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
   const settings = GIT_SETTINGS.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],
@@ -65,7 +71,7 @@ export function otherEnd(service: "upload-pack" | "receive-pack"): string {
  */
 export function git(directory: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("git", args, { cwd: directory, env: cleanEnvironment(), signal });
+    const child = spawn("git", args, { cwd: directory, env: chosenEnvironment(), signal });
     const out: Uint8Array[] = [];
     const err: Uint8Array[] = [];
     child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
@@ -85,7 +91,7 @@ export function git(directory: string, args: readonly string[], signal?: AbortSi
  * @returns Undefined if there is no repository.
  */
 export function currentBranch(path: string): string | undefined {
-  const options = { encoding: "utf8" as const, env: cleanEnvironment() };
+  const options = { encoding: "utf8" as const, env: chosenEnvironment() };
   const exists = spawnSync("git", ["-C", path, "rev-parse", "--git-dir"], options);
   if (exists.status !== 0) return undefined;
   const head = spawnSync("git", ["-C", path, "symbolic-ref", "--short", "HEAD"], options);

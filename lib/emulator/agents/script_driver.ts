@@ -49,6 +49,8 @@ export interface ScriptOptions {
 /** Makes the driver that plays scenarios. */
 export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
+  /** Runs whose script is over. */
+  const over = new Set<string>();
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
   function facts(run: RunRow): RunFacts {
@@ -143,6 +145,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
       if (!atMoment(play, moment.dueMs, () => apply(run, play, moment))) break;
     }
     plays.delete(run.id);
+    over.add(run.id);
   }
 
   return {
@@ -181,11 +184,15 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
       const moment = play.moments[play.next];
       return moment === undefined ? undefined : play.startMs + moment.dueMs;
     },
+    worker: (run) => plays.has(run.id) ? "working" : over.has(run.id) ? "dead" : undefined,
     kill(run) {
       const play = plays.get(run.id);
       if (play !== undefined) play.killedMs = world.clock.nowMs();
     },
-    reset: () => plays.clear(),
+    reset() {
+      plays.clear();
+      over.clear();
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -4,10 +4,11 @@
  * @module
  */
 import { isTerminal } from "../../api/contract/rules.ts";
+import { nativeEvent } from "./native_events.ts";
 import { insertEvent, type NewEvent, writeEvent } from "../service/events.ts";
 import { fallbackBranch } from "../service/hash.ts";
-import type { CallRow, RunRow } from "../state/rows.ts";
-import { updateRun } from "../service/runs.ts";
+import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
+import { LIVE_SANDBOXES, updateRun } from "../service/runs.ts";
 import type { World } from "../state/world.ts";
 
 /** The inner call of a run; undefined if a control action deleted it. */
@@ -17,7 +18,9 @@ export function callOf(world: World, run: RunRow): CallRow | undefined {
 
 /** Writes an event as the worker does: with its payload cleaned. */
 export function report(world: World, run: RunRow, event: NewEvent): void {
-  writeEvent(world, run.ai_call_id, event);
+  const isNative = world.revision.nativeEvents && run.harness === "mogplex";
+  const written = isNative ? nativeEvent(event) : event;
+  if (written !== undefined) writeEvent(world, run.ai_call_id, written);
 }
 
 /** Stores an event unchanged. */
@@ -64,16 +67,25 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
   if (call !== undefined) Object.assign(call, { status: "streaming", runtime_command_id: commandId });
 }
 
-/**
- * Records that the sandbox of a run is up.
- *
- * In the base the worker does not read the row: it revives a run that was cancelled while its sandbox booted, and then fails it,
- * since its call has ended. Source: API reference, "Statuses and transitions".
- *
- * @returns Whether the agent can start.
- */
-export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
-  if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
+// Source: API reference, "Other limits" and "Times".
+const TOO_MANY_SANDBOXES = "Too many active sandboxes";
+const SANDBOX_LIFETIME_MICROS = 5 * 3_600_000_000;
+
+/** Whether a sandbox counts as active. One that a run booted here ends after its lifetime; others are what the fixture says. */
+function isActive(world: World, sandbox: SandboxRow): boolean {
+  const old = world.clock.stamp() - sandbox.created_at >= SANDBOX_LIFETIME_MICROS;
+  return LIVE_SANDBOXES.includes(sandbox.status) && !(old && world.store.runs.has(sandbox.key));
+}
+
+/** Whether a run that needs a sandbox of its own cannot get one. */
+function lacksSandbox(world: World, run: RunRow): boolean {
+  if (world.sandboxLimit === undefined || run.sandbox_record_id !== null) return false;
+  const own = [...world.store.sandboxes.values()].filter(({ userId }) => userId === run.user_id);
+  return own.filter((sandbox) => isActive(world, sandbox)).length >= world.sandboxLimit;
+}
+
+/** The sandbox of a run: the one that it took over at its start, or a new one. */
+function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow {
   const known = run.sandbox_record_id === null ? undefined : world.store.sandboxes.get(run.sandbox_record_id);
   const stamp = world.clock.stamp();
   const record = known ?? {
@@ -96,6 +108,25 @@ export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean
   if (record.sandbox_id === "pending" || record.sandbox_id === null) record.sandbox_id = sandboxId;
   Object.assign(record, { status: "running", last_active_at: stamp });
   world.store.sandboxes.set(record.id, record);
+  return record;
+}
+
+/**
+ * Records that the sandbox of a run is up. A run beyond the limit on active sandboxes fails instead.
+ *
+ * In the base the worker does not read the row: it revives a run that was cancelled while its sandbox booted, and then fails it,
+ * since its call has ended. Source: API reference, "Statuses and transitions".
+ *
+ * @returns Whether the agent can start.
+ */
+export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
+  if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
+  if (lacksSandbox(world, run)) {
+    closeCall(world, run, "failed", TOO_MANY_SANDBOXES);
+    failRun(world, run, TOO_MANY_SANDBOXES);
+    return false;
+  }
+  const record = bootSandbox(world, run, sandboxId);
   const fields = { sandbox_record_id: record.id, sandbox_id: record.sandbox_id, status: "streaming", error: null };
   updateRun(world, run, fields);
   if (callOf(world, run)?.status === "pending") return true;

@@ -1,172 +1,84 @@
 /**
- * Runs of automations: triggers, the list, the detail, and cancelling.
+ * Runs of automations: the list, the detail, and cancelling.
  *
  * @module
  */
-import type { AutomationRun, TriggerResult } from "../../model.ts";
-import { dispatchesOf, presentAutomationRun, presentDispatch, presentWait } from "./automation_run_view.ts";
-import {
-  activeRuns,
-  MAX_ACTIVE_PER_INSTALLATION,
-  MAX_ACTIVE_PER_REPO,
-  recordDispatch,
-  startAutomationRun,
-} from "./automation_slots.ts";
+import type { AutomationRun } from "../../model.ts";
 import { findAutomation } from "./automations.ts";
-import { canonicalJson } from "./hash.ts";
 import { Refusal } from "./refusal.ts";
-import { parseUuid, storeJson, storeText } from "../state/postgres.ts";
-import type { AutomationRow, AutomationRunRow, RepoRow } from "../state/rows.ts";
+import { formatTimestamp, parseUuid } from "../state/postgres.ts";
+import type { AutomationRunRow, DispatchRow, WaitRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
-type Version = NonNullable<AutomationRow["publishedVersion"]>;
+// The owner may restart a run that has been pending for longer.
+const REPAIRABLE_AFTER_MS = 5 * 60_000;
 
-/** A checked trigger. */
-interface Order {
-  row: AutomationRow;
-  version: Version;
-  repo: RepoRow;
-  /** Key as it is stored. */
-  key: string;
-  input: Record<string, unknown>;
+const time = (micros: number | null) => micros === null ? null : formatTimestamp(micros);
+
+/** A dispatch event in the form of the API. */
+function presentDispatch(event: DispatchRow) {
+  const { id, event_kind, outcome, reason, metadata } = event;
+  return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
 }
 
-/** Outcome of {@linkcode enqueue}. A reason means that nothing was queued. */
-interface Queued {
-  run: AutomationRunRow | null;
-  reason: string | null;
+/** A pause in the form of the API. The service does not hide the resume token. */
+function presentWait({ created_at, ...wait }: WaitRow) {
+  return { ...wait, created_at: formatTimestamp(created_at) };
 }
 
-function runMetadata({ row, version, repo, input }: Order): Record<string, unknown> {
-  return storeJson({
-    ...input,
-    source: "mcp",
-    source_type: row.startEvent,
-    dispatch_source: "mcp",
-    flow_id: row.id,
-    flow_version_id: version.id,
-    repo_id: repo.id,
-    repo_full_name: repo.full_name,
-    installation_id: repo.installation_id,
-    default_branch: repo.default_branch,
-  }) as Record<string, unknown>;
-}
-
-/** Queues a run, unless the key is known or too many runs are active. */
-function enqueue(world: World, order: Order): Queued {
-  const { row, version, repo, key } = order;
-  world.store.guard("rpc", "enqueue_automation_job_run");
-  const metadata = runMetadata(order);
-  storeText(key);
-  const active = ["pending", "running"];
-  const suppress = (run: AutomationRunRow | null, reason: string): Queued => {
-    recordDispatch(world, run, { event_kind: "enqueue", outcome: "suppressed", reason, metadata });
-    return { run, reason };
+/** A run in the form of the list. @param events Its dispatch events, oldest first. */
+function presentAutomationRun(world: World, run: AutomationRunRow, events: DispatchRow[]) {
+  const text = (value: unknown) => typeof value === "string" ? value : null;
+  const repoId = text(run.metadata.repo_id);
+  const repo = world.store.repos.get(repoId ?? "");
+  const latest = events.at(-1);
+  const open = run.cancel_requested_at === null && run.cancelled_at === null;
+  const waitsSince = (run.last_start_attempt_at ?? run.created_at) / 1_000;
+  return {
+    id: run.id,
+    assignment_id: null,
+    trigger_id: null,
+    flow_id: run.flow_id,
+    flow_version_id: run.flow_version_id,
+    runtime_provider: run.runtime_provider,
+    runtime_run_id: run.runtime_run_id,
+    workflow_run_id: null,
+    retry_of_job_run_id: null,
+    status: run.status,
+    created_at: formatTimestamp(run.created_at),
+    started_at: time(run.started_at),
+    completed_at: time(run.completed_at),
+    input_tokens: run.input_tokens,
+    output_tokens: run.output_tokens,
+    duration_ms: run.duration_ms,
+    error: run.error,
+    start_attempts: run.start_attempts,
+    last_start_attempt_at: time(run.last_start_attempt_at),
+    last_start_error: run.last_start_error,
+    last_start_source: run.last_start_source,
+    cancel_requested_at: time(run.cancel_requested_at),
+    cancelled_at: time(run.cancelled_at),
+    cancel_reason: run.cancel_reason,
+    cancel_error: run.cancel_error,
+    metadata: run.metadata,
+    source_kind: "flow",
+    source_type: text(run.metadata.source_type) ?? "flow",
+    repo: { id: repo?.id ?? repoId, full_name: repo?.full_name ?? text(run.metadata.repo_full_name) },
+    agent: { id: null, name: null, slug: null },
+    cost_usd: null,
+    latest_ai_call: null,
+    repairable: run.status === "pending" && world.clock.wallMs() - waitsSince >= REPAIRABLE_AFTER_MS,
+    requeueable: run.status === "failed",
+    cancelable: open && (run.status === "pending" || run.status === "running"),
+    active_wait_count: run.waits.filter((wait) => wait.status === "waiting").length,
+    latest_dispatch_event: latest === undefined ? null : presentDispatch(latest),
+    node_runs: [],
   };
-  const known = world.store.automationRuns.get(world.store.automationRunKeys.get(key) ?? "");
-  if (known !== undefined) return suppress(known, "IDEMPOTENT_DUPLICATE");
-  const scripted = world.automationDriver.suppresses({ automation: row, repo, key });
-  if (scripted !== undefined) return suppress(null, scripted);
-  if (activeRuns(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");
-  if (activeRuns(world, "installation_id", repo.installation_id, active) >= MAX_ACTIVE_PER_INSTALLATION) {
-    return suppress(null, "INSTALLATION_PENDING_LIMIT");
-  }
-  const run: AutomationRunRow = {
-    id: crypto.randomUUID(),
-    userId: row.userId,
-    idempotency_key: key,
-    flow_id: row.id,
-    flow_version_id: version.id,
-    runtime_provider: null,
-    runtime_run_id: null,
-    status: "pending",
-    created_at: world.clock.stamp(),
-    started_at: null,
-    completed_at: null,
-    input_tokens: null,
-    output_tokens: null,
-    duration_ms: null,
-    error: null,
-    start_attempts: 0,
-    last_start_attempt_at: null,
-    last_start_error: null,
-    last_start_source: null,
-    cancel_requested_at: null,
-    cancelled_at: null,
-    cancel_reason: null,
-    cancel_error: null,
-    waits: [],
-    metadata,
-  };
-  world.store.automationRuns.set(run.id, run);
-  world.store.automationRunKeys.set(key, run.id);
-  recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata });
-  return { run, reason: null };
 }
 
-/** Checks a trigger in the service's order. */
-function checkTrigger(
-  world: World,
-  userId: string,
-  id: string,
-  repoId: string,
-): Pick<Order, "row" | "version" | "repo"> {
-  const row = findAutomation(world, userId, id);
-  const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
-  if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
-  if (row.status !== "active") throw conflict("Activate the automation before triggering it");
-  world.store.guard("select", "repos");
-  const repo = world.store.repos.get(parseUuid(repoId));
-  if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repository not found");
-  if (repo.installation_id !== row.installationId) {
-    throw new Refusal(400, "BAD_REQUEST", "Repository is outside this automation's GitHub installation");
-  }
-  return { row, version: row.publishedVersion, repo };
-}
-
-/** Answer to a repeated key in later revisions: the run as it is now. */
-function replayed(order: Order, run: AutomationRunRow) {
-  if (canonicalJson(runMetadata(order)) !== canonicalJson(run.metadata)) {
-    throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
-  }
-  const runtime = { provider: run.runtime_provider, runId: run.runtime_run_id };
-  return { outcome: "replayed", reason: null, started: false, status: run.status, runtime };
-}
-
-/**
- * Triggers an automation.
- *
- * @param id Automation, as in the path.
- * @param input Becomes metadata of the run. Reserved names in it are overwritten.
- * @throws {Refusal} if the API refuses the trigger.
- * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
- */
-export function triggerAutomation(
-  world: World,
-  userId: string,
-  id: string,
-  repoId: string,
-  key: string,
-  input: Record<string, unknown>,
-): TriggerResult {
-  world.automationDriver.catchUp();
-  const checked = checkTrigger(world, userId, id, repoId);
-  const { row, version, repo } = checked;
-  const { comparedTriggers } = world.revision;
-  const order: Order = { ...checked, input, key: comparedTriggers ? `${userId} ${row.id} ${key}` : key };
-  const { run, reason } = enqueue(world, order);
-  const answer = { automationId: row.id, jobRunId: run?.id ?? null };
-  const versions = { versionId: version.id, versionNumber: version.versionNumber, workingBranch: null };
-  const later = comparedTriggers ? { replayed: reason !== null && run !== null, ...versions } : {};
-  if (run === null || reason !== null) {
-    if (comparedTriggers && run !== null) return { ...answer, ...replayed(order, run), ...later };
-    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
-  }
-  const trigger = { automation: row, repo, key: order.key };
-  const start = startAutomationRun(world, run, world.automationDriver.holds(trigger));
-  if (start.started) world.automationDriver.begins(run, trigger);
-  else if (start.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.automationDriver.waits(run, trigger);
-  return { ...answer, outcome: "queued", ...start, ...later };
+/** Dispatch events of a run, oldest first. */
+function dispatchesOf(world: World, run: AutomationRunRow): DispatchRow[] {
+  return world.store.dispatches.filter((event) => event.job_run_id === run.id);
 }
 
 /** Runs of a user's automation, newest first. */

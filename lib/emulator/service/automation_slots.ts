@@ -15,16 +15,22 @@ export const MAX_ACTIVE_PER_REPO = 25;
 export const MAX_ACTIVE_PER_INSTALLATION = 100;
 const MAX_RUNNING_PER_INSTALLATION = 8;
 
-/** Stores a dispatch event. @param run Null for a trigger that started no run. */
+/**
+ * Stores a dispatch event.
+ *
+ * @param run Null for a trigger that started no run.
+ * @param createdAt Microseconds since 1970. @default now
+ */
 export function recordDispatch(
   world: World,
   run: AutomationRunRow | null,
   event: Omit<DispatchRow, "id" | "job_run_id" | "created_at">,
+  createdAt = world.clock.stamp(),
 ): void {
   world.store.dispatches.push({
     id: crypto.randomUUID(),
     job_run_id: run?.id ?? null,
-    created_at: world.clock.stamp(),
+    created_at: createdAt,
     ...event,
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Automation } from "../../model.ts";
-import { formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
+import { DatabaseError, formatTimestamp, parseTimestamp, parseUuid } from "../state/postgres.ts";
 import { Refusal } from "./refusal.ts";
 import type { AutomationRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
@@ -63,7 +63,11 @@ function presentSummary(row: AutomationRow): Automation {
   };
 }
 
-/** One page of a user's automations: newest first, then by id downwards. */
+/**
+ * One page of a user's automations: newest first, then by id downwards.
+ *
+ * @throws {DatabaseError} for every page after the first, in the base. Source: contract notes of November 2026.
+ */
 export function listAutomations(
   world: World,
   userId: string,
@@ -71,6 +75,9 @@ export function listAutomations(
   cursor: Cursor | null,
 ): { automations: Automation[]; nextCursor: string | null } {
   world.store.guard("select", "flows");
+  if (cursor !== null && !world.revision.pagesAutomations && !world.around.cursorFixed) {
+    throw new DatabaseError("the storage adapter of the base cannot read a cursor");
+  }
   const rows = [...world.store.automations.values()].filter((row) =>
     row.userId === userId && (cursor === null || row.createdAt < cursor.createdAt ||
       (row.createdAt === cursor.createdAt && row.id < cursor.id))
@@ -97,8 +104,23 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** The graph of an automation: a start node for its event, and an end node. */
-function graphOf(row: AutomationRow): unknown {
+interface Graph {
+  nodes: { id: string; type: string; position: { x: number; y: number }; data: Record<string, unknown> }[];
+  edges: { id: string; source: string; target: string }[];
+  viewport: { x: number; y: number; zoom: number };
+}
+
+/** Fills in the fields that the service adds when it reads a graph. */
+function normaliseGraph({ nodes, edges, viewport }: Graph): unknown {
+  return {
+    nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
+    edges: edges.map((edge) => ({ sourceHandle: null, targetHandle: null, ...edge })),
+    viewport,
+  };
+}
+
+/** The stored graph of an automation: a start node for its event, and an end node. */
+function graphOf(row: AutomationRow): Graph {
   return {
     nodes: [
       { id: "start", type: "start", position: { x: 0, y: 0 }, data: { label: "Start", event: row.startEvent } },
@@ -133,10 +155,10 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
   return {
     ...summary,
     notes: row.notes,
-    draftGraph: graphOf(row),
+    draftGraph: normaliseGraph(graphOf(row)),
     publishedVersion: row.publishedVersion === null ? null : {
       ...row.publishedVersion,
-      graph: graphOf(row),
+      graph: normaliseGraph(graphOf(row)),
       createdAt: formatTimestamp(row.updatedAt),
     },
     runSummary: { lastRunId: null, lastRunStatus: null, runningCount: 0, pendingCount: 0, failed24h: 0 },

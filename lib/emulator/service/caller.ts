@@ -13,6 +13,10 @@ export interface Caller {
   userId: string;
   /** What the start limit counts by: the token, or the client of an OAuth token. */
   keyId: string;
+  /** Kind of the token. */
+  credential: "api_key" | "oauth";
+  /** Name of the token. */
+  label: string;
   /** Permissions of the token. */
   scopes: readonly string[];
   /** Later revisions: the token may read and trigger automations, and start nothing else. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isTerminal, isUuid } from "../../api/contract/rules.ts";
 import type { Run, StartResult } from "../../model.ts";
 import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
@@ -12,8 +13,11 @@ import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
 import { queueWork, type World } from "../state/world.ts";
 
-// A new run takes over a sandbox in one of these states, and none that is paused, stopped or broken. Source: conformance.
-const LIVE_SANDBOXES = ["creating", "installing", "running", "pausing"];
+/**
+ * Statuses of an active sandbox. A new run takes over a sandbox in one of these, and none that is paused, stopped or broken.
+ * Source: conformance.
+ */
+export const LIVE_SANDBOXES: readonly string[] = ["creating", "installing", "running", "pausing"];
 
 /** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {
@@ -45,10 +49,13 @@ export function presentRun(world: World, row: RunRow): Run {
   };
 }
 
-/** Changes the record of a run, and its `updatedAt`. */
+/** Changes the record of a run, and its `updatedAt`. Later revisions then stop the sandbox of a finished `createBranch` run. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
+  if (!world.revision.stopsSandboxes || !row.create_branch || !isTerminal(row.status)) return;
+  const sandbox = world.store.sandboxes.get(row.sandbox_record_id ?? "");
+  if (sandbox !== undefined) sandbox.status = "stopped";
 }
 
 /**
@@ -141,6 +148,8 @@ export async function startRun(world: World, caller: Caller, key: string, body: 
   const { userId } = caller;
   const repoId = trimmedOrNull(body.repoId);
   if (repoId === null) throw new Refusal(400, "BAD_REQUEST", "repoId is required");
+  // The database takes further spellings of an id, so the limiter lets them pass. This check does not.
+  if (!isUuid(repoId)) throw new Refusal(404, "NOT_FOUND", "Repo not found");
   world.store.guard("select", "repos");
   const repo = world.store.repos.get(parseUuid(repoId));
   if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repo not found");

@@ -81,8 +81,10 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
           status: "inactive",
           publishedVersion: null,
           startEvent: "push",
+          inputs: [],
+          permittedRepoIds: null,
           createdAt: at,
-          updatedAt: at,
+          updatedAt: start,
         });
         break;
       case "lifecycleEvents":

@@ -8,6 +8,14 @@ import { UsageError } from "../../errors.ts";
 
 const nullable = <T extends z.core.$ZodType>(type: T) => z._default(z.nullable(type), null);
 
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text, "u") !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const userSchema = z.object({
   key: z.string(),
   id: z.guid(),
@@ -69,6 +77,14 @@ const lifecycleSchema = z.object({
   payload: z._default(z.record(z.string(), z.unknown()), {}),
   created_at: z.string(),
 });
+const inputSchema = z.object({
+  name: z.string(),
+  type: z.enum(["string", "integer", "boolean", "json"]),
+  required: z._default(z.boolean(), false),
+  enum: nullable(z.array(z.unknown())),
+  pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
+  maxLength: nullable(z.number()),
+});
 const automationSchema = z.object({
   key: z.string(),
   user: z.string(),
@@ -80,6 +96,8 @@ const automationSchema = z.object({
   status: z.enum(["active", "inactive"]),
   publishedVersion: nullable(z.object({ id: z.guid(), versionNumber: z.number() })),
   startEvent: z.string(),
+  inputs: z._default(z.array(inputSchema), []),
+  permittedRepos: nullable(z.array(z.string())),
   createdAt: z.string(),
   updatedAt: z.string(),
 });
@@ -119,7 +137,7 @@ const fixtureSchema = z.object({
   modelPreferences: z._default(z.array(preferenceSchema), []),
 });
 
-/** Initial state of an emulator. The fields `user`, `repo` and `sandbox` hold a `key`. */
+/** Initial state of an emulator. The fields `user`, `repo`, `sandbox` and `permittedRepos` hold a `key`. */
 export type Fixture = z.infer<typeof fixtureSchema>;
 /** A repository of a {@linkcode Fixture}. */
 export type FixtureRepo = Fixture["repos"][number];
@@ -211,6 +229,8 @@ function plainAutomation(name: string, user: string): Fixture["automations"][num
     status: "active",
     publishedVersion: { id: crypto.randomUUID(), versionNumber: 1 },
     startEvent: "push",
+    inputs: [],
+    permittedRepos: null,
     createdAt,
     updatedAt: createdAt,
   };

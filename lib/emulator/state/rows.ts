@@ -32,6 +32,7 @@ export interface TokenRow {
 
 /** An OAuth access token. */
 export interface OAuthTokenRow {
+  key: string;
   userId: string;
   token: string;
   clientId: string;
@@ -82,6 +83,19 @@ export interface LifecycleRow {
   created_at: number;
 }
 
+/** An input that an automation with an API trigger declares. */
+export interface AutomationInput {
+  name: string;
+  type: "string" | "integer" | "boolean" | "json";
+  required: boolean;
+  /** Permitted values; null for any. */
+  enum: unknown[] | null;
+  /** Regular expression that a string has to match; null for any. */
+  pattern: string | null;
+  /** Maximum length of a string in UTF-16 units; null for the default. */
+  maxLength: number | null;
+}
+
 /** An automation. */
 export interface AutomationRow {
   id: string;
@@ -93,7 +107,12 @@ export interface AutomationRow {
   notes: string | null;
   status: string;
   publishedVersion: { id: string; versionNumber: number } | null;
+  /** Event that starts it. `api` is the API trigger of later revisions. */
   startEvent: string;
+  /** Inputs of the API trigger. */
+  inputs: AutomationInput[];
+  /** Ids of the repositories that it may be triggered for; null for all. */
+  permittedRepoIds: string[] | null;
   createdAt: number;
   updatedAt: number;
 }
@@ -211,6 +230,8 @@ export interface AutomationRunRow {
   cancel_error: string | null;
   /** Its pauses for a person or an event. */
   waits: WaitRow[];
+  /** Input of its trigger, without dropped names. */
+  input: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
 

@@ -25,7 +25,19 @@ import type {
   UserRow,
 } from "./rows.ts";
 
+/** The id that belongs to a key. @throws {UsageError} if there is none. */
+function idOf(ids: ReadonlyMap<string, string>, key: string): string {
+  const id = ids.get(key);
+  if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
+  return id;
+}
+
 const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
+
+/** Scopes of an OAuth token, written as one text. Unknown ones are dropped. */
+export function splitScopes(text: string): string[] {
+  return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
+}
 
 /** All tables of one emulator. */
 export class Store {
@@ -119,10 +131,13 @@ export class Store {
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key. @throws {UsageError} if there is none. */
-  tokenByKey(key: string): TokenRow {
-    for (const token of this.tokens.values()) if (token.key === key) return token;
-    throw new UsageError({ attempted: "find token", why: `no token has the key "${key}"` });
+  /** The token with this key or this text, an OAuth token included. @throws {UsageError} if there is none. */
+  anyToken(name: string): TokenRow | OAuthTokenRow {
+    for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
+      if (token.key === name || token.token === name) return token;
+    }
+    // Not quoted: it may be a token of the real service.
+    throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
   }
 
   /** The run with this id, of any user. @throws {UsageError} if there is none. */
@@ -147,15 +162,17 @@ export class Store {
       this.oauthTokens.set(token.token, {
         ...token,
         userId: this.userId(token.user),
-        scopes: token.scopes.split(/\s+/).filter((scope) => scope === "read" || scope === "write"),
+        scopes: splitScopes(token.scopes),
         expiresAt: timeOrNull(token.expiresAt),
       });
     }
     for (const repo of fixture.repos) this.repos.set(repo.id, { ...repo, userId: this.userId(repo.user) });
+    const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     this.#loadSandboxes(fixture);
-    for (const automation of fixture.automations) {
+    for (const { permittedRepos, ...automation } of fixture.automations) {
       this.automations.set(automation.id, {
         ...automation,
+        permittedRepoIds: permittedRepos?.map((key) => idOf(repoIds, key)) ?? null,
         userId: this.userId(automation.user),
         createdAt: parseTimestamp(automation.createdAt),
         updatedAt: parseTimestamp(automation.updatedAt),
@@ -171,11 +188,6 @@ export class Store {
   #loadSandboxes(fixture: Fixture): void {
     const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
-    const idOf = (ids: Map<string, string>, key: string) => {
-      const id = ids.get(key);
-      if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
-      return id;
-    };
     for (const sandbox of fixture.sandboxes) {
       this.sandboxes.set(sandbox.id, {
         ...sandbox,

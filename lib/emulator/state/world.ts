@@ -27,6 +27,8 @@ export interface Surroundings {
   limiterFailures: number;
   /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
+  /** Whether automations have more than one page, whatever the revision. */
+  cursorFixed: boolean;
   /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
 }
@@ -39,6 +41,8 @@ export interface Driver {
   catchUp(run: RunRow): void;
   /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
+  /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
+  worker?(run: RunRow): "working" | "dead" | undefined;
   /** Kills the command of a run. */
   kill(run: RunRow): void;
   /** Forgets every run. */
@@ -85,6 +89,8 @@ export interface World {
   readonly around: Surroundings;
   /** `user` makes all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
+  /** Maximum number of active sandboxes of a user; undefined for no limit. */
+  readonly sandboxLimit: number | undefined;
   /** Pull requests of all repositories. */
   readonly pulls: Pull[];
   /** Address of the served emulator, without a slash at the end. */
@@ -104,6 +110,7 @@ export function healthySurroundings(): Surroundings {
     queueWithoutHandle: false,
     limiterFailures: 0,
     listenerDown: false,
+    cursorFixed: false,
     sandboxMode: "ok",
   };
 }

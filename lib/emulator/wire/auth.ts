@@ -13,7 +13,8 @@ import type { World } from "../state/world.ts";
 export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
-const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
+/** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
+export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
 /** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
 export function unauthorized(request: Request): Failure {
@@ -38,13 +39,15 @@ function patCaller(world: World, token: string): Caller | "unknown" | "over budg
   const row = world.store.tokens.get(token);
   if (row === undefined || row.revokedAt !== null || expired(world, row.expiresAt)) return "unknown";
   if (!world.requests.admit(row.id, world.clock.nowMs())) return "over budget";
-  return { userId: row.userId, keyId: row.id, scopes: row.scopes, automationsOnly: row.automationsOnly };
+  const { userId, id, key, scopes, automationsOnly } = row;
+  return { userId, keyId: id, credential: "api_key", label: key, scopes, automationsOnly };
 }
 
 function oauthCaller(world: World, token: string): Caller | "unknown" {
   const row = token.trim().startsWith(PAT_PREFIX) ? undefined : world.store.oauthTokens.get(token);
   if (row === undefined || row.scopes.length === 0 || expired(world, row.expiresAt)) return "unknown";
-  return { userId: row.userId, keyId: row.clientId, scopes: row.scopes, automationsOnly: false };
+  const { userId, clientId, key, scopes } = row;
+  return { userId, keyId: clientId, credential: "oauth", label: key, scopes, automationsOnly: false };
 }
 
 /**

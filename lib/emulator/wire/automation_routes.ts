@@ -7,12 +7,8 @@ import { isUuid } from "../../api/contract/rules.ts";
 import type { AutomationDetail, PrReviewRerun, TriggerResult } from "../../model.ts";
 import { parseLimit, readJson, readKey } from "./request.ts";
 import { route } from "./route.ts";
-import {
-  automationRunDetail,
-  cancelAutomationRun,
-  listAutomationRuns,
-  triggerAutomation,
-} from "../service/automation_runs.ts";
+import { automationRunDetail, cancelAutomationRun, listAutomationRuns } from "../service/automation_runs.ts";
+import { triggerAutomation } from "../service/automation_triggers.ts";
 import { findAutomation, listAutomations, parseCursor, presentAutomation } from "../service/automations.ts";
 import { Refusal } from "../service/refusal.ts";
 import { trimmedOrNull } from "../service/start_request.ts";
@@ -51,7 +47,8 @@ export const postTrigger = route<{ run: TriggerResult }, 202>(
     if (repoId === null) throw bad("repoId is required");
     const { input = {} } = body;
     if (input === null || typeof input !== "object" || Array.isArray(input)) throw bad("input must be an object");
-    return { run: triggerAutomation(world, caller.userId, param("automationId"), repoId, key, { ...input }) };
+    const trigger = { automationId: param("automationId"), repoId, key, input: { ...input } };
+    return { run: await triggerAutomation(world, caller, trigger) };
   },
 );
 

@@ -6,6 +6,7 @@
 import type { TypedResponse } from "hono";
 import type { FailureStatus, Success } from "../../api/contract/routes.ts";
 import type { FailureEnvelope } from "../../api/contract/schemas.ts";
+import { BodyTooLarge } from "./request.ts";
 import { Refusal } from "../service/refusal.ts";
 
 /** A JSON answer with a type that Hono infers. */
@@ -43,6 +44,7 @@ export function fail(
  */
 export function refuse(error: unknown, message: string): Failure {
   if (error instanceof Refusal) return fail(error.status, error.code, error.message);
+  if (error instanceof BodyTooLarge) return bare(413) as Failure;
   return fail(500, "INTERNAL_ERROR", message);
 }
 

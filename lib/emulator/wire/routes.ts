@@ -20,6 +20,7 @@ import {
 import { getEventStream } from "./event_stream.ts";
 import { getAgents, getMcpServers, getModels, getRepos, getSandboxes, getSandboxLogs } from "./listing_routes.ts";
 import { postAutomation, postMcp, postSandbox, readOutside, writeOutside } from "./outside_routes.ts";
+import { splitUrl } from "./gate.ts";
 import { bare, notFoundPage } from "./reply.ts";
 import { getEvents, getRun, postCancel, postRun } from "./run_routes.ts";
 import type { Revision } from "../state/revision.ts";
@@ -109,6 +110,24 @@ function otherMethods(allowed: ReadonlySet<string>) {
   };
 }
 
+/** Whether the framework's router can decode every parameter of a path. */
+function isDecodable(pattern: string, path: string): boolean {
+  const segments = path.split("/");
+  return pattern.split("/").every((name, index) => {
+    if (!name.startsWith(":")) return true;
+    try {
+      return decodeURIComponent(segments[index] ?? "") !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The framework's last answer: its router failed, and so did the page for that. Source: Next.js, `RenderResult.fromStatic`. */
+function undecodable(): Response {
+  return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain" } });
+}
+
 /** Routes of later revisions, each with its switch. */
 const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
   ["/runs/:runId/events/stream", "stream"],
@@ -126,6 +145,11 @@ export function addRoutes(app: Hono, world: World): void {
     app.use(`${API_PREFIX}${path}`, async (_, next) => world.revision[name] ? await next() : notFoundPage());
   }
   const api = apiRoutes(world);
+  for (const path of new Set(api.routes.map((route) => route.path))) {
+    if (path.includes(":")) {
+      app.use(path, async (c, next) => isDecodable(path, splitUrl(c.req.url).path) ? await next() : undecodable());
+    }
+  }
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of api.routes) {
     const known = methods.get(path) ?? new Set(["OPTIONS"]);

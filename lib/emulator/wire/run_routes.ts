@@ -11,6 +11,7 @@ import type { Success } from "../../api/contract/routes.ts";
 import type { Caller } from "../service/caller.ts";
 import { cancelRun } from "../service/cancel.ts";
 import { Refusal } from "../service/refusal.ts";
+import { repairRun } from "../service/run_repair.ts";
 import { eventsBody, findRun, presentRun, startRun } from "../service/runs.ts";
 import type { Body } from "../service/start_request.ts";
 import { DatabaseError, parseUuid } from "../state/postgres.ts";
@@ -77,9 +78,11 @@ export const postRun = route<StartResult, 202>(
 );
 
 /** `GET /runs/{runId}`. */
-export const getRun = route({ failed: "Failed to load run" }, (call) => ({
-  run: presentRun(call.world, requestedRun(call)),
-}));
+export const getRun = route({ failed: "Failed to load run" }, (call) => {
+  const run = requestedRun(call);
+  repairRun(call.world, run);
+  return { run: presentRun(call.world, run) };
+});
 
 /** `GET /runs/{runId}/events`. */
 export const getEvents = route<RunEvents>({ failed: "Failed to list events" }, (call) => {

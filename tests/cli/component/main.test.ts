@@ -105,16 +105,20 @@ async function jobOf(args: string[], env: Record<string, string>, scenario = "st
 test("the component's first errors name its inputs, and no flag or command that it does not have", async () => {
   const prompt = { MOGPLEX_PROMPT: "Fix it" };
   const cases: [args: string[], env: Record<string, string>, message: string][] = [
-    [["run"], {}, "Cannot start run without a prompt: give input prompt or prompt-file, or variable MOGPLEX_PROMPT"],
+    [
+      ["run"],
+      {},
+      "Cannot start run: a prompt is missing; give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
+    ],
     [
       ["run"],
       { ...prompt, MOGPLEX_REPO_ID: "" },
-      "Cannot start run without a repository: give input repo-id or variable",
+      "Cannot start run: a repository is missing; give input repo-id or variable",
     ],
     [
       ["run"],
       { ...prompt, MOGPLEX_PROMPT_FILE: "a.md" },
-      "Cannot choose a prompt as it comes from prompt and prompt-file",
+      "Cannot choose a prompt: it comes from prompt and prompt-file",
     ],
     [
       ["run"],
@@ -122,7 +126,7 @@ test("the component's first errors name its inputs, and no flag or command that 
       "Cannot start run: the token reaches",
     ],
     [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository id as it must be a UUID"],
-    [["follow"], {}, "Cannot follow without the id of a run: give input run-id, or variable MOGPLEX_RUN_ID"],
+    [["follow"], {}, "Cannot follow: the id of a run is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
   ];
   for (const [args, env, message] of cases) {
     const { code, stderr } = await jobOf(args, env);

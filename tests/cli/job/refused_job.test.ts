@@ -79,5 +79,5 @@ test("a job of the component without a task is red on the page of tests", async 
   const io = fakeIo({ env: { GITLAB_CI: "true", MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO }, files: STALE });
   expect(await main(["run"], io)).toBe(2);
   expect(io.files.get("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=error\n");
-  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Cannot start run without a prompt");
+  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Cannot start run: a prompt is missing");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { stateSeal } from "../../../lib/runs/state.ts";
+import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
@@ -237,7 +237,7 @@ test("follow attaches by argument or variable, and never cancels what it does no
   expect(code).toBe(130);
   expect(emulator.world.store.runs.get(runId)?.status).toBe("streaming");
   expect((await cli(["follow"])).stderr).toBe(
-    "error: Cannot follow without the id of a run: give an argument or MOGPLEX_RUN_ID\n",
+    "error: Cannot follow: the id of a run is missing; give an argument or MOGPLEX_RUN_ID\n",
   );
   expect((await cli(["follow", crypto.randomUUID()])).code).toBe(2);
 });
@@ -247,7 +247,18 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   const runId = await start();
   const early = await cli(["report", runId, "--json"]);
   expect(early.code).toBe(124);
-  expect(last(early.stdout)).toEqual({ runId: "<run>", status: "pending", outcome: "deadline", exitCode: 124 });
+  expect(last(early.stdout)).toEqual({
+    runId: "<run>",
+    status: "pending",
+    outcome: "deadline",
+    exitCode: 124,
+    error: {
+      attempted: 'tell the verdict of run "<run>"',
+      why: 'it has not ended, it is "pending"',
+      value: null,
+      advice: null,
+    },
+  });
   clock.advance(120_000);
   const { code, stdout, io } = await cli(["report", runId, "--report", "ndjson=all.ndjson"]);
   expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });
@@ -257,15 +268,19 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });
 
+/** The state of a job whose process died while it followed its run. */
+function resealed(detached: string, seal: StateSeal): string {
+  const { proof: _, left: __, ...state } = JSON.parse(detached);
+  return stateText({ ...state, parting: "following" }, seal);
+}
+
 test("cleanup cancels the run of a job that was cancelled, and nothing else", async () => {
   const { cli, emulator } = world("stuck-streaming");
   const env = { ...JOB, GITHUB_ACTIONS: "true", GITHUB_RUN_ATTEMPT: "1" };
   const { io } = await cli([...RUN, "--timeout", "30"], { env });
   const path = "mogplex-ci/run.json";
   const detached = io.files.get(path) ?? "";
-  // As a process leaves it that is killed.
-  const { proof: _, ...content } = { ...JSON.parse(detached), left: "following" };
-  const following = JSON.stringify({ ...content, proof: (await stateSeal(TOKEN))(content) });
+  const following = resealed(detached, await stateSeal(TOKEN));
   const clean = (state: string, status: string, ...args: string[]) =>
     cli(["cleanup", ...args], { files: { [path]: state }, env: { ...env, MOGPLEX_JOB_STATUS: status } });
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
@@ -355,10 +370,10 @@ test("an argument or --prompt-file wins over the variables with a task, and two 
   expect((await cli(none, { files, env: { MOGPLEX_PROMPT_FILE: "other.md" } })).code).toBe(0);
   expect(prompts()).toEqual(["Fix it", "of the file", "of the pipe", "of the other file"]);
   expect((await cli([...RUN, "--prompt-file", "task.md"], { files })).stderr).toBe(
-    "error: Cannot choose a prompt as it comes from the argument and --prompt-file: give one of them\n",
+    "error: Cannot choose a prompt: it comes from the argument and --prompt-file; give one of them\n",
   );
   expect((await cli(none, { files, env: variables })).stderr).toBe(
-    "error: Cannot choose a prompt as it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE: give one of them\n",
+    "error: Cannot choose a prompt: it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE; give one of them\n",
   );
 });
 

@@ -3,7 +3,7 @@ import { KEPT_LINES, LiveLog, MAX_EVENT_BYTES, MAX_KEPT_BYTES } from "../../../l
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import type { RunEvent } from "../../../lib/model.ts";
-import type { LogForm } from "../../../lib/cli/options/settings.ts";
+import type { LogForm } from "../../../lib/cli/log/live_log.ts";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { successEvents } from "../../report/sample.ts";

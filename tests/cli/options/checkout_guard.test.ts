@@ -1,8 +1,13 @@
 import { expect, test } from "bun:test";
 import { guardCheckout } from "../../../lib/cli/options/checkout_guard.ts";
-import { fakeIo } from "../fake_io.ts";
+import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { type FakeIo, fakeIo } from "../fake_io.ts";
 
 const CI = { CI: "true" };
+
+function guard(io: FakeIo, runtime: string, args: readonly string[]): void {
+  guardCheckout({ io, platform: detectPlatform(io.env) }, runtime, args);
+}
 
 test("guardCheckout() refuses a .env of the checkout that sets the origin when Bun has read it in CI", () => {
   const hostile: [file: string, text: string, name: string][] = [
@@ -18,7 +23,7 @@ test("guardCheckout() refuses a .env of the checkout that sets the origin when B
     [".env", "GITHUB_STEP_SUMMARY=/home/ci/.profile", "GITHUB_STEP_SUMMARY"],
   ];
   for (const [file, text, name] of hostile) {
-    expect(() => guardCheckout(fakeIo({ env: CI, files: { [file]: text } }), "bun/1.4.5", [])).toThrow(
+    expect(() => guard(fakeIo({ env: CI, files: { [file]: text } }), "bun/1.4.5", [])).toThrow(
       `Cannot trust ${name}: Bun read the file "${file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null`,
     );
   }
@@ -26,15 +31,15 @@ test("guardCheckout() refuses a .env of the checkout that sets the origin when B
 
 test("guardCheckout() lets everything else pass", () => {
   const files = { ".env": "MOGPLEX_URL=https://evil.example" };
-  guardCheckout(fakeIo({ env: CI, files }), "node/20.20.0", []);
-  guardCheckout(fakeIo({ env: CI, files }), "deno/2.9.6", []);
-  guardCheckout(fakeIo({ env: CI, files }), "bun/1.4.5", [
+  guard(fakeIo({ env: CI, files }), "node/20.20.0", []);
+  guard(fakeIo({ env: CI, files }), "deno/2.9.6", []);
+  guard(fakeIo({ env: CI, files }), "bun/1.4.5", [
     "--no-env-file",
     "--config=/dev/null",
     "--tsconfig-override=/dev/null",
   ]);
-  guardCheckout(fakeIo({ files }), "bun/1.4.5", []);
-  guardCheckout(fakeIo({ env: CI, files: { ".env": "# MOGPLEX_URL=x\nMY_MOGPLEX_URL=y\n" } }), "bun/1.4.5", []);
+  guard(fakeIo({ files }), "bun/1.4.5", []);
+  guard(fakeIo({ env: CI, files: { ".env": "# MOGPLEX_URL=x\nMY_MOGPLEX_URL=y\n" } }), "bun/1.4.5", []);
 });
 
 test("guardCheckout() reads what Bun reads, however odd", () => {
@@ -51,7 +56,7 @@ test("guardCheckout() reads what Bun reads, however odd", () => {
     "A='\nMOGPLEX_URL=x",
   ];
   for (const text of spellings) {
-    const guarded = () => guardCheckout(fakeIo({ env: CI, files: { ".env": text } }), "bun/1.4.5", []);
+    const guarded = () => guard(fakeIo({ env: CI, files: { ".env": text } }), "bun/1.4.5", []);
     expect(guarded).toThrow("Cannot trust MOGPLEX_URL: ");
   }
 });
@@ -61,5 +66,5 @@ test("guardCheckout() takes a directory of that name for no file", () => {
   io.readFile = () => {
     throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
   };
-  guardCheckout(io, "bun/1.4.5", []);
+  guard(io, "bun/1.4.5", []);
 });

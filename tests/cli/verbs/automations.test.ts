@@ -52,6 +52,7 @@ test("automations list prints a table, newest first, and JSON lines of the same 
 
 test("automations list stops at the limit and says that there are more; with --all it reads every page", async () => {
   const { cli, emulator, requests } = world();
+  emulator.control("cursorFix");
   emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
   const few = await cli(["automations", "list", "--limit", "3"]);
   expect(few.stdout.trimEnd().split("\n").length).toBe(3);
@@ -108,13 +109,13 @@ test("automations trigger tells what came of it: a run, one that waits, one that
   expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({
     code: 0,
     stderr: "",
-    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/ci1-<hash>\n`,
+    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const again = await running.cli(TRIGGER, { env: JOB });
   expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
     code: 0,
     stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was known: nothing was started now\n` +
-      `key ${AUTOMATION}/ci1-<hash>\n`,
+      `key ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const waiting = world("automation-slot");
   const queued = await waiting.cli(TRIGGER, { env: JOB });
@@ -122,10 +123,10 @@ test("automations trigger tells what came of it: a run, one that waits, one that
     code: 124,
     stdout:
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
-      `nothing runs yet\nkey ${AUTOMATION}/ci1-<hash>\n`,
+      `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
       'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
-      `with --idempotency-key "${AUTOMATION}/ci1-<hash>" finds it, and --follow waits for it\n`,
+      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
   expect(full).toMatchObject({
@@ -147,7 +148,7 @@ test("automations trigger --json prints one object with chosen fields, also when
     status: "running",
     replayed: false,
     reason: null,
-    idempotencyKey: `${AUTOMATION}/ci1-<hash>`,
+    idempotencyKey: `${AUTOMATION}/${REPO}/ci1-<hash>`,
     exitCode: 0,
   }]);
   const full = await world("automation-suppressed").cli([...TRIGGER, "--json"], { env: JOB });
@@ -170,7 +171,7 @@ test("automations trigger ends with the end of a run that a given key finds", as
     clock.advance(60_000);
     const { code, stdout, stderr } = await cli(given);
     expect({ scenario, code }).toEqual({ scenario, code: expected });
-    expect(stdout).toContain("the key was known: nothing was started now\nkey " + AUTOMATION + "/weekly\n");
+    expect(stdout).toContain("the key was known: nothing was started now\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
     expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
   }
 });
@@ -182,7 +183,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
   expect(named(there, stdout)).toBe(
     [
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
-      `key ${AUTOMATION}/ci1-<hash>`,
+      `key ${AUTOMATION}/${REPO}/ci1-<hash>`,
       "          status    running",
       "",
       "verdict       success (exit code 0)",
@@ -191,9 +192,55 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "start         triggered by this job",
       "run time      20 s",
       "time          <time>",
+      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
       "",
     ].join("\n"),
   );
+});
+
+test("automations trigger --follow writes the reports, outputs and annotations of run --follow", async () => {
+  const there = world("agent-failure");
+  const github = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "out.txt", GITHUB_STEP_SUMMARY: "sum.md" };
+  const { code, stdout, io } = await there.cli(FOLLOW, { env: { ...JOB, ...github } });
+  expect(code).toBe(1);
+  const [id = ""] = there.emulator.world.store.automationRuns.keys();
+  const result = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+  expect(result).toMatchObject({
+    schemaVersion: 1,
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: id,
+    repoId: REPO,
+    outcome: "failed",
+    exitCode: 1,
+    reason: "Agent run exited with code 1.",
+    error: null,
+  });
+  expect(io.files.get("mogplex-ci/outputs.env")).toContain(`MOGPLEX_RUN_ID=${id}\n`);
+  expect(io.files.get("mogplex-ci/summary.md")).toContain("automation run");
+  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Agent run exited with code 1.");
+  expect(io.files.get("mogplex-ci/events.ndjson")).toBe("");
+  const outputs = io.files.get("out.txt") ?? "";
+  for (const name of ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"]) {
+    expect(outputs).toMatch(new RegExp(`^${name}(?:=|<<)`, "m"));
+  }
+  expect(io.files.get("sum.md")).toContain("Agent run exited with code 1.");
+  expect(stdout).toMatch(/^::error title=[^:]*::/m);
+  expect(io.files.has("mogplex-ci/run.json")).toBe(false);
+});
+
+test("automations trigger --follow writes reports of its kind when it is refused before anything is sent", async () => {
+  const { cli, requests } = world();
+  const { code, io } = await cli(FOLLOW, { env: { MOGPLEX_API_KEY: "" } });
+  expect([code, requests]).toEqual([64, []]);
+  expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: null,
+    outcome: "error",
+    exitCode: 64,
+    error: { attempted: "read token", why: expect.stringContaining("MOGPLEX_API_KEY is empty") },
+  });
 });
 
 /** Scenario, exit code, a line of the verdict. */
@@ -349,13 +396,14 @@ test("the verbs about automations end with the code of what went wrong", async (
 test("automations trigger --follow ends with the signal's code and says what became of the run", async () => {
   for (const [later, words] of [[false, "cannot cancel runs of automations"], [true, "was cancelled"]] as const) {
     const { cli, clock } = world("automation-stuck", { revision: { automationRunCancel: later } });
-    const { code, stderr } = await cli(FOLLOW, {
+    const { code, stdout, stderr } = await cli(FOLLOW, {
       env: JOB,
       before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
     });
     expect(code).toBe(143);
-    expect(stderr).toContain(`error: Cannot go on: SIGTERM received; the automation run `);
-    expect(stderr).toContain(words);
+    expect(stderr).toContain("error: Cannot go on: SIGTERM received\n");
+    expect(stdout).toContain("reason        Cannot go on: SIGTERM received; the automation run ");
+    expect(stdout).toContain(words);
   }
 });
 

@@ -1,16 +1,16 @@
 /** `doctor` on an emulator in process, on a machine of the test's choice. */
 import { expect } from "bun:test";
-import { run } from "../../../lib/cli/verbs/doctor.ts";
+import { createWriter } from "../../../lib/cli/explain.ts";
+import { openContext } from "../../../lib/cli/job/open.ts";
+import { flagsOf } from "../../../lib/cli/verb.ts";
+import { checkJob, doctorVerb } from "../../../lib/cli/verbs/doctor.ts";
 import type { Check, Machine } from "../../../lib/cli/verbs/doctor/check.ts";
-import { VERBS } from "../../../lib/cli/verbs.ts";
-import { COMMAND_WORDS } from "../../../lib/cli/vocabulary.ts";
-import { Writer } from "../../../lib/cli/log/writer.ts";
+import { COMMAND_VOCABULARY } from "../../../lib/cli/vocabulary.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { parseFlags } from "../../../lib/flags.ts";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
-import { createRedactor } from "../../../lib/text/redact.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN } from "../world.ts";
@@ -65,7 +65,6 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const emulator = () => made ??= createEmulator({ fixture: parseFixture(fixture), clock, ...given });
   const variables = { MOGPLEX_API_KEY: TOKEN, ...GITLAB, ...env };
   const requests: string[] = [];
-  const flagsOf = VERBS.find((verb) => verb.name === "doctor")?.flags ?? [];
   const here = { runtime: "node/20.20.0", args: [], names: Object.keys(variables), refuses: () => false, ...machine };
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
@@ -79,14 +78,12 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     const io = fakeIo({ env: variables, files, readOnly });
     before?.(emulator(), io);
     requests.length = 0;
-    const writer = new Writer(
-      io,
-      detectPlatform(io.env),
-      createRedactor({ token: io.env("MOGPLEX_API_KEY"), env: io.env }),
-    );
-    const flags = await parseFlags("doctor", given, flagsOf);
+    const platform = detectPlatform(io.env);
+    const writer = createWriter(io, platform, "toolkit");
+    const flags = await parseFlags("doctor", given, flagsOf(doctorVerb));
     const from = clock.now();
-    const code = await run({ io, flags, writer, clock, fetch, words: COMMAND_WORDS }, here);
+    const call = { io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn: false };
+    const code = await checkJob(openContext(call, { clock, fetch }), here);
     const said = io.text.stdout + io.text.stderr;
     expect(requests.filter((each) => !each.startsWith("GET "))).toEqual([]);
     expect(requests.length).toBeLessThanOrEqual(8);

@@ -1,13 +1,16 @@
 import { expect, test } from "bun:test";
 import { denoFlags, permissionsFor } from "../../../lib/cli/verbs/permissions.ts";
-import { platformVariables } from "../../../lib/platforms/detect.ts";
+import { detectPlatform, platformVariables } from "../../../lib/platforms/detect.ts";
+import type { ReadEnv } from "../../../lib/platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
 import { world } from "../world.ts";
 
 const PATHS = { out: "mogplex-ci", written: [], read: [] };
 
+const at = (env: ReadEnv) => ({ env, platform: detectPlatform(env) });
+
 test("permissionsFor() names the host of the origin, all lists of variables, and the output directory", () => {
-  const { net, env, read, write } = permissionsFor(() => undefined, PATHS);
+  const { net, env, read, write } = permissionsFor(at(() => undefined), PATHS);
   expect({ net, read, write }).toEqual({ net: ["mogplex.com"], read: ["."], write: ["mogplex-ci"] });
   const names = [
     ...VARIABLES.map((each) => each.name),
@@ -31,7 +34,7 @@ test("permissionsFor() adds what variables and flags name", () => {
     GITHUB_STEP_SUMMARY: "/runner/summary",
   };
   const paths = { out: "/builds/out", written: ["/builds/out/run.json", "notes/summary.md"], read: ["task.md"] };
-  const permissions = permissionsFor((name) => env[name], paths);
+  const permissions = permissionsFor(at((name) => env[name]), paths);
   expect(permissions).toMatchObject({
     net: ["127.0.0.1:8080"],
     read: [".", "/builds/out", "/run/secrets/token"],
@@ -39,11 +42,11 @@ test("permissionsFor() adds what variables and flags name", () => {
   });
   expect(permissions.env).toContain("TEAM_TOKEN");
   const bitbucket: Record<string, string> = { BITBUCKET_COMMIT: "c", BITBUCKET_PIPELINES_VARIABLES_PATH: "/agent/v" };
-  expect(permissionsFor((name) => bitbucket[name], PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
+  expect(permissionsFor(at((name) => bitbucket[name]), PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
 });
 
 test("denoFlags() refuses a path that a shell would take apart", () => {
-  const permissions = permissionsFor(() => undefined, { ...PATHS, out: "my reports" });
+  const permissions = permissionsFor(at(() => undefined), { ...PATHS, out: "my reports" });
   expect(() => denoFlags(permissions)).toThrow(
     `Cannot print permissions as a path has a blank, a comma or a character of the shell: "my reports"; use --json`,
   );

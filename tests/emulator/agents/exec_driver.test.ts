@@ -189,6 +189,35 @@ test("execDriver() gives the prompt on stdin and in MOGPLEX_PROMPT, and nothing 
   }
 });
 
+test("execDriver() gives a command five variables of our own environment, and those that were asked for", async () => {
+  const { path, git } = repository();
+  process.env.EMULATOR_TEST_SECRET = "hidden";
+  process.env.EMULATOR_TEST_WANTED = "shown";
+  try {
+    const options = { environment: ["EMULATOR_TEST_WANTED", "EMULATOR_TEST_UNSET"] };
+    const { started } = await play(
+      "env | sed 's/=.*//' | sort > greeting.txt; env | grep EMULATOR_ >> greeting.txt",
+      path,
+      {
+        options,
+      },
+    );
+    const text = git("show", `${started.branch.working}:greeting.txt`);
+    expect(text).toEndWith("EMULATOR_TEST_WANTED=shown\n");
+    const ours = ["PATH", "HOME", "LANG", "TMPDIR", "TERM", "EMULATOR_TEST_WANTED"];
+    // The shell adds some of its own.
+    const known = [...ours, "PWD", "OLDPWD", "SHLVL", "_"];
+    const others = text.split("\n").filter((name) =>
+      /^\w+$/.test(name) && !known.includes(name) && !/^(?:GIT|MOGPLEX)_/.test(name)
+    );
+    expect(others).toEqual([]);
+    expect(text).toContain("PATH\n");
+  } finally {
+    delete process.env.EMULATOR_TEST_SECRET;
+    delete process.env.EMULATOR_TEST_WANTED;
+  }
+});
+
 test("execDriver() leaves a prompt of 120 KiB out of the environment", async () => {
   const { path, git } = repository();
   const prompt = "é".repeat(70_000);

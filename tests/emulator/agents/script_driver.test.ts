@@ -80,6 +80,7 @@ const ENDS: Record<string, { status: string; error: string | null; last: string 
     error: "ai_call is not pending",
     last: "External Mogplex run failed",
   },
+  "agent-progress": { status: "success", error: null, last: "Harness run finished" },
   "awaiting-input": { status: "awaiting_input", error: null, last: "Harness run finished" },
   "awaiting-input-resumed": { status: "success", error: null, last: "Harness run finished" },
   "stuck-finished": { status: "streaming", error: null, last: "Harness run finished" },
@@ -96,7 +97,7 @@ for (const [name, { status, error, last }] of Object.entries(ENDS)) {
 }
 
 test("every built-in scenario is tested, and can be parsed", () => {
-  // Those that only tell of automations are tested in job_driver.test.ts.
+  // Those with a script for automations only are tested in automation_driver.test.ts.
   const names = SCENARIO_NAMES.filter((name) => !name.startsWith("automation-"));
   expect([...names].sort()).toEqual([...Object.keys(ENDS), "many-events", "queue-failure"].sort());
 });

@@ -64,6 +64,35 @@ test("startRun() takes the spelling of the repository id into the hash", async (
   expect(other.json.data.repoId).toBe(API_REPO);
 });
 
+test("startRun() answers 404 for a repository id without dashes or in braces, which has taken a start slot", async () => {
+  const world = arrange();
+  const seen = [];
+  for (const repoId of [API_REPO.replaceAll("-", ""), `{${API_REPO}}`, API_REPO.replace("-", "")]) {
+    seen.push(await failure(post(world, "k", { repoId })));
+  }
+  expect(seen).toEqual(["404 Repo not found", "404 Repo not found", "404 Repo not found"]);
+  for (let count = 0; count < 7; count++) expect((await post(world, "k", {})).status).toBe(202);
+  expect((await post(world, "k", {})).status).toBe(429);
+});
+
+test("startRun() refuses a root directory with %2e or %2e%2e as a whole segment, before it trims, and no other spelling", async () => {
+  const world = arrange();
+  const refused = ["%2e", "%2E%2e", "a/%2e%2E/b", "a/%2e", "a/../b", "..", " .. "];
+  const seen = [];
+  for (const rootDirectory of refused) seen.push(await failure(post(world, "k", { rootDirectory })));
+  expect(seen).toEqual(refused.map(() => "400 Invalid root directory"));
+  world.emulator.control("reset");
+  const accepted = [".%2e", "%2e.", " %2e", "a/ %2e /b", "%2e%2e%2e", "a%2e"];
+  const roots = [];
+  for (const rootDirectory of accepted) {
+    roots.push(
+      (await post(world, rootDirectory.replace(/[^a-z2]/g, "_") + roots.length, { rootDirectory })).json.data
+        ?.rootDirectory,
+    );
+  }
+  expect(roots).toEqual(accepted.map((root) => root.trim()));
+});
+
 test("startRun() answers 503 for a repository id that is no UUID, and takes no slot for it", async () => {
   const world = arrange();
   for (let count = 0; count < 12; count++) {

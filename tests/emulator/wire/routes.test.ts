@@ -15,7 +15,8 @@ import {
   startResultSchema,
   triggerSchema,
 } from "../../../lib/api/contract/schemas.ts";
-import { API_REPO, arrange, AUTOMATION } from "../arrange.ts";
+import { MAX_BODY_BYTES } from "../../../lib/emulator/wire/request.ts";
+import { API_REPO, arrange, AUTOMATION, TOKENS } from "../arrange.ts";
 
 const NOBODY = "0f0f0f0f-0000-4000-8000-00000000dead";
 
@@ -120,6 +121,68 @@ test("routes outside the emulator refuse as the service does and then say where 
     "501 This route is outside the emulator",
   ]);
   expect((await call("POST", "/sandboxes", { token: "alice_ro", body: {} })).status).toBe(403);
+});
+
+test("a path parameter with a broken percent sign is the framework's own 500, whatever the method", async () => {
+  const { call } = arrange({ revision: { stream: true } });
+  const broken = [
+    "GET /runs/%",
+    "GET /runs/%zz/events",
+    "POST /runs/%ff/cancel",
+    "PUT /runs/%E0%A4%A",
+    "OPTIONS /automations/%",
+  ];
+  for (const request of broken) {
+    const [method = "", path = ""] = request.split(" ");
+    const { status, headers, text } = await call(method, path);
+    expect([request, status, headers.get("content-type"), text]).toEqual([
+      request,
+      500,
+      "text/plain",
+      "Internal Server Error",
+    ]);
+  }
+  const others = [];
+  for (const path of ["/%zz", "/repos/%", "/repos?q=%", "/runs/%2e%2e%2f"]) {
+    others.push((await call("GET", path)).status);
+  }
+  expect(others).toEqual([404, 404, 200, 500]);
+  expect((await call("GET", "/runs/%", { token: null })).status).toBe(307);
+});
+
+test("a body beyond the limit is 413, announced or not, and takes no start slot", async () => {
+  const { emulator, call } = arrange({ controlRoutes: true });
+  const headers = { authorization: `Bearer ${TOKENS.alice_rw}`, "idempotency-key": "k" };
+  let pulled = 0;
+  const endless = () =>
+    new ReadableStream({ pull: (controller) => (pulled++, controller.enqueue(new Uint8Array(1024 * 1024).fill(32))) });
+  const send = (path: string, body: BodyInit, more: Record<string, string> = {}) =>
+    emulator.fetch(
+      `http://localhost${path}`,
+      { method: "POST", headers: { ...headers, ...more }, body, duplex: "half" } as RequestInit,
+    );
+  const paths = ["/api/v1/mogplex/runs", `/api/v1/mogplex/automations/${AUTOMATION}/trigger`, "/__control/reset"];
+  for (const path of paths) {
+    expect((await send(path, "{}", { "content-length": String(MAX_BODY_BYTES + 1) })).status).toBe(413);
+    pulled = 0;
+    const { status } = await send(path, endless());
+    expect([status, pulled < 80]).toEqual([413, true]);
+  }
+  const start = { headers: { "idempotency-key": "k" }, body: { repoId: API_REPO, prompt: "x" } };
+  for (let count = 0; count < 10; count++) expect((await call("POST", "/runs", start)).status).toBe(202);
+});
+
+test("the document that a 401 points to is public JSON", async () => {
+  const { emulator, call } = arrange();
+  const { headers } = await call("GET", "/repos", { headers: { authorization: "Bearer x" } });
+  const url = /resource_metadata="([^"]+)"/.exec(headers.get("www-authenticate") ?? "")?.[1] ?? "";
+  const answer = await emulator.fetch(url);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
+  expect(await answer.json()).toMatchObject({ resource: "http://localhost/api/v1/mogplex/mcp" });
+  const statuses = [];
+  for (const method of ["HEAD", "OPTIONS", "POST"]) statuses.push((await emulator.fetch(url, { method })).status);
+  expect(statuses).toEqual([200, 204, 405]);
+  expect((await emulator.fetch("http://localhost/.well-known/other")).status).toBe(404);
 });
 
 test("POST /mcp authenticates by itself", async () => {

@@ -1,5 +1,5 @@
 /**
- * The way to the service: its address, proxies and certificates, what answers there, and what time it is there.
+ * Checks of the way to the service: its address, proxies and certificates, what answers there, and its clock.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { isAtLeast } from "./runtime.ts";
 
 /** Limit of one request in milliseconds: three of them in a row stay below 20 s. */
 export const REQUEST_MS = 5_000;
-/** Difference of the clocks above which something can go wrong, in milliseconds; `Date` has whole seconds. */
+/** Difference of the clocks above which it is a warning, in milliseconds; `Date` has whole seconds. */
 const MAX_SKEW_MS = 30_000;
-/** What to do when somebody else answers. */
+/** Advice for an answer that is not from the service. */
 export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
 
 /** Describes an address that may be used. */
@@ -33,11 +33,11 @@ export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, OWN_ORIGIN);
 }
 
-/** The proxy that the environment names, its password left out. */
+/** The proxy that the environment names, without its password. */
 interface Proxy {
-  /** Host and port, and the variable. */
-  words: string;
-  /** What to do so that the runtime uses it; null when it does. */
+  /** Host and port, and the variable, as in `proxy:3128 (HTTPS_PROXY)`. */
+  place: string;
+  /** How to make the runtime use it; null when it does. */
   advice: string | null;
 }
 
@@ -47,7 +47,7 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine):
   const text = env(proxy.variable) ?? "";
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const host = URL.canParse(url) ? new URL(url).host : "(no URL)";
-  return { words: `${host} (${proxy.variable})`, advice: proxy.advice };
+  return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
 /** Variables that a runtime reads certificates of authorities from. Source: Deno, "Environment variables": Node's since 2.8. */
@@ -69,7 +69,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   }
   const proxy = proxyFor(origin, env, machine);
   if (proxy !== undefined && proxy.advice !== null) {
-    return warning("proxy", `${machine.runtime} does not use ${proxy.words}`, `To use it: ${proxy.advice}`);
+    return warning("proxy", `${machine.runtime} does not use ${proxy.place}`, `To use it: ${proxy.advice}`);
   }
   const authority = own.find((each) => env(each));
   const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !own.includes(each) && env(each));
@@ -78,7 +78,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   }
   return ok(
     "proxy",
-    [proxy?.words, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
+    [proxy?.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
   );
 }
 
@@ -87,7 +87,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
   const proxy = proxyFor(origin, env, machine);
   const way = proxy === undefined
     ? "if this network has a proxy, name it in HTTPS_PROXY"
-    : `see whether the proxy ${proxy.words} is right`;
+    : `see whether the proxy ${proxy.place} is right`;
   switch (trouble) {
     case "permission":
       return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
@@ -118,7 +118,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
 
 const isLogin = (pathname: string) => /\/login$/.test(pathname);
 
-/** What an answer to a request without a token says of who gave it. */
+/** Judges by the answer to a request without a token whether it is the service that answers. */
 function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   const { status, headers } = answer;
   const redact = createRedactor();
@@ -127,7 +127,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   if (status >= 300 && status < 400) {
     const location = headers.get("location") ?? "";
     const target = URL.canParse(location, origin) ? new URL(location, origin) : undefined;
-    // The service sends whoever shows no token to its login page. Source: API reference, "Authentication".
+    // The service redirects a request without a token to its login page. Source: API reference, "Authentication".
     if (target?.origin === origin && isLogin(target.pathname)) return ok("connection", "the service answers");
     const where = target === undefined ? "nowhere" : target.origin === origin ? "another path" : target.origin;
     return failed(
@@ -154,11 +154,11 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   return failed("connection", `what answers is not the service (${seen})`, OWN_ORIGIN, "unavailable");
 }
 
-/** What came of looking at the address. */
+/** Result of {@linkcode reach}. */
 export interface Reached {
   /** Checks `connection` and `clock`. */
   checks: Check[];
-  /** Whether anybody answered. */
+  /** Whether there was an answer, whatever it was. */
   answered: boolean;
 }
 
@@ -179,7 +179,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   );
 }
 
-/** Looks who answers at the address, without the token. */
+/** Sends one request without the token, and judges the answer. */
 export async function reach(origin: Origin, context: VerbContext, machine: Machine): Promise<Reached> {
   const { io, clock, fetch } = context;
   const url = `${origin.origin}${API_PREFIX}/repos?limit=1`;
@@ -189,7 +189,7 @@ export async function reach(origin: Origin, context: VerbContext, machine: Machi
   }
   const { error } = answer;
   const trouble = error instanceof NetworkError ? troubleOf(error) : "unknown";
-  // A job ends as soon as it meets that one.
+  // A missing permission ends a job at once.
   const exit = trouble === "permission" ? "usage" : error.exit;
   const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
   return { checks: [check, skipped("clock", "nobody answers")], answered: false };

@@ -1,5 +1,5 @@
 /**
- * What a check of `doctor` comes to.
+ * Results of the checks of `doctor`.
  *
  * @module
  */
@@ -7,20 +7,20 @@ import { MogplexError } from "../../../errors.ts";
 import { EXIT, type ExitName } from "../../../exit_codes.ts";
 import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../../runtime.ts";
 
-/** `skipped`: it needs something that another check found missing. */
+/** `skipped`: the check needs something that another check found missing. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
 
 /** One check. Its texts may hold untrusted words, so they are not yet safe to print. */
 export interface Check {
-  /** What was looked at: one word. */
+  /** What was checked: one word. */
   name: string;
-  /** What it came to. */
+  /** The result. */
   state: CheckState;
-  /** What was found. */
+  /** What the check found, as part of a sentence. */
   finding: string;
   /** What to do; null when there is nothing to do. */
   advice: string | null;
-  /** Code that a job would end with because of it; of checks that failed only. */
+  /** Code that a job would end with because of it; for failed checks only. */
   code?: number;
 }
 
@@ -28,7 +28,7 @@ export interface Check {
 export interface Machine {
   /** Name and version of the runtime, as `node/20.11.0`. */
   runtime: string;
-  /** Arguments of the runtime itself. Deno tells none. */
+  /** Arguments of the runtime itself. Deno reveals none. */
   args: readonly string[];
   /** Names of all variables; undefined where they may not be listed. */
   names: readonly string[] | undefined;
@@ -47,12 +47,12 @@ export function runtimeParts({ runtime }: Machine): { name: string; version: str
   return { name, version };
 }
 
-/** All is well. */
+/** A check that found nothing wrong. */
 export function ok(name: string, finding: string): Check {
   return { name, state: "ok", finding, advice: null };
 }
 
-/** A job can run, though not as well, or not as was meant. */
+/** A job can run, but not as well as it could, or not as was meant. */
 export function warning(name: string, finding: string, advice: string): Check {
   return { name, state: "warning", finding, advice };
 }
@@ -62,7 +62,7 @@ export function failed(name: string, finding: string, advice: string, exit: Exit
   return { name, state: "failed", finding, advice, code: EXIT[exit] };
 }
 
-/** It could not be looked at. */
+/** A check that could not be made. */
 export function skipped(name: string, why: string): Check {
   return { name, state: "skipped", finding: why, advice: null };
 }
@@ -72,10 +72,10 @@ export function failedWith(name: string, { message, exit }: MogplexError, advice
   return failed(name, message, advice, exit);
 }
 
-/** What came of trying something. */
+/** A value, or the error of ours in its place. */
 export type Tried<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
-/** Tries something. @throws what is no {@linkcode MogplexError}: a bug. */
+/** Catches our own errors. @throws any other error: it is a bug. */
 export async function tried<T>(work: () => T | Promise<T>): Promise<Tried<T>> {
   try {
     return { ok: true, value: await work() };

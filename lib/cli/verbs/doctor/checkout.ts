@@ -1,51 +1,50 @@
 /**
- * What the checkout around us could do to a job: files that runtimes obey, and the place where reports go.
+ * Checks of the checkout: files in it that runtimes obey, and the place where reports go.
  *
  * @module
  */
 import { UsageError } from "../../../errors.ts";
 import type { Io } from "../../../io.ts";
-import { detectPlatform } from "../../../platforms/detect.ts";
 import { fileProblem } from "../../../report/targets.ts";
 import { guardCheckout, steeringFile } from "../../options/checkout_guard.ts";
-import { type Places, readPlaces, statePath } from "../../options/settings.ts";
+import { type Places, readPlaces } from "../../options/places.ts";
 import type { VerbContext } from "../../verb.ts";
 import { type Check, failedWith, type Machine, ok, runtimeParts, skipped, tried, warning } from "./check.ts";
 
-/** Most bytes of a file of the checkout that is looked at; an index of Git has some 100 bytes a file. */
+/** Larger files of the checkout are not read, in bytes; an index of Git has some 100 bytes a file. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
 function textOf(io: Io, path: string): string | undefined {
   try {
-    return io.readFile(path, MAX_BYTES);
+    return io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch {
-    // A link, a directory, too large, or not permitted: it is not looked at.
+    // A link, a directory, too large, or not permitted: the checks do without it.
     return undefined;
   }
 }
 
-/** What Bun does with the working directory unless it is told otherwise. Source: Bun, "bunfig.toml" and "Environment variables". */
-function bunHazard({ io }: VerbContext, { args }: Machine): string | undefined {
+/** What Bun does with the working directory by default. Source: Bun, "bunfig.toml" and "Environment variables". */
+function bunHazard({ io, platform }: VerbContext, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
     return "Bun has run what bunfig.toml of the working directory preloads, with the token in its environment";
   }
-  if (args.includes("--no-env-file") || !detectPlatform(io.env).isCi) return undefined;
-  return "Bun takes over the .env files of the working directory, and in CI that is a checkout which others write";
+  if (args.includes("--no-env-file") || !platform.isCi) return undefined;
+  return "Bun loads the .env files of the working directory, and in CI that is a checkout which others write";
 }
 
 /** Checks the files by which a checkout can steer a runtime. */
 export async function checkCheckout(context: VerbContext, machine: Machine): Promise<Check> {
   const { io } = context;
   const { name } = runtimeParts(machine);
-  const guarded = await tried(() => guardCheckout(io, machine.runtime, machine.args));
+  const guarded = await tried(() => guardCheckout(context, machine.runtime, machine.args));
   if (!guarded.ok) return failedWith("checkout", guarded.error, HERMETIC_BUN);
   const hazard = name === "bun" ? bunHazard(context, machine) : undefined;
   if (hazard !== undefined) return warning("checkout", hazard, HERMETIC_BUN);
   const config = ["deno.json", "deno.jsonc"].find((file) => /"(?:imports|importMap)"/.test(textOf(io, file) ?? ""));
   if (name === "deno" && config !== undefined) {
-    // Deno does not tell us its own flags.
+    // Deno does not reveal its own flags, so they cannot be checked.
     return warning("checkout", `${config} maps imports, ours too if we lie in the checkout`, "Start with --no-config");
   }
   const steering = steeringFile(io);
@@ -53,7 +52,7 @@ export async function checkCheckout(context: VerbContext, machine: Machine): Pro
   return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
 }
 
-/** Whether Git has files of a directory. Source: Git, "gitformat-index": versions 2 and 3 hold each path as it is, after its length. */
+/** Whether Git tracks files of a directory. Source: Git, "gitformat-index": versions 2 and 3 hold each path as it is, after its length. */
 function isTracked(io: Io, directory: string): boolean {
   const path = directory.replace(/^(?:\.\/+)+/, "").replace(/\/+$/, "");
   const index = textOf(io, ".git/index") ?? "";
@@ -65,7 +64,7 @@ function directoryOf(path: string): string {
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
-/** The directories down to one that are not there yet, the innermost first. */
+/** The missing directories of a path, the innermost first. */
 function missingDirectories(io: Io, directory: string): string[] {
   if (io.realPath(directory) !== undefined || directoryOf(directory) === directory) return [];
   return [directory, ...missingDirectories(io, directoryOf(directory))];
@@ -75,14 +74,13 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
   try {
     for (const each of directories) io.removeDirectory(each);
   } catch {
-    // Somebody else has put something there meanwhile.
+    // Another process has put something there meanwhile.
   }
 }
 
-/** Writes a file of its own into each directory, as a job would, and removes what it made: reports that are there stay. */
-function proveWritable(context: VerbContext, { targets }: Places): void {
-  const { io } = context;
-  for (const directory of new Set([...targets.map(({ path }) => path), statePath(context)].map(directoryOf))) {
+/** Writes a file into each directory, as a job would, and removes it again. Existing reports stay as they are. */
+function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
+  for (const directory of new Set([...targets.map(({ path }) => path), state].map(directoryOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
     try {
       const made = missingDirectories(io, directory);
@@ -90,7 +88,7 @@ function proveWritable(context: VerbContext, { targets }: Places): void {
       io.removeFile(path);
       removeEmpty(io, made);
     } catch (error) {
-      throw new UsageError(`Cannot write to ${JSON.stringify(directory)}: ${fileProblem(error)}`);
+      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: fileProblem(error) });
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The runtime: its version, and what it keeps from us.
+ * Checks of the runtime: its version, and the variables that it does not let us read.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { ReadEnv } from "../../../platforms/platform.ts";
 import { readVariables } from "../permissions.ts";
 import { type Check, type Machine, ok, runtimeParts, warning } from "./check.ts";
 
-/** Oldest version of each runtime that is supported. Source: design, "Who it is for"; `package.json` has the same. */
+/** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
 export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 /** Whether a version is at least another one; both begin with two numbers. */

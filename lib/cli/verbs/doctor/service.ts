@@ -1,5 +1,5 @@
 /**
- * What the service says to the token. Everything here only reads, at most five requests in all.
+ * Checks that ask the service, with the token. They only read, and send at most five requests in all.
  *
  * @module
  */
@@ -18,27 +18,27 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../../../errors.ts";
+import { EXIT } from "../../../exit_codes.ts";
 import { userAgent } from "../../../http/user_agent.ts";
 import type { Repo } from "../../../model.ts";
-import { detectPlatform } from "../../../platforms/detect.ts";
 import { formatCount } from "../../../result/duration.ts";
 import { streamRefusal } from "../../../runs/events/stream_refusal.ts";
-import { setting } from "../../options/settings.ts";
+import { REPO } from "../../options/table.ts";
 import type { VerbContext } from "../../verb.ts";
 import { OWN_ORIGIN, REQUEST_MS } from "./address.ts";
 import { type Check, failed, failedWith, type Machine, ok, skipped, type Tried, tried, warning } from "./check.ts";
 import { NOBODY } from "./surroundings.ts";
 
-/** Limit of all requests in milliseconds; the last one that began may go on for 2 s. */
+/** Limit of all requests in milliseconds; the last one may run over by 2 s. */
 const ALL_MS = 12_000;
 /** Most repositories that one listing has. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 /** Where the token is looked for. */
-function tokenSource({ io }: VerbContext): { variable: string; words: string } {
+function tokenSource({ io }: VerbContext): { variable: string; place: string } {
   const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
   const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
-  return { variable, words: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
+  return { variable, place: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
 }
 
 /** Finds the token. */
@@ -48,7 +48,7 @@ export function findToken({ io }: VerbContext): Promise<Tried<FoundToken>> {
 
 /** Checks the form of the token; nothing of it is ever shown. */
 export function checkToken(context: VerbContext, token: Tried<FoundToken>, machine: Machine): Check {
-  const { variable, words } = tokenSource(context);
+  const { variable, place } = tokenSource(context);
   if (!token.ok) {
     const advice = machine.refuses(variable)
       ? `Permit Deno to read it: --allow-env=${variable}`
@@ -58,25 +58,25 @@ export function checkToken(context: VerbContext, token: Tried<FoundToken>, machi
   if (!token.value.token.startsWith("mog_")) {
     return warning(
       "token",
-      `the one in ${words} does not begin with mog_, so it is taken for one of OAuth`,
+      `the one in ${place} does not begin with mog_, so it is taken for one of OAuth`,
       "Unless it is one, create a token under Settings > API Keys",
     );
   }
   const text = context.io.env(variable);
-  const trimmed = words === variable && text !== undefined && text !== token.value.token;
-  const { name, maskCommand } = detectPlatform(context.io.env);
-  const unmasked = words !== variable && maskCommand !== undefined;
+  const trimmed = place === variable && text !== undefined && text !== token.value.token;
+  const { name, maskCommand } = context.platform;
+  const unmasked = place !== variable && maskCommand !== undefined;
   return ok(
     "token",
     [
-      `from ${words}`,
+      `from ${place}`,
       ...trimmed ? ["blanks or line breaks around it are taken off"] : [],
       ...unmasked ? [`${name} masks it once the step that fetched it has said so with ${maskCommand}`] : [],
     ].join("; "),
   );
 }
 
-/** What was asked with the token. */
+/** Answers to the requests with the token. */
 interface Asked {
   repos: Tried<Repo[]>;
   automations: Tried<unknown>;
@@ -98,7 +98,7 @@ function listRepos(client: MogplexClient, wanted: string | undefined, call: Call
 async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<Asked> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, stream] = await Promise.all([
-    // A job tries again, too, and its code hangs on this one.
+    // A job tries again, too, and the exit code depends on this request.
     tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
     tried(() => client.listAutomations({ limit: 1 }, once)),
     tried(() => openStream(client, once)),
@@ -106,7 +106,7 @@ async function ask(client: MogplexClient, wanted: string | undefined, deadline: 
   return { repos, automations, stream };
 }
 
-/** What to do when the token, or the listing that shows it, is not taken. */
+/** What to do when the service refuses the token, or the listing that shows whether it takes it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
     return "See under Settings > API Keys whether it has expired, and create another one";
@@ -125,21 +125,21 @@ function checkAccess({ repos }: Asked): Check {
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
-/** What another check says already is not said again. */
+/** A check whose request failed for a reason that another check reports already. */
 function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
   return skipped(name, repos.ok ? error.message : "see access");
 }
 
-/** Checks what can be seen of scopes. A token without `write` answers every read as one with it does. */
+/** Checks the scopes, as far as reading shows them: answers are the same with and without the scope `write`. */
 function checkScopes(asked: Asked): Check {
-  const write = "write shows when a run is started only (exit code 65 without it)";
+  const write = `write shows when a run is started only (exit code ${EXIT.forbidden} without it)`;
   if (asked.automations.ok) return ok("scopes", `read is there; ${write}`);
   const { error } = asked.automations;
   if (!(error instanceof ForbiddenError)) return unasked("scopes", asked, error);
   return warning("scopes", `read is missing; ${write}`, "Create a token with the scopes read and write");
 }
 
-/** Checks for the event stream, by asking for that of a run that is not there. */
+/** Checks for the event stream, by asking for that of a run that does not exist. */
 function checkServer(asked: Asked): Check {
   const { stream, repos } = asked;
   const there = "event streams are there: a run is followed with a few requests";
@@ -153,7 +153,7 @@ function checkServer(asked: Asked): Check {
   return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");
 }
 
-/** `owner/name` of what people paste: also of the address of a page or of a clone. */
+/** `owner/name` from what people paste, which may be the address of a page or of a clone. */
 function repoName(text: string): string {
   return text.replace(/^.*(?:\/\/|@)[^/:]+[/:]/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
 }
@@ -163,7 +163,7 @@ function shortList(repos: readonly Repo[]): string {
   return `${names.join(", ")}${repos.length > names.length ? ", …" : ""}`;
 }
 
-/** What a name that was given in place of an id stands for. */
+/** Looks up the id for a name that was given in its place. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
   const cannot = `the id must be a UUID, not ${JSON.stringify(wanted)}`;
   if (!repos?.ok) {
@@ -206,23 +206,23 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
   );
 }
 
-/** What the service was asked, by name of the check. */
+/** Results by name of the check. */
 export type ServiceChecks = Record<"repository" | "access" | "scopes" | "server", Check>;
 
 /**
- * Checks everything for which the service has to be asked.
+ * Makes all checks that ask the service.
  *
- * @param connection Where to ask, and with which token; or why it cannot be asked.
+ * @param connection The service and the token; or why the service cannot be asked.
  */
 export async function checkService(context: VerbContext, connection: Connection | string): Promise<ServiceChecks> {
-  const { io, clock, fetch } = context;
-  const wanted = setting(context, "repo", "MOGPLEX_REPO_ID")?.trim();
+  const { option, clock, fetch, platform } = context;
+  const wanted = option(REPO)?.trim();
   if (typeof connection === "string") {
     const skip = (name: string) => skipped(name, connection);
     const repository = checkRepository(wanted, undefined);
     return { repository, access: skip("access"), scopes: skip("scopes"), server: skip("server") };
   }
-  const client = clientFor({ ...connection, clock, fetch, userAgent: userAgent(detectPlatform(io.env).name) });
+  const client = clientFor({ ...connection, clock, fetch, userAgent: userAgent(platform.name) });
   const asked = await ask(client, wanted, clock.now() + ALL_MS);
   return {
     repository: checkRepository(wanted, asked.repos),

@@ -4,15 +4,34 @@
  * @module
  */
 import { EXIT } from "../../../exit_codes.ts";
-import { openDropIn, printList, wholeNumber } from "../../job/open.ts";
+import { openDropIn } from "../../job/open.ts";
 import { repoCells } from "../../log/drop_in_text.ts";
-import type { VerbContext } from "../../verb.ts";
+import { printList } from "../../log/lists.ts";
+import { JSON_LINES } from "../../options/table.ts";
+import { wholeNumber } from "../../options/values.ts";
+import type { Option, Verb } from "../../verb.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const limit = wholeNumber(context.flags.get("limit"), "--limit", 1, 200);
-  const q = context.flags.get("query");
-  const { client, call } = openDropIn(context);
-  printList(context, await client.listRepos({ q, limit }, call), repoCells);
-  return EXIT.success;
-}
+const LIMIT: Option<number> = {
+  name: "limit",
+  value: "N",
+  help: "At most N, 1 to 200 (default 100)",
+  parse: wholeNumber(1, 200),
+};
+
+export const reposListVerb: Verb = {
+  name: "repos list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the repositories that the token reaches",
+  group: "drop-in",
+  flags: [{ name: "query", value: "TEXT", help: "Only names that contain it" }, LIMIT, JSON_LINES],
+  examples: ["mogplex-ci repos list --json | jq '. | {id, full_name}'"],
+  async run(context) {
+    const { flags, writer } = context;
+    const limit = context.option(LIMIT);
+    const q = flags.get("query");
+    const { client, call } = openDropIn(context);
+    printList(writer, flags.has("json"), await client.listRepos({ q, limit }, call), repoCells);
+    return EXIT.success;
+  },
+};

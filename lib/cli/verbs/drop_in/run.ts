@@ -1,55 +1,58 @@
 /**
- * `run`: starts a run as the documented command does; with `--follow` it is the whole CI job, see `run_follow.ts`.
+ * `run` as the `mogplex` command documents it: starts a run. With `--follow` it is another verb, see `run_follow.ts`.
  *
  * @module
  */
-import { run as runFollow } from "../run_follow.ts";
 import { UsageError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import type { ParsedFlags } from "../../../flags.ts";
 import type { StartRequest } from "../../../model.ts";
-import { openDropIn, requiredArgument } from "../../job/open.ts";
+import { openDropIn } from "../../job/open.ts";
 import { startLines } from "../../log/drop_in_text.ts";
-import { RUN_FOLLOW_FLAGS } from "../../options/table.ts";
-import type { VerbContext } from "../../verb.ts";
+import { requiredArgument } from "../../options/arguments.ts";
+import { BASE_BRANCH, BRANCH, CREATE_BRANCH, HARNESS, JSON_LINES, REPO, REQUEST, ROOT } from "../../options/table.ts";
+import type { Verb, VerbFlag } from "../../verb.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
+
+const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again (default: random)" };
 
 /** Fields of the request that flags give; absent ones stay absent, so that the repository's defaults hold. */
 function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartRequest {
   return {
     repoId,
     prompt,
-    harness: flags.get("harness"),
-    baseBranch: flags.get("base-branch"),
-    workingBranch: flags.get("branch"),
-    createBranch: flags.has("create-branch") || undefined,
-    rootDirectory: flags.get("root"),
+    harness: flags.get(HARNESS.name),
+    baseBranch: flags.get(BASE_BRANCH.name),
+    workingBranch: flags.get(BRANCH.name),
+    createBranch: flags.has(CREATE_BRANCH.name) || undefined,
+    rootDirectory: flags.get(ROOT.name),
   };
 }
 
-/** Whether `run` is the toolkit's verb, which does the whole job, rather than the documented one. */
-export function isWholeJob(flags: ParsedFlags): boolean {
-  return flags.has("follow") || flags.has("detach");
-}
-
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const { flags, writer } = context;
-  if (isWholeJob(flags)) return runFollow(context);
-  const needsFollow = RUN_FOLLOW_FLAGS.find((flag) => flags.all(flag.name).length > 0);
-  if (needsFollow !== undefined) {
-    throw new UsageError(`run: --${needsFollow.name} works with --follow or --detach only`);
-  }
-  const repoId = flags.get("repo")?.trim() ?? "";
-  if (repoId === "") throw new UsageError(NO_REPO);
-  const argument = requiredArgument(context, "run", "prompt");
-  const { client, call } = openDropIn(context);
-  const prompt = argument === "-" ? await context.io.readStdin() : argument;
-  const idempotencyKey = flags.get("idempotency-key") ?? crypto.randomUUID();
-  const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
-  if (flags.has("json")) writer.json(started);
-  else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
-  return EXIT.success;
-}
+/** It reads flags only: the documented command has no variables for them. */
+export const runVerb: Verb = {
+  name: "run",
+  usage: '--repo ID "<prompt>" | -',
+  maxPositionals: 1,
+  summary: "Start a run and print its id, without waiting for it",
+  group: "drop-in",
+  flags: [REQUEST, KEY, JSON_LINES],
+  examples: [
+    'mogplex-ci run --repo "$MOGPLEX_REPO_ID" --create-branch --json "Fix the flaky tests" | jq -r .runId',
+  ],
+  async run(context) {
+    const { flags, writer } = context;
+    const repoId = flags.get(REPO.name)?.trim() ?? "";
+    if (repoId === "") throw new UsageError(NO_REPO);
+    const argument = requiredArgument(context, "run", "prompt");
+    const { client, call } = openDropIn(context);
+    const prompt = argument === "-" ? await context.io.readStdin() : argument;
+    const idempotencyKey = flags.get(KEY.name) ?? crypto.randomUUID();
+    const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
+    if (flags.has("json")) writer.json(started);
+    else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
+    return EXIT.success;
+  },
+};

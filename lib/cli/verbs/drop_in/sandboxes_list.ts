@@ -4,15 +4,30 @@
  * @module
  */
 import { EXIT } from "../../../exit_codes.ts";
-import { openDropIn, printList } from "../../job/open.ts";
+import { openDropIn } from "../../job/open.ts";
 import { sandboxCells } from "../../log/drop_in_text.ts";
-import type { VerbContext } from "../../verb.ts";
+import { printList } from "../../log/lists.ts";
+import { JSON_LINES } from "../../options/table.ts";
+import type { Verb } from "../../verb.ts";
 
-/** See the module. */
-export async function run(context: VerbContext): Promise<number> {
-  const repoId = context.flags.get("repo");
-  const status = context.flags.get("status");
-  const { client, call } = openDropIn(context);
-  printList(context, await client.listSandboxes({ repoId, status }, call), sandboxCells);
-  return EXIT.success;
-}
+export const sandboxesListVerb: Verb = {
+  name: "sandboxes list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the sandboxes, most recently active first",
+  group: "drop-in",
+  flags: [
+    { name: "repo", value: "ID", help: "Only those of one repository (UUID)" },
+    { name: "status", value: "WORD", help: "Only those with this status" },
+    JSON_LINES,
+  ],
+  examples: [`mogplex-ci sandboxes list --json | jq 'select(.status == "running")'`],
+  async run(context) {
+    const { flags, writer } = context;
+    const repoId = flags.get("repo");
+    const status = flags.get("status");
+    const { client, call } = openDropIn(context);
+    printList(writer, flags.has("json"), await client.listSandboxes({ repoId, status }, call), sandboxCells);
+    return EXIT.success;
+  },
+};

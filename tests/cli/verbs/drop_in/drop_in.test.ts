@@ -57,7 +57,10 @@ test("run reads the prompt from standard input when it is -", async () => {
 test("run refuses a flag of --follow when it does not follow", async () => {
   const { cli } = world();
   const { code, stderr } = await cli(["run", "x", "--repo", REPO, "--report", "json"]);
-  expect({ code, stderr }).toEqual({ code: 2, stderr: "error: run: --report works with --follow or --detach only\n" });
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: "error: Cannot run: --report works with --follow or --detach only\n",
+  });
 });
 
 test("runs get prints the documented lines", async () => {

@@ -1,23 +1,23 @@
 /**
- * The words of the GitLab components, which have inputs in place of flags, and a job that can be retried in place of a command.
+ * The vocabulary of the GitLab components, which have inputs in place of flags, and a job to retry in place of a command.
  *
  * @module
  */
 import type { ReadEnv } from "../../platforms/platform.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
-/** Whether the same job, once retried, finds the run that it started. */
+/** Whether the same job finds the run that it started when it is retried. */
 function findsAgain(env: ReadEnv): boolean {
   return !["job", "random"].includes(env("MOGPLEX_KEY_SCOPE")?.trim() ?? "");
 }
 
 /**
- * Words of the components.
+ * The phrases of the components.
  *
  * @param verb What the job does.
  * @param env Reads inputs and variables.
  */
-export function componentWords(verb: string, env: ReadEnv): Vocabulary {
+export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",

@@ -1,4 +1,8 @@
-/** The plan of `lib`: its layers, and what each folder is for. CONTRIBUTING.md shows both. */
+/**
+ * The plan of `lib`: its layers, and what each folder decides. The architecture tests hold the code to it, and CONTRIBUTING.md shows it.
+ *
+ * @module
+ */
 
 /** Layers from top to bottom. A file may import from its own folder of `lib` and from any layer further down, never from beside or above. */
 export const LAYERS: readonly (readonly string[])[] = [
@@ -45,10 +49,10 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/text/escape": "one function for each kind of output that a text is written to",
   "lib/result": "what is known at the end, as plain data; renders nothing, fetches nothing",
   "lib/http": "one request; the only caller of fetch",
-  "lib/retry": "whether and when to try again",
+  "lib/retry": "whether and when to try again: the only table, the only loop, the only backoff",
   "lib/platforms": "what a CI system provides and accepts; functions of the environment alone",
   "lib/platforms/systems": "one table for each CI system",
-  "lib/api": "the service's wire: answers become data or an error class; never waits",
+  "lib/api": "the service's wire: answers become data or an error class",
   "lib/api/connection": "which service and which token",
   "lib/api/calls": "one function for each call of the service",
   "lib/api/contract": "routes, limits and schemas, shared with the emulator",
@@ -88,3 +92,23 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "tests/shell": "the shell scripts of the product's documentation",
   "tests/traps": "the traps of the wire contract, one test each",
 };
+
+/** The layers as a picture: each line may import from the lines below it. */
+export function layersPicture(): string {
+  const width = Math.max(...LAYERS.map((names) => names.join(", ").length));
+  const lines = LAYERS.map((names, index) => {
+    const line = names.join(", ").padEnd(width);
+    return index === LAYERS.length - 1 ? `${line}   clock, errors, exit codes, files, runtime, …` : line;
+  });
+  return ["```", ...lines.map((line) => line.trimEnd()), "", "emulator  ─►  api/contract, leaves", "```"].join("\n");
+}
+
+/** The folders of `lib` with their captions, indented by depth. */
+export function layoutPicture(): string {
+  const rows = Object.entries(CAPTIONS).sort(([a], [b]) => a < b ? -1 : 1).map(([path, caption]) => {
+    const depth = path.split("/").length - 1;
+    return [`${"  ".repeat(depth)}${path.split("/").at(-1)}/`, caption] as const;
+  });
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return ["```", ...rows.map(([name, caption]) => name.padEnd(width) + caption), "```"].join("\n");
+}

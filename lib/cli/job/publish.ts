@@ -1,0 +1,151 @@
+/**
+ * Makes the end of a job known: one list of publishers, which run in order. A new one is one more entry.
+ *
+ * @module
+ */
+import { InterruptedError } from "../../errors.ts";
+import type { ReportTarget } from "../../report/targets.ts";
+import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
+import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
+import type { Outcome, RunResult } from "../../result/run_result.ts";
+import { commandOutputs, commandResult } from "../log/ci_commands.ts";
+import type { LogForm } from "../log/live_log.ts";
+import { verdictText } from "../log/verdict.ts";
+import type { Places } from "../options/places.ts";
+import type { VerbContext } from "../verb.ts";
+import { prepareNote } from "./note.ts";
+
+/** A result that can be published. */
+export type JobResult = RunResult | AutomationResult;
+
+/** What a job came to. */
+export interface Ended<R> {
+  /** What is known at the end. */
+  result: R;
+  /** What stopped the job without a verdict of the service; undefined when there is one. */
+  error: unknown;
+  /** Reports that were written. The publisher of reports fills it, so it comes first. */
+  written: readonly ReportTarget[];
+}
+
+/** What publishers need to know of a job. */
+export interface Published {
+  /** Where files go. */
+  places: Places;
+  /** Events in the log; null shows none. */
+  log: LogForm | null;
+}
+
+/** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
+export interface Publish<R> {
+  /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
+  started?(runId: string): void;
+  /** Publishes the end. */
+  ended(ended: Ended<R>): void | Promise<void>;
+}
+
+/** One way to make an end known. It is called before the job starts, so that a wrong setting stops the job. */
+export type Publisher<R> = (context: VerbContext, job: Published) => Publish<R>;
+
+/** Prepared publishers, which run in order. */
+export interface Prepared<R> {
+  started(runId: string): void;
+  ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
+}
+
+/**
+ * Prepares publishers for a job.
+ *
+ * @throws {UsageError} when a setting of one of them is not possible.
+ */
+export function prepare<R>(
+  publishers: readonly Publisher<R>[],
+  context: VerbContext,
+  job: Published,
+): Prepared<R> {
+  const prepared = publishers.map((publisher) => publisher(context, job));
+  return {
+    started(runId) {
+      for (const publish of prepared) publish.started?.(runId);
+    },
+    async ended(end) {
+      const ended: Ended<R> = { ...end, written: [] };
+      for (const publish of prepared) await publish.ended(ended);
+    },
+  };
+}
+
+/** Files: the reports, and those that the CI system reads. */
+function reports({ io, platform, writer }: VerbContext, { places: { targets } }: Published): Publish<JobResult> {
+  const options: WriteReportsOptions = {
+    files: platform.files(io.env),
+    links: platform.links(io.env),
+    redactToken: (text) => writer.redact.token(text),
+  };
+  function print(problems: readonly ReportProblem[]): void {
+    for (const { message } of problems) writer.error(message);
+  }
+  return {
+    started: (runId) => print(writeRunId(runId, targets, io, options)),
+    ended(ended) {
+      const problems = writeReports(ended.result, targets, io, writer.redact, options);
+      print(problems);
+      ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+    },
+  };
+}
+
+const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
+  success: "green",
+  failed: "red",
+  error: "red",
+};
+
+/** The log: the block at the end, or one JSON line; and the error line. */
+function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<JobResult> {
+  const json = flags.has("json");
+  // On a terminal the block is right above the error line, which would only repeat it.
+  const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+  return {
+    ended({ result, error, written }) {
+      const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
+      const isReason = error instanceof Error && reason === error.message;
+      if (json) writer.json({ runId, status, outcome, exitCode, ...(parts !== null && { error: parts }) });
+      else {
+        const cancel = kind === "run" ? vocabulary.cancel : undefined;
+        const options = { reports: written, cancel, inErrorLine: isReason && !together };
+        const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
+        if (log !== null) writer.out("");
+        writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
+      }
+      if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+    },
+  };
+}
+
+/** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
+function commands(context: VerbContext): Publish<JobResult> {
+  const { flags, writer, platform } = context;
+  if (flags.has("json")) return { ended() {} };
+  return {
+    started: (runId) => commandOutputs(writer, platform, { run_id: runId }),
+    ended: ({ result, written }) => commandResult(context, platform, result, written),
+  };
+}
+
+/** The note on the merge request. */
+function note(context: VerbContext): Publish<JobResult> {
+  const write = prepareNote(context);
+  return {
+    async ended({ result, error }) {
+      // After a signal there are only seconds, and they belong to the run.
+      if (!(error instanceof InterruptedError)) await write(result);
+    },
+  };
+}
+
+/** Publishers of a job that came to an end. */
+export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note];
+
+/** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
+export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands];

@@ -1,0 +1,51 @@
+/**
+ * A job on a run, from its start or its id to the exit code.
+ *
+ * @module
+ */
+import type { JobEnd } from "../../job/job.ts";
+import type { RunResult } from "../../result/run_result.ts";
+import type { JobOptions, RunOptions } from "../../runs/run.ts";
+import type { FollowItem } from "../../runs/run_items.ts";
+import type { StartedRun } from "../../runs/start_plan.ts";
+import type { VerbContext } from "../verb.ts";
+import type { Published } from "./publish.ts";
+import { endWithVerdict } from "./whole_job.ts";
+
+/** What a verb adds. */
+export interface RunJob extends Published {
+  /** The run, when it exists already. */
+  runId?: string | undefined;
+  /** Starts or finds the run, and follows it. */
+  work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
+}
+
+function announce({ flags, writer }: VerbContext, { run, replayed, idempotencyKey }: StartedRun): void {
+  if (flags.has("json")) return writer.json(run);
+  const { working, base, createBranch } = run.branch;
+  const lines = [
+    `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
+    `repository ${run.repoId}, ${run.harness}, branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
+    `key ${idempotencyKey}`,
+  ];
+  writer.out(...lines.map((line) => writer.untrusted(line)));
+}
+
+/** Does the job. See {@linkcode endWithVerdict}. */
+export async function runWholeJob(context: VerbContext, job: RunJob): Promise<number> {
+  const { places, log, runId } = job;
+  return await endWithVerdict<FollowItem, RunResult>(context, {
+    places,
+    log,
+    exists: runId !== undefined,
+    show: (live, item) => live.item(item),
+    work: ({ options, internals, live, publish }) => {
+      const onStarted = (started: StartedRun) => {
+        announce(context, started);
+        publish.started(started.runId);
+        live.open(started.run.status);
+      };
+      return job.work({ ...options, onStarted }, { ...internals, files: context.io });
+    },
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * What a verb cannot do without: its argument, a run, a repository.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import type { VerbContext } from "../verb.ts";
+import { REPO } from "./table.ts";
+
+/** The one argument of a verb. @throws {UsageError} when it is missing or empty. */
+export function requiredArgument({ flags }: VerbContext, verb: string, name: string): string {
+  const value = flags.positionals[0]?.trim() ?? "";
+  if (value !== "") return value;
+  throw new UsageError({
+    attempted: `run ${JSON.stringify(verb)}`,
+    why: `<${name}> is missing`,
+    advice: "give it as an argument",
+  });
+}
+
+/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
+export function requiredRunId({ io, flags, vocabulary }: VerbContext, attempted: string): string {
+  const runId = flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || "";
+  if (runId !== "") return runId;
+  throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
+}
+
+/** The repository of a verb. @throws {UsageError} when there is none. */
+export function requiredRepo({ option, vocabulary }: VerbContext, attempted: string): string {
+  const repoId = option(REPO);
+  if (repoId !== undefined) return repoId;
+  throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
+}

@@ -1,0 +1,24 @@
+/**
+ * Exit codes that several verbs share, and what they mean for them.
+ *
+ * @module
+ */
+import type { ExitName } from "../../exit_codes.ts";
+import type { Meanings } from "../verb.ts";
+
+/** Codes of a verb that sends requests and prints the answers. */
+export const ASKING: readonly ExitName[] = [
+  "success",
+  "usage",
+  "unauthorized",
+  "forbidden",
+  "unavailable",
+  "internal",
+  "rateLimited",
+];
+
+/** What codes mean for a verb that follows a run: the common table speaks of automations, too. */
+export const OF_RUNS: Meanings = {
+  rateLimited: "429 for longer than the deadline allows",
+  deadline: "--timeout passed; the run goes on unless asked otherwise",
+};
