@@ -46,7 +46,7 @@ export interface CleanupEnd {
 export interface CleanupDecision {
   /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
   what: "cancel" | "find" | "nothing";
-  /** Why, in words. */
+  /** Why, for the log. */
   why: string;
 }
 
