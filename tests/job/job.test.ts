@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
 import { DeadlineError, ForbiddenError, StartUnknownError, UnavailableError } from "../../lib/errors.ts";
-import { lookJob, runJob } from "../../lib/runs/run.ts";
+import { runJob } from "../../lib/runs/run.ts";
 import {
   anEvent,
   cancelled,
@@ -219,19 +219,4 @@ test("runJob() does not follow a start that failed in the queue", async () => {
   });
   expect(error).toBeInstanceOf(UnavailableError);
   expect(calls).toEqual(["start", "start"]);
-});
-
-test("lookJob() looks once: the verdict, or 124 when the run has not ended", async () => {
-  const clock = virtualClock();
-  const done = fakeClient(clock, { events: [page("failed", [anEvent("f", "failed")], { error: "exit 1" })] });
-  expect((await lookJob(RUN_ID, { client: done, clock })).result).toMatchObject({
-    outcome: "failed",
-    reason: "exit 1",
-  });
-  expect(done.requests).toBe(1);
-  const busy = fakeClient(clock, { events: [page("streaming", someEvents(1, 3))] });
-  const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
-  expect(error).toBeInstanceOf(DeadlineError);
-  expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
-  expect(busy.requests).toBe(1);
 });

@@ -18,7 +18,7 @@ import {
   unavailable,
 } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
-import { conflict, finished, PATH, TOKEN, tried, type Trial } from "./trial.ts";
+import { conflict, finished, PATH, TOKEN, type Trial, tried } from "./trial.ts";
 
 const live = { start: [started("pending")], events: [page("streaming", someEvents(1, 2))] };
 
@@ -209,28 +209,4 @@ test("runJob() leaves the run alone when the caller's own signal aborts", async 
   expect(error).toBe(reason);
   expect(result).toMatchObject({ outcome: "error", exitCode: 70 });
   expect(client.heard.map(({ what }) => what)).not.toContain("cancel");
-});
-
-test("attachJob() follows a run, and leaves it alone on a signal", async () => {
-  const { result, calls } = await tried({ events: [page("streaming")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-  });
-  expect(result).toMatchObject({
-    runId: RUN_ID,
-    outcome: "interrupted",
-    exitCode: 143,
-    replayed: null,
-    idempotencyKey: null,
-  });
-  expect(calls).not.toContain("cancel");
-});
-
-test("attachJob() cancels on a signal when asked", async () => {
-  const { result } = await tried({ events: [page("streaming")], cancel: [cancelled("cancelled")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-    onInterrupt: "cancel",
-  });
-  expect(result).toMatchObject({ status: "cancelled", exitCode: 143 });
 });
