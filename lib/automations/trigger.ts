@@ -36,11 +36,12 @@ async function found(
   if (jobRunId === null) return undefined;
   const runId = jobRunId.toLowerCase();
   if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: null, reason };
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
   }
   const run = await new AutomationReader(client, plan.automationId, runId).read(call);
   checkReplay(plan, result, run, idempotencyKey);
-  return { runId, status: run.status, replayed: true, createdAt: run.created_at, reason: null };
+  const { created_at: createdAt, completed_at: updatedAt } = run;
+  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
 function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {

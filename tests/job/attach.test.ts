@@ -54,7 +54,8 @@ test("lookJob() looks once: the verdict, or 124 when the run has not ended", asy
   const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
   expect(error).toBeInstanceOf(DeadlineError);
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
-  expect(busy.requests).toBe(1);
+  // The events, then the run itself.
+  expect(busy.heard.map(({ what }) => what)).toEqual(["events", "run"]);
 });
 
 const FOLLOWED = {
