@@ -7,8 +7,8 @@ const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
 
 /** Environments with a terminal and no person behind it. */
 const TERMINALS = {
-  act: { CI: "true", GITHUB_ACTIONS: "true", ACT: "true", TERM: "xterm", ...JOB },
-  buildkite: { CI: "true", BUILDKITE: "true", TERM: "xterm-256color", ...JOB },
+  act: { GITHUB_ACTIONS: "true", ACT: "true", TERM: "xterm", ...JOB },
+  buildkite: { BUILDKITE: "true", TERM: "xterm-256color", ...JOB },
   gitlab: { GITLAB_CI: "true", TERM: "xterm", ...JOB },
   dumb: { TERM: "dumb" },
 };
