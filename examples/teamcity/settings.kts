@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "70cdf483ee3b8e56aab69b48064ff52faf0d77977508bbac33113b2d1c0f7795"
+val MOGPLEX_CI_SHA256 = "37d6c34d423e36a7cfcb2a35c6029178cb380c677a42e54a564b3940f1c387d3"
 
 project {
     buildType(Cleanup)

@@ -1,5 +1,5 @@
 /**
- * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line on a terminal. With `--json`
+ * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line where a person watches. With `--json`
  * there are only JSON lines on stdout.
  *
  * @module
@@ -32,8 +32,8 @@ export interface LiveLogOptions {
   form: LogForm | null;
   /** JSON lines only. */
   json: boolean;
-  /** Whether stdout is a terminal. */
-  terminal: boolean;
+  /** Whether a person watches stdout, so that there is a status line. */
+  interactive: boolean;
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
@@ -74,11 +74,11 @@ export class LiveLog {
 
   /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
-    const { writer, clock, terminal, json } = options;
+    const { writer, clock, interactive, json } = options;
     this.#options = options;
     this.#compact = new CompactLog(writer.redact);
     this.#startedAt = this.#newsAt = clock.now();
-    if (terminal && !json) void this.#tick();
+    if (interactive && !json) void this.#tick();
   }
 
   /** Sets the request counter, for the status line. */
@@ -237,8 +237,8 @@ export class LiveLog {
   }
 
   #draw(): void {
-    const { clock, writer, terminal, json } = this.#options;
-    if (!terminal || json || this.#ticker.signal.aborted) return;
+    const { clock, writer, interactive, json } = this.#options;
+    if (!interactive || json || this.#ticker.signal.aborted) return;
     const now = clock.now();
     const parts = [
       `${this.#status} for ${wholeSeconds(now - this.#startedAt)}`,

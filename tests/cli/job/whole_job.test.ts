@@ -1,9 +1,18 @@
 import { expect, test } from "bun:test";
 import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
+import { runGithubLog } from "../../hostile/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
 const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
+
+/** Environments with a terminal and no person behind it. */
+const TERMINALS = {
+  act: { GITHUB_ACTIONS: "true", ACT: "true", TERM: "xterm", ...JOB },
+  buildkite: { BUILDKITE: "true", TERM: "xterm-256color", ...JOB },
+  gitlab: { GITLAB_CI: "true", TERM: "xterm", ...JOB },
+  dumb: { TERM: "dumb" },
+};
 
 function last(stdout: string): unknown {
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
@@ -326,6 +335,29 @@ test("no token is in what run --follow prints or writes, whatever the events say
   }
 });
 
+// act and Buildkite's agent run each step in a pseudo-terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`;
+// buildkite/agent, process/process.go, `PTY`.
+for (const [name, env] of Object.entries(TERMINALS)) {
+  test(`run --follow draws nothing on a terminal that nobody watches, and repeats the error on stderr: ${name}`, async () => {
+    const { cli } = world("agent-failure");
+    const { code, stdout } = await cli(RUN, { env: { ...env, NO_COLOR: "1" }, terminal: true });
+    expect(code).toBe(1);
+    // GitLab's sections contain this sequence, on a terminal or not.
+    expect(stdout.replaceAll("\x1b[0K", "")).not.toContain("\x1b");
+    const refused = await cli(RUN, { env: { ...env, MOGPLEX_API_KEY: READ_ONLY_TOKEN }, terminal: true });
+    expect(refused.stderr).toStartWith("error: Cannot ");
+  });
+}
+
+test("run --follow closes the fence of GitHub's log, and begins each command at the start of a line, on a terminal", async () => {
+  const { cli } = world("agent-failure");
+  const { stdout } = await cli(RUN, { env: { ...TERMINALS.act, NO_COLOR: "1" }, terminal: true });
+  const { stopped, obeyed } = runGithubLog(stdout);
+  expect(stopped).toBe(false);
+  expect(obeyed.filter((command) => command.startsWith("group ")).length).toBeGreaterThan(1);
+  expect(obeyed.at(-1)).toStartWith("error ");
+});
+
 test("run --follow cancels its run in a CI job that has a terminal", async () => {
   const { cli, clock, emulator } = world("stuck-streaming");
   const { code } = await cli(RUN, {
@@ -422,7 +454,7 @@ test("a long error is told once: its line has all of it, the block above no more
   expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
   expect(message).toContain("; it needs the scope");
   // Where the block alone is shown, it has everything.
-  const terminal = await cli(RUN, { ...refused, terminal: true });
+  const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice] = message.split("; ");
   expect(terminal.stdout).toContain(`\nreason        ${reason}\nwhat to do    ${advice}\n`);
   expect(terminal.stderr).toBe("");

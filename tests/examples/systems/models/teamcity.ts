@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
+import { REPO } from "../../../processes/service.ts";
 import { blockOf, readStatements, shape, type Statement, textOf, type Token } from "./blocks.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
 
 /** The value of a text: constants of the file in it, indentation off. */
 function resolve({ value, quotes }: Token, constants: ReadonlyMap<string, string>): string {

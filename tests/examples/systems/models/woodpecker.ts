@@ -2,9 +2,9 @@
  * Runs a workflow of Woodpecker with one step. Source: Woodpecker, "Workflow syntax", "Environment variables"; woodpecker,
  * pipeline/frontend/yaml/compiler and pipeline/backend/docker: a cancelled pipeline kills its containers, and nothing runs after it.
  */
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import type { Machine } from "./machine.ts";
-import { fields, list, parseYaml, text, textFields, texts } from "../strict.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import type { Machine } from "../machine.ts";
+import { fields, list, parseYaml, text, textFields, texts } from "../../strict.ts";
 
 /** Runs the one step of a workflow. */
 export async function runWoodpecker(recipe: string, machine: Machine, { id }: BuildOptions): Promise<Build> {

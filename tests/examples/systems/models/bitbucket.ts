@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, texts } from "../strict.ts";
+import { REPO } from "../../../processes/service.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, texts } from "../../strict.ts";
 
 const STEP = ["name", "max-time", "script", "artifacts"];
 

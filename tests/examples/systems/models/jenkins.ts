@@ -4,10 +4,10 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
+import { REPO } from "../../../processes/service.ts";
 import { blockOf, readStatements, shape, type Statement, textOf } from "./blocks.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
 
 const RESULTS = { success: "SUCCESS", failed: "FAILURE", cancelled: "ABORTED" };
 

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine, readExample } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../strict.ts";
+import { REPO } from "../../../processes/service.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine, readExample } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../../strict.ts";
 
 const STEP = ["label", "key", "secrets", "command", "timeout_in_minutes", "artifact_paths", "retry"];
 
