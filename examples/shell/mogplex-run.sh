@@ -432,7 +432,7 @@ judge() {
     3??)
       if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
       else odd "the answer is a redirect, which would lose the token (HTTP $http)"; fi ;;
-    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > API Keys" ;;
+    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > Mogplex Keys" ;;
     403) verdict=fatal code=65 detail="the token may not do this ($detail)" ;;
     429) code=75 refused=1 ;;
     503) refused=1 ;;
@@ -479,7 +479,7 @@ read_token() {
     esac
     trim "$(head -c "$MAX_TEXT" <"$MOGPLEX_API_KEY_FILE")"
   elif [ -z "${MOGPLEX_API_KEY+set}" ]; then
-    leave 64 error "Cannot read token: $from is not set; create a token under Settings > API Keys and put it there"
+    leave 64 error "Cannot read token: $from is not set; create a token under Settings > Mogplex Keys and put it there"
   fi
   [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (protected variables are \
 absent on unprotected refs, and merge or pull requests from forks get no secrets)"

@@ -29,6 +29,8 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key of a start. */
   key?: string | undefined;
+  /** Whether an automation is triggered: its settings can refuse what the token may do. */
+  trigger?: boolean | undefined;
   /** Whether some revisions of the service do not have the route. */
   recent?: boolean | undefined;
   /** UUID of the run that the answer has to be about, in lower case. */
@@ -78,7 +80,7 @@ function foreign({ attempted: { what, recent }, facts, said }: Described): Unava
 }
 
 function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
-  return `create one under Settings > API Keys and put it into ${tokenPlace}`;
+  return `create one under Settings > Mogplex Keys and put it into ${tokenPlace}`;
 }
 
 function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
@@ -98,13 +100,26 @@ function unauthorized({ attempted, where }: Described): MogplexError {
   return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
 }
 
-function forbidden({ attempted: { what, scope }, facts, said }: Described): MogplexError {
+/** What to do after a 403. */
+function forbiddenAdvice({ attempted: { scope, trigger = false }, facts, said }: Described): string {
+  if (facts.code === "AUTOMATION_REQUIRED") {
+    return trigger
+      ? "give the automation an API trigger, or use a token with full access"
+      : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
+  }
+  // Only the text tells a missing scope from a rule of the workspace or of the automation.
+  if (/\bscope\b/i.test(said)) return `it needs the scope "${scope}" (Settings > Mogplex Keys)`;
+  return trigger
+    ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
+    : "see what the token may do (Settings > Mogplex Keys)";
+}
+
+function forbidden(described: Described): MogplexError {
+  const { attempted: { what, trigger = false }, facts, said } = described;
   const only = facts.code === "AUTOMATION_REQUIRED";
-  const why = only ? `the token may only trigger automations ${said}` : `the token may not do this ${said}`;
-  const advice = only
-    ? "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access"
-    : `it needs the scope "${scope}" (Settings > API Keys)`;
-  return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
+  const may = trigger ? "only trigger automations with an API trigger" : "only trigger automations";
+  const why = `the token may ${only ? may : "not do this"} ${said}`;
+  return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {

@@ -8,6 +8,7 @@ import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
+import { droppedInputsWarning } from "./dropped_inputs.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
@@ -119,6 +120,8 @@ export async function planTrigger(
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repoId = checkUuid(request.repoId, "repository id");
   const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
+  const warning = droppedInputsWarning(input ?? {});
+  if (warning !== undefined) session.notify({ kind: "text", message: warning });
   const job = jobOf(session, options);
   // The base compares no bodies: under the same key another input would silently find the run of the first one.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));

@@ -9,7 +9,7 @@ import type { AutomationRun } from "../model.ts";
 import type { Subject } from "../job/source.ts";
 
 /** Most runs that one list shows. Source: API reference, "List automation runs". */
-const MAX_LISTED = 50;
+export const MAX_LISTED = 50;
 
 /** Looks at one run of an automation. */
 export class AutomationReader implements Subject<AutomationRun> {

@@ -58,11 +58,23 @@ export function startableRun({ client }: Session, plan: StartPlan): Startable<St
   return { what: "start run", key, job, deadline, takesSlot: true, send };
 }
 
+/** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
+const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
+
+/** Warns of a variable that a template left in the prompt: later revisions take `$name` for a call of a skill. */
+function warnOfVariable({ notify }: Session, { prompt }: StartRequest): void {
+  const [name] = VARIABLE.exec(prompt) ?? [];
+  if (name === undefined) return;
+  const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
+  notify({ kind: "text", message });
+}
+
 /** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planStart(session: Session, request: StartRequest, options: StartOptions): Promise<StartPlan> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
+  warnOfVariable(session, valid);
   const job = jobOf(session, options);
   const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
   return { request: valid, hash: await requestHash(valid), key, job, deadline };

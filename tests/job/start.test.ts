@@ -56,6 +56,18 @@ async function tried(answers: Script["start"], options: StartOptions = {}) {
   };
 }
 
+test("start() warns of a variable that a template left in the prompt", async () => {
+  const clock = virtualClock();
+  const said: string[] = [];
+  for (const prompt of ["Fix $TARGET_DIR now", "Pay $5, call $handle, ${NAME} and $1 or $A", "Deploy to ($STAGE)"]) {
+    const client = fakeClient(clock, { start: [started("pending")] });
+    const onNotice = (notice: Notice) => void (notice.kind === "text" && said.push(notice.message));
+    await start({ ...REQUEST, prompt }, { client, clock, env: () => undefined, identity: JOB, onNotice });
+    expect(client.heard.length).toBe(1);
+  }
+  expect(said.map((message) => /has (\S+) in it/.exec(message)?.[1])).toEqual(["$TARGET_DIR", "$STAGE"]);
+});
+
 test("start() starts a run under the derived key, and tells of it at once", async () => {
   const told: string[] = [];
   const { result, keys } = await tried([started("pending")], { onStarted: ({ runId }) => told.push(runId) });

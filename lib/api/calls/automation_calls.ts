@@ -45,7 +45,7 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
       };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
-      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
+      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
       return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
     },
     async listAutomationRuns(id, { limit } = {}, call) {

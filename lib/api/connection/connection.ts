@@ -60,7 +60,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is not set`,
-        advice: `create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
+        advice: `create a token under Settings > Mogplex Keys and put it there ${WHY_ABSENT}`,
       });
     }
     return checked(value, `variable ${variable}`);

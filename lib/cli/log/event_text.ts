@@ -105,9 +105,14 @@ export class CompactLog {
     const { type, payload } = event;
     const message = event.message ?? "";
     if (payload.kind === "assistant_delta") return this.#piece(event, message);
-    if (payload.kind === "assistant_final") return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    // The harness `mogplex` reports in whole messages, under the kind `run_progress`.
+    if (payload.kind === "assistant_final" || payload.kind === "run_progress") {
+      return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    }
     const before = this.flush();
-    const call = payload.kind === "tool" && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
+    // Events of the harness `mogplex` have no kind.
+    const isTool = payload.kind === "tool" || payload.kind === undefined;
+    const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {
       this.#tools.set(call, event);
       return before;

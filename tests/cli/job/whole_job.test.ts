@@ -471,6 +471,6 @@ test("a refused token is named by the variable or the file that it came from", a
     const { cli } = world();
     const { code, stderr } = await cli(RUN, { env: { ...JOB, ...env }, files: { "/run/token": wrong } });
     expect(code).toBe(64);
-    expect(stderr).toContain(`create one under Settings > API Keys and put it into ${place}\n`);
+    expect(stderr).toContain(`create one under Settings > Mogplex Keys and put it into ${place}\n`);
   }
 });
