@@ -5,7 +5,8 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import type { WaitCause } from "../notice.ts";
-import type { AutomationOutcome, AutomationResult } from "./automation_result.ts";
+import type { AnyResult } from "./any_result.ts";
+import type { AutomationOutcome } from "./automation_result.ts";
 import { factsFromEvents } from "./run_facts.ts";
 import type { Outcome, RunResult } from "./run_result.ts";
 
@@ -85,19 +86,19 @@ const AUTOMATION_RUN: KindWords = {
 };
 
 /** The words for what a result is about. */
-export function kindWords({ kind }: RunResult | AutomationResult): KindWords {
+export function kindWords({ kind }: AnyResult): KindWords {
   return kind === "automation-run" ? AUTOMATION_RUN : RUN;
 }
 
 // After any other error the run may have been started, since a request can arrive although its answer does not.
 const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
 
-function isRefused({ outcome, runId, idempotencyKey, exitCode }: RunResult | AutomationResult): boolean {
+function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boolean {
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
 /** The verdict of a result in words. A start that was refused or never sent has words of its own. */
-export function verdictWords(result: RunResult | AutomationResult): VerdictWords {
+export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
 }
