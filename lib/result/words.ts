@@ -4,6 +4,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
+import { lookup } from "../lookup.ts";
 import type { WaitCause } from "../notice.ts";
 import type { AnyResult } from "./any_result.ts";
 import type { AutomationOutcome } from "./automation_result.ts";
@@ -85,9 +86,11 @@ const AUTOMATION_RUN: KindWords = {
   outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
 };
 
-/** The words for what a result is about. */
+const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
+
+/** The words for what a result is about. A result without a `kind` is a run's, from an older version. */
 export function kindWords({ kind }: AnyResult): KindWords {
-  return kind === "automation-run" ? AUTOMATION_RUN : RUN;
+  return lookup(KINDS, kind) ?? RUN;
 }
 
 // After any other error the run may have been started, since a request can arrive although its answer does not.
