@@ -8,9 +8,10 @@ import type { Io } from "../../io.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { AnnotationLevel, Platform } from "../../platforms/platform.ts";
 import { type Outputs, outputsOf, outputVariables } from "../../report/outputs.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import type { AutomationOutcome } from "../../result/automation_result.ts";
 import { viewOf } from "../../result/result_view.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { Outcome } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import type { Writer } from "./writer.ts";
 
@@ -42,7 +43,7 @@ function commandSummary(writer: Writer, platform: Platform, written: readonly Re
 }
 
 /** Shows a verdict other than success on the page of the job, once. */
-function commandVerdict(writer: Writer, platform: Platform, result: RunResult | AutomationResult): void {
+function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const { outcome, exitCode, runId, status, kind: { noun }, verdict: { headline } } = viewOf(result);
   // With the advice, which has no other place in the command.
   const { reason } = result;
@@ -60,7 +61,7 @@ function commandVerdict(writer: Writer, platform: Platform, result: RunResult | 
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,
-  result: RunResult | AutomationResult,
+  result: AnyResult,
   written: readonly ReportTarget[],
 ): void {
   // Redact before cutting: half a secret has no shape that could be found.

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
 import { runGithubLog } from "../../hostile/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
@@ -44,7 +45,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "pull request  https://mogplex.com/__pulls/acme/api/1",
       "events        6 seen",
       "time          <time>",
-      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
     ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { good, html, json, script } from "../../http/answers.ts";
 import { fakeIo } from "../fake_io.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
@@ -98,7 +99,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "start         triggered by this job",
       "run time      20 s",
       "time          <time>",
-      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
     ].join("\n"),
   );
