@@ -118,7 +118,9 @@ export class Bench {
   start(line: readonly string[], { cwd = this.newFolder(), env = {}, stdin = "" }: StartOptions = {}): Running {
     const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
     const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
-    return launch(line, { cwd, env: all, stdin });
+    const running = launch(line, { cwd, env: all, stdin });
+    this.#last = running;
+    return running;
   }
 
   /** Runs a process to its end. */
@@ -131,7 +133,7 @@ export class Bench {
     const running = this.start([runtimes.node, EMULATOR, "--speed", String(speed), "--scenario", scenario]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url, token, repos } = JSON.parse(line) as { url: string; token: string; repos: { id: string }[] };
-    this.#services.add(running.pid);
+    this.keep(running.pid);
     const repo = repos[0]?.id ?? "";
     async function status(runId: string): Promise<string> {
       const headers = { authorization: `Bearer ${token}` };
@@ -150,7 +152,26 @@ export class Bench {
     return { url, token, repo, status, reaches, env };
   }
 
+  #last: Running | undefined;
+
+  /** The end of what the last process printed, for an error that says no more. */
+  lastWords(): string {
+    return this.#last?.text().slice(-400) ?? "";
+  }
+
   readonly #services = new Set<number>();
+
+  /** Says that a process is part of the bench: {@linkcode left} does not count it. */
+  keep(pid: number): void {
+    this.#services.add(pid);
+  }
+
+  readonly #endings: (() => Promise<void>)[] = [];
+
+  /** Does something before the processes end. */
+  atEnd(ending: () => Promise<void>): void {
+    this.#endings.push(ending);
+  }
 
   /** Processes that still live, but for the services. */
   left(): Survivor[] {
@@ -165,7 +186,8 @@ export class Bench {
   }
 
   /** Ends all processes and removes the folder. */
-  close(): void {
+  async close(): Promise<void> {
+    for (const ending of this.#endings) await ending();
     endMarked(this.#mark);
     rmSync(this.folder, { recursive: true, force: true });
   }
