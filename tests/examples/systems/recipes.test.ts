@@ -43,17 +43,6 @@ function scriptsOf(file: string): string[] {
   return /\.ya?ml$/.test(file) ? scriptsOfYaml(parseYaml(text)) : scriptsOfBlocks(readStatements(text));
 }
 
-/** The offline audits of zizmor for GitHub's workflows, where it is installed. */
-const zizmor = spawnSync("zizmor", ["--version"], { stdio: "ignore" }).status === 0;
-
-test.skipIf(!zizmor)("workflows pass zizmor", () => {
-  const files = WORKFLOWS.map((file) => join(root, "examples", file));
-  const { status, stdout } = spawnSync("zizmor", ["--offline", "--no-progress", "--quiet", ...files], {
-    encoding: "utf8",
-  });
-  expect({ status, stdout: stdout.replace(/^No findings.*\n/m, "").trim() }).toEqual({ status: 0, stdout: "" });
-});
-
 test("workflows have no more permissions than they name, and take no expression into a script", () => {
   for (const file of WORKFLOWS) {
     const text = readExample(file);
