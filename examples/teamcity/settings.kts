@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "b1ee7b524803ecfac0c17aaed9864b2f03bad98dfeb005df366847d86099decd"
+val MOGPLEX_CI_SHA256 = "9967346766501ea679950cf210d75045f5c4c2811a740b2d81d7a595aab22f6f"
 
 project {
     buildType(Cleanup)
