@@ -25,7 +25,8 @@ const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { 
 export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
   if (platform.setOutput === undefined) return;
   for (const [name, value] of Object.entries(outputVariables(outputs))) {
-    writer.command(platform.setOutput(name, value));
+    // The id of the run is published at the start, and once more with everything else.
+    writer.commandOnce(platform.setOutput(name, value));
   }
 }
 
