@@ -5,14 +5,20 @@
  */
 import type * as Files from "node:fs";
 import process from "node:process";
-import type { InterruptSignal } from "./errors.ts";
-import { environmentVariable } from "./runtime.ts";
+import { type InterruptSignal, UsageError } from "./errors.ts";
+import { decodeUtf8, environmentVariable } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
 
 /** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
 export type LinkRule = "refuse" | "follow";
+
+/** What a read does with bytes that are not UTF-8. `replace` is for what is searched and never sent: it refuses nothing. */
+export type DecodeRule = "refuse" | "replace";
+
+/** Most bytes of a text that is read without a limit of its own: the largest that the service takes has half a million. */
+const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
@@ -24,18 +30,18 @@ export interface Io {
   closed(stream: Stream): boolean;
   /** Whether a stream is a terminal. */
   isTerminal(stream: Stream): boolean;
-  /** Reads standard input to its end, as UTF-8. */
+  /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
-   * Reads a file as UTF-8; undefined when there is no file.
+   * Reads an ordinary file as UTF-8; undefined when there is no file.
    *
-   * Without a limit everything is read: a pipe or a device may never end.
-   *
-   * @param maxBytes Refuses larger files, and everything that is not an ordinary file: directories, pipes, devices.
-   * @param links Whether a limited read follows a symbolic link to an ordinary file. @default {"refuse"}
-   * @throws when the file cannot be read, or is refused; the message is a clause: `it is not an ordinary file`.
+   * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
+   * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
+   * @param decoding What becomes of bytes that are not UTF-8. @default {"refuse"}
+   * @throws when the file cannot be read, or is refused: directories, pipes and devices always are; the message is a clause:
+   * `it is not an ordinary file`.
    */
-  readFile(path: string, maxBytes?: number, links?: LinkRule): string | undefined;
+  readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
   realPath(path: string): string | undefined;
   /**
@@ -142,7 +148,7 @@ function isAbsent(error: unknown): boolean {
 }
 
 /** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
-function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, links: LinkRule): string | undefined {
+function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
   function check(facts: Files.Stats): void {
     if (!facts.isFile()) throw new Error("it is not an ordinary file");
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
@@ -166,19 +172,29 @@ function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, link
       size += count;
       if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
     }
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(joined(chunks));
+    return joined(chunks);
   } finally {
     fs.closeSync(file);
   }
 }
 
-function readFile(fs: typeof Files, path: string, maxBytes?: number, links: LinkRule = "refuse"): string | undefined {
+function readFile(
+  fs: typeof Files,
+  path: string,
+  maxBytes?: number,
+  links: LinkRule = maxBytes === undefined ? "follow" : "refuse",
+  decoding: DecodeRule = "refuse",
+): string | undefined {
+  const limit = maxBytes ?? (decoding === "replace" ? Infinity : MAX_TEXT_BYTES);
+  let bytes: Uint8Array | undefined;
   try {
-    return maxBytes === undefined ? fs.readFileSync(path, "utf8") : readOrdinaryFile(fs, path, maxBytes, links);
+    bytes = readOrdinaryFile(fs, path, limit, links);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
   }
+  if (bytes === undefined) return undefined;
+  return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
 }
 
 function realPath(fs: typeof Files, path: string): string | undefined {
@@ -192,8 +208,20 @@ function realPath(fs: typeof Files, path: string): string | undefined {
 
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
-  return new TextDecoder().decode(joined(chunks));
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    size += chunk.length;
+    if (size > MAX_TEXT_BYTES) {
+      throw new UsageError(`Cannot read standard input: it is larger than ${MAX_TEXT_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  try {
+    return decodeUtf8(joined(chunks)).replace(/^\ufeff/, "");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError({ attempted: "read standard input", why }, { cause });
+  }
 }
 
 /** The {@linkcode Io} of this process. */
@@ -223,7 +251,7 @@ export async function processIo(): Promise<Io> {
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
-    readFile: (path, maxBytes, links) => readFile(fs, path, maxBytes, links),
+    readFile: (path, maxBytes, links, decoding) => readFile(fs, path, maxBytes, links, decoding),
     realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),

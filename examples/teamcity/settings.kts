@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "b1ee7b524803ecfac0c17aaed9864b2f03bad98dfeb005df366847d86099decd"
+val MOGPLEX_CI_SHA256 = "37d6c34d423e36a7cfcb2a35c6029178cb380c677a42e54a564b3940f1c387d3"
 
 project {
     buildType(Cleanup)

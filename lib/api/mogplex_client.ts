@@ -26,8 +26,8 @@ export interface MogplexClient {
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
-  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default 0 */
-  readonly clockSkewMs?: number;
+  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
+  readonly clockSkewMs?: number | undefined;
   /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
   listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
   /** Lists sandboxes, most recently active first. `limit` is 1 to 200. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { MogplexError } from "../errors.ts";
-import type { Automation } from "../model.ts";
+import { ApiError, MogplexError } from "../errors.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import type { Automation } from "../model.ts";
+import { setbackOf } from "../retry/setback.ts";
 
 /** Options of {@linkcode listAutomations}. */
 export interface ListAutomationsOptions extends ConnectOptions {
@@ -13,37 +14,103 @@ export interface ListAutomationsOptions extends ConnectOptions {
   timeoutMs?: number | undefined;
   /** Automations that one request asks for: 1 to 100. @default {100} */
   pageSize?: number | undefined;
+  /**
+   * Hears when the list ends early: the number of the page that could not be read, at least 2, how many automations came before
+   * it, and what its last attempt threw. `onNotice` hears of it as well. What this function throws, the list throws.
+   * @default nobody
+   */
+  onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }
 
 /** Most automations that one request gives. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
+/** Limit of a page after the first, in milliseconds: on some revisions it fails every time. Source: contract, section 12. */
+const LATER_PAGE_MS = 5_000;
 
-/** {@linkcode listAutomations} on a session. */
+type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
+
+/** What is read of a list. */
+interface Reading {
+  session: Session;
+  pageSize: number;
+  timeoutMs: number;
+}
+
+async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: string | undefined): Promise<Page> {
+  const { client, clock, signal } = session;
+  const query = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
+  const read = (limitMs: number) => client.listAutomations(query, { deadline: clock.now() + limitMs, signal });
+  if (cursor === undefined || timeoutMs <= LATER_PAGE_MS) return await read(timeoutMs);
+  try {
+    return await read(LATER_PAGE_MS);
+  } catch (error) {
+    // A delay that the service names is worth waiting for; a page that fails every time names none.
+    if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
+    throw error;
+  }
+}
+
+/** What a refused token throws would meet every other request as well. */
+function endsList(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
+}
+
+function announce({ notify }: Session, page: number, count: number, error: MogplexError): void {
+  const detail = setbackOf(error, { worked: true })?.detail ?? "it refused its own cursor";
+  const message = `the list ends after ${count} automations, as the service failed at page ${page} (${detail}); some ` +
+    "revisions of it cannot give a second page";
+  notify({ kind: "text", message });
+}
+
+/**
+ * {@linkcode listAutomations} on a session.
+ *
+ * @returns A generator; its return value is whether the service told of automations beyond those that were yielded.
+ */
 export async function* automationsOf(
   session: Session,
-  { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS }: ListAutomationsOptions = {},
-): AsyncGenerator<Automation, void, void> {
-  const { client, clock, signal } = session;
+  options: Omit<ListAutomationsOptions, keyof ConnectOptions> & { limit?: number | undefined } = {},
+): AsyncGenerator<Automation, boolean, void> {
+  const { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS, limit = Infinity, onIncomplete } = options;
   checkTimeout(timeoutMs);
+  const reading = { session, pageSize, timeoutMs };
   const seen = new Set<string>();
   let cursor: string | undefined;
-  do {
-    const query = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
-    const page = await client.listAutomations(query, { deadline: clock.now() + timeoutMs, signal });
-    yield* page.automations;
-    cursor = page.nextCursor ?? undefined;
+  let count = 0;
+  for (let page = 1;; page++) {
+    let read: Page;
+    try {
+      read = await readPage(reading, cursor);
+    } catch (error) {
+      session.signal?.throwIfAborted();
+      if (page === 1 || !endsList(error)) throw error;
+      announce(session, page, count, error);
+      onIncomplete?.({ page, count, error });
+      return true;
+    }
+    cursor = read.nextCursor ?? undefined;
+    for (const automation of read.automations) {
+      if (count >= limit) return true;
+      count++;
+      yield automation;
+    }
+    if (cursor === undefined) return false;
+    if (count >= limit) return true;
     // A repeated cursor would loop for ever.
-    if (cursor !== undefined && seen.has(cursor)) {
+    if (seen.has(cursor)) {
       const why = "the service gave the same cursor twice";
       throw new MogplexError({ attempted: "list automations", why }, "unavailable");
     }
-    if (cursor !== undefined) seen.add(cursor);
-  } while (cursor !== undefined);
+    seen.add(cursor);
+  }
 }
 
 /**
  * Lists all automations, newest first, a page at a time. Leaving the loop early asks for no further page.
+ *
+ * When a page after the first cannot be read, the list ends with what came before it, and `onIncomplete` and `onNotice` hear of
+ * it: some revisions of the service cannot give a second page.
  *
  * @param options See {@linkcode ListAutomationsOptions}.
  * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
@@ -60,5 +127,9 @@ export async function* automationsOf(
  * ```
  */
 export function listAutomations(options: ListAutomationsOptions = {}): AsyncGenerator<Automation, void, void> {
-  return automationsOf(openSession(options), options);
+  return withoutEnd(automationsOf(openSession(options), options));
+}
+
+async function* withoutEnd(items: AsyncGenerator<Automation, boolean, void>): AsyncGenerator<Automation, void, void> {
+  yield* items;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { MAX_KEY_LENGTH } from "../api/contract/rules.ts";
-import { checkUuid } from "../api/validate.ts";
+import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
@@ -24,7 +24,8 @@ export interface TriggerRequest {
 
 /**
  * Options of {@linkcode triggerAutomation}. The key is made as for {@linkcode start}, of the input as well: another input is
- * another run. Every key, one that is given included, is sent with the automation's id before it.
+ * another run. Every key, one that is given included, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service tells neither
+ * automations nor repositories apart by the key.
  */
 export interface TriggerOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
@@ -69,24 +70,34 @@ export interface TriggerPlan {
 
 /**
  * What a trigger's key begins with. Older revisions share all keys among all users and automations, and an automation belongs
- * to one user. Source: contract, trap 32.
+ * to one user. Every known revision finds a run by the key alone, also one of another repository. Source: contract, trap 32 and
+ * section 12.
  */
-function prefixOf(automationId: string): string {
-  return `${automationId}/`;
+function prefixOf(automationId: string, repoId: string): string {
+  return `${automationId}/${repoId}/`;
 }
 
-function prefixed(automationId: string, key: StartKey): StartKey {
-  const prefix = prefixOf(automationId);
+/** A printed key: two ids, and what follows. */
+const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
+
+function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
   // A key that an earlier trigger printed is taken as it is.
-  const full = key.key.startsWith(prefix) ? key.key : prefix + key.key;
+  if (key.key.startsWith(prefix)) return key;
+  const attempted = "use idempotency key";
+  if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
+    const why = "it is the key of another automation or repository";
+    throw new UsageError({
+      attempted,
+      why,
+      value: JSON.stringify(key.key),
+      advice: `such a key begins with "${prefix}"`,
+    });
+  }
+  const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
-  throw new UsageError({
-    attempted: "use idempotency key",
-    why: `it must have at most ${
-      MAX_KEY_LENGTH - prefix.length
-    } characters, since the automation's id is put before it`,
-    value: `it has ${key.key.length}`,
-  });
+  const most = MAX_KEY_LENGTH - prefix.length;
+  const why = `it must have at most ${most} characters, since the ids of automation and repository are put before it`;
+  throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
 /** The same value with the keys of all objects in order, so that equal inputs have equal texts. */
@@ -95,26 +106,6 @@ function ordered(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1);
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
-}
-
-/** The input as JSON makes it. @throws {UsageError} when it is not an object, or one that the service cannot store. */
-function checkInput(input: Record<string, unknown>): Record<string, unknown> {
-  const attempted = "trigger automation";
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(input);
-  } catch (cause) {
-    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
-  }
-  if (text === undefined || !text.startsWith("{")) {
-    const why = "'input' must be an object of names and values";
-    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
-  }
-  // The service's database cannot store it: the answer would be a 500, however often it is tried.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
-    throw new UsageError({ attempted, why: "'input' must not contain the character U+0000" });
-  }
-  return JSON.parse(text);
 }
 
 /** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
@@ -127,7 +118,7 @@ export async function planTrigger(
   const automationId = checkUuid(automation, "automation id");
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repoId = checkUuid(request.repoId, "repository id");
-  const input = request.input === undefined ? undefined : checkInput(request.input);
+  const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
   const job = jobOf(session, options);
   // The base compares no bodies: under the same key another input would silently find the run of the first one.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
@@ -135,7 +126,7 @@ export async function planTrigger(
   return {
     automationId,
     request: { repoId, ...(input !== undefined && { input }) },
-    key: prefixed(automationId, key),
+    key: prefixed(prefixOf(automationId, repoId), automationId, key),
     job,
     deadline,
   };

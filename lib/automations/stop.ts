@@ -29,9 +29,11 @@ export async function stopAutomationRun(
   // The signal that stops the job must not stop the cancel.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
+  let ended = false;
   try {
     const { status } = await client.cancelAutomationRun(automationId, runId, call);
-    return answer(status ?? undefined, false, "the automation run was cancelled");
+    ended = endOfAutomationRun(status ?? "") !== undefined && status !== "cancelled";
+    if (!ended) return answer(status ?? undefined, false, "the automation run was cancelled");
   } catch (error) {
     // Only later revisions of the service can cancel these runs. Source: contract 3.11.
     if (isMissingRoute(error)) {
@@ -43,11 +45,17 @@ export async function stopAutomationRun(
       return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
     }
   }
-  // It has ended, or is about to.
+  // It has ended, or is about to. The verdict comes from the run alone.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
-  const text = "the automation run could not be cancelled";
-  if (run === undefined) return { answered: false, text: `${text} in its present state` };
-  return answer(run.status, true, `${text}, as it is ${JSON.stringify(run.status)}`);
+  if (run === undefined) {
+    const text = ended
+      ? "the automation run has ended, but its end could not be read"
+      : "the automation run could not be cancelled in its present state";
+    return { answered: ended, text };
+  }
+  const is = `is ${JSON.stringify(run.status)}`;
+  const text = ended ? `the automation run ${is}` : `the automation run could not be cancelled, as it ${is}`;
+  return answer(run.status, true, text);
 }
 
 function answer(status: string | undefined, hadEnded: boolean, text: string): StoppedAutomationRun {

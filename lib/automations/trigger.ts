@@ -8,6 +8,7 @@ import { UnavailableError } from "../errors.ts";
 import type { TriggerResult } from "../model.ts";
 import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
 import { AutomationReader } from "./reader.ts";
+import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
 import type { Found, Startable } from "../job/started.ts";
@@ -26,17 +27,21 @@ export type TriggerStarter = Starter<FoundAutomationRun>;
  */
 async function found(
   { client }: Session,
-  { automationId }: TriggerPlan,
-  { jobRunId, outcome, reason, status }: TriggerResult,
+  plan: TriggerPlan,
+  result: TriggerResult,
+  idempotencyKey: string,
   call: CallOptions,
 ): Promise<FoundAutomationRun | undefined> {
+  const { jobRunId, outcome, reason, status } = result;
   if (jobRunId === null) return undefined;
   const runId = jobRunId.toLowerCase();
   if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: null, reason };
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
   }
-  const run = await new AutomationReader(client, automationId, runId).read(call);
-  return { runId, status: run.status, replayed: true, createdAt: run.created_at, reason: null };
+  const run = await new AutomationReader(client, plan.automationId, runId).read(call);
+  checkReplay(plan, result, run, idempotencyKey);
+  const { created_at: createdAt, completed_at: updatedAt } = run;
+  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
 function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
@@ -49,7 +54,7 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
     takesSlot: false,
     async send(idempotencyKey, call) {
       const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
-      const run = await found(session, plan, result, call);
+      const run = await found(session, plan, result, idempotencyKey, call);
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
       const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
@@ -100,7 +105,7 @@ export async function triggerJob(
  * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
  * @throws {UsageError} when something breaks a rule; nothing was sent.
  * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
- * @throws {ConflictError} when it is not published or not active, or when the key protects another input.
+ * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
  * @throws `signal.reason` if `signal` aborts.
  * @example Trigger, and see whether it runs

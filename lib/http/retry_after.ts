@@ -43,15 +43,21 @@ export function parseHttpDate(text: string, nowMs: number): number | null {
 }
 
 /**
+ * Longest delay that is believed, in milliseconds: 30 days, more than any wait may last. A larger number could not be added to a time:
+ * the sum would be no date.
+ */
+export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
+
+/**
  * Reads `Retry-After`.
  *
  * @param value Value of the header, or null when there is none.
  * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
- * @returns Milliseconds to wait, 0 or more, or null when the header is absent or malformed.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
  */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
   const at = parseHttpDate(value, nowMs);
-  return at === null ? null : Math.max(at - nowMs, 0);
+  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
 }

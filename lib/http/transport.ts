@@ -65,8 +65,8 @@ export interface RequestLimits {
 export interface Transport {
   /** HTTP requests sent so far. */
   readonly requests: number;
-  /** Milliseconds by which our wall time is ahead of the service's, by the `Date` of its last answer; 0 when it told none. */
-  readonly clockSkewMs: number;
+  /** Milliseconds by which our wall time is ahead of the service's, by the `Date` of its last answer; undefined when it told none. */
+  readonly clockSkewMs: number | undefined;
   /** Masks our own token and what looks like a secret. */
   readonly redact: Redactor;
   /**
@@ -90,7 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
   const agent = options.userAgent ?? userAgent();
   const redact = createRedactor({ token });
   let requests = 0;
-  let skewMs = 0;
+  let skewMs: number | undefined;
 
   async function fetchOnce(
     url: string,

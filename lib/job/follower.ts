@@ -7,7 +7,7 @@ import type { DeadlineError } from "../errors.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import type { CadenceEvent } from "./cadence.ts";
 import type { Session } from "./session.ts";
-import { lookAtDeadline, type Source, type Subject } from "./source.ts";
+import { lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
 /** What is followed, and what its news mean. */
 export interface Followed<N, I, E> {
@@ -43,11 +43,22 @@ export async function* followToEnd<N, I, E>(session: Session, followed: Followed
         followed.close();
         return yield* end;
       }
-      if (inTime === null) throw followed.late(news);
+      if (inTime === null) return yield* lastLook(session, followed, news);
     }
   } finally {
     followed.close();
   }
+}
+
+/** Looks at the record itself when the look at the deadline showed no end. @throws {DeadlineError} when it shows none either. */
+async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>, seen: N): AsyncGenerator<I, E, void> {
+  const news = await recordAtDeadline(followed.subject, session);
+  if (news === undefined) throw followed.late(seen);
+  yield* followed.take(news);
+  const end = followed.end(news);
+  if (end === undefined) throw followed.late(news);
+  followed.close();
+  return yield* end;
 }
 
 /** Watches the status of what is followed: tells changes from repetitions, and announces a status that is not known once. */

@@ -5,6 +5,7 @@
  */
 import type { CallOptions } from "../api/client.ts";
 import type { Clock } from "../clock.ts";
+import { MogplexError } from "../errors.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { retry } from "../retry/retry.ts";
 import type { Setback } from "../retry/setback.ts";
@@ -18,6 +19,11 @@ export interface Subject<N> {
   readonly what: string;
   /** Looks now. @throws what the client throws. */
   read(call: CallOptions): Promise<N>;
+  /**
+   * Looks at the record itself, where {@linkcode Subject.read} shows it without the repairs that the service makes when it is read: the
+   * end of a run whose worker died. Used after a long silence and at the deadline. @throws what the client throws.
+   */
+  readRecord?(call: CallOptions): Promise<N>;
 }
 
 /** A way to learn what is new. */
@@ -130,25 +136,49 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
   return end.value;
 }
 
+/**
+ * Looks at the record itself at the deadline.
+ *
+ * @returns Undefined when the subject has no such look, or when it does not work: the verdict is the other look's then.
+ */
+export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Session): Promise<N | undefined> {
+  try {
+    return await subject.readRecord?.(singleAttempt(clock, LAST_LOOK_MS, signal));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof MogplexError)) throw error;
+    return undefined;
+  }
+}
+
+/** Silence after which a look at the record takes the place of the usual one, in milliseconds. */
+const SILENCE_MS = 120_000;
+
 /** One request a tick: `GET /runs/{id}/events`, say, gives status and events. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   readonly #leash: Leash;
   #cadence: CadenceState;
+  /** Point on the clock of the last news, or of the last look at the record. */
+  #heardAt: number;
 
   constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
+    this.#heardAt = options.clock.now();
     this.#leash = leash(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
   async next(last?: CadenceEvent): Promise<N | null> {
-    const { subject, pacer } = this.#options;
+    const { subject, pacer, clock } = this.#options;
+    if (last?.kind !== "quiet") this.#heardAt = clock.now();
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
+    const isSilent = subject.readRecord !== undefined && clock.now() - this.#heardAt >= SILENCE_MS;
+    if (isSilent) this.#heardAt = clock.now();
     return await lookUntilSeen(this.#options, {
       what: subject.what,
       signal: this.#leash.signal,
-      read: (call) => subject.read(call),
+      read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
       delayAfter: ({ cause, namedMs }) => {
         if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
         return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });

@@ -9,7 +9,7 @@ import type { KeyScope } from "./key.ts";
 import type { StartKey } from "./start_key.ts";
 
 /** Most that the clocks of the service and of this machine are taken to differ by, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
+export const CLOCK_SKEW_MS = 5_000;
 
 /** What a start answers, as far as the series of keys has to know it. */
 export interface Found {
@@ -21,6 +21,8 @@ export interface Found {
   replayed: boolean;
   /** ISO 8601 with offset; null when the answer does not tell. */
   createdAt: string | null;
+  /** Last change of its record, so the end of one that has ended; null when the answer does not tell. */
+  updatedAt: string | null;
 }
 
 /** What a {@linkcode Starter} starts. */
@@ -58,9 +60,17 @@ export interface Started<R extends Found> {
   owned: boolean;
 }
 
-/** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
-export function isNewerThan({ createdAt }: Pick<Found, "createdAt">, wallMs: number): boolean {
-  return createdAt !== null && Date.parse(createdAt) >= wallMs - CLOCK_SKEW_MS;
+/**
+ * Whether a run was created after a point of the service's wall time, as far as two clocks can tell.
+ *
+ * @param toleranceMs How long before that point is still taken for after it, in milliseconds.
+ */
+export function isNewerThan(
+  { createdAt }: Pick<Found, "createdAt">,
+  wallMs: number,
+  toleranceMs = CLOCK_SKEW_MS,
+): boolean {
+  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
 }
 
 /**

@@ -19,12 +19,14 @@ import { retry } from "../retry/retry.ts";
 import { type Setback, statusOf } from "../retry/setback.ts";
 import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
 import type { Session } from "./session.ts";
-import { type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
+import { CLOCK_SKEW_MS, type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
 
 /** Keys that one process tries. Source: design, "Idempotency keys": every start slot is precious. */
 const MAX_KEYS = 4;
 /** Attempts of one process after which it stays unknown whether they worked; each may have cost a start slot. */
 const MAX_UNKNOWN = 8;
+/** How far a time made of the service's `Date` can be too early, in milliseconds: a second that was cut off, and the way of the answer. */
+const DATE_DOUBT_MS = 2_000;
 
 /** One start, with everything that a signal in the middle of it has to know. */
 export class Starter<R extends Found> {
@@ -155,10 +157,19 @@ export class Starter<R extends Found> {
   /**
    * Whether a dead run is the work of this very process: its verdict counts then, and starting afresh would be a second run.
    *
+   * A cancelled run counts only when it was cancelled after the first attempt without doubt: a job that is retried right after it was
+   * stopped finds the run that it cancelled itself.
+   *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    if (this.#plan.takesSlot && run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
+    // The service's `Date` has whole seconds and is older than the answer: times made of it are never too late.
+    const isExact = this.#session.client.clockSkewMs !== undefined;
+    const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
+    if (
+      this.#plan.takesSlot && run.status === "failed" &&
+      isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
+    ) {
       const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
       throw new UnavailableError({ attempted: this.#plan.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
@@ -168,7 +179,11 @@ export class Starter<R extends Found> {
       });
     }
     // Even a refusal can come from a proxy behind which the start went through.
-    return this.#triedBefore && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
+    if (!this.#triedBefore) return false;
+    const sentMs = this.#serviceTime(this.#firstSentAt);
+    if (run.status !== "cancelled") return isNewerThan(run, sentMs, toleranceMs);
+    const doubtMs = isExact ? DATE_DOUBT_MS : CLOCK_SKEW_MS;
+    return isNewerThan(run, sentMs, 0) && Date.parse(run.updatedAt ?? "") >= sentMs + doubtMs;
   }
 
   async #startWithKey(): Promise<R> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax } from "../text/escape/log_line.ts";
 import { fillLink, linkVariables } from "./links.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
@@ -91,7 +92,7 @@ const STATES: Record<string, JobState> = {
 
 function parseState(text: string): JobState {
   const word = text.toLowerCase().replace(/[^a-z0-9]/g, "");
-  return STATES[word] ?? (/^[1-9]\d*$/.test(word) ? "failed" : "unknown");
+  return lookup(STATES, word) ?? (/^[1-9]\d*$/.test(word) ? "failed" : "unknown");
 }
 
 function read(env: ReadEnv, source: Source = []): string | null {

@@ -44,7 +44,7 @@ export function outputsOf(result: RunResult | AutomationResult): Outputs {
   };
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`. A value that is not bare becomes empty, since people paste outputs into scripts. */
+/** Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, since people paste outputs into scripts. */
 export function renderGithubOutputs(outputs: Outputs): string {
   return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
 }

@@ -119,14 +119,18 @@ export class RunFollower {
    * @throws what the client throws after its own retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
-    const news = await this.#reader.read({ deadline: this.#deadline, signal: this.#session.signal });
-    yield* this.#take(news);
-    const { run } = news;
-    const outcome = endOfRun(run.status);
-    if (outcome !== undefined) return yield* this.#end(run, outcome);
+    const call = { deadline: this.#deadline, signal: this.#session.signal };
+    let run: Run | undefined;
+    for (const look of [() => this.#reader.read(call), () => this.#reader.readRecord(call)]) {
+      const news = await look();
+      yield* this.#take(news);
+      run = news.run;
+      const outcome = endOfRun(run.status);
+      if (outcome !== undefined) return yield* this.#end(run, outcome);
+    }
     throw new DeadlineError({
-      attempted: `tell the verdict of run "${run.runId}"`,
-      why: `it has not ended, it is ${JSON.stringify(run.status)}`,
+      attempted: `tell the verdict of run "${this.#reader.runId}"`,
+      why: `it has not ended, it is ${JSON.stringify(run?.status)}`,
     });
   }
 

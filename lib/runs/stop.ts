@@ -70,7 +70,8 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
   }
 }
 
-function cancelled({ run, status, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
+function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
+  const { status } = run;
   const outcome = endOfRun(status);
   state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
   const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);

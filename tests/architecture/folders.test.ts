@@ -18,7 +18,7 @@ test("every folder of lib has a caption, and every caption has its folder", () =
 });
 
 /** Folders that are too wide, until somebody divides them. */
-const WIDE: readonly string[] = ["tests/examples/systems", "tests/hostile", "tests/processes"];
+const WIDE: readonly string[] = ["tests/hostile", "tests/processes"];
 
 test("a folder holds at most 15 files of code", () => {
   const wide = ["lib", "tools", "bench", "tests"].flatMap(foldersOf).filter((folder) =>

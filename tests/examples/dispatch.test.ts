@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { automationId, type Service, startService } from "../processes/service.ts";
 import { newRun } from "./systems/github_recipes.ts";
-import { type JobEnd, type JobOptions, runGithubJob } from "./systems/github_steps.ts";
+import { type JobEnd, type JobOptions, runGithubJob } from "./systems/models/github_steps.ts";
 import { type Machine, onMachine, signalled } from "./systems/machine.ts";
 
 const FILE = "github-actions/dispatch-automation.yml";

@@ -90,7 +90,7 @@ for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
 for (const { name, text } of CORPUS) {
   test(`githubRecord() carries any text unchanged and cannot be left: ${name}`, () => {
     const value = text.replace(/\r\n?/g, "\n");
-    const pairs = parseGithubFile(`before=1${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
+    const pairs = parseGithubFile(`before=1\n${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
     expect(pairs.map(([key]) => key)).toEqual(["before", "branch", "outcome"]);
     expect(pairs[1]?.[1] === value).toBe(true);
   });

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { processIo } from "../../lib/io.ts";
+import { readFileNow } from "../../lib/runtime.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-io-")));
 const home = process.cwd();
@@ -100,6 +101,46 @@ test("Io.readFile() with a limit follows a link to an ordinary file when asked, 
   expect(() => io.readFile("link", 3, "follow")).toThrow("it is larger than 3 bytes");
   for (const path of ["to-pipe", "to-device", "to-directory"]) {
     expect(() => io.readFile(path, 4, "follow"), path).toThrow("it is not an ordinary file");
+  }
+});
+
+test("Io.readFile() refuses pipes, devices and directories without a limit, too, and follows links", async () => {
+  const io = await processIo();
+  checkout("unlimited");
+  execFileSync("mkfifo", ["pipe"]);
+  symlinkSync("/dev/zero", "endless");
+  for (const path of ["endless", "/dev/zero", ".", "pipe"]) {
+    expect(() => io.readFile(path), path).toThrow("it is not an ordinary file");
+  }
+  writeFileSync("huge", "x".repeat(16 * 1024 * 1024 + 1));
+  expect(() => io.readFile("huge")).toThrow("it is larger than 16777216 bytes");
+  expect(io.readFile("huge", undefined, "follow", "replace")?.length).toBe(16 * 1024 * 1024 + 1);
+  expect(io.readFile("absent")).toBeUndefined();
+});
+
+test("readFileNow() reads small ordinary files alone", () => {
+  checkout("now");
+  execFileSync("mkfifo", ["pipe"]);
+  writeFileSync("utf16", Buffer.from("\ufeffmog_x", "utf16le"));
+  writeFileSync("huge", "x".repeat(65_537));
+  writeFileSync("token", "mog_x\n");
+  symlinkSync("token", "link");
+  expect([readFileNow("token"), readFileNow("link")]).toEqual(["mog_x\n", "mog_x\n"]);
+  for (const path of ["pipe", "/dev/zero", "."]) expect(() => readFileNow(path)).toThrow("it is not an ordinary file");
+  expect(() => readFileNow("huge")).toThrow("it is larger than 65536 bytes");
+  expect(() => readFileNow("utf16")).toThrow("it is UTF-16");
+  expect(() => readFileNow("absent")).toThrow();
+});
+
+test("Io.readFile() refuses what is not UTF-8, unless it is asked to replace it", async () => {
+  const io = await processIo();
+  checkout("bytes");
+  writeFileSync("utf16", Buffer.from("\ufeffFix it", "utf16le"));
+  writeFileSync("latin1", Buffer.from("f\xfcr", "latin1"));
+  for (const limit of [undefined, 100]) {
+    expect(() => io.readFile("utf16", limit)).toThrow("it is UTF-16: save it as UTF-8");
+    expect(() => io.readFile("latin1", limit)).toThrow("it is not UTF-8: save it as UTF-8");
+    expect(io.readFile("latin1", limit, "refuse", "replace")).toBe("f\ufffdr");
   }
 });
 

@@ -45,7 +45,7 @@ const STARTING: RunState = {
 };
 const ATTACHED: RunState = { ...FOLLOWING, idempotencyKey: null, requestHash: null, owned: false };
 /** A state outside CI. */
-const LOCAL: RunState = { ...FOLLOWING, job: null, folder: "/work/mogplex-ci/" };
+const LOCAL: RunState = { ...FOLLOWING, job: null, folder: "/builds/web/mogplex-ci/" };
 
 interface Reading {
   job?: JobIdentity | null;
@@ -220,7 +220,7 @@ test("readState() ignores a file from another directory where nothing else tells
   for (const job of [null, unnamed]) {
     const content = stateText({ ...LOCAL, job }, SEAL);
     expect(read(content, { job }).state).toEqual({ ...LOCAL, job });
-    const { state, notices } = read(content, { job, files: { realPath: () => "/home/eve/mogplex-ci" } });
+    const { state, notices } = read(content, { job, files: { realPath: () => "/builds/eve/mogplex-ci" } });
     expect(state).toBeUndefined();
     expect(notices).toEqual(ignored("it was written in another directory"));
   }

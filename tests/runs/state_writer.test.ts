@@ -44,7 +44,7 @@ test("StateWriter.begin() replaces an old file by one of phase starting", () => 
 
 test("StateWriter.begin() writes phase started for a run that exists, and the directory outside CI", () => {
   const followed = { runId: RUN_ID, idempotencyKey: null, requestHash: null, request: null, owned: false, job: null };
-  expect(begun(followed).state()).toMatchObject({ phase: "started", ...followed, folder: "/work/mogplex-ci/" });
+  expect(begun(followed).state()).toMatchObject({ phase: "started", ...followed, folder: "/builds/web/mogplex-ci/" });
 });
 
 test("StateWriter proves each state that it writes", () => {

@@ -8,7 +8,8 @@ import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
-import { checkIdempotencyKey, checkUuid } from "../validate.ts";
+import { withoutFacts } from "../trigger_memory.ts";
+import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 
 /** Methods of the client that are about automations and reviews. */
 export type AutomationCalls = Pick<
@@ -26,7 +27,7 @@ export type AutomationCalls = Pick<
 export function automationCalls({ api, read, send }: Caller): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
-      const query = { limit: limitOf(limit, 100), cursor };
+      const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
       const ask = (how: How) => api.automations.$get({ query }, how);
       return await read("list automations", schemas.automationsSchema, call, ask);
     },
@@ -38,7 +39,10 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
       const automationId = checkUuid(id, "automation id");
       const key = checkIdempotencyKey(idempotencyKey);
-      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
+      const json = {
+        repoId: checkUuid(repoId, "repository id"),
+        ...(input === undefined ? {} : { input: checkTriggerInput(input) }),
+      };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
       const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
@@ -48,7 +52,8 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
       const automationId = checkUuid(id, "automation id");
       const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
       const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
-      return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
+      const what = `list runs of automation "${automationId}"`;
+      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map(withoutFacts);
     },
     async getAutomationRun(automation, id, call) {
       const automationId = checkUuid(automation, "automation id");
@@ -57,7 +62,7 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
         api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
-      if (run !== null) return run;
+      if (run !== null) return withoutFacts(run);
       // Documented as nullable, though the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { ConflictError } from "../../errors.ts";
+import type { StartResult } from "../../model.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
 import type { Redactor } from "../../text/redact.ts";
 import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
@@ -30,6 +32,14 @@ function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undef
   };
 }
 
+/** The error of a start whose key belongs to a run of another repository: the service should have refused it. */
+function otherRepository({ runId }: StartResult, key: string): ConflictError {
+  const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
+  const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
+  const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
+  return new ConflictError({ attempted: "start run", why, advice }, "usage", facts);
+}
+
 /**
  * The methods, on the caller of a client.
  *
@@ -46,10 +56,12 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
       const { repoId } = json;
       const guard = { key, repoId, reaches: () => reaches(repoId, call), redact };
-      return await guardStart(guard, (onFailure) => {
+      const started = await guardStart(guard, (onFailure) => {
         const extras = { onFailure, starts: true, backoffBaseMs: START_BACKOFF_MS };
         return send(attempted, schemas.startResultSchema, call, ask, extras);
       });
+      if (started.repoId.toLowerCase() !== repoId) throw otherRepository(started, redact.token(key));
+      return started;
     },
     async getRun(id, call) {
       const runId = checkUuid(id, "run id");

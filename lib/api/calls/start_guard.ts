@@ -43,7 +43,7 @@ export async function guardStart<T>(
     throw new UsageError({
       attempted: "start run",
       why: `the token reaches no repository "${repoId}"`,
-      advice: 'correct the id ("mogplex repos list" shows them), or unhide the repository in the app (hidden ' +
+      advice: 'correct the id ("repos list" shows them), or unhide the repository in the app (hidden ' +
         "repositories are not listed)",
     }, { cause: error });
   }

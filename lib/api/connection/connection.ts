@@ -91,7 +91,10 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
   try {
     text = readFile(path);
   } catch (cause) {
-    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE cannot be read", value }, { cause });
+    const advice = cause instanceof Error ? cause.message : undefined;
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE cannot be read", value, advice }, {
+      cause,
+    });
   }
   if (text === undefined) {
     throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value });

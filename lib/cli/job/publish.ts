@@ -9,6 +9,7 @@ import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId 
 import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
 import type { Outcome, RunResult } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
+import { isInteractive } from "../log/interactive.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
@@ -101,11 +102,12 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
-/** The log: the block at the end, or one JSON line; and the error line. */
-function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<JobResult> {
+/** The verdict in the log: the block at the end, or one JSON line; and the error line. */
+function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
+  const { flags, writer, vocabulary } = context;
   const json = flags.has("json");
-  // On a terminal the block is right above the error line, which would only repeat it.
-  const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+  // For a person the block is right above the error line, which would only repeat it.
+  const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
     ended({ result, error, written }) {
       const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;

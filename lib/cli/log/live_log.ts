@@ -1,5 +1,5 @@
 /**
- * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line on a terminal. With `--json`
+ * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line where a person watches. With `--json`
  * there are only JSON lines on stdout.
  *
  * @module
@@ -32,8 +32,8 @@ export interface LiveLogOptions {
   form: LogForm | null;
   /** JSON lines only. */
   json: boolean;
-  /** Whether stdout is a terminal. */
-  terminal: boolean;
+  /** Whether a person watches stdout, so that there is a status line. */
+  interactive: boolean;
   /** Whether each line of an event has its time; where the CI system writes one, it would be the second. @default {true} */
   times?: boolean | undefined;
 }
@@ -78,12 +78,12 @@ export class LiveLog {
 
   /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
-    const { writer, clock, terminal, json, times = true } = options;
+    const { writer, clock, interactive, json, times = true } = options;
     this.#options = options;
     this.#row = times ? timedRow : bareRow;
     this.#compact = new CompactLog(writer.redact, this.#row);
     this.#startedAt = this.#newsAt = clock.now();
-    if (terminal && !json) void this.#tick();
+    if (interactive && !json) void this.#tick();
   }
 
   /** Sets the request counter, for the status line. */
@@ -255,8 +255,8 @@ export class LiveLog {
   }
 
   #draw(): void {
-    const { clock, writer, terminal, json } = this.#options;
-    if (!terminal || json || this.#ticker.signal.aborted) return;
+    const { clock, writer, interactive, json } = this.#options;
+    if (!interactive || json || this.#ticker.signal.aborted) return;
     const now = clock.now();
     const parts = [
       `${this.#status} for ${wholeSeconds(now - this.#startedAt)}`,

@@ -9,6 +9,7 @@ import { jsonLine } from "../../text/escape/json.ts";
 import type { Fence, Platform } from "../../platforms/platform.ts";
 import { type Redactor, redactValue } from "../../text/redact.ts";
 import type { Io, Stream } from "../../io.ts";
+import { isDumb } from "./interactive.ts";
 
 /** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };
@@ -32,7 +33,7 @@ export class Writer {
     this.#platform = platform;
     this.#redact = redact;
     // Source: no-color.org.
-    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR");
+    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR") && !isDumb(io);
   }
 
   /** Masks secrets in a text. */

@@ -59,11 +59,16 @@ export class Reader implements Subject<News> {
         this.#limit = Math.floor(this.#limit / 2);
       }
     }
-    return { ...await this.readRun(call), cut: true };
+    return { ...await this.readRecord(call), cut: true };
   }
 
-  /** Looks at the run alone. @throws what the client throws. */
-  async readRun(call: CallOptions): Promise<News> {
+  /**
+   * Looks at the run alone. Later revisions repair the record of a run whose worker died when it is read by itself, and only then. Source:
+   * contract, section 12.
+   *
+   * @throws what the client throws.
+   */
+  async readRecord(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     return { run, events: [], limit: null, cut: false };
   }

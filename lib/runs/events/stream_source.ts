@@ -54,6 +54,8 @@ export class StreamSource implements Source<News> {
   #first: LinkStep | undefined;
   #run: Run | undefined;
   #drops = 0;
+  /** Whether the next probe looks at the record of the run, and not at its events. */
+  #probesRecord = false;
   #dropped = "";
   /** Delays of the looks after an event that ends the run; undefined before. */
   #endings: number[] | undefined;
@@ -127,7 +129,7 @@ export class StreamSource implements Source<News> {
     const news = await lookUntilSeen(this.#options, {
       what: `read run "${reader.runId}"`,
       signal: this.#leash.signal,
-      read: (call) => reader.readRun(call),
+      read: (call) => reader.readRecord(call),
     });
     if (news !== null) this.#run = news.run;
     return news;
@@ -226,10 +228,14 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** Nothing came for long. A connection may be dead without anybody being told: the events show it. */
+  /**
+   * Nothing came for long. In turn: a connection may be dead without anybody being told, which the events show; and the run's worker may
+   * be dead, which the run itself shows.
+   */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
-    const page = await this.#glance((call) => reader.read(call));
+    this.#probesRecord = !this.#probesRecord;
+    const page = await this.#glance((call) => this.#probesRecord ? reader.read(call) : reader.readRecord(call));
     if (page === undefined) return undefined;
     const events = this.#feed.keep(page.events);
     if (events.length > 0) {
@@ -256,7 +262,7 @@ export class StreamSource implements Source<News> {
       link.fromScratch = false;
       // The stream does not tell of the row; this is the moment at which an agent has begun.
       const begun = step.run === undefined && fresh.some((event) => event.type === "status_changed");
-      if (begun && !fresh.some(endsRun)) await this.#glance((call) => reader.readRun(call));
+      if (begun && !fresh.some(endsRun)) await this.#glance((call) => reader.readRecord(call));
     }
     if (step.run === undefined && fresh.length === 0 && !step.cut) return undefined;
     if (this.#run === undefined && await this.#look() === null) return null;

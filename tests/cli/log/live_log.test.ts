@@ -18,16 +18,16 @@ interface Given {
   env?: Record<string, string>;
   form?: LogForm | null;
   json?: boolean;
-  terminal?: boolean;
+  interactive?: boolean;
   times?: boolean;
 }
 
-function liveLog({ env = {}, form = "compact", json = false, terminal = false, times }: Given = {}) {
+function liveLog({ env = {}, form = "compact", json = false, interactive = false, times }: Given = {}) {
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
   const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00" }));
-  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, terminal, times }) };
+  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, interactive, times }) };
 }
 
 test("LiveLog prints one line an event, with the number of further lines, when the form is compact", () => {
@@ -267,7 +267,7 @@ test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () 
 });
 
 test("LiveLog keeps a status line below everything on a terminal", async () => {
-  const { io, log, clock } = liveLog({ terminal: true });
+  const { io, log, clock } = liveLog({ interactive: true });
   const line = (text: string) => `\r\x1b[K\x1b[?7l${text}\x1b[?7h`;
   log.item({ type: "status", status: "streaming", run: {} as never });
   log.countRequests(() => 7);

@@ -109,13 +109,13 @@ test("automations trigger tells what came of it: a run, one that waits, one that
   expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({
     code: 0,
     stderr: "",
-    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/ci1-<hash>\n`,
+    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const again = await running.cli(TRIGGER, { env: JOB });
   expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
     code: 0,
     stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was known: nothing was started now\n` +
-      `key ${AUTOMATION}/ci1-<hash>\n`,
+      `key ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const waiting = world("automation-slot");
   const queued = await waiting.cli(TRIGGER, { env: JOB });
@@ -123,10 +123,10 @@ test("automations trigger tells what came of it: a run, one that waits, one that
     code: 124,
     stdout:
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
-      `nothing runs yet\nkey ${AUTOMATION}/ci1-<hash>\n`,
+      `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
       'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
-      `with --idempotency-key "${AUTOMATION}/ci1-<hash>" finds it, and --follow waits for it\n`,
+      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
   expect(full).toMatchObject({
@@ -148,7 +148,7 @@ test("automations trigger --json prints one object with chosen fields, also when
     status: "running",
     replayed: false,
     reason: null,
-    idempotencyKey: `${AUTOMATION}/ci1-<hash>`,
+    idempotencyKey: `${AUTOMATION}/${REPO}/ci1-<hash>`,
     exitCode: 0,
   }]);
   const full = await world("automation-suppressed").cli([...TRIGGER, "--json"], { env: JOB });
@@ -171,7 +171,7 @@ test("automations trigger ends with the end of a run that a given key finds", as
     clock.advance(60_000);
     const { code, stdout, stderr } = await cli(given);
     expect({ scenario, code }).toEqual({ scenario, code: expected });
-    expect(stdout).toContain("the key was known: nothing was started now\nkey " + AUTOMATION + "/weekly\n");
+    expect(stdout).toContain("the key was known: nothing was started now\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
     expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
   }
 });
@@ -183,7 +183,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
   expect(named(there, stdout)).toBe(
     [
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
-      `key ${AUTOMATION}/ci1-<hash>`,
+      `key ${AUTOMATION}/${REPO}/ci1-<hash>`,
       "          status    running",
       "",
       "verdict       success (exit code 0)",

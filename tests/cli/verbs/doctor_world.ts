@@ -5,7 +5,7 @@ import { openContext } from "../../../lib/cli/job/open.ts";
 import { flagsOf } from "../../../lib/cli/verb.ts";
 import { checkJob, doctorVerb } from "../../../lib/cli/verbs/doctor.ts";
 import type { Check, Machine } from "../../../lib/cli/verbs/doctor/check.ts";
-import { COMMAND_VOCABULARY } from "../../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
@@ -82,7 +82,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     const writer = createWriter(io, platform, "toolkit");
     const flags = await parseFlags("doctor", given, flagsOf(doctorVerb));
     const from = clock.now();
-    const call = { io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn: false };
+    const call = { io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn: false };
     const code = await checkJob(openContext(call, { clock, fetch }), here);
     const said = io.text.stdout + io.text.stderr;
     expect(requests.filter((each) => !each.startsWith("GET "))).toEqual([]);

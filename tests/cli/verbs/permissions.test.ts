@@ -19,6 +19,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     ...NETWORK_VARIABLES,
     "NODE_ENV",
     "NO_COLOR",
+    "TERM",
   ];
   expect([...env].sort()).toEqual([...new Set(names)].sort());
 });
@@ -37,7 +38,7 @@ test("permissionsFor() adds what variables and flags name", () => {
   const permissions = permissionsFor(at((name) => env[name]), paths);
   expect(permissions).toMatchObject({
     net: ["127.0.0.1:8080"],
-    read: [".", "/builds/out", "/run/secrets/token"],
+    read: [".", "/builds/out", "/run/secrets/token", "/runner/output"],
     write: ["/builds/out", "notes", "/runner/output", "/runner/summary"],
   });
   expect(permissions.env).toContain("TEAM_TOKEN");

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Service, startService } from "../../processes/service.ts";
 import { CANCEL, START } from "../../processes/stage.ts";
 import { newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
-import { readMatrix, runGithubJob } from "./github_steps.ts";
+import { readMatrix, runGithubJob } from "./models/github_steps.ts";
 import { REPORT_STEP, START_STEP, TAIL_STEP } from "../../shell/documented.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { type Machine, onMachine, readExample, signalled, signalledAll } from "./machine.ts";

@@ -1,6 +1,6 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
 import { REPO } from "../../processes/service.ts";
-import type { JobOptions } from "./github_steps.ts";
+import type { JobOptions } from "./models/github_steps.ts";
 
 /** `github.event.workflow_run` of a workflow that failed. */
 export const workflowRun = {

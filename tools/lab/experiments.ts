@@ -1,0 +1,14 @@
+/**
+ * The list of experiments, in the order in which they run and stand in `docs/tested-on.md`.
+ *
+ * @module
+ */
+import type { Experiment } from "./experiment.ts";
+import { GITHUB } from "./experiments/github.ts";
+import { JENKINS } from "./experiments/jenkins.ts";
+import { LINTERS } from "./experiments/linters.ts";
+import { METRICS } from "./experiments/metrics.ts";
+import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
+
+/** Every experiment of the lab. */
+export const EXPERIMENTS: readonly Experiment[] = [...GITHUB, ...LINTERS, ...JENKINS, ...METRICS, ...SHELL_EXPERIMENTS];

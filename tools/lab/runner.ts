@@ -1,0 +1,134 @@
+/**
+ * Runs experiments one after the other: installs what they need, ends them at their limit, and counts their checks.
+ *
+ * @module
+ */
+import { Bench } from "./bench.ts";
+import {
+  type Check,
+  type Experiment,
+  type Finished,
+  MissingError,
+  NOT_POSSIBLE,
+  NotPossibleError,
+} from "./experiment.ts";
+
+const DEFAULT_LIMIT_SECONDS = 60;
+
+/** Numbers of checks. */
+export interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** Those of the skipped that no machine like this one could do. */
+  notPossible: number;
+}
+
+/** What the runner takes from outside. */
+export interface RunnerOptions {
+  /** Prints a line. */
+  print(line: string): void;
+  /** Makes the bench of an experiment. @default a real one */
+  open?: () => Bench;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** The check that an error stands for. */
+function checkOf(error: unknown, experiment: Experiment): Check {
+  const what = experiment.tried;
+  if (error instanceof MissingError || error instanceof NotPossibleError) {
+    return { what, outcome: "skipped", why: error.message };
+  }
+  return { what, outcome: "failed", why: error instanceof Error ? error.message : String(error) };
+}
+
+function provide({ programs }: Experiment, print: (line: string) => void): void {
+  for (const program of programs) {
+    if (program.isHere()) continue;
+    const started = performance.now();
+    program.provide();
+    print(`     installed ${program.name} ${program.version()} (${seconds(performance.now() - started)})`);
+  }
+}
+
+async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
+  const { limitSeconds = DEFAULT_LIMIT_SECONDS } = experiment;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it was still at work after ${limitSeconds} seconds`)),
+      limitSeconds * 1_000,
+    );
+  });
+  try {
+    await Promise.race([experiment.run(bench), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs one experiment to its end, and never throws. */
+export async function runExperiment(experiment: Experiment, options: RunnerOptions): Promise<Finished> {
+  const { print, open = () => new Bench() } = options;
+  const checks: Check[] = [];
+  let started = performance.now();
+  try {
+    provide(experiment, print);
+    started = performance.now();
+    const bench = open();
+    try {
+      await withLimit(experiment, bench);
+      if (bench.checks.length === 0) throw new Error("it checked nothing");
+    } catch (error) {
+      checks.push(checkOf(error, experiment));
+    } finally {
+      bench.close();
+      checks.unshift(...bench.checks);
+    }
+  } catch (error) {
+    checks.push(checkOf(error, experiment));
+  }
+  return { experiment, checks, tookMs: performance.now() - started };
+}
+
+const WORDS = { passed: "ok  ", failed: "FAIL", skipped: "skip" };
+
+/** Runs experiments and prints one line for each check. */
+export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
+  const all: Finished[] = [];
+  for (const experiment of experiments) {
+    const finished = await runExperiment(experiment, options);
+    for (const { what, outcome, why } of finished.checks) {
+      options.print(`${WORDS[outcome]} ${experiment.name}: ${what}${why === "" ? "" : ` (${why})`}`);
+    }
+    options.print(`     ${experiment.name} took ${seconds(finished.tookMs)}`);
+    all.push(finished);
+  }
+  return all;
+}
+
+/** Counts the checks of experiments. */
+export function totalsOf(finished: readonly Finished[]): Totals {
+  const checks = finished.flatMap((each) => each.checks);
+  const count = (outcome: Check["outcome"]) => checks.filter((check) => check.outcome === outcome).length;
+  const notPossible = checks.filter(({ outcome, why }) => outcome === "skipped" && why.startsWith(NOT_POSSIBLE)).length;
+  return { passed: count("passed"), failed: count("failed"), skipped: count("skipped"), notPossible };
+}
+
+/** The last line of the lab. */
+export function totalsLine({ passed, failed, skipped }: Totals): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/**
+ * Exit code of the lab: 1 after a failure, or when nothing was checked.
+ *
+ * @param strict Whether a skip is a failure too, unless it was not possible here.
+ */
+export function exitCodeOf({ passed, failed, skipped, notPossible }: Totals, strict: boolean): number {
+  if (failed > 0 || passed === 0) return 1;
+  return strict && skipped > notPossible ? 1 : 0;
+}
