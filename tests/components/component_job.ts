@@ -122,7 +122,8 @@ export async function openComponentJob(stage: Stage, options: ComponentJobOption
       const before = recorder.requests.length;
       const after = { cwd, env: { ...env, CI_JOB_STATUS }, shell, form, user };
       const { stdout, stderr } = await runStage(after_script, after).ended;
-      return { stdout, stderr, requests: recorder.requests.slice(before).map(({ what }) => what) };
+      const said = stdout.replaceAll(/^note: sending requests.*\n/gm, "");
+      return { stdout: said, stderr, requests: recorder.requests.slice(before).map(({ what }) => what) };
     },
     colourOf: (code) => colourOf(resolved, code),
     state: () => JSON.parse(readFileSync(join(cwd, ".mogplex-ci/run.json"), "utf8")),

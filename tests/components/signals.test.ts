@@ -1,6 +1,6 @@
 /** Jobs of the run component that are stopped, as the executors of a runner stop them, and what `after_script` makes of it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { makeUser, NO_USER, type OtherUser } from "../processes/other_user.ts";
@@ -19,6 +19,7 @@ import { templates } from "./project.ts";
 
 let stages: Stage[] = [];
 let template = "";
+const followTemplate = () => templates().follow ?? "";
 
 beforeAll(async () => {
   stages = await openStages();
@@ -62,8 +63,17 @@ async function expectCancelled(job: ComponentJob, runId: string, why: string): P
   job.recorder.intercept = undefined;
   expect(await job.afterScript("canceled")).toMatchObject({
     stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
-    requests: [`POST /runs/${runId}/cancel`],
+    requests: [`POST /runs/${runId}/cancel`, `GET /runs/${runId}/events`],
   });
+  // GitLab uploads the reports after after_script.
+  const reports = (name: string) => readFileSync(join(job.cwd, "mogplex-ci", name), "utf8");
+  expect(JSON.parse(reports("result.json"))).toMatchObject({
+    outcome: "interrupted",
+    status: "cancelled",
+    exitCode: 143,
+  });
+  expect(reports("outputs.env")).toContain("MOGPLEX_RUN_STATUS=cancelled\n");
+  expect(reports("junit.xml")).toContain("cancelled");
   expect(await job.service.status(runId)).toBe("cancelled");
   expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
   expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
@@ -183,6 +193,59 @@ for (const shell of ["bash", "sh"] as const) {
     expect(sessionOf(child.pid ?? 0)).toEqual([]);
     expect(existsSync(join(job.cwd, ".mogplex-ci/tool.pid"))).toBe(false);
   });
+}
+
+onEach(
+  "a job that a stopped runner takes with it leaves its run to the retry with on-interrupt detach",
+  "bash",
+  async (open) => {
+    // The runner is stopped by SIGTERM: no after_script runs, and GitLab retries the job as the runner's failure.
+    const inputs = { "on-interrupt": "detach" };
+    const job = await open({ inputs });
+    const { runId } = await stopped(job, EXECUTORS.shell);
+    expect(await job.service.status(runId)).toBe("pending");
+    const retry = await open({ inputs: { ...inputs, follow: false }, retried: job });
+    expect((await retry.script().ended).stdout).toContain(`attached to run ${runId} `);
+    for (const { recorder } of [job, retry]) expect(recorder.of(CANCEL)).toEqual([]);
+  },
+);
+
+onEach(
+  "a job in an image without a runtime prints its error once, and after_script has nothing to do",
+  "bash",
+  async (open) => {
+    const job = await open({ inputs: { runtime: "missing" } });
+    const { code, stderr } = await job.script().ended;
+    expect({ code, errors: stderr.match(/^error: /gm)?.length }).toEqual({ code: 2, errors: 1 });
+    expect(await job.afterScript("failed")).toMatchObject({
+      stdout: "nothing to clean up: no run was started or followed\n",
+      stderr: "",
+      requests: [],
+    });
+  },
+);
+
+for (const [form, follow] of FORM_NAMES.map((name) => [name, followTemplate] as const)) {
+  onEach(
+    `after_script of a job that follows cancels the run when the job's own cancel was lost (${form})`,
+    "bash",
+    async (open, stage) => {
+      const job = await open({ inputs: { follow: false } });
+      await job.script().ended;
+      const runId = String(job.state().runId);
+      const inputs = { "run-id": runId, "on-interrupt": "cancel" };
+      const follower = await openComponentJob(stage, { template: follow(), form, inputs, retried: job });
+      follower.recorder.intercept = ({ what }) =>
+        Promise.resolve(CANCEL.test(what) ? { status: 503, body: { error: "No" } } : undefined);
+      const running = follower.script();
+      await running.seen(/run accepted/);
+      await EXECUTORS.shell(running.child.pid ?? 0);
+      await running.ended;
+      expect(await job.service.status(runId)).toBe("pending");
+      await expectCancelled(follower, runId, "its cancellation was under way");
+      follower.recorder.close();
+    },
+  );
 }
 
 interface Leaving {

@@ -14,10 +14,10 @@ import { isMain, programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/open.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
-import { cleanUpJob } from "../verbs/cleanup.ts";
 import { followRun } from "../verbs/follow.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
+import { cleanUpAndReport } from "./cleanup.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
 import { componentVocabulary } from "./vocabulary.ts";
 
@@ -35,7 +35,7 @@ async function printPermissions(context: VerbContext): Promise<number> {
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
-  cleanup: cleanUpJob,
+  cleanup: cleanUpAndReport,
   permissions: printPermissions,
 };
 
