@@ -1,6 +1,6 @@
 /** A component's job as a runner gets it, on the stage of one runtime. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { runtimes } from "../../tools/setup.mjs";
@@ -95,6 +95,12 @@ export interface ComponentJobOptions {
   user?: string | undefined;
   /** Further variables of the project. @default {} */
   more?: Readonly<Record<string, string>>;
+  /**
+   * Variables of type File, by name: the runner writes the text to `$CI_PROJECT_DIR.tmp/NAME`, and the value is that path. @default {}
+   *
+   * Source: GitLab Runner 18.11, shells/bash.go, `BashWriter.Variable`; common/build.go, `TmpProjectDir`.
+   */
+  files?: Readonly<Record<string, string>>;
 }
 
 /** Lets another account work in a folder, as a runner with `--user` does. */
@@ -103,15 +109,31 @@ function giveTo(user: string, cwd: string): void {
   spawnSync("chown", ["-R", user, cwd]);
 }
 
+function writeFileVariables(cwd: string, files: Readonly<Record<string, string>>): Record<string, string> {
+  const folder = `${cwd}.tmp`;
+  mkdirSync(folder);
+  const paths = Object.keys(files).map((name) => [name, join(folder, name)] as const);
+  for (const [name, path] of paths) writeFileSync(path, files[name] ?? "");
+  return Object.fromEntries(paths);
+}
+
 /** Opens a job of a component. */
 export async function openComponentJob(stage: Stage, options: ComponentJobOptions): Promise<ComponentJob> {
-  const { template, inputs = {}, shell = "bash", retried, form = "group", user, more = {} } = options;
+  const { template, inputs = {}, shell = "bash", retried, form = "group", user, more = {}, files = {} } = options;
   const job = await openJob(stage, retried);
   const resolved = resolve(template, inputs);
   const { script, after_script, variables } = resolved;
   const runtime = stage.name as keyof typeof runtimes;
   const PATH = (shell === "bash" ? imageOf : alpine)(stage.service.folder, runtime);
-  const env = { ...job.env, ...variables, PATH, CI_PROJECT_DIR: job.cwd, MOGPLEX_REPO_ID: REPO, ...more };
+  const env = {
+    ...job.env,
+    ...variables,
+    PATH,
+    CI_PROJECT_DIR: job.cwd,
+    MOGPLEX_REPO_ID: REPO,
+    ...more,
+    ...writeFileVariables(job.cwd, files),
+  };
   const { cwd, recorder } = job;
   if (user !== undefined) giveTo(user, cwd);
   return {

@@ -28,31 +28,44 @@ async function inOne(options: StandOptions, body: (stand: Stand) => Promise<void
 
 for (const shell of ALL_SHELLS) {
   const inShell = test.skipIf(!isInstalled(shell));
-  inShell(`mogplex-run.sh ends with the verdict of the run, and attaches to it again, in ${shell.name}`, () =>
-    inOne({ scenario: "success" }, async (stand) => {
-      const prompt = "-n \\0101\\c %s $(id) `id` * '\"\n\tGröße 😀";
-      const first = await stand.run(shell, [], { ...JOB, MOGPLEX_PROMPT: prompt });
-      expect(first).toEqual({ code: 0, stdout: expect.stringContaining("(exit code 0)"), stderr: expect.any(String) });
-      const again = await stand.run(shell, [], { ...JOB, MOGPLEX_PROMPT: prompt });
-      expect(again.stdout).toContain("mogplex-run: matched existing run ");
-      expect(stand.of(START).map(({ body }) => (JSON.parse(body) as { prompt: string }).prompt)).toEqual([prompt, prompt]);
-      expect(stand.of(START)[0]?.key).toMatch(/^ci1-[0-9a-f]{40}$/);
-      expect(stand.outputs()).toContain("MOGPLEX_OUTCOME=success\nMOGPLEX_REPLAYED=true\n");
-    }));
+  inShell(
+    `mogplex-run.sh ends with the verdict of the run, and attaches to it again, in ${shell.name}`,
+    () =>
+      inOne({ scenario: "success" }, async (stand) => {
+        const prompt = "-n \\0101\\c %s $(id) `id` * '\"\n\tGröße 😀";
+        const first = await stand.run(shell, [], { ...JOB, MOGPLEX_PROMPT: prompt });
+        expect(first).toEqual({
+          code: 0,
+          stdout: expect.stringContaining("(exit code 0)"),
+          stderr: expect.any(String),
+        });
+        const again = await stand.run(shell, [], { ...JOB, MOGPLEX_PROMPT: prompt });
+        expect(again.stdout).toContain("mogplex-run: matched existing run ");
+        expect(stand.of(START).map(({ body }) => (JSON.parse(body) as { prompt: string }).prompt)).toEqual([
+          prompt,
+          prompt,
+        ]);
+        expect(stand.of(START)[0]?.key).toMatch(/^ci1-[0-9a-f]{40}$/);
+        expect(stand.outputs()).toContain("MOGPLEX_OUTCOME=success\nMOGPLEX_REPLAYED=true\n");
+      }),
+  );
 
-  inShell(`mogplex-run.sh shows the reason of a failed run, and a token from a file to nobody, in ${shell.name}`, () =>
-    inOne({ scenario: "success" }, async (stand) => {
-      writeFileSync(join(stand.cwd, "secret"), `\n ${stand.token} \r\n`);
-      delete stand.env.MOGPLEX_API_KEY;
-      const error = `100% \\n \\0101 "${stand.token}" \u0007 ::error::x é`;
-      stand.intercept = ({ what }) =>
-        LOOK.test(what)
-          ? Response.json({ ok: true, data: { run: { runId: what.split("/").at(-1), status: "failed", error } } })
-          : undefined;
-      const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_API_KEY_FILE: "secret" });
-      expect(end.code).toBe(1);
-      expect(end.stdout).toContain('(exit code 1): 100% \\n \\0101 "[redacted]" : :error: :x é; run ');
-    }));
+  inShell(
+    `mogplex-run.sh shows the reason of a failed run, and a token from a file to nobody, in ${shell.name}`,
+    () =>
+      inOne({ scenario: "success" }, async (stand) => {
+        writeFileSync(join(stand.cwd, "secret"), `\n ${stand.token} \r\n`);
+        delete stand.env.MOGPLEX_API_KEY;
+        const error = `100% \\n \\0101 "${stand.token}" \u0007 ::error::x é`;
+        stand.intercept = ({ what }) =>
+          LOOK.test(what)
+            ? Response.json({ ok: true, data: { run: { runId: what.split("/").at(-1), status: "failed", error } } })
+            : undefined;
+        const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_API_KEY_FILE: "secret" });
+        expect(end.code).toBe(1);
+        expect(end.stdout).toContain('(exit code 1): 100% \\n \\0101 "[redacted]" : :error: :x é; run ');
+      }),
+  );
 
   inShell(`mogplex-run.sh refuses what it cannot send, in ${shell.name}`, () =>
     inOne({}, async (stand) => {
@@ -71,16 +84,19 @@ for (const shell of ALL_SHELLS) {
       expect(stand.received).toEqual([]);
     }));
 
-  inShell(`mogplex-run.sh cancels its run at SIGTERM, in ${shell.name}`, () =>
-    inOne({ scenario: "stuck-streaming" }, async (stand) => {
-      stand.hold();
-      const running = stand.launch(shell, ["Fix the tests"]);
-      const pid = running.child.pid as number;
-      await until("it has looked", () => stand.of(LOOK).length > 0 && sessionOf(pid).length > 1);
-      process.kill(pid, "SIGTERM");
-      const end = await running.ended;
-      expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 1 });
-      expect(end.stdout).toContain("was received; the run is cancelled; run ");
-      await until("nothing of the script is alive", () => sessionOf(pid).length === 0);
-    }));
+  inShell(
+    `mogplex-run.sh cancels its run at SIGTERM, in ${shell.name}`,
+    () =>
+      inOne({ scenario: "stuck-streaming" }, async (stand) => {
+        stand.hold();
+        const running = stand.launch(shell, ["Fix the tests"]);
+        const pid = running.child.pid as number;
+        await until("it has looked", () => stand.of(LOOK).length > 0 && sessionOf(pid).length > 1);
+        process.kill(pid, "SIGTERM");
+        const end = await running.ended;
+        expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 1 });
+        expect(end.stdout).toContain("was received; the run is cancelled; run ");
+        await until("nothing of the script is alive", () => sessionOf(pid).length === 0);
+      }),
+  );
 }

@@ -32,7 +32,23 @@ const PREFIX = "/api/v1/mogplex";
 
 /** What the script says it needs, beside curl, and `sleep` and `date`, which are ours. */
 export const PROGRAMS: readonly string[] = [
-  ...["awk", "chmod", "grep", "head", "mkdir", "mktemp", "mv", "od", "printf", "rm", "sed", "sh", "sha256sum", "tr", "wc"],
+  ...[
+    "awk",
+    "chmod",
+    "grep",
+    "head",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "od",
+    "printf",
+    "rm",
+    "sed",
+    "sh",
+    "sha256sum",
+    "tr",
+    "wc",
+  ],
 ];
 /** What every system has, and most shells have built in. yash runs its own only where the program is there, too. */
 const EVERYWHERE: readonly string[] = ["[", "echo", "kill", "pwd", "test", "true"];
@@ -105,7 +121,9 @@ function programsOf({ name, busybox, jq }: Shell, folder: string): string {
   const bin = join(folder, `bin-${name.replaceAll(" ", "-")}`);
   if (existsSync(bin)) return bin;
   mkdirSync(bin);
-  for (const program of [...PROGRAMS, ...EVERYWHERE]) symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
+  for (const program of [...PROGRAMS, ...EVERYWHERE]) {
+    symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
+  }
   for (const program of ["curl", ...(jq ? ["jq"] : [])]) symlinkSync(which(program) ?? "", join(bin, program));
   writeFileSync(join(bin, "sleep"), SLEEP, { mode: 0o755 });
   writeFileSync(join(bin, "date"), DATE, { mode: 0o755 });
