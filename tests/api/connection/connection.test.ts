@@ -63,7 +63,7 @@ test("resolveConnection() knows a variable of type File by its path, and says wh
     for (
       const path of [
         "/builds/acme/web.tmp/",
-        "/home/gitlab-runner/builds/t1_x/0/acme/web.tmp/",
+        "/srv/gitlab-runner/builds/t1_x/0/acme/web.tmp/",
         "C:\\GitLab\\web.tmp\\",
       ]
     ) {
