@@ -71,6 +71,8 @@ export interface PlatformTable {
   section?: Platform["section"];
   /** See {@linkcode Platform.fence}. */
   fence?: Platform["fence"];
+  /** See {@linkcode Platform.stampsLines}. @default never */
+  stampsLines?: Platform["stampsLines"];
 }
 
 const STATES: Record<string, JobState> = {
@@ -176,6 +178,7 @@ export function definePlatform(table: PlatformTable): Platform {
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,
     links,
+    stampsLines: table.stampsLines ?? (() => false),
     escapeLine: (line) => escapeLogLine(line, table.log),
     ...(maskCommand && { maskCommand }),
     ...(setOutput && { setOutput }),

@@ -98,6 +98,8 @@ export interface Platform {
   files(env: ReadEnv): PlatformFiles;
   /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
+  /** Whether the system writes a time before each line of the log. */
+  stampsLines(env: ReadEnv): boolean;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *

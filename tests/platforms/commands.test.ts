@@ -90,6 +90,20 @@ test("setOutput() and showSummary() exist on systems that read them from the log
   expect([...others, teamcity].map(({ showSummary }) => showSummary)).toEqual(Array(6).fill(undefined));
 });
 
+test("stampsLines() knows from the runner's version or flag whether GitLab's log has times", () => {
+  const stamps = (env: Record<string, string>) => gitlab.stampsLines((name) => env[name]);
+  expect(["18.7.0", "18.7.0~pre.1", "19.3.0", "20.0.1"].map((CI_RUNNER_VERSION) => stamps({ CI_RUNNER_VERSION })))
+    .toEqual(
+      Array(4).fill(true),
+    );
+  expect(["", "16.10.0", "18.6.6", "development version"].map((CI_RUNNER_VERSION) => stamps({ CI_RUNNER_VERSION })))
+    .toEqual(Array(4).fill(false));
+  const flag = (FF_TIMESTAMPS: string) => stamps({ FF_TIMESTAMPS, CI_RUNNER_VERSION: "19.0.0" });
+  expect(["true", "1", "", "false", "0", "yes"].map(flag)).toEqual([true, true, true, false, false, false]);
+  expect(stamps({ FF_TIMESTAMPS: "true", CI_RUNNER_VERSION: "17.0.0" })).toBe(true);
+  for (const { stampsLines } of [github, azure, ...SILENT]) expect(stampsLines(() => "true")).toBe(false);
+});
+
 test("maskCommand names the command on systems where a step can register a secret", () => {
   const named = [github, gitea, forgejo, azure, buildkite].map(({ maskCommand }) => maskCommand);
   expect(named).toEqual(["add-mask", "add-mask", "add-mask", "task.setsecret", "buildkite-agent redactor add"]);

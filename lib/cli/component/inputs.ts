@@ -118,6 +118,8 @@ export function flagInput(env: ReadEnv, flag: string): string | undefined {
 export function checkPromptFile(env: ReadEnv): void {
   const path = env("MOGPLEX_PROMPT_FILE")?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
+  // As a variable of type File it is a file of the runner.
+  if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;
   throw new UsageError({

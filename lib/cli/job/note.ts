@@ -10,6 +10,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import { markdownCode } from "../../text/escape/markdown.ts";
 import { type MergeRequest, mergeRequestOf, TOKEN_NEEDS } from "../../note/gitlab_api.ts";
 import { noteMarker, writeNote } from "../../note/merge_request_note.ts";
+import { isFileVariable } from "../../platforms/file_variable.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
@@ -50,6 +51,12 @@ function planOf(env: ReadEnv): NotePlan {
       `${cannot} variable ${tokenVariable} is not set; put a project access token of GitLab there, with ` +
       `${TOKEN_NEEDS} (protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off`;
     return { kind: "print", message };
+  }
+  if (isFileVariable(tokenVariable, token)) {
+    return {
+      kind: "print",
+      message: `${cannot} variable ${tokenVariable} is of type File; change its type to Variable`,
+    };
   }
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", place, token, tokenVariable };

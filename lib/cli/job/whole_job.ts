@@ -71,7 +71,9 @@ export async function endWithVerdict<I, R extends JobResult>(
   const connection = context.connection();
   const publish = prepare(AT_END, context, job);
   const json = flags.has("json");
-  const live = new LiveLog({ writer, platform, clock, form: job.log, json, interactive: isInteractive(context) });
+  const times = !platform.stampsLines(io.env);
+  const interactive = isInteractive(context);
+  const live = new LiveLog({ writer, platform, clock, form: job.log, json, interactive, times });
   if (job.exists) live.open();
   const options: Wiring<I>["options"] = {
     env: io.env,

@@ -5,6 +5,7 @@
  */
 import { isUuid } from "../../api/contract/rules.ts";
 import { UsageError } from "../../errors.ts";
+import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { VerbContext } from "../verb.ts";
 import { REPO } from "./table.ts";
 
@@ -20,7 +21,7 @@ export function requiredArgument({ flags }: VerbContext, verb: string, name: str
 }
 
 function runIdText({ io, flags }: VerbContext): string {
-  return flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || "";
+  return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
 /** The run that a verb is about; null when it has none, or not by a UUID. */

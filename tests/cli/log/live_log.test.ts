@@ -19,14 +19,15 @@ interface Given {
   form?: LogForm | null;
   json?: boolean;
   interactive?: boolean;
+  times?: boolean;
 }
 
-function liveLog({ env = {}, form = "compact", json = false, interactive = false }: Given = {}) {
+function liveLog({ env = {}, form = "compact", json = false, interactive = false, times }: Given = {}) {
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
   const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00" }));
-  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, interactive }) };
+  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, interactive, times }) };
 }
 
 test("LiveLog prints one line an event, with the number of further lines, when the form is compact", () => {
@@ -107,6 +108,31 @@ test("LiveLog has a section a phase where the CI system can fold, with a name of
     "mogplex_agent",
     "mogplex_delivery",
   ]);
+});
+
+test("LiveLog prints no section in which nothing happened", () => {
+  const { io, log } = liveLog({ env: { GITLAB_CI: "true" } });
+  log.open("streaming");
+  const [, , , streaming] = successEvents();
+  if (streaming !== undefined) log.item({ type: "event", event: streaming });
+  log.close();
+  // deno-lint-ignore no-control-regex
+  expect([...io.text.stdout.matchAll(/\x1b\[0Ksection_start:\d+:mogplex_(\w+?)_/g)].map(([, name]) => name)).toEqual([
+    "agent",
+  ]);
+  const empty = liveLog({ env: { GITLAB_CI: "true" } });
+  empty.log.open("success");
+  empty.log.leave();
+  expect(empty.io.text.stdout).toBe("");
+});
+
+test("LiveLog writes no times where the CI system writes them", () => {
+  for (const form of ["compact", "full"] as const) {
+    const { io, log } = liveLog({ form, times: false });
+    log.item({ type: "event", event: event("text") });
+    log.item({ type: "status", status: "streaming" } as never);
+    expect(io.text.stdout).toBe("log       text\nstatus    streaming\n");
+  }
 });
 
 test("LiveLog prints no sections where the CI system has none, nor with --json", () => {
