@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "37d6c34d423e36a7cfcb2a35c6029178cb380c677a42e54a564b3940f1c387d3"
+val MOGPLEX_CI_SHA256 = "2dae67f4490101eae25b0b33c14a37328c56a1496362ed885927fe2eda37ba94"
 
 project {
     buildType(Cleanup)
