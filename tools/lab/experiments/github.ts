@@ -28,11 +28,30 @@ interface Workflow {
   args?: readonly string[];
 }
 
+/** Takes the place of `actions/upload-artifact`, which act would fetch from GitHub: it lists what it would keep. */
+const UPLOAD = `name: Upload
+inputs: { name: { required: true }, path: { required: true }, if-no-files-found: { required: false } }
+runs:
+  using: composite
+  steps:
+    - { shell: bash, run: 'echo "upload \${{ inputs.name }}:" mogplex-ci/*' }
+`;
+
+/** The arguments with which act finds the actions of a workflow in a local folder. */
+function localActions(text: string, folder: string): string[] {
+  const actions = new Set(
+    [...text.matchAll(/^\s*(?:- )?uses: (actions\/upload-artifact@[0-9a-f]{40})/gm)].map((found) => found[1]),
+  );
+  return [...actions].flatMap((action) => ["--local-repository", `${action}=${folder}`]);
+}
+
 /** Starts a workflow in a repository of its own. */
 async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, event = "workflow_dispatch", payload = {}, args = [] } = workflow;
   const cwd = bench.newFolder();
   bench.writeFiles(cwd, { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) });
+  const upload = bench.newFolder();
+  bench.writeFiles(upload, { "action.yml": UPLOAD });
   const git = ["git", "-c", "user.name=Lab", "-c", "user.email=lab@example.com", "-c", "init.defaultBranch=main"];
   for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
     await bench.run([...git, ...step], { cwd });
@@ -40,7 +59,11 @@ async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running>
   const places = ["ubuntu-24.04", "ubuntu-latest", "docker"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
     .concat(places, ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
-    .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`], args);
+    .concat(
+      ["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`],
+      localActions(text, upload),
+      args,
+    );
   return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache") } });
 }
 
@@ -69,6 +92,7 @@ async function success(bench: Bench): Promise<void> {
     tail(log),
   );
   bench.check("act shows the summary of the job", /Summary - \s*## .*Mogplex run succeeded/.test(log), tail(log));
+  bench.check("the reports are uploaded", /upload mogplex-ci-1: .*mogplex-ci\/summary\.md/.test(log), tail(log));
   bench.check("no line of the log is drawn again", !REDRAWN.test(log), "the log has escapes that move the cursor");
   const { opened, closed } = fences(log);
   const fenced = opened.length > 0 && opened.length === closed.length;
