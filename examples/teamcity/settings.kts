@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "2dae67f4490101eae25b0b33c14a37328c56a1496362ed885927fe2eda37ba94"
+val MOGPLEX_CI_SHA256 = "b46f722b9b02548c3a81844067a9b7b43dffe7cb6fdd6a7ba4ebb13a63874ad6"
 
 project {
     buildType(Cleanup)

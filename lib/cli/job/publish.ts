@@ -16,6 +16,7 @@ import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
+import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
 export type JobResult = AnyResult;
@@ -119,7 +120,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
         const options = { reports: written, cancel, inErrorLine: isReason && !together };
         const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
         if (log !== null) writer.out("");
-        writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
+        writer.out(writer.paint(lookup(COLOURS, outcome) ?? "yellow", first), ...rest);
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
     },

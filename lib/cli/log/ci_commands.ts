@@ -14,6 +14,7 @@ import { viewOf } from "../../result/result_view.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import type { Writer } from "./writer.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Most UTF-16 units of a reason in a command; the log and the reports have all of it. */
 const MAX_ANNOTATION_TEXT = 1_000;
@@ -51,7 +52,7 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
   const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
-  writer.command(platform.annotate(LEVELS[outcome] ?? "warning", headline, writer.untrusted(text)));
+  writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", headline, writer.untrusted(text)));
 }
 
 /**
