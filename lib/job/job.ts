@@ -73,7 +73,9 @@ export class Job<I extends JobItem, R extends JobResult> {
     } catch (error) {
       return await this.#failed(error);
     }
-    return this.#settings.startOnly ? await this.#detach() : await this.#follow({ kind: "all" });
+    if (!this.#settings.startOnly) return await this.#follow({ kind: "all" });
+    // A key can find a run that has ended: nothing was started, and its verdict is known.
+    return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
   /** Follows an operation that exists; with `once` looks at it a single time. Whatever it meets is in what it returns. */

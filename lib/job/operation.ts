@@ -57,6 +57,8 @@ export interface Operation<I extends JobItem, R> {
   readonly label: string;
   /** Whether it exists, or may exist although the answer to its start was lost. */
   readonly mayExist: boolean;
+  /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
+  readonly foundEnded?: boolean;
   /** Starts it, or finds what an earlier attempt started. Not called when a job attaches to something that exists. */
   start(): Promise<void>;
   /**

@@ -8,6 +8,7 @@ import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 import type { Run, StartRequest, StartResult } from "../model.ts";
+import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
@@ -74,6 +75,10 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   get mayExist(): boolean {
     return this.#runId !== undefined || this.#starter?.mayExist === true;
+  }
+
+  get foundEnded(): boolean {
+    return this.#started !== undefined && hasEnded(this.#started.run.status);
   }
 
   async start(): Promise<void> {

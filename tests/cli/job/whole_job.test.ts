@@ -204,6 +204,20 @@ test("run --detach ends with 0 once the run is started, which goes on and can be
   expect((await cli(["run", "--detach", ...RUN.slice(1)], { env: JOB })).code).toBe(2);
 });
 
+test("run --detach ends with the verdict of a run that its key finds ended", async () => {
+  const ends = [["success", 0], ["agent-failure", 1], ["awaiting-input", 4]] as const;
+  for (const [scenario, expected] of ends) {
+    const { cli, requests } = world(scenario);
+    const args = ["Fix it", "--repo", REPO, "--create-branch", "--idempotency-key", "nightly"];
+    expect((await cli(["run", "--follow", ...args], { env: JOB })).code).toBe(expected);
+    requests.length = 0;
+    const { code, io } = await cli(["run", "--detach", ...args], { env: JOB });
+    expect([scenario, code]).toEqual([scenario, expected]);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ replayed: true, exitCode: code });
+    expect(requests.filter((each) => each.startsWith("POST"))).toEqual(["POST /runs"]);
+  }
+});
+
 test("run --follow takes its settings from the environment, and flags win", async () => {
   const { cli, emulator } = world("");
   const env = {
