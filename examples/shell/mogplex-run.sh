@@ -812,8 +812,8 @@ follow() {
     if [ "$elapsed" -lt "$timeout" ]; then clip 20; else last_look=1 clipped=$LAST_LOOK; fi
     send look "/runs/$run" "$clipped"
     judge "$run"
-    # A look that the deadline cut off counts as the last one, unless it had less time than that one.
-    if [ "$elapsed" -ge "$timeout" ] && { [ "$verdict" = good ] || [ "$clipped" -ge "$LAST_LOOK" ]; }; then last_look=1; fi
+    # A look that the deadline cut off counts as the last one, unless it had hardly any time.
+    if [ "$elapsed" -ge "$timeout" ] && { [ "$verdict" = good ] || [ "$clipped" -gt 1 ]; }; then last_look=1; fi
     before=$run_status
     case $verdict in
       good)

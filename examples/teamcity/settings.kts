@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "2dae67f4490101eae25b0b33c14a37328c56a1496362ed885927fe2eda37ba94"
+val MOGPLEX_CI_SHA256 = "5d1428a72e534a07e0d13667ad435cb972d4058fe1d643a5e2fdf808929d0ba5"
 
 project {
     buildType(Cleanup)

@@ -86,7 +86,7 @@ export function clientFor(options: CheckedConnection): MogplexClient {
     },
     ...listCalls(caller),
     ...runCalls(caller, transport.redact),
-    ...automationCalls(caller),
+    ...automationCalls(caller, transport.redact),
   };
   shareTokenMemory(client, memory);
   shareMemory(client, origin, options.fetch);

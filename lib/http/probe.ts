@@ -87,11 +87,11 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
 ];
 
 /**
- * At which step a request failed, to judge by the words of the runtime. They are no contract: nothing but advice may hang on
- * this.
+ * At which step a request failed, by the runtime's message. Runtimes change their messages, so use this for advice only, never for a
+ * verdict or a retry.
  */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {
   // The address is the caller's own, and could hold any word.
-  const words = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");
-  return TROUBLES.find(([, pattern]) => pattern.test(words))?.[0] ?? "unknown";
+  const text = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");
+  return TROUBLES.find(([, pattern]) => pattern.test(text))?.[0] ?? "unknown";
 }

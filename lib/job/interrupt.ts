@@ -64,7 +64,10 @@ export interface InterruptibleOptions {
   clock: Clock;
 }
 
-/** From a signal to the end of the last request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
+/**
+ * From a signal to the end of the last request that only adds to the reports, in milliseconds. The cancel itself has
+ * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
+ */
 export const INTERRUPT_MS = 4_000;
 
 /**

@@ -59,7 +59,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     const stop = () => {
       const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
       this.#leaveBy = session.clock.now() + INTERRUPT_MS;
-      this.#stopping = operation.stop({ kind: "signal", limitMs: INTERRUPT_MS, cancels });
+      this.#stopping = operation.stop({ kind: "signal", limitMs: session.platform.interruptMs, cancels });
     };
     // In the handler itself, so that the request is on its way before anything else unwinds.
     if (interrupts.signal.aborted) stop();

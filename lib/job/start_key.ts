@@ -6,6 +6,7 @@
 import { checkIdempotencyKey } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
+import { createRedactor } from "../text/redact.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope } from "./key.ts";
 import type { Session } from "./session.ts";
 
@@ -64,7 +65,10 @@ export async function planKey(
 ): Promise<StartKey> {
   const { idempotencyKey, keyPart = "" } = options;
   checkKeyOptions(what, options);
-  if (idempotencyKey !== undefined) return { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 };
+  if (idempotencyKey !== undefined) {
+    const { token: maskToken } = createRedactor({ token: session.token });
+    return { key: checkIdempotencyKey(idempotencyKey, maskToken), scope: "given", suffix: 1 };
+  }
   const { job: identity, repoId, more } = about;
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
   const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);

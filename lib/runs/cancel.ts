@@ -9,6 +9,7 @@ import { checkUuid } from "../api/validate.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
+import { setbackOf } from "../retry/setback.ts";
 import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
 
 /** Options of {@linkcode cancel}. */
@@ -23,14 +24,41 @@ export interface CancelLimits {
   deadline: number;
   /** Ends it. @default {undefined} */
   signal?: AbortSignal | undefined;
+  /**
+   * Whether failed attempts follow each other closely and up to the deadline, in place of the delays of the client, which grow and
+   * would not fit into seconds. @default {false}
+   */
+  untilAnswered?: boolean | undefined;
 }
 
 /** Default of the whole wait, in milliseconds. */
 const CANCEL_TIMEOUT_MS = 60_000;
 /** Waits up to this long are one attempt, in milliseconds: the limit of a signal and a little. */
 const ONE_ATTEMPT_MS = 5_000;
+/** Wait between attempts that follow each other closely, in milliseconds. */
+const AGAIN_MS = 500;
 /** Wait before the second attempt when the run is between two states, in milliseconds. */
 const CONFLICT_MS = 300;
+
+/** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
+async function askUntilAnswered(
+  client: MogplexClient,
+  clock: Clock,
+  runId: string,
+  call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
+): Promise<CancelResult> {
+  for (;;) {
+    const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
+    try {
+      return await client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
+    } catch (error) {
+      const setback = setbackOf(error, { worked: true });
+      const delayMs = Math.max(setback?.namedMs ?? 0, AGAIN_MS);
+      if (setback === undefined || clock.now() + delayMs >= call.deadline) throw error;
+      await clock.sleep(delayMs, { signal: call.signal });
+    }
+  }
+}
 
 /**
  * Cancels a run. A 409 (the run ended between two reads of the service, or changed) is tried once more; if it stays, the run
@@ -44,19 +72,20 @@ export async function cancelWith(
   runId: string,
   limits: CancelLimits,
 ): Promise<CancelResult> {
-  const { deadline, signal } = limits;
+  const { deadline, signal, untilAnswered = false } = limits;
   const leftMs = Math.max(deadline - clock.now(), 1);
   // One hung connection must not use up all there is, unless that is so little that a second attempt would not fit.
   const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
+  const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);
   try {
-    return await client.cancelRun(runId, call);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
   }
   await clock.sleep(CONFLICT_MS, { signal });
   try {
-    return await client.cancelRun(runId, call);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
     const run = await client.getRun(runId, call);

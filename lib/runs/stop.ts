@@ -61,8 +61,9 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
     if (run === undefined) return none();
     if (known === undefined) onFound(run as Started<StartResult>);
     if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
-    // The signal that stops the job must not stop the cancel.
-    const limits = { deadline, signal: cause.kind === "deadline" ? signal : undefined };
+    // The signal that stops the job must not stop the cancel, and a forced end leaves nobody else to send it.
+    const signalled = cause.kind === "signal";
+    const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
     return cancelled(await cancelWith(client, clock, run.runId, limits), state);
   } catch (error) {
     const why = error instanceof MogplexError ? error.message : String(error);

@@ -356,6 +356,14 @@ test("the program is run by the first of deno, bun and node that is there, or by
   rmSync(folder, { recursive: true });
 });
 
+test(
+  "the log of a job does not show the program, unless a variable of the project asks for it",
+  each(({ job }) => {
+    // Source: GitLab Runner, "Feature flags", FF_SCRIPT_SECTIONS: each line of the script is shown in full.
+    expect(job.variables).toMatchObject({ FF_SCRIPT_SECTIONS: "false" });
+  }),
+);
+
 test("nothing is fetched when a job runs", () => {
   for (const name of ["unpack", "launch", "finish"]) {
     const script = readFileSync(join(root, `components/shared/${name}.sh`), "utf8");

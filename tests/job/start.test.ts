@@ -337,6 +337,15 @@ test("start() does not own a young replay when no attempt of its own can have st
   expect((await tried([limited(1_000), young], { idempotencyKey: "shared" })).result.owned).toBe(false);
 });
 
+test("start() refuses its own token as a key before anything else sees it", async () => {
+  const { sent, options } = service();
+  for (const token of ["mog_Zk9pQ2rT7vXw3YbN5sLdF8aG", "oauth~token-1"]) {
+    const error = await thrown(start(SERVICE_REQUEST, options({ token, idempotencyKey: token })));
+    expect([exitCodeFor(error), error.message.includes(token)]).toEqual([2, false]);
+  }
+  expect(sent).toEqual([]);
+});
+
 test("start() refuses what breaks a rule before a slot is spent", async () => {
   const clock = virtualClock();
   const client = fakeClient(clock, {});

@@ -4,6 +4,7 @@
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
+import type { Redactor } from "../../text/redact.ts";
 import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
@@ -23,8 +24,12 @@ export type AutomationCalls = Pick<
   | "rerunPrReview"
 >;
 
-/** The methods, on the caller of a client. */
-export function automationCalls({ api, read, send }: Caller): AutomationCalls {
+/**
+ * The methods, on the caller of a client.
+ *
+ * @param redact Masks secrets.
+ */
+export function automationCalls({ api, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
       const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
@@ -38,7 +43,7 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     },
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
       const automationId = checkUuid(id, "automation id");
-      const key = checkIdempotencyKey(idempotencyKey);
+      const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const json = {
         repoId: checkUuid(repoId, "repository id"),
         ...(input === undefined ? {} : { input: checkTriggerInput(input) }),

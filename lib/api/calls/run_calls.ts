@@ -54,7 +54,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
   return {
     async startRun(request, { idempotencyKey }, call) {
       const json = validateStartRequest(request);
-      const key = checkIdempotencyKey(idempotencyKey);
+      const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const attempted: Attempted = { what: "start run", scope: "write", key };
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
       const { repoId } = json;

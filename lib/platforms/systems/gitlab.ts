@@ -57,6 +57,9 @@ export const gitlab: Platform = definePlatform({
     "FF_TIMESTAMPS",
   ],
   stampsLines,
+  // A process has 6 s in the docker executor, more in all others. Source: GitLab Runner 18.11, shells/bash.go,
+  // `ContainerSigTermScriptForLinux`.
+  interruptMs: 6_000,
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
   section: (name, header, wallTimeMs, folded) => ({

@@ -89,8 +89,8 @@ export class StreamLink {
   /** Waits for messages, `silent` after a while. @returns Null when the deadline came first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
-      const left = this.#heardAt + this.#silenceMs - this.#clock.now();
-      this.#reading ??= this.#stream.next(Math.max(left, 0));
+      const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
+      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
       const step = await ticker.race(this.#reading);
       if (step === null) return null;
       this.#reading = undefined;

@@ -24,6 +24,7 @@ import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../tools/setup.mjs";
+import { quoted } from "../../processes/runner.ts";
 import { type Ended, launch, type Running } from "../../processes/service.ts";
 
 /** The script. */
@@ -74,6 +75,8 @@ export interface Shell {
   busybox: boolean;
   /** Whether jq is there. */
   jq: boolean;
+  /** Whether it runs on a terminal, which the program `script` gives it: then it is the child of the process. */
+  terminal?: boolean;
   /** What the shell needs in its environment. */
   env?: Record<string, string>;
 }
@@ -270,8 +273,9 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
       const [program = "", ...rest] = shell.line;
       const PATH = programsOf(shell, folder);
       // A session of its own, so that a whole process group can be sent a signal.
-      const line = [which("setsid") ?? "", which(program) ?? "", ...rest, SCRIPT, ...args];
-      return launch(line, { cwd, env: { ...shell.env, ...env, ...more, PATH } });
+      const run = [which(program) ?? "", ...rest, SCRIPT, ...args];
+      const line = shell.terminal ? [which("script") ?? "", "-qefc", `exec ${quoted(run)}`, "/dev/null"] : run;
+      return launch([which("setsid") ?? "", ...line], { cwd, env: { ...shell.env, ...env, ...more, PATH } });
     },
     async run(shell, args, more = {}) {
       const ended = await stand.launch(shell, args, more).ended;

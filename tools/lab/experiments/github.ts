@@ -154,7 +154,7 @@ const OTHERS: readonly Other[] = [
 ];
 
 /** How often a log tells a status: as our verdict, or as drop-in.yml says it. */
-function told(log: string, status: string): number {
+function timesPrinted(log: string, status: string): number {
   return log.match(new RegExp(`verdict +${status} |::notice::Final run status: ${status}`, "g"))?.length ?? 0;
 }
 
@@ -172,7 +172,7 @@ async function others(bench: Bench): Promise<void> {
       });
       const { code } = await running.ended;
       const log = running.text();
-      const right = (code === 0) === (status === "success") && told(log, status) === jobs;
+      const right = (code === 0) === (status === "success") && timesPrinted(log, status) === jobs;
       bench.check(`${file} ends as its ${jobs === 1 ? "run" : `${jobs} runs`}: ${status}`, right, tail(log));
     }
   }
@@ -184,7 +184,7 @@ async function forgejo(bench: Bench): Promise<void> {
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
     const running = await startWorkflow(bench, { text, service: await bench.service(scenario) });
     const { code } = await running.ended;
-    const right = (code === 0) === (status === "success") && told(running.text(), status) === 1;
+    const right = (code === 0) === (status === "success") && timesPrinted(running.text(), status) === 1;
     bench.check(`the job ends as its run: ${status}`, right, tail(running.text()));
   }
 }
