@@ -35,11 +35,7 @@ function commands(env: Record<string, string>, result: Partial<RunResult>): stri
   return commandsOf(env, sampleResult(result));
 }
 
-<<<<<<< HEAD
-test("run --follow tells Azure the id of the run at the start, the other outputs at the end, each once, the summary, and no verdict when it succeeded", async () => {
-=======
 test("run --follow tells Azure each output once, the run at the start, the summary, and no verdict when it succeeded", async () => {
->>>>>>> main
   const { stdout, code } = await world().cli(RUN, { env: AZURE });
   const set = (name: string, value: string) => `##vso[task.setvariable variable=MOGPLEX_${name};isOutput=true]${value}`;
   const told = stdout.split("\n").filter((line) => line.startsWith("##vso"));
