@@ -14,6 +14,8 @@ import { type Ended, endMarked, launch, marked, type Running, type Survivor, sur
 
 /** The built command. */
 export const COMMAND = join(root, "dist/mogplex.mjs");
+/** Id of the automation of a service. */
+const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
 
 /** A local service. */
@@ -23,6 +25,8 @@ export interface Service {
   token: string;
   /** Id of its one repository. */
   repo: string;
+  /** Id of its one automation. */
+  automation: string;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
@@ -52,6 +56,37 @@ done
 if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
 PATH=@PATH@ exec curl "$@"
 `;
+
+function fixtureText(token: string, repo: string): string {
+  const user = "ci";
+  const at = "2026-08-01T00:00:00+00:00";
+  const times = { createdAt: at, updatedAt: at };
+  return JSON.stringify({
+    users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
+    tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
+    repos: [{
+      key: "web",
+      user,
+      id: repo,
+      full_name: "acme/web",
+      installation_id: 1,
+      default_branch: "main",
+      root_directory: null,
+    }],
+    automations: [{
+      ...{
+        key: "cleanup",
+        user,
+        id: AUTOMATION,
+        name: "Cleanup",
+        installationId: 1,
+        status: "active",
+        startEvent: "push",
+      },
+      ...{ publishedVersion: { id: AUTOMATION, versionNumber: 1 }, ...times },
+    }],
+  });
+}
 
 /** The bench of one experiment. */
 export class Bench {
@@ -130,11 +165,15 @@ export class Bench {
 
   /** Starts a service whose runs all play one scenario. */
   async service(scenario: string, speed = 50): Promise<Service> {
-    const running = this.start([runtimes.node, EMULATOR, "--speed", String(speed), "--scenario", scenario]);
+    const fixture = join(this.newFolder(), "fixture.json");
+    const repo = crypto.randomUUID();
+    const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
+    writeFileSync(fixture, fixtureText(token, repo));
+    const flags = ["--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
+    const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
-    const { url, token, repos } = JSON.parse(line) as { url: string; token: string; repos: { id: string }[] };
+    const { url } = JSON.parse(line) as { url: string };
     this.keep(running.pid);
-    const repo = repos[0]?.id ?? "";
     async function status(runId: string): Promise<string> {
       const headers = { authorization: `Bearer ${token}` };
       const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
@@ -149,7 +188,7 @@ export class Bench {
       return true;
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, status, reaches, env };
+    return { url, token, repo, automation: AUTOMATION, status, reaches, env };
   }
 
   #last: Running | undefined;

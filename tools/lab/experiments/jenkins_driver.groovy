@@ -218,5 +218,5 @@ PipelineScript.secret = secret
 PipelineScript.abortFile = new File(abortFile)
 def configuration = new org.codehaus.groovy.control.CompilerConfiguration(scriptBaseClass: PipelineScript.name)
 new GroovyShell(PipelineScript.classLoader, new Binding(), configuration).parse(new File(file)).run()
-println "DESCRIPTION ${PipelineScript.build.description}"
+println "DESCRIPTION ${(PipelineScript.build.description ?: '').replace('\n', ' ')}"
 println "FINISHED ${PipelineScript.build.result ?: PipelineScript.build.currentResult}"
