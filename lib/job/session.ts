@@ -33,7 +33,7 @@ export interface ConnectOptions {
   clock?: Clock | undefined;
   /** Ends the call, which then rejects with `signal.reason`. The run itself goes on. @default {undefined} */
   signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default nobody */
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
 
@@ -82,7 +82,7 @@ export interface SessionInternals {
   connection?: Connection | undefined;
   /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
   platform?: Platform | undefined;
-  /** Gets the session as soon as it is open. @default nobody */
+  /** Called with the session as soon as it is open. @default {undefined} */
   onSession?: ((session: Session) => void) | undefined;
 }
 
