@@ -97,7 +97,10 @@ const LATER_FACTOR = 3;
 const BLIND_FACTOR = 4.5;
 /** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
 const MAX_FLOOR_MS = 200_000;
-/** Random extra delay after a named one, as a fraction of the interval, at most twice the named delay: spreads jobs that were refused together. */
+/**
+ * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads jobs that were
+ * refused together.
+ */
 const SPREAD = 0.5;
 /** How much faster polling gets after a calm stretch, in requests a minute. */
 const EASE_PER_MINUTE = 0.15;

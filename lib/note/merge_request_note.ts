@@ -18,7 +18,8 @@ export const MAX_NOTE_CHARACTERS = 1_000_000;
 export const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Pages times size is the most comments that a merge request can have. Source: GitLab, "Application limits": 5,000; "Pagination": 100 a page.
+// Pages times size is the most comments that a merge request can have.
+// Source: GitLab, "Application limits": 5,000; "Pagination": 100 a page.
 const PAGE_SIZE = 100;
 const MAX_PAGES = 50;
 // Most posts with an unknown outcome, and the wait before we look for the note, in milliseconds, times the number of the post.
