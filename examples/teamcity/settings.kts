@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "70cdf483ee3b8e56aab69b48064ff52faf0d77977508bbac33113b2d1c0f7795"
+val MOGPLEX_CI_SHA256 = "73dc30917f4e29a3681a7362caaf6ae7ded02905be8513aa6f064e6ed7123966"
 
 project {
     buildType(Cleanup)
