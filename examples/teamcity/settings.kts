@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "b46f722b9b02548c3a81844067a9b7b43dffe7cb6fdd6a7ba4ebb13a63874ad6"
+val MOGPLEX_CI_SHA256 = "f3259973df1a006ab146d1cf2dd9b281e0ff4578be6732087d2a0bb1dcda2c57"
 
 project {
     buildType(Cleanup)

@@ -11,7 +11,9 @@ const document = readFileSync(join(root, DOCUMENT), "utf8");
 test("docs/tested-on.md has a row for each experiment of the lab, and for each trial by hand", () => {
   const [byLab = [], byHand = []] = readTables(document);
   expect(byLab.map(([system, , tried]) => [system, tried])).toEqual(EXPERIMENTS.map((each) => [...fixedColumns(each)]));
-  expect(byHand).toEqual(BY_HAND.map(({ system, version, tried, found, date }) => [system, version, tried, found, date]));
+  expect(byHand).toEqual(
+    BY_HAND.map(({ system, version, tried, found, date }) => [system, version, tried, found, date]),
+  );
 });
 
 test("docs/tested-on.md tells version, result and date of every row", () => {

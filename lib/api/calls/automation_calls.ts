@@ -1,5 +1,5 @@
 /**
- * The routes of automations and reviews.
+ * The client's methods for automations and reviews.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { MogplexClient } from "../mogplex_client.ts";
 import { withoutFacts } from "../trigger_memory.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 
-/** Methods of the client that are about automations and reviews. */
+/** The client's methods for automations and reviews. */
 export type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
@@ -25,7 +25,7 @@ export type AutomationCalls = Pick<
 >;
 
 /**
- * The methods, on the caller of a client.
+ * Makes the methods.
  *
  * @param redact Masks secrets.
  */
@@ -68,7 +68,7 @@ export function automationCalls({ api, read, send }: Caller, redact: Redactor): 
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
       if (run !== null) return withoutFacts(run);
-      // Documented as nullable, though the known revisions answer 404.
+      // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";
       throw new NotFoundError({ attempted: what, why }, "usage", facts);

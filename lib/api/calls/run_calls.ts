@@ -1,5 +1,5 @@
 /**
- * The routes of runs.
+ * The client's methods for runs.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { checkIdempotencyKey, checkUuid, validateStartRequest } from "../validat
 import { listCalls } from "./list_calls.ts";
 import { guardStart } from "./start_guard.ts";
 
-/** Methods of the client that are about runs. */
+/** The client's methods for runs. */
 export type RunCalls = Pick<
   MogplexClient,
   "startRun" | "checkStartAccess" | "getRun" | "getRunEvents" | "openRunEvents" | "cancelRun"
 >;
 
-/** Tells whether the token reaches a repository, and remembers those that it does. */
+/** Makes a function that checks whether the token reaches a repository, and remembers each one that it does. */
 function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undefined) => Promise<boolean> {
   const { listRepos } = listCalls(caller);
   const reached = new Set<string>();
@@ -35,7 +35,7 @@ function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undef
   };
 }
 
-/** The error of a start whose key belongs to a run of another repository: the service should have refused it. */
+/** The error for a key that found a run of another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
   const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
@@ -44,7 +44,7 @@ function otherRepository({ runId }: StartResult, key: string): ConflictError {
 }
 
 /**
- * The methods, on the caller of a client.
+ * Makes the methods.
  *
  * @param redact Masks secrets.
  */
@@ -86,7 +86,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
       const attempted: Attempted = { what: `read events of run "${runId}"`, scope: "read", runId };
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
-      // More than was asked for is not the service's doing, and could be any number.
+      // An answer with more events than requested is not the service's, and could have any number of them.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
