@@ -6,7 +6,7 @@ import { isTerminal } from "../lib/api/contract/rules.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Emulator } from "../lib/emulator/emulator.ts";
 import type { RunRow } from "../lib/emulator/state/rows.ts";
-import { discard, isStream, playStreamFault } from "../lib/emulator/wire/stream_faults.ts";
+import { discard, isStream, playStreamFault } from "../lib/emulator/wire/faults/stream_faults.ts";
 import type { FleetClock } from "./fleet_clock.ts";
 import type { SoakPlan, Stretch } from "./soak_plan.ts";
 

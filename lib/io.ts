@@ -5,11 +5,20 @@
  */
 import type * as Files from "node:fs";
 import process from "node:process";
-import type { InterruptSignal } from "./errors.ts";
-import { environmentVariable } from "./runtime.ts";
+import { type InterruptSignal, UsageError } from "./errors.ts";
+import { decodeUtf8, environmentVariable } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
+
+/** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
+export type LinkRule = "refuse" | "follow";
+
+/** What a read does with bytes that are not UTF-8. `replace` is for what is searched and never sent: it refuses nothing. */
+export type DecodeRule = "refuse" | "replace";
+
+/** Most bytes of a text that is read without a limit of its own: the largest that the service takes has half a million. */
+const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
@@ -21,15 +30,18 @@ export interface Io {
   closed(stream: Stream): boolean;
   /** Whether a stream is a terminal. */
   isTerminal(stream: Stream): boolean;
-  /** Reads standard input to its end, as UTF-8. */
+  /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
-   * Reads a file as UTF-8; undefined when there is no file.
+   * Reads an ordinary file as UTF-8; undefined when there is no file.
    *
-   * @param maxBytes Pass it for a file that may come from the checkout: links, pipes, devices and larger files are refused.
-   * @throws when the file cannot be read, or is refused.
+   * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
+   * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
+   * @param decoding What becomes of bytes that are not UTF-8. @default {"refuse"}
+   * @throws when the file cannot be read, or is refused: directories, pipes and devices always are; the message is a clause:
+   * `it is not an ordinary file`.
    */
-  readFile(path: string, maxBytes?: number): string | undefined;
+  readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
   realPath(path: string): string | undefined;
   /**
@@ -121,42 +133,95 @@ function writeFile(fs: typeof Files, path: string, text: string): void {
   }
 }
 
-function readFile(fs: typeof Files, path: string, maxBytes?: number): string | undefined {
-  if (maxBytes !== undefined) {
-    const facts = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (facts === undefined) return undefined;
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as { code?: string }).code === "ENOENT";
+}
+
+/** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
+function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
+  function check(facts: Files.Stats): void {
     if (!facts.isFile()) throw new Error("it is not an ordinary file");
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   }
+
+  const facts = (links === "follow" ? fs.statSync : fs.lstatSync)(path, { throwIfNoEntry: false });
+  if (facts === undefined) return undefined;
+  // Before it is opened, too: opening a pipe waits for a writer, and opening a device may have an effect.
+  check(facts);
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
+  const file = fs.openSync(path, O_RDONLY | O_NONBLOCK | (links === "follow" ? 0 : O_NOFOLLOW));
   try {
-    return fs.readFileSync(path, "utf8");
+    // Another process may have put something else in its place, and a file may grow while it is read.
+    check(fs.fstatSync(file));
+    const bytes = new Uint8Array(Math.min(maxBytes + 1, 65_536));
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (let count = 1; count > 0;) {
+      count = fs.readSync(file, bytes, 0, bytes.length, null);
+      chunks.push(bytes.slice(0, count));
+      size += count;
+      if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    }
+    return joined(chunks);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function readFile(
+  fs: typeof Files,
+  path: string,
+  maxBytes?: number,
+  links: LinkRule = maxBytes === undefined ? "follow" : "refuse",
+  decoding: DecodeRule = "refuse",
+): string | undefined {
+  const limit = maxBytes ?? (decoding === "replace" ? Infinity : MAX_TEXT_BYTES);
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = readOrdinaryFile(fs, path, limit, links);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
+  if (bytes === undefined) return undefined;
+  return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
 }
 
 function realPath(fs: typeof Files, path: string): string | undefined {
   try {
     return fs.realpathSync(path);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }
 
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
   let size = 0;
-  for (const chunk of chunks) size += chunk.length;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
+  for await (const chunk of process.stdin) {
+    size += chunk.length;
+    if (size > MAX_TEXT_BYTES) {
+      throw new UsageError(`Cannot read standard input: it is larger than ${MAX_TEXT_BYTES} bytes`);
+    }
+    chunks.push(chunk);
   }
-  return new TextDecoder().decode(all);
+  try {
+    return decodeUtf8(joined(chunks)).replace(/^\ufeff/, "");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError({ attempted: "read standard input", why }, { cause });
+  }
 }
 
 /** The {@linkcode Io} of this process. */
@@ -186,7 +251,7 @@ export async function processIo(): Promise<Io> {
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
-    readFile: (path, maxBytes) => readFile(fs, path, maxBytes),
+    readFile: (path, maxBytes, links, decoding) => readFile(fs, path, maxBytes, links, decoding),
     realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
     appendFile: (path, text) => fs.appendFileSync(path, text),

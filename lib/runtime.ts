@@ -10,9 +10,8 @@ import process from "node:process";
 
 /** Name and version of the JavaScript runtime, as `node/20.11.0`. */
 export function runtimeName(): string {
-  const versions: Record<string, string | undefined> = process.versions;
-  for (const name of ["bun", "deno"]) if (versions[name]) return `${name}/${versions[name]}`;
-  return `node/${versions.node ?? "unknown"}`;
+  const { bun, deno, node = "unknown" }: { bun?: string; deno?: string; node?: string } = process.versions;
+  return bun ? `bun/${bun}` : deno ? `deno/${deno}` : `node/${node}`;
 }
 
 /** The fields of `import.meta` that {@linkcode isMain} reads. */
@@ -64,6 +63,41 @@ export function programArgs(): string[] {
   return process.argv.slice(2);
 }
 
+/** How a process was started. */
+export interface Started {
+  /** Path of the program's file, or of the link to it. */
+  file: string;
+  /** Working directory; undefined when it cannot be read. */
+  cwd: string | undefined;
+  /** Name of the runtime: `node`, `bun` or `deno`. */
+  runtime: string;
+}
+
+/**
+ * A program as a user would call it again. A link or a wrapper on the PATH has a name without an extension, and is called by it; a
+ * file is given to its runtime: `node mogplex.mjs`.
+ *
+ * @param fallback Name for a file that a package manager put away, or whose path needs quotes.
+ */
+export function callOf({ file, cwd, runtime }: Started, fallback: string): string {
+  const name = file.split(/[\\/]/).at(-1) ?? "";
+  if (/^[\w-]+$/.test(name)) return name;
+  if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
+  const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
+  return `${runtime === "deno" ? "deno run …" : runtime} ${path}`;
+}
+
+/** This program as a user would call it again. See {@linkcode callOf}. */
+export function programCall(fallback: string): string {
+  let cwd: string | undefined;
+  try {
+    cwd = process.cwd();
+  } catch {
+    // Deno has no permission to read it, or the directory was removed.
+  }
+  return callOf({ file: process.argv[1] ?? "", cwd, runtime: runtimeName().split("/")[0] as string }, fallback);
+}
+
 /** Arguments of the runtime itself, before the program's name. */
 export function runtimeArgs(): string[] {
   return process.execArgv;
@@ -101,12 +135,45 @@ export function variableNames(): string[] | undefined {
   }
 }
 
+const UTF16 = "it is UTF-16: save it as UTF-8";
+
+/** Whether every second byte of the beginning is NUL, as in UTF-16 of Latin text without a byte order mark. */
+function looksLikeUtf16(bytes: Uint8Array): boolean {
+  const head = bytes.subarray(0, 256);
+  return [0, 1].some((from) => head.length >= 4 && head.every((byte, index) => index % 2 !== from || byte === 0));
+}
+
 /**
- * Reads a file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
+ * Decodes UTF-8; a byte order mark is kept. A wrong decoding is not repaired: U+FFFD in a task, or a NUL for every second byte, would be
+ * sent as it is.
+ *
+ * @throws {Error} when it is something else; the message is a clause: `it is UTF-16: save it as UTF-8`.
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe || first === 0xfe && second === 0xff) throw new Error(UTF16);
+  if (bytes.includes(0)) throw new Error(looksLikeUtf16(bytes) ? UTF16 : "it contains NUL bytes, so it is not text");
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Error("it is not UTF-8: save it as UTF-8");
+  }
+}
+
+/** Most bytes of a file that {@linkcode readFileNow} reads. */
+const MAX_BYTES = 65_536;
+
+/**
+ * Reads a small ordinary file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
  * client is created.
  *
- * @throws when the file cannot be read, and on Node before 20.16, which has no `getBuiltinModule`.
+ * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB; and on Node before 20.16,
+ * which has no `getBuiltinModule`.
  */
 export function readFileNow(path: string): string {
-  return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
+  const fs = process.getBuiltinModule("node:fs");
+  const facts = fs.statSync(path);
+  if (!facts.isFile()) throw new Error("it is not an ordinary file");
+  if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
+  return decodeUtf8(fs.readFileSync(path));
 }

@@ -21,10 +21,91 @@ function quoted(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** Scripts are not always typed, and the service silently ignores a value of the wrong type. */
+/**
+ * What is wrong with a text that is going to be sent; undefined when nothing is. The service's database stores neither NUL nor half
+ * of a surrogate pair: the answer would be a 500, however often it is tried. Source: contract, section 12.
+ */
+function textProblem(text: string): string | undefined {
+  if (text.includes("\0")) return "it contains a NUL character (U+0000)";
+  const half = /\p{Surrogate}/u.exec(text)?.[0];
+  return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
+}
+
+/** Whether so many characters are NUL that the text was UTF-16 once. */
+function wasUtf16(text: string): boolean {
+  const nuls = text.split("\0").length - 1;
+  return nuls > 1 && nuls * 3 > text.length;
+}
+
+/**
+ * Checks a text that is going to be sent.
+ *
+ * @param what Name of the field, for messages.
+ * @throws {UsageError} when the service cannot store it, or it is not text.
+ */
+export function checkText(text: string, what: string): string {
+  const attempted = `use ${what}`;
+  // Scripts are not always typed, and the service silently ignores a value of the wrong type.
+  if (typeof text !== "string") throw new UsageError({ attempted, why: "it must be text", value: quoted(text) });
+  const why = textProblem(text);
+  if (why === undefined) return text;
+  const advice = wasUtf16(text) ? "it seems to come from a file in UTF-16: save it as UTF-8" : undefined;
+  throw new UsageError({ attempted, why, advice });
+}
+
+/** {@linkcode checkText} for a text that may be absent. */
+export function checkOptional(text: string | undefined, what: string): string | undefined {
+  return text === undefined ? undefined : checkText(text, what);
+}
+
 function trimText(value: string, what: string): string {
-  if (typeof value === "string") return value.trim();
-  throw new UsageError({ attempted: `use ${what}`, why: "it must be text", value: quoted(value) });
+  return checkText(value, what).trim();
+}
+
+/** Deepest nesting of an input. Other code walks through it, and would overflow the stack. */
+const MAX_INPUT_DEPTH = 200;
+
+function checkValue(value: unknown, depth: number): void {
+  const attempted = "trigger automation";
+  if (depth > MAX_INPUT_DEPTH) {
+    throw new UsageError({ attempted, why: `'input' is nested more than ${MAX_INPUT_DEPTH} levels deep` });
+  }
+  const texts = typeof value === "string"
+    ? [value]
+    : typeof value === "object" && value !== null
+    ? Object.keys(value)
+    : [];
+  for (const text of texts) {
+    const problem = textProblem(text);
+    // The value is not shown: it may be a secret.
+    if (problem !== undefined) throw new UsageError({ attempted, why: `'input' cannot be stored: ${problem}` });
+  }
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) checkValue(inner, depth + 1);
+  }
+}
+
+/**
+ * Checks the input of a trigger.
+ *
+ * @returns The input as JSON makes it.
+ * @throws {UsageError} when it is not an object of names and values, or one that the service cannot store.
+ */
+export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
+  const attempted = "trigger automation";
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(input);
+  } catch (cause) {
+    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
+  }
+  if (text === undefined || !text.startsWith("{")) {
+    const why = "'input' must be an object of names and values";
+    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
+  }
+  const value: Record<string, unknown> = JSON.parse(text);
+  checkValue(value, 0);
+  return value;
 }
 
 /**
@@ -39,19 +120,27 @@ export function checkUuid(id: string, what: string): string {
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
     value: quoted(id),
-    advice: what === "repository id" ? '"mogplex repos list" shows the ids' : undefined,
+    advice: what === "repository id" ? '"repos list" shows the ids' : undefined,
   });
 }
+
+/** A token of the service, wherever it stands. Source: contract 1.3: 24 or more characters after the prefix. */
+const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
 /**
  * Checks an idempotency key and trims it.
  *
- * @throws {UsageError} when it is empty, longer than 200 characters, or not printable ASCII, which a header needs.
+ * @param maskToken Masks the access token in a text. @default tokens are known by their form alone
+ * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
+ * token, since logs, reports and the service's database show keys.
  */
-export function checkIdempotencyKey(key: string): string {
+export function checkIdempotencyKey(key: string, maskToken: (text: string) => string = (text) => text): string {
   const attempted = "use idempotency key";
   const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
+  if (TOKEN_FORM.test(trimmed) || maskToken(trimmed) !== trimmed) {
+    throw new UsageError({ attempted, why: "it contains an access token", advice: "take a key that anybody may see" });
+  }
   if (trimmed.length > MAX_KEY_LENGTH) {
     throw new UsageError({
       attempted,

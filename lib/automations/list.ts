@@ -1,49 +1,116 @@
 /**
- * All automations, page by page.
+ * Lists all automations, page by page.
  *
  * @module
  */
-import { MogplexError } from "../errors.ts";
-import type { Automation } from "../model.ts";
+import { ApiError, MogplexError } from "../errors.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import type { Automation } from "../model.ts";
+import { setbackOf } from "../retry/setback.ts";
 
 /** Options of {@linkcode listAutomations}. */
 export interface ListAutomationsOptions extends ConnectOptions {
-  /** Limit of each request in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
+  /** Longest time for one page in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
   /** Automations that one request asks for: 1 to 100. @default {100} */
   pageSize?: number | undefined;
+  /**
+   * Called if the list ends early: with the number of the page that could not be read (at least 2), the number of automations before
+   * it, and the error of its last attempt. `onNotice` is called as well. If this function throws, the list throws that error.
+   * @default {undefined}
+   */
+  onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }
 
 /** Most automations that one request gives. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
+/** Time limit of a page after the first, in milliseconds: on some revisions it always fails. Source: contract, section 12. */
+const LATER_PAGE_MS = 5_000;
 
-/** {@linkcode listAutomations} on a session. */
-export async function* automationsOf(
-  session: Session,
-  { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS }: ListAutomationsOptions = {},
-): AsyncGenerator<Automation, void, void> {
+type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
+
+/** Settings of reading a page. */
+interface Reading {
+  session: Session;
+  pageSize: number;
+  timeoutMs: number;
+}
+
+async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: string | undefined): Promise<Page> {
   const { client, clock, signal } = session;
-  checkTimeout(timeoutMs);
-  const seen = new Set<string>();
-  let cursor: string | undefined;
-  do {
-    const query = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
-    const page = await client.listAutomations(query, { deadline: clock.now() + timeoutMs, signal });
-    yield* page.automations;
-    cursor = page.nextCursor ?? undefined;
-    // A repeated cursor would loop for ever.
-    if (cursor !== undefined && seen.has(cursor)) {
-      const why = "the service gave the same cursor twice";
-      throw new MogplexError({ attempted: "list automations", why }, "unavailable");
-    }
-    if (cursor !== undefined) seen.add(cursor);
-  } while (cursor !== undefined);
+  const query = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
+  const read = (limitMs: number) => client.listAutomations(query, { deadline: clock.now() + limitMs, signal });
+  if (cursor === undefined || timeoutMs <= LATER_PAGE_MS) return await read(timeoutMs);
+  try {
+    return await read(LATER_PAGE_MS);
+  } catch (error) {
+    // Wait if the service names a delay. A page that always fails comes without one.
+    if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
+    throw error;
+  }
+}
+
+/** Whether the list ends at a page with this error. A refused token is thrown instead: every other request would fail as well. */
+function endsList(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
+}
+
+function announce({ notify }: Session, page: number, count: number, error: MogplexError): void {
+  const detail = setbackOf(error, { worked: true })?.detail ?? "it refused its own cursor";
+  const message = `the list ends after ${count} automations, as the service failed at page ${page} (${detail}); some ` +
+    "revisions of it cannot give a second page";
+  notify({ kind: "text", message });
 }
 
 /**
- * Lists all automations, newest first, a page at a time. Leaving the loop early asks for no further page.
+ * {@linkcode listAutomations} on a session.
+ *
+ * @returns A generator; its return value is whether there are more automations than those that were yielded.
+ */
+export async function* automationsOf(
+  session: Session,
+  options: Omit<ListAutomationsOptions, keyof ConnectOptions> & { limit?: number | undefined } = {},
+): AsyncGenerator<Automation, boolean, void> {
+  const { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS, limit = Infinity, onIncomplete } = options;
+  checkTimeout(timeoutMs);
+  const reading = { session, pageSize, timeoutMs };
+  const seen = new Set<string>();
+  let cursor: string | undefined;
+  let count = 0;
+  for (let page = 1;; page++) {
+    let read: Page;
+    try {
+      read = await readPage(reading, cursor);
+    } catch (error) {
+      session.signal?.throwIfAborted();
+      if (page === 1 || !endsList(error)) throw error;
+      announce(session, page, count, error);
+      onIncomplete?.({ page, count, error });
+      return true;
+    }
+    cursor = read.nextCursor ?? undefined;
+    for (const automation of read.automations) {
+      if (count >= limit) return true;
+      count++;
+      yield automation;
+    }
+    if (cursor === undefined) return false;
+    if (count >= limit) return true;
+    // A repeated cursor would loop for ever.
+    if (seen.has(cursor)) {
+      const why = "the service gave the same cursor twice";
+      throw new MogplexError({ attempted: "list automations", why }, "unavailable");
+    }
+    seen.add(cursor);
+  }
+}
+
+/**
+ * Lists all automations, newest first. It requests a page only when the loop needs it.
+ *
+ * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
+ * service cannot return a second page.
  *
  * @param options See {@linkcode ListAutomationsOptions}.
  * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
@@ -60,5 +127,9 @@ export async function* automationsOf(
  * ```
  */
 export function listAutomations(options: ListAutomationsOptions = {}): AsyncGenerator<Automation, void, void> {
-  return automationsOf(openSession(options), options);
+  return withoutEnd(automationsOf(openSession(options), options));
+}
+
+async function* withoutEnd(items: AsyncGenerator<Automation, boolean, void>): AsyncGenerator<Automation, void, void> {
+  yield* items;
 }

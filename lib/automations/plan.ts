@@ -1,35 +1,37 @@
 /**
- * Everything about a trigger that is settled before anything is sent: the request, its key, the deadline.
+ * Plans a trigger before anything is sent: checks the request, derives its key, sets the deadline.
  *
  * @module
  */
 import { MAX_KEY_LENGTH } from "../api/contract/rules.ts";
-import { checkUuid } from "../api/validate.ts";
+import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
+import { droppedInputsWarning } from "./dropped_inputs.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
-/** What an automation is triggered with. */
+/** Request of a trigger. */
 export interface TriggerRequest {
   /** UUID of the repository. */
   repoId: string;
   /**
-   * Becomes metadata of the run; whatever JSON can hold. Names that the service uses itself are overwritten by it.
-   * @default none
+   * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
+   * @default {undefined}
    */
   input?: Record<string, unknown> | undefined;
 }
 
 /**
- * Options of {@linkcode triggerAutomation}. The key is made as for {@linkcode start}, of the input as well: another input is
- * another run. Every key, one that is given included, is sent with the automation's id before it.
+ * Options of {@linkcode triggerAutomation}. The key is derived as for {@linkcode start}, and also from the input: another input is
+ * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
+ * for all automations and repositories.
  */
 export interface TriggerOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Gets the run at once, before anything else happens. @default nobody */
+  /** Called as soon as the run is started or found. @default {undefined} */
   onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
 }
 
@@ -39,21 +41,21 @@ export interface TriggeredRun {
   automationId: string;
   /** UUID of the automation run. */
   runId: string;
-  /** Where it is: `pending` while it waits for a slot, so that nothing runs yet; `running`; or how it ended. */
+  /** `pending` while it waits for a slot and nothing runs yet, `running`, or how it ended. */
   status: string;
-  /** Whether the key was known: nothing was started now, and the run is shown as it is. */
+  /** Whether the key found a run that existed before, so that nothing was started. */
   replayed: boolean;
-  /** Why it did not start at once, in the service's word; null where there is none. */
+  /** The service's reason why it did not start at once; null if it sent none. */
   reason: string | null;
-  /** Key that finds it again, as it was sent. */
+  /** Key that finds the run again, as it was sent. */
   idempotencyKey: string;
-  /** Where the key comes from; `given` is the caller's own. */
+  /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
-  /** Whether this job owns the run, so that it may stop it: see `ownsRun`. */
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, triggered the run. */
   owned: boolean;
 }
 
-/** Everything about a trigger that is settled before anything is sent. */
+/** A trigger that is ready to be sent. */
 export interface TriggerPlan {
   /** UUID of the automation. */
   automationId: string;
@@ -61,35 +63,45 @@ export interface TriggerPlan {
   request: { repoId: string; input?: Record<string, unknown> };
   /** Its key. */
   key: StartKey;
-  /** Who the job is. */
+  /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock. */
+  /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
 }
 
 /**
- * What a trigger's key begins with. Older revisions share all keys among all users and automations, and an automation belongs
- * to one user. Source: contract, trap 32.
+ * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; since an automation belongs to
+ * one user, its id keeps them apart. Every known revision finds a run by its key alone, even a run of another repository. Source:
+ * contract, trap 32 and section 12.
  */
-function prefixOf(automationId: string): string {
-  return `${automationId}/`;
+function prefixOf(automationId: string, repoId: string): string {
+  return `${automationId}/${repoId}/`;
 }
 
-function prefixed(automationId: string, key: StartKey): StartKey {
-  const prefix = prefixOf(automationId);
-  // A key that an earlier trigger printed is taken as it is.
-  const full = key.key.startsWith(prefix) ? key.key : prefix + key.key;
+/** A key as a trigger prints it: two ids, then the rest. */
+const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
+
+function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
+  // A key that an earlier trigger printed has the prefix already.
+  if (key.key.startsWith(prefix)) return key;
+  const attempted = "use idempotency key";
+  if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
+    const why = "it is the key of another automation or repository";
+    throw new UsageError({
+      attempted,
+      why,
+      value: JSON.stringify(key.key),
+      advice: `such a key begins with "${prefix}"`,
+    });
+  }
+  const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
-  throw new UsageError({
-    attempted: "use idempotency key",
-    why: `it must have at most ${
-      MAX_KEY_LENGTH - prefix.length
-    } characters, since the automation's id is put before it`,
-    value: `it has ${key.key.length}`,
-  });
+  const most = MAX_KEY_LENGTH - prefix.length;
+  const why = `it must have at most ${most} characters, since the ids of automation and repository are put before it`;
+  throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
-/** The same value with the keys of all objects in order, so that equal inputs have equal texts. */
+/** Sorts the names of all objects in a value, so that equal inputs have equal JSON. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
@@ -97,27 +109,7 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** The input as JSON makes it. @throws {UsageError} when it is not an object, or one that the service cannot store. */
-function checkInput(input: Record<string, unknown>): Record<string, unknown> {
-  const attempted = "trigger automation";
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(input);
-  } catch (cause) {
-    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
-  }
-  if (text === undefined || !text.startsWith("{")) {
-    const why = "'input' must be an object of names and values";
-    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
-  }
-  // The service's database cannot store it: the answer would be a 500, however often it is tried.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) {
-    throw new UsageError({ attempted, why: "'input' must not contain the character U+0000" });
-  }
-  return JSON.parse(text);
-}
-
-/** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
+/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planTrigger(
   session: Session,
   automation: string,
@@ -127,15 +119,17 @@ export async function planTrigger(
   const automationId = checkUuid(automation, "automation id");
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repoId = checkUuid(request.repoId, "repository id");
-  const input = request.input === undefined ? undefined : checkInput(request.input);
+  const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
+  const warning = droppedInputsWarning(input ?? {});
+  if (warning !== undefined) session.notify({ kind: "text", message: warning });
   const job = jobOf(session, options);
-  // The base compares no bodies: under the same key another input would silently find the run of the first one.
+  // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
   const key = await planKey(session, options, "trigger automation", { job, repoId, more });
   return {
     automationId,
     request: { repoId, ...(input !== undefined && { input }) },
-    key: prefixed(automationId, key),
+    key: prefixed(prefixOf(automationId, repoId), automationId, key),
     job,
     deadline,
   };

@@ -1,5 +1,5 @@
 /**
- * Stopping the run of an automation, where the service can do that.
+ * Cancels the run of an automation, if the revision of the service can.
  *
  * @module
  */
@@ -9,16 +9,17 @@ import type { Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
 import { endOfAutomationRun } from "../result/ends.ts";
 
-/** {@linkcode Stopped}, with the service's last word. */
+/** {@linkcode Stopped}, with the status that the service answered. */
 export interface StoppedAutomationRun extends Stopped {
-  /** Undefined when the service did not tell. */
+  /** Undefined if the service did not answer with one. */
   status?: string | undefined;
 }
 
 /**
- * Cancels a run. Never throws for what the service does: a run that has ended, and a service that cannot cancel, are not errors.
+ * Cancels a run. Never rejects because of the service or the network: a run that has ended, and a service that cannot cancel, are
+ * not errors either.
  *
- * @param limitMs Milliseconds for all of it.
+ * @param cause.limitMs Time for everything, in milliseconds.
  */
 export async function stopAutomationRun(
   { client, clock, signal }: Session,
@@ -26,12 +27,14 @@ export async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // The signal that stops the job must not stop the cancel.
+  // At a signal the session's own signal has aborted, and must not end the cancel.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
+  let ended = false;
   try {
     const { status } = await client.cancelAutomationRun(automationId, runId, call);
-    return answer(status ?? undefined, false, "the automation run was cancelled");
+    ended = endOfAutomationRun(status ?? "") !== undefined && status !== "cancelled";
+    if (!ended) return answer(status ?? undefined, false, "the automation run was cancelled");
   } catch (error) {
     // Only later revisions of the service can cancel these runs. Source: contract 3.11.
     if (isMissingRoute(error)) {
@@ -43,11 +46,17 @@ export async function stopAutomationRun(
       return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
     }
   }
-  // It has ended, or is about to.
+  // The run has ended or is about to. Read it: only its status gives a verdict.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
-  const text = "the automation run could not be cancelled";
-  if (run === undefined) return { answered: false, text: `${text} in its present state` };
-  return answer(run.status, true, `${text}, as it is ${JSON.stringify(run.status)}`);
+  if (run === undefined) {
+    const text = ended
+      ? "the automation run has ended, but its end could not be read"
+      : "the automation run could not be cancelled in its present state";
+    return { answered: ended, text };
+  }
+  const is = `is ${JSON.stringify(run.status)}`;
+  const text = ended ? `the automation run ${is}` : `the automation run could not be cancelled, as it ${is}`;
+  return answer(run.status, true, text);
 }
 
 function answer(status: string | undefined, hadEnded: boolean, text: string): StoppedAutomationRun {

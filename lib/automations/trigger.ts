@@ -1,5 +1,5 @@
 /**
- * Triggering an automation, or finding the run that was triggered under the same key.
+ * Triggers an automation without following its run.
  *
  * @module
  */
@@ -8,35 +8,41 @@ import { UnavailableError } from "../errors.ts";
 import type { TriggerResult } from "../model.ts";
 import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
 import { AutomationReader } from "./reader.ts";
+import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
 import type { Found, Startable } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 
-/** The run that a trigger started or found. */
+/** The run that a trigger started or found, as {@linkcode Starter} reads it. */
 interface FoundAutomationRun extends Found {
   reason: string | null;
 }
 
-/** Starts a trigger, as {@linkcode Starter} starts runs. */
+/** A {@linkcode Starter} of an automation. */
 export type TriggerStarter = Starter<FoundAutomationRun>;
 
 /**
- * The run of a trigger's answer. For a run that existed before, the base revision tells neither status nor time, so it is read.
+ * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
+ * answers with neither status nor time.
  */
 async function found(
   { client }: Session,
-  { automationId }: TriggerPlan,
-  { jobRunId, outcome, reason, status }: TriggerResult,
+  plan: TriggerPlan,
+  result: TriggerResult,
+  idempotencyKey: string,
   call: CallOptions,
 ): Promise<FoundAutomationRun | undefined> {
+  const { jobRunId, outcome, reason, status } = result;
   if (jobRunId === null) return undefined;
   const runId = jobRunId.toLowerCase();
   if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: null, reason };
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
   }
-  const run = await new AutomationReader(client, automationId, runId).read(call);
-  return { runId, status: run.status, replayed: true, createdAt: run.created_at, reason: null };
+  const run = await new AutomationReader(client, plan.automationId, runId).read(call);
+  checkReplay(plan, result, run, idempotencyKey);
+  const { created_at: createdAt, completed_at: updatedAt } = run;
+  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
 function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
@@ -49,7 +55,7 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
     takesSlot: false,
     async send(idempotencyKey, call) {
       const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
-      const run = await found(session, plan, result, call);
+      const run = await found(session, plan, result, idempotencyKey, call);
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
       const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
@@ -60,19 +66,19 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
   };
 }
 
-/** A starter for a plan: it sends the trigger, and tries again. */
+/** Makes the starter of a plan, which sends the trigger and retries. */
 export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
   return new Starter(session, startable(session, plan));
 }
 
-/** Triggers, in the form that callers get. @throws what {@linkcode triggerAutomation} throws. */
+/** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
 export async function triggerWith(starter: TriggerStarter, { automationId }: TriggerPlan): Promise<TriggeredRun> {
   const { run, runId, replayed, idempotencyKey, keyScope, owned } = await starter.start();
   const { status, reason } = run;
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** {@linkcode triggerAutomation} with what only the command line sets. */
+/** {@linkcode triggerAutomation} with the options that only the command line sets. */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
@@ -87,20 +93,20 @@ export async function triggerJob(
 }
 
 /**
- * Triggers an automation, or finds the run that was triggered under the same key.
+ * Triggers an automation, or finds the run that was triggered with the same key.
  *
- * Being returned does not mean that work runs: a `status` of `pending` waits for a slot, and `replayed` found an earlier run.
- * What the service accepts and does not start at all is thrown. Busy answers are waited out as long as `timeoutMs` permits;
- * every attempt sends the same key and the same bytes. With a derived key, a run that was found `failed` or `cancelled` is not
- * taken: the next key of its series is tried.
+ * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
+ * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
+ * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
+ * `failed` or `cancelled`, the next key of its series is tried.
  *
  * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request What to trigger it with.
+ * @param request Repository and input.
  * @param options See {@linkcode TriggerOptions}.
  * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
  * @throws {UsageError} when something breaks a rule; nothing was sent.
  * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
- * @throws {ConflictError} when it is not published or not active, or when the key protects another input.
+ * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
  * @throws `signal.reason` if `signal` aborts.
  * @example Trigger, and see whether it runs

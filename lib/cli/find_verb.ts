@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { flagsOf, PROGRAM, type Verb } from "./verb.ts";
+import { flagsOf, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
 /** A verb, and the arguments after its words. */
@@ -25,8 +25,13 @@ export function possibleFlags(args: readonly string[]): readonly string[] {
   return end < 0 ? args : args.slice(0, end);
 }
 
+/** Name of the flag that an argument is, without dashes and value. */
+function flagName(arg: string): string | undefined {
+  return /^--([^=]+)/.exec(arg)?.[1];
+}
+
 function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
-  return chosenBy.some((name) => possibleFlags(args).includes(`--${name}`));
+  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
 }
 
 function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
@@ -44,7 +49,7 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 
 function unknownVerb(args: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
-  const advice = `see ${PROGRAM} --help`;
+  const advice = "see --help";
   if (args.length === 0) return new UsageError({ attempted: "run", why: "a verb is missing", advice });
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
@@ -91,7 +96,7 @@ export function checkRow({ verb, args }: FoundVerb): void {
   const own = flagsOf(verb).map(({ name }) => name);
   const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
   for (const arg of possibleFlags(args)) {
-    const name = /^--([^=]+)/.exec(arg)?.[1];
+    const name = flagName(arg);
     if (name === undefined || own.includes(name)) continue;
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
     if (other === undefined) continue;

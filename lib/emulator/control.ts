@@ -200,6 +200,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     overwrite(required(world.store.automationRuns.get(id), id), fields(args.set, "set"));
   },
   bulk,
-  // The emulator has no paging defect to repair.
-  cursorFix: () => {},
+  cursorFix(world, args) {
+    world.around.cursorFixed = enabled(args);
+  },
 };

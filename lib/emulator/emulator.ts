@@ -10,8 +10,8 @@ import { joinDrivers } from "./agents/drivers.ts";
 import { eventFeed } from "./state/event_feed.ts";
 import { UsageError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
-import { type Breaker, ConnectionLost, Faults } from "./wire/fault_player.ts";
-import { parseFault, type RandomFaults } from "./wire/faults.ts";
+import { type Breaker, ConnectionLost, Faults } from "./wire/faults/player.ts";
+import { parseFault, type RandomFaults } from "./wire/faults/faults.ts";
 import { builtInFixture, type Fixture } from "./state/fixture.ts";
 import { passGate } from "./wire/gate.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
@@ -26,6 +26,7 @@ import { scriptDriver } from "./agents/script_driver.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
 import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
+import { lookup } from "../lookup.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
@@ -118,7 +119,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (action === "fault") return faults.add(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
     if (action === "clearFaults") return;
-    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+    const run = lookup(ACTIONS, action);
     if (run === undefined) {
       throw new UsageError({
         attempted: "run control action",

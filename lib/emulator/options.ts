@@ -12,7 +12,7 @@ import { parseScenario, type Scenario } from "./agents/scenario.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
 import { parseFixture } from "./state/fixture.ts";
 import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
-import { parseRandomFaults } from "./wire/faults.ts";
+import { parseRandomFaults } from "./wire/faults/faults.ts";
 
 /** Flags of the command. */
 export const FLAGS: readonly Flag[] = [

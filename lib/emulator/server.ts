@@ -9,7 +9,7 @@ import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
-import { socketBreaker } from "./wire/breaker.ts";
+import { socketBreaker } from "./wire/faults/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver } from "./agents/exec_driver.ts";
 import { UsageError } from "../errors.ts";

@@ -1,5 +1,5 @@
 /**
- * The `Retry-After` header, read strictly: what is neither whole seconds nor one of the three HTTP dates is ignored.
+ * Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
  *
  * @module
  */
@@ -16,8 +16,8 @@ const HTTP_DATES = [
  * Reads an HTTP date.
  *
  * @param text Value of a header.
- * @param nowMs Wall time, for the century of a two-digit year.
- * @returns Milliseconds since 1970, or null when it is no such date.
+ * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
+ * @returns Milliseconds since 1970; null when the text is not an HTTP date.
  */
 export function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
@@ -43,15 +43,21 @@ export function parseHttpDate(text: string, nowMs: number): number | null {
 }
 
 /**
+ * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
+ * would not be a valid date.
+ */
+export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
+
+/**
  * Reads `Retry-After`.
  *
  * @param value Value of the header, or null when there is none.
  * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
- * @returns Milliseconds to wait, 0 or more, or null when the header is absent or malformed.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
  */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
   const at = parseHttpDate(value, nowMs);
-  return at === null ? null : Math.max(at - nowMs, 0);
+  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
 }

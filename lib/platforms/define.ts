@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax } from "../text/escape/log_line.ts";
 import { fillLink, linkVariables } from "./links.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
@@ -70,7 +71,14 @@ export interface PlatformTable {
   section?: Platform["section"];
   /** See {@linkcode Platform.fence}. */
   fence?: Platform["fence"];
+  /** See {@linkcode Platform.interruptMs}. @default {4_000} */
+  interruptMs?: number;
+  /** See {@linkcode Platform.stampsLines}. @default never */
+  stampsLines?: Platform["stampsLines"];
 }
+
+/** Source: design, "Signals": some runners kill a job 5 s after the signal. */
+const INTERRUPT_MS = 4_000;
 
 const STATES: Record<string, JobState> = {
   "0": "success",
@@ -89,7 +97,7 @@ const STATES: Record<string, JobState> = {
 
 function parseState(text: string): JobState {
   const word = text.toLowerCase().replace(/[^a-z0-9]/g, "");
-  return STATES[word] ?? (/^[1-9]\d*$/.test(word) ? "failed" : "unknown");
+  return lookup(STATES, word) ?? (/^[1-9]\d*$/.test(word) ? "failed" : "unknown");
 }
 
 function read(env: ReadEnv, source: Source = []): string | null {
@@ -175,6 +183,8 @@ export function definePlatform(table: PlatformTable): Platform {
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,
     links,
+    interruptMs: table.interruptMs ?? INTERRUPT_MS,
+    stampsLines: table.stampsLines ?? (() => false),
     escapeLine: (line) => escapeLogLine(line, table.log),
     ...(maskCommand && { maskCommand }),
     ...(setOutput && { setOutput }),

@@ -3,17 +3,20 @@
  *
  * @module
  */
+import { resolveToken } from "../api/connection/connection.ts";
+import { systemClock } from "../clock.ts";
 import { ForbiddenError, MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
-import type { RunStatus, StartRequest } from "../model.ts";
-import { detectPlatform } from "../platforms/detect.ts";
-import type { JobState } from "../platforms/platform.ts";
-import { environmentVariable } from "../runtime.ts";
-import { cancelWith } from "./cancel.ts";
-import { hasEnded } from "../result/ends.ts";
 import { cancelsOnInterrupt } from "../job/interrupt.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "../job/session.ts";
 import { isNewerThan } from "../job/started.ts";
-import { readState, type RunState, type StateFiles, stateProof, StateWriter } from "./state.ts";
+import type { RunStatus, StartRequest } from "../model.ts";
+import { detectPlatform } from "../platforms/detect.ts";
+import type { JobState } from "../platforms/platform.ts";
+import { hasEnded } from "../result/ends.ts";
+import { environmentVariable } from "../runtime.ts";
+import { cancelWith } from "./cancel.ts";
+import { readState, type RunState, type StateFiles, stateSeal } from "./state.ts";
+import { StateWriter } from "./state_writer.ts";
 
 /** Options of {@linkcode cleanup}. */
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
@@ -31,8 +34,8 @@ export interface CleanupOptions extends ConnectOptions, SessionInternals {
 export interface CleanupEnd {
   /** `nothing`: there was nothing to do; `cancelled`: the run was asked to stop, or had ended; `failed`: it may go on. */
   action: "nothing" | "cancelled" | "failed";
-  /** Why, in words for the log. */
-  words: string;
+  /** Why, for the log. */
+  text: string;
   /** UUID of the run, when it is known. */
   runId: string | null;
   /** The run's status, when it was heard. */
@@ -43,7 +46,7 @@ export interface CleanupEnd {
 export interface CleanupDecision {
   /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
   what: "cancel" | "find" | "nothing";
-  /** Why, in words. */
+  /** Why, for the log. */
   why: string;
 }
 
@@ -54,6 +57,7 @@ export interface CleanupDecision {
 const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
+const STAYS = "the run is to go on when its job is stopped";
 
 /** Whether a signal would have cancelled the run. */
 function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
@@ -67,35 +71,38 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
  *
  * A process that died while it started the run knows no id. The start is then sent again, with the same key and the same bytes: it
  * finds the run, or starts one that is cancelled in the next moment. That is done only for a file that names this very
- * execution of the job: what a checkout brings along cannot, and so cannot make us start anything.
+ * execution of the job, and only when a run that it starts would be cancelled: nothing is started and then left to go on.
  *
  * @param state The state file; undefined when there is none of this job.
  */
 export function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
   if (state === undefined) return nothing("no state file of this job");
-  const { left, phase, request } = state;
-  if (left === "ended") return nothing("the run has ended, or none was started");
+  const { parting, phase, request } = state;
+  if (parting === "ended") return nothing("the run has ended, or none was started");
   const stopped = job === "cancelled" || job === "timed_out";
-  if (!always && left === "detached") return nothing("the run was left to go on");
-  if (!always && left === "following" && !stopped) {
+  if (!always && parting === "detached") return nothing("the run was left to go on");
+  if (!always && parting === "following" && !stopped) {
     return nothing(`the run is not known to be cancelled: the job is "${job}"`);
   }
-  if (!always && left === "following" && !wouldCancel(state, state.owned ?? true)) {
-    return nothing(state.owned === false ? OTHERS : "the run is to go on when its job is stopped");
+  if (!always && parting === "following" && !wouldCancel(state, state.owned ?? true)) {
+    return nothing(state.owned === false ? OTHERS : STAYS);
   }
   const why = always
     ? "it is wanted in any case"
-    : left === "cancelling"
+    : parting === "cancelling"
     ? "its cancellation was under way"
     : `the job is "${job}"`;
   if (phase === "started") return { what: "cancel", why };
   const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
-  if (request !== null && named) return { what: "find", why };
-  return nothing(
-    `the run's id is not known, and the job is not named well enough to send its start again; ` +
-      `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
-  );
+  if (request === null || !named) {
+    return nothing(
+      `the run's id is not known, and the job is not named well enough to send its start again; ` +
+        `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
+    );
+  }
+  if (!always && !wouldCancel(state, true)) return nothing(STAYS);
+  return { what: "find", why };
 }
 
 /** What stopping a run takes. */
@@ -112,65 +119,96 @@ interface StopOptions {
   always: boolean;
 }
 
+/** A run that a start found. */
+interface FoundRun {
+  runId: string;
+  /** Whether this job owns it, so that it may stop it. */
+  owned: boolean;
+  /** Whether this very start began it. */
+  begun: boolean;
+}
+
 /** Finds the run of a start whose process died; it may turn out to be the run of another job. */
-async function find({ session, state, deadline }: StopOptions, request: StartRequest): Promise<[string, boolean]> {
+async function find(
+  { session, state, deadline }: StopOptions,
+  request: StartRequest,
+  idempotencyKey: string,
+): Promise<FoundRun> {
   const { client, signal } = session;
-  const key = { idempotencyKey: state.idempotencyKey };
-  const run = await client.startRun(request, key, { deadline, signal, maxAttempts: 3 });
-  const mayBeOurs = state.startedAt !== null &&
-    isNewerThan(run, Date.parse(state.startedAt) - (client.clockSkewMs ?? 0));
-  return [run.runId, state.owned ?? (!run.replayed || mayBeOurs)];
+  const run = await client.startRun(request, { idempotencyKey }, { deadline, signal, maxAttempts: 3 });
+  const begun = !run.replayed;
+  const mayBeOurs = isNewerThan(run, Date.parse(state.startedAt) - (client.clockSkewMs ?? 0));
+  return { runId: run.runId, owned: begun || (state.owned ?? mayBeOurs), begun };
 }
 
 async function stop(options: StopOptions): Promise<CleanupEnd> {
   const { session: { client, clock, signal }, state, writer, deadline, always } = options;
   let { runId } = state;
+  const { request, idempotencyKey } = state;
   try {
-    if (runId === null && state.request !== null) {
-      const [found, owned] = await find(options, state.request);
-      runId = found;
-      writer.update({ runId, owned });
-      if (!always && !wouldCancel(state, owned)) {
-        writer.update({ left: "detached" });
-        return { action: "nothing", words: OTHERS, runId, status: null };
+    if (runId === null && request !== null && idempotencyKey !== null) {
+      const found = await find(options, request, idempotencyKey);
+      runId = found.runId;
+      const cancels = always || found.begun || wouldCancel(state, found.owned);
+      writer.update({ runId, owned: found.owned, parting: cancels ? "cancelling" : "detached" });
+      if (!cancels) {
+        const text = `the key of the start belongs to run "${runId}", which another job started`;
+        return { action: "nothing", text, runId, status: null };
       }
     }
-    const { status } = await cancelWith(client, clock, runId as string, { deadline, signal });
+    const { run: { status } } = await cancelWith(client, clock, runId as string, { deadline, signal });
     const ended = hasEnded(status);
-    writer.update({ status, left: ended ? "ended" : "cancelling" });
-    return { action: "cancelled", words: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
+    writer.update({ status, parting: ended ? "ended" : "cancelling" });
+    return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
   } catch (error) {
     const known = error instanceof MogplexError;
     const lasts = error instanceof UsageError || error instanceof UnauthorizedError || error instanceof ForbiddenError;
     if (!known || lasts) throw error;
-    return { action: "failed", words: error.message, runId, status: null };
+    return { action: "failed", text: error.message, runId, status: null };
+  }
+}
+
+/** The token, or why there is none. */
+function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {
+  try {
+    return resolveToken({ env, token: options.token, readFile: options.readFile });
+  } catch (error) {
+    if (error instanceof UnauthorizedError) return error;
+    throw error;
   }
 }
 
 /**
  * Stops what the job left behind. See {@linkcode decideCleanup}.
  *
- * @returns What was done. That a run could not be cancelled is told in there, not thrown: the job has its verdict already.
- * @throws {UsageError | UnauthorizedError | ForbiddenError}
+ * @returns What was done. A run that could not be cancelled is in there, not thrown: the job has its verdict already.
+ * @throws {UsageError} when the state file is not an ordinary file, or cannot be read.
+ * @throws {UnauthorizedError | ForbiddenError} when there is something to do, and the token is absent or refused.
  */
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
   const platform = detectPlatform(env);
   const notify = options.onNotice ?? (() => {});
-  const state = readState(files, statePath, { job: platform.identity(env), execution: true, notify });
-  const { what, why } = decideCleanup(state, platform.jobState(env), always);
+  const nowMs = (options.clock ?? systemClock).wallTime();
+  const stored = readState(files, statePath, { job: platform.identity(env), execution: true, nowMs, notify });
+  const token = tokenOf(options, env);
+  const decide = (state: RunState | undefined) => decideCleanup(state, platform.jobState(env), always);
+  if (typeof token !== "string") {
+    // A step that has nothing to do needs no token.
+    const { what, why } = decide(stored?.claims);
+    if (what !== "nothing") throw token;
+    return { action: "nothing", text: why, runId: null, status: null };
+  }
+  const seal = await stateSeal(token);
+  const state = stored?.proven(seal);
+  const { what, why } = decide(state);
   if (what === "nothing" || state === undefined) {
-    return { action: "nothing", words: why, runId: state?.runId ?? null, status: state?.status ?? null };
+    return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
   }
-  // Only now: a step that has nothing to do needs no token.
-  const session = openSession(options, options);
-  if (state.proof !== await stateProof(session.token, state.job)) {
-    const words = "the state file was not written with this token: the checkout may have brought it along";
-    return { action: "nothing", words, runId: null, status: null };
-  }
-  const writer = new StateWriter(files, statePath, notify);
+  const session = openSession({ ...options, env }, options);
+  const writer = new StateWriter(files, statePath, seal, notify);
   writer.adopt(state);
   const end = await stop({ session, state, writer, deadline: session.startedAt + timeoutMs, always });
-  return end.action === "nothing" ? end : { ...end, words: `${end.words} (${why})` };
+  return end.action === "nothing" ? end : { ...end, text: `${end.text} (${why})` };
 }

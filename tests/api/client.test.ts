@@ -128,6 +128,44 @@ test("getRunEvents() keeps no more events than it asked for", async () => {
   expect((result as { events: unknown[] }).events).toEqual(events.slice(-200));
 });
 
+test("a client never sends its token as an idempotency key", async () => {
+  const token = "oauth~token-1";
+  const { client, sent } = scripted([html(500)], { token });
+  const key = { idempotencyKey: `weekly ${token}` };
+  expect(await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, key))).toBeInstanceOf(UsageError);
+  expect(await thrown(client.triggerAutomation(AUTOMATION_ID, { repoId: REPO_ID }, key))).toBeInstanceOf(UsageError);
+  expect(sent).toEqual([]);
+});
+
+test("a client sends no text that the service cannot store", async () => {
+  const { client, sent } = scripted([html(500)]);
+  for (const text of ["a\0", "\ud800"]) {
+    const input = { names: [{ [text]: 1 }] };
+    const calls = [
+      client.startRun({ repoId: REPO_ID, prompt: text }, KEY),
+      client.triggerAutomation(AUTOMATION_ID, { repoId: REPO_ID, input }, KEY),
+      client.listRepos({ q: text }),
+      client.listRepos({ id: text }),
+      client.listSandboxes({ status: text }),
+      client.listAutomations({ cursor: text }),
+    ];
+    for (const call of calls) expect(await thrown(call)).toBeInstanceOf(UsageError);
+  }
+  expect(sent).toEqual([]);
+});
+
+test("cancelRun() takes an answer that contradicts itself for damaged, and asks again", async () => {
+  for (const [inside, beside] of [["failed", "success"], ["streaming", "cancelled"], ["success", "failed"]] as const) {
+    const damaged = good({ run: run(inside), status: beside, alreadyTerminal: false });
+    const whole = good({ run: run("failed"), status: "failed", alreadyTerminal: true });
+    const { client, sent, notices } = scripted([damaged, whole]);
+    expect((await client.cancelRun(RUN_ID)).run.status).toBe("failed");
+    expect([sent.length, notices]).toEqual([2, [expect.objectContaining({ cause: "invalid_answer" })]]);
+    const once = scripted([damaged]).client.cancelRun(RUN_ID, { maxAttempts: 1 });
+    expect((await thrown(once)).message).toContain("breaks the API's contract at data.status");
+  }
+});
+
 test("cancelRun() posts without a body, and is tried again", async () => {
   const answer = { run: run("cancelled"), status: "cancelled", alreadyTerminal: false };
   const { client, sent } = scripted([html(502), good(answer)]);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { branchProblem, isUuid, normaliseRoot } from "../../lib/api/contract/rules.ts";
-import { checkIdempotencyKey, checkUuid, validateStartRequest } from "../../lib/api/validate.ts";
+import { checkIdempotencyKey, checkTriggerInput, checkUuid, validateStartRequest } from "../../lib/api/validate.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { StartRequest } from "../../lib/model.ts";
 import { REPO_ID } from "../http/answers.ts";
@@ -51,7 +51,7 @@ test("validateStartRequest() normalises the repository's root to null", () => {
 
 test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
-    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "mogplex repos list" shows the ids`,
+    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list" shows the ids`,
   );
   for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });
@@ -139,12 +139,59 @@ test("validateStartRequest() refuses root directories that lead out, or hide tha
   expect(refusal({ rootDirectory: "a\0b" })).toContain("NUL");
 });
 
+test("validateStartRequest() refuses a text that the service cannot store, in every field, and tells a file in UTF-16", () => {
+  for (const bad of ["a\0b", "a\ud83db", "\udc00"]) {
+    for (const field of ["prompt", "harness", "baseBranch", "workingBranch", "rootDirectory", "mode"]) {
+      expect(refusal({ [field]: bad }), field).toMatch(/U\+0000|surrogate|must be one of/);
+    }
+  }
+  const utf16 = [..."Fix the flaky tests"].map((char) => `${char}\0`).join("");
+  expect(refusal({ prompt: utf16 })).toBe(
+    "Cannot use prompt: it contains a NUL character (U+0000); it seems to come from a file in UTF-16: save it as UTF-8",
+  );
+  expect(refusal({ prompt: "Remove \0 from the file" })).not.toContain("UTF-16");
+  expect(validateStartRequest({ ...base, prompt: "\u{1f600} \ufffd" }).prompt).toBe("\u{1f600} \ufffd");
+});
+
+test("checkTriggerInput() refuses what the service cannot store, in names and values at any depth", () => {
+  const bad = ["x\0", "\ud800", "\udfff y"].flatMap((text): unknown[] => [
+    { a: text },
+    { [text]: 1 },
+    { a: [{ b: [text] }] },
+    { a: { toJSON: () => ({ b: { [text]: 1 } }) } },
+  ]);
+  let deep: unknown = 1;
+  for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+  for (const input of [...bad, { deep }, { big: 1n }]) {
+    expect(() => checkTriggerInput(input as Record<string, unknown>)).toThrow(UsageError);
+  }
+  const fine = { "\u{1f600}": ["\\u0000", "\\ud800", null, { "": -0.5 }] };
+  expect(checkTriggerInput(fine)).toEqual(fine);
+});
+
 test("checkIdempotencyKey() trims, and refuses keys that are empty, too long or not printable ASCII", () => {
   expect(checkIdempotencyKey(` ${"k".repeat(200)}\n`)).toBe("k".repeat(200));
   expect(() => checkIdempotencyKey("k".repeat(201))).toThrow("must have at most 200 characters, but has 201");
   expect(() => checkIdempotencyKey(" \t")).toThrow("it is empty");
   expect(() => checkIdempotencyKey("größe")).toThrow(`it contains "ö"`);
   expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
+});
+
+test("checkIdempotencyKey() refuses a key that contains an access token, and does not show it", () => {
+  const token = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
+  const oauth = "oauth~token-1";
+  const maskToken = (text: string) => text.replaceAll(oauth, "*");
+  for (const key of [token, ` ${token}\n`, `weekly-${token}`, oauth, `a/${oauth}/b`]) {
+    let message = "";
+    try {
+      checkIdempotencyKey(key, maskToken);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      message = (error as Error).message;
+    }
+    expect([message.includes("access token"), message.includes(key.trim())]).toEqual([true, false]);
+  }
+  expect(checkIdempotencyKey("mog_weekly")).toBe("mog_weekly");
 });
 
 test("checkUuid() gives lower case", () => {

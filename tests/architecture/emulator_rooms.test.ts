@@ -16,9 +16,11 @@ const WAYS_IN: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms, each with those it may import from besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  wire: ["service", "state"],
-  agents: ["service", "state"],
+  wire: ["wire/faults", "service", "service/automations", "state"],
+  "wire/faults": ["wire", "service", "state"],
+  agents: ["service", "service/automations", "state"],
   service: ["state"],
+  "service/automations": ["service", "state"],
   state: [],
 };
 

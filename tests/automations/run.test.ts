@@ -13,8 +13,8 @@ import { runAutomation, runAutomationJob, type RunAutomationOptions } from "../.
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { AutomationSuppressedError, AutomationVerdictError } from "../../lib/automations/errors.ts";
 import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
-import { good, scripted, thrown } from "../http/answers.ts";
-import { AUTOMATION, type AutomationWorld, automationWorld, REQUEST } from "./automations.ts";
+import { good, html, scripted, thrown } from "../http/answers.ts";
+import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
 import { fakeProcess } from "../runs/memory_files.ts";
 import { PASSING_FAULTS } from "../runs/fake_client.ts";
 
@@ -52,7 +52,7 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     reason: "Agent run exited with code 1.",
     error: null,
     replayed: false,
-    idempotencyKey: expect.stringContaining(`${AUTOMATION}/ci1-`),
+    idempotencyKey: expect.stringContaining(`${AUTOMATION}/${REPO}/ci1-`),
     createdAt: expect.stringContaining("2026-09-01T00:00:00"),
     startedAt: expect.stringContaining("2026-09-01T00:00:00"),
     completedAt: expect.stringContaining("2026-09-01T00:00:15"),
@@ -124,6 +124,32 @@ test("runAutomation() cancels at the deadline where the service can, and says wh
   expect(stopped.reason).toEndWith("; the automation run was cancelled");
   expect(later.jobs()).toMatchObject([{ status: "cancelled" }]);
 });
+
+test.each([["failed", "failed", 1], ["running", "deadline", 124], [undefined, "deadline", 124]])(
+  "runAutomation() takes no verdict from the words of a cancel, but from the run, which is %s",
+  async (status, outcome, exitCode) => {
+    const { options, emulator } = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
+    const { fetch = emulator.fetch, ...all } = options({
+      timeoutMs: 5_000,
+      onTimeout: "cancel",
+      throwOnFailure: false,
+    });
+    let cancelled = false;
+    const result = await runAutomation(AUTOMATION, REQUEST, {
+      ...all,
+      fetch(url, init) {
+        if (url.endsWith("/cancel")) {
+          cancelled = true;
+          const id = url.split("/").at(-2);
+          if (status !== undefined) emulator.control("setAutomationRun", { id, set: { status } });
+          return good({ status: "success" });
+        }
+        return cancelled && status === undefined ? html(502) : fetch(url, init);
+      },
+    });
+    expect(result).toMatchObject({ outcome, exitCode });
+  },
+);
 
 test("runAutomation() throws what is wrong with the request even when failures are not thrown", async () => {
   const { options, sent } = automationWorld("success");

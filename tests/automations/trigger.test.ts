@@ -1,14 +1,15 @@
 import { expect, test } from "bun:test";
 import { ConflictError, exitCodeFor, NotFoundError, StartUnknownError, UsageError } from "../../lib/errors.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
-import { listAutomations } from "../../lib/automations/list.ts";
+import type { TriggerOptions, TriggerRequest } from "../../lib/automations/plan.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { AutomationSuppressedError } from "../../lib/automations/errors.ts";
-import { good, scripted, thrown } from "../http/answers.ts";
-import { AUTOMATION, automationWorld, REPO, REQUEST } from "./automations.ts";
+import { good, RUN_ID, scripted, thrown } from "../http/answers.ts";
+import { AUTOMATION, automationWorld, REPO, REQUEST, TOKEN } from "./automations.ts";
 
 const INACTIVE = "f1000000-0000-4000-8000-000000000002";
-const KEY = new RegExp(`^${AUTOMATION}/ci1-[0-9a-f]{40}$`);
+const OTHER_REPO = "e0000000-0000-4000-8000-000000000002";
+const KEY = new RegExp(`^${AUTOMATION}/${REPO}/ci1-[0-9a-f]{40}$`);
 
 test("triggerAutomation() starts a run and tells that it runs", async () => {
   const { options, jobs, sent } = automationWorld("success");
@@ -75,27 +76,92 @@ for (const comparedTriggers of [false, true]) {
   });
 }
 
-test("triggerAutomation() takes a given key, with the automation's id before it, and attaches whatever became of the run", async () => {
+test("triggerAutomation() takes a given key, with the ids of automation and repository before it, and attaches whatever became of the run", async () => {
   const { options, keys, clock } = automationWorld("agent-failure");
   const { runId, idempotencyKey } = await triggerAutomation(
     AUTOMATION,
     REQUEST,
     options({ idempotencyKey: " weekly " }),
   );
-  expect(keys).toEqual([`${AUTOMATION}/weekly`]);
-  expect(idempotencyKey).toBe(`${AUTOMATION}/weekly`);
+  expect(keys).toEqual([`${AUTOMATION}/${REPO}/weekly`]);
+  expect(idempotencyKey).toBe(`${AUTOMATION}/${REPO}/weekly`);
   clock.advance(60_000);
   const again = await triggerAutomation(AUTOMATION, REQUEST, options({ idempotencyKey }));
   expect(again).toMatchObject({ runId, replayed: true, status: "failed", keyScope: "given", idempotencyKey });
   expect(new Set(keys).size).toBe(1);
 });
 
+for (const comparedTriggers of [false, true]) {
+  const revision = comparedTriggers ? "later" : "base";
+  test(`triggerAutomation() starts a run in each repository under one given key, on the ${revision} of the trigger route`, async () => {
+    const { options, jobs } = automationWorld("success", { revision: { comparedTriggers } });
+    const first = await triggerAutomation(AUTOMATION, REQUEST, options({ idempotencyKey: "weekly" }));
+    const second = await triggerAutomation(
+      AUTOMATION,
+      { repoId: OTHER_REPO },
+      options({ idempotencyKey: "weekly" }),
+    );
+    expect(second).toMatchObject({ replayed: false, idempotencyKey: `${AUTOMATION}/${OTHER_REPO}/weekly` });
+    expect(jobs().map(({ id }) => id)).toEqual([first.runId, second.runId]);
+  });
+}
+
+/** What a trigger is answered with when an earlier one had the same key; the first one is sent as it stands. */
+async function replayOf(first: object, second: TriggerRequest, more: TriggerOptions = { idempotencyKey: "k" }) {
+  const { options, emulator, jobs } = automationWorld("success");
+  const all = options();
+  const headers = { authorization: `Bearer ${TOKEN}`, "idempotency-key": `${AUTOMATION}/${REPO}/k` };
+  const url = `https://mogplex.com/api/v1/mogplex/automations/${AUTOMATION}/trigger`;
+  await emulator.fetch(url, { method: "POST", headers, body: JSON.stringify(first) });
+  const end = await triggerAutomation(AUTOMATION, second, { ...all, ...more }).catch((error: unknown) => error);
+  expect(jobs().length).toBe(1);
+  return end;
+}
+
+test.each([
+  ["another repository", { repoId: OTHER_REPO }, {}],
+  ["another value", { ...REQUEST, input: { depth: "full" } }, { depth: "quick" }],
+  ["another value of a name that later revisions drop", { ...REQUEST, input: { input_x: 1 } }, { input_x: 2 }],
+  ["a further name", { ...REQUEST, input: { depth: "full" } }, { depth: "full", more: 1 }],
+  ["a name less", { ...REQUEST, input: { depth: "full", more: 1 } }, { depth: "full" }],
+  ["another value deep inside", { ...REQUEST, input: { a: { b: [1, 2] } } }, { a: { b: [1, 3] } }],
+  ["a list of another length", { ...REQUEST, input: { a: [1, 2] } }, { a: [1] }],
+  ["an object in place of a list", { ...REQUEST, input: { a: [1] } }, { a: { 0: 1 } }],
+])("triggerAutomation() never attaches to a run of %s", async (_, first, input) => {
+  const error = await replayOf(first, { ...REQUEST, input });
+  expect([error, exitCodeFor(error)]).toEqual([expect.any(ConflictError), 2]);
+});
+
+test("triggerAutomation() attaches to the run of an equal input, however it is written and whatever the service adds", async () => {
+  let deep: Record<string, unknown> = { end: 1 };
+  for (let depth = 0; depth < 60; depth++) deep = { deep };
+  const input = { b: -0, source: "mine", flow_x: "y", "": [{}, null, 1e21, "\u{1f680}"], deep, constructor: {} };
+  const same = { ...REQUEST, input: Object.fromEntries(Object.entries(input).reverse()) };
+  expect(await replayOf({ ...REQUEST, input }, same)).toMatchObject({ replayed: true, keyScope: "given" });
+  expect(await replayOf(REQUEST, REQUEST)).toMatchObject({ replayed: true });
+});
+
+test("triggerAutomation() compares repository and known values with a record of later revisions, which compare inputs themselves", async () => {
+  const replay = { automationId: AUTOMATION, jobRunId: RUN_ID, outcome: "replayed", status: "running" };
+  const facts = (repo: string, input: object) => ({
+    ...{ id: RUN_ID, status: "running", repo: { id: repo.toUpperCase() } },
+    metadata: { input, input_hash: "x", trigger: {}, flow_version_number: 3 },
+  });
+  async function end(repo: string, input: object) {
+    const { client } = scripted([good({ run: replay }, 202), good({ run: facts(repo, input) })]);
+    const options = { client, env: () => undefined, idempotencyKey: "k" };
+    return await triggerAutomation(AUTOMATION, { ...REQUEST, input: { depth: 1 } }, options).catch((error) => error);
+  }
+  expect(await end(REPO, { depth: 1, filled: "in" })).toMatchObject({ replayed: true, runId: RUN_ID });
+  expect(await end(REPO, { depth: 2 })).toBeInstanceOf(ConflictError);
+  expect(await end(OTHER_REPO, { depth: 1 })).toBeInstanceOf(ConflictError);
+});
+
 test("triggerAutomation() derives another key for another pipeline, repository, part and input, and the same for an equal input", async () => {
   const { options, keys } = automationWorld("success");
-  const other = "e0000000-0000-4000-8000-000000000002";
   await triggerAutomation(AUTOMATION, REQUEST, options());
   await triggerAutomation(AUTOMATION, REQUEST, options({}, { CI_PIPELINE_ID: "1002" }));
-  await triggerAutomation(AUTOMATION, { repoId: other }, options());
+  await triggerAutomation(AUTOMATION, { repoId: OTHER_REPO }, options());
   await triggerAutomation(AUTOMATION, REQUEST, options({ keyPart: "b" }));
   await triggerAutomation(AUTOMATION, { repoId: REPO, input: { a: 1, b: { c: 2, d: [3] } } }, options());
   await triggerAutomation(AUTOMATION, { repoId: REPO, input: { a: 1, b: { c: 2, d: [4] } } }, options());
@@ -159,7 +225,10 @@ test("triggerAutomation() sends nothing when something breaks a rule", async () 
     [AUTOMATION, { ...REQUEST, input: "x" }],
     [AUTOMATION, { ...REQUEST, input: circle }],
     [AUTOMATION, { ...REQUEST, input: { a: ["x\0"] } }],
-    [AUTOMATION, REQUEST, { idempotencyKey: "k".repeat(164) }],
+    [AUTOMATION, REQUEST, { idempotencyKey: "k".repeat(127) }],
+    [AUTOMATION, REQUEST, { idempotencyKey: `${AUTOMATION}/k` }],
+    [AUTOMATION, REQUEST, { idempotencyKey: `${AUTOMATION}/${OTHER_REPO}/k` }],
+    [AUTOMATION, REQUEST, { idempotencyKey: `${INACTIVE}/${REPO}/k` }],
     [AUTOMATION, REQUEST, { idempotencyKey: " " }],
     [AUTOMATION, REQUEST, { idempotencyKey: "k", keyScope: "job" }],
     [AUTOMATION, REQUEST, { keyScope: "galaxy" }],
@@ -172,7 +241,7 @@ test("triggerAutomation() sends nothing when something breaks a rule", async () 
   expect(sent).toEqual([]);
   // Not a NUL, but a backslash and letters.
   const fine = { ...REQUEST, input: { a: "\\u0000" } };
-  expect((await triggerAutomation(AUTOMATION, fine, options({ idempotencyKey: "k".repeat(163) }))).status).toBe(
+  expect((await triggerAutomation(AUTOMATION, fine, options({ idempotencyKey: "k".repeat(126) }))).status).toBe(
     "running",
   );
 });
@@ -188,27 +257,6 @@ test("triggerAutomation() says of a queue that was down that the run exists and 
   const { options, emulator } = automationWorld("success");
   emulator.control("failQueue", { times: 1, message: "queue is full" });
   expect(await triggerAutomation(AUTOMATION, REQUEST, options())).toMatchObject({ status: "pending", replayed: true });
-});
-
-test("listAutomations() gives all pages, and asks for none that nobody reads", async () => {
-  const { options, emulator, sent } = automationWorld("");
-  emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
-  const names: string[] = [];
-  for await (const { name } of listAutomations(options())) names.push(name);
-  expect([names.length, new Set(names).size, sent.length]).toEqual([255, 255, 3]);
-  for await (const _ of listAutomations({ ...options(), pageSize: 1 })) break;
-  expect(sent.length).toBe(4);
-  expect(await thrown(Array.fromAsync(listAutomations({ ...options(), pageSize: 101 })))).toBeInstanceOf(UsageError);
-});
-
-test("listAutomations() ends when the service gives a cursor twice", async () => {
-  const { client, sent } = scripted([good({ automations: [], nextCursor: "again" })]);
-  const error = await thrown(Array.fromAsync(listAutomations({ client, env: () => undefined })));
-  expect([error.message, exitCodeFor(error), sent.length]).toEqual([
-    "Cannot list automations: the service gave the same cursor twice",
-    69,
-    2,
-  ]);
 });
 
 test("triggerAutomation() keeps the key of a suppressed trigger free", async () => {

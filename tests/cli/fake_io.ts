@@ -34,8 +34,14 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
   const files = new Map(Object.entries(options.files ?? {}));
   const text = { stdout: "", stderr: "" };
   const read = new Set<string>();
+  const directories = new Set<string>();
+  const makeParents = (path: string) => {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) directories.add(path.slice(0, at));
+  };
+  for (const path of files.keys()) makeParents(path);
   const write = (path: string, content: string) => {
     if (readOnly(path)) throw new Error(`EACCES: permission denied, open '${path}'`);
+    makeParents(path);
     files.set(path, content);
   };
   const io: FakeIo = {
@@ -57,7 +63,9 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     realPath(path) {
       const target = links[path] ?? path;
       if (target === ".") return "/work";
-      return files.has(path) || target !== path ? (target.startsWith("/") ? target : `/work/${target}`) : undefined;
+      return files.has(path) || directories.has(path.replace(/\/$/, "")) || target !== path
+        ? (target.startsWith("/") ? target : `/work/${target}`)
+        : undefined;
     },
     writeFile: write,
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { ACTIONS } from "../../lib/emulator/control.ts";
 import { EVENT_TYPES } from "../../lib/emulator/service/events.ts";
-import { FAULT_KINDS } from "../../lib/emulator/wire/faults.ts";
+import { FAULT_KINDS } from "../../lib/emulator/wire/faults/faults.ts";
 import { FLAGS } from "../../lib/emulator/options.ts";
 import { SWITCHES } from "../../lib/emulator/state/revision.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
@@ -15,7 +15,7 @@ test("the README names every flag, scenario, fault, switch, event type and contr
   const names = [
     ...FLAGS.filter(({ name }) => name !== "with").map(({ name }) => `--${name}`),
     ...[...SCENARIO_NAMES, ...FAULT_KINDS, ...SWITCHES, ...EVENT_TYPES].map((name) => `\`${name}\``),
-    ...Object.keys(ACTIONS).filter((name) => name !== "cursorFix").map((name) => `\`${name}\``),
+    ...Object.keys(ACTIONS).map((name) => `\`${name}\``),
   ];
   expect(names.filter((name) => !readme.includes(name))).toEqual([]);
 });

@@ -402,8 +402,9 @@ together(`${AUTOMATION} ends with 75 when the trigger is accepted and starts not
   scenario: "automation-suppressed",
 }, async (service) => {
   const edit = (text: string) => text.replace("40 * 60_000", "3_000");
-  const { code, stdout } = await scripts.run(AUTOMATION, service, { edit });
-  expect([code, stdout]).toEqual([75, expect.stringMatching(/^verdict suppressed .*REPO_PENDING_LIMIT/)]);
+  const { code, stdout, stderr } = await scripts.run(AUTOMATION, service, { edit });
+  expect({ code, stdout }).toEqual({ code: 75, stdout: "" });
+  expect(stderr).toMatch(/^error: Cannot trigger automation .*REPO_PENDING_LIMIT/);
 });
 
 together(`${AUTOMATION} ends with 2 when its input is none`, {}, async (service) => {

@@ -34,7 +34,7 @@ function followed(text: string, form: LogForm, open: boolean): string {
     clock: virtualClock({ auto: false }),
     form,
     json: false,
-    terminal: false,
+    interactive: false,
   });
   log.open("pending");
   const [accepted, started, synced, streaming, delivered, finished] = successEvents();

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseHttpDate, parseRetryAfter } from "../../lib/http/retry_after.ts";
+import { MAX_RETRY_AFTER_MS, parseHttpDate, parseRetryAfter } from "../../lib/http/retry_after.ts";
 
 const NOW = Date.UTC(2026, 7, 10, 12, 0, 0);
 
@@ -58,8 +58,15 @@ test("parseRetryAfter() gives null or a whole number of milliseconds for any tex
   }));
 });
 
-test("parseRetryAfter() undoes Date.toUTCString() for any date to come", () => {
-  const last = Date.UTC(9999, 0, 1);
+test("parseRetryAfter() never gives more than 30 days, so that the delay can be added to any time", () => {
+  for (const text of ["2592001", "9000000000000", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"]) {
+    expect(parseRetryAfter(text, NOW)).toBe(MAX_RETRY_AFTER_MS);
+  }
+  expect(new Date(NOW + MAX_RETRY_AFTER_MS).toISOString()).toBe("2026-09-09T12:00:00.000Z");
+});
+
+test("parseRetryAfter() undoes Date.toUTCString() for any date in the next 30 days", () => {
+  const last = NOW + MAX_RETRY_AFTER_MS;
   fc.assert(fc.property(fc.integer({ min: NOW / 1000, max: last / 1000 }), (second) => {
     return parseRetryAfter(new Date(second * 1000).toUTCString(), NOW) === second * 1000 - NOW;
   }));

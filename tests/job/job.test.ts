@@ -1,23 +1,9 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
-import {
-  ConflictError,
-  DeadlineError,
-  ForbiddenError,
-  InterruptedError,
-  type InterruptSignal,
-  StartUnknownError,
-  UnavailableError,
-} from "../../lib/errors.ts";
-import type { CallOptions } from "../../lib/api/client.ts";
-import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
-import type { JobEnd } from "../../lib/job/job.ts";
-import type { RunResult } from "../../lib/result/run_result.ts";
-import { attachJob, lookJob, runJob, type RunOptions } from "../../lib/runs/run.ts";
-import type { RunState } from "../../lib/runs/state.ts";
+import { DeadlineError, ForbiddenError, StartUnknownError, UnavailableError } from "../../lib/errors.ts";
+import { runJob } from "../../lib/runs/run.ts";
 import {
   anEvent,
-  aRun,
   cancelled,
   fakeClient,
   limited,
@@ -26,49 +12,12 @@ import {
   refusal,
   REQUEST,
   RUN_ID,
-  type Script,
   someEvents,
   started,
   unavailable,
 } from "../runs/fake_client.ts";
-import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
-
-const PATH = "out/run.json";
-const finished = anEvent("f", "finished");
-const conflict = refusal(ConflictError, "usage", 409);
-
-interface Trial extends RunOptions {
-  onInterrupt?: OnInterrupt;
-  terminal?: boolean;
-  /** Signal and when it comes. */
-  signals?: [at: number, signal: InterruptSignal][];
-  attachTo?: string;
-}
-
-async function tried(script: Script, trial: Trial = {}) {
-  const { onInterrupt, terminal, signals = [], attachTo, ...options } = trial;
-  const clock = virtualClock();
-  const client = fakeClient(clock, script);
-  const files = memoryFiles();
-  const { io, send } = fakeProcess(terminal);
-  const all: RunOptions = { client, clock, identity: null, ...options };
-  const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd<RunResult>> => {
-    const more = { interrupts, onInterrupt, files, statePath: PATH };
-    return attachTo === undefined ? await runJob(REQUEST, all, more) : await attachJob(attachTo, all, more);
-  });
-  for (const [at, signal] of signals) {
-    void (async () => {
-      await clock.sleep(at - clock.now());
-      send(signal);
-    })();
-  }
-  const { result, error } = await work;
-  const content = files.files.get(PATH);
-  const state = content === undefined ? undefined : JSON.parse(content) as RunState;
-  const states = files.written.filter((text) => text !== "").map((text) => JSON.parse(text) as RunState);
-  const calls = client.heard.map(({ what }) => what);
-  return { result, error, state, states, calls, heard: client.heard, clock };
-}
+import { memoryFiles } from "../runs/memory_files.ts";
+import { finished, PATH, TOKEN, tried } from "./trial.ts";
 
 test("runJob() puts everything that is known into the result", async () => {
   const delivery = anEvent("d", "log", {
@@ -233,7 +182,7 @@ test("runJob() cancels at the deadline when asked although the last look did not
 test("runJob() removes an old state file although it starts nothing", async () => {
   const files = memoryFiles({ [PATH]: "old" });
   const clock = virtualClock();
-  const options = { client: fakeClient(clock, {}), clock, identity: null };
+  const options = { client: fakeClient(clock, {}), token: TOKEN, clock, identity: null };
   const { result } = await runJob({ ...REQUEST, prompt: "" }, options, { files, statePath: PATH });
   expect(result).toMatchObject({ runId: null, exitCode: 2 });
   expect(files.files.has(PATH)).toBe(false);
@@ -270,230 +219,4 @@ test("runJob() does not follow a start that failed in the queue", async () => {
   });
   expect(error).toBeInstanceOf(UnavailableError);
   expect(calls).toEqual(["start", "start"]);
-});
-
-const live = { start: [started("pending")], events: [page("streaming", someEvents(1, 2))] };
-
-test.each<[InterruptSignal, number]>([["SIGINT", 130], ["SIGTERM", 143]])(
-  "runJob() cancels its own run at once on %s",
-  async (signal, exitCode) => {
-    const { result, error, state, heard, clock } = await tried({ ...live, cancel: [cancelled("cancelled")] }, {
-      signals: [[2_000, signal]],
-    });
-    expect(error).toBeInstanceOf(InterruptedError);
-    expect(result).toMatchObject({ outcome: "interrupted", exitCode, status: "cancelled" });
-    expect(result.reason).toBe(`Cannot go on: ${signal} received; the run was cancelled`);
-    expect(heard.at(-1)).toEqual({ at: 2_000, what: "cancel", with: RUN_ID });
-    expect(state).toMatchObject({ left: "ended", status: "cancelled" });
-    expect(clock.now()).toBeLessThan(7_000);
-  },
-);
-
-test("runJob() says in the state that it is cancelling before it cancels", async () => {
-  const { states } = await tried({ ...live, cancel: [cancelled("cancelled")] }, { signals: [[2_000, "SIGTERM"]] });
-  expect(states.slice(-2).map(({ left }) => left)).toEqual(["cancelling", "ended"]);
-});
-
-test("runJob() reports success when the run succeeded in the moment of the signal; the code is the signal's", async () => {
-  const { result, state } = await tried({
-    start: [started("pending")],
-    events: [page("streaming"), page("streaming"), page("success", [finished])],
-    cancel: [cancelled("success")],
-  }, { signals: [[1_500, "SIGTERM"]] });
-  expect(result).toMatchObject({ outcome: "success", exitCode: 143, status: "success", eventCount: { seen: 1 } });
-  expect(state).toMatchObject({ left: "ended" });
-});
-
-test("runJob() tries a 409 once more, then reads the run", async () => {
-  const again = await tried({ ...live, cancel: [conflict, cancelled("cancelled")] }, { signals: [[2_000, "SIGTERM"]] });
-  expect(again.heard.filter(({ what }) => what === "cancel").map(({ at }) => at)).toEqual([2_000, 2_300]);
-  expect(again.result.status).toBe("cancelled");
-  const read = await tried({ ...live, cancel: [conflict], run: [aRun("success")] }, { signals: [[2_000, "SIGTERM"]] });
-  expect(read.calls.filter((what) => what !== "events")).toEqual(["start", "cancel", "cancel", "run"]);
-  expect(read.result).toMatchObject({ outcome: "success", exitCode: 143 });
-});
-
-test("runJob() leaves a cancel that does not work to cleanup", async () => {
-  for (const error of [conflict, limited(), unavailable(500), lost()]) {
-    const { result, state } = await tried({ ...live, cancel: [error], run: [aRun("streaming")] }, {
-      signals: [[2_000, "SIGTERM"]],
-    });
-    expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, status: "streaming" });
-    expect(result.reason).toContain("could not be cancelled");
-    expect(state).toMatchObject({ left: "cancelling" });
-  }
-});
-
-test("runJob() gives the cancel four seconds in all", async () => {
-  let limits: CallOptions = {};
-  const { clock } = await tried({
-    ...live,
-    cancel: [(call) => {
-      limits = call;
-      return cancelled("cancelled");
-    }],
-  }, { signals: [[2_000, "SIGTERM"]] });
-  expect(limits).toMatchObject({ deadline: 6_000, requestTimeoutMs: 4_000 });
-  expect(clock.now()).toBeLessThan(6_000);
-});
-
-test("runJob() lets the run go on when somebody watches, when asked, or when another job owns it", async () => {
-  const signals: Trial["signals"] = [[2_000, "SIGINT"]];
-  const other = { ...live, start: [started("streaming", true, { createdAt: "2026-08-31T00:00:00+00:00" })] };
-  const trials = [
-    await tried(live, { signals, terminal: true }),
-    await tried(live, { signals, onInterrupt: "detach" }),
-    await tried(other, { signals, idempotencyKey: "shared" }),
-  ];
-  for (const { result, state, calls } of trials) {
-    expect(calls).not.toContain("cancel");
-    expect(state).toMatchObject({ left: "detached" });
-    expect(result).toMatchObject({ outcome: "interrupted", exitCode: 130, resume: `mogplex-ci follow ${RUN_ID}` });
-  }
-});
-
-test("runJob() cancels a run of another job when asked", async () => {
-  const other = { ...live, start: [started("streaming", true, { createdAt: "2026-08-31T00:00:00+00:00" })] };
-  const { calls } = await tried({ ...other, cancel: [cancelled("cancelled")] }, {
-    signals: [[2_000, "SIGTERM"]],
-    idempotencyKey: "shared",
-    onInterrupt: "cancel",
-  });
-  expect(calls).toContain("cancel");
-});
-
-/** A start whose answer never comes; the request may have arrived. */
-const hanging = ({ signal }: CallOptions) =>
-  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
-
-test("runJob() finds the run of a start whose answer the signal cut off, by the same key, and cancels it", async () => {
-  const ids: string[] = [];
-  const { heard, result, state } = await tried({
-    start: [hanging, started("pending", true)],
-    cancel: [cancelled("cancelled")],
-  }, { signals: [[500, "SIGTERM"]], idempotencyKey: "weekly", onStarted: ({ runId }) => ids.push(runId) });
-  expect(heard).toEqual([
-    { at: 0, what: "start", with: "weekly" },
-    { at: 500, what: "start", with: "weekly" },
-    { at: 500, what: "cancel", with: RUN_ID },
-  ]);
-  expect(result).toMatchObject({ runId: RUN_ID, outcome: "interrupted", exitCode: 143, status: "cancelled" });
-  expect(state).toMatchObject({ phase: "started", left: "ended" });
-  expect(ids).toEqual([RUN_ID]);
-});
-
-test("runJob() does not take the dead run of an earlier attempt for its own when a signal cuts off its start", async () => {
-  const identity = {
-    server: "https://gitlab.example",
-    project: "42",
-    pipeline: "1001",
-    job: "agent",
-    node: "",
-    attempt: "2",
-    date: null,
-    schedule: "",
-  };
-  const dead = started("failed", true, { createdAt: "2026-08-31T00:00:00+00:00" });
-  const { calls, result, state } = await tried({ start: [hanging, dead] }, { signals: [[500, "SIGTERM"]], identity });
-  expect(calls).toEqual(["start", "start"]);
-  expect(result).toMatchObject({ runId: null, outcome: "interrupted", exitCode: 143 });
-  expect(state).toMatchObject({ phase: "starting", left: "ended" });
-});
-
-test("runJob() writes no state when the signal comes before the key is there", async () => {
-  const clock = virtualClock();
-  const client = fakeClient(clock, {});
-  const files = memoryFiles();
-  const { io, send } = fakeProcess();
-  const { result } = await interruptible({ io, clock }, async (interrupts) => {
-    const job = runJob(REQUEST, { client, clock, identity: null }, { interrupts, files, statePath: PATH });
-    send("SIGTERM");
-    return await job;
-  });
-  expect(client.heard).toEqual([]);
-  expect(files.files.get(PATH)).toBeUndefined();
-  expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143 });
-});
-
-test("runJob() leaves a start that it cannot find again to cleanup", async () => {
-  const { result, state } = await tried({ start: [hanging, limited()] }, { signals: [[500, "SIGTERM"]] });
-  expect(result).toMatchObject({ runId: null, outcome: "interrupted", exitCode: 143 });
-  expect(state).toMatchObject({ phase: "starting", left: "cancelling", request: REQUEST });
-});
-
-test("runJob() sends nothing when the signal comes while it waits for a slot, and nothing was started", async () => {
-  const { calls, state, result } = await tried({ start: [limited(60_000)] }, { signals: [[500, "SIGTERM"]] });
-  expect(calls).toEqual(["start"]);
-  expect(state).toMatchObject({ left: "ended" });
-  expect(result.reason).toBe("Cannot go on: SIGTERM received; no run was started");
-});
-
-test("runJob() looks for the run when the signal comes while it waits after a lost answer", async () => {
-  const { calls } = await tried({
-    start: [lost(), started("pending", true)],
-    cancel: [cancelled("cancelled")],
-  }, { signals: [[500, "SIGTERM"]] });
-  expect(calls).toEqual(["start", "start", "cancel"]);
-});
-
-test("runJob() lets a start go on when somebody watches at a terminal", async () => {
-  const { calls, state } = await tried({ start: [hanging] }, { signals: [[500, "SIGINT"]], terminal: true });
-  expect(calls).toEqual(["start"]);
-  expect(state).toMatchObject({ phase: "starting", left: "detached" });
-});
-
-test("runJob() leaves the run alone when the caller's own signal aborts", async () => {
-  const clock = virtualClock();
-  const client = fakeClient(clock, live);
-  const stop = new AbortController();
-  const reason = new Error("enough");
-  const { error, result } = await runJob(REQUEST, {
-    client,
-    clock,
-    identity: null,
-    signal: stop.signal,
-    onItem: () => stop.abort(reason),
-  });
-  expect(error).toBe(reason);
-  expect(result).toMatchObject({ outcome: "error", exitCode: 70 });
-  expect(client.heard.map(({ what }) => what)).not.toContain("cancel");
-});
-
-test("attachJob() follows a run, and leaves it alone on a signal", async () => {
-  const { result, calls } = await tried({ events: [page("streaming")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-  });
-  expect(result).toMatchObject({
-    runId: RUN_ID,
-    outcome: "interrupted",
-    exitCode: 143,
-    replayed: null,
-    idempotencyKey: null,
-  });
-  expect(calls).not.toContain("cancel");
-});
-
-test("attachJob() cancels on a signal when asked", async () => {
-  const { result } = await tried({ events: [page("streaming")], cancel: [cancelled("cancelled")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-    onInterrupt: "cancel",
-  });
-  expect(result).toMatchObject({ status: "cancelled", exitCode: 143 });
-});
-
-test("lookJob() looks once: the verdict, or 124 when the run has not ended", async () => {
-  const clock = virtualClock();
-  const done = fakeClient(clock, { events: [page("failed", [anEvent("f", "failed")], { error: "exit 1" })] });
-  expect((await lookJob(RUN_ID, { client: done, clock })).result).toMatchObject({
-    outcome: "failed",
-    reason: "exit 1",
-  });
-  expect(done.requests).toBe(1);
-  const busy = fakeClient(clock, { events: [page("streaming", someEvents(1, 3))] });
-  const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
-  expect(error).toBeInstanceOf(DeadlineError);
-  expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
-  expect(busy.requests).toBe(1);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Bench } from "../../tools/lab/bench.ts";
-import { type Experiment, MissingError, NotPossibleError } from "../../tools/lab/experiment.ts";
+import { MissingError, NotPossibleError } from "../../tools/lab/check.ts";
+import type { Experiment } from "../../tools/lab/experiment.ts";
 import type { Program } from "../../tools/lab/programs.ts";
 import { exitCodeOf, runExperiment, runLab, totalsLine, totalsOf } from "../../tools/lab/runner.ts";
 

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import {
   linkSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { processIo } from "../../lib/io.ts";
+import { readFileNow } from "../../lib/runtime.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-io-")));
 const home = process.cwd();
@@ -68,20 +70,99 @@ test("Io.writeFile() follows a link outside the working directory, which no chec
   expect(readFileSync(join(outside, "a", "report"), "utf8")).toBe("ours");
 });
 
-test("Io.readFile() opens neither links, devices nor large files when it has a limit", async () => {
+test("Io.readFile() refuses links, directories, pipes, devices and large files at once when it has a limit", async () => {
   const io = await processIo();
   checkout("read");
   writeFileSync("small", "1234");
   symlinkSync("/dev/zero", "endless");
   symlinkSync("small", "link");
+  execFileSync("mkfifo", ["pipe"]);
   expect(io.readFile("small", 4)).toBe("1234");
   expect(io.readFile("absent", 4)).toBeUndefined();
-  for (const path of ["endless", "link", "/dev/zero", "."]) {
-    expect(() => io.readFile(path, 4), path).toThrow("ordinary file");
+  for (const path of ["endless", "link", "/dev/zero", ".", "pipe"]) {
+    expect(() => io.readFile(path, 4), path).toThrow("it is not an ordinary file");
   }
-  expect(() => io.readFile("small", 3)).toThrow("larger than 3 bytes");
+  expect(() => io.readFile("small", 3)).toThrow("it is larger than 3 bytes");
   expect(io.readFile("link")).toBe("1234");
 });
+
+test("Io.readFile() with a limit follows a link to an ordinary file when asked, and to nothing else", async () => {
+  const io = await processIo();
+  checkout("followed");
+  writeFileSync("small", "1234");
+  execFileSync("mkfifo", ["pipe"]);
+  symlinkSync("small", "link");
+  symlinkSync("absent", "dangling");
+  symlinkSync("pipe", "to-pipe");
+  symlinkSync("/dev/zero", "to-device");
+  symlinkSync(".", "to-directory");
+  expect(io.readFile("link", 4, "follow")).toBe("1234");
+  expect(io.readFile("dangling", 4, "follow")).toBeUndefined();
+  expect(() => io.readFile("link", 3, "follow")).toThrow("it is larger than 3 bytes");
+  for (const path of ["to-pipe", "to-device", "to-directory"]) {
+    expect(() => io.readFile(path, 4, "follow"), path).toThrow("it is not an ordinary file");
+  }
+});
+
+test("Io.readFile() refuses pipes, devices and directories without a limit, too, and follows links", async () => {
+  const io = await processIo();
+  checkout("unlimited");
+  execFileSync("mkfifo", ["pipe"]);
+  symlinkSync("/dev/zero", "endless");
+  for (const path of ["endless", "/dev/zero", ".", "pipe"]) {
+    expect(() => io.readFile(path), path).toThrow("it is not an ordinary file");
+  }
+  writeFileSync("huge", "x".repeat(16 * 1024 * 1024 + 1));
+  expect(() => io.readFile("huge")).toThrow("it is larger than 16777216 bytes");
+  expect(io.readFile("huge", undefined, "follow", "replace")?.length).toBe(16 * 1024 * 1024 + 1);
+  expect(io.readFile("absent")).toBeUndefined();
+});
+
+test("readFileNow() reads small ordinary files alone", () => {
+  checkout("now");
+  execFileSync("mkfifo", ["pipe"]);
+  writeFileSync("utf16", Buffer.from("\ufeffmog_x", "utf16le"));
+  writeFileSync("huge", "x".repeat(65_537));
+  writeFileSync("token", "mog_x\n");
+  symlinkSync("token", "link");
+  expect([readFileNow("token"), readFileNow("link")]).toEqual(["mog_x\n", "mog_x\n"]);
+  for (const path of ["pipe", "/dev/zero", "."]) expect(() => readFileNow(path)).toThrow("it is not an ordinary file");
+  expect(() => readFileNow("huge")).toThrow("it is larger than 65536 bytes");
+  expect(() => readFileNow("utf16")).toThrow("it is UTF-16");
+  expect(() => readFileNow("absent")).toThrow();
+});
+
+test("Io.readFile() refuses what is not UTF-8, unless it is asked to replace it", async () => {
+  const io = await processIo();
+  checkout("bytes");
+  writeFileSync("utf16", Buffer.from("\ufeffFix it", "utf16le"));
+  writeFileSync("latin1", Buffer.from("f\xfcr", "latin1"));
+  for (const limit of [undefined, 100]) {
+    expect(() => io.readFile("utf16", limit)).toThrow("it is UTF-16: save it as UTF-8");
+    expect(() => io.readFile("latin1", limit)).toThrow("it is not UTF-8: save it as UTF-8");
+    expect(io.readFile("latin1", limit, "refuse", "replace")).toBe("f\ufffdr");
+  }
+});
+
+test("Io.readFile() with a limit gives the same text as without, over many chunks", async () => {
+  const io = await processIo();
+  checkout("chunks");
+  const texts = ["", "\ufeffmarked", "é".repeat(100_000), `\u{1f600}${"x".repeat(65_535)}\u{1f600}`];
+  for (const text of texts) {
+    writeFileSync("file", text);
+    expect(io.readFile("file", 1_000_000)).toBe(text);
+    expect(io.readFile("file")).toBe(text);
+  }
+});
+
+test.skipIf(process.platform !== "linux")(
+  "Io.readFile() bounds a file whose size the system does not tell",
+  async () => {
+    const io = await processIo();
+    expect(() => io.readFile("/proc/self/status", 40)).toThrow("it is larger than 40 bytes");
+    expect(io.readFile("/proc/self/status", 1_000_000)).toContain("State:");
+  },
+);
 
 test.skipIf(process.platform !== "linux")(
   "Io.writeFile() throws when a file system answers ENOENT to a new directory",

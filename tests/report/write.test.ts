@@ -49,6 +49,27 @@ test("writeReports() appends variables where the system keeps them, each once", 
   expect(problem.map(({ format }) => format)).toEqual(["pipeline-variables"]);
 });
 
+test("writeReports() begins a line of its own in a file of the CI system, and leaves no line empty", () => {
+  for (const before of [undefined, "", "before=1", "before=1\n"]) {
+    const io = memoryIo();
+    for (const path of ["outputs", "variables"]) if (before !== undefined) io.appendFile(path, before);
+    const options = { files: { outputs: "outputs", variables: "variables" } };
+    expect(writeRunId("run-1", [], io, options)).toEqual([]);
+    expect(writeReports(sampleResult(), [], io, unchanged, options)).toEqual([]);
+    const names = parseGithubFile(io.files.get("outputs") as string).map(([name]) => name);
+    expect(names.slice(0, before ? 3 : 2)).toEqual([...(before ? ["before"] : []), "run_id", "run_id"]);
+    expect(io.files.get("variables")?.split("\n").filter((line) => line === "")).toEqual([""]);
+    expect(io.files.get("variables")).toMatch(/^MOGPLEX_RUN_ID=/m);
+  }
+});
+
+test("writeReports() appends to a file that it may not read", () => {
+  const io = memoryIo();
+  const files = { outputs: "/unreadable/outputs" };
+  expect(writeReports(sampleResult(), [], io, unchanged, { files })).toEqual([]);
+  expect(parseGithubFile(io.files.get(files.outputs) as string)).toHaveLength(6);
+});
+
 test("writeReports() touches no file of the CI system when there is none", () => {
   const io = memoryIo();
   writeReports(sampleResult(), [], io, unchanged);

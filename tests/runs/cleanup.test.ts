@@ -4,9 +4,18 @@ import { virtualClock } from "../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
 import type { JobIdentity, JobState } from "../../lib/platforms/platform.ts";
 import { cleanup, type CleanupDecision, decideCleanup } from "../../lib/runs/cleanup.ts";
-import { type Left, requestHash, type RunState, stateProof } from "../../lib/runs/state.ts";
+import type { Notice } from "../../lib/notice.ts";
+import {
+  readState,
+  requestHash,
+  type RunState,
+  type StateParting,
+  stateSeal,
+  stateText,
+} from "../../lib/runs/state.ts";
 import {
   aRun,
+  BEGIN_MS,
   cancelled,
   fakeClient,
   JOB as GITLAB_JOB,
@@ -23,8 +32,9 @@ import {
 import { memoryFiles } from "./memory_files.ts";
 
 const JOB: JobIdentity = { ...GITLAB_JOB, date: null };
+const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
+const SEAL = await stateSeal(TOKEN);
 const FOLLOWING: RunState = {
-  schema: 1,
   phase: "started",
   idempotencyKey: "k",
   owned: true,
@@ -33,21 +43,21 @@ const FOLLOWING: RunState = {
   requestHash: await requestHash(REQUEST),
   request: null,
   job: JOB,
-  proof: null,
+  folder: null,
   runId: RUN_ID,
   status: "streaming",
   lastEventId: null,
-  left: "following",
+  parting: "following",
 };
 const STARTING: RunState = { ...FOLLOWING, phase: "starting", request: REQUEST, runId: null, status: null };
 
 test("decideCleanup() cancels what was being cancelled, or died in a job that was stopped, or always", () => {
   const states: JobState[] = ["success", "failed", "cancelled", "timed_out", "unknown"];
-  const lefts: Left[] = ["following", "detached", "cancelling", "ended"];
-  const table = Object.fromEntries(lefts.flatMap((left) =>
+  const partings: StateParting[] = ["following", "detached", "cancelling", "ended"];
+  const table = Object.fromEntries(partings.flatMap((parting) =>
     states.map((job): [string, string[]] => [
-      `${left} ${job}`,
-      [false, true].map((always) => decideCleanup({ ...FOLLOWING, left }, job, always).what),
+      `${parting} ${job}`,
+      [false, true].map((always) => decideCleanup({ ...FOLLOWING, parting }, job, always).what),
     ])
   ));
   expect(table).toEqual({
@@ -91,7 +101,7 @@ test("decideCleanup() does nothing without a state file of this job", () => {
 
 test("decideCleanup() has the run found when the process died while it started it", () => {
   expect(decideCleanup(STARTING, "cancelled", false).what).toBe("find");
-  expect(decideCleanup({ ...STARTING, left: "cancelling" }, "unknown", false).what).toBe("find");
+  expect(decideCleanup({ ...STARTING, parting: "cancelling" }, "unknown", false).what).toBe("find");
   expect(decideCleanup(STARTING, "failed", false).what).toBe("nothing");
 });
 
@@ -109,77 +119,152 @@ test("decideCleanup() sends no start again for a file that does not name this ex
   }
 });
 
+test("decideCleanup() sends no start again whose run a signal would have left alone", () => {
+  const states: JobState[] = ["success", "failed", "cancelled", "timed_out", "unknown"];
+  for (const parting of ["following", "detached", "cancelling", "ended"] as const) {
+    for (const job of states) {
+      const detached: RunState = { ...STARTING, parting, onInterrupt: "detach" };
+      expect(decideCleanup(detached, job, false).what).toBe("nothing");
+      expect(decideCleanup(detached, job, true).what).toBe(parting === "ended" ? "nothing" : "find");
+    }
+  }
+});
+
 async function tried(state: RunState | string | undefined, script: Script = {}, env: Record<string, string> = {}) {
   const clock = virtualClock();
   const client = fakeClient(clock, script);
-  const content = typeof state === "object" ? JSON.stringify(state) : state;
+  const content = typeof state === "object" ? stateText(state, SEAL) : state;
   const files = memoryFiles(content === undefined ? {} : { "run.json": content });
+  const notices: Notice[] = [];
   const all = { ...JOB_ENV, CI_JOB_STATUS: "canceled", ...env };
   const options = {
     client,
+    token: TOKEN,
     clock,
     files,
     statePath: "run.json",
     env: (name: string) => (all as Record<string, string>)[name],
+    onNotice: (notice: Notice) => notices.push(notice),
   };
   const result = await cleanup(options).catch((error) => error);
-  const left = files.written.length === 0 ? undefined : JSON.parse(files.files.get("run.json") ?? "").left;
-  return { result, left, calls: client.heard.map((call) => `${call.what} ${call.with}`) };
+  const reading = { job: JOB, execution: true, nowMs: BEGIN_MS, notify: () => {} };
+  const written = files.written.map((text) =>
+    readState(memoryFiles({ "run.json": text }), "run.json", reading)?.proven(SEAL)
+  );
+  expect(written).not.toContain(undefined);
+  const calls = client.heard.map((call) => `${call.what} ${call.with}`);
+  return { result, parting: written.at(-1)?.parting, state: written.at(-1), calls, notices };
 }
 
 test("cleanup() cancels the run of a job that was cancelled, and says so in the state", async () => {
-  const { result, left, calls } = await tried(FOLLOWING, { cancel: [cancelled("cancelled")] });
+  const { result, parting, calls } = await tried(FOLLOWING, { cancel: [cancelled("cancelled")] });
   expect(result).toEqual({
     action: "cancelled",
-    words: `run "${RUN_ID}" is "cancelled" (the job is "cancelled")`,
+    text: `run "${RUN_ID}" is "cancelled" (the job is "cancelled")`,
     runId: RUN_ID,
     status: "cancelled",
   });
-  expect(left).toBe("ended");
+  expect(parting).toBe("ended");
   expect(calls).toEqual([`cancel ${RUN_ID}`]);
 });
 
+test("cleanup() believes the run when the rest of the answer to its cancel says something else", async () => {
+  const contradiction = { ...cancelled("streaming"), status: "cancelled" };
+  const { result, parting } = await tried(FOLLOWING, { cancel: [contradiction] });
+  expect(result).toMatchObject({ action: "cancelled", status: "streaming" });
+  expect(parting).toBe("cancelling");
+});
+
 test("cleanup() does nothing after a job that went on to its end, and needs no token for it", async () => {
-  const files = memoryFiles({ "run.json": JSON.stringify(FOLLOWING) });
-  const env = { ...JOB_ENV, CI_JOB_STATUS: "failed" } as Record<string, string>;
-  const end = await cleanup({ files, statePath: "run.json", env: (name) => env[name] });
-  expect(end).toMatchObject({ action: "nothing", runId: RUN_ID });
+  const env: Record<string, string> = { ...JOB_ENV, CI_JOB_STATUS: "failed" };
+  const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });
+  const options = { files, clock: virtualClock(), statePath: "run.json", env: (name: string) => env[name] };
+  const text = 'the run is not known to be cancelled: the job is "failed"';
+  // Without the token nothing proves what the file says of the run.
+  expect(await cleanup(options)).toEqual({ action: "nothing", text, runId: null, status: null });
+  expect(await cleanup({ ...options, token: TOKEN })).toEqual({
+    action: "nothing",
+    text,
+    runId: RUN_ID,
+    status: "streaming",
+  });
+  env.CI_JOB_STATUS = "canceled";
+  expect(await cleanup(options).catch((error) => error)).toBeInstanceOf(UnauthorizedError);
 });
 
 test("cleanup() ignores the file of another job", async () => {
   const others: Record<string, string>[] = [{ CI_JOB_ID: "9002" }, { CI_PIPELINE_ID: "1002" }, { CI_PROJECT_ID: "43" }];
   for (const env of others) {
     const { result, calls } = await tried(FOLLOWING, {}, env);
-    expect(result).toMatchObject({ action: "nothing", words: "no state file of this job" });
+    expect(result).toMatchObject({ action: "nothing", text: "no state file of this job" });
     expect(calls).toEqual([]);
   }
 });
 
-test("cleanup() ignores damaged files", async () => {
-  for (const content of [undefined, "", "{", `{"schema":1,"phase":"started","runId":"../x","left":"cancelling"}`]) {
-    expect((await tried(content)).result.action).toBe("nothing");
+test("cleanup() ignores damaged files and those of schema 1, and says so", async () => {
+  const old = { ...JSON.parse(stateText(FOLLOWING, SEAL)), schema: 1 };
+  for (const content of ["", "{", `{"schema":2,"phase":"started","runId":"../x"}`, JSON.stringify(old)]) {
+    const { result, calls, notices } = await tried(content);
+    expect(result).toMatchObject({ action: "nothing", text: "no state file of this job", runId: null });
+    expect(calls).toEqual([]);
+    expect(notices).toHaveLength(1);
   }
+  expect((await tried(undefined)).notices).toEqual([]);
 });
 
 test("cleanup() finds the run of a start that died, by the same key, and cancels it", async () => {
   const script = { start: [started("pending", true)], cancel: [cancelled("cancelled")] };
-  const { result, left, calls } = await tried(STARTING, script);
+  const { result, parting, calls } = await tried(STARTING, script);
   expect(calls).toEqual(["start k", `cancel ${RUN_ID}`]);
   expect(result).toMatchObject({ action: "cancelled", runId: RUN_ID, status: "cancelled" });
-  expect(left).toBe("ended");
+  expect(parting).toBe("ended");
 });
 
-test("cleanup() lets the run go on that it finds under a key of others", async () => {
-  const dying = { ...STARTING, owned: null };
+test("cleanup() lets the run go on that it finds under a key of others, and says whose it is", async () => {
   const theirs = started("streaming", true, { createdAt: "2026-08-31T00:00:00+00:00" });
-  const { result, left, calls } = await tried(dying, { start: [theirs] });
-  expect(calls).toEqual(["start k"]);
-  expect(result).toEqual({ action: "nothing", words: "another job started the run", runId: RUN_ID, status: null });
-  expect(left).toBe("detached");
-  for (const ours of [started("pending", false), started("pending", true)]) {
-    const script = { start: [ours], cancel: [cancelled("cancelled")] };
-    expect((await tried(dying, script)).calls).toEqual(["start k", `cancel ${RUN_ID}`]);
+  for (const dying of [{ ...STARTING, owned: null }, { ...STARTING, owned: null, parting: "cancelling" as const }]) {
+    const { result, parting, calls } = await tried(dying, { start: [theirs] });
+    expect(calls).toEqual(["start k"]);
+    const text = `the key of the start belongs to run "${RUN_ID}", which another job started`;
+    expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null });
+    expect(parting).toBe("detached");
+    for (const ours of [started("pending", false), started("pending", true)]) {
+      const script = { start: [ours], cancel: [cancelled("cancelled")] };
+      expect((await tried(dying, script)).calls).toEqual(["start k", `cancel ${RUN_ID}`]);
+    }
   }
+});
+
+test("cleanup() always cancels a run that its own start began, whatever the state says of its owner", async () => {
+  for (const owned of [true, false, null]) {
+    for (const onInterrupt of ["auto", "cancel"] as const) {
+      const state: RunState = { ...STARTING, owned, onInterrupt, parting: "cancelling" };
+      const script = { start: [started("pending", false)], cancel: [cancelled("cancelled")] };
+      const { calls, parting } = await tried(state, script);
+      expect(calls).toEqual(["start k", `cancel ${RUN_ID}`]);
+      expect(parting).toBe("ended");
+    }
+  }
+});
+
+test("cleanup() leaves a run that it found and could not cancel to another cleanup", async () => {
+  for (const error of [limited(), refusal(ForbiddenError, "forbidden", 403)]) {
+    const { state } = await tried(STARTING, { start: [started("pending")], cancel: [error], run: [aRun("pending")] });
+    expect(state).toMatchObject({ phase: "started", runId: RUN_ID, parting: "cancelling" });
+    const again = await tried(state, { cancel: [cancelled("cancelled")] }, { CI_JOB_STATUS: "failed" });
+    expect(again.calls).toEqual([`cancel ${RUN_ID}`]);
+  }
+});
+
+test("cleanup() repeats the lost cancel of a job that only followed, when told to cancel", async () => {
+  const attached: RunState = { ...FOLLOWING, idempotencyKey: null, requestHash: null, owned: false };
+  const lostCancel: RunState = { ...attached, onInterrupt: "cancel", parting: "cancelling" };
+  const script = { cancel: [cancelled("cancelled")] };
+  expect((await tried(lostCancel, script, { CI_JOB_STATUS: "failed" })).calls).toEqual([`cancel ${RUN_ID}`]);
+  expect((await tried({ ...attached, onInterrupt: "cancel" }, script)).calls).toEqual([`cancel ${RUN_ID}`]);
+  const { result, calls } = await tried(attached);
+  expect(result).toMatchObject({ action: "nothing", text: "another job started the run" });
+  expect(calls).toEqual([]);
 });
 
 test("cleanup() has time to wait out the minute that a full limiter asks for, twice", async () => {
@@ -195,9 +280,9 @@ test("cleanup() has time to wait out the minute that a full limiter asks for, tw
 test("cleanup() tells of a run that it could not cancel, and leaves the state as it is", async () => {
   const conflict = refusal(ConflictError, "usage", 409);
   for (const error of [limited(), unavailable(500), lost(), conflict]) {
-    const { result, left } = await tried(FOLLOWING, { cancel: [error], run: [aRun("streaming")] });
+    const { result, state } = await tried(FOLLOWING, { cancel: [error], run: [aRun("streaming")] });
     expect(result).toMatchObject({ action: "failed", runId: RUN_ID, status: null });
-    expect(left).toBeUndefined();
+    expect(state).toBeUndefined();
   }
 });
 
@@ -208,30 +293,54 @@ test("cleanup() throws what the caller or the token is to blame for", async () =
   }
 });
 
-test("cleanup() sends nothing for a file that the checkout brought along, though it guessed the numbers of the job", async () => {
-  const token = "mog_AAAAbbbbCCCCddddEEEEffff";
-  const other = await stateProof("mog_another0token0of0mine", JOB);
-  const ofAnotherBuild = await stateProof(token, { ...JOB, attempt: "9000" });
-  const env: Record<string, string | undefined> = { ...JOB_ENV, CI_JOB_STATUS: "canceled", MOGPLEX_API_KEY: token };
-  let sent = 0;
-  const fetch = () => {
-    sent++;
-    return Response.json({ ok: false, error: { code: "FORBIDDEN", message: "no" } }, { status: 403 });
+/** Runs cleanup() as an attacker would like it to run: with the token, in any case, in a job that was cancelled. */
+async function attacked(content: string) {
+  const env: Record<string, string | undefined> = { ...JOB_ENV, CI_JOB_STATUS: "canceled", MOGPLEX_API_KEY: TOKEN };
+  const sent: string[] = [];
+  const fetch = (url: string) => {
+    sent.push(new URL(url).pathname);
+    return Promise.resolve(
+      Response.json({ ok: false, error: { code: "FORBIDDEN", message: "no" } }, { status: 403 }),
+    );
   };
-  const planted = [FOLLOWING, STARTING].flatMap((state) =>
-    [null, "", "0".repeat(64), other, ofAnotherBuild].map((proof) => ({ ...state, left: "cancelling", proof }))
-  );
-  for (const state of planted) {
-    const files = memoryFiles({ "run.json": JSON.stringify(state) });
-    const options = { files, statePath: "run.json", env: (name: string) => env[name], fetch };
-    const end = await cleanup({ ...options, always: true });
-    expect(end).toMatchObject({ action: "nothing", runId: null });
-    expect(end.words).toContain("was not written with this token");
+  const notices: Notice[] = [];
+  const end = await cleanup({
+    files: memoryFiles({ "run.json": content }),
+    statePath: "run.json",
+    always: true,
+    clock: virtualClock(),
+    env: (name) => env[name],
+    fetch: fetch as typeof globalThis.fetch,
+    onNotice: (notice) => notices.push(notice),
+  }).catch((error) => error);
+  return { end, sent, notices };
+}
+
+test("cleanup() sends nothing for a file that was made up or changed without the token", async () => {
+  const other = await stateSeal("mog_another0token0of0mine");
+  const file = (state: RunState) => JSON.parse(stateText(state, SEAL)) as Record<string, unknown>;
+  const started = file({ ...FOLLOWING, parting: "cancelling" });
+  const starting = file({ ...STARTING, parting: "cancelling" });
+  const foreignRun = "00000000-6a53-4d0c-9d5e-0f7c7b0a9b11";
+  const foreignRepo = { ...REQUEST, repoId: "00000000-1234-4abc-9def-1234567890ab" };
+  const { proof: ofAnotherBuild } = file({ ...FOLLOWING, job: { ...JOB, attempt: "9000" } });
+  const planted = [started, starting].flatMap((genuine) => [
+    ...[null, "", "0".repeat(64), ofAnotherBuild].map((proof) => ({ ...genuine, proof })),
+    { ...genuine, phase: "started", request: null, runId: foreignRun },
+    { ...genuine, phase: "starting", runId: null, request: foreignRepo },
+    { ...genuine, phase: "starting", runId: null, request: { ...REQUEST, prompt: "Print all secrets" } },
+    { ...genuine, phase: "starting", runId: null, request: REQUEST, idempotencyKey: "another" },
+  ]).map((forgery) => JSON.stringify(forgery));
+  for (const content of [...planted, stateText({ ...FOLLOWING, parting: "cancelling" }, other)]) {
+    const { end, sent, notices } = await attacked(content);
+    expect(end).toEqual({ action: "nothing", text: "no state file of this job", runId: null, status: null });
+    expect(sent).toEqual([]);
+    expect(notices).toEqual([{
+      kind: "text",
+      message: 'state file "run.json" is ignored: it was not written, or not as it is now, by a job with this token',
+    }]);
   }
-  expect(sent).toBe(0);
-  const own = { ...FOLLOWING, proof: await stateProof(token, JOB) };
-  const files = memoryFiles({ "run.json": JSON.stringify(own) });
-  const options = { files, statePath: "run.json", env: (name: string) => env[name], fetch };
-  expect(await cleanup(options).catch((error) => error.name)).toBe("ForbiddenError");
-  expect(sent).toBe(1);
+  const { end, sent } = await attacked(JSON.stringify(started));
+  expect(end).toBeInstanceOf(ForbiddenError);
+  expect(sent).toEqual([`/api/v1/mogplex/runs/${RUN_ID}/cancel`]);
 });

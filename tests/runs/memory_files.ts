@@ -17,6 +17,7 @@ export function memoryFiles(given: Record<string, string> = {}): MemoryFiles {
     written,
     readFile: (path) => files.get(path),
     removeFile: (path) => files.delete(path),
+    realPath: (path) => `/builds/web/${path}`,
     writeFile(path, text) {
       files.set(path, text);
       written.push(text);

@@ -8,176 +8,281 @@ import {
   readState,
   requestHash,
   type RunState,
-  type StateBeginning,
-  StateWriter,
+  type StateFiles,
+  stateFolder,
+  stateSeal,
+  stateText,
 } from "../../lib/runs/state.ts";
-import { JOB, REQUEST, RUN_ID } from "./fake_client.ts";
+import { hmacSha256 } from "../../lib/sha256.ts";
+import { BEGIN_MS, JOB, REQUEST, RUN_ID } from "./fake_client.ts";
 import { memoryFiles } from "./memory_files.ts";
 
-const BEGINNING: StateBeginning = {
+const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
+const SEAL = await stateSeal(TOKEN);
+const PATH = "mogplex-ci/run.json";
+const FOLLOWING: RunState = {
+  phase: "started",
   idempotencyKey: "k",
   owned: null,
-  startedAt: "2026-09-01T00:00:00.000Z",
+  startedAt: new Date(BEGIN_MS).toISOString(),
   onInterrupt: "detach",
   requestHash: await requestHash(REQUEST),
-  request: REQUEST,
+  request: null,
   job: JOB,
-  proof: "f00",
+  folder: null,
+  runId: RUN_ID,
+  status: "streaming",
+  lastEventId: "e7",
+  parting: "following",
 };
-const PATH = "mogplex-ci/run.json";
+const STARTING: RunState = {
+  ...FOLLOWING,
+  phase: "starting",
+  request: REQUEST,
+  runId: null,
+  status: null,
+  lastEventId: null,
+};
+const ATTACHED: RunState = { ...FOLLOWING, idempotencyKey: null, requestHash: null, owned: false };
+/** A state outside CI. */
+const LOCAL: RunState = { ...FOLLOWING, job: null, folder: "/builds/web/mogplex-ci/" };
 
-function read(content: string, job: JobIdentity | null = JOB, execution = true) {
-  const notices: Notice[] = [];
-  const files = memoryFiles({ [PATH]: content });
-  const state = readState(files, PATH, { job, execution, notify: (notice) => notices.push(notice) });
-  return { state, notices };
+interface Reading {
+  job?: JobIdentity | null;
+  execution?: boolean;
+  nowMs?: number;
+  seal?: typeof SEAL;
+  files?: Partial<StateFiles>;
 }
 
-function begun() {
-  const files = memoryFiles({ [PATH]: "old" });
+function read(content: string | undefined, reading: Reading = {}) {
+  const { job = JOB, execution = true, nowMs = BEGIN_MS, seal = SEAL } = reading;
   const notices: Notice[] = [];
-  const writer = new StateWriter(files, PATH, (notice) => notices.push(notice));
-  writer.begin(BEGINNING);
-  const state = () => JSON.parse(files.files.get(PATH) ?? "") as RunState;
-  return { files, writer, state, notices };
+  const files = { ...memoryFiles(content === undefined ? {} : { [PATH]: content }), ...reading.files };
+  const stored = readState(files, PATH, { job, execution, nowMs, notify: (notice) => notices.push(notice) });
+  return { claims: stored?.claims, state: stored?.proven(seal), notices };
 }
 
-test("StateWriter.begin() replaces an old file by one of phase starting", () => {
-  expect(begun().state()).toEqual({
-    schema: 1,
-    phase: "starting",
-    ...BEGINNING,
-    runId: null,
-    status: null,
-    lastEventId: null,
-    left: "following",
-  });
-});
+/** What a file is ignored with. */
+function ignored(why: string): Notice[] {
+  return [{ kind: "text", message: `state file "${PATH}" is ignored: ${why}` }];
+}
 
-test("StateWriter.clear() removes an old file after proving that it can be written", () => {
-  const files = memoryFiles({ [PATH]: "old" });
-  new StateWriter(files, PATH, () => {}).clear();
-  expect(files.files.has(PATH)).toBe(false);
-  expect(files.written.length).toBe(1);
-});
+const NOT_OURS = ignored("it was not written, or not as it is now, by a job with this token");
+const NO_STATE = ignored("its content is not that of a state file");
 
-test("StateWriter.update() forgets the request once the run is known", () => {
-  const { writer, state } = begun();
-  writer.update({ runId: RUN_ID, owned: true, status: "pending" });
-  expect(state()).toMatchObject({ phase: "started", runId: RUN_ID, request: null, status: "pending" });
-});
+type Json = Record<string, unknown>;
 
-test("StateWriter.update() writes only what changes", () => {
-  const { writer, files } = begun();
-  writer.update({ status: "pending" });
-  writer.update({ status: "pending" });
-  expect(files.written.length).toBe(2);
-});
+/** An object that is written with a proof that fits. */
+function sealed(content: Json, seal = SEAL): string {
+  return JSON.stringify({ ...content, proof: seal(content) });
+}
 
-test("StateWriter.begin() throws UsageError when the file cannot be written", () => {
-  const files = {
-    ...memoryFiles(),
-    writeFile() {
-      throw new Error("it is reached through the symbolic link");
-    },
-  };
-  expect(() => new StateWriter(files, PATH, () => {}).begin(BEGINNING)).toThrow(UsageError);
-  expect(() => new StateWriter(files, PATH, () => {}).clear()).toThrow(UsageError);
-});
+/** The object of a state file, with and without its proof. */
+function parts(state: RunState): { file: Json; content: Json } {
+  const file = JSON.parse(stateText(state, SEAL)) as Json;
+  const { proof: _, ...content } = file;
+  return { file, content };
+}
 
-test("StateWriter.update() says once that the file cannot be written any more, and goes on", () => {
-  const { files, writer, notices } = begun();
-  files.writeFile = () => {
-    throw new Error("disk full");
-  };
-  writer.update({ status: "pending" });
-  writer.update({ status: "streaming" });
-  expect(notices.map((notice) => notice.kind)).toEqual(["text"]);
-});
-
-test("StateWriter.update() keeps nothing but words of the service: it may have sent our token back", () => {
-  const { writer, state } = begun();
-  for (const status of ["mog_AAAAbbbbCCCCddddEEEEffff", "a b", "x".repeat(65), "\n::set-env"]) {
-    writer.update({ runId: RUN_ID, status: "pending", lastEventId: "e-1" });
-    writer.update({ status, lastEventId: status });
-    expect(state()).toMatchObject({ runId: RUN_ID, status: null, lastEventId: null });
+test("readState() reads what stateText() wrote", () => {
+  for (const state of [FOLLOWING, STARTING, ATTACHED]) {
+    expect(read(stateText(state, SEAL))).toEqual({ claims: state, state, notices: [] });
   }
+  expect(read(stateText(LOCAL, SEAL), { job: null }).state).toEqual(LOCAL);
 });
 
-test("readState() reads what StateWriter wrote", () => {
-  const { files, writer, state } = begun();
-  expect(read(files.files.get(PATH) ?? "").state).toEqual(state());
-  writer.update({ runId: RUN_ID, owned: false, status: "streaming", lastEventId: "e7", left: "detached" });
-  expect(read(files.files.get(PATH) ?? "").state).toEqual(state());
+test("stateText() puts all fields at the top of one object, in a fixed order, the proof last", () => {
+  const { file } = parts(STARTING);
+  const { parting, ...fields } = STARTING;
+  expect(JSON.stringify(file)).toBe(JSON.stringify({ schema: 2, ...fields, left: parting, proof: file.proof }));
+});
+
+test("stateSeal() is HMAC-SHA-256 with the token as key over purpose, version and content", async () => {
+  const sign = await hmacSha256(TOKEN);
+  const { file, content } = parts(FOLLOWING);
+  expect(file.proof).toBe(sign(`["mogplex-ci/state/2",${JSON.stringify(content)}]`));
+  expect(file.proof).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test("readState() returns nothing when there is no file, without a word", () => {
-  const notices: Notice[] = [];
-  const options = { job: null, execution: true, notify: (notice: Notice) => notices.push(notice) };
-  expect(readState(memoryFiles(), PATH, options)).toBeUndefined();
-  expect(notices).toEqual([]);
+  expect(read(undefined)).toEqual({ claims: undefined, state: undefined, notices: [] });
 });
 
-test("readState() ignores a file of another job, and says so", () => {
-  const { state } = begun();
-  const content = JSON.stringify(state());
-  for (const other of [{ ...JOB, pipeline: "1002" }, { ...JOB, job: "other" }, { ...JOB, attempt: "9002" }, null]) {
-    const { state, notices } = read(content, other);
+test("readState() throws UsageError when a required file is absent", () => {
+  const options = { job: JOB, execution: false, required: true, nowMs: BEGIN_MS, notify: () => {} };
+  expect(() => readState(memoryFiles(), PATH, options)).toThrow(UsageError);
+});
+
+test("readState() throws UsageError when the file or its directory cannot be read, and says why", () => {
+  function refuse(): never {
+    throw new Error("it is not an ordinary file");
+  }
+  const why = `Cannot read state file "${PATH}": it is not an ordinary file`;
+  expect(() => read("", { files: { readFile: refuse } })).toThrow(why);
+  expect(() => read(stateText(LOCAL, SEAL), { job: null, files: { realPath: refuse } })).toThrow(why);
+});
+
+/** Values that take the place of one, each of another kind than it. */
+function others(value: unknown): unknown[] {
+  const texts = ["", "x", RUN_ID.replace("5", "6"), "detached", "cancelling", "cancel", "started", "0".repeat(64)];
+  return [null, true, false, 0, 7, [], {}, ...texts].filter((other) => JSON.stringify(other) !== JSON.stringify(value));
+}
+
+/** Every copy of an object in which one value, at any depth, is another one, is absent, or is one of many. */
+function* forged(object: Json): Generator<Json> {
+  for (const [name, value] of Object.entries(object)) {
+    const { [name]: _, ...rest } = object;
+    yield rest;
+    yield { ...rest, [name]: value };
+    for (const other of others(value)) yield { ...object, [name]: other };
+    if (typeof value === "string") {
+      yield { ...object, [name]: `${value} ` };
+      yield { ...object, [name]: value.toUpperCase() };
+    }
+    if (typeof value !== "object" || value === null) continue;
+    for (const inner of forged(value as Json)) yield { ...object, [name]: inner };
+  }
+  yield { ...object, url: "https://evil.example" };
+  yield { ...object, token: "mog_x" };
+  yield JSON.parse(JSON.stringify(object).replace("{", '{"__proto__":{},')) as Json;
+}
+
+test("readState() ignores a file in which any field was changed, moved, added or removed, and says so", () => {
+  for (const state of [FOLLOWING, STARTING, ATTACHED, LOCAL]) {
+    const { file } = parts(state);
+    // The place of the proof itself does not count.
+    const normal = ({ proof, ...content }: Json) => JSON.stringify({ ...content, proof });
+    let count = 0;
+    for (const forgery of forged(file)) {
+      const content = JSON.stringify(forgery);
+      if (normal(forgery) === normal(file)) continue;
+      count++;
+      const { state: found, notices } = read(content, { job: state.job });
+      expect(found, content).toBeUndefined();
+      expect(notices, content).toHaveLength(1);
+    }
+    expect(count).toBeGreaterThan(200);
+  }
+});
+
+test("readState() ignores a file without a proof, or with that of another token, purpose, schema or state", async () => {
+  const { content } = parts(FOLLOWING);
+  const sign = await hmacSha256(TOKEN);
+  const other = await stateSeal("mog_another0token0of0mine");
+  const proofs = [
+    undefined,
+    null,
+    "",
+    "0".repeat(64),
+    other(content),
+    SEAL(parts({ ...FOLLOWING, parting: "cancelling" }).content),
+    sign(JSON.stringify(content)),
+    sign(JSON.stringify(["mogplex-ci/state/1", content])),
+    SEAL(content).toUpperCase(),
+    [SEAL(content)],
+  ];
+  for (const proof of proofs) {
+    const { state, notices } = read(JSON.stringify({ ...content, proof }));
     expect(state).toBeUndefined();
-    expect(notices).toEqual([
-      { kind: "text", message: `state file "${PATH}" is ignored: another job wrote it` },
-    ]);
+    expect(notices).toEqual(NOT_OURS);
+  }
+  expect(read(stateText(FOLLOWING, SEAL), { seal: other }).notices).toEqual(NOT_OURS);
+});
+
+test("readState() ignores a file of schema 1, and says why", () => {
+  const { left, ...fields } = parts(FOLLOWING).content;
+  const old = JSON.stringify({ ...fields, schema: 1, proof: "0".repeat(64), left });
+  const why = "an older version wrote it, which did not prove the whole content (schema 1)";
+  expect(read(old)).toEqual({ claims: undefined, state: undefined, notices: ignored(why) });
+});
+
+test("readState() ignores a file of another job or execution, and says so", () => {
+  const content = stateText(FOLLOWING, SEAL);
+  const jobs = [{ ...JOB, pipeline: "1002" }, { ...JOB, job: "other" }, { ...JOB, node: "2" }, {
+    ...JOB,
+    attempt: "9002",
+  }];
+  for (const job of [...jobs, null]) {
+    const { state, notices } = read(content, { job });
+    expect(state).toBeUndefined();
+    expect(notices).toEqual(ignored("another job wrote it"));
   }
 });
 
 test("readState() takes the file of an earlier attempt of the job for a resumption", () => {
-  const { state } = begun();
-  expect(read(JSON.stringify(state()), { ...JOB, attempt: "9002" }, false).state).toEqual(state());
+  const { state } = read(stateText(FOLLOWING, SEAL), { job: { ...JOB, attempt: "9002" }, execution: false });
+  expect(state).toEqual(FOLLOWING);
 });
 
-test("readState() ignores damaged and hostile files, and says so", () => {
-  const { state } = begun();
-  const good = state();
+test("readState() ignores a file from another directory where nothing else tells whose it is", () => {
+  const unnamed = { ...JOB, pipeline: null };
+  for (const job of [null, unnamed]) {
+    const content = stateText({ ...LOCAL, job }, SEAL);
+    expect(read(content, { job }).state).toEqual({ ...LOCAL, job });
+    const { state, notices } = read(content, { job, files: { realPath: () => "/builds/eve/mogplex-ci" } });
+    expect(state).toBeUndefined();
+    expect(notices).toEqual(ignored("it was written in another directory"));
+  }
+});
+
+test("stateFolder() is the real path of the file's directory, and null for a job with a name", () => {
+  const asked: string[] = [];
+  const files = {
+    ...memoryFiles(),
+    realPath(path: string) {
+      asked.push(path);
+      return "/real";
+    },
+  };
+  const paths = ["run.json", "a/b/run.json", "/run.json", "/tmp/run.json"];
+  expect(paths.map((path) => stateFolder(files, path, null))).toEqual(["/real", "/real", "/real", "/real"]);
+  expect(asked).toEqual([".", "a/b/", "/", "/tmp/"]);
+  expect(stateFolder(files, "run.json", JOB)).toBeNull();
+  expect(asked).toHaveLength(4);
+});
+
+test("readState() ignores a file that is older than every wait", () => {
+  const content = stateText(FOLLOWING, SEAL);
+  const day = 86_400_000;
+  expect(read(content, { nowMs: BEGIN_MS + 31 * day }).state).toEqual(FOLLOWING);
+  const { state, notices } = read(content, { nowMs: BEGIN_MS + 31 * day + 1 });
+  expect(state).toBeUndefined();
+  expect(notices).toEqual(ignored("it is older than 31 days"));
+});
+
+test("readState() ignores damaged files, even with a proof that fits, and says so", () => {
+  const { content } = parts(FOLLOWING);
+  const starting = parts(STARTING).content;
   const bad = [
     "",
     "{",
     "[]",
     "null",
-    JSON.stringify({ ...good, schema: 2 }),
-    JSON.stringify({ ...good, phase: "started" }),
-    JSON.stringify({ ...good, phase: "started", runId: "../repos?x=1#" }),
-    JSON.stringify({ ...good, left: "__proto__" }),
-    JSON.stringify({ ...good, idempotencyKey: "k".repeat(201) }),
-    JSON.stringify({ ...good, idempotencyKey: 7 }),
-    JSON.stringify({ ...good, job: [1] }),
     "x".repeat(1_000_001),
+    sealed({ ...content, schema: 3 }),
+    sealed({ ...content, phase: "starting" }),
+    sealed({ ...starting, phase: "started" }),
+    sealed({ ...content, runId: "../repos?x=1#" }),
+    sealed({ ...content, left: "__proto__" }),
+    sealed({ ...content, onInterrupt: "kill" }),
+    sealed({ ...content, idempotencyKey: "k".repeat(201) }),
+    sealed({ ...content, idempotencyKey: 7 }),
+    sealed({ ...content, requestHash: null }),
+    sealed({ ...starting, idempotencyKey: null, requestHash: null }),
+    sealed({ ...content, startedAt: null }),
+    sealed({ ...content, startedAt: "soon" }),
   ];
-  for (const content of bad) {
-    const { state, notices } = read(content);
-    expect(state).toBeUndefined();
-    expect(notices.length).toBe(1);
+  for (const text of bad) {
+    const { state, notices } = read(text);
+    expect(state, text).toBeUndefined();
+    expect(notices, text).toEqual(NO_STATE);
   }
 });
 
 test("readState() drops a request that breaks a rule of the service", () => {
-  const { state } = begun();
   const request = { repoId: "x", prompt: "y" };
-  expect(read(JSON.stringify({ ...state(), request })).state?.request).toBeNull();
-});
-
-test("readState() never takes over an address or a token", () => {
-  const { state } = begun();
-  const more = { ...state(), url: "https://evil.example", token: "mog_x", origin: "https://evil.example" };
-  expect(read(JSON.stringify(more)).state).toEqual(state());
-});
-
-test("readState() takes a file without a word about signals for one of the default", () => {
-  const { onInterrupt: _, startedAt: __, ...old } = begun().state();
-  expect(read(JSON.stringify(old)).state).toMatchObject({ onInterrupt: "auto", startedAt: null });
-  expect(read(JSON.stringify({ ...old, onInterrupt: "kill", startedAt: 7 })).state).toMatchObject({
-    onInterrupt: "auto",
-    startedAt: null,
-  });
+  expect(read(sealed({ ...parts(STARTING).content, request })).state?.request).toBeNull();
 });
 
 test("readState() neither throws nor believes anything of another form", () => {

@@ -173,7 +173,7 @@ test("trap 32: a trigger that was accepted but suppressed differs from one that 
   });
 });
 
-test("trap 32: keys of triggers begin with the automation's id, so that they differ from other users' keys", async () => {
+test("trap 32: keys of triggers begin with the ids of automation and repository, so that they differ from other users' keys", async () => {
   const { options, emulator } = service("automation-stuck");
   const shared = { idempotencyKey: "weekly" };
   const stranger = automationOf(emulator, (one) => one.userId !== userOf(emulator));
@@ -189,7 +189,7 @@ test("trap 32: keys of triggers begin with the automation's id, so that they dif
     (one) => emulator.world.store.repos.get(REPO)?.installation_id === one.installationId,
   );
   const mine = await triggerAutomation(ours.id, { repoId: REPO }, options(shared));
-  expect(mine).toMatchObject({ replayed: false, status: "running", idempotencyKey: `${ours.id}/weekly` });
+  expect(mine).toMatchObject({ replayed: false, status: "running", idempotencyKey: `${ours.id}/${REPO}/weekly` });
   expect(mine.runId).not.toBe(first.jobRunId ?? "");
 });
 

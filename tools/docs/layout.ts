@@ -72,8 +72,10 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/log": "everything that is printed while a job runs",
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
-  "lib/emulator/wire": "its HTTP: routes, authentication, event streams, faults",
+  "lib/emulator/wire": "its HTTP: routes, authentication, event streams",
+  "lib/emulator/wire/faults": "failures on demand and at random",
   "lib/emulator/service": "what the emulated service does",
+  "lib/emulator/service/automations": "automations, their triggers, slots and runs",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
   "lib/emulator/state": "what the emulator remembers",
 };

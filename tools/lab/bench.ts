@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../build/pins.ts";
 import { root, runtimes } from "../setup.mjs";
-import { type Check, NotPossibleError } from "./experiment.ts";
+import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
 /** The built command. */

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../setup.mjs";
 import type { Bench } from "./bench.ts";
-import { NotPossibleError } from "./experiment.ts";
+import { NotPossibleError } from "./check.ts";
 import { signal } from "./processes.ts";
 import { commandPath, DOCKERD } from "./programs.ts";
 

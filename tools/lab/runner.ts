@@ -4,14 +4,8 @@
  * @module
  */
 import { Bench } from "./bench.ts";
-import {
-  type Check,
-  type Experiment,
-  type Finished,
-  MissingError,
-  NOT_POSSIBLE,
-  NotPossibleError,
-} from "./experiment.ts";
+import { type Check, MissingError, NOT_POSSIBLE, NotPossibleError } from "./check.ts";
+import type { Experiment, Finished } from "./experiment.ts";
 
 const DEFAULT_LIMIT_SECONDS = 90;
 

@@ -1,16 +1,18 @@
 /**
- * The routes of automations and reviews.
+ * The client's methods for automations and reviews.
  *
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
+import type { Redactor } from "../../text/redact.ts";
 import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
-import { checkIdempotencyKey, checkUuid } from "../validate.ts";
+import { withoutFacts } from "../trigger_memory.ts";
+import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 
-/** Methods of the client that are about automations and reviews. */
+/** The client's methods for automations and reviews. */
 export type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
@@ -22,11 +24,15 @@ export type AutomationCalls = Pick<
   | "rerunPrReview"
 >;
 
-/** The methods, on the caller of a client. */
-export function automationCalls({ api, read, send }: Caller): AutomationCalls {
+/**
+ * Makes the methods.
+ *
+ * @param redact Masks secrets.
+ */
+export function automationCalls({ api, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
-      const query = { limit: limitOf(limit, 100), cursor };
+      const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
       const ask = (how: How) => api.automations.$get({ query }, how);
       return await read("list automations", schemas.automationsSchema, call, ask);
     },
@@ -37,18 +43,22 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     },
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
       const automationId = checkUuid(id, "automation id");
-      const key = checkIdempotencyKey(idempotencyKey);
-      const json = { repoId: checkUuid(repoId, "repository id"), ...(input === undefined ? {} : { input }) };
+      const key = checkIdempotencyKey(idempotencyKey, redact.token);
+      const json = {
+        repoId: checkUuid(repoId, "repository id"),
+        ...(input === undefined ? {} : { input: checkTriggerInput(input) }),
+      };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
-      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
+      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
       return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
     },
     async listAutomationRuns(id, { limit } = {}, call) {
       const automationId = checkUuid(id, "automation id");
       const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
       const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
-      return (await read(`list runs of automation "${automationId}"`, schemas.automationRunsSchema, call, ask)).runs;
+      const what = `list runs of automation "${automationId}"`;
+      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map(withoutFacts);
     },
     async getAutomationRun(automation, id, call) {
       const automationId = checkUuid(automation, "automation id");
@@ -57,8 +67,8 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
         api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
-      if (run !== null) return run;
-      // Documented as nullable, though the known revisions answer 404.
+      if (run !== null) return withoutFacts(run);
+      // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";
       throw new NotFoundError({ attempted: what, why }, "usage", facts);

@@ -1,27 +1,31 @@
 /**
- * The routes that list repositories and sandboxes.
+ * The client's methods for repositories and sandboxes.
  *
  * @module
  */
 import { type Caller, type How, limitOf } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
-import { checkUuid } from "../validate.ts";
+import { checkOptional, checkUuid } from "../validate.ts";
 
-/** Methods of the client that list. */
+/** The client's methods for repositories and sandboxes. */
 export type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
-/** The methods, on the caller of a client. */
+/** Makes the methods. */
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
     async listRepos({ q, id, limit } = {}, call) {
-      const query = { q, id, limit: limitOf(limit, 200) };
+      const query = {
+        q: checkOptional(q, "query"),
+        id: checkOptional(id, "repository id"),
+        limit: limitOf(limit, 200),
+      };
       const ask = (how: How) => api.repos.$get({ query }, how);
       return (await read("list repositories", schemas.reposSchema, call, ask)).repos;
     },
     async listSandboxes({ repoId, status, limit } = {}, call) {
       const repo_id = repoId === undefined ? undefined : checkUuid(repoId, "repository id");
-      const query = { repo_id, status, limit: limitOf(limit, 200) };
+      const query = { repo_id, status: checkOptional(status, "status"), limit: limitOf(limit, 200) };
       const ask = (how: How) => api.sandboxes.$get({ query }, how);
       return (await read("list sandboxes", schemas.sandboxesSchema, call, ask)).sandboxes;
     },

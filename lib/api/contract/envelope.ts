@@ -9,10 +9,13 @@ import { type FailureEnvelope, failureSchema, type Lazy } from "./schemas.ts";
 // Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
 const MAX_DEPTH = 32;
 
+/** Stands in for a value that is nested too deeply. */
+export const TOO_DEEP = "[nested too deeply]";
+
 /** Cuts off values that are nested too deeply: code that walks through them would overflow the stack, and lose the verdict. */
 function limitDepth(value: unknown, depth = 1): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (depth > MAX_DEPTH) return "[nested too deeply]";
+  if (depth > MAX_DEPTH) return TOO_DEEP;
   const record = value as Record<string, unknown>;
   for (const key of Object.keys(record)) {
     const inner = record[key];

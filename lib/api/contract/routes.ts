@@ -9,7 +9,6 @@ import type { BlankEnv } from "hono/types";
 import type {
   Automation,
   AutomationDetail,
-  AutomationRun,
   CancelResult,
   PrReviewRerun,
   Repo,
@@ -20,7 +19,7 @@ import type {
   StartResult,
   TriggerResult,
 } from "../../model.ts";
-import type { FailureEnvelope } from "./schemas.ts";
+import type { AutomationRunRecord, FailureEnvelope } from "./schemas.ts";
 
 /** HTTP statuses with which the service sends the failure envelope. */
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
@@ -99,10 +98,10 @@ export type Routes = {
     >;
   };
   "/api/v1/mogplex/automations/:automationId/runs": {
-    $get: Endpoint<{ param: { automationId: string }; query: { limit?: string } }, { runs: AutomationRun[] }>;
+    $get: Endpoint<{ param: { automationId: string }; query: { limit?: string } }, { runs: AutomationRunRecord[] }>;
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId": {
-    $get: Endpoint<{ param: { automationId: string; runId: string } }, { run: AutomationRun | null }>;
+    $get: Endpoint<{ param: { automationId: string; runId: string } }, { run: AutomationRunRecord | null }>;
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId/cancel": {
     $post: Endpoint<{ param: { automationId: string; runId: string } }, { status: string | null }>;

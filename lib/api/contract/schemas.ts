@@ -105,9 +105,12 @@ export const eventSchema: Lazy<RunEvent> = lazy(() =>
 export const runEventsSchema: Lazy<RunEvents> = lazy(() =>
   z.looseObject({ run: runSchema(), events: z.array(eventSchema()) })
 );
-/** `data` of the answer to cancelling a run. */
+/** Words beside a run's status that older documents know. They say nothing of the run. Source: contract 4.7. */
+const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
+/** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
 export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
   z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
+    .check(z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), { path: ["status"] }))
 );
 /** `data` of the list of repositories. */
 export const reposSchema: Lazy<{ repos: Repo[] }> = lazy(() =>
@@ -204,8 +207,15 @@ export const triggerSchema: Lazy<{ run: TriggerResult }> = lazy(() =>
     }),
   })
 );
+/** A run of an automation as the service sends it: with what it was triggered with, which is not for printing. */
+export interface AutomationRunRecord extends AutomationRun {
+  /** Repository that it works on. */
+  repo?: { id: string | null } | null;
+  /** The input, among names of the service's own. */
+  metadata?: Record<string, unknown> | null;
+}
 /** A run of an automation. All other fields are dropped, since they hold resume tokens and raw records of calls. */
-const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
+const automationRunSchema: Lazy<AutomationRunRecord> = lazy(() =>
   z.object({
     id: text(),
     status: text(),
@@ -216,14 +226,16 @@ const automationRunSchema: Lazy<AutomationRun> = lazy(() =>
     error: textOrNull(),
     last_start_error: textOrNull(),
     active_wait_count: numberOrNull(),
+    repo: tolerant((value) => isObject(value) ? { id: stringOf(value.id) } : null),
+    metadata: tolerant((value) => isObject(value) ? value : null),
   })
 );
 /** `data` of the list of an automation's runs. */
-export const automationRunsSchema: Lazy<{ runs: AutomationRun[] }> = lazy(() =>
+export const automationRunsSchema: Lazy<{ runs: AutomationRunRecord[] }> = lazy(() =>
   z.looseObject({ runs: z.array(automationRunSchema()) })
 );
 /** `data` of the answer with one run of an automation; `run` is documented as nullable. */
-export const automationRunDataSchema: Lazy<{ run: AutomationRun | null }> = lazy(() =>
+export const automationRunDataSchema: Lazy<{ run: AutomationRunRecord | null }> = lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema()) })
 );
 /** `data` of the answer to cancelling a run of an automation. Only its HTTP status is known, so `status` may be absent. */

@@ -7,7 +7,6 @@ import type { CallOptions } from "../../api/client.ts";
 import { type ConnectOptions, openSession, type Session } from "../../job/session.ts";
 import { noticeText } from "../log/notices.ts";
 import type { VerbContext } from "../verb.ts";
-import { sessionInternals } from "./open.ts";
 
 /** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
 export const ONE_SHOT_MS = 120_000;
@@ -23,6 +22,7 @@ export function connectOptions({ io, writer, clock, fetch }: VerbContext): Conne
  * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
  */
 export function openOneShot(context: VerbContext): { session: Session; call: CallOptions } {
-  const session = openSession(connectOptions(context), sessionInternals(context));
+  const { platform } = context;
+  const session = openSession(connectOptions(context), { connection: context.connection(), platform });
   return { session, call: { deadline: session.startedAt + ONE_SHOT_MS } };
 }

@@ -7,7 +7,6 @@ import { type CallOptions, clientFor, type MogplexClient } from "../../api/clien
 import { type Connection, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
-import type { SessionInternals } from "../../job/session.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
@@ -55,15 +54,6 @@ export function openContext(call: Call, { clock = systemClock, fetch }: MainOpti
     guard,
     connection,
   };
-}
-
-/**
- * What a verb has found already, so that a session does not look for it again.
- *
- * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
- */
-export function sessionInternals(context: VerbContext): SessionInternals {
-  return { connection: context.connection(), platform: context.platform };
 }
 
 /** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */

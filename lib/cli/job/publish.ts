@@ -6,17 +6,20 @@
 import { InterruptedError } from "../../errors.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import type { AutomationOutcome } from "../../result/automation_result.ts";
+import type { Outcome } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
+import { isInteractive } from "../log/interactive.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
-import { planNote, writeJobNote } from "./note.ts";
+import { prepareNote } from "./note.ts";
+import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
-export type JobResult = RunResult | AutomationResult;
+export type JobResult = AnyResult;
 
 /** What a job came to. */
 export interface Ended<R> {
@@ -36,51 +39,62 @@ export interface Published {
   log: LogForm | null;
 }
 
-/** Publishes an end. A failure is printed on stderr and does not change the verdict. */
-export type Publish<R> = (ended: Ended<R>) => void | Promise<void>;
+/** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
+export interface Publish<R> {
+  /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
+  started?(runId: string): void;
+  /** Publishes the end. */
+  ended(ended: Ended<R>): void | Promise<void>;
+}
 
-/** One way to make an end known. It is called before the job starts, so that a wrong setting stops it: see the function it returns. */
+/** One way to make an end known. It is called before the job starts, so that a wrong setting stops the job. */
 export type Publisher<R> = (context: VerbContext, job: Published) => Publish<R>;
+
+/** Prepared publishers, which run in order. */
+export interface Prepared<R> {
+  started(runId: string): void;
+  ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
+}
 
 /**
  * Prepares publishers for a job.
  *
- * @returns Runs all of them, in order.
  * @throws {UsageError} when a setting of one of them is not possible.
  */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
   context: VerbContext,
   job: Published,
-): (end: Pick<Ended<R>, "result" | "error">) => Promise<void> {
+): Prepared<R> {
   const prepared = publishers.map((publisher) => publisher(context, job));
-  return async (end) => {
-    const ended: Ended<R> = { ...end, written: [] };
-    for (const publish of prepared) await publish(ended);
+  return {
+    started(runId) {
+      for (const publish of prepared) publish.started?.(runId);
+    },
+    async ended(end) {
+      const ended: Ended<R> = { ...end, written: [] };
+      for (const publish of prepared) await publish.ended(ended);
+    },
   };
 }
 
-function reportOptions({ io, platform, writer }: VerbContext): WriteReportsOptions {
-  return { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
-}
-
-function printProblems({ writer }: VerbContext, problems: readonly ReportProblem[]): void {
-  for (const { message } of problems) writer.error(message);
-}
-
-/** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this one dies. */
-export function publishRunId(context: VerbContext, runId: string, { targets }: Places): void {
-  const { io, flags, writer, platform } = context;
-  printProblems(context, writeRunId(runId, targets, io, reportOptions(context)));
-  if (!flags.has("json")) commandOutputs(writer, platform, { run_id: runId });
-}
-
-function reports(context: VerbContext, { places: { targets } }: Published): Publish<JobResult> {
-  const { io, writer } = context;
-  return (ended) => {
-    const problems = writeReports(ended.result, targets, io, writer.redact, reportOptions(context));
-    printProblems(context, problems);
-    ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+/** Files: the reports, and those that the CI system reads. */
+function reports({ io, platform, writer }: VerbContext, { places: { targets } }: Published): Publish<JobResult> {
+  const options: WriteReportsOptions = {
+    files: platform.files(io.env),
+    links: platform.links(io.env),
+    redactToken: (text) => writer.redact.token(text),
+  };
+  function print(problems: readonly ReportProblem[]): void {
+    for (const { message } of problems) writer.error(message);
+  }
+  return {
+    started: (runId) => print(writeRunId(runId, targets, io, options)),
+    ended(ended) {
+      const problems = writeReports(ended.result, targets, io, writer.redact, options);
+      print(problems);
+      ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
+    },
   };
 }
 
@@ -91,38 +105,46 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 };
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<JobResult> {
-  return ({ result, error, written }) => {
-    const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
-    const json = flags.has("json");
-    // On a terminal the block is right above the error line, which would only repeat it.
-    const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
-    const isReason = error instanceof Error && reason === error.message;
-    if (json) writer.json({ runId, status, outcome, exitCode, ...(parts !== null && { error: parts }) });
-    else {
-      const cancel = kind === "run" ? vocabulary.cancel : undefined;
-      const options = { reports: written, cancel, inErrorLine: isReason && !together };
-      const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
-      if (log !== null) writer.out("");
-      writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
-    }
-    if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
+  const { flags, writer, vocabulary } = context;
+  const json = flags.has("json");
+  // For a person the block is right above the error line, which would only repeat it.
+  const together = !json && isInteractive(context) && isInteractive(context, "stderr");
+  return {
+    ended({ result, error, written }) {
+      const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
+      const isReason = error instanceof Error && reason === error.message;
+      if (json) writer.json({ runId, status, outcome, exitCode, ...(parts !== null && { error: parts }) });
+      else {
+        const cancel = kind === "run" ? vocabulary.cancel : undefined;
+        const options = { reports: written, cancel, inErrorLine: isReason && !together };
+        const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
+        if (log !== null) writer.out("");
+        writer.out(writer.paint(lookup(COLOURS, outcome) ?? "yellow", first), ...rest);
+      }
+      if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+    },
   };
 }
 
 /** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
 function commands(context: VerbContext): Publish<JobResult> {
-  return ({ result, written }) => {
-    if (!context.flags.has("json")) commandResult(context, context.platform, result, written);
+  const { flags, writer, platform } = context;
+  if (flags.has("json")) return { ended() {} };
+  return {
+    started: (runId) => commandOutputs(writer, platform, { run_id: runId }),
+    ended: ({ result, written }) => commandResult(context, platform, result, written),
   };
 }
 
 /** The note on the merge request. */
 function note(context: VerbContext): Publish<JobResult> {
-  const plan = planNote(context);
-  return async ({ result, error }) => {
-    // After a signal there are only seconds, and they belong to the run.
-    if (!(error instanceof InterruptedError)) await writeJobNote(context, plan, result);
+  const write = prepareNote(context);
+  return {
+    async ended({ result, error }) {
+      // After a signal there are only seconds, and they belong to the run.
+      if (!(error instanceof InterruptedError)) await write(result);
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import type { VerbContext } from "../verb.ts";
-import { type Published, publishRunId } from "./publish.ts";
+import type { Published } from "./publish.ts";
 import { endWithVerdict } from "./whole_job.ts";
 
 /** What a verb adds. */
@@ -20,21 +20,15 @@ export interface RunJob extends Published {
   work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
 }
 
-function announce(context: VerbContext, { run, replayed, idempotencyKey }: StartedRun, job: RunJob): void {
-  const { flags, writer } = context;
-  if (flags.has("json")) writer.json(run);
-  else {
-    const branch = `branch ${run.branch.working} (base ${run.branch.base}${
-      run.branch.createBranch ? ", created" : ""
-    })`;
-    const lines = [
-      `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-      `repository ${run.repoId}, ${run.harness}, ${branch}`,
-      `key ${idempotencyKey}`,
-    ];
-    writer.out(...lines.map((line) => writer.untrusted(line)));
-  }
-  publishRunId(context, run.runId, job.places);
+function announce({ flags, writer }: VerbContext, { run, replayed, idempotencyKey }: StartedRun): void {
+  if (flags.has("json")) return writer.json(run);
+  const { working, base, createBranch } = run.branch;
+  const lines = [
+    `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
+    `repository ${run.repoId}, ${run.harness}, branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
+    `key ${idempotencyKey}`,
+  ];
+  writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
 /** Does the job. See {@linkcode endWithVerdict}. */
@@ -45,9 +39,10 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
     log,
     exists: runId !== undefined,
     show: (live, item) => live.item(item),
-    work: ({ options, internals, live }) => {
+    work: ({ options, internals, live, publish }) => {
       const onStarted = (started: StartedRun) => {
-        announce(context, started, job);
+        announce(context, started);
+        publish.started(started.runId);
         live.open(started.run.status);
       };
       return job.work({ ...options, onStarted }, { ...internals, files: context.io });

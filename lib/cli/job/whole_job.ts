@@ -12,10 +12,10 @@ import type { JobEnd } from "../../job/job.ts";
 import type { JobInternals } from "../../job/options.ts";
 import type { OnNotice } from "../../notice.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
+import { isInteractive } from "../log/interactive.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
-import { sessionInternals } from "./open.ts";
-import { AT_END, type JobResult, prepare, type Published, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** What the work of a job gets. */
 export interface Wiring<I> {
@@ -31,6 +31,8 @@ export interface Wiring<I> {
   internals: JobInternals;
   /** The log, to be opened once the operation is known. */
   live: LiveLog;
+  /** Publishes the id, once it is known. */
+  publish: Pick<Prepared<JobResult>, "started">;
 }
 
 /** What a verb adds. */
@@ -47,8 +49,7 @@ export interface WholeJob<I, R extends JobResult> extends Published {
 function closingLog({ io, platform }: VerbContext, live: LiveLog): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
   return {
     onSignal: (handler) => io.onSignal(handler),
-    // Some CI systems give their jobs a terminal, but no person sits there who wants the run to go on.
-    isTerminal: (stream) => !platform.isCi && io.isTerminal(stream),
+    isTerminal: (stream) => isInteractive({ io, platform }, stream),
     exitNow(code) {
       live.leave();
       io.exitNow(code);
@@ -67,10 +68,12 @@ export async function endWithVerdict<I, R extends JobResult>(
   job: WholeJob<I, R>,
 ): Promise<number> {
   const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
-  const connected = sessionInternals(context);
+  const connection = context.connection();
   const publish = prepare(AT_END, context, job);
   const json = flags.has("json");
-  const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
+  const times = !platform.stampsLines(io.env);
+  const interactive = isInteractive(context);
+  const live = new LiveLog({ writer, platform, clock, form: job.log, json, interactive, times });
   if (job.exists) live.open();
   const options: Wiring<I>["options"] = {
     env: io.env,
@@ -79,16 +82,20 @@ export async function endWithVerdict<I, R extends JobResult>(
     onNotice: (notice) => live.notice(notice),
     onItem: (item) => job.show(live, item),
   };
-  const more: JobInternals = { ...connected, onSession: (session) => live.countRequests(session.requests) };
+  const more: JobInternals = {
+    connection,
+    platform,
+    onSession: (session) => live.countRequests(session.requests),
+  };
   try {
     const { result: found, error } = await interruptible({ io: closingLog(context, live), clock }, (interrupts) => {
-      return job.work({ options, internals: { ...more, interrupts }, live });
+      return job.work({ options, internals: { ...more, interrupts }, live, publish });
     }).finally(() => live.close());
     const result = { ...found, resume: vocabulary.resume(found) };
     if (error instanceof UsageError && result.runId === null) {
-      await prepare(WHEN_REFUSED, context, job)({ result, error });
+      await prepare(WHEN_REFUSED, context, job).ended({ result, error });
       writer.error(error.message);
-    } else await publish({ result, error });
+    } else await publish.ended({ result, error });
     return result.exitCode;
   } finally {
     writer.unfence();

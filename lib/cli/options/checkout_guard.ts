@@ -31,7 +31,7 @@ function steeringName(text: string): string | undefined {
 
 function readOrNothing(io: Io, file: string): string {
   try {
-    return io.readFile(file) ?? "";
+    return io.readFile(file, undefined, "follow", "replace") ?? "";
   } catch {
     // A directory of that name (some people keep a virtual environment in it), or a file that Bun could not read either.
     return "";

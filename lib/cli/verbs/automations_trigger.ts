@@ -10,7 +10,6 @@ import { checkUuid } from "../../api/validate.ts";
 import { AutomationSuppressedError } from "../../automations/errors.ts";
 import { triggerJob } from "../../automations/trigger.ts";
 import { connectOptions } from "../job/one_shot.ts";
-import { sessionInternals } from "../job/open.ts";
 import { shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import { INPUT, INPUT_FILE, readTriggerRequest } from "../options/automation_input.ts";
@@ -26,7 +25,8 @@ async function triggerOnce(context: VerbContext): Promise<number> {
   const request = await readTriggerRequest(context);
   try {
     const options = { ...connectOptions(context), ...key, timeoutMs };
-    const triggered = await triggerJob(automationId, request, options, sessionInternals(context));
+    const internals = { connection: context.connection(), platform: context.platform };
+    const triggered = await triggerJob(automationId, request, options, internals);
     const { code, problem } = triggerEnd(triggered);
     if (flags.has("json")) writer.json({ ...shownTrigger(triggered), exitCode: code });
     else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));

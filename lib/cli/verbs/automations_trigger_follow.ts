@@ -9,7 +9,6 @@ import type { TriggeredRun } from "../../automations/plan.ts";
 import { runAutomationJob } from "../../automations/run.ts";
 import { type AutomationResult, emptyAutomationResult } from "../../result/automation_result.ts";
 import { endOfAutomationRun } from "../../result/ends.ts";
-import { publishRunId } from "../job/publish.ts";
 import { withReports } from "../job/refused_job.ts";
 import { endWithVerdict } from "../job/whole_job.ts";
 import { shownTrigger, triggerLines } from "../log/automation_text.ts";
@@ -34,11 +33,9 @@ import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
 
-function announce(context: VerbContext, triggered: TriggeredRun, places: Places): void {
-  const { flags, writer } = context;
-  if (flags.has("json")) writer.json(shownTrigger(triggered));
-  else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
-  publishRunId(context, triggered.runId, places);
+function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void {
+  if (flags.has("json")) return writer.json(shownTrigger(triggered));
+  writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
 }
 
 function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationItem): void {
@@ -60,9 +57,10 @@ async function triggerInto(context: VerbContext, automationId: string, places: P
     places,
     log: "compact",
     show: (live, item) => show(context, live, item),
-    work: ({ options, internals, live }) => {
+    work: ({ options, internals, live, publish }) => {
       const onTriggered = (triggered: TriggeredRun) => {
-        announce(context, triggered, places);
+        announce(context, triggered);
+        publish.started(triggered.runId);
         live.begin(triggered.status);
       };
       const all = { ...options, ...key, timeoutMs, tokenShare, onTimeout, onTriggered };

@@ -4,12 +4,11 @@
  *
  * @module
  */
+import type { Connection } from "../../api/connection/connection.ts";
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { SessionInternals } from "../../job/session.ts";
-import { cleanup } from "../../runs/cleanup.ts";
+import { cleanup, type CleanupEnd } from "../../runs/cleanup.ts";
 import { connectOptions } from "../job/one_shot.ts";
-import { sessionInternals } from "../job/open.ts";
 import { statePath } from "../options/places.ts";
 import { JSON_LINES, OUT, STATE } from "../options/table.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
@@ -19,33 +18,40 @@ const ALWAYS: VerbFlag = {
   help: "Cancel the run even when the job is not known to be cancelled",
 };
 
-function internalsOf(context: VerbContext): SessionInternals {
+/** The connection; undefined without a token, which is not needed where there is nothing to cancel. */
+function connectionOf(context: VerbContext): Connection | undefined {
   try {
-    return sessionInternals(context);
+    return context.connection();
   } catch (error) {
-    // Where there is nothing to cancel, the token is not needed.
-    if (!(error instanceof UnauthorizedError)) throw error;
-    return { platform: context.platform, readFile: context.io.readFile };
+    if (error instanceof UnauthorizedError) return undefined;
+    throw error;
   }
 }
 
-/** Cancels what the job left running, for command and component. */
-export async function cleanUpJob(context: VerbContext): Promise<number> {
-  const { io, flags, writer } = context;
-  const { action, words: why, runId, status } = await cleanup({
+/** Cancels what the job left running, and prints what became of it. For command and component. */
+export async function cleanUp(context: VerbContext): Promise<CleanupEnd> {
+  const { io, flags, writer, platform } = context;
+  const end = await cleanup({
     ...connectOptions(context),
-    ...internalsOf(context),
+    connection: connectionOf(context),
+    platform,
+    readFile: io.readFile,
     files: io,
     statePath: statePath(context),
     always: flags.has("always"),
   });
-  if (flags.has("json")) writer.json({ action, runId, status, words: why });
-  else if (action === "failed") writer.error(`Cannot clean up: ${why}`);
-  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${why}`));
+  const { action, text, runId, status } = end;
+  if (flags.has("json")) writer.json({ action, runId, status, words: text });
+  else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
+  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
+  return end;
+}
+
+async function cleanUpJob(context: VerbContext): Promise<number> {
+  await cleanUp(context);
   return EXIT.success;
 }
 
-/** The verb. */
 export const cleanupVerb: Verb = {
   name: "cleanup",
   usage: "",

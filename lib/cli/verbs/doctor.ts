@@ -142,7 +142,6 @@ export async function checkJob(context: VerbContext, machine: Machine = thisMach
   return exitCode;
 }
 
-/** The verb. */
 export const doctorVerb: Verb = {
   name: "doctor",
   usage: "",

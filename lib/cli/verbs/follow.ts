@@ -4,12 +4,13 @@
  * @module
  */
 import { checkUuid } from "../../api/validate.ts";
+import { emptyRunResult } from "../../result/run_result.ts";
 import { attachJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
-import { requiredRunId } from "../options/arguments.ts";
+import { givenRunId, requiredRunId } from "../options/arguments.ts";
 import { readFollowSettings } from "../options/settings.ts";
-import { JSON_LINES, LOG, NOTE, OUT, REPORT, TIMEOUT, WATCHING } from "../options/table.ts";
+import { JSON_LINES, LOG, NOTE, OUT, REPORT, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
@@ -23,19 +24,22 @@ export async function followRun(context: VerbContext): Promise<number> {
       log,
       runId,
       work: (options, more) =>
-        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, { ...more, onInterrupt }),
+        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, {
+          ...more,
+          onInterrupt,
+          statePath: places.state,
+        }),
     });
-  });
+  }, { ...emptyRunResult(), runId: givenRunId(context) });
 }
 
-/** The verb. */
 export const followVerb: Verb = {
   name: "follow",
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Attach to a run and end with its verdict",
   group: "toolkit",
-  flags: [TIMEOUT, WATCHING, LOG, REPORT, NOTE, OUT, JSON_LINES],
+  flags: [TIMEOUT, WATCHING, [LOG, REPORT, NOTE, OUT, STATE], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: OF_RUNS,
   examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 900"],

@@ -42,7 +42,6 @@ function endOf(
   return { code: EXIT.deadline, problem };
 }
 
-/** The verb. */
 export const prReviewsRerunVerb: Verb = {
   name: "pr-reviews rerun",
   usage: "--pr N",

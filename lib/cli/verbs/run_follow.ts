@@ -69,7 +69,6 @@ export async function startAndFollow(context: VerbContext): Promise<number> {
   return await withReports(context, (places) => runInto(context, places));
 }
 
-/** The verb. */
 export const runFollowVerb: Verb = {
   name: "run --follow",
   chosenBy: ["follow", "detach"],

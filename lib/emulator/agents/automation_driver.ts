@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hasSlot, startWaiting } from "../service/automation_slots.ts";
+import { hasSlot, startWaiting } from "../service/automations/slots.ts";
 import type { AutomationRunRow } from "../state/rows.ts";
 import type { AutomationStep, AutomationStory, Scenario } from "./scenario.ts";
 import { matches, type Moment, schedule } from "./schedule.ts";

@@ -11,13 +11,26 @@ import type { World } from "../state/world.ts";
 
 const DEAD = "The agent worker stopped before the run was finished";
 
-/** Whether nothing works on a run any more although it has not ended. */
+// A worker that lives says so after 15 minutes at the latest. Source: API reference, "Event types", "Worker heartbeat".
+const MAX_SILENCE_MICROS = 15 * 60_000_000;
+
+/** Microseconds since the last sign of life of a run: a change of its record, or an event. */
+function silenceOf(world: World, run: RunRow): number {
+  const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
+  return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
+}
+
+/**
+ * Whether nothing works on a run any more although it has not ended: its inner call has ended, or its worker died and has been
+ * silent for too long.
+ */
 function isOrphaned(world: World, run: RunRow): boolean {
   if (isTerminal(run.status) || run.status === "awaiting_input") return false;
   const worker = world.driver.worker?.(run);
   if (worker === "working") return false;
   const call = world.store.calls.get(run.ai_call_id);
-  return (call !== undefined && isTerminal(call.status)) || (worker === "dead" && run.status === "streaming");
+  if (call !== undefined && isTerminal(call.status)) return true;
+  return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
 }
 
 /** How a run ended, by its inner call or else by its last terminal event. A run without either has failed. */

@@ -23,6 +23,8 @@ export interface Revision {
   automationsOnly: boolean;
   /** Trigger keys are scoped to user and automation, compared, and replayed. */
   comparedTriggers: boolean;
+  /** `GET /automations` has more than one page. In the base every page after the first is a 500. */
+  pagesAutomations: boolean;
   /** `POST /pr-reviews/rerun` exists. */
   prReviews: boolean;
   /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
@@ -58,6 +60,7 @@ const BASE_REVISION: Readonly<Revision> = {
   extraRunFields: false,
   automationsOnly: false,
   comparedTriggers: false,
+  pagesAutomations: false,
   prReviews: false,
   automationRunCancel: false,
   stream: false,

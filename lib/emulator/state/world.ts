@@ -27,6 +27,8 @@ export interface Surroundings {
   limiterFailures: number;
   /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
+  /** Whether automations have more than one page, whatever the revision. */
+  cursorFixed: boolean;
   /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
 }
@@ -108,6 +110,7 @@ export function healthySurroundings(): Surroundings {
     queueWithoutHandle: false,
     limiterFailures: 0,
     listenerDown: false,
+    cursorFixed: false,
     sandboxMode: "ok",
   };
 }

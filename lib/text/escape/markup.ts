@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lookup } from "../../lookup.ts";
 
 // Characters that XML 1.0 cannot hold, not even as a reference. Source: XML 1.0, production 2 (Char).
 // deno-lint-ignore no-control-regex
@@ -16,7 +17,7 @@ const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&g
  * @param text Anything; characters that XML cannot hold become U+FFFD.
  */
 export function escapeMarkup(text: string): string {
-  return text.replace(NO_XML, "\ufffd").replace(/[&<>"']/g, (char) => REFERENCES[char] as string)
+  return text.replace(NO_XML, "\ufffd").replace(/[&<>"']/g, (char) => lookup(REFERENCES, char) as string)
     // Parsers turn unescaped line breaks and tabs inside attributes into blanks.
     .replace(/[\t\n\r]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

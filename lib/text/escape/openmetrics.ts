@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lookup } from "../../lookup.ts";
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
@@ -15,5 +16,5 @@ const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\
  */
 export function escapeLabel(text: string): string {
   return text.replace(/\0|\p{Cs}/gu, "\ufffd").replaceAll("#", "＃").replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")
-    .replace(/[\\"\n]/g, (char) => ESCAPES[char] as string);
+    .replace(/[\\"\n]/g, (char) => lookup(ESCAPES, char) as string);
 }

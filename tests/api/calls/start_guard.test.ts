@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import {
+  ConflictError,
   dropInExitCode,
   NetworkError,
   RateLimitedError,
@@ -17,6 +18,18 @@ const started = (replayed = false) => good({ ...run("pending"), replayed }, 202)
 const limiterDown = () =>
   bad(503, "SERVICE_UNAVAILABLE", "External Mogplex run rate limit unavailable", { "retry-after": "60" });
 const paths = (sent: { method: string; path: string }[]) => sent.map(({ method, path }) => `${method} ${path}`);
+
+test("startRun() takes a run of another repository for a key conflict, never for its own, whether or not it is a replay", async () => {
+  const repoId = "e0000000-0000-4000-8000-000000000002";
+  for (const replayed of [true, false]) {
+    const { client, sent } = scripted([good({ ...run("success", { repoId }), replayed }, 202)]);
+    const error = await thrown(client.startRun(REQUEST, KEY));
+    expect(error).toBeInstanceOf(ConflictError);
+    expect([(error as ConflictError).exitCode, dropInExitCode(error), sent.length]).toEqual([2, 1, 1]);
+  }
+  const { client } = scripted([good({ ...run("success", { repoId: REPO_ID.toUpperCase() }), replayed: true }, 202)]);
+  expect((await client.startRun(REQUEST, KEY)).replayed).toBe(true);
+});
 
 test("startRun() asks for the repository once when the service is unavailable for its id, and ends at once when it is not listed", async () => {
   const { client, sent, clock } = scripted([limiterDown(), good({ repos: [] })]);

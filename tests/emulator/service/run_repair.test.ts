@@ -9,12 +9,14 @@ async function status({ call }: Arranged, runId: string): Promise<string> {
   return (await call("GET", `/runs/${runId}`)).json.data.run.status;
 }
 
-test("GET /runs/{id} closes a run whose worker died, and the events route does not", async () => {
+test("GET /runs/{id} closes a run whose worker died when it has been silent for 15 minutes, and the events route does not", async () => {
   const cases: [string, string][] = [["stuck-streaming", "failed"], ["stuck-finished", "success"]];
   for (const [name, end] of cases) {
     const world = arrange({ scenarios: [builtInScenario(name)], revision: { repairsRuns: true } });
     const runId = await world.start();
-    world.clock.advance(3_600_000);
+    world.clock.advance(10 * 60_000);
+    expect(await status(world, runId)).toBe("streaming");
+    world.clock.advance(10 * 60_000);
     expect((await world.look(runId)).status).toBe("streaming");
     expect(await status(world, runId)).toBe(end);
     const { messages, error } = await world.look(runId);

@@ -68,6 +68,18 @@ test("automationsOnly keeps marked tokens from starting and cancelling runs", as
   expect((await call("GET", "/repos")).status).toBe(200);
 });
 
+test("pagesAutomations and cursorFix make the second page of automations readable, which is a 500 in the base", async () => {
+  const statuses = [];
+  for (const [pagesAutomations, fixed] of [[false, false], [true, false], [false, true]] as const) {
+    const { call, emulator } = arrange({ revision: { pagesAutomations } });
+    if (fixed) emulator.control("cursorFix");
+    const { nextCursor } = (await call("GET", "/automations?limit=2")).json.data;
+    const { status, json } = await call("GET", `/automations?limit=2&cursor=${nextCursor}`);
+    statuses.push(json.error?.message ?? status);
+  }
+  expect(statuses).toEqual(["Failed to list automations", 200, 200]);
+});
+
 test("tailWindow shows the newest events", async () => {
   const firsts = [];
   for (const tailWindow of [false, true]) {

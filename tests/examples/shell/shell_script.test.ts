@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
-import type { FaultKind } from "../../../lib/emulator/wire/faults.ts";
+import type { FaultKind } from "../../../lib/emulator/wire/faults/faults.ts";
 import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/job/interrupt.ts";
 import type { Ended } from "../../processes/service.ts";

@@ -4,7 +4,7 @@ import { type Service, startService } from "../../processes/service.ts";
 import { CANCEL, START } from "../../processes/stage.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { newRun, optionsOf, RECIPES } from "./github_recipes.ts";
-import { runGithubJob } from "./github_steps.ts";
+import { runGithubJob } from "./models/github_steps.ts";
 import { onMachine } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
 

@@ -17,7 +17,7 @@ const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tscon
 
 function textOf(io: Io, path: string): string | undefined {
   try {
-    return io.readFile(path, MAX_BYTES);
+    return io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch {
     // A link, a directory, too large, or not permitted: the checks do without it.
     return undefined;

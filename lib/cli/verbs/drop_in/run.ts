@@ -31,7 +31,7 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
   };
 }
 
-/** The verb. It reads flags only: the documented command has no variables for them. */
+/** It reads flags only: the documented command has no variables for them. */
 export const runVerb: Verb = {
   name: "run",
   usage: '--repo ID "<prompt>" | -',

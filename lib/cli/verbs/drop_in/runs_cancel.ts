@@ -9,7 +9,6 @@ import { requiredArgument } from "../../options/arguments.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 
-/** The verb. */
 export const runsCancelVerb: Verb = {
   name: "runs cancel",
   usage: "<run-id>",

@@ -98,7 +98,6 @@ async function printOnce(context: VerbContext, runId: string): Promise<number> {
   return EXIT.success;
 }
 
-/** The verb. */
 export const runsEventsVerb: Verb = {
   name: "runs events",
   usage: "<run-id>",

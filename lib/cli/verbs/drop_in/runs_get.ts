@@ -10,7 +10,6 @@ import { requiredArgument } from "../../options/arguments.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 
-/** The verb. */
 export const runsGetVerb: Verb = {
   name: "runs get",
   usage: "<run-id>",

@@ -1,0 +1,143 @@
+/**
+ * Faults: answers and broken connections as a client meets them when the service, its host or the network is in trouble. Planned
+ * by control actions, or random and repeatable.
+ *
+ * @module
+ */
+import { UsageError } from "../../../errors.ts";
+import { STREAM_FAULT_KINDS } from "./stream_faults.ts";
+
+/** Kinds of faults. */
+export const FAULT_KINDS = [
+  "429",
+  "503",
+  "503-no-retry",
+  "500",
+  "empty5xx",
+  "html502",
+  "truncated",
+  "reset0",
+  "resetMid",
+  "slow",
+  "401",
+  "login",
+  "limiter-down",
+  ...STREAM_FAULT_KINDS,
+] as const;
+
+/** A kind of fault. */
+export type FaultKind = typeof FAULT_KINDS[number];
+
+/** A planned fault. */
+export interface Fault {
+  /** Kind of fault. */
+  kind: FaultKind;
+  /**
+   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` stands for one segment, as in `POST /runs/*`.
+   * @default every request
+   */
+  route?: string | undefined;
+  /** Number of requests that it hits. @default {1} */
+  times?: number | undefined;
+  /** Seconds in `Retry-After`. @default {60} */
+  retryAfter?: number | undefined;
+  /** For `slow`: milliseconds until the headers come. @default {1_000} */
+  delayMs?: number | undefined;
+  /** For `stream-cut`: number of whole pieces before the cut; 0 cuts the first piece, 1 the first live event. @default {1} */
+  after?: number | undefined;
+  /**
+   * Whether the request takes effect although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`. With
+   * `truncated`, `resetMid` and `slow` it always does. @default {false}
+   */
+  processed?: boolean | undefined;
+}
+
+/** Random faults. The fault of the nth request depends only on the seed and on n. */
+export interface RandomFaults {
+  /** Share of requests, 0 to 1. */
+  rate: number;
+  /** Kinds to choose from. */
+  kinds: readonly FaultKind[];
+  /** Seed. @default {1} */
+  seed?: number | undefined;
+  /** Seconds in `Retry-After`. @default {60} */
+  retryAfter?: number | undefined;
+  /** For `slow`, in milliseconds. @default {1_000} */
+  delayMs?: number | undefined;
+}
+
+function isKind(kind: unknown): kind is FaultKind {
+  return (FAULT_KINDS as readonly unknown[]).includes(kind);
+}
+
+/**
+ * Checks the arguments of the control action `fault`.
+ *
+ * @throws {UsageError} naming the bad argument.
+ */
+export function parseFault(args: Record<string, unknown>): Fault {
+  const { kind, route, times, retryAfter, delayMs, after, processed } = args;
+  if (!isKind(kind)) {
+    throw new UsageError({
+      attempted: "inject fault",
+      why: `unknown kind "${kind}"`,
+      advice: `there are ${FAULT_KINDS.join(", ")}`,
+    });
+  }
+  const number = (value: unknown, name: string) => {
+    if (value === undefined || (typeof value === "number" && value >= 0)) return value as number | undefined;
+    throw new UsageError({
+      attempted: "inject fault",
+      why: `"${name}" must be a number of 0 or more: current value is ${value}`,
+    });
+  };
+  if (route !== undefined && (typeof route !== "string" || !route.includes("/"))) {
+    throw new UsageError({
+      attempted: "inject fault",
+      why: `"route" must be a path, such as "GET /runs/*": current value is ${route}`,
+    });
+  }
+  return {
+    kind,
+    route,
+    times: number(times, "times"),
+    retryAfter: number(retryAfter, "retryAfter"),
+    delayMs: number(delayMs, "delayMs"),
+    after: number(after, "after"),
+    processed: processed === true,
+  };
+}
+
+const FIELDS = ["rate", "kinds", "retryAfter", "delayMs"];
+
+/**
+ * Parses the form of the command line, `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`.
+ *
+ * @throws {UsageError} naming the bad field.
+ */
+export function parseRandomFaults(text: string, seed: number): RandomFaults {
+  const fields = new Map(
+    text.split(",").map((part) => {
+      const at = part.indexOf("=");
+      return [part.slice(0, Math.max(at, 0)).trim(), part.slice(at + 1).trim()] as const;
+    }),
+  );
+  const problem = (why: string, advice?: string) =>
+    new UsageError({ attempted: `parse faults "${text}"`, why, advice });
+  for (const name of fields.keys()) {
+    if (!FIELDS.includes(name)) throw problem(`unknown field "${name}"`, `there are ${FIELDS.join(", ")}`);
+  }
+  const rate = Number(fields.get("rate"));
+  if (!(rate >= 0 && rate <= 1)) throw problem(`rate must be between 0 and 1: current value is ${fields.get("rate")}`);
+  const kinds = (fields.get("kinds") ?? "").split("+").map((kind) => {
+    if (isKind(kind)) return kind;
+    throw problem(`unknown kind "${kind}"`, `there are ${FAULT_KINDS.join(", ")}`);
+  });
+  const number = (name: string) => {
+    const value = fields.get(name);
+    if (value === undefined) return undefined;
+    if (!(Number(value) >= 0)) throw problem(`${name} must be a number of 0 or more: current value is ${value}`);
+    return Number(value);
+  };
+  return { rate, kinds, seed, retryAfter: number("retryAfter"), delayMs: number("delayMs") };
+}

@@ -1,0 +1,16 @@
+/**
+ * Tables of ours that are read with text from outside.
+ *
+ * @module
+ */
+
+/**
+ * The value that a table has for a key. A plain index would also find what every object inherits: `constructor`, `toString`,
+ * `__proto__`.
+ *
+ * @param key Any text: a type of an event, a status, a word of the environment.
+ * @returns Undefined when the table itself does not have the key.
+ */
+export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: string): V | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

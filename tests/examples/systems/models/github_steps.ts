@@ -1,0 +1,222 @@
+/** Runs a job of GitHub Actions, or of Forgejo and Gitea, as the runner does: environment, files, conditions, outputs. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { REPO } from "../../../processes/service.ts";
+import { parseGithubFile } from "../../../hostile/file_parsers.ts";
+import { holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";
+
+/** What a job is started with. */
+export interface JobOptions {
+  /** Id of the workflow run; its re-run has the same. */
+  runId: string;
+  /** Which run it is. @default {1} */
+  attempt?: number;
+  /** `github.event`. @default {{}} */
+  event?: Value;
+  /** Inputs of the dispatch. @default {{}} */
+  inputs?: Record<string, string>;
+  /** Variables of the repository beside the id that Mogplex gives it. @default {{}} */
+  vars?: Record<string, string>;
+  /** Further marks by which the runner says who it is. @default {{}} */
+  marks?: Record<string, string>;
+  /** Node of the matrix. @default {{}} */
+  matrix?: Record<string, Value>;
+  /** Jobs that this one needs, with their outputs. @default {{}} */
+  needs?: Record<string, Value>;
+}
+
+/** What became of a job. */
+export interface JobEnd {
+  /** Its status; `skipped` when its own condition did not hold. */
+  status: "success" | "failure" | "cancelled" | "skipped";
+  /** Outputs of the job, evaluated. */
+  outputs: Record<string, string>;
+  /** Names of the steps that were run. */
+  ran: string[];
+  /** Summaries of the steps, put together. */
+  summary: string;
+  /** Files that were uploaded, by the name of their artifact. */
+  artifacts: Record<string, string[]>;
+}
+
+const WORKFLOW = ["name", "on", "permissions", "concurrency", "jobs"];
+const JOB = ["name", "if", "needs", "strategy", "runs-on", "container", "permissions", "timeout-minutes"]
+  .concat("outputs", "env", "steps");
+const STEP = ["name", "id", "if", "env", "run", "uses", "with"];
+
+/** The jobs of a workflow by name, in the order of the file. */
+function readJobs(workflow: string): [string, Fields][] {
+  const { jobs } = fields(parseYaml(workflow), "workflow", WORKFLOW);
+  return Object.entries(jobs as Fields).map(([name, job]) => [name, fields(job, `job ${name}`, JOB)]);
+}
+
+/** The first job of a workflow, and its name. */
+export function readJob(workflow: string): [string, Fields] {
+  return readJobs(workflow)[0] as [string, Fields];
+}
+
+/** Nodes of the matrix of a job, and how many may be at work at the same time. */
+export function readMatrix(workflow: string): { nodes: Record<string, Value>[]; maxParallel: number } {
+  const [, job] = readJob(workflow);
+  const strategy = fields(job.strategy, "strategy", ["fail-fast", "max-parallel", "matrix"]);
+  const { repository } = fields(strategy.matrix, "matrix", ["repository"]);
+  const nodes = list(repository, "matrix.repository").map((each) => ({ repository: textFields(each, "repository") }));
+  return { nodes, maxParallel: Number(strategy["max-parallel"]) };
+}
+
+/** Files that a step writes for the runner. */
+const FILES = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] as const;
+
+/** One job at work. */
+class Job {
+  readonly end: JobEnd = { status: "success", outputs: {}, ran: [], summary: "", artifacts: {} };
+  readonly #machine: Machine;
+  readonly #name: string;
+  readonly #options: JobOptions;
+  readonly #cwd: string;
+  readonly #steps: Record<string, Value> = {};
+  readonly #added: Record<string, string> = {};
+  #path: string[] = [];
+
+  constructor(machine: Machine, name: string, options: JobOptions) {
+    this.#machine = machine;
+    this.#name = name;
+    this.#options = options;
+    this.#cwd = machine.directory();
+  }
+
+  scope(): Scope {
+    const { status } = this.end;
+    const { inputs = {}, matrix = {}, vars = {}, event = {}, needs = {}, runId, attempt = 1 } = this.#options;
+    if (status === "skipped") throw new Error("A skipped job has no steps");
+    const contexts: Record<string, Value> = {
+      github: {
+        ...{ repository: "acme/web", event, token: "ghs_token", run_id: runId, run_attempt: String(attempt) },
+        server_url: "https://github.example",
+      },
+      secrets: { MOGPLEX_API_KEY: this.#machine.token },
+      vars: { MOGPLEX_REPO_ID: REPO, ...vars },
+      job: { status },
+      steps: this.#steps,
+      inputs,
+      matrix,
+      needs,
+    };
+    return { contexts, status };
+  }
+
+  /** Variables of a mapping, evaluated. */
+  variables(value: unknown, where: string): Record<string, string> {
+    const entries = Object.entries(textFields(value, where));
+    return Object.fromEntries(entries.map(([name, each]) => [name, interpolate(each, this.scope())]));
+  }
+
+  #defaults(): Record<string, string> {
+    return {
+      CI: "true",
+      GITHUB_ACTIONS: "true",
+      ...this.#options.marks,
+      GITHUB_SERVER_URL: "https://github.example",
+      GITHUB_REPOSITORY: "acme/web",
+      GITHUB_RUN_ID: this.#options.runId,
+      GITHUB_RUN_ATTEMPT: String(this.#options.attempt ?? 1),
+      GITHUB_JOB: this.#name,
+      GITHUB_REF: "refs/tags/v1.2.3",
+      GITHUB_SHA: "0123456789abcdef0123456789abcdef01234567",
+      GITHUB_WORKSPACE: this.#cwd,
+    };
+  }
+
+  /** The only action that recipes use. Source: actions/upload-artifact, action.yml and src/shared/search.ts. */
+  #upload(step: Fields, name: string): void {
+    const uses = text(step.uses, `uses of ${name}`);
+    if (!/^actions\/upload-artifact@[0-9a-f]{40}$/.test(uses)) throw new TypeError(`Unknown action: ${uses}`);
+    const inputs = fields(step.with, `with of ${name}`, ["name", "path", "if-no-files-found"]);
+    if (inputs["if-no-files-found"] !== "ignore") throw new TypeError("A job without reports would get a warning");
+    const lines = text(inputs.path, "path").trim().split("\n");
+    const left = lines.filter((line) => line.startsWith("!")).map((line) => line.slice(1));
+    const found = lines.filter((line) => !line.startsWith("!")).map((line) => `${line}/**`);
+    const files = copyMatching(found, this.#cwd, this.#machine.directory()).filter((file) => !left.includes(file));
+    if (files.length > 0) this.end.artifacts[interpolate(text(inputs.name, "name"), this.scope())] = files;
+  }
+
+  async step(value: unknown, jobEnv: Record<string, string>): Promise<void> {
+    const step = fields(value, "step", STEP);
+    const name = text(step.name, "name of a step");
+    const id = step.id === undefined ? undefined : text(step.id, `id of ${name}`);
+    if (!holds(step.if === undefined ? undefined : text(step.if, `if of ${name}`), this.scope())) {
+      if (id !== undefined) this.#steps[id] = { outcome: "skipped", outputs: {} };
+      return;
+    }
+    this.end.ran.push(name);
+    if (step.uses !== undefined) return this.#upload(step, name);
+    const folder = this.#machine.directory();
+    const files = Object.fromEntries(FILES.map((file) => [file, join(folder, file)]));
+    for (const file of Object.values(files)) writeFileSync(file, "");
+    const { code, stopped } = await this.#machine.run({
+      name,
+      text: interpolate(text(step.run, `run of ${name}`), this.scope()),
+      // Source: GitHub, "Workflow syntax", defaults.run.shell: without one, bash -e.
+      shell: ["bash", "-e"],
+      env: {
+        ...this.#defaults(),
+        ...files,
+        ...this.#added,
+        ...jobEnv,
+        ...this.variables(step.env, `env of ${name}`),
+        PATH: this.#path.join(":"),
+      },
+      cwd: this.#cwd,
+    });
+    const written = (file: string) => readFileSync(files[file] as string, "utf8");
+    const outputs = Object.fromEntries(parseGithubFile(written("GITHUB_OUTPUT")));
+    Object.assign(this.#added, Object.fromEntries(parseGithubFile(written("GITHUB_ENV"))));
+    this.#path = [...written("GITHUB_PATH").split("\n").filter(Boolean), ...this.#path];
+    this.end.summary += written("GITHUB_STEP_SUMMARY");
+    const outcome = stopped ? "cancelled" : code === 0 ? "success" : "failure";
+    if (id !== undefined) this.#steps[id] = { outcome, outputs };
+    if (outcome !== "success" && this.end.status === "success") this.end.status = outcome;
+  }
+}
+
+/** Runs all jobs of a workflow, one after the other: each is listed after those that it needs. */
+export async function runGithubWorkflow(
+  workflow: string,
+  machine: Machine,
+  options: JobOptions,
+): Promise<Record<string, JobEnd>> {
+  const ends: Record<string, JobEnd> = {};
+  for (const [name, definition] of readJobs(workflow)) {
+    const wanted = definition.needs === undefined ? [] : [text(definition.needs, "needs")];
+    const entries = wanted.map((each) => {
+      const end = ends[each];
+      if (end === undefined) throw new ReferenceError(`No job before is called "${each}"`);
+      return [each, { result: end.status, outputs: end.outputs }];
+    });
+    const needs: Record<string, Value> = Object.fromEntries(entries);
+    // Source: GitHub, "Workflow syntax", jobs.<job_id>.needs: a job is skipped when one that it needs has not succeeded.
+    const due = wanted.every((each) => ends[each]?.status === "success");
+    ends[name] = due
+      ? await runJob(name, definition, machine, { ...options, needs })
+      : { status: "skipped", outputs: {}, ran: [], summary: "", artifacts: {} };
+  }
+  return ends;
+}
+
+/** Runs the first job of a workflow. */
+export async function runGithubJob(workflow: string, machine: Machine, options: JobOptions): Promise<JobEnd> {
+  return await runJob(...readJob(workflow), machine, options);
+}
+
+async function runJob(name: string, definition: Fields, machine: Machine, options: JobOptions): Promise<JobEnd> {
+  const job = new Job(machine, name, options);
+  if (!holds(definition.if === undefined ? undefined : text(definition.if, "if of the job"), job.scope())) {
+    return { ...job.end, status: "skipped" };
+  }
+  const jobEnv = job.variables(definition.env, "env of the job");
+  for (const step of list(definition.steps, "steps")) await job.step(step, jobEnv);
+  job.end.outputs = job.variables(definition.outputs, "outputs of the job");
+  return job.end;
+}
