@@ -328,9 +328,15 @@ backoff() { # ATTEMPT BASE: sets delay, which doubles up to 30 s; its upper half
   chance $((delay / 2))
   delay=$(((delay + 1) / 2 + chance))
 }
+# Runs a program, which first writes its process id to a file: so it can be ended even if the shell that started it is killed
+# before it knows the id. - in the file means that the program has just begun.
+program() { # NAME [ARGUMENT]...
+  # shellcheck disable=SC2016
+  exec sh -c 'echo "$$" >>"$0" && exec "$@"' "$work/child" "$@"
+}
 nap() { # SECONDS: sleeps without keeping our files open
-  sleep "$1" >/dev/null 2>&1 &
-  printf '%s\n' "$!" >"$work/child"
+  echo - >"$work/child"
+  program sleep "$1" >/dev/null 2>&1 &
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
   # Once its parent has been killed, nobody waits for this process.
@@ -365,6 +371,7 @@ facts() { # KIND: reads an answer
 send() { # start|look|cancel|repos PATH SECONDS: sends one request; sets http, broken and the facts of the answer
   : >"$files.head"
   : >"$files.body"
+  echo - >"$work/child"
   { # on standard input and with echo, because arguments are visible to other users; no value has a backslash
     echo "url = \"$origin/api/v1/mogplex$2\""
     echo "header = \"Authorization: Bearer $token\""
@@ -379,9 +386,8 @@ send() { # start|look|cancel|repos PATH SECONDS: sends one request; sets http, b
         echo "data-binary = \"@$work/request\"" ;;
       cancel) echo 'data = ""' ;;
     esac
-  } | curl -q -s -g -K - --proto "=$scheme" --connect-timeout 10 --max-time "$3" --max-filesize "$MAX_BODY" \
+  } | program curl -q -s -g -K - --proto "=$scheme" --connect-timeout 10 --max-time "$3" --max-filesize "$MAX_BODY" \
     -D "$files.head" -o "$files.body" -w '%{http_code}\n' >"$files.code" 2>/dev/null &
-  printf '%s\n' "$!" >"$work/child"
   wait "$!"
   broken=$? requests=$((requests + 1))
   : >"$work/child"
@@ -432,7 +438,7 @@ judge() {
     3??)
       if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
       else odd "the answer is a redirect, which would lose the token (HTTP $http)"; fi ;;
-    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > API Keys" ;;
+    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > Mogplex Keys" ;;
     403) verdict=fatal code=65 detail="the token may not do this ($detail)" ;;
     429) code=75 refused=1 ;;
     503) refused=1 ;;
@@ -473,13 +479,13 @@ read_token() {
     from='the file of MOGPLEX_API_KEY_FILE'
     ! unreadable "$MOGPLEX_API_KEY_FILE" || usage "Cannot read token: $from $why"
     # A shell drops NUL, so the bytes are checked before.
-    head -c "$MAX_TEXT" <"$MOGPLEX_API_KEY_FILE" | encode json >/dev/null || case $? in
+    head -c "$MAX_TOKEN" <"$MOGPLEX_API_KEY_FILE" | encode json >/dev/null || case $? in
       7) leave 64 error "Cannot use the token in $from: this file is UTF-16: save it as UTF-8" ;;
       3 | 4) leave 64 error "Cannot use the token in $from: it has characters that no token has" ;;
     esac
-    trim "$(head -c "$MAX_TEXT" <"$MOGPLEX_API_KEY_FILE")"
+    trim "$(head -c "$MAX_TOKEN" <"$MOGPLEX_API_KEY_FILE")"
   elif [ -z "${MOGPLEX_API_KEY+set}" ]; then
-    leave 64 error "Cannot read token: $from is not set; create a token under Settings > API Keys and put it there"
+    leave 64 error "Cannot read token: $from is not set; create a token under Settings > Mogplex Keys and put it there"
   fi
   [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (protected variables are \
 absent on unprotected refs, and merge or pull requests from forks get no secrets)"
@@ -806,8 +812,8 @@ follow() {
     if [ "$elapsed" -lt "$timeout" ]; then clip 20; else last_look=1 clipped=$LAST_LOOK; fi
     send look "/runs/$run" "$clipped"
     judge "$run"
-    # A look that the deadline cut off counts as the last one, unless it had less time than that one.
-    if [ "$elapsed" -ge "$timeout" ] && { [ "$verdict" = good ] || [ "$clipped" -ge "$LAST_LOOK" ]; }; then last_look=1; fi
+    # A look that the deadline cut off counts as the last one, unless it had hardly any time.
+    if [ "$elapsed" -ge "$timeout" ] && { [ "$verdict" = good ] || [ "$clipped" -gt 1 ]; }; then last_look=1; fi
     before=$run_status
     case $verdict in
       good)
@@ -874,10 +880,23 @@ cancel() { # SECONDS: tries twice if the run is between two states, or if the co
 
 # ---- Signals ------------------------------------------------------------------------------------------------------------
 
+kill_program() { # ends the program that the child waits for
+  attempt=0 id=-
+  while [ "$id" = - ] && [ "$attempt" -lt 1000 ]; do
+    attempt=$((attempt + 1)) id=''
+    [ ! -e "$work/child" ] || while read -r line; do id=$line; done <"$work/child"
+  done
+  case $id in '' | -) ;; *) kill -s KILL "$id" 2>/dev/null ;; esac
+}
 interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP
-  [ -z "${!:-}" ] || kill "$!" 2>/dev/null
-  ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
+  if [ -n "${!:-}" ]; then
+    kill "$!" 2>/dev/null
+    kill_program
+    wait "$!" 2>/dev/null
+  fi
+  # One that the child started in its last moment.
+  kill_program
   # shellcheck disable=SC1091 # it is written by save
   . "$work/state"
   files=$work/b
@@ -906,6 +925,7 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
 
 MAX_BODY=4194304
 MAX_TEXT=1048576
+MAX_TOKEN=16384
 TOO_LONG='Cannot start run: the prompt must have at most 100000 characters'
 LAST_LOOK=5
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'

@@ -39,6 +39,13 @@ export interface MogplexClient {
    * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
+  /**
+   * Asks whether the token may start runs, without effect: it sends a start without a key, which the service refuses, and takes no
+   * start slot.
+   *
+   * @throws {ForbiddenError} when the token may not; its `code` is `AUTOMATION_REQUIRED` when it may trigger automations only.
+   */
+  checkStartAccess(call?: CallOptions): Promise<void>;
   /** Gets a run. */
   getRun(runId: string, call?: CallOptions): Promise<Run>;
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { AutomationResult } from "../result/automation_result.ts";
-import type { RunResult } from "../result/run_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 
 /** Name of the command, as the help shows it. */
 export const PROGRAM = "mogplex-ci";
@@ -20,7 +19,7 @@ export interface Vocabulary {
   /** Ways to give the id of a run. */
   readonly runId: string;
   /** How to go on with a run that has not ended; null when there is nothing to go on with. */
-  resume(result: Pick<RunResult | AutomationResult, "resume" | "outcome" | "runId">): string | null;
+  resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
   /** How to cancel a run. */
   cancel(runId: string): string;
 }

@@ -1,5 +1,5 @@
 /**
- * The one loop of looks: waits for news, takes it in, and stops at the end or at the deadline.
+ * The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
  *
  * @module
  */
@@ -9,27 +9,27 @@ import type { CadenceEvent } from "./cadence.ts";
 import type { Session } from "./session.ts";
 import { lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
-/** What is followed, and what its news mean. */
+/** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
 export interface Followed<N, I, E> {
-  /** Where news come from. */
+  /** Waits for news. */
   source: Source<N>;
-  /** What is looked at when the deadline comes. */
+  /** Read once more when the deadline comes. */
   subject: Subject<N>;
-  /** Takes news in, yields what is new, and says what the rhythm makes of it. */
+  /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void>;
-  /** The last items when the news says that it has ended; undefined while it goes on. */
+  /** The last items if the news says that it has ended; undefined while it goes on. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
-  /** The error when the deadline comes first and the last look worked. */
+  /** The error if the deadline comes first and the last read worked. */
   late(news: N): DeadlineError;
-  /** Ends what is under way. */
+  /** Ends waits and requests. Is called more than once. */
   close(): void;
 }
 
 /**
- * Yields until the end.
+ * Yields items until the end, and closes `followed` whatever happens.
  *
- * @throws {DeadlineError} if the deadline comes first and the last look works, else what the last look threw.
- * @throws what lasts: see `setbackOf`; `signal.reason` if the session's signal aborts.
+ * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
+ * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(session: Session, followed: Followed<N, I, E>): AsyncGenerator<I, E, void> {
   try {
@@ -50,7 +50,7 @@ export async function* followToEnd<N, I, E>(session: Session, followed: Followed
   }
 }
 
-/** Looks at the record itself when the look at the deadline showed no end. @throws {DeadlineError} when it shows none either. */
+/** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
 async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>, seen: N): AsyncGenerator<I, E, void> {
   const news = await recordAtDeadline(followed.subject, session);
   if (news === undefined) throw followed.late(seen);
@@ -61,7 +61,7 @@ async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>,
   return yield* end;
 }
 
-/** Watches the status of what is followed: tells changes from repetitions, and announces a status that is not known once. */
+/** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Session;
   readonly #pacer: Pacer;
@@ -69,7 +69,7 @@ export class StatusWatch {
   readonly #announced = new Set<string>();
   #status: string | undefined;
 
-  /** @param known Every status with a meaning. */
+  /** @param known All statuses that we understand. */
   constructor(session: Session, pacer: Pacer, known: readonly string[]) {
     this.#session = session;
     this.#pacer = pacer;
@@ -77,10 +77,10 @@ export class StatusWatch {
   }
 
   /**
-   * Takes a status in.
+   * Records a status.
    *
-   * @param shown Status that heartbeats show. @default the status
-   * @returns Whether it has changed.
+   * @param shown Text for heartbeats. @default the status
+   * @returns Whether the status has changed.
    */
   take(status: string, shown = status): boolean {
     const changed = status !== this.#status;
@@ -90,7 +90,7 @@ export class StatusWatch {
     return changed;
   }
 
-  /** Announces a status that is not known, once. */
+  /** Sends a notice if the status is unknown; once for each status. */
   announceUnknown(): void {
     const status = this.#status;
     if (status === undefined || this.#known.includes(status) || this.#announced.has(status)) return;

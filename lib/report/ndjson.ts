@@ -4,11 +4,10 @@
  * @module
  */
 import { jsonText } from "../text/escape/json.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
-import type { RunResult } from "../result/run_result.ts";
 
 /** Renders all events; an empty text when none were seen. An automation run has no events. */
-export function renderNdjson(result: RunResult | AutomationResult): string {
+export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map((event) => `${jsonText(event)}\n`).join("");
 }

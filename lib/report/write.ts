@@ -9,8 +9,7 @@ import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import { errorSentence } from "../error_sentence.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
-import type { RunResult } from "../result/run_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { cannotWrite, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** A report that could not be written. */
@@ -50,7 +49,7 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
 }
 
 /** Renders one report. Only Markdown has a place for links. */
-function render(format: ReportFormatName, result: RunResult | AutomationResult, links: PlatformLinks): string {
+function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
   return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
@@ -114,7 +113,7 @@ export function writeRunId(
  * @returns The reports that could not be written; all others are.
  */
 export function writeReports(
-  result: RunResult | AutomationResult,
+  result: AnyResult,
   targets: readonly ReportTarget[],
   io: ReportIo,
   redact: Redact,

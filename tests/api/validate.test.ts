@@ -177,6 +177,23 @@ test("checkIdempotencyKey() trims, and refuses keys that are empty, too long or 
   expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
 });
 
+test("checkIdempotencyKey() refuses a key that contains an access token, and does not show it", () => {
+  const token = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
+  const oauth = "oauth~token-1";
+  const maskToken = (text: string) => text.replaceAll(oauth, "*");
+  for (const key of [token, ` ${token}\n`, `weekly-${token}`, oauth, `a/${oauth}/b`]) {
+    let message = "";
+    try {
+      checkIdempotencyKey(key, maskToken);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      message = (error as Error).message;
+    }
+    expect([message.includes("access token"), message.includes(key.trim())]).toEqual([true, false]);
+  }
+  expect(checkIdempotencyKey("mog_weekly")).toBe("mog_weekly");
+});
+
 test("checkUuid() gives lower case", () => {
   expect(checkUuid(REPO_ID.toUpperCase(), "run id")).toBe(REPO_ID);
   expect(isUuid("8f3a2b1c12344abc9def1234567890ab")).toBe(false);

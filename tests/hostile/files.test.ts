@@ -47,7 +47,10 @@ const CASES = KINDS.flatMap(([kind, resultOf, eventCount]) => {
 for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
   test(`writeReports() writes nothing but its own records, whatever the ${kind} says: ${name}`, () => {
     const files = written(resultOf(text));
-    for (const content of files.values()) expect(terminalCommands(content)).toEqual([]);
+    for (const [file, content] of files) {
+      const found = terminalCommands(content).map((each) => JSON.stringify(each));
+      expect(found, `Characters in "${file}" that a terminal obeys`).toEqual([]);
+    }
 
     const pairs = parseGithubFile(files.get("outputs") as string);
     expect(pairs.map(([key]) => key)).toEqual(OUTPUTS);

@@ -56,6 +56,18 @@ async function tried(answers: Script["start"], options: StartOptions = {}) {
   };
 }
 
+test("start() warns of a variable that a template left in the prompt", async () => {
+  const clock = virtualClock();
+  const said: string[] = [];
+  for (const prompt of ["Fix $TARGET_DIR now", "Pay $5, call $handle, ${NAME} and $1 or $A", "Deploy to ($STAGE)"]) {
+    const client = fakeClient(clock, { start: [started("pending")] });
+    const onNotice = (notice: Notice) => void (notice.kind === "text" && said.push(notice.message));
+    await start({ ...REQUEST, prompt }, { client, clock, env: () => undefined, identity: JOB, onNotice });
+    expect(client.heard.length).toBe(1);
+  }
+  expect(said.map((message) => /has (\S+) in it/.exec(message)?.[1])).toEqual(["$TARGET_DIR", "$STAGE"]);
+});
+
 test("start() starts a run under the derived key, and tells of it at once", async () => {
   const told: string[] = [];
   const { result, keys } = await tried([started("pending")], { onStarted: ({ runId }) => told.push(runId) });
@@ -323,6 +335,15 @@ test("start() does not own a young replay when no attempt of its own can have st
   const young = started("pending", true);
   expect((await tried([young], { idempotencyKey: "shared" })).result.owned).toBe(false);
   expect((await tried([limited(1_000), young], { idempotencyKey: "shared" })).result.owned).toBe(false);
+});
+
+test("start() refuses its own token as a key before anything else sees it", async () => {
+  const { sent, options } = service();
+  for (const token of ["mog_Zk9pQ2rT7vXw3YbN5sLdF8aG", "oauth~token-1"]) {
+    const error = await thrown(start(SERVICE_REQUEST, options({ token, idempotencyKey: token })));
+    expect([exitCodeFor(error), error.message.includes(token)]).toEqual([2, false]);
+  }
+  expect(sent).toEqual([]);
 });
 
 test("start() refuses what breaks a rule before a slot is spent", async () => {

@@ -25,6 +25,21 @@ const buildkite = platformBy("BUILDKITE");
 const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI=woodpecker", "DRONE", "CI", ""]
   .map((mark) => detectPlatform((name) => name === mark.split("=")[0] ? mark.split("=")[1] ?? "1" : undefined));
 
+test("no service message of TeamCity refers to a parameter of the build", () => {
+  for (const text of ["%env.SECRET%", "a%b%c", "100 % of %system.password%", "%%x%%", "%\n%", "%[env.X]%"]) {
+    const messages = [
+      teamcity.section?.(text, text, 0, true).open ?? "",
+      teamcity.annotate?.("error", text, text) ?? "",
+      teamcity.annotate?.("error", "50 %", "of 70 %") ?? "",
+      teamcity.setOutput?.("MOGPLEX_BRANCH", text) ?? "",
+    ];
+    expect(messages.filter((message) => message === "" || /'[^']*%[^']*%[^']*'/.test(message))).toEqual([]);
+  }
+  expect(teamcity.setOutput?.("MOGPLEX_BRANCH", "%env.A%")).toBe(
+    "##teamcity[setParameter name='env.MOGPLEX_BRANCH' value='\uff05env.A\uff05']",
+  );
+});
+
 test("section() folds with the markers of each system", () => {
   const lines = [github, gitlab, azure, teamcity, buildkite].map((system) => {
     const section = system.section?.("mogplex.agent", "Agent [1]", 1_560_896_352_900, true);

@@ -9,11 +9,13 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../build/pins.ts";
 import { root, runtimes } from "../setup.mjs";
-import { type Check, NotPossibleError } from "./experiment.ts";
+import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
 /** The built command. */
 export const COMMAND = join(root, "dist/mogplex.mjs");
+/** Id of the automation of a service. */
+const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
 
 /** A local service. */
@@ -23,6 +25,8 @@ export interface Service {
   token: string;
   /** Id of its one repository. */
   repo: string;
+  /** Id of its one automation. */
+  automation: string;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
@@ -52,6 +56,37 @@ done
 if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
 PATH=@PATH@ exec curl "$@"
 `;
+
+function fixtureText(token: string, repo: string): string {
+  const user = "ci";
+  const at = "2026-08-01T00:00:00+00:00";
+  const times = { createdAt: at, updatedAt: at };
+  return JSON.stringify({
+    users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
+    tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
+    repos: [{
+      key: "web",
+      user,
+      id: repo,
+      full_name: "acme/web",
+      installation_id: 1,
+      default_branch: "main",
+      root_directory: null,
+    }],
+    automations: [{
+      ...{
+        key: "cleanup",
+        user,
+        id: AUTOMATION,
+        name: "Cleanup",
+        installationId: 1,
+        status: "active",
+        startEvent: "push",
+      },
+      ...{ publishedVersion: { id: AUTOMATION, versionNumber: 1 }, ...times },
+    }],
+  });
+}
 
 /** The bench of one experiment. */
 export class Bench {
@@ -118,7 +153,9 @@ export class Bench {
   start(line: readonly string[], { cwd = this.newFolder(), env = {}, stdin = "" }: StartOptions = {}): Running {
     const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
     const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
-    return launch(line, { cwd, env: all, stdin });
+    const running = launch(line, { cwd, env: all, stdin });
+    this.#last = running;
+    return running;
   }
 
   /** Runs a process to its end. */
@@ -128,11 +165,15 @@ export class Bench {
 
   /** Starts a service whose runs all play one scenario. */
   async service(scenario: string, speed = 50): Promise<Service> {
-    const running = this.start([runtimes.node, EMULATOR, "--speed", String(speed), "--scenario", scenario]);
+    const fixture = join(this.newFolder(), "fixture.json");
+    const repo = crypto.randomUUID();
+    const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
+    writeFileSync(fixture, fixtureText(token, repo));
+    const flags = ["--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
+    const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
-    const { url, token, repos } = JSON.parse(line) as { url: string; token: string; repos: { id: string }[] };
-    this.#services.add(running.pid);
-    const repo = repos[0]?.id ?? "";
+    const { url } = JSON.parse(line) as { url: string };
+    this.keep(running.pid);
     async function status(runId: string): Promise<string> {
       const headers = { authorization: `Bearer ${token}` };
       const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
@@ -147,10 +188,29 @@ export class Bench {
       return true;
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, status, reaches, env };
+    return { url, token, repo, automation: AUTOMATION, status, reaches, env };
+  }
+
+  #last: Running | undefined;
+
+  /** The end of what the last process printed, for an error that says no more. */
+  lastWords(): string {
+    return this.#last?.text().slice(-400) ?? "";
   }
 
   readonly #services = new Set<number>();
+
+  /** Says that a process is part of the bench: {@linkcode left} does not count it. */
+  keep(pid: number): void {
+    this.#services.add(pid);
+  }
+
+  readonly #endings: (() => Promise<void>)[] = [];
+
+  /** Does something before the processes end. */
+  atEnd(ending: () => Promise<void>): void {
+    this.#endings.push(ending);
+  }
 
   /** Processes that still live, but for the services. */
   left(): Survivor[] {
@@ -165,7 +225,8 @@ export class Bench {
   }
 
   /** Ends all processes and removes the folder. */
-  close(): void {
+  async close(): Promise<void> {
+    for (const ending of this.#endings) await ending();
     endMarked(this.#mark);
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -4,19 +4,8 @@
  * @module
  */
 import type { Bench } from "./bench.ts";
+import type { Check } from "./check.ts";
 import type { Program } from "./programs.ts";
-
-/** How a check ended. */
-export type Outcome = "passed" | "failed" | "skipped";
-
-/** One thing that an experiment looked at. */
-export interface Check {
-  /** What has to hold, as a short sentence. */
-  what: string;
-  outcome: Outcome;
-  /** Why it failed or was skipped; empty when it passed. */
-  why: string;
-}
 
 /** A real program at work on our real files. */
 export interface Experiment {
@@ -41,24 +30,3 @@ export interface Finished {
   /** Milliseconds that it took, without the installation of its programs. */
   tookMs: number;
 }
-
-/** Thrown when a program is not there and cannot be installed: its experiment is skipped. */
-export class MissingError extends Error {
-  /** @param what The program, and the package that has it. */
-  constructor(what: string) {
-    super(`missing: ${what}`);
-    this.name = "MissingError";
-  }
-}
-
-/** Thrown when the kernel, or the rights of this machine, forbid an experiment: it is skipped. */
-export class NotPossibleError extends Error {
-  /** @param why What is forbidden. */
-  constructor(why: string) {
-    super(`${NOT_POSSIBLE}: ${why}`);
-    this.name = "NotPossibleError";
-  }
-}
-
-/** How the reason of a skip starts that nobody can mend: the gate accepts only these. */
-export const NOT_POSSIBLE = "not possible here";

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { root } from "../setup.mjs";
-import { MissingError } from "./experiment.ts";
+import { MissingError } from "./check.ts";
 
 /** Folder of everything that the lab installs; Git ignores it. */
 export const LAB_FOLDER = join(root, ".lab");

@@ -4,14 +4,8 @@
  * @module
  */
 import { Bench } from "./bench.ts";
-import {
-  type Check,
-  type Experiment,
-  type Finished,
-  MissingError,
-  NOT_POSSIBLE,
-  NotPossibleError,
-} from "./experiment.ts";
+import { type Check, MissingError, NOT_POSSIBLE, NotPossibleError } from "./check.ts";
+import type { Experiment, Finished } from "./experiment.ts";
 
 const DEFAULT_LIMIT_SECONDS = 60;
 
@@ -59,7 +53,7 @@ async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`it was still at work after ${limitSeconds} seconds`)),
+      () => reject(new Error(`it was still at work after ${limitSeconds} seconds: ${bench.lastWords()}`)),
       limitSeconds * 1_000,
     );
   });
@@ -73,24 +67,25 @@ async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
 /** Runs one experiment to its end, and never throws. */
 export async function runExperiment(experiment: Experiment, options: RunnerOptions): Promise<Finished> {
   const { print, open = () => new Bench() } = options;
-  const checks: Check[] = [];
+  let bench: Bench | undefined;
+  const errors: unknown[] = [];
   let started = performance.now();
   try {
     provide(experiment, print);
     started = performance.now();
-    const bench = open();
-    try {
-      await withLimit(experiment, bench);
-      if (bench.checks.length === 0) throw new Error("it checked nothing");
-    } catch (error) {
-      checks.push(checkOf(error, experiment));
-    } finally {
-      bench.close();
-      checks.unshift(...bench.checks);
-    }
+    bench = open();
+    await withLimit(experiment, bench);
+    if (bench.checks.length === 0) throw new Error("it checked nothing");
   } catch (error) {
-    checks.push(checkOf(error, experiment));
+    errors.push(error);
   }
+  const checks = [...bench?.checks ?? []];
+  try {
+    await bench?.close();
+  } catch (error) {
+    errors.push(error);
+  }
+  checks.push(...errors.map((error) => checkOf(error, experiment)));
   return { experiment, checks, tookMs: performance.now() - started };
 }
 

@@ -61,7 +61,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is not set`,
-        advice: `create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
+        advice: `create a token under Settings > Mogplex Keys and put it there ${WHY_ABSENT}`,
       });
     }
     if (isFileVariable(variable, value)) {

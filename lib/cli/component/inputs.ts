@@ -11,6 +11,7 @@ import type { ReadEnv } from "../../platforms/platform.ts";
 import { VARIABLES } from "../../variables.ts";
 import { IDEMPOTENCY_KEY } from "../options/table.ts";
 import { wholeNumber } from "../options/values.ts";
+import { lookup } from "../../lookup.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -106,7 +107,7 @@ export function isFollowed(env: ReadEnv): boolean {
 
 /** Value of a flag without a variable, from its input; undefined when the input is empty. */
 export function flagInput(env: ReadEnv, flag: string): string | undefined {
-  const variable = Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined;
+  const variable = lookup(FLAGS, flag);
   return (variable && env(variable)?.trim()) || undefined;
 }
 

@@ -20,6 +20,7 @@ import { startAndFollow } from "../verbs/run_follow.ts";
 import { cleanUpAndReport } from "./cleanup.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
 import { componentVocabulary } from "./vocabulary.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
@@ -73,7 +74,7 @@ export async function main(args: readonly string[], process: Io, options: MainOp
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
   try {
-    const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+    const verb = lookup(VERBS, name);
     if (verb === undefined || args.length > 1) {
       const advice = `give one of ${Object.keys(VERBS).join(", ")}`;
       throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });

@@ -14,8 +14,7 @@ import { isFileVariable } from "../../platforms/file_variable.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
-import type { AutomationResult } from "../../result/automation_result.ts";
-import type { RunResult } from "../../result/run_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
 import { NOTE } from "../options/table.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -97,7 +96,7 @@ function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
 async function write(
   context: VerbContext,
   plan: NotePlan & { kind: "write" },
-  result: RunResult | AutomationResult,
+  result: AnyResult,
 ): Promise<void> {
   const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
   const { job, node } = platform.identity(env) ?? { job: null, node: "" };
@@ -116,7 +115,7 @@ async function write(
 export async function writeJobNote(
   context: VerbContext,
   plan: NotePlan,
-  result: RunResult | AutomationResult,
+  result: AnyResult,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (plan.kind === "none" || result.outcome === "started") return;
@@ -134,7 +133,7 @@ export async function writeJobNote(
  * @returns Writes the note on a result, when there is one to write.
  * @throws {UsageError} See {@linkcode planNote}.
  */
-export function prepareNote(context: VerbContext): (result: RunResult | AutomationResult) => Promise<void> {
+export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
   const plan = planNote(context);
   return (result) => writeJobNote(context, plan, result);
 }

@@ -6,8 +6,9 @@
 import { InterruptedError } from "../../errors.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import type { AutomationOutcome } from "../../result/automation_result.ts";
+import type { Outcome } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
 import { isInteractive } from "../log/interactive.ts";
 import type { LogForm } from "../log/live_log.ts";
@@ -15,9 +16,10 @@ import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
+import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
-export type JobResult = RunResult | AutomationResult;
+export type JobResult = AnyResult;
 
 /** What a job came to. */
 export interface Ended<R> {
@@ -118,7 +120,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
         const options = { reports: written, cancel, inErrorLine: isReason && !together };
         const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
         if (log !== null) writer.out("");
-        writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
+        writer.out(writer.paint(lookup(COLOURS, outcome) ?? "yellow", first), ...rest);
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
     },

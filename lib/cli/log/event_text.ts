@@ -7,6 +7,7 @@ import type { RunEvent } from "../../model.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { isTerminalType } from "../../runs/events/window.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
 export const COMPACT_WIDTH = 300;
@@ -64,14 +65,14 @@ function compactEvent(event: RunEvent, row: Row): string {
   const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
   const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
   const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
-  return row(timeOf(event.createdAt), LABELS[type] ?? type, `${toolText(event)}${first}${why}${more}`);
+  return row(timeOf(event.createdAt), lookup(LABELS, type) ?? type, `${toolText(event)}${first}${why}${more}`);
 }
 
 /** Time, type and tool, all lines of the message, and the payload as JSON. */
 export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
-  return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
+  return row(timeOf(event.createdAt), lookup(LABELS, event.type) ?? event.type, `${toolText(event)}${text}`);
 }
 
 /** Breaks at blanks only. The next piece may continue the last line. */
@@ -115,9 +116,14 @@ export class CompactLog {
     const { type, payload } = event;
     const message = event.message ?? "";
     if (payload.kind === "assistant_delta") return this.#piece(event, message);
-    if (payload.kind === "assistant_final") return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    // The harness `mogplex` reports in whole messages, under the kind `run_progress`.
+    if (payload.kind === "assistant_final" || payload.kind === "run_progress") {
+      return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    }
     const before = this.flush();
-    const call = payload.kind === "tool" && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
+    // Events of the harness `mogplex` have no kind.
+    const isTool = payload.kind === "tool" || payload.kind === undefined;
+    const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {
       this.#tools.set(call, event);
       return before;

@@ -16,6 +16,7 @@ import type { FollowItem } from "../../runs/run_items.ts";
 import { bareRow, COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, type Row, timedRow } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { Writer } from "./writer.ts";
+import { lookup } from "../../lookup.ts";
 
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
@@ -204,7 +205,7 @@ export class LiveLog {
 
   #event(event: RunEvent): void {
     const { form } = this.#options;
-    const phase = SECTION_OF[beginsPhase(event) ?? ""];
+    const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
       this.#eventLines(this.#compact.flush());
       // The agent's closing words still belong to it.

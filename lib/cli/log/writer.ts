@@ -19,6 +19,7 @@ export class Writer {
   readonly #io: Io;
   readonly #platform: Platform;
   readonly #coloured: boolean;
+  readonly #given = new Set<string>();
   #redact: Redactor;
   #transient = "";
   #fenced = false;
@@ -120,6 +121,13 @@ export class Writer {
     this.#endFence();
     this.#io.write("stdout", `${this.#redact.token(line)}\n`);
     this.#show();
+  }
+
+  /** The same for a command that has its whole effect the first time: it is not printed again. */
+  commandOnce(line: string): void {
+    if (this.#given.has(line)) return;
+    this.#given.add(line);
+    this.command(line);
   }
 
   #endFence(): void {

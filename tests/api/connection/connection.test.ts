@@ -84,7 +84,9 @@ test("resolveConnection() names the variable that is not set", () => {
     attempted: "read token",
     why: "variable MOGPLEX_API_KEY is not set",
     value: null,
-    advice: expect.stringMatching(/^create a token under Settings > API Keys and put it there \(protected variables /),
+    advice: expect.stringMatching(
+      /^create a token under Settings > Mogplex Keys and put it there \(protected variables /,
+    ),
   });
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
 import { runGithubLog } from "../../hostile/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
@@ -44,7 +45,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "pull request  https://mogplex.com/__pulls/acme/api/1",
       "events        6 seen",
       "time          <time>",
-      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
     ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );
@@ -201,6 +202,20 @@ test("run --detach ends with 0 once the run is started, which goes on and can be
   expect(io.files.get("mogplex-ci/outputs.env")).toContain(`MOGPLEX_RUN_ID=${run?.id}\n`);
   expect((await cli(["follow", run?.id ?? ""])).code).toBe(0);
   expect((await cli(["run", "--detach", ...RUN.slice(1)], { env: JOB })).code).toBe(2);
+});
+
+test("run --detach ends with the verdict of a run that its key finds ended", async () => {
+  const ends = [["success", 0], ["agent-failure", 1], ["awaiting-input", 4]] as const;
+  for (const [scenario, expected] of ends) {
+    const { cli, requests } = world(scenario);
+    const args = ["Fix it", "--repo", REPO, "--create-branch", "--idempotency-key", "nightly"];
+    expect((await cli(["run", "--follow", ...args], { env: JOB })).code).toBe(expected);
+    requests.length = 0;
+    const { code, io } = await cli(["run", "--detach", ...args], { env: JOB });
+    expect([scenario, code]).toEqual([scenario, expected]);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ replayed: true, exitCode: code });
+    expect(requests.filter((each) => each.startsWith("POST"))).toEqual(["POST /runs"]);
+  }
 });
 
 test("run --follow takes its settings from the environment, and flags win", async () => {
@@ -471,6 +486,6 @@ test("a refused token is named by the variable or the file that it came from", a
     const { cli } = world();
     const { code, stderr } = await cli(RUN, { env: { ...JOB, ...env }, files: { "/run/token": wrong } });
     expect(code).toBe(64);
-    expect(stderr).toContain(`create one under Settings > API Keys and put it into ${place}\n`);
+    expect(stderr).toContain(`create one under Settings > Mogplex Keys and put it into ${place}\n`);
   }
 });

@@ -193,6 +193,32 @@ test("LiveLog joins the agent's words into lines, and has one line a tool, when 
   ]);
 });
 
+test("LiveLog reads the events of the harness mogplex, whose tools have no kind and whose words are whole", () => {
+  const { io, log } = liveLog();
+  function native(event: RunEvent): RunEvent {
+    const { kind: _kind, ...payload } = event.payload;
+    return { ...event, payload: { ...payload, output: "x" } };
+  }
+  const events = [
+    { ...event("Mogplex agent run started"), type: "started", payload: {} },
+    piece("I read the tests", "run_progress"),
+    native(tool("tool_started", "1", "bash started", 31)),
+    native(tool("tool_finished", "1", "bash finished", 45)),
+    piece("Now the fix", "run_progress"),
+    { ...event("The sandbox is gone"), type: "failed", payload: {} },
+  ];
+  for (const each of events) log.item({ type: "event", event: each });
+  log.close();
+  expect(io.text.stdout.split("\n")).toEqual([
+    "10:20:30  started   Mogplex agent run started",
+    "10:20:30  agent     I read the tests",
+    "10:20:45  tool      bash finished (14 s)",
+    "10:20:30  agent     Now the fix",
+    "10:20:30  failed    The sandbox is gone",
+    "",
+  ]);
+});
+
 test("LiveLog masks a secret that comes in pieces, and words that wait are shown with a heartbeat", () => {
   const { io, log } = liveLog();
   const token = "mog_liveLogToken00";

@@ -24,6 +24,7 @@ import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../tools/setup.mjs";
+import { quoted } from "../../processes/runner.ts";
 import { type Ended, launch, type Running } from "../../processes/service.ts";
 
 /** The script. */
@@ -74,8 +75,8 @@ export interface Shell {
   busybox: boolean;
   /** Whether jq is there. */
   jq: boolean;
-  /** Commands before the script. */
-  before?: string;
+  /** Whether it runs on a terminal, which the program `script` gives it: then it is the child of the process. */
+  terminal?: boolean;
   /** What the shell needs in its environment. */
   env?: Record<string, string>;
 }
@@ -88,7 +89,7 @@ export const ALL_SHELLS: readonly Shell[] = [
   { name: "bash --posix", line: ["bash", "--posix"], busybox: false, jq: false },
   { name: "zsh", line: ["zsh"], busybox: false, jq: false },
   { name: "zsh as sh", line: ["zsh", "--emulate", "sh"], busybox: false, jq: false },
-  { name: "ksh93", line: ["ksh93"], busybox: false, jq: false, before: "builtin -d sleep" },
+  { name: "ksh93", line: ["ksh93"], busybox: false, jq: false },
   { name: "mksh", line: ["mksh"], busybox: false, jq: false },
   { name: "yash", line: ["yash"], busybox: false, jq: false, env: { LC_ALL: "C.UTF-8" } },
   { name: "posh", line: ["posh"], busybox: false, jq: false },
@@ -272,9 +273,9 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
       const [program = "", ...rest] = shell.line;
       const PATH = programsOf(shell, folder);
       // A session of its own, so that a whole process group can be sent a signal.
-      const script = shell.before === undefined ? [SCRIPT] : ["-c", `${shell.before}; . "$0"`, SCRIPT];
-      const line = [which("setsid") ?? "", which(program) ?? "", ...rest, ...script, ...args];
-      return launch(line, { cwd, env: { ...shell.env, ...env, ...more, PATH } });
+      const run = [which(program) ?? "", ...rest, SCRIPT, ...args];
+      const line = shell.terminal ? [which("script") ?? "", "-qefc", `exec ${quoted(run)}`, "/dev/null"] : run;
+      return launch([which("setsid") ?? "", ...line], { cwd, env: { ...shell.env, ...env, ...more, PATH } });
     },
     async run(shell, args, more = {}) {
       const ended = await stand.launch(shell, args, more).ended;
@@ -308,12 +309,23 @@ async function inOne(shell: Shell, options: StandOptions, body: (stand: Stand, s
   }
 }
 
-/** Does something in every shell at the same time, each with a service of its own. */
+/** How many of the shells take part each time, and how many of the others join them in turn. */
+const USUAL = 3;
+const GUESTS = process.env.MOGPLEX_TEST_SHELLS === "all" ? ALL_SHELLS.length : 2;
+let guest = 0;
+
+/**
+ * Does something in several shells at the same time, each with a service of its own: in the usual ones, and in two others that
+ * change from call to call. With `MOGPLEX_TEST_SHELLS=all` in all of them.
+ */
 export async function inEvery(
   options: StandOptions,
   body: (stand: Stand, shell: Shell) => Promise<void>,
 ): Promise<void> {
-  const results = await Promise.allSettled(SHELLS.map((shell) => inOne(shell, options, body)));
+  const [usual, others] = [SHELLS.slice(0, USUAL), SHELLS.slice(USUAL)];
+  const count = Math.min(GUESTS, others.length);
+  const guests = Array.from({ length: count }, () => others[guest++ % others.length] as Shell);
+  const results = await Promise.allSettled([...usual, ...guests].map((shell) => inOne(shell, options, body)));
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 

@@ -33,8 +33,13 @@ function startBuild(bench: Bench, service: Service): Build {
   return { running, abort: () => writeFileSync(abortFile, "") };
 }
 
+const CASES = [
+  { scenario: "success", status: "success", result: "SUCCESS", failures: 0 },
+  { scenario: "agent-failure", status: "failed", result: "FAILURE", failures: 1 },
+] as const;
+
 async function ends(bench: Bench): Promise<void> {
-  for (const [scenario, result, failures] of [["success", "SUCCESS", 0], ["agent-failure", "FAILURE", 1]] as const) {
+  for (const { scenario, status, result, failures } of CASES) {
     const service = await bench.service(scenario);
     const { running } = startBuild(bench, service);
     await running.ended;
@@ -42,6 +47,8 @@ async function ends(bench: Bench): Promise<void> {
     bench.check(`the build is ${result} when the run is "${scenario}"`, log.includes(`FINISHED ${result}`), log);
     const tests = new RegExp(`JUNIT .*failures:${failures}\\b`).test(log);
     bench.check(`its report has ${failures} failures`, tests, log);
+    const described = status === "success" ? /^DESCRIPTION success https?:/m : /^DESCRIPTION failed/m;
+    bench.check("the list of builds tells the outcome and the pull request", described.test(log), log);
     const archived = /^ARCHIVED (.*)$/m.exec(log)?.[1]?.split(" ") ?? [];
     const right = archived.includes("mogplex-ci/result.json") && !archived.includes("mogplex-ci/run.json");
     bench.check("the reports are archived, without the state file", right, archived.join(" "));

@@ -6,15 +6,19 @@
  * Source: Jenkins, "Pipeline syntax"; durable-task-plugin, BourneShellScript (sh -xe, JENKINS_SERVER_COOKIE); core, ProcessTree
  * (an abort sends SIGTERM to each process whose environment has the cookie).
  */
+// What stands in `environment`: names that get values, and the one credential.
 class Env {
-  Map<String, String> values = [:]
-  String secret
+  private final Map<String, String> given = [:]
+  private final String secret
 
-  void setProperty(String name, Object value) { values[name] = value.toString() }
-  Object getProperty(String name) { values[name] }
+  Env(String secret) { this.secret = secret }
+
+  void setProperty(String name, Object value) { this.@given.put(name, value.toString()) }
+  Object getProperty(String name) { this.@given.get(name) }
+  Map<String, String> all() { this.@given }
   String credentials(String id) {
     if (id != 'mogplex-api-key') throw new IllegalArgumentException("No credential is called $id")
-    secret
+    this.@secret
   }
 }
 
@@ -24,10 +28,22 @@ class Build {
   String description
 }
 
+// The sections of a block: what Jenkins does not allow there is an error.
+class Sections extends GroovyObjectSupport {
+  private final Map<String, Closure> known
+
+  Sections(Map<String, Closure> known) { this.known = known }
+
+  Object invokeMethod(String name, Object args) {
+    if (!this.@known.containsKey(name)) throw new IllegalStateException("Jenkins knows no '$name' there: ${this.@known.keySet()}")
+    this.@known.get(name).call(*(args as Object[]))
+  }
+}
+
 class Aborted extends RuntimeException {}
 class Failed extends RuntimeException { Failed(String what) { super(what) } }
 
-abstract class Jenkinsfile extends Script {
+abstract class PipelineScript extends Script {
   static File workspace
   static File abortFile
   static String secret
@@ -35,85 +51,75 @@ abstract class Jenkinsfile extends Script {
   static Build build = new Build()
   static final String COOKIE = 'durable-' + UUID.randomUUID()
 
-  // Sections. Each may hold only what Jenkins allows there.
-  void pipeline(Closure body) { inside(['agent', 'triggers', 'options', 'environment', 'stages', 'post'], body) }
-  void agent(Closure body) { inside(['label'], body) }
-  void triggers(Closure body) { inside(['cron'], body) }
-  void options(Closure body) { inside(['timeout', 'disableConcurrentBuilds', 'skipDefaultCheckout', 'buildDiscarder'], body) }
-  void stages(Closure body) { inside(['stage'], body) }
-  void label(String name) {}
-  void cron(String spec) {}
-  void timeout(Map given) { assert given.time > 0 && given.unit in ['SECONDS', 'MINUTES', 'HOURS'] }
-  void disableConcurrentBuilds(Map given = [:]) {}
-  void skipDefaultCheckout(boolean skip = true) {}
+  // Sections.
+  void pipeline(Closure body) {
+    inside(body, new Sections(
+      agent: { Closure each -> inside(each, new Sections(label: { String name -> })) },
+      triggers: { Closure each -> inside(each, new Sections(cron: { String spec -> })) },
+      options: { Closure each -> inside(each, new Sections(
+        timeout: { Map given -> assert given.time > 0 && given.unit in ['SECONDS', 'MINUTES', 'HOURS'] },
+        disableConcurrentBuilds: { Map given = [:] -> },
+        skipDefaultCheckout: { boolean skip = true -> },
+        buildDiscarder: { Object rule -> },
+      )) },
+      environment: { Closure each -> environment(each) },
+      stages: { Closure each -> inside(each, new Sections(stage: { String name, Closure stage -> this.stage(name, stage) })) },
+    ))
+  }
+
+  // A closure sees what its delegate has, and nothing else.
+  Object inside(Closure body, Object delegate) {
+    body.delegate = delegate
+    body.resolveStrategy = Closure.DELEGATE_ONLY
+    body()
+  }
 
   void environment(Closure body) {
-    def given = new Env(secret: secret)
-    body.delegate = given
-    body.resolveStrategy = Closure.DELEGATE_FIRST
-    body()
-    env.putAll(given.values)
+    def given = new Env(secret)
+    inside(body, given)
+    env.putAll(given.all())
   }
 
   void stage(String name, Closure body) {
     env.STAGE_NAME = name
     Closure post = null
-    def sections = new Expando()
-    sections.agent = { Closure ignored -> }
-    sections.environment = { Closure each -> environment(each) }
-    sections.steps = { Closure steps ->
-      try {
-        inside(null, steps)
-      } catch (Aborted ignored) {
-        build.currentResult = 'ABORTED'
-      } catch (Failed failure) {
-        println "ERROR: ${failure.message}"
-        build.currentResult = 'FAILURE'
-      }
-    }
-    sections.post = { Closure each -> post = each }
-    body.delegate = sections
-    body.resolveStrategy = Closure.DELEGATE_FIRST
-    body()
+    inside(body, new Sections(
+      environment: { Closure each -> environment(each) },
+      steps: { Closure steps ->
+        try {
+          inside(steps, this)
+        } catch (Aborted ignored) {
+          build.currentResult = 'ABORTED'
+        } catch (Failed failure) {
+          println "ERROR: ${failure.message}"
+          build.currentResult = 'FAILURE'
+        }
+      },
+      post: { Closure each -> post = each },
+    ))
     if (post != null) runPost(post)
   }
 
-  private void runPost(Closure post) {
-    def conditions = new Expando()
-    def run = { Closure steps -> guarded { inside(null, steps) } }
-    conditions.always = run
-    conditions.cleanup = run
-    conditions.success = { Closure steps -> if (build.currentResult == 'SUCCESS') run(steps) }
-    conditions.failure = { Closure steps -> if (build.currentResult == 'FAILURE') run(steps) }
-    conditions.aborted = { Closure steps -> if (build.currentResult == 'ABORTED') run(steps) }
-    conditions.unsuccessful = { Closure steps -> if (build.currentResult != 'SUCCESS') run(steps) }
-    post.delegate = conditions
-    post.resolveStrategy = Closure.DELEGATE_FIRST
-    post()
+  void runPost(Closure post) {
+    def when = { boolean holds, Closure steps -> if (holds) guarded { inside(steps, this) } }
+    inside(post, new Sections(
+      always: { Closure steps -> when(true, steps) },
+      success: { Closure steps -> when(build.currentResult == 'SUCCESS', steps) },
+      failure: { Closure steps -> when(build.currentResult == 'FAILURE', steps) },
+      aborted: { Closure steps -> when(build.currentResult == 'ABORTED', steps) },
+      unsuccessful: { Closure steps -> when(build.currentResult != 'SUCCESS', steps) },
+      cleanup: { Closure steps -> when(true, steps) },
+    ))
   }
 
   // A failure in post fails a build that has not failed yet.
-  private void guarded(Closure steps) {
+  void guarded(Closure steps) {
     try {
       steps()
     } catch (Failed failure) {
       println "ERROR: in post: ${failure.message}"
       if (build.currentResult == 'SUCCESS') build.currentResult = 'FAILURE'
     }
-  }
-
-  private void inside(List<String> allowed, Closure body) {
-    def script = this
-    if (allowed != null) {
-      body.delegate = new GroovyObjectSupport() {
-        Object invokeMethod(String name, Object args) {
-          if (!(name in allowed)) throw new IllegalStateException("Jenkins knows no '$name' there: only $allowed")
-          script.invokeMethod(name, args)
-        }
-      }
-      body.resolveStrategy = Closure.DELEGATE_ONLY
-    }
-    body()
   }
 
   // Steps.
@@ -167,7 +173,7 @@ abstract class Jenkinsfile extends Script {
 
   void deleteDir() { workspace.eachFile { it.directory ? it.deleteDir() : it.delete() } }
   void echo(String text) { println text }
-  Object script(Closure body) { body() }
+  Object script(Closure body) { inside(body, this) }
   boolean fileExists(String path) { new File(workspace, path).exists() }
   String readFile(String path) { new File(workspace, path).getText('UTF-8') }
   String readFile(Map given) { readFile(given.file) }
@@ -178,7 +184,7 @@ abstract class Jenkinsfile extends Script {
     def before = new LinkedHashMap(env)
     values.each { env[it.substring(0, it.indexOf('='))] = it.substring(it.indexOf('=') + 1) }
     try {
-      body()
+      inside(body, this)
     } finally {
       env.clear()
       env.putAll(before)
@@ -192,16 +198,25 @@ abstract class Jenkinsfile extends Script {
   }
 
   void archiveArtifacts(Map given) {
-    def files = new FileNameFinder().getFileNames(workspace.path, given.artifacts, given.excludes ?: '')
-    println "ARCHIVED ${files.collect { it.substring(workspace.path.length() + 1) }.sort().join(' ')}"
+    def fits = { String globs, String path ->
+      (globs ?: '').split(',').any { glob ->
+        def matcher = java.nio.file.FileSystems.default.getPathMatcher("glob:${glob.trim()}")
+        matcher.matches(java.nio.file.Paths.get(path))
+      }
+    }
+    def files = []
+    workspace.eachFileRecurse(groovy.io.FileType.FILES) { files << it.path.substring(workspace.path.length() + 1) }
+    def kept = files.findAll { fits(given.artifacts, it) && !fits(given.excludes, it) }
+    if (kept.empty && !given.allowEmptyArchive) throw new Failed('No artifacts found')
+    println "ARCHIVED ${kept.sort().join(' ')}"
   }
 }
 
 def (file, workspace, secret, abortFile) = args
-Jenkinsfile.workspace = new File(workspace)
-Jenkinsfile.secret = secret
-Jenkinsfile.abortFile = new File(abortFile)
-def configuration = new org.codehaus.groovy.control.CompilerConfiguration(scriptBaseClass: Jenkinsfile.name)
-new GroovyShell(Jenkinsfile.classLoader, new Binding(), configuration).parse(new File(file)).run()
-println "DESCRIPTION ${Jenkinsfile.build.description}"
-println "FINISHED ${Jenkinsfile.build.result ?: Jenkinsfile.build.currentResult}"
+PipelineScript.workspace = new File(workspace)
+PipelineScript.secret = secret
+PipelineScript.abortFile = new File(abortFile)
+def configuration = new org.codehaus.groovy.control.CompilerConfiguration(scriptBaseClass: PipelineScript.name)
+new GroovyShell(PipelineScript.classLoader, new Binding(), configuration).parse(new File(file)).run()
+println "DESCRIPTION ${(PipelineScript.build.description ?: '').replace('\n', ' ')}"
+println "FINISHED ${PipelineScript.build.result ?: PipelineScript.build.currentResult}"

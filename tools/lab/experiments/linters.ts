@@ -79,7 +79,7 @@ const WRONG: Readonly<Record<string, string>> = {
 };
 
 async function schemas(bench: Bench): Promise<void> {
-  for (const { schema, files, prepare = (text) => text, args = [] } of KINDS) {
+  for (const { schema, files, prepare = (text: string) => text, args = [] } of KINDS) {
     const line = [CHECK_JSONSCHEMA.provide(), "--no-cache", "--builtin-schema", schema, ...args];
     const cwd = bench.newFolder();
     const names = files().map((file, index) => {

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../setup.mjs";
 import type { Bench } from "../bench.ts";
-import { type Experiment, MissingError } from "../experiment.ts";
+import { MissingError } from "../check.ts";
+import type { Experiment } from "../experiment.ts";
 import { signal } from "../processes.ts";
 import { BUSYBOX, CURL, debianProgram, type Program } from "../programs.ts";
 
