@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "f3259973df1a006ab146d1cf2dd9b281e0ff4578be6732087d2a0bb1dcda2c57"
+val MOGPLEX_CI_SHA256 = "ffc93348f627921fc6dd5bde7103837eba83711c7cb5da5e0dfd2974172d54c4"
 
 project {
     buildType(Cleanup)
