@@ -26,7 +26,12 @@ beforeAll(async () => {
   template = templates().run ?? "";
 }, 60_000);
 
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+const accounts: OtherUser[] = [];
+
+afterAll(async () => {
+  for (const { remove } of accounts) remove();
+  await Promise.all(stages.map(({ service }) => service.close()));
+});
 
 const ENDED = "nothing to clean up: the run has ended, or none was started\n";
 const LEFT = "nothing to clean up: the run was left to go on\n";
@@ -151,36 +156,33 @@ test.skipIf(NO_USER !== undefined)(
   }`,
   () =>
     onEvery(stages, async (stage) => {
-      const account: OtherUser = makeUser();
-      try {
-        for (const form of FORM_NAMES) {
-          const job = await openComponentJob(stage, {
-            template,
-            form,
-            user: account.name,
-            inputs: { prompt: "<stuck-pending>" },
-          });
-          const { runId, stdout } = await stopped(job, EXECUTORS.shell);
-          expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
-          expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
-          expect(await job.service.status(runId)).toBe("cancelled");
-          expect(existsSync(join(job.cwd, "mogplex-ci/junit.xml"))).toBe(true);
-          expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
-          job.recorder.close();
-          await until("nothing of the job is left", () => account.processes().length === 0);
-        }
-        // A job that ends by itself keeps its exit code, and leaves no process behind.
+      const account = makeUser();
+      accounts.push(account);
+      for (const form of FORM_NAMES) {
         const job = await openComponentJob(stage, {
           template,
+          form,
           user: account.name,
-          inputs: { prompt: "<agent-failure>" },
+          inputs: { prompt: "<stuck-pending>" },
         });
-        expect((await job.script().ended).code).toBe(1);
-        expect(account.processes()).toEqual([]);
+        const { runId, stdout } = await stopped(job, EXECUTORS.shell);
+        expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+        expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
+        expect(await job.service.status(runId)).toBe("cancelled");
+        expect(existsSync(join(job.cwd, "mogplex-ci/junit.xml"))).toBe(true);
+        expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
         job.recorder.close();
-      } finally {
-        account.remove();
+        await until("nothing of the job is left", () => account.processes().length === 0);
       }
+      // A job that ends by itself keeps its exit code, and leaves no process behind.
+      const job = await openComponentJob(stage, {
+        template,
+        user: account.name,
+        inputs: { prompt: "<agent-failure>" },
+      });
+      expect((await job.script().ended).code).toBe(1);
+      expect(account.processes()).toEqual([]);
+      job.recorder.close();
     }),
   60_000,
 );
