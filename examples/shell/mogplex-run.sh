@@ -5,9 +5,9 @@ set +ex # a trace would show the token
 #
 #   mogplex-run.sh 'Fix the flaky tests'     or - for standard input; or MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE
 #
-# Needs a POSIX shell (tested with dash, bash, bash --posix, BusyBox, zsh, ksh93, mksh, yash and posh), curl 7.20 or newer, and
-# awk, chmod, date, grep, head, mkdir, mktemp, mv, od, printf, rm, sed, sleep, tr, wc. So that a retried job finds its run it
-# also needs sha256sum, shasum or openssl. No jq.
+# Needs a POSIX shell (tested with dash, bash, bash --posix, BusyBox, zsh, ksh93, mksh, posh, and yash in a UTF-8 locale), curl
+# 7.20 or newer, and awk (tested with mawk, gawk, BusyBox and the original), chmod, date, grep, head, mkdir, mktemp, mv, od,
+# printf, rm, sed, sh, sleep, tr, wc. So that a retried job finds its run it also needs sha256sum, shasum or openssl. No jq.
 #
 #   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that contains it
 #   MOGPLEX_REPO_ID                         UUID of the repository
@@ -16,7 +16,7 @@ set +ex # a trace would show the token
 #   MOGPLEX_TIMEOUT                         seconds to wait in all (default 1800)
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
 #   MOGPLEX_ON_INTERRUPT                    auto (default: cancel; detach on a terminal outside CI), cancel or detach
-#   MOGPLEX_KEY_SCOPE                       pipeline (default in CI: a retried job attaches to its run) or random
+#   MOGPLEX_KEY_SCOPE                       pipeline (default in CI, not in act: a retried job attaches to its run) or random
 #   MOGPLEX_KEY_PART                        any text; makes a different key, for several runs of one job
 #   MOGPLEX_CI_JOB                          pipeline and job, on a CI system that this script does not know
 #   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time (default 1)
@@ -31,9 +31,13 @@ set +ex # a trace would show the token
 # the agent's steps, branch or pull request. It writes no reports, has no key scopes job and day, and cannot resume, follow or
 # clean up what an earlier process left behind. It masks only the plain token and text that looks like one. It understands
 # Retry-After in seconds and as the usual date. It measures time by the clock of the machine: if that steps back, or by more
-# than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict.
+# than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict. The deadline is
+# kept to a few seconds: 5 for a last look, and 13 to cancel the run there.
 
 set -u
+
+# ---- The shell ----------------------------------------------------------------------------------------------------------
+
 # zsh as sh, without its aliases, arrays and options; other shells skip this line.
 [ -z "${ZSH_VERSION:-}" ] || emulate sh
 if [ -n "${YASH_VERSION:-}" ]; then
@@ -53,10 +57,12 @@ BLANKS=${BLANKS%.}
 IFS=$(printf ' \t\n.')
 IFS=${IFS%.}
 
+# ---- Texts and answers: programs for awk --------------------------------------------------------------------------------
+
 # Turns its input into a JSON string in ASCII (mode prompt: trimmed), or into one harmless line for people (mode show: for
 # printf %b). Characters are numbers here, so that no program needs to know UTF-8. Exits 3 if the input is not UTF-8, 4 if it
-# contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units, 7 if it is UTF-16: its byte order
-# mark says so, or at least half of its characters have a NUL at the same side.
+# contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units, 7 if it is UTF-16: its byte order mark says so, or
+# at least half of its characters have a NUL on the same side.
 # shellcheck disable=SC2016
 AWK_ENCODE='
 function chr(u) { return sprintf("%c", u) }
@@ -394,17 +400,17 @@ send() { # start|look|cancel|repos PATH SECONDS: sends one request; sets http, b
   read -r http <"$files.code" || http=000
   [ "$(wc -c <"$files.body")" -le "$MAX_BODY" ] || broken=63
   tick
-  got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_terminal='' got_torn='' got_repos='' got_created='' got_text=''
-  got_date='' got_retry='' got_login=''
+  got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_terminal='' got_torn='' got_repos='' got_created=''
+  got_text='' got_date='' got_retry='' got_login=''
   lines=$(
     awk -v now="$now" "$AWK_TIME$AWK_HEADERS" <"$files.head"
-    [ "$broken" -ne 0 ] ||
-      facts "$1" <"$files.body"
+    [ "$broken" -ne 0 ] || facts "$1" <"$files.body"
   )
   # shellcheck disable=SC2034 # value is used by eval
   while read -r name value; do
     case $name in
-      ok | word | id | status | replayed | terminal | torn | repos | created | text | date | retry | login) eval "got_$name=\$value" ;;
+      ok | word | id | status | replayed | terminal | torn | repos | created | text | date | retry | login)
+        eval "got_$name=\$value" ;;
     esac
   done <<FACTS
 $lines
@@ -461,7 +467,7 @@ network() {
   case $broken in
     5 | 6) printf 'the name of the host or proxy cannot be resolved' ;;
     7) printf 'connection refused' ;;
-    35 | 51 | 60 | 77) printf 'no TLS connection to be trusted, curl error %s' "$broken" ;;
+    35 | 51 | 60 | 77) printf 'the TLS connection cannot be trusted, curl error %s' "$broken" ;;
     18 | 52 | 55 | 56) printf 'the connection broke' ;;
     28) printf 'no answer in time' ;;
     63) printf 'the answer is too large' ;;
@@ -532,7 +538,7 @@ number() { # VARIABLE VALUE MAXIMUM
 branch() { # VARIABLE VALUE: checks the rules of the service and of Git, which would fail the run minutes later
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
-      usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
+      usage "Cannot use $1 as it is not a branch name that the service and Git accept: $(quote "$2")" ;;
   esac
 }
 unreadable() { # FILE: sets why if it cannot be read; opening a FIFO or a device might wait for ever
@@ -600,7 +606,8 @@ read_settings() { # [PROMPT]
     usage "Cannot create working branch as it must differ from the base branch: $(quote "$working")"
   case /$root/ in */../*) usage "Cannot use MOGPLEX_ROOT as it contains the segment \"..\": $(quote "$root")" ;; esac
   make_out || usage "Cannot write reports: $(quote "$out") must be a directory that can be written, and no symbolic link"
-  [ -z "${GITHUB_OUTPUT:-}" ] || { [ ! -p "$GITHUB_OUTPUT" ] && (: >>"$GITHUB_OUTPUT") 2>/dev/null; } || usage 'Cannot write to the file of GITHUB_OUTPUT'
+  [ -z "${GITHUB_OUTPUT:-}" ] || { [ ! -p "$GITHUB_OUTPUT" ] && (: >>"$GITHUB_OUTPUT") 2>/dev/null; } ||
+    usage 'Cannot write to the file of GITHUB_OUTPUT'
   write_request >"$work/request" || case $? in
     3) usage 'Cannot start run: the prompt or MOGPLEX_ROOT is not UTF-8' ;;
     4) usage 'Cannot start run: the prompt contains a NUL character' ;;
@@ -767,7 +774,7 @@ look_up() { # the service answers 503 for an unknown repository, too: ask once w
   send repos "/repos?id=$repo" "$clipped"
   judge ''
   [ "$verdict$got_repos" != goodnone ] ||
-    leave 2 error "Cannot start run: repository \"$repo\" is none of the token's user (hidden ones are not listed)"
+    leave 2 error "Cannot start run: the token's user has no repository \"$repo\" (hidden ones are not listed)"
   detail=$kept retry=$kept_retry code=69 verdict=wait
 }
 give_up() { # REASON
@@ -797,7 +804,7 @@ adopt() {
 }
 save() { # saves what the signal handler needs
   for name in run run_status replayed key may_exist first trouble tried skew elapsed requests proven; do
-    eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
+    eval "echo \"$name='\$$name'\""
   done >"$work/state.new"
   mv -f "$work/state.new" "$work/state"
 }
@@ -923,10 +930,12 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
   leave "$2" interrupted "Cannot go on: $1 was received; $words"
 }
 
-MAX_BODY=4194304
-MAX_TEXT=1048576
-MAX_TOKEN=16384
+# ---- The program --------------------------------------------------------------------------------------------------------
+
+# In bytes: an answer, a prompt, the file of a token.
+MAX_BODY=4194304 MAX_TEXT=1048576 MAX_TOKEN=16384
 TOO_LONG='Cannot start run: the prompt must have at most 100000 characters'
+# Limit of the last look, at the deadline, in seconds.
 LAST_LOOK=5
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
 token='' loopback='' work='' files='' ended='' ready='' on_interrupt=detach timeout=1800

@@ -9,7 +9,8 @@ import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/job/interrupt.ts";
 import type { Ended } from "../../processes/service.ts";
 import { CANCEL, LOOK, START } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from "./shell_world.ts";
+import { inEvery, inTurn, SCRIPT, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
 
 // Many small processes, on machines that do other things, too.
 setDefaultTimeout(60_000);
@@ -160,7 +161,7 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     () => ({ MOGPLEX_REPO_ID: "8F3A2B1C-0000-4abc-9def-1234567890ab" }),
     2,
     2,
-    'repository "8f3a2b1c-0000-4abc-9def-1234567890ab" is none of the token\'s user',
+    'the token\'s user has no repository "8f3a2b1c-0000-4abc-9def-1234567890ab"',
   ],
   ["plain HTTP", () => ({ MOGPLEX_DEV: "" }), 2, 0, "plain HTTP would show the token"],
   ["plain HTTP in production", () => ({ NODE_ENV: "production" }), 2, 0, "plain HTTP would show the token"],
@@ -196,14 +197,14 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     () => ({ MOGPLEX_BASE_BRANCH: "a@b" }),
     2,
     0,
-    "MOGPLEX_BASE_BRANCH as it is no branch name",
+    "MOGPLEX_BASE_BRANCH as it is not a branch name",
   ],
   [
     "a branch that is an option",
     () => ({ MOGPLEX_WORKING_BRANCH: "--force" }),
     2,
     0,
-    "MOGPLEX_WORKING_BRANCH as it is no branch name",
+    "MOGPLEX_WORKING_BRANCH as it is not a branch name",
   ],
   ["a branch with a forged line", () => ({ MOGPLEX_BASE_BRANCH: "a\n::error::x" }), 2, 0, '"a : :error: :x"'],
   [

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { INCOMPLETE, inEvery, inTurn, which } from "./shell_world.ts";
+import { inEvery, inTurn } from "./shell_world.ts";
+import { INCOMPLETE, which } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 

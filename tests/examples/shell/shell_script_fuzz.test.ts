@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { LOOK } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, SCRIPT, which } from "./shell_world.ts";
+import { inEvery, SCRIPT } from "./shell_world.ts";
+import { INCOMPLETE, which } from "./shells.ts";
 
 setDefaultTimeout(120_000);
 

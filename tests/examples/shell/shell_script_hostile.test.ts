@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../hostile/log_parsers.ts";
 import { LOOK, START } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, SHELLS, type Stand } from "./shell_world.ts";
+import { inEvery, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, SHELLS } from "./shells.ts";
 
 setDefaultTimeout(120_000);
 

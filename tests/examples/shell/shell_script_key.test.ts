@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
 import { deriveKey } from "../../../lib/job/key.ts";
 import { START } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, type Shell, SHELLS, type Stand } from "./shell_world.ts";
+import { inEvery, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, type Shell, SHELLS } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { detectPlatform, platformVariables } from "../../../lib/platforms/detect.ts";
 import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, inTurn, SCRIPT, type Stand, which } from "./shell_world.ts";
+import { inEvery, inTurn, SCRIPT, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, which } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { sessionOf } from "../../processes/runner.ts";
 import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
-import { ALL_SHELLS, isInstalled, openStand, type Shell, type Stand, type StandOptions } from "./shell_world.ts";
+import { openStand, type Stand, type StandOptions } from "./shell_world.ts";
+import { ALL_SHELLS, isInstalled } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 
@@ -75,7 +76,7 @@ for (const shell of ALL_SHELLS) {
         [{ MOGPLEX_REPO_ID: "acme/web" }, 2, 'must be a UUID: "acme/web"'],
         [{ MOGPLEX_HARNESS: "codex claude-code" }, 2, 'must be one of codex claude-code mogplex: "codex claude-code"'],
         [{ MOGPLEX_TIMEOUT: "x[$(id)]" }, 2, "must be a whole number"],
-        [{ MOGPLEX_BASE_BRANCH: "a..b" }, 2, "is no branch name"],
+        [{ MOGPLEX_BASE_BRANCH: "a..b" }, 2, "is not a branch name"],
       ];
       for (const [variables, code, words] of refused) {
         const end = await stand.run(shell, ["Fix the tests"], variables);

@@ -7,7 +7,8 @@ import process from "node:process";
 import { sessionOf } from "../../processes/runner.ts";
 import type { Running } from "../../processes/service.ts";
 import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, type Stand } from "./shell_world.ts";
+import { inEvery, type Stand } from "./shell_world.ts";
+import { INCOMPLETE } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 
