@@ -14,6 +14,9 @@ import { exitCodeOf, runLab, totalsLine, totalsOf } from "./lab/runner.ts";
 import { DOCUMENT, renderTestedOn } from "./lab/tested_on.ts";
 import { root } from "./setup.mjs";
 
+/** More than the cores of a small machine: most experiments wait most of the time. */
+const AT_ONCE = 3;
+
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main(args: readonly string[]): Promise<number> {
@@ -39,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const started = performance.now();
-  const finished = await runLab(chosen, { print });
+  const finished = await runLab(chosen, { print, atOnce: AT_ONCE });
   if (write) writeFileSync(join(root, DOCUMENT), renderTestedOn(finished, new Date().toISOString().slice(0, 10)));
   const totals = totalsOf(finished);
   print(`the lab took ${((performance.now() - started) / 1_000).toFixed(0)} s`);

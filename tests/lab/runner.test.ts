@@ -98,6 +98,19 @@ test("runLab() prints one line for each check, and totalsOf() counts them", asyn
   expect(totalsLine(totalsOf(finished))).toBe("1 passed, 1 failed, 2 skipped");
 });
 
+test("runLab() returns what it found in the order of the list when the longest starts first and some run at once", async () => {
+  const began: string[] = [];
+  const named = (name: string, limitSeconds: number) =>
+    experiment((bench) => {
+      began.push(name);
+      bench.check(name, true);
+      return Promise.resolve();
+    }, { name, limitSeconds });
+  const finished = await runLab([named("one", 5), named("two", 30), named("three", 10)], { ...silent, atOnce: 2 });
+  expect(finished.map((each) => each.experiment.name)).toEqual(["one", "two", "three"]);
+  expect(began).toEqual(["two", "three", "one"]);
+});
+
 test("exitCodeOf() is 0 only when something passed and nothing failed; strict counts skips that a package heals", () => {
   const totals = { passed: 3, failed: 0, skipped: 0, notPossible: 0 };
   expect(exitCodeOf(totals, false)).toBe(0);
