@@ -11,13 +11,9 @@ mogplex_job_lives() {
 # A shell executor with --user runs the job below su. A cancelled job then loses its shell, and no signal reaches the tool.
 # Source: util-linux, su-common.c. So this looks once a second whether the shell is there, and passes the signal on.
 mogplex_watch() {
-  mogplex_nap=
-  trap 'kill "$mogplex_nap"; exit 0' TERM
-  while mogplex_job_lives; do
-    sleep 1 &
-    mogplex_nap=$!
-    wait "$mogplex_nap" || true
-  done
+  sleep 1 &
+  trap 'kill "$!"; wait "$!"; exit 0' TERM
+  while wait "$!" || true; mogplex_job_lives; do sleep 1 & done
   [ -s "$mogplex_pid" ] || sleep 1
   kill -TERM "$(cat "$mogplex_pid")"
 }

@@ -204,7 +204,7 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
-  const why = `the answer is no event stream (${describeAnswer(answer, facts, redact)})`;
+  const why = `the answer is not an event stream (${describeAnswer(answer, facts, redact)})`;
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 

@@ -99,7 +99,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     try {
       const outcome = await this.#drain(look);
       if (outcome !== undefined) return await this.#ended(outcome);
-      throw new Error("Cannot tell the verdict: the operation stopped telling of itself without an end");
+      throw new Error("Cannot tell the verdict: the items of the operation ended without an end");
     } catch (error) {
       return await this.#failed(error);
     }
@@ -118,7 +118,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
-    const reason = waits ? "the run waits for a person: answer it in the app, or cancel it" : null;
+    const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
     return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 
