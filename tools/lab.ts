@@ -8,7 +8,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { COMMAND } from "./lab/bench.ts";
+import { Bench, COMMAND } from "./lab/bench.ts";
 import { EXPERIMENTS } from "./lab/experiments.ts";
 import { exitCodeOf, runLab, totalsLine, totalsOf } from "./lab/runner.ts";
 import { DOCUMENT, renderTestedOn } from "./lab/tested_on.ts";
@@ -51,6 +51,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
+  // Its processes have sessions of their own, so no signal for this one reaches them.
+  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
+  }
   process.exitCode = 70;
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { root } from "../../tools/setup.mjs";
 import { Bench } from "../../tools/lab/bench.ts";
 import { MissingError, NotPossibleError } from "../../tools/lab/check.ts";
 import type { Experiment } from "../../tools/lab/experiment.ts";
@@ -72,12 +74,15 @@ test("runExperiment() skips when a program is missing, or when the machine forbi
 });
 
 test("runExperiment() fails when the end of the bench fails, and keeps the checks", async () => {
+  let folder = root;
   const one = experiment((bench) => {
+    folder = bench.folder;
     bench.check("first", true);
     bench.atEnd(() => Promise.reject(new Error("it is busy")));
     return Promise.resolve();
   });
   expect(await checksOf(one)).toEqual([["first", "passed", ""], ["it works", "failed", "it is busy"]]);
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("runLab() prints one line for each check, and totalsOf() counts them", async () => {
