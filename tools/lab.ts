@@ -8,11 +8,14 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { COMMAND } from "./lab/bench.ts";
+import { Bench, COMMAND } from "./lab/bench.ts";
 import { EXPERIMENTS } from "./lab/experiments.ts";
 import { exitCodeOf, runLab, totalsLine, totalsOf } from "./lab/runner.ts";
 import { DOCUMENT, renderTestedOn } from "./lab/tested_on.ts";
 import { root } from "./setup.mjs";
+
+/** More than the cores of a small machine: most experiments wait most of the time. */
+const AT_ONCE = 3;
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -39,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const started = performance.now();
-  const finished = await runLab(chosen, { print });
+  const finished = await runLab(chosen, { print, atOnce: AT_ONCE });
   if (write) writeFileSync(join(root, DOCUMENT), renderTestedOn(finished, new Date().toISOString().slice(0, 10)));
   const totals = totalsOf(finished);
   print(`the lab took ${((performance.now() - started) / 1_000).toFixed(0)} s`);
@@ -48,6 +51,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
+  // Its processes have sessions of their own, so no signal for this one reaches them.
+  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
+  }
   process.exitCode = 70;
   process.exitCode = await main(process.argv.slice(2));
 }

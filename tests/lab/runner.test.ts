@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { root } from "../../tools/setup.mjs";
 import { Bench } from "../../tools/lab/bench.ts";
 import { MissingError, NotPossibleError } from "../../tools/lab/check.ts";
 import type { Experiment } from "../../tools/lab/experiment.ts";
@@ -72,12 +74,15 @@ test("runExperiment() skips when a program is missing, or when the machine forbi
 });
 
 test("runExperiment() fails when the end of the bench fails, and keeps the checks", async () => {
+  let folder = root;
   const one = experiment((bench) => {
+    folder = bench.folder;
     bench.check("first", true);
     bench.atEnd(() => Promise.reject(new Error("it is busy")));
     return Promise.resolve();
   });
   expect(await checksOf(one)).toEqual([["first", "passed", ""], ["it works", "failed", "it is busy"]]);
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("runLab() prints one line for each check, and totalsOf() counts them", async () => {
@@ -96,6 +101,19 @@ test("runLab() prints one line for each check, and totalsOf() counts them", asyn
   ]);
   expect(totalsOf(finished)).toEqual({ passed: 1, failed: 1, skipped: 2, notPossible: 1 });
   expect(totalsLine(totalsOf(finished))).toBe("1 passed, 1 failed, 2 skipped");
+});
+
+test("runLab() returns what it found in the order of the list when the longest starts first and some run at once", async () => {
+  const began: string[] = [];
+  const named = (name: string, limitSeconds: number) =>
+    experiment((bench) => {
+      began.push(name);
+      bench.check(name, true);
+      return Promise.resolve();
+    }, { name, limitSeconds });
+  const finished = await runLab([named("one", 5), named("two", 30), named("three", 10)], { ...silent, atOnce: 2 });
+  expect(finished.map((each) => each.experiment.name)).toEqual(["one", "two", "three"]);
+  expect(began).toEqual(["two", "three", "one"]);
 });
 
 test("exitCodeOf() is 0 only when something passed and nothing failed; strict counts skips that a package heals", () => {

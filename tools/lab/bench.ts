@@ -99,7 +99,15 @@ export class Bench {
   readonly #mark: string = crypto.randomUUID();
   #folders = 0;
 
+  static readonly #open = new Set<Bench>();
+
+  /** Closes every open bench, for an end of the lab by a signal. */
+  static async closeAll(): Promise<void> {
+    await Promise.allSettled([...Bench.#open].map((bench) => bench.close()));
+  }
+
   constructor() {
+    Bench.#open.add(this);
     chmodSync(this.folder, 0o755);
     mkdirSync(this.bin);
     this.writeProgram("curl", CURL.replace("@COMMAND@", COMMAND).replace("@PATH@", process.env.PATH ?? ""));
@@ -224,10 +232,21 @@ export class Bench {
     this.check(what, this.left().length === 0, this.left().map(({ line }) => line.slice(0, 120)).join("; "));
   }
 
-  /** Ends all processes and removes the folder. */
-  async close(): Promise<void> {
-    for (const ending of this.#endings) await ending();
-    endMarked(this.#mark);
-    rmSync(this.folder, { recursive: true, force: true });
+  #closing: Promise<void> | undefined;
+
+  /** Ends all processes and removes the folder, once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      for (const ending of this.#endings) await ending();
+    } finally {
+      Bench.#open.delete(this);
+      endMarked(this.#mark);
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 }

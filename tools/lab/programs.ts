@@ -48,14 +48,22 @@ function install(what: string, line: readonly string[], env: Record<string, stri
 
 /** A program with one file at its end, which is there only when the installation went well. */
 function installed(name: string, version: string, path: string, make: () => void): Program {
+  // What failed once is not tried again for each experiment.
+  let failure: MissingError | undefined;
   return {
     name,
     version: () => version,
     isHere: () => existsSync(path),
     provide() {
       if (existsSync(path)) return path;
+      if (failure !== undefined) throw failure;
       mkdirSync(LAB_FOLDER, { recursive: true });
-      make();
+      try {
+        make();
+      } catch (error) {
+        if (error instanceof MissingError) failure = error;
+        throw error;
+      }
       if (!existsSync(path)) throw new MissingError(`${name} ${version}: its installer made no ${path}`);
       return path;
     },

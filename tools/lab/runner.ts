@@ -1,5 +1,5 @@
 /**
- * Runs experiments one after the other: installs what they need, ends them at their limit, and counts their checks.
+ * Runs experiments: installs what they need, ends them at their limit, and counts their checks.
  *
  * @module
  */
@@ -22,6 +22,8 @@ export interface Totals {
 export interface RunnerOptions {
   /** Prints a line. */
   print(line: string): void;
+  /** Number of experiments that run at the same time. @default {1} */
+  atOnce?: number;
   /** Makes the bench of an experiment. @default a real one */
   open?: () => Bench;
 }
@@ -91,19 +93,40 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
 
 const WORDS = { passed: "ok  ", failed: "FAIL", skipped: "skip" };
 
-/** Runs experiments and prints one line for each check. */
-export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
-  const all: Finished[] = [];
-  for (const experiment of experiments) {
-    const finished = await runExperiment(experiment, options);
-    for (const { what, outcome, why } of finished.checks) {
-      const reason = why === "" ? "" : ` (${why.trim().replace(/\s*\n\s*/g, " / ")})`;
-      options.print(`${WORDS[outcome]} ${experiment.name}: ${what}${reason}`);
-    }
-    options.print(`     ${experiment.name} took ${seconds(finished.tookMs)}`);
-    all.push(finished);
+function printFinished({ experiment, checks, tookMs }: Finished, print: (line: string) => void): void {
+  for (const { what, outcome, why } of checks) {
+    const reason = why === "" ? "" : ` (${why.trim().replace(/\s*\n\s*/g, " / ")})`;
+    print(`${WORDS[outcome]} ${experiment.name}: ${what}${reason}`);
   }
-  return all;
+  print(`     ${experiment.name} took ${seconds(tookMs)}`);
+}
+
+/**
+ * Runs experiments, some at a time, and prints one line for each check. Those with the longest limits start first.
+ *
+ * @returns what they found, in the order of the list.
+ */
+export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
+  const { print, atOnce = 1 } = options;
+  // An installation holds up everything, the clocks of experiments included.
+  for (const experiment of experiments) {
+    try {
+      provide(experiment, print);
+    } catch (error) {
+      if (!(error instanceof MissingError)) throw error;
+    }
+  }
+  const limit = (each: Experiment) => each.limitSeconds ?? DEFAULT_LIMIT_SECONDS;
+  const waiting = [...experiments].sort((a, b) => limit(b) - limit(a));
+  const found = new Map<Experiment, Finished>();
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const finished = await runExperiment(next, options);
+      printFinished(finished, print);
+      found.set(next, finished);
+    }
+  }));
+  return experiments.flatMap((each) => found.get(each) ?? []);
 }
 
 /** Counts the checks of experiments. */

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Service } from "../bench.ts";
+import { NotPossibleError } from "../check.ts";
 import { type Docker, type ImageKind, makeImage, startDocker } from "../docker.ts";
 import type { Experiment } from "../experiment.ts";
 import { componentJob, type Form, FORMS, predefined, stageScript } from "../gitlab_job.ts";
@@ -49,6 +50,9 @@ async function docker(bench: Bench): Promise<void> {
   const services = { good: await bench.service("success"), bad: await bench.service("agent-failure") };
   for (const image of ["bash", "busybox"] as const) {
     makeImage(bench, daemon, image, `lab-${image}`);
+    const probe = await bench.run([...daemon.client, "run", "--rm", "--network", "host", `lab-${image}`, "true"]);
+    // The daemon's own code: it could not start the container.
+    if (probe.code === 125) throw new NotPossibleError(`containers do not start: ${probe.stderr.slice(0, 200)}`);
     for (const form of FORMS) {
       for (const [service, code] of [[services.good, 0], [services.bad, 1]] as const) {
         const { running } = startJob(bench, daemon, service, { image, form });

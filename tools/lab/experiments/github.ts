@@ -6,9 +6,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../setup.mjs";
 import type { Bench, Service } from "../bench.ts";
+import { makeImage, startDocker } from "../docker.ts";
 import type { Experiment } from "../experiment.ts";
 import { type Running, signal } from "../processes.ts";
-import { ACT, GIT, JQ } from "../programs.ts";
+import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
 
 /** A later job that shows what the first one passes on. */
 const LATER = `
@@ -48,11 +49,13 @@ interface Workflow {
   payload?: unknown;
   /** More arguments of act. @default [] */
   args?: readonly string[];
+  /** More variables of act. @default none */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a workflow in a repository of its own. */
 async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
-  const { text, service, event = "workflow_dispatch", payload = {}, args = [] } = workflow;
+  const { text, service, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
   const cwd = bench.newFolder();
   bench.writeFiles(cwd, { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) });
   // act would fetch actions from their server.
@@ -66,12 +69,12 @@ async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running>
   for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
     await bench.run([...git, ...step], { cwd });
   }
-  const places = ["ubuntu-24.04", "ubuntu-latest", "docker"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
+  const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
-    .concat(places, ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
+    .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
     .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
     .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
-  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache") } });
+  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...env } });
 }
 
 /** The end of a log that a reader needs to understand a failure. */
@@ -199,11 +202,13 @@ async function others(bench: Bench): Promise<void> {
 }
 
 async function forgejo(bench: Bench): Promise<void> {
-  // Without its container: the image's programs are those of this machine.
-  const text = bench.example("forgejo/cleanup.yml").replace(/^ {4}container:\n(?: {6}.*\n)+/m, "");
+  const recipe = bench.example("forgejo/cleanup.yml");
+  const [, image = ""] = /^ {6}image: (\S+)/m.exec(recipe) ?? [];
+  const daemon = await startDocker(bench);
+  makeImage(bench, daemon, "bash", image);
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
     const service = await bench.service(scenario);
-    const running = await startWorkflow(bench, { text, service });
+    const running = await startWorkflow(bench, { text: recipe, service, args: ["--pull=false"], env: daemon.env });
     const { code } = await running.ended;
     const right = (code === 0) === (status === "success") && await endedWith(status, running.text(), service) === 1;
     bench.check(`the job ends as its run: ${status}`, right, tail(running.text()));
@@ -244,8 +249,9 @@ export const GITHUB: readonly Experiment[] = [
   {
     name: "act-forgejo",
     system: "Forgejo, Gitea",
-    programs: [ACT, GIT],
-    tried: "the recipe succeeds and fails, without its container",
+    programs: [ACT, GIT, DOCKERD],
+    tried: "the recipe succeeds and fails in its container, with act, from which both runners descend",
+    limitSeconds: 120,
     run: forgejo,
   },
 ];
