@@ -9,7 +9,7 @@ import type { RunEvent } from "../../lib/model.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
+import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/parsers/log_parsers.ts";
 import { fakeIo } from "./fake_io.ts";
 import { automationResultOf, resultOf } from "../hostile/hostile_result.ts";
 import { SYSTEMS } from "../hostile/systems.ts";

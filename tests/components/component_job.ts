@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { dirname, join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { runtimes } from "../../tools/setup.mjs";
-import { type Form, runStage } from "../processes/runner.ts";
-import { REPO, type Running } from "../processes/service.ts";
-import { type CiJob, openJob, type Stage } from "../processes/stage.ts";
+import { type Form, runStage } from "../processes/world/runner.ts";
+import { REPO, type Running } from "../processes/world/service.ts";
+import { type CiJob, openJob, type Stage } from "../processes/world/stage.ts";
 import { imageOf } from "./project.ts";
 
 const APPLETS = (spawnSync("busybox", ["--list"], { encoding: "utf8" }).stdout ?? "").split("\n").filter(Boolean);

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { makeUser, NO_USER, type OtherUser } from "../processes/other_user.ts";
-import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../processes/runner.ts";
-import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/stage.ts";
+import { makeUser, NO_USER, type OtherUser } from "../processes/world/other_user.ts";
+import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../processes/world/runner.ts";
+import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/world/stage.ts";
 import {
   type Colour,
   type ComponentJob,

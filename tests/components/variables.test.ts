@@ -1,6 +1,6 @@
 /** Variables of a project in the two types that GitLab has, as the jobs of the run component get them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { onEvery, openStages, type Stage, START } from "../processes/stage.ts";
+import { onEvery, openStages, type Stage, START } from "../processes/world/stage.ts";
 import { type ComponentJob, type ComponentJobOptions, openComponentJob } from "./component_job.ts";
 import { templates } from "./project.ts";
 

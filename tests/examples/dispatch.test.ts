@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { automationId, type Service, startService } from "../processes/service.ts";
+import { automationId, type Service, startService } from "../processes/world/service.ts";
 import { newRun } from "./systems/github_recipes.ts";
 import { type JobEnd, type JobOptions, runGithubJob } from "./systems/models/github_steps.ts";
 import { type Machine, onMachine, signalled } from "./systems/machine.ts";

@@ -8,10 +8,10 @@ import type { ReportTarget } from "../../lib/report/targets.ts";
 import { writeReports } from "../../lib/report/write.ts";
 import { memoryIo } from "../report/memory_io.ts";
 import { CORPUS } from "./corpus.ts";
-import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
+import { parseDotenv, parseGithubFile, parseNdjson } from "./parsers/file_parsers.ts";
 import { automationResultOf, resultOf } from "./hostile_result.ts";
-import { terminalCommands } from "./log_parsers.ts";
-import { outlineMarkdown } from "./markup_parsers.ts";
+import { terminalCommands } from "./parsers/log_parsers.ts";
+import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
 const TARGETS: ReportTarget[] = (Object.keys(REPORT_FORMATS) as ReportFormatName[])
   .map((format) => ({ format, path: format }));

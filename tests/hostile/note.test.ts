@@ -11,7 +11,7 @@ import { fakeIo } from "../cli/fake_io.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../note/gitlab_server.ts";
 import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
-import { outlineMarkdown } from "./markup_parsers.ts";
+import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
 /** Writes the note of a job with this name; returns all notes, and the text on stderr. */
 async function noteOf(text: string, job: string) {

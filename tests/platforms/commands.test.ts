@@ -2,14 +2,14 @@ import { expect, test } from "bun:test";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import type { AnnotationLevel } from "../../lib/platforms/platform.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { runGithubLog } from "../hostile/github_runner.ts";
+import { runGithubLog } from "../hostile/parsers/github_runner.ts";
 import {
   azureCommands,
   buildkiteCommands,
   githubCommands,
   gitlabCommands,
   teamcityCommands,
-} from "../hostile/log_parsers.ts";
+} from "../hostile/parsers/log_parsers.ts";
 
 function platformBy(variable: string) {
   return detectPlatform((name) => name === variable ? "1" : undefined);

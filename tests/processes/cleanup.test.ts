@@ -2,8 +2,18 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { launch, REPO } from "./service.ts";
-import { CANCEL, cancels, type CiJob, nothing, onEvery, openJob, openStages, type Stage, START } from "./stage.ts";
+import { launch, REPO } from "./world/service.ts";
+import {
+  CANCEL,
+  cancels,
+  type CiJob,
+  nothing,
+  onEvery,
+  openJob,
+  openStages,
+  type Stage,
+  START,
+} from "./world/stage.ts";
 
 let stages: Stage[] = [];
 

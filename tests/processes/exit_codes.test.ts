@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { type Ended, launch, REPO, type Running, type Service, startService } from "./service.ts";
+import { type Ended, launch, REPO, type Running, type Service, startService } from "./world/service.ts";
 
 let service: Service;
 

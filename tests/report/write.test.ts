@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { defaultTargets } from "../../lib/report/targets.ts";
 import { writeReports, writeRunId } from "../../lib/report/write.ts";
-import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/file_parsers.ts";
+import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/parsers/file_parsers.ts";
 import { memoryIo } from "./memory_io.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "./sample.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
-import { runGithubLog } from "../../hostile/github_runner.ts";
+import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];

@@ -11,8 +11,8 @@ import bitbucketDocumented from "../../platforms/environments/bitbucket.json" wi
 import githubDocumented from "../../platforms/environments/github.json" with { type: "json" };
 import teamcityDocumented from "../../platforms/environments/teamcity.json" with { type: "json" };
 import { CORPUS } from "../../hostile/corpus.ts";
-import { runGithubLog } from "../../hostile/github_runner.ts";
-import { azureCommands, teamcityCommands } from "../../hostile/log_parsers.ts";
+import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
+import { azureCommands, teamcityCommands } from "../../hostile/parsers/log_parsers.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";

@@ -3,8 +3,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "../../hostile/log_parsers.ts";
-import { LOOK, START } from "../../processes/stage.ts";
+import { LOG_PARSERS, terminalCommands } from "../../hostile/parsers/log_parsers.ts";
+import { LOOK, START } from "../../processes/world/stage.ts";
 import { inEvery, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, SHELLS } from "./shells.ts";
 

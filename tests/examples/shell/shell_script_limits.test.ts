@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { detectPlatform, platformVariables } from "../../../lib/platforms/detect.ts";
-import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/world/stage.ts";
 import { inEvery, inTurn, SCRIPT, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, which } from "./shells.ts";
 

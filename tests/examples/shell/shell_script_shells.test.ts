@@ -3,8 +3,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { sessionOf } from "../../processes/runner.ts";
-import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
+import { sessionOf } from "../../processes/world/runner.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/world/stage.ts";
 import { openStand, type Stand, type StandOptions } from "./shell_world.ts";
 import { ALL_SHELLS, isInstalled } from "./shells.ts";
 

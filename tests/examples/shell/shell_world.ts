@@ -24,8 +24,8 @@ import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../tools/setup.mjs";
-import { quoted } from "../../processes/runner.ts";
-import { type Ended, launch, type Running } from "../../processes/service.ts";
+import { quoted } from "../../processes/world/runner.ts";
+import { type Ended, launch, type Running } from "../../processes/world/service.ts";
 import { ALL_SHELLS, EVERYWHERE, PROGRAMS, type Shell, SHELLS, which } from "./shells.ts";
 
 /** The script. */
@@ -264,4 +264,9 @@ export async function inTurn(
   body: (stand: Stand, shell: Shell) => Promise<void>,
 ): Promise<void> {
   await inOne(SHELLS[turn++ % SHELLS.length] as Shell, options, body);
+}
+
+/** A body that says how a run is. @param status As JSON. */
+export function runAnswer(id: string, status: string): string {
+  return `{"ok":true,"data":{"run":{"runId":"${id}","status":${status}}}}`;
 }

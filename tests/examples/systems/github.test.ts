@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/service.ts";
-import { CANCEL, START } from "../../processes/stage.ts";
+import { type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/stage.ts";
 import { newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
 import { REPORT_STEP, START_STEP, TAIL_STEP } from "../../shell/documented.ts";

@@ -1,5 +1,5 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
-import { REPO } from "../../processes/service.ts";
+import { REPO } from "../../processes/world/service.ts";
 import type { JobOptions } from "./models/github_steps.ts";
 
 /** `github.event.workflow_run` of a workflow that failed. */

@@ -5,8 +5,8 @@ import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
-import { type Recorder, startRecorder } from "../../processes/recorder.ts";
-import { type Ended, launch, REPO, type Running, type Service } from "../../processes/service.ts";
+import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
+import { type Ended, launch, REPO, type Running, type Service } from "../../processes/world/service.ts";
 
 /** What a recipe downloads. */
 export const DOWNLOAD = `https://unpkg.com/@mogplex/ci@${VERSION}/dist/mogplex.mjs`;

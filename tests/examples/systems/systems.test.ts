@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/service.ts";
-import { CANCEL, START } from "../../processes/stage.ts";
+import { type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/stage.ts";
 import { runAzure } from "./models/azure.ts";
 import type { RunBuild } from "../build.ts";
 import { runBitbucket } from "./models/bitbucket.ts";

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDotenv } from "../../../hostile/file_parsers.ts";
-import { REPO } from "../../../processes/service.ts";
+import { parseDotenv } from "../../../hostile/parsers/file_parsers.ts";
+import { REPO } from "../../../processes/world/service.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, texts } from "../../strict.ts";

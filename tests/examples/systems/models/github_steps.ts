@@ -1,8 +1,8 @@
 /** Runs a job of GitHub Actions, or of Forgejo and Gitea, as the runner does: environment, files, conditions, outputs. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/service.ts";
-import { parseGithubFile } from "../../../hostile/file_parsers.ts";
+import { REPO } from "../../../processes/world/service.ts";
+import { parseGithubFile } from "../../../hostile/parsers/file_parsers.ts";
 import { holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/service.ts";
+import { REPO } from "../../../processes/world/service.ts";
 import { blockOf, readStatements, shape, type Statement, textOf, type Token } from "./blocks.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine } from "../machine.ts";
