@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "70cdf483ee3b8e56aab69b48064ff52faf0d77977508bbac33113b2d1c0f7795"
+val MOGPLEX_CI_SHA256 = "e82358ccec277f589e84b363e5f79da23d27c356d5b67669227ad516ed5a45f8"
 
 project {
     buildType(Cleanup)

@@ -8,6 +8,7 @@ import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 import type { Run, StartRequest, StartResult } from "../model.ts";
+import type { EventSink } from "../report/event_file.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
@@ -29,6 +30,8 @@ export interface RunSettings {
   onInterrupt: OnInterrupt;
   /** The state file; absent in a library. */
   state: StateWriter | undefined;
+  /** Gets every event. */
+  sink: EventSink | undefined;
 }
 
 /** What is started. */
@@ -108,9 +111,9 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     }
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow a run before it is started");
-    const { timeoutMs, tokenShare, stream } = this.#settings;
+    const { timeoutMs, tokenShare, stream, sink } = this.#settings;
     const deadline = this.#session.startedAt + timeoutMs;
-    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream });
+    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream, sink });
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
 
@@ -169,7 +172,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const now = this.#session.clock.now();
     if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
     this.#stateAt = now;
-    const lastEventId = this.#follower?.events.at(-1)?.id ?? null;
+    const lastEventId = this.#follower?.lastEventId ?? null;
     this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
   }
 }

@@ -18,7 +18,7 @@ import {
   unavailable,
 } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
-import { conflict, finished, PATH, TOKEN, tried, type Trial } from "./trial.ts";
+import { conflict, finished, PATH, TOKEN, type Trial, tried } from "./trial.ts";
 
 const live = { start: [started("pending")], events: [page("streaming", someEvents(1, 2))] };
 

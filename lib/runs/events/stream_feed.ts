@@ -6,6 +6,7 @@
 import { isUuid } from "../../api/contract/rules.ts";
 import type { StreamItem } from "../../api/stream.ts";
 import type { Run, RunEvent } from "../../model.ts";
+import { SeenIds } from "./seen_ids.ts";
 
 /** What some messages came to. */
 export interface FeedStep {
@@ -33,7 +34,7 @@ function ordered(events: readonly RunEvent[]): RunEvent[] {
 /** What has been seen of one run's events, and where its stream goes on. */
 export class StreamFeed {
   readonly #runId: string;
-  readonly #seen = new Set<string>();
+  readonly #seen = new SeenIds();
   #lastId: string | undefined;
 
   /** @param runId UUID of the run; what speaks of another one is passed over. */
@@ -85,8 +86,7 @@ export class StreamFeed {
 
   /** @returns Whether it is new. */
   #add(id: string): boolean {
-    if (this.#seen.has(id)) return false;
-    this.#seen.add(id);
+    if (!this.#seen.add(id)) return false;
     // A foreign text must not become a header.
     if (isUuid(id)) this.#lastId = id;
     return true;
