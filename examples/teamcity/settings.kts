@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "e82358ccec277f589e84b363e5f79da23d27c356d5b67669227ad516ed5a45f8"
+val MOGPLEX_CI_SHA256 = "4ee18a176b201310c9c4d0d07e7bf1e19aa8cda93d6bfc9e446ebc849d5ded42"
 
 project {
     buildType(Cleanup)

@@ -7,16 +7,12 @@ import type { RunEvent } from "../../model.ts";
 import { isGitEvent } from "../../result/run_facts.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 
-/** Most events of each kind that are kept, and their most size in UTF-16 units: 200 events of the service have 8 million at most. */
-interface Limits {
-  readonly count: number;
-  readonly size: number;
-}
-
-const NEWEST: Limits = { count: 200, size: 8 * 1024 * 1024 };
-const MATTERING: Limits = { count: 200, size: 2 * 1024 * 1024 };
-/** What a value takes beside its characters, in UTF-16 units. */
-const VALUE_SIZE = 32;
+/** Most events of a kind that are kept. */
+const MAX_COUNT = 200;
+/** Most bytes of the newest events: 200 of the service's largest fit. */
+const NEWEST_BYTES = 8 * 1024 * 1024;
+/** Most bytes of the earlier ones that matter. */
+const MATTERING_BYTES = 2 * 1024 * 1024;
 
 /** Whether reports and scripts need an event however old it is: for the phases, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
@@ -24,49 +20,70 @@ function matters(event: RunEvent): boolean {
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
 }
 
-/** About how much memory a value takes, in UTF-16 units. Its nesting has been limited when it was read. */
-function sizeOf(value: unknown): number {
-  if (typeof value === "string") return VALUE_SIZE + value.length;
-  if (typeof value !== "object" || value === null) return VALUE_SIZE;
-  if (Array.isArray(value)) return value.reduce((size: number, item) => size + sizeOf(item), VALUE_SIZE);
-  return Object.entries(value).reduce((size, [key, item]) => size + key.length + sizeOf(item), VALUE_SIZE);
+/** Where the text of an event is, and whether the event matters. */
+interface Entry {
+  readonly from: number;
+  readonly to: number;
+  readonly matters: boolean;
 }
 
-/** A queue within limits. */
-class Bounded {
-  readonly #limits: Limits;
-  readonly #entries: { event: RunEvent; size: number }[] = [];
-  #size = 0;
+/**
+ * A queue of events within limits: JSON in one block of bytes, which is written round and round. Objects would outlive the young
+ * generation of the garbage collector, and 200 large ones then make the heap of Node grow by 40 MB.
+ */
+class EventRing {
+  readonly #bytes: Uint8Array;
+  readonly #entries: Entry[] = [];
+  #scratch = new Uint8Array(4_096);
+  #end = 0;
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
   }
 
   get events(): RunEvent[] {
-    return this.#entries.map(({ event }) => event);
+    return this.#entries.map((entry) => this.#read(entry));
   }
 
-  /** Takes an event. @returns The oldest ones, which it displaced, or the event itself when it is too large. */
+  /** Takes an event unless it is too large. @returns Those that it displaced and that matter. */
   add(event: RunEvent): RunEvent[] {
-    const size = sizeOf(event);
-    if (size > this.#limits.size) return [event];
+    const bytes = this.#bytes;
+    const text = this.#encode(JSON.stringify(event));
+    if (text === undefined) return [];
+    const wraps = text.length > bytes.length - this.#end;
+    const from = wraps ? 0 : this.#end;
+    const to = from + text.length;
     const displaced: RunEvent[] = [];
-    this.#entries.push({ event, size });
-    this.#size += size;
-    while (this.#entries.length > this.#limits.count || this.#size > this.#limits.size) {
-      const oldest = this.#entries.shift();
-      if (oldest === undefined) break;
-      this.#size -= oldest.size;
-      displaced.push(oldest.event);
+    for (let oldest = this.#entries[0]; oldest !== undefined; oldest = this.#entries[0]) {
+      const isLost = wraps && oldest.from >= this.#end || oldest.from < to && oldest.to > from;
+      if (!isLost && this.#entries.length < MAX_COUNT) break;
+      if (oldest.matters) displaced.push(this.#read(oldest));
+      this.#entries.shift();
     }
+    bytes.set(text, from);
+    this.#entries.push({ from, to, matters: matters(event) });
+    this.#end = to;
     return displaced;
+  }
+
+  /** The bytes of a text, until the next call; undefined when it is too large for the block. */
+  #encode(text: string): Uint8Array | undefined {
+    // A code unit takes three bytes at most.
+    const most = Math.min(text.length * 3, this.#bytes.length);
+    if (this.#scratch.length < most) this.#scratch = new Uint8Array(most);
+    const { read, written } = new TextEncoder().encodeInto(text, this.#scratch);
+    return read === text.length ? this.#scratch.subarray(0, written) : undefined;
+  }
+
+  #read({ from, to }: Entry): RunEvent {
+    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#bytes.subarray(from, to)));
   }
 }
 
 /** Takes all events of a run, and keeps some of them. */
 export class KeptEvents {
-  readonly #newest = new Bounded(NEWEST);
-  readonly #mattering = new Bounded(MATTERING);
+  readonly #newest = new EventRing(NEWEST_BYTES);
+  readonly #mattering = new EventRing(MATTERING_BYTES);
   #seen = 0;
 
   /** How many events were added. */
@@ -82,8 +99,6 @@ export class KeptEvents {
   /** Takes the next event. */
   add(event: RunEvent): void {
     this.#seen++;
-    for (const displaced of this.#newest.add(event)) {
-      if (matters(displaced)) this.#mattering.add(displaced);
-    }
+    for (const displaced of this.#newest.add(event)) this.#mattering.add(displaced);
   }
 }

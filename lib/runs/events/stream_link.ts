@@ -23,10 +23,16 @@ const MAX_SILENCE_MS = 300_000;
 /** A connection that has lasted so long is replaced without counting as another failure. */
 const LASTING_MS = 60_000;
 
+/** How a pause ended: whether the deadline has not come, or with what error. */
+type Tick = { inTime: boolean } | { error: unknown };
+
 /** Paces the waiting for all streams of one follower. */
 export class Ticker {
   readonly #pacer: Pacer;
-  #tick: Promise<boolean> | undefined;
+  #ticking = false;
+  /** A pause that ended while nobody waited. */
+  #missed: Tick | undefined;
+  #hear: ((tick: Tick) => void) | undefined;
 
   /** @param pacer Keeps deadline and heartbeat. */
   constructor(pacer: Pacer) {
@@ -39,15 +45,38 @@ export class Ticker {
    * @returns Null when the deadline came first.
    */
   async race<T>(work: Promise<T>): Promise<T | null> {
+    const done = work.then((value) => ({ value }));
     for (;;) {
-      // It goes on in the background when the work is done first; the next wait takes it over.
-      this.#tick ??= this.#pacer.pause(SLICE_MS);
-      this.#tick.catch(() => {});
-      const first = await Promise.race([work.then((value) => ({ value })), this.#tick.then((inTime) => ({ inTime }))]);
+      const first = await Promise.race([done, this.#tick()]);
+      this.#hear = undefined;
       if ("value" in first) return first.value;
-      this.#tick = undefined;
+      if ("error" in first) throw first.error;
       if (!first.inTime) return null;
     }
+  }
+
+  /**
+   * The end of the pause. It goes on in the background when the work is done first; the next wait takes it over. Each wait has a promise
+   * of its own: a race would leave its result, with all messages, at a promise that outlives it.
+   */
+  #tick(): Promise<Tick> {
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed !== undefined) return Promise.resolve(missed);
+    const heard = new Promise<Tick>((resolve) => this.#hear = resolve);
+    if (!this.#ticking) {
+      this.#ticking = true;
+      this.#pacer.pause(SLICE_MS).then((inTime) => this.#ended({ inTime }), (error) => this.#ended({ error }));
+    }
+    return heard;
+  }
+
+  #ended(tick: Tick): void {
+    this.#ticking = false;
+    const hear = this.#hear;
+    this.#hear = undefined;
+    if (hear === undefined) this.#missed = tick;
+    else hear(tick);
   }
 }
 
