@@ -20,6 +20,14 @@ export type DecodeRule = "refuse" | "replace";
 /** Most bytes of a text that is read without a limit of its own: the largest that the service takes has half a million. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
+/** A file that is written piece by piece. */
+export interface GrowingFile {
+  /** Appends a text, which is in the file on return. @throws when not all of it fits; no part of it is in the file then. */
+  write(text: string): void;
+  /** Ends it. */
+  close(): void;
+}
+
 /** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
   /** Value of an environment variable; undefined when unset or, on Deno, not permitted. */
@@ -51,6 +59,8 @@ export interface Io {
    * when `path` exists and is not an ordinary file.
    */
   writeFile(path: string, text: string): void;
+  /** Makes an empty file that grows, in place of an old one. @throws as {@linkcode Io.writeFile} does. */
+  growFile(path: string): GrowingFile;
   /** Appends to a file that the CI system provides; it may be a symbolic link. @throws when it cannot be written. */
   appendFile(path: string, text: string): void;
   /** Removes a file if it exists. */
@@ -131,6 +141,23 @@ function writeFile(fs: typeof Files, path: string, text: string): void {
     fs.rmSync(temporary, { force: true });
     throw error;
   }
+}
+
+function growFile(fs: typeof Files, path: string): GrowingFile {
+  writeFile(fs, path, "");
+  const file = fs.openSync(path, "a");
+  return {
+    write(text) {
+      const { size } = fs.fstatSync(file);
+      try {
+        fs.appendFileSync(file, text);
+      } catch (error) {
+        fs.ftruncateSync(file, size);
+        throw error;
+      }
+    },
+    close: () => fs.closeSync(file),
+  };
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
@@ -254,6 +281,7 @@ export async function processIo(): Promise<Io> {
     readFile: (path, maxBytes, links, decoding) => readFile(fs, path, maxBytes, links, decoding),
     realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
+    growFile: (path) => growFile(fs, path),
     appendFile: (path, text) => fs.appendFileSync(path, text),
     removeFile: (path) => fs.rmSync(path, { force: true }),
     removeDirectory: (path) => fs.rmdirSync(path),

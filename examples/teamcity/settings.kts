@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ffc93348f627921fc6dd5bde7103837eba83711c7cb5da5e0dfd2974172d54c4"
+val MOGPLEX_CI_SHA256 = "55837838d589f47b61af70ae16c66fba41930211dd1d543a5c5a006b62271448"
 
 project {
     buildType(Cleanup)

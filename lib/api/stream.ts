@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { hasMoreValues } from "../http/json_size.ts";
 import type { EventStream, StreamMessage, StreamStep } from "../http/stream.ts";
 import type { Run, RunEvent } from "../model.ts";
+import { ownCopy } from "../text/own_copy.ts";
 import { readValue } from "./contract/envelope.ts";
 import { isUuid } from "./contract/rules.ts";
 import { eventSchema, type Lazy, runSchema } from "./contract/schemas.ts";
@@ -30,7 +32,11 @@ export interface RunEventStream {
   close(): void;
 }
 
+/** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
+const MAX_VALUES = 20_000;
+
 function read<T>(message: StreamMessage, schema: Lazy<T>): T | undefined {
+  if (hasMoreValues(message.data, MAX_VALUES)) return undefined;
   try {
     return readValue(JSON.parse(message.data), schema);
   } catch {
@@ -46,7 +52,7 @@ function itemOf(message: StreamMessage): StreamItem | undefined {
   const event = read(message, eventSchema);
   if (event !== undefined) return { type: "event", event };
   // A message without an id is a keep-alive.
-  return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: message.id } : undefined;
+  return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: ownCopy(message.id) } : undefined;
 }
 
 /** Decodes the messages of a stream and drops keep-alives. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AnswerFacts } from "../errors.ts";
+import { hasMoreValues } from "./json_size.ts";
 import { parseHttpDate, parseRetryAfter } from "./retry_after.ts";
 
 /** An answer with its body read. */
@@ -20,7 +21,7 @@ export interface Answer {
   dateMs: number | null;
 }
 
-/** The body is larger than the limit. */
+/** The body would take too much memory; the message says why. */
 export class TooLarge extends Error {}
 
 /** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
@@ -28,11 +29,18 @@ export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
+/**
+ * Most values of an answer in JSON. 200 events of the service have some thousands; a value takes about 64 bytes of memory, an object with a
+ * key of its own 300.
+ */
+const MAX_VALUES = 500_000;
+
 async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
   const declared = Number(response.headers.get("content-length"));
+  const tooLarge = `the answer is larger than ${limit} bytes`;
   if (!cut && declared > limit) {
     await response.body?.cancel();
-    throw new TooLarge();
+    throw new TooLarge(tooLarge);
   }
   const reader = response.body?.getReader();
   if (reader === undefined) return "";
@@ -47,7 +55,7 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
     // Do not await: a sender that never stops may never confirm.
     reader.cancel().catch(() => {});
     if (cut) return text.slice(0, limit);
-    throw new TooLarge();
+    throw new TooLarge(tooLarge);
   }
 }
 
@@ -62,6 +70,7 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
+  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
   // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
   const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);

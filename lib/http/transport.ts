@@ -175,7 +175,7 @@ export function createTransport(options: TransportOptions): Transport {
       return networkError(attempted, `the network failed: ${excerpt(detail, redact, 300)}`, cause);
     }
     if (thrown instanceof TooLarge) {
-      return new BodyTooLargeError({ attempted, why: `the answer is larger than ${maxBodyBytes} bytes` });
+      return new BodyTooLargeError({ attempted, why: thrown.message });
     }
     return thrown;
   }

@@ -50,8 +50,9 @@ function timeRows({ startedAt, completedAt, durationMs }: AutomationTimes): stri
   ];
 }
 
-function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
+function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: number): string {
   const notes = [
+    ...(omitted > 0 ? [`${omitted} earlier events are only in events.ndjson`] : []),
     ...(missed ? ["some went by unseen"] : []),
     ...(windowFull ? ["the feed is full, later ones cannot be seen"] : []),
   ];
@@ -79,7 +80,7 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
     ["Idempotency key", code(view.idempotencyKey)],
     ["Created", code(view.createdAt)],
     ...(times === null ? [] : timeRows(times)),
-    ...(eventCount === null ? [] : [["Events", events(eventCount)]]),
+    ...(eventCount === null ? [] : [["Events", events(eventCount, view.eventsOmitted)]]),
     ["Requests", String(view.requests)],
     ["Time spent here", formatDuration(view.durationMs)],
     ...[["CI job", links.job], ["CI pipeline", links.pipeline], ["CI commit", links.commit]].map(([name = "", url]) => [

@@ -1,13 +1,22 @@
 /**
- * `events.ndjson`: every event that was seen, one JSON object a line, oldest first.
+ * `events.ndjson`: one JSON object a line for each event, oldest first.
  *
  * @module
  */
-import { jsonText } from "../text/escape/json.ts";
+import type { RunEvent } from "../model.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
+import { jsonText } from "../text/escape/json.ts";
 
-/** Renders all events; an empty text when none were seen. An automation run has no events. */
+/** The line of an event that went through `cleanEvent`, with its line break. */
+export function ndjsonLine(event: RunEvent): string {
+  return `${jsonText(event)}\n`;
+}
+
+/**
+ * Renders the events that the result has kept; an empty text when there are none. An automation run has no events. The command writes
+ * the file while the run is followed instead, with all events: see `EventFile`.
+ */
 export function renderNdjson(result: AnyResult): string {
-  return viewOf(result).events.map((event) => `${jsonText(event)}\n`).join("");
+  return viewOf(result).events.map(ndjsonLine).join("");
 }

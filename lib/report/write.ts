@@ -32,6 +32,11 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
+/** The problem with a report. @param error What writing it threw. */
+export function problemOf(format: string, path: string, error: unknown): ReportProblem {
+  return { format, path, message: errorSentence(cannotWrite(format, path, error)) };
+}
+
 type Write = (format: string, path: string, write: () => void) => void;
 
 function collect(): { problems: ReportProblem[]; attempt: Write } {
@@ -42,7 +47,7 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
       try {
         write();
       } catch (error) {
-        problems.push({ format, path, message: errorSentence(cannotWrite(format, path, error)) });
+        problems.push(problemOf(format, path, error));
       }
     },
   };

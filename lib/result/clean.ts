@@ -71,8 +71,18 @@ function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
   };
 }
 
+function cleanOneEvent(event: RunEvent, { value, word }: Cleaner): RunEvent {
+  return {
+    // Cleans fields of later revisions as well.
+    ...value(event) as RunEvent,
+    id: word(event.id),
+    type: word(event.type),
+    createdAt: word(event.createdAt),
+  };
+}
+
 function cleanRun(result: RunResult, clean: Cleaner): RunResult {
-  const { id, text, word } = clean;
+  const { id, text } = clean;
   const { branch, pullRequest } = result;
   const url = webUrl(text(pullRequest.url) ?? "") ?? null;
   return {
@@ -85,13 +95,7 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
       ? { state: "unknown", url }
       : { state: pullRequest.state, url },
     updatedAt: id(result.updatedAt),
-    events: result.events.map((event) => ({
-      // Cleans fields of later revisions as well.
-      ...clean.value(event) as RunEvent,
-      id: word(event.id),
-      type: word(event.type),
-      createdAt: word(event.createdAt),
-    })),
+    events: result.events.map((event) => cleanOneEvent(event, clean)),
   };
 }
 
@@ -104,6 +108,11 @@ function cleanAutomationRun(result: AutomationResult, clean: Cleaner): Automatio
     startedAt: id(result.startedAt),
     completedAt: id(result.completedAt),
   };
+}
+
+/** A copy of an event, cleaned as {@linkcode cleanResult} cleans those of a result. */
+export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact): RunEvent {
+  return cleanOneEvent(event, cleaner(redact, redactToken));
 }
 
 /**

@@ -62,8 +62,10 @@ export interface ResultView extends Common {
   git: GitFacts | null;
   /** Phases in order; empty for an automation run. */
   phases: readonly Phase[];
-  /** Events, oldest first; empty for an automation run, which has none. */
+  /** Events that were kept, oldest first; empty for an automation run, which has none. */
   events: readonly RunEvent[];
+  /** How many events were seen and not kept. */
+  eventsOmitted: number;
   /** How many events were seen; null for an automation run. */
   eventCount: RunResult["eventCount"] | null;
 }
@@ -81,7 +83,15 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
   return { reason, advice: reason.includes(advice) ? null : advice };
 }
 
-const NOTHING_OF_A_RUN = { harness: null, failureCode: null, git: null, phases: [], events: [], eventCount: null };
+const NOTHING_OF_A_RUN = {
+  harness: null,
+  failureCode: null,
+  git: null,
+  phases: [],
+  events: [],
+  eventsOmitted: 0,
+  eventCount: null,
+};
 
 /** The view of a result of either kind. */
 export function viewOf(result: AnyResult): ResultView {
@@ -91,7 +101,11 @@ export function viewOf(result: AnyResult): ResultView {
     // Results of older versions have no `error`.
     ...explain(result.reason, result.error ?? null),
   };
-  if (result.kind !== "automation-run") return { ...result, ...named, automationId: null, times: null, git: result };
+  if (result.kind !== "automation-run") {
+    // Results of older versions have all events.
+    const { eventsOmitted = 0 }: Partial<RunResult> = result;
+    return { ...result, ...named, automationId: null, times: null, git: result, eventsOmitted };
+  }
   const { automationId, startedAt, completedAt, runDurationMs } = result;
   return {
     ...result,

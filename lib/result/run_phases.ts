@@ -6,12 +6,22 @@
 import type { RunEvent } from "../model.ts";
 import type { Phase } from "./run_result.ts";
 
-/** Options of {@linkcode phasesFromEvents}. */
+/** Options of {@linkcode phasesOf}. */
 export interface PhasesOptions {
   /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
   createdAt?: string | null | undefined;
   /** When the run ended: its `updatedAt`, once it is terminal. @default the time of the last event that ends a run */
   endedAt?: string | null | undefined;
+}
+
+/** What {@linkcode addMilestone} keeps of the events: times in milliseconds since 1970, `NaN` where there is none. */
+export interface Milestones {
+  /** Time of the first event. */
+  readonly firstAt: number;
+  /** Beginnings of phases, in the order of the phases, at most one each. */
+  readonly begun: readonly { readonly name: string; readonly at: number }[];
+  /** Time of the last event that ends a run. */
+  readonly endedAt: number;
 }
 
 /** The phase that begins with an event; `""` when the run ends with it, undefined for any other event. */
@@ -28,29 +38,37 @@ export function beginsPhase({ type, payload }: RunEvent): string | undefined {
 const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /**
- * Derives the phases: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver`
- * to the end of the run. A phase whose beginning was not seen is left out; its time counts for the phase before it.
+ * The milestones after one more event.
  *
- * @param events Oldest first; some may be missing.
+ * @param milestones Those of the earlier events, which are not changed; undefined before the first event.
  */
-export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): Phase[] {
+export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
+  const name = beginsPhase(event);
+  if (milestones !== undefined && name === undefined) return milestones;
+  const at = Date.parse(event.createdAt);
+  const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
+  if (name === undefined || name === "") return { firstAt, begun, endedAt: name === "" ? at : endedAt };
+  const last = begun.at(-1);
+  // A resumed run repeats milestones: they do not begin a phase again.
+  const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
+  return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt };
+}
+
+/**
+ * The phases between milestones: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end,
+ * `deliver` to the end of the run. A phase whose beginning was not seen is left out; its time counts for the phase before it.
+ *
+ * @param milestones Undefined when there was no event.
+ */
+export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): Phase[] {
   const phases: { name: string; at: number }[] = [];
-  let end = Date.parse(options.endedAt ?? "");
-  let lastEnd = NaN;
-  function begin(name: string, at: number) {
-    const last = phases.at(-1);
-    // A resumed run repeats milestones: they do not begin a phase again.
-    if (Number.isNaN(at) || (last !== undefined && PHASES.indexOf(name) <= PHASES.indexOf(last.name))) return;
-    phases.push({ name, at: Math.max(at, last?.at ?? at) });
+  const { createdAt, endedAt } = options;
+  const queuedAt = createdAt == null ? milestones?.firstAt ?? NaN : Date.parse(createdAt);
+  for (const { name, at } of [{ name: "queue", at: queuedAt }, ...milestones?.begun ?? []]) {
+    if (!Number.isNaN(at)) phases.push({ name, at: Math.max(at, phases.at(-1)?.at ?? at) });
   }
-  begin("queue", Date.parse(options.createdAt ?? events[0]?.createdAt ?? ""));
-  for (const event of events) {
-    const name = beginsPhase(event);
-    const at = Date.parse(event.createdAt);
-    if (name === "") lastEnd = at;
-    else if (name !== undefined) begin(name, at);
-  }
-  if (Number.isNaN(end)) end = lastEnd;
+  let end = Date.parse(endedAt ?? "");
+  if (Number.isNaN(end)) end = milestones?.endedAt ?? NaN;
   return phases.map(({ name, at }, index) => {
     const until = phases[index + 1]?.at ?? end;
     return {
@@ -59,4 +77,13 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
       durationMs: Number.isNaN(until) ? null : Math.max(0, until - at),
     };
   });
+}
+
+/**
+ * Derives the phases from all events: {@linkcode addMilestone} for each of them, then {@linkcode phasesOf}.
+ *
+ * @param events Oldest first; some may be missing.
+ */
+export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): Phase[] {
+  return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }

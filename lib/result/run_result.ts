@@ -95,7 +95,15 @@ export interface RunResult {
   origin: string;
   /** How to look at the run again: a command, or what to do in a GitLab component. Null when it has ended. */
   resume: string | null;
-  /** All events seen, oldest first. `result.json` does not have them: they go to `events.ndjson`. */
+  /**
+   * How many of the events seen are not in `events`. All of them are in the report `ndjson` of the command, and in the option
+   * `eventsFile` of a script; `onItem` gets each one. @default {0}
+   */
+  eventsOmitted: number;
+  /**
+   * Events, oldest first: the newest 200, and of earlier ones those that tell of a phase, a branch, the pull request or the end. A
+   * run may report more than fits into memory, so very large ones are missing as well. `result.json` has no events.
+   */
   events: RunEvent[];
 }
 
@@ -127,6 +135,7 @@ export function emptyRunResult(): RunResult {
     durationMs: 0,
     origin: "",
     resume: null,
+    eventsOmitted: 0,
     events: [],
   };
 }

@@ -6,8 +6,9 @@
 import { checkUuid } from "../api/validate.ts";
 import type { Run } from "../model.ts";
 import { checkWait } from "../job/options.ts";
-import { type ConnectOptions, openSession } from "../job/session.ts";
-import { type FollowItem, RunFollower } from "./run_items.ts";
+import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { openEventsFile } from "./events_file.ts";
+import { type FollowItem, RunFollower, type RunFollowerOptions } from "./run_items.ts";
 
 /** Options of {@linkcode follow}. */
 export interface FollowOptions extends ConnectOptions {
@@ -20,6 +21,12 @@ export interface FollowOptions extends ConnectOptions {
    * polled. @default {true}
    */
   stream?: boolean | undefined;
+  /**
+   * Path of a file that gets every event as it comes, one JSON object a line, with secrets masked as in reports. The file is replaced;
+   * missing directories are created. A file that cannot be written any more is told to `onNotice`, and changes nothing else.
+   * @default {undefined} (no file)
+   */
+  eventsFile?: string | undefined;
 }
 
 /**
@@ -36,7 +43,7 @@ export interface FollowOptions extends ConnectOptions {
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
  * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
- * @throws {UsageError} when an option or the id is out of range.
+ * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
  * @throws `signal.reason` if `signal` aborts.
  * @example Print events as they come
  * ```ts ignore
@@ -52,5 +59,21 @@ export function follow(runId: string, options: FollowOptions = {}): AsyncGenerat
   const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);
   const deadline = session.startedAt + timeoutMs;
-  return new RunFollower(session, id, { deadline, tokenShare, stream: options.stream }).items();
+  const how = { deadline, tokenShare, stream: options.stream };
+  if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
+  return followIntoFile(session, id, how, options);
+}
+
+async function* followIntoFile(
+  session: Session,
+  runId: string,
+  how: RunFollowerOptions,
+  { eventsFile = "", token }: FollowOptions,
+): AsyncGenerator<FollowItem, Run, void> {
+  const sink = await openEventsFile(eventsFile, session, token);
+  try {
+    return yield* new RunFollower(session, runId, { ...how, sink }).items();
+  } finally {
+    sink.close();
+  }
 }

@@ -6,8 +6,8 @@
 import type { Run, StartRequest, StartResult } from "../model.ts";
 import { endOfRun, hasEnded } from "../result/ends.ts";
 import { resultError } from "../result/result_error.ts";
-import { factsFromEvents } from "../result/run_facts.ts";
-import { phasesFromEvents } from "../result/run_phases.ts";
+import { noFacts } from "../result/run_facts.ts";
+import { phasesOf } from "../result/run_phases.ts";
 import { emptyRunResult, type Outcome, type RunResult } from "../result/run_result.ts";
 import type { RunFollower } from "./run_items.ts";
 import type { Session } from "../job/session.ts";
@@ -48,11 +48,11 @@ export function buildResult(parts: ResultParts): RunResult {
   const { session, outcome, exitCode, started, follower, request } = parts;
   const run = parts.run ?? follower?.run ?? started?.run;
   const runId = run?.runId ?? parts.runId ?? null;
-  const events = follower?.events ?? [];
-  const facts = factsFromEvents(events);
+  const { seen = 0, events = [] } = follower?.kept ?? {};
+  const facts = follower?.facts ?? noFacts();
   const end = run === undefined ? undefined : endOfRun(run.status);
   const terminal = end !== undefined && end !== "awaiting_input";
-  const failure = run?.status === "failed" ? run.error ?? facts.reasons[0] ?? null : null;
+  const failure = run?.status === "failed" ? run.error ?? facts.failureError ?? facts.failureMessage : null;
   return {
     ...emptyRunResult(),
     runId,
@@ -71,9 +71,9 @@ export function buildResult(parts: ResultParts): RunResult {
     changed: facts.changed,
     createdAt: run?.createdAt ?? null,
     updatedAt: run?.updatedAt ?? null,
-    phases: phasesFromEvents(events, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),
+    phases: phasesOf(follower?.milestones, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),
     eventCount: {
-      seen: events.length,
+      seen,
       missed: follower?.window.missed ?? false,
       windowFull: follower?.window.full ?? false,
     },
@@ -82,6 +82,7 @@ export function buildResult(parts: ResultParts): RunResult {
     durationMs: Math.round(session.clock.now() - session.startedAt),
     origin: session.client.origin,
     resume: terminal || runId === null ? null : resumeCommand(runId),
+    eventsOmitted: seen - events.length,
     events,
   };
 }

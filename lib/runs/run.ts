@@ -12,8 +12,10 @@ import { openSession, type Session } from "../job/session.ts";
 import { settle } from "../job/settle.ts";
 import { jobOf } from "../job/start_key.ts";
 import type { StartRequest } from "../model.ts";
+import type { EventFile, EventSink } from "../report/event_file.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { verdictErrorOf } from "./errors.ts";
+import { openEventsFile } from "./events_file.ts";
 import type { FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./run_items.ts";
 import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
@@ -38,6 +40,8 @@ export interface RunOptions extends StartOptions, FollowOptions {
 
 /** Options of a run that only the command line sets. */
 export interface JobOptions extends JobInternals {
+  /** Gets every event, in place of `eventsFile`. @default {undefined} */
+  sink?: EventSink | undefined;
   /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
   /**
@@ -58,6 +62,8 @@ interface OpenJob {
   /** Seals and checks state files; undefined without a token or without files. */
   seal: StateSeal | undefined;
   job(target: RunStart | string): Job<FollowItem, RunResult>;
+  /** The file of events; undefined when there is none of our own. */
+  file: EventFile | undefined;
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
@@ -71,11 +77,22 @@ async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
   const state = files === undefined || statePath === undefined || seal === undefined
     ? undefined
     : new StateWriter(files, statePath, seal, session.notify);
-  const { stream = true, onItem } = options;
-  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state };
+  const { stream = true, onItem, eventsFile } = options;
+  const file = eventsFile === undefined ? undefined : await openEventsFile(eventsFile, session, options.token);
+  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink: more.sink ?? file };
   const job = (target: RunStart | string) =>
     new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
-  return { session, settings, seal, job };
+  return { session, settings, seal, job, file };
+}
+
+/** Opens a job, lets it be used, and closes its file of events. */
+async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
+  const opened = await open(options, more);
+  try {
+    return await use(opened);
+  } finally {
+    opened.file?.close();
+  }
 }
 
 /** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
@@ -121,10 +138,11 @@ export async function runJob(
   options: RunOptions,
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
-  const opened = await open(options, more);
-  const resumed = readResumed(opened, options, more);
-  opened.settings.state?.clear();
-  return await opened.job({ request, options, resumed }).start();
+  return await withJob(options, more, async (opened) => {
+    const resumed = readResumed(opened, options, more);
+    opened.settings.state?.clear();
+    return await opened.job({ request, options, resumed }).start();
+  });
 }
 
 /** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
@@ -134,9 +152,10 @@ export async function attachJob(
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  const opened = await open(options, more);
-  recordFollowing(opened, id, options);
-  return await opened.job(id).attach();
+  return await withJob(options, more, async (opened) => {
+    recordFollowing(opened, id, options);
+    return await opened.job(id).attach();
+  });
 }
 
 /** Default time for a single read, retries included, in milliseconds. */
@@ -145,7 +164,7 @@ const LOOK_MS = 60_000;
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await (await open({ timeoutMs: LOOK_MS, ...options }, more)).job(id).attach(true);
+  return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
 }
 
 /**
@@ -153,7 +172,8 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  *
  * @param request What to do.
  * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}.
+ * @returns What is known of the run, for {@linkcode report}. A long run has more events than `events` keeps: take `eventsFile` or
+ * `onItem` for all of them.
  * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
  * `throwOnFailure` is false.
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.

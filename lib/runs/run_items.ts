@@ -9,8 +9,12 @@ import { followToEnd, StatusWatch } from "../job/follower.ts";
 import type { Session } from "../job/session.ts";
 import { leash, PollingSource, singleAttempt, type Source } from "../job/source.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
+import type { EventSink } from "../report/event_file.ts";
 import { END_EXIT, endOfRun, type EndOutcome, hasEnded } from "../result/ends.ts";
+import { addEvent, type EventFacts, noFacts } from "../result/run_facts.ts";
+import { addMilestone, type Milestones } from "../result/run_phases.ts";
 import type { Pacer } from "../retry/pacer.ts";
+import { KeptEvents } from "./events/kept_events.ts";
 import { type News, Reader } from "./events/reader.ts";
 import { StreamSource } from "./events/stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
@@ -37,6 +41,8 @@ export interface RunFollowerOptions {
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
+  /** Gets every event before it is yielded. @default {undefined} (nobody) */
+  sink?: EventSink | undefined;
 }
 
 /** Limits of {@linkcode RunFollower.conclude}. */
@@ -54,7 +60,10 @@ const LAST_EVENT_MS = 500;
 
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
-/** Follows one run, and keeps the run and all its events. */
+/**
+ * Follows one run, and keeps what its result needs. The memory for that does not grow with the number of events: a run may report more
+ * than fits.
+ */
 export class RunFollower {
   readonly #session: Session;
   readonly #deadline: number;
@@ -64,15 +73,22 @@ export class RunFollower {
   readonly #status: StatusWatch;
   readonly #shownGaps = new Set<GapCause>();
   readonly #close: () => void;
+  readonly #sink: EventSink | undefined;
   #window: WindowState = emptyWindow();
   #run: Run | undefined;
-  /** All events seen, oldest first. */
-  readonly events: RunEvent[] = [];
+  #lastEventId: string | null = null;
+  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
+  #complete = false;
+  #facts = noFacts();
+  #milestones: Milestones | undefined;
+  /** Events seen, and those that are kept. */
+  readonly kept = new KeptEvents();
 
   constructor(session: Session, runId: string, options: RunFollowerOptions) {
     const { client, clock, random, memory } = session;
-    const { deadline, tokenShare = 1, stream = true } = options;
+    const { deadline, tokenShare = 1, stream = true, sink } = options;
     this.#session = session;
+    this.#sink = sink;
     this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
     // A leash of our own: a wait beside a stream must stop once the stream has shown the end.
@@ -95,6 +111,21 @@ export class RunFollower {
   /** Which events were seen, and whether some cannot be. */
   get window(): WindowState {
     return this.#window;
+  }
+
+  /** Id of the newest event; null before the first one. */
+  get lastEventId(): string | null {
+    return this.#lastEventId;
+  }
+
+  /** What the events said. */
+  get facts(): EventFacts {
+    return this.#facts;
+  }
+
+  /** What the events said of phases; undefined before the first one. */
+  get milestones(): Milestones | undefined {
+    return this.#milestones;
   }
 
   /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
@@ -164,9 +195,13 @@ export class RunFollower {
     return yield* this.#end(last, outcome);
   }
 
-  /** Whether the last event of the run was seen. A stream may show it even if the page of events never does. */
-  get #complete(): boolean {
-    return this.events.some((event) => isTerminalType(event.type));
+  #keep(event: RunEvent): void {
+    this.#sink?.add(event);
+    this.kept.add(event);
+    this.#facts = addEvent(this.#facts, event);
+    this.#milestones = addMilestone(this.#milestones, event);
+    this.#complete ||= isTerminalType(event.type);
+    this.#lastEventId = event.id;
   }
 
   *#end(run: Run, outcome: EndOutcome): Generator<FollowItem, Run, void> {
@@ -185,7 +220,7 @@ export class RunFollower {
       ? add(this.#window, events)
       : observe(this.#window, { events, limit, ended: ended && !this.#complete });
     this.#window = cut ? withMissed(state) : state;
-    this.events.push(...fresh);
+    for (const event of fresh) this.#keep(event);
     if (changed) yield { type: "status", status, run };
     this.#status.announceUnknown();
     for (const event of fresh) {

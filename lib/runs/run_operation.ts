@@ -8,6 +8,7 @@ import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 import type { Run, StartRequest, StartResult } from "../model.ts";
+import type { EventSink } from "../report/event_file.ts";
 import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
@@ -30,6 +31,8 @@ export interface RunSettings {
   onInterrupt: OnInterrupt;
   /** Writes the state file; undefined in the library. */
   state: StateWriter | undefined;
+  /** Gets every event. */
+  sink: EventSink | undefined;
 }
 
 /** A run to start. */
@@ -113,9 +116,9 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     }
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow a run before it is started");
-    const { timeoutMs, tokenShare, stream } = this.#settings;
+    const { timeoutMs, tokenShare, stream, sink } = this.#settings;
     const deadline = this.#session.startedAt + timeoutMs;
-    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream });
+    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream, sink });
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
 
@@ -174,7 +177,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const now = this.#session.clock.now();
     if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
     this.#stateAt = now;
-    const lastEventId = this.#follower?.events.at(-1)?.id ?? null;
+    const lastEventId = this.#follower?.lastEventId ?? null;
     this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
   }
 }

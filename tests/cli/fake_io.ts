@@ -68,6 +68,10 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
         : undefined;
     },
     writeFile: write,
+    growFile(path) {
+      write(path, "");
+      return { write: (content) => write(path, (files.get(path) ?? "") + content), close() {} };
+    },
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),
     removeFile: (path) => void files.delete(path),
     removeDirectory() {},

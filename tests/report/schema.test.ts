@@ -64,6 +64,7 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   durationMs: true,
   origin: true,
   resume: true,
+  eventsOmitted: true,
 };
 const AUTOMATION_RESULT: Fields<AutomationResult> = {
   schemaVersion: true,
@@ -124,7 +125,7 @@ const CAUSES: Record<WaitCause, true> = {
 const STATES: Record<RunResult["pullRequest"]["state"], true> = { open: true, none: true, unknown: true };
 
 /** Fields that results of older versions do not have. */
-const ADDED = ["kind", "error"];
+const ADDED = ["kind", "error", "eventsOmitted"];
 
 test.each<[string, Schema, Record<string, true>, readonly string[]]>([
   ["result.schema.json", ofRun.schema, RESULT, ADDED],
@@ -216,8 +217,8 @@ test("renderJson() keeps to the schema for what runAutomationJob() returns", asy
   ]);
 });
 
-test("result.schema.json takes a result of an older version, without 'kind' and 'error'", () => {
-  const { kind: _kind, error: _error, ...older } = JSON.parse(renderJson(sampleResult()));
+test("result.schema.json takes a result of an older version, without 'kind', 'error' and 'eventsOmitted'", () => {
+  const { kind: _kind, error: _error, eventsOmitted: _omitted, ...older } = JSON.parse(renderJson(sampleResult()));
   expect(ofRun.validate(older)).toBe(true);
 });
 

@@ -9,7 +9,8 @@ test("factsFromEvents() reads branch, pull request and changes from the delivery
     pullRequest: { state: "open", url: "https://github.com/acme/web/pull/7" },
     changed: true,
     failureCode: null,
-    reasons: [],
+    failureError: null,
+    failureMessage: null,
   });
 });
 
@@ -57,11 +58,12 @@ test("factsFromEvents() believes log events only, and survives payloads of any s
     pullRequest: { state: "unknown", url: null },
     changed: null,
     failureCode: null,
-    reasons: [],
+    failureError: null,
+    failureMessage: null,
   });
 });
 
-test("factsFromEvents() lists reasons newest first, errors before messages, each once", () => {
+test("factsFromEvents() takes the last error and the last message of a failure", () => {
   const facts = factsFromEvents([
     sampleEvent(0, {
       type: "failed",
@@ -70,14 +72,11 @@ test("factsFromEvents() lists reasons newest first, errors before messages, each
     }),
     sampleEvent(1, { type: "failed", message: "Harness stream failed", payload: { error: "pipe broke" } }),
     sampleEvent(2, { type: "failed", message: "External Mogplex run failed", payload: { error: "gave up" } }),
-    sampleEvent(3, { type: "failed", message: "External Mogplex run failed", payload: { error: "gave up" } }),
+    sampleEvent(3, { type: "failed", message: " ", payload: { error: "" } }),
   ]);
-  expect(facts.failureCode).toBe("rate_limited");
-  expect(facts.reasons).toEqual([
+  expect([facts.failureCode, facts.failureError, facts.failureMessage]).toEqual([
+    "rate_limited",
     "gave up",
-    "pipe broke",
     "External Mogplex run failed",
-    "Harness stream failed",
-    "Harness run failed",
   ]);
 });

@@ -1,9 +1,11 @@
 /**
- * Decodes answers of the service: checks the envelope and its data against the schemas, and cuts off deep nesting.
+ * Decodes answers of the service: checks the envelope and its data against the schemas, and cuts off deep nesting and long texts.
  *
  * @module
  */
 import * as z from "zod/mini";
+import { ownCopy } from "../../text/own_copy.ts";
+import { cutText } from "../../text/plain_text.ts";
 import { type FailureEnvelope, failureSchema, type Lazy } from "./schemas.ts";
 
 // Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
@@ -12,14 +14,26 @@ const MAX_DEPTH = 32;
 /** Stands in for a value that is nested too deeply. */
 export const TOO_DEEP = "[nested too deeply]";
 
-/** Cuts off values that are nested too deeply: code that walks through them would overflow the stack, and lose the verdict. */
-function limitDepth(value: unknown, depth = 1): unknown {
+/**
+ * Most UTF-16 units of a text; the service takes half a million at most. Masking a text that is made for it takes 50 times its size.
+ */
+const MAX_TEXT_LENGTH = 1024 * 1024;
+
+/**
+ * Cuts off values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts
+ * that are too long are cut.
+ */
+function limitValue(value: unknown, depth = 1): unknown {
+  if (typeof value === "string") {
+    return value.length > MAX_TEXT_LENGTH ? ownCopy(cutText(value, MAX_TEXT_LENGTH)) : value;
+  }
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) return TOO_DEEP;
   const record = value as Record<string, unknown>;
   for (const key of Object.keys(record)) {
     const inner = record[key];
-    if (typeof inner === "object" && inner !== null) record[key] = limitDepth(inner, depth + 1);
+    const limited = limitValue(inner, depth + 1);
+    if (limited !== inner) record[key] = limited;
   }
   return value;
 }
@@ -30,21 +44,21 @@ export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string
 /**
  * Reads `data` from a success envelope.
  *
- * @param body Parsed JSON of the answer; deep nesting in it is cut off in place.
+ * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut off in place.
  * @param schema Schema of `data`.
  * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
 export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
-  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), limitDepth(body));
+  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), limitValue(body));
   if (envelope.success) return { ok: true, data: envelope.data.data as T };
   const issue = envelope.error.issues[0];
   const path = issue?.path.map(String).join(".") || "(root)";
   return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
 }
 
-/** Decodes a parsed value by a schema and cuts off deep nesting in it; undefined when it does not match. */
+/** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */
 export function readValue<T>(value: unknown, schema: Lazy<T>): T | undefined {
-  const result = z.safeParse(schema(), limitDepth(value));
+  const result = z.safeParse(schema(), limitValue(value));
   return result.success ? result.data : undefined;
 }
 

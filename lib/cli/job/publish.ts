@@ -4,8 +4,15 @@
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
+import { EventFile } from "../../report/event_file.ts";
 import type { ReportTarget } from "../../report/targets.ts";
-import { type ReportProblem, writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
+import {
+  problemOf,
+  type ReportProblem,
+  writeReports,
+  type WriteReportsOptions,
+  writeRunId,
+} from "../../report/write.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import type { AutomationOutcome } from "../../result/automation_result.ts";
 import type { Outcome } from "../../result/run_result.ts";
@@ -37,6 +44,17 @@ export interface Published {
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
+  /** Reports that were written while the run was followed. @default {[]} */
+  eventFiles?: readonly EventFile[] | undefined;
+}
+
+/** The files for reports of events, one for each target; the first event opens them. */
+export function eventFiles({ io, writer }: VerbContext, { targets }: Places): EventFile[] {
+  const redact = {
+    redact: (text: string) => writer.redact(text),
+    redactToken: (text: string) => writer.redact.token(text),
+  };
+  return targets.filter(({ format }) => format === "ndjson").map(({ path }) => new EventFile(path, io, redact));
 }
 
 /** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
@@ -79,7 +97,8 @@ export function prepare<R>(
 }
 
 /** Files: the reports, and those that the CI system reads. */
-function reports({ io, platform, writer }: VerbContext, { places: { targets } }: Published): Publish<JobResult> {
+function reports({ io, platform, writer }: VerbContext, job: Published): Publish<JobResult> {
+  const { places: { targets }, eventFiles = [] } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
@@ -91,7 +110,13 @@ function reports({ io, platform, writer }: VerbContext, { places: { targets } }:
   return {
     started: (runId) => print(writeRunId(runId, targets, io, options)),
     ended(ended) {
-      const problems = writeReports(ended.result, targets, io, writer.redact, options);
+      // These have more events than the result keeps.
+      const complete = eventFiles.filter((file) => file.begun);
+      const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
+      const problems = [
+        ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
+        ...writeReports(ended.result, others, io, writer.redact, options),
+      ];
       print(problems);
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
     },

@@ -4,12 +4,13 @@
  * @module
  */
 import type { JobEnd } from "../../job/job.ts";
+import type { RunEvent } from "../../model.ts";
 import type { RunResult } from "../../result/run_result.ts";
 import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import type { VerbContext } from "../verb.ts";
-import type { Published } from "./publish.ts";
+import { eventFiles, type Published } from "./publish.ts";
 import { endWithVerdict } from "./whole_job.ts";
 
 /** What a verb adds. */
@@ -34,9 +35,11 @@ function announce({ flags, writer }: VerbContext, { run, replayed, idempotencyKe
 /** Does the job. See {@linkcode endWithVerdict}. */
 export async function runWholeJob(context: VerbContext, job: RunJob): Promise<number> {
   const { places, log, runId } = job;
+  const files = eventFiles(context, places);
   return await endWithVerdict<FollowItem, RunResult>(context, {
     places,
     log,
+    eventFiles: files,
     exists: runId !== undefined,
     show: (live, item) => live.item(item),
     work: ({ options, internals, live, publish }) => {
@@ -45,7 +48,9 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
         publish.started(started.runId);
         live.open(started.run.status);
       };
-      return job.work({ ...options, onStarted }, { ...internals, files: context.io });
+      const sink = { add: (event: RunEvent) => files.forEach((file) => file.add(event)) };
+      return job.work({ ...options, onStarted }, { ...internals, files: context.io, sink })
+        .finally(() => files.forEach((file) => file.close()));
     },
   });
 }

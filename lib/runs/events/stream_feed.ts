@@ -6,6 +6,7 @@
 import { isUuid } from "../../api/contract/rules.ts";
 import type { StreamItem } from "../../api/stream.ts";
 import type { Run, RunEvent } from "../../model.ts";
+import { SeenIds } from "./seen_ids.ts";
 
 /** What a batch of messages added. */
 export interface FeedStep {
@@ -33,7 +34,7 @@ function ordered(events: readonly RunEvent[]): RunEvent[] {
 /** The events of one run that were seen, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
-  readonly #seen = new Set<string>();
+  readonly #seen = new SeenIds();
   #lastId: string | undefined;
 
   /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
@@ -85,8 +86,7 @@ export class StreamFeed {
 
   /** @returns Whether the event is new. */
   #add(id: string): boolean {
-    if (this.#seen.has(id)) return false;
-    this.#seen.add(id);
+    if (!this.#seen.add(id)) return false;
     // The id is sent back as a header, so it must not be any text.
     if (isUuid(id)) this.#lastId = id;
     return true;

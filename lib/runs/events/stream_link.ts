@@ -23,10 +23,16 @@ const MAX_SILENCE_MS = 300_000;
 /** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
+/** How a pause ended: in time, at the deadline, or with an error. */
+type Tick = { inTime: boolean } | { error: unknown };
+
 /** Adds heartbeats and the deadline to waits, for all streams of one follower. */
 export class Ticker {
   readonly #pacer: Pacer;
-  #tick: Promise<boolean> | undefined;
+  #ticking = false;
+  /** A pause that ended while nobody waited. */
+  #missed: Tick | undefined;
+  #hear: ((tick: Tick) => void) | undefined;
 
   constructor(pacer: Pacer) {
     this.#pacer = pacer;
@@ -38,15 +44,38 @@ export class Ticker {
    * @returns The value of `work`; null if the deadline came first.
    */
   async race<T>(work: Promise<T>): Promise<T | null> {
+    const done = work.then((value) => ({ value }));
     for (;;) {
-      // If `work` is done first, the slice goes on in the background, and the next wait continues it.
-      this.#tick ??= this.#pacer.pause(SLICE_MS);
-      this.#tick.catch(() => {});
-      const first = await Promise.race([work.then((value) => ({ value })), this.#tick.then((inTime) => ({ inTime }))]);
+      const first = await Promise.race([done, this.#tick()]);
+      this.#hear = undefined;
       if ("value" in first) return first.value;
-      this.#tick = undefined;
+      if ("error" in first) throw first.error;
       if (!first.inTime) return null;
     }
+  }
+
+  /**
+   * The end of the pause. It goes on in the background when the work is done first; the next wait takes it over. Each wait has a promise
+   * of its own: a race would leave its result, with all messages, at a promise that outlives it.
+   */
+  #tick(): Promise<Tick> {
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed !== undefined) return Promise.resolve(missed);
+    const heard = new Promise<Tick>((resolve) => this.#hear = resolve);
+    if (!this.#ticking) {
+      this.#ticking = true;
+      this.#pacer.pause(SLICE_MS).then((inTime) => this.#ended({ inTime }), (error) => this.#ended({ error }));
+    }
+    return heard;
+  }
+
+  #ended(tick: Tick): void {
+    this.#ticking = false;
+    const hear = this.#hear;
+    this.#hear = undefined;
+    if (hear === undefined) this.#missed = tick;
+    else hear(tick);
   }
 }
 

@@ -5,16 +5,17 @@
  * @module
  */
 import type { RunEvent } from "../../model.ts";
+import { idKey, SeenIds } from "./seen_ids.ts";
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of all events seen. It is changed in place, since a stream adds thousands of them one by one. */
-  readonly seen: Set<string>;
-  /** Whether the page shows the newest events: an event left it as a newer one came. */
+  /** Ids of events seen. */
+  readonly seen: SeenIds;
+  /** Whether an event left the page while a newer one came: the window slides, so it shows the newest events. */
   readonly slides: boolean;
   /** Number of full pages in a row without a new event. */
   readonly still: number;
-  /** Ids of the last page. */
+  /** Keys of the ids of the last page. */
   readonly last: readonly string[];
   /** Whether events were missed. */
   readonly missed: boolean;
@@ -54,7 +55,7 @@ export function isTerminalType(type: string): boolean {
 
 /** The state before the first page. */
 export function emptyWindow(): WindowState {
-  return { seen: new Set(), slides: false, still: 0, last: [], missed: false, full: false };
+  return { seen: new SeenIds(), slides: false, still: 0, last: [], missed: false, full: false };
 }
 
 /** The state with `missed` set. */
@@ -64,20 +65,13 @@ export function withMissed(state: WindowState): WindowState {
 
 /** Adds the events of a stream. They are not a page, so they say nothing about hidden events. */
 export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
-  const { seen } = state;
-  const fresh: RunEvent[] = [];
-  for (const event of events) {
-    if (seen.has(event.id)) continue;
-    seen.add(event.id);
-    fresh.push(event);
-  }
-  return { fresh, state };
+  return { fresh: events.filter((event) => state.seen.add(event.id)), state };
 }
 
 /** Whether events before a full page were missed. */
 function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   // The first event of every run is `started`, written before the start is answered.
-  if (state.seen.size === 0) return events[0]?.type !== "started";
+  if (state.seen.empty) return events[0]?.type !== "started";
   return events.every((event) => !state.seen.has(event.id));
 }
 
@@ -90,9 +84,9 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
  */
 export function observe(state: WindowState, page: EventPage): WindowStep {
   const { events, limit, ended } = page;
-  const last = events.map((event) => event.id);
+  const last = events.map((event) => idKey(event.id));
   const isFull = events.length >= limit;
-  const isFirst = state.seen.size === 0;
+  const isFirst = state.seen.empty;
   const missed = state.missed || isFull && jumped(state, events);
   const { fresh } = add(state, events);
   const onPage = new Set(last);

@@ -1,0 +1,34 @@
+/**
+ * The option `eventsFile` of scripts: all events of a run go to a file while it is followed.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { processIo } from "../io.ts";
+import type { Session } from "../job/session.ts";
+import { EventFile } from "../report/event_file.ts";
+import { fileProblem } from "../report/targets.ts";
+import { createRedactor } from "../text/redact.ts";
+
+/**
+ * Makes the file, so that a path that cannot be written is found before anything is started. Secrets are masked as in reports.
+ *
+ * @param token Access token, which is masked. @default the session's
+ * @throws {UsageError} when the file cannot be written.
+ */
+export async function openEventsFile(path: string, session: Session, token?: string): Promise<EventFile> {
+  const { env, notify } = session;
+  const redact = createRedactor({ token: session.token ?? token, env });
+  const attempted = `write events to ${JSON.stringify(path)}`;
+  const file = new EventFile(path, await processIo(), {
+    redact,
+    redactToken: redact.token,
+    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${fileProblem(error)}` }),
+  });
+  try {
+    file.open();
+  } catch (cause) {
+    throw new UsageError({ attempted, why: fileProblem(cause) }, { cause });
+  }
+  return file;
+}
