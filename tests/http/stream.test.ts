@@ -108,7 +108,11 @@ test("readEventStream() takes lines of a megabyte, and ends a stream whose messa
     });
     const { messages, end } = await all(stream);
     expect(messages).toEqual([]);
-    expect(end).toEqual({ kind: "closed", detail: expect.stringContaining(`larger than ${MAX_MESSAGE_LENGTH}`), tooLarge: true });
+    expect(end).toEqual({
+      kind: "closed",
+      detail: expect.stringContaining(`larger than ${MAX_MESSAGE_LENGTH}`),
+      tooLarge: true,
+    });
     expect([life.signal.aborted, cancelled()]).toEqual([true, true]);
   }
 });
