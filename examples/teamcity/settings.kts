@@ -13,7 +13,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "4ee18a176b201310c9c4d0d07e7bf1e19aa8cda93d6bfc9e446ebc849d5ded42"
+val MOGPLEX_CI_SHA256 = "cafdeb1dda555c16c2fd8de13ed77ebc616717bcc66fbc238034ba743936b2f0"
 
 project {
     buildType(Cleanup)

@@ -62,7 +62,7 @@ export interface EventStreamOptions {
  * Most characters of a message, which would otherwise fill the memory: many times the largest event of the service. Source: contract 4.2,
  * a payload has at most 20 000 characters. Values take up to 20 times as much memory as their JSON.
  */
-export const MAX_MESSAGE_LENGTH = 1024 * 1024;
+export const MAX_MESSAGE_LENGTH = 512 * 1024;
 
 /** Whether an answer is a stream of events. */
 export function isEventStream(response: Response): boolean {

@@ -5,6 +5,8 @@
  */
 import type { DeadlineError } from "../errors.ts";
 import type { Pacer } from "../retry/pacer.ts";
+import { ownCopy } from "../text/own_copy.ts";
+import { cutText } from "../text/plain_text.ts";
 import type { CadenceEvent } from "./cadence.ts";
 import type { Session } from "./session.ts";
 import { lookAtDeadline, type Source, type Subject } from "./source.ts";
@@ -50,6 +52,11 @@ export async function* followToEnd<N, I, E>(session: Session, followed: Followed
   }
 }
 
+/** Most statuses that are announced; a service that sends others for ever must not fill the memory. */
+const MAX_ANNOUNCED = 20;
+/** Statuses are told apart by so many UTF-16 units. */
+const MAX_STATUS_LENGTH = 200;
+
 /** Watches the status of what is followed: tells changes from repetitions, and announces a status that is not known once. */
 export class StatusWatch {
   readonly #session: Session;
@@ -82,8 +89,10 @@ export class StatusWatch {
   /** Announces a status that is not known, once. */
   announceUnknown(): void {
     const status = this.#status;
-    if (status === undefined || this.#known.includes(status) || this.#announced.has(status)) return;
-    this.#announced.add(status);
+    if (status === undefined || this.#known.includes(status)) return;
+    const shown = cutText(status, MAX_STATUS_LENGTH);
+    if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
+    this.#announced.add(ownCopy(shown));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }
