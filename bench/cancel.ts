@@ -13,7 +13,7 @@ import { builtInScenario } from "../lib/emulator/agents/builtin_scenarios.ts";
 import { builtInFixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import { type ServedEmulator, startEmulator } from "../lib/emulator/server.ts";
 import { RUNTIMES } from "../tests/package/runtimes.ts";
-import { type Recorder, startRecorder } from "../tests/processes/recorder.ts";
+import { type Recorder, startRecorder } from "../tests/processes/world/recorder.ts";
 import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 

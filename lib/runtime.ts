@@ -72,6 +72,41 @@ export function programArgs(): string[] {
   return process.argv.slice(2);
 }
 
+/** How a process was started. */
+export interface Started {
+  /** Path of the program's file, or of the link to it. */
+  file: string;
+  /** Working directory; undefined when it cannot be read. */
+  cwd: string | undefined;
+  /** Name of the runtime: `node`, `bun` or `deno`. */
+  runtime: string;
+}
+
+/**
+ * A program as a user would call it again. A link or a wrapper on the PATH has a name without an extension, and is called by it; a
+ * file is given to its runtime: `node mogplex.mjs`.
+ *
+ * @param fallback Name for a file that a package manager put away, or whose path needs quotes.
+ */
+export function callOf({ file, cwd, runtime }: Started, fallback: string): string {
+  const name = file.split(/[\\/]/).at(-1) ?? "";
+  if (/^[\w-]+$/.test(name)) return name;
+  if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
+  const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
+  return `${runtime === "deno" ? "deno run …" : runtime} ${path}`;
+}
+
+/** This program as a user would call it again. See {@linkcode callOf}. */
+export function programCall(fallback: string): string {
+  let cwd: string | undefined;
+  try {
+    cwd = process.cwd();
+  } catch {
+    // Deno has no permission to read it, or the directory was removed.
+  }
+  return callOf({ file: process.argv[1] ?? "", cwd, runtime: runtimeName().split("/")[0] as string }, fallback);
+}
+
 /** Arguments of the runtime itself, before the program's name. */
 export function runtimeArgs(): string[] {
   return process.execArgv;

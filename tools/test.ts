@@ -82,7 +82,7 @@ function runTests(args: readonly string[]): Totals {
       { cwd: root, stdio: "inherit" },
     );
     const totals = readTotals(readFileSync(report, "utf8"));
-    // Bun counts no error outside of a test, and ends with a code for it.
+    // Bun does not count an error outside of tests as a failure, but exits with a code for it.
     if (status !== 0 && totals.failed === 0) totals.failed = 1;
     return totals;
   } finally {

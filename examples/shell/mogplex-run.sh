@@ -5,17 +5,18 @@ set +ex # a trace would show the token
 #
 #   mogplex-run.sh 'Fix the flaky tests'     or - for standard input; or MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE
 #
-# Needs any POSIX sh (tested with dash, bash and BusyBox), curl 7.20 or newer, and awk, cat, chmod, date, grep, mkdir, mktemp,
-# mv, od, rm, sed, sleep, tr, wc. So that a retried job finds its run it also needs sha256sum, shasum or openssl. No jq.
+# Needs a POSIX shell (tested with dash, bash, bash --posix, BusyBox, zsh, ksh93, mksh, posh, and yash in a UTF-8 locale), curl
+# 7.20 or newer, and awk (tested with mawk, gawk, BusyBox and the original), chmod, date, grep, head, mkdir, mktemp, mv, od,
+# printf, rm, sed, sh, sleep, tr, wc. So that a retried job finds its run it also needs sha256sum, shasum or openssl. No jq.
 #
 #   MOGPLEX_API_KEY, MOGPLEX_API_KEY_FILE   the token, or a file that contains it
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
-#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (default true), MOGPLEX_ROOT (. is the root)
+#   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true or false), MOGPLEX_ROOT (. is the root)
 #   MOGPLEX_TIMEOUT                         seconds to wait in all (default 1800)
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
-#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel, but detach on a terminal), cancel or detach
-#   MOGPLEX_KEY_SCOPE                       pipeline (default in CI: a retried job attaches to its run) or random
+#   MOGPLEX_ON_INTERRUPT                    auto (default: cancel; detach on a terminal outside CI), cancel or detach
+#   MOGPLEX_KEY_SCOPE                       pipeline (default in CI, not in act: a retried job attaches to its run) or random
 #   MOGPLEX_KEY_PART                        any text; makes a different key, for several runs of one job
 #   MOGPLEX_CI_JOB                          pipeline and job, on a CI system that this script does not know
 #   MOGPLEX_TOKEN_SHARE                     how many jobs use the token at the same time (default 1)
@@ -30,15 +31,38 @@ set +ex # a trace would show the token
 # the agent's steps, branch or pull request. It writes no reports, has no key scopes job and day, and cannot resume, follow or
 # clean up what an earlier process left behind. It masks only the plain token and text that looks like one. It understands
 # Retry-After in seconds and as the usual date. It measures time by the clock of the machine: if that steps back, or by more
-# than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict.
+# than two minutes, the step is ignored. If the answer about a run is larger than 4 MiB, there is no verdict. The deadline is
+# kept to a few seconds: 5 for a last look, and 13 to cancel the run there.
 
 set -u
+
+# ---- The shell ----------------------------------------------------------------------------------------------------------
+
+# zsh as sh, without its aliases, arrays and options; other shells skip this line.
+[ -z "${ZSH_VERSION:-}" ] || emulate sh
+if [ -n "${YASH_VERSION:-}" ]; then
+  case $(printf '\303\251' 2>/dev/null) in
+    ?) ;;
+    *)
+      echo 'mogplex-run: Cannot run in yash without a locale that has UTF-8: it would lose characters; set LC_ALL=C.UTF-8' >&2
+      exit 2 ;;
+  esac
+fi
 LC_ALL=C
 export LC_ALL
+NEWLINE='
+'
+BLANKS=$(printf ' \t\n\v\f\r.')
+BLANKS=${BLANKS%.}
+IFS=$(printf ' \t\n.')
+IFS=${IFS%.}
+
+# ---- Texts and answers: programs for awk --------------------------------------------------------------------------------
 
 # Turns its input into a JSON string in ASCII (mode prompt: trimmed), or into one harmless line for people (mode show: for
 # printf %b). Characters are numbers here, so that no program needs to know UTF-8. Exits 3 if the input is not UTF-8, 4 if it
-# contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units.
+# contains NUL, 5 if it is empty, 6 if it has more than 100000 UTF-16 units, 7 if it is UTF-16: its byte order mark says so, or
+# at least half of its characters have a NUL on the same side.
 # shellcheck disable=SC2016
 AWK_ENCODE='
 function chr(u) { return sprintf("%c", u) }
@@ -82,10 +106,14 @@ function escape(u) {
   if (u < 65536) return sprintf("\\u%04x", u)
   return sprintf("\\u%04x\\u%04x", 55296 + int((u - 65536) / 1024), 56320 + u % 1024)
 }
+function blank(u) { # what the service trims
+  return u == 32 || (u > 8 && u < 14) || u == 160 || u == 5760 || (u > 8191 && u < 8203) || u == 8232 || u == 8233 ||
+    u == 8239 || u == 8287 || u == 12288 || u == 65279
+}
 function put(u) {
   if (mode == "show") { show(u); return }
   if (u == 0) nul = 1
-  if (mode == "prompt" && (u == 32 || (u > 8 && u < 14))) {
+  if (mode == "prompt" && blank(u)) {
     if (units > 0) { blanks = blanks escape(u); waiting++ }
     return
   }
@@ -94,31 +122,44 @@ function put(u) {
   blanks = ""; waiting = 0
 }
 BEGIN { if (mode != "show") printf "\"" }
-{ for (i = 1; i <= NF; i++) { u = decode($i + 0); if (u >= 0) put(u) } }
+{
+  for (i = 1; i <= NF; i++) {
+    if (size < 2) mark = mark * 256 + $i
+    if ($i + 0 == 0) zeros[size % 2]++
+    size++
+    u = decode($i + 0)
+    if (u >= 0) put(u)
+  }
+}
 END {
+  wide = (zeros[0] > 0) != (zeros[1] > 0) && size % 2 == 0 && 4 * (zeros[0] + zeros[1]) >= size
+  wide = wide || (size > 1 && (mark == 65279 || mark == 65534))
   gsub(/[Ss][Ee][Cc][Tt][Ii][Oo][Nn]_|[Tt][Rr][Aa][Vv][Ii][Ss]_/, "& ", line)
   gsub(/mog_[A-Za-z0-9][A-Za-z0-9]+/, "[redacted]", line)
   if (mode == "show") { printf "%s", line; exit 0 }
   printf "\""
-  exit broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
+  exit wide ? 7 : broken || need > 0 ? 3 : nul ? 4 : mode == "prompt" && units == 0 ? 5 : units > 100000 ? 6 : 0
 }'
 
-# Prints the facts of an answer, one per line. Reads JSON strictly: records end at quotation marks, and quotation marks
-# inside strings were replaced by \u0022 before, so that the content of a string is never read as JSON.
+# Prints the facts of an answer, one per line; nothing if the answer is not JSON. KIND (start, look, cancel, repos) says where
+# the contract has them: a start has the run's fields in data, a look and a cancel have them in data.run. Agrees with JSON.parse:
+# names and words may be written with escapes, and of two fields with the same name the last one counts. A record is what lies
+# between two quotation marks. Those inside strings were replaced by \u0022 before, so the content of a string is never read
+# as JSON.
 # shellcheck disable=SC2016
 AWK_ANSWER='
-function place() { # a value begins: forget the value of an earlier field of the same name
-  p = depth == 0 ? "" : depth > 4 ? "-" : path[depth] "." (top[depth] == "[" ? count[depth]++ : name)
+function begin() { # a value begins: sets p to its path, and forgets an earlier field of the same name
+  p = depth == 0 ? "$" : depth > 4 ? "-" : path[depth] (top[depth] == "[" ? "[" count[depth]++ : "." name)
   # Keep only the fields that are used: searching a large answer for each of its values would take minutes.
-  if (p != "" && p !~ /^[.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([.]0([.]id)?)?))?)$/) p = "-"
-  if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1) delete fact[k]
+  if (p !~ /^[$]([.](ok|error([.](code|message))?|data([.](run([.](runId|status|error))?|runId|status|replayed|alreadyTerminal|createdAt|error|repos([[]0)?))?))?$/) p = "-"
+  if (p != "-") for (k in fact) if (k == p || index(k, p ".") == 1 || index(k, p "[") == 1) delete fact[k]
 }
 function over() { want = depth > 0 ? "next" : "end" }
 function step(t) {
   isvalue = want == "value" || (want == "first" && top[depth] == "[")
   if (t == "{" || t == "[") {
     if (!isvalue) bad = 1
-    place(); depth++; top[depth] = t; path[depth] = p; count[depth] = 0; want = "first"
+    begin(); fact[p] = t; depth++; top[depth] = t; path[depth] = p; count[depth] = 0; want = "first"
   } else if (t == "}" || t == "]") {
     if (depth == 0 || top[depth] != (t == "}" ? "{" : "[") || (want != "next" && want != "first")) { bad = 1; return }
     depth--
@@ -126,22 +167,37 @@ function step(t) {
   } else if (t == ":" && want == "colon") want = "value"
   else if (t == "," && want == "next") want = top[depth] == "{" ? "key" : "value"
   else if (isvalue && t ~ /^(true|false|null|-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$/) {
-    place(); fact[p] = "l" t; over()
+    begin(); fact[p] = "l" t; over()
   } else bad = 1
 }
 function text(t) {
   rest = t
   gsub(/\\([\/bfnrt]|u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f])/, "", rest)
   if (index(rest, "\\") || rest ~ "[\001-\037]") { bad = 1; return }
-  if (want == "key" || (want == "first" && top[depth] == "{")) { name = t ~ /^[A-Za-z0-9_]+$/ ? t : "?"; want = "colon"; return }
+  if (want == "key" || (want == "first" && top[depth] == "{")) {
+    t = decoded(t)
+    name = t ~ /^[A-Za-z0-9_]+$/ ? t : "?"
+    want = "colon"
+    return
+  }
   if (want != "value" && !(want == "first" && top[depth] == "[")) { bad = 1; return }
-  place(); fact[p] = "s" t; over()
+  begin(); fact[p] = "s" t; over()
 }
-function print_(label, at, other) { # prints only plain words: other text must be made harmless first
-  if (!(at in fact)) at = other
-  if (at != "" && fact[at] ~ /^[ls][A-Za-z0-9_.:+-]+$/ && length(fact[at]) < 65)
-    print label, (fact[at] ~ /^l/ ? "=" : "") substr(fact[at], 2)
+function decoded(t, out) { # \u0020 to \u007f as characters; a text with other escapes keeps a backslash, so it is no word
+  if (length(t) > 400) return "\\"
+  while (match(t, /\\u00[2-7][0-9A-Fa-f]/)) {
+    out = out substr(t, 1, RSTART - 1) sprintf("%c", substr(t, RSTART + 4, 1) * 16 + \
+      index("0123456789abcdef", tolower(substr(t, RSTART + 5, 1))) - 1)
+    t = substr(t, RSTART + 6)
+  }
+  return out t
 }
+function word(at, t) { # the string at this path if it is a plain word: other text must be made harmless first
+  t = at in fact && fact[at] ~ /^s/ ? decoded(substr(fact[at], 2)) : ""
+  return length(t) < 65 && t ~ /^[A-Za-z0-9_.:+-]+$/ ? t : ""
+}
+function show(label, value) { if (value != "") print label, value }
+function yes(at) { return at in fact && fact[at] == "ltrue" ? "yes" : "" }
 BEGIN { RS = "\""; want = "value" }
 bad { next }
 NR % 2 == 0 { text($0); next }
@@ -152,14 +208,17 @@ NR % 2 == 0 { text($0); next }
 }
 END {
   if (bad || want != "end") exit 0
-  print_("ok", ".ok"); print_("word", ".error.code"); print_("id", ".data.run.runId", ".data.runId")
-  print_("status", ".data.run.status", ".data.status"); print_("replayed", ".data.replayed")
-  print_("terminal", ".data.alreadyTerminal"); print_("repos", ".data.repos.0.id")
-  at = substr(fact[".data.createdAt"], 2)
+  run = kind == "start" ? "$.data" : "$.data.run"
+  show("ok", yes("$.ok")); show("word", word("$.error.code")); show("id", word(run ".runId"))
+  show("status", word(run ".status")); show("replayed", yes("$.data.replayed"))
+  show("terminal", yes("$.data.alreadyTerminal"))
+  if (kind == "cancel" && word("$.data.status") != word(run ".status")) print "torn yes"
+  if ("$.data.repos" in fact && fact["$.data.repos"] == "[") print "repos", ("$.data.repos[0" in fact ? "some" : "none")
+  at = word("$.data.createdAt")
   if (at ~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/)
     printf "created %.0f\n", epoch(substr(at, 1, 4), substr(at, 6, 2) + 0, substr(at, 9, 2), substr(at, 12, 8))
-  for (k in fact) if ((k == ".error.message" || k == ".data.error" || k == ".data.run.error") && fact[k] ~ /^s./) t = fact[k]
-  t = substr(t, 2, 24000)
+  at = "$.error.message" in fact ? "$.error.message" : run ".error"
+  t = at in fact && fact[at] ~ /^s/ ? substr(fact[at], 2, 24000) : ""
   gsub(/\\u005c/, "\001", t); gsub(/\\u0022/, "\"", t); gsub(/\\\//, "/", t); gsub(/\\([bfnrt]|u00[01].)/, " ", t)
   gsub(/\\u..../, "?", t)
   if (t != "") print "text", t
@@ -214,16 +273,17 @@ tell() { masked "$1"; printf 'mogplex-run: %b\n' "$masked" >&2 2>/dev/null || :;
 encode() { od -An -v -tu1 | awk -v mode="$1" "$AWK_ENCODE"; }
 quote() { printf '"%s"' "$(printf '%s' "$1" | encode show)"; }
 lower() { printf '%s' "$1" | tr ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz; }
-fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the whole text is one line that matches
-  case $1 in *"$NEWLINE"*) return 1 ;; esac
-  printf '%s\n' "$1" | grep -Eqx -e "$2"
+fits() { # TEXT EXTENDED_REGULAR_EXPRESSION: whether the whole text is one line that matches; no such text has a backslash
+  case $1 in *"$NEWLINE"* | *\\*) return 1 ;; esac
+  # Not printf: in some shells it is another program, and its arguments, a token perhaps, are visible to other users.
+  echo "=$1" | grep -Eqx -e "=($2)"
 }
 trim() { # TEXT: sets trimmed
   trimmed=$1
   while :; do
     case $trimmed in
-      [[:space:]]*) trimmed=${trimmed#?} ;;
-      *[[:space:]]) trimmed=${trimmed%?} ;;
+      [$BLANKS]*) trimmed=${trimmed#?} ;;
+      *[$BLANKS]) trimmed=${trimmed%?} ;;
       *) return 0 ;;
     esac
   done
@@ -233,24 +293,27 @@ leave() { # CODE OUTCOME REASON: every exit goes through here
   ended=$1
   [ -z "$work" ] || printf '%s\n' "$1" >"$work/end"
   [ -z "$ready" ] || publish "$2"
-  if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: $3}; run $run ($status), $elapsed s, $requests requests"
+  if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: $3}; run $run ($run_status), $elapsed s, $requests requests"
   else tell "$3"; fi
   exit "$1"
 }
 usage() { leave 2 error "$1"; }
 cleared() { # runs at every exit; an exit without leave is a bug
   rm -rf "$work"
-  [ -n "$ended" ] || { tell 'Cannot go on: the script failed'; exit 70; }
+  # Some shells forget the exit code of leave when this is called.
+  [ -z "$ended" ] || exit "$ended"
+  tell 'Cannot go on: the script failed'
+  exit 70
 }
 publish() { # OUTCOME: outputs for later steps and jobs; only values that are safe to paste into a script
   if [ -n "${GITHUB_OUTPUT:-}" ]; then
     if [ -z "$1" ]; then printf 'run_id=%s\nreplayed=%s\n' "$run" "$replayed"
-    else printf 'status=%s\noutcome=%s\n' "$status" "$1"; fi >>"$GITHUB_OUTPUT"
+    else printf 'status=%s\noutcome=%s\n' "$run_status" "$1"; fi >>"$GITHUB_OUTPUT"
   fi
   # Write a new file and rename it, so that a planted symbolic link is never followed.
   new=$(mktemp "$out/outputs.XXXXXX") || return 0
   printf 'MOGPLEX_RUN_ID=%s\nMOGPLEX_RUN_STATUS=%s\nMOGPLEX_OUTCOME=%s\nMOGPLEX_REPLAYED=%s\n' \
-    "$run" "$status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
+    "$run" "$run_status" "$1" "$replayed" >"$new" && chmod 644 "$new" && mv -f "$new" "$out/outputs.env"
 }
 
 # ---- Time ---------------------------------------------------------------------------------------------------------------
@@ -271,9 +334,15 @@ backoff() { # ATTEMPT BASE: sets delay, which doubles up to 30 s; its upper half
   chance $((delay / 2))
   delay=$(((delay + 1) / 2 + chance))
 }
+# Runs a program, which first writes its process id to a file: so it can be ended even if the shell that started it is killed
+# before it knows the id. - in the file means that the program has just begun.
+program() { # NAME [ARGUMENT]...
+  # shellcheck disable=SC2016
+  exec sh -c 'echo "$$" >>"$0" && exec "$@"' "$work/child" "$@"
+}
 nap() { # SECONDS: sleeps without keeping our files open
-  sleep "$1" >/dev/null 2>&1 &
-  printf '%s\n' "$!" >"$work/child"
+  echo - >"$work/child"
+  program sleep "$1" >/dev/null 2>&1 &
   wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   : >"$work/child"
   # Once its parent has been killed, nobody waits for this process.
@@ -287,52 +356,64 @@ pause() { # SECONDS: sleeps, at most until the deadline; true if the deadline ha
     slice=$((until - elapsed))
     [ "$slice" -le 40 ] || slice=40
     # A request may take another 20 s, and the log should get a line at least every minute.
-    [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${status:-starting} for $elapsed s, $requests requests"
+    [ $((elapsed - spoke + slice)) -le 40 ] || say "... ${run_status:-starting} for $elapsed s, $requests requests"
     nap "$slice"
     tick
   done
   [ "$elapsed" -lt "$timeout" ]
 }
 
+clip() { # SECONDS: sets clipped to as many, but not beyond the deadline
+  clipped=$((timeout - elapsed))
+  [ "$clipped" -le "$1" ] || clipped=$1
+  [ "$clipped" -gt 0 ] || clipped=1
+}
+
 # ---- Requests -----------------------------------------------------------------------------------------------------------
 
-send() { # START|GET|POST PATH SECONDS: sends one request; sets http, broken and the facts of the answer
+facts() { # KIND: reads an answer
+  tr '\000' '\001' | sed 's/\\\\/\\u005c/g; s/\\"/\\u0022/g' | awk -v kind="$1" "$AWK_TIME$AWK_ANSWER" | tr '\001' '\134'
+}
+send() { # start|look|cancel|repos PATH SECONDS: sends one request; sets http, broken and the facts of the answer
   : >"$files.head"
   : >"$files.body"
-  { # on standard input, because arguments are visible to other users
-    printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$origin/api/v1/mogplex$2" "$token"
-    printf 'header = "Accept: application/json"\nheader = "Expect:"\nuser-agent = "mogplex-run.sh"\n'
-    [ -z "$loopback" ] || printf 'noproxy = "*"\n'
+  echo - >"$work/child"
+  { # on standard input and with echo, because arguments are visible to other users; no value has a backslash
+    echo "url = \"$origin/api/v1/mogplex$2\""
+    echo "header = \"Authorization: Bearer $token\""
+    echo 'header = "Accept: application/json"'
+    echo 'header = "Expect:"'
+    echo 'user-agent = "mogplex-run.sh"'
+    [ -z "$loopback" ] || echo 'noproxy = "*"'
     case $1 in
-      START)
-        printf 'header = "Content-Type: application/json"\nheader = "Idempotency-Key: %s"\n' "$key"
-        printf 'data-binary = "@%s"\n' "$work/request" ;;
-      POST) printf 'data = ""\n' ;;
+      start)
+        echo 'header = "Content-Type: application/json"'
+        echo "header = \"Idempotency-Key: $key\""
+        echo "data-binary = \"@$work/request\"" ;;
+      cancel) echo 'data = ""' ;;
     esac
-  } | curl -q -s -g -K - --proto "=$scheme" --connect-timeout 10 --max-time "$3" --max-filesize "$MAX_BODY" \
+  } | program curl -q -s -g -K - --proto "=$scheme" --connect-timeout 10 --max-time "$3" --max-filesize "$MAX_BODY" \
     -D "$files.head" -o "$files.body" -w '%{http_code}\n' >"$files.code" 2>/dev/null &
-  printf '%s\n' "$!" >"$work/child"
   wait "$!"
   broken=$? requests=$((requests + 1))
   : >"$work/child"
   read -r http <"$files.code" || http=000
   [ "$(wc -c <"$files.body")" -le "$MAX_BODY" ] || broken=63
   tick
-  got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_terminal='' got_repos='' got_created='' got_text=''
-  got_date='' got_retry='' got_login=''
-  facts=$(
+  got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_terminal='' got_torn='' got_repos='' got_created=''
+  got_text='' got_date='' got_retry='' got_login=''
+  lines=$(
     awk -v now="$now" "$AWK_TIME$AWK_HEADERS" <"$files.head"
-    [ "$broken" -ne 0 ] ||
-      tr '\000' '\001' <"$files.body" | sed 's/\\\\/\\u005c/g; s/\\"/\\u0022/g' | awk "$AWK_TIME$AWK_ANSWER" |
-        tr '\001' '\134'
+    [ "$broken" -ne 0 ] || facts "$1" <"$files.body"
   )
   # shellcheck disable=SC2034 # value is used by eval
   while read -r name value; do
     case $name in
-      ok | word | id | status | replayed | terminal | repos | created | text | date | retry | login) eval "got_$name=\$value" ;;
+      ok | word | id | status | replayed | terminal | torn | repos | created | text | date | retry | login)
+        eval "got_$name=\$value" ;;
     esac
   done <<FACTS
-$facts
+$lines
 FACTS
   got_id=$(lower "$got_id") got_text=$(printf '%s' "$got_text" | encode show)
   [ -z "$got_date" ] || skew=$((got_date - now))
@@ -352,16 +433,18 @@ judge() {
   esac
   case $http in
     2??)
-      if [ "$got_ok" != '=true' ]; then detail="the answer is not the API's ($detail)"
+      if [ "$got_ok" != yes ]; then detail="the answer is not the API's ($detail)"
       elif [ -n "$1" ] && { [ -z "$got_status" ] || ! fits "$got_id" "$UUID"; }; then
-        detail="the answer tells of no run ($detail)"
+        detail="the answer is about no run ($detail)"
+      elif [ -n "$got_torn" ]; then
+        detail="the answer has two statuses ($detail)"
       elif [ -n "$1" ] && [ "$1" != '*' ] && [ "$got_id" != "$1" ]; then
         detail="the answer is about another run ($detail)"
       else verdict=good proven=1 denials=0; fi ;;
     3??)
       if [ -n "$got_login" ]; then denied "the service saw no token and redirects to its login page (HTTP $http)"
       else odd "the answer is a redirect, which would lose the token (HTTP $http)"; fi ;;
-    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > API Keys" ;;
+    401) denied "the service refuses the token, which is unknown, expired or revoked ($detail); create one under Settings > Mogplex Keys" ;;
     403) verdict=fatal code=65 detail="the token may not do this ($detail)" ;;
     429) code=75 refused=1 ;;
     503) refused=1 ;;
@@ -384,7 +467,7 @@ network() {
   case $broken in
     5 | 6) printf 'the name of the host or proxy cannot be resolved' ;;
     7) printf 'connection refused' ;;
-    35 | 51 | 60 | 77) printf 'no TLS connection to be trusted, curl error %s' "$broken" ;;
+    35 | 51 | 60 | 77) printf 'the TLS connection cannot be trusted, curl error %s' "$broken" ;;
     18 | 52 | 55 | 56) printf 'the connection broke' ;;
     28) printf 'no answer in time' ;;
     63) printf 'the answer is too large' ;;
@@ -400,13 +483,23 @@ read_token() {
   if [ -n "${MOGPLEX_API_KEY_FILE:-}" ]; then
     [ -z "$trimmed" ] || usage 'Cannot read token: MOGPLEX_API_KEY and MOGPLEX_API_KEY_FILE are both set, unset one of them'
     from='the file of MOGPLEX_API_KEY_FILE'
-    [ -r "$MOGPLEX_API_KEY_FILE" ] || usage "Cannot read token: $from cannot be read"
-    trim "$(cat <"$MOGPLEX_API_KEY_FILE")"
+    ! unreadable "$MOGPLEX_API_KEY_FILE" || usage "Cannot read token: $from $why"
+    # A shell drops NUL, so the bytes are checked before.
+    head -c "$MAX_TOKEN" <"$MOGPLEX_API_KEY_FILE" | encode json >/dev/null || case $? in
+      7) leave 64 error "Cannot use the token in $from: this file is UTF-16: save it as UTF-8" ;;
+      3 | 4) leave 64 error "Cannot use the token in $from: it has characters that no token has" ;;
+    esac
+    trim "$(head -c "$MAX_TOKEN" <"$MOGPLEX_API_KEY_FILE")"
   elif [ -z "${MOGPLEX_API_KEY+set}" ]; then
-    leave 64 error "Cannot read token: $from is not set; create a token under Settings > API Keys and put it there"
+    leave 64 error "Cannot read token: $from is not set; create a token under Settings > Mogplex Keys and put it there"
   fi
   [ -n "$trimmed" ] || leave 64 error "Cannot read token: $from is empty (protected variables are \
 absent on unprotected refs, and merge or pull requests from forks get no secrets)"
+  case $trimmed in
+    /*) [ ! -f "$trimmed" ] ||
+      leave 64 error "Cannot use the token in $from: it is the path of a file (a CI variable of type File, perhaps); \
+put the path in MOGPLEX_API_KEY_FILE" ;;
+  esac
   fits "$trimmed" 'mog_[A-Za-z0-9]+|[A-Za-z0-9.~+/-][A-Za-z0-9._~+/-]*=*' ||
     leave 64 error "Cannot use the token in $from: it has characters that no token has"
   token=$trimmed
@@ -432,7 +525,10 @@ it is permitted to this machine, and to the host in MOGPLEX_DEV_HOST"
   [ "$origin" = https://mogplex.com ] || tell "note: sending requests and the token to $origin"
 }
 choice() { # VARIABLE VALUE CHOICES
-  case " $3 " in *" $2 "*) ;; *) usage "Cannot use $1 as it must be one of $3: $(quote "$2")" ;; esac
+  for item in $3; do
+    [ "$2" != "$item" ] || return 0
+  done
+  usage "Cannot use $1 as it must be one of $3: $(quote "$2")"
 }
 number() { # VARIABLE VALUE MAXIMUM
   if ! fits "$2" '[1-9][0-9]{0,6}' || [ "$2" -gt "$3" ]; then
@@ -442,8 +538,15 @@ number() { # VARIABLE VALUE MAXIMUM
 branch() { # VARIABLE VALUE: checks the rules of the service and of Git, which would fail the run minutes later
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
-      usage "Cannot use $1 as it is no branch name that the service and Git take: $(quote "$2")" ;;
+      usage "Cannot use $1 as it is not a branch name that the service and Git accept: $(quote "$2")" ;;
   esac
+}
+unreadable() { # FILE: sets why if it cannot be read; opening a FIFO or a device might wait for ever
+  why=''
+  if [ ! -e "$1" ]; then why='does not exist'
+  elif [ ! -f "$1" ]; then why='is not an ordinary file'
+  elif [ ! -r "$1" ]; then why='cannot be read'; fi
+  [ -n "$why" ]
 }
 linked() { # PATH: whether a part of it below the working directory is a symbolic link, which a checkout can plant
   part=${1#"$PWD"/}
@@ -452,19 +555,32 @@ linked() { # PATH: whether a part of it below the working directory is a symboli
     case $part in */*) part=${part%/*} ;; *) return 1 ;; esac
   done
 }
-read_settings() { # [PROMPT]
-  [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
-  [ -n "${1:-}" ] || [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || [ -r "$MOGPLEX_PROMPT_FILE" ] ||
-    usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") cannot be read"
-  [ -n "${1:-}" ] || [ -z "${MOGPLEX_PROMPT_FILE:-}" ] || ! linked "$MOGPLEX_PROMPT_FILE" ||
-    usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") is reached through a symbolic link"
+make_out() { # makes the directory of outputs.env, part by part, so that none is made behind a link
+  rest=$out/ made=''
+  while [ -n "$rest" ]; do
+    made=$made${rest%%/*}/ rest=${rest#*/}
+    [ "$made" = / ] || ! linked "${made%/}" || return 1
+    [ -d "$made" ] || mkdir "$made" 2>/dev/null || [ -d "$made" ] || return 1
+  done
+  [ ! -L "$out" ] && [ -w "$out" ] && [ ! -d "$out/outputs.env" ]
+}
+read_prompt() { # [PROMPT]
   case ${1:+argument}${MOGPLEX_PROMPT:+variable}${MOGPLEX_PROMPT_FILE:+file} in
-    argument*) if [ "$1" = - ]; then cat; else printf '%s' "$1"; fi ;;
+    argument*) if [ "$1" = - ]; then head -c "$((MAX_TEXT + 1))"; else printf '%s' "$1"; fi ;;
     variable) printf '%s' "$MOGPLEX_PROMPT" ;;
-    file) cat <"$MOGPLEX_PROMPT_FILE" ;;
+    file)
+      ! unreadable "$MOGPLEX_PROMPT_FILE" || usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") $why"
+      ! linked "$MOGPLEX_PROMPT_FILE" ||
+        usage "Cannot read prompt: file $(quote "$MOGPLEX_PROMPT_FILE") is reached through a symbolic link"
+      head -c "$((MAX_TEXT + 1))" <"$MOGPLEX_PROMPT_FILE" ;;
     '') usage 'Cannot start run: give a prompt: an argument, - for standard input, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE' ;;
     *) usage 'Cannot choose a prompt: MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE are both set, unset one of them' ;;
   esac >"$work/prompt"
+  [ "$(wc -c <"$work/prompt")" -le "$MAX_TEXT" ] || usage "$TOO_LONG"
+}
+read_settings() { # [PROMPT]
+  [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
+  read_prompt "${1:-}"
   trim "${MOGPLEX_REPO_ID:-}"
   repo=$(lower "$trimmed")
   [ -n "$repo" ] || usage 'Cannot start run: MOGPLEX_REPO_ID is not set; it is the UUID of the repository'
@@ -489,15 +605,16 @@ read_settings() { # [PROMPT]
   [ "$create" = 0 ] || [ -z "$working" ] || [ "$working" != "$base" ] ||
     usage "Cannot create working branch as it must differ from the base branch: $(quote "$working")"
   case /$root/ in */../*) usage "Cannot use MOGPLEX_ROOT as it contains the segment \"..\": $(quote "$root")" ;; esac
-  if linked "$out" || [ -L "$out" ] || ! mkdir -p "$out" 2>/dev/null || [ ! -w "$out" ] || [ -d "$out/outputs.env" ]; then
-    usage "Cannot write reports: $(quote "$out") must be a directory that can be written, and no symbolic link"
-  fi
-  [ -z "${GITHUB_OUTPUT:-}" ] || (: >>"$GITHUB_OUTPUT") 2>/dev/null || usage 'Cannot write to the file of GITHUB_OUTPUT'
+  make_out || usage "Cannot write reports: $(quote "$out") must be a directory that can be written, and no symbolic link"
+  [ -z "${GITHUB_OUTPUT:-}" ] || { [ ! -p "$GITHUB_OUTPUT" ] && (: >>"$GITHUB_OUTPUT") 2>/dev/null; } ||
+    usage 'Cannot write to the file of GITHUB_OUTPUT'
   write_request >"$work/request" || case $? in
     3) usage 'Cannot start run: the prompt or MOGPLEX_ROOT is not UTF-8' ;;
     4) usage 'Cannot start run: the prompt contains a NUL character' ;;
     5) usage 'Cannot start run: the prompt is empty' ;;
-    *) usage 'Cannot start run: the prompt must have at most 100000 characters' ;;
+    6) usage "$TOO_LONG" ;;
+    7) usage 'Cannot read prompt: this file is UTF-16: save it as UTF-8' ;;
+    *) usage 'Cannot start run: the request cannot be written' ;;
   esac
   ready=1
 }
@@ -518,6 +635,12 @@ write_request() { # writes the bytes that every attempt sends
 }
 
 # ---- The key ------------------------------------------------------------------------------------------------------------
+
+# CI systems that are known by a variable only, as in the toolkit.
+CI_VARIABLES='APPVEYOR AC_APPCIRCLE APPCENTER_BUILD_ID AWS_APP_ID bamboo_planKey BITRISE_IO BUDDY_WORKSPACE_ID CIRRUS_CI CLEAVR
+  CF_PAGES WORKERS_CI CODEBUILD_BUILD_ARN CF_BUILD_ID CODESPHERE_APP_ID DRONE DRONE_BUILD_EVENT DSARI EO_PAGES_CI
+  FIREBASE_APP_HOSTING GO_PIPELINE_LABEL HUDSON_URL LAYERCI MAGNUM NETLIFY NEVERCODE RENDER SAILCI SEMAPHORE SCREWDRIVER
+  SHIPPABLE TDDIUM STORMKIT STRIDER TRAVIS NOW_BUILDER ZEABUR'
 
 # The identity of the job, as in the toolkit. A row has the variable that shows which CI system this is, and the variables of
 # server (reduced to its origin?), project, pipeline, job and node. + joins variables; of those with commas the first one set.
@@ -541,6 +664,10 @@ TEAMCITY_VERSION BUILD_URL origin TEAMCITY_PROJECT_NAME BUILD_URL,BUILD_NUMBER T
 CI=woodpecker CI_SYSTEM_URL path CI_REPO CI_PIPELINE_NUMBER CI_WORKFLOW_NAME+CI_STEP_NAME,CI_STEP_NAME CI_WORKFLOW_NUMBER
 JENKINS_URL JENKINS_URL path JOB_NAME BUILD_ID,BUILD_NUMBER STAGE_NAME,JOB_NAME -
 SYSTEMS
+  for name in $CI_VARIABLES; do
+    eval "value=\${$name:-}"
+    [ -z "$value" ] || ci=1
+  done
   case $(lower "${CI:-}") in '' | 0 | false) [ -z "${MOGPLEX_CI_JOB:-}" ] || ci=1 ;; *) ci=1 ;; esac
   fields='' own=${MOGPLEX_CI_JOB:-}
   for item in "${server:-$own}" "${project:-$own}" "${pipeline:-$own}" "${job:-$own}"; do
@@ -584,7 +711,8 @@ sha256() {
 }
 derive_key() { # sets base_key and scope, so that the same job finds the same run again
   identify
-  [ -n "$scope" ] || { [ -z "$ci" ] || scope=pipeline; }
+  # act counts no runs: the key of a pipeline would find the run of yesterday.
+  if [ -z "$scope" ] && [ -n "$ci" ] && [ "${ACT:-}" != true ]; then scope=pipeline; fi
   if [ "$scope" = pipeline ] && [ -n "$fields" ]; then
     part=$(json "${MOGPLEX_KEY_PART:-}")
     hash=$(printf '%s' "[\"mogplex-ci/1\",\"pipeline\"$fields,$(json "$node"),$part,\"$repo\"]" | sha256)
@@ -620,7 +748,8 @@ ask() { # sends the start until there is an answer
     tick
     sent=$now first=${first:-$now} may_exist=1
     save
-    send START /runs 20
+    clip 20
+    send start /runs "$clipped"
     judge '*'
     [ "$verdict" != good ] || return 0
     tried=1 attempt=$((attempt + 1))
@@ -641,10 +770,11 @@ ask() { # sends the start until there is an answer
 look_up() { # the service answers 503 for an unknown repository, too: ask once whether it is known
   [ -z "$looked_up" ] || return 0
   looked_up=1 kept=$detail kept_retry=$retry
-  send GET "/repos?id=$repo" 20
+  clip 20
+  send repos "/repos?id=$repo" "$clipped"
   judge ''
-  [ "$verdict" != good ] || [ -n "$got_repos" ] ||
-    leave 2 error "Cannot start run: repository \"$repo\" is none of the token's user (hidden ones are not listed)"
+  [ "$verdict$got_repos" != goodnone ] ||
+    leave 2 error "Cannot start run: the token's user has no repository \"$repo\" (hidden ones are not listed)"
   detail=$kept retry=$kept_retry code=69 verdict=wait
 }
 give_up() { # REASON
@@ -653,7 +783,7 @@ give_up() { # REASON
   leave "$code" error "Cannot tell whether the run was started: $1; the same start with the idempotency key \"$key\" finds it"
 }
 stale() { # whether the key found a failed or cancelled run of an earlier attempt, so that a new run is started
-  if [ "$scope" != pipeline ] || [ "$got_replayed" != '=true' ]; then return 1; fi
+  if [ "$scope" != pipeline ] || [ "$got_replayed" != yes ]; then return 1; fi
   case $got_status in failed | cancelled) ;; *) return 1 ;; esac
   # Compared on the service's clock, with some tolerance.
   created=$((${got_created:-0} - skew + 5))
@@ -663,20 +793,22 @@ stale() { # whether the key found a failed or cancelled run of an earlier attemp
   [ -z "$tried" ] || [ "$created" -lt "$first" ]
 }
 adopt() {
-  run=$got_id replayed=${got_replayed#=}
+  run=$got_id replayed=false
   note_status
-  if [ "$replayed" = true ]; then say "matched existing run $run ($status)"
-  else replayed=false; say "started run $run ($status)"; fi
+  if [ "$got_replayed" = yes ]; then
+    replayed=true
+    say "matched existing run $run ($run_status)"
+  else say "started run $run ($run_status)"; fi
   save
   publish ''
 }
 save() { # saves what the signal handler needs
-  for name in run status replayed key may_exist first trouble tried skew elapsed requests proven; do
-    eval "printf \"%s='%s'\\n\" \"$name\" \"\$$name\""
+  for name in run run_status replayed key may_exist first trouble tried skew elapsed requests proven; do
+    eval "echo \"$name='\$$name'\""
   done >"$work/state.new"
   mv -f "$work/state.new" "$work/state"
 }
-note_status() { if fits "$got_status" '[a-z_]{1,40}'; then status=$got_status; else status=unknown; fi; }
+note_status() { if fits "$got_status" '[a-z_]{1,40}'; then run_status=$got_status; else run_status=unknown; fi; }
 
 # ---- Follow -------------------------------------------------------------------------------------------------------------
 
@@ -684,17 +816,20 @@ follow() {
   attempt=0
   while :; do
     last_look=''
-    [ "$elapsed" -lt "$timeout" ] || last_look=1
-    send GET "/runs/$run" 20
+    if [ "$elapsed" -lt "$timeout" ]; then clip 20; else last_look=1 clipped=$LAST_LOOK; fi
+    send look "/runs/$run" "$clipped"
     judge "$run"
-    before=$status
+    # A look that the deadline cut off counts as the last one, unless it had hardly any time.
+    if [ "$elapsed" -ge "$timeout" ] && { [ "$verdict" = good ] || [ "$clipped" -gt 1 ]; }; then last_look=1; fi
+    before=$run_status
     case $verdict in
       good)
         attempt=0
         note_status
+        save
         conclude
-        [ "$status" = "$before" ] || say "run is $status"
-        case $status in pending | streaming) ;; "$before") ;; *) say 'this status is not known: it counts as not finished' ;; esac
+        [ "$run_status" = "$before" ] || say "run is $run_status"
+        case $run_status in pending | streaming) ;; "$before") ;; *) say 'this status is not known: it counts as not finished' ;; esac
         rhythm ;;
       fatal) leave "$code" error "Cannot read run: $detail" ;;
       wait)
@@ -722,7 +857,7 @@ rhythm() { # sets delay: short while the run is young, and never above the share
   delay=$((delay + chance))
 }
 conclude() { # exits if the run has ended
-  case $status in
+  case $run_status in
     success) leave 0 success '' ;;
     failed) leave 1 failed "$got_text" ;;
     cancelled) leave 3 cancelled "$got_text" ;;
@@ -737,52 +872,74 @@ late() { # the deadline has passed, and the run was looked at for the last time
   cancel 10
   [ "$verdict" = good ] || leave "$kept" "$outcome" "$reason; it may go on, as it could not be cancelled: $detail"
   note_status
-  if [ "$status" != cancelled ] || [ "$got_terminal" = '=true' ]; then conclude; fi
-  if [ "$status" = cancelled ]; then words='it was cancelled'; else words="it is $status after its cancellation"; fi
+  if [ "$run_status" != cancelled ] || [ "$got_terminal" = yes ]; then conclude; fi
+  if [ "$run_status" = cancelled ]; then words='it was cancelled'; else words="it is $run_status after its cancellation"; fi
   leave "$kept" "$outcome" "$reason; $words"
 }
 cancel() { # SECONDS: tries twice if the run is between two states, or if the connection breaks
-  send POST "/runs/$run/cancel" "$1"
+  send cancel "/runs/$run/cancel" "$1"
   judge "$run"
   if [ "$verdict" = good ] || [ "$broken" -eq 28 ]; then return; fi
   nap 1
-  send POST "/runs/$run/cancel" 2
+  send cancel "/runs/$run/cancel" 2
   judge "$run"
 }
 
 # ---- Signals ------------------------------------------------------------------------------------------------------------
 
-stop() { # NAME CODE: handles a signal in at most 4 s, as some runners kill after 5
+kill_program() { # ends the program that the child waits for
+  attempt=0 id=-
+  while [ "$id" = - ] && [ "$attempt" -lt 1000 ]; do
+    attempt=$((attempt + 1)) id=''
+    [ ! -e "$work/child" ] || while read -r line; do id=$line; done <"$work/child"
+  done
+  case $id in '' | -) ;; *) kill -s KILL "$id" 2>/dev/null ;; esac
+}
+interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP
-  [ -z "${!:-}" ] || kill "$!" 2>/dev/null
-  ! read -r child 2>/dev/null <"$work/child" || kill "$child" 2>/dev/null
+  if [ -n "${!:-}" ]; then
+    kill "$!" 2>/dev/null
+    kill_program
+    wait "$!" 2>/dev/null
+  fi
+  # One that the child started in its last moment.
+  kill_program
   # shellcheck disable=SC1091 # it is written by save
   . "$work/state"
   files=$work/b
   words='no run was started' limit=4
-  if [ "$on_interrupt" = auto ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
+  # A CI system may give its jobs a terminal, but nobody sits there.
+  if [ "$on_interrupt" = auto ] && [ -z "$ci" ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
   if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
-  [ "$on_interrupt" != detach ] || leave "$2" interrupted "Cannot go on: $1 was received; the run goes on"
+  if [ "$on_interrupt" = detach ]; then
+    words='a run may have been started, and goes on'
+    [ -z "$run" ] || words="the run goes on (last seen: $run_status)"
+    leave "$2" interrupted "Cannot go on: $1 was received; $words"
+  fi
   if [ -z "$run" ]; then # the start was under way: sending it again with the same key finds its run
     limit=2 tried=1
-    send START /runs 2
+    send start /runs 2
     judge '*'
     if [ "$verdict" != good ]; then words="a run may go on, as it could not be found: $detail"; elif ! stale; then adopt; fi
   fi
   if [ -n "$run" ]; then
     cancel "$limit"
     words="the run may go on, as it could not be cancelled: $detail"
-    if [ "$verdict" = good ]; then note_status; words="the run is $status"; fi
+    if [ "$verdict" = good ]; then note_status; words="the run is $run_status"; fi
   fi
   leave "$2" interrupted "Cannot go on: $1 was received; $words"
 }
 
-MAX_BODY=4194304
+# ---- The program --------------------------------------------------------------------------------------------------------
+
+# In bytes: an answer, a prompt, the file of a token.
+MAX_BODY=4194304 MAX_TEXT=1048576 MAX_TOKEN=16384
+TOO_LONG='Cannot start run: the prompt must have at most 100000 characters'
+# Limit of the last look, at the deadline, in seconds.
+LAST_LOOK=5
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
-NEWLINE='
-'
 token='' loopback='' work='' files='' ended='' ready='' on_interrupt=detach timeout=1800
-key='' may_exist='' run='' status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
+key='' may_exist='' run='' run_status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
 elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
 trap '' PIPE
 case ${1:-} in
@@ -792,24 +949,26 @@ case ${1:-} in
     ;;
   -?*) usage 'Cannot start run: the prompt begins like a flag, and there are none but --help; give it by MOGPLEX_PROMPT' ;;
 esac
-case $(command -v printf) in */*) usage 'Cannot keep the token out of arguments: printf is no builtin of this shell' ;; esac
 command -v curl >/dev/null || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'
 trap 'rm -rf "$work"' EXIT
-case $work in *[\"\\]*) usage 'Cannot use the temporary directory: its name contains a quotation mark or backslash' ;; esac
+case $work in
+  *[\"\\]* | *"$NEWLINE"*) usage 'Cannot use the temporary directory: its name contains a quotation mark, backslash or line break' ;;
+esac
 files=$work/a seen=$(date +%s)
 seed=$((($$ + seen) % 65537))
 read_token
 read_origin
-read_settings "$@"
+# Not "$@": without arguments it is an error in posh.
+read_settings ${1+"$@"}
 derive_key
 save
 # The work runs in a child process, and this one only waits for it. So signals are handled at once, and none arrives in the
 # middle of an expansion, where bash loses it. Up to this line a signal ends the script like any other program.
 trap cleared EXIT
-trap 'stop SIGINT 130' INT
-trap 'stop SIGTERM 143' TERM
-trap 'stop SIGHUP 129' HUP
+trap 'interrupt SIGINT 130' INT
+trap 'interrupt SIGTERM 143' TERM
+trap 'interrupt SIGHUP 129' HUP
 (
   trap - EXIT
   start

@@ -3,6 +3,7 @@
 // Every Monday a hosted agent updates the dependencies and opens a pull request. The build passes only if the run succeeds.
 // Stopping the build cancels the agent.
 // Needs: project parameters mogplex.api.key (type password) and mogplex.repo.id, and Node 20.11 or later on the agent.
+// To download from a mirror, add a parameter env.MOGPLEX_CI_URL to the project.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
 import jetbrains.buildServer.configs.kotlin.buildFeatures.XmlReport
@@ -36,18 +37,20 @@ object Cleanup : BuildType({
     steps {
         script {
             name = "Install"
-            // Kotlin, not the shell, inserts the two constants.
+            // Kotlin, not the shell, inserts the two constants; ${'$'} is a dollar for the shell.
             scriptContent = """
                 set -e
                 rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part
-                curl -fsSL --proto '=https' --retry 3 -o mogplex.mjs.part "https://unpkg.com/@mogplex/ci@$MOGPLEX_CI_VERSION/dist/mogplex.mjs"
+                curl -fsSL --proto '=https,file' --retry 3 -o mogplex.mjs.part "${'$'}{MOGPLEX_CI_URL:-https://unpkg.com/@mogplex/ci@$MOGPLEX_CI_VERSION/dist/mogplex.mjs}" ||
+                  { echo "Cannot download mogplex.mjs $MOGPLEX_CI_VERSION; set MOGPLEX_CI_URL to the address of a copy" >&2; exit 1; }
                 echo "$MOGPLEX_CI_SHA256  mogplex.mjs.part" | sha256sum -c -
                 mv mogplex.mjs.part mogplex.mjs
             """.trimIndent()
         }
         script {
             name = "Run the agent"
-            scriptContent = "exec node mogplex.mjs run --follow --create-branch --timeout 1800"
+            // --on-timeout cancel: the last step would cancel the run anyway, and the log should say so.
+            scriptContent = "exec node mogplex.mjs run --follow --create-branch --timeout 1800 --on-timeout cancel"
         }
         script {
             name = "Cancel the agent if it is still at work"

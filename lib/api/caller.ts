@@ -1,5 +1,5 @@
 /**
- * Sends the requests of the client: one place for what all of them have in common.
+ * Sends the requests of the client: limits, retries and judging, the same for all of them.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import type { Api, Success } from "./contract/routes.ts";
 import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
 
-/** An answer whose good form is `D`: the compiler compares it with the schema that reads it. */
+/** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
 export type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-/** What is given to each call beside its arguments. */
+/** Second argument of each call of hono's client: our `fetch`. */
 export type How = NonNullable<Parameters<typeof hc>[1]>;
 type Extras = Pick<StandAloneCall, "starts" | "backoffBaseMs" | "onFailure">;
 
 /**
- * Base of the delay between repeated starts, in milliseconds: each costs one of 10 a minute and 30 an hour.
+ * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
  *
  * Source: API reference, "Rate limits".
  */
 export const START_BACKOFF_MS = 4_000;
 
-/** The service takes what is out of range for something else without a word. */
+/** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
 export function limitOf(limit: number | undefined, max: number): string | undefined {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
   throw new UsageError({
@@ -39,11 +39,11 @@ export function limitOf(limit: number | undefined, max: number): string | undefi
 /** The routes of the service, by their types. */
 export type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
-/** Sends the requests that the methods of the client consist of. */
+/** Sends requests for the methods of the client. */
 export interface Caller {
   /** The routes. */
   readonly api: ApiRoutes;
-  /** Sends a request and reads its answer by a schema. */
+  /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
   send<D>(
     attempted: Attempted,
     schema: Lazy<D>,
@@ -51,23 +51,23 @@ export interface Caller {
     ask: (how: How) => Answering<D>,
     extras?: Extras,
   ): Promise<D>;
-  /** Opens a stream of events. */
+  /** Opens an event stream, and retries as long as that can help. */
   open(
     attempted: Attempted,
     limits: CallOptions | undefined,
     ask: (how: How) => Promise<unknown>,
   ): Promise<EventStream>;
-  /** The same, for what only reads. */
+  /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
   read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
 }
 
-/** What {@linkcode createCaller} needs. */
+/** Parts of {@linkcode createCaller}. */
 export interface CallerParts {
   /** The routes. */
   api: ApiRoutes;
   /** Sends one request. */
   transport: Transport;
-  /** What the calls of a client share. */
+  /** State that all calls of the client share. */
   world: CallWorld;
   /** See {@linkcode Attempted.tokenPlace}. */
   tokenPlace?: string | undefined;
@@ -111,7 +111,7 @@ export function createCaller({ api, transport, world, tokenPlace }: CallerParts)
   return { api, send, read, open };
 }
 
-/** A good answer that is not a stream means that there is none here, however often it is asked for. */
+/** Whether there is no event stream here: the route is missing, or a 2xx is not a stream. A retry does not help. */
 function hasNoStream(error: unknown): boolean {
   return isMissingRoute(error) || error instanceof UnavailableError && error.status < 300;
 }

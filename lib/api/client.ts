@@ -1,6 +1,6 @@
 /**
- * The service, one method a route. Answers are checked against the contract; everything else is thrown as one of the classes
- * in `errors.ts`.
+ * The client of the service, with one method for each route. Answers are checked against the contract; any other answer is thrown as
+ * an error of a class in `lib/errors.ts`.
  *
  * @module
  */
@@ -36,7 +36,7 @@ export interface ClientOptions {
   fetch?: Fetch | undefined;
   /** Source of time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Hears of every wait, and of an origin that is not the default. @default nobody */
+  /** Called before every wait, and for an origin that is not the default. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
 
@@ -44,8 +44,8 @@ export interface ClientOptions {
  * Makes a client.
  *
  * @param options See {@linkcode ClientOptions}.
- * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
- * @throws {UsageError} when the origin is not permitted: plain HTTP needs `MOGPLEX_DEV=1` and this machine.
+ * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
+ * @throws {UsageError} when the origin is not permitted: plain HTTP needs `MOGPLEX_DEV=1` and an address of this machine.
  * @example List repositories
  * ```ts ignore
  * const client = createClient();
@@ -59,17 +59,17 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
   return clientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(detectPlatform(env).name) });
 }
 
-/** A connection that has been checked: see `resolveConnection`. */
+/** A connection that `resolveConnection` has checked. */
 export interface CheckedConnection extends TransportOptions {
-  /** Hears of every wait. @default nobody */
+  /** Called before every wait. @default {undefined} */
   onNotice?: OnNotice | undefined;
-  /** Jitter: numbers from 0 up to 1. @default {Math.random} */
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
   /** Where the token comes from, for messages. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
 
-/** Makes a client for a connection. */
+/** Makes a client for a checked connection. */
 export function clientFor(options: CheckedConnection): MogplexClient {
   const { origin, tokenPlace, clock = systemClock, onNotice, random = Math.random } = options;
   const transport = createTransport(options);
@@ -86,7 +86,7 @@ export function clientFor(options: CheckedConnection): MogplexClient {
     },
     ...listCalls(caller),
     ...runCalls(caller, transport.redact),
-    ...automationCalls(caller),
+    ...automationCalls(caller, transport.redact),
   };
   shareTokenMemory(client, memory);
   shareMemory(client, origin, options.fetch);

@@ -1,6 +1,6 @@
 /**
- * What an answer of the service means: its data, or the error that callers get. The HTTP status decides, the envelope's code
- * refines, its text is only shown.
+ * Turns an answer of the service into its data or an error. The HTTP status selects the class, the error code in the body refines
+ * it, and the text in the body is only shown.
  *
  * @module
  */
@@ -21,37 +21,39 @@ import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
 import type { Lazy } from "./contract/schemas.ts";
 
-/** What messages need to know of a call. */
+/** Facts about a call, for its messages. */
 export interface Attempted {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
-  /** Scope that the route wants. */
+  /** Scope that the route needs. */
   scope: "read" | "write";
-  /** Idempotency key of a start. */
+  /** Idempotency key, if the call is a start. */
   key?: string | undefined;
-  /** Whether some revisions of the service do not have the route. */
+  /** Whether the call triggers an automation, whose settings can refuse what the token permits. @default {false} */
+  trigger?: boolean | undefined;
+  /** Whether some revisions of the service lack the route. @default {false} */
   recent?: boolean | undefined;
-  /** UUID of the run that the answer has to be about, in lower case. */
+  /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
   runId?: string | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
 
-/** The `Location` of a redirect, without its path and query, or null when it cannot be read. */
+/** Whether a redirect leads to the login page, and its origin; an empty text if `Location` is not an absolute URL. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   const location = answer.headers.get("location") ?? "";
   const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);
   return { login, origin: URL.canParse(location) ? new URL(location).origin : "" };
 }
 
-/** An answer, and what messages say of it. */
+/** An answer, with its description for messages. */
 interface Described {
   attempted: Attempted;
   answer: Answer;
   facts: AnswerFacts;
   /** Status, content type and request id. */
   where: string;
-  /** The same with the words of the answer, masked and cut. */
+  /** The same with an excerpt of the answer, masked and cut. */
   said: string;
   redact: Redactor;
 }
@@ -70,7 +72,7 @@ function describe(
 
 const CHECK_ADDRESS = "check MOGPLEX_URL and what lies between";
 
-/** The answer comes from something that is not the API. */
+/** The error for an answer that does not come from the API. */
 function foreign({ attempted: { what, recent }, facts, said }: Described): UnavailableError {
   const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
   const problem = { attempted: what, why: `the answer is not the API's ${said}`, advice: CHECK_ADDRESS + missing };
@@ -78,7 +80,7 @@ function foreign({ attempted: { what, recent }, facts, said }: Described): Unava
 }
 
 function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
-  return `create one under Settings > API Keys and put it into ${tokenPlace}`;
+  return `create one under Settings > Mogplex Keys and put it into ${tokenPlace}`;
 }
 
 function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
@@ -98,13 +100,26 @@ function unauthorized({ attempted, where }: Described): MogplexError {
   return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
 }
 
-function forbidden({ attempted: { what, scope }, facts, said }: Described): MogplexError {
+/** What to do after a 403. */
+function forbiddenAdvice({ attempted: { scope, trigger = false }, facts, said }: Described): string {
+  if (facts.code === "AUTOMATION_REQUIRED") {
+    return trigger
+      ? "give the automation an API trigger, or use a token with full access"
+      : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
+  }
+  // Only the text tells a missing scope from a rule of the workspace or of the automation.
+  if (/\bscope\b/i.test(said)) return `it needs the scope "${scope}" (Settings > Mogplex Keys)`;
+  return trigger
+    ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
+    : "see what the token may do (Settings > Mogplex Keys)";
+}
+
+function forbidden(described: Described): MogplexError {
+  const { attempted: { what, trigger = false }, facts, said } = described;
   const only = facts.code === "AUTOMATION_REQUIRED";
-  const why = only ? `the token may only trigger automations ${said}` : `the token may not do this ${said}`;
-  const advice = only
-    ? "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access"
-    : `it needs the scope "${scope}" (Settings > API Keys)`;
-  return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
+  const may = trigger ? "only trigger automations with an API trigger" : "only trigger automations";
+  const why = `the token may ${only ? may : "not do this"} ${said}`;
+  return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
@@ -149,10 +164,10 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : foreign(described);
 }
 
-/** An answer about another run than the one that was asked for, by a cache on the way say, must not become a verdict. */
+/** Refuses an answer about another run, from a cache for example: it must not become a verdict. */
 function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (runId === undefined || !result.ok) return result;
-  // What the documented null of an automation run means is the client's business.
+  // The documentation permits null for an automation run; the client's method handles that.
   const { run } = result.data as { run?: { runId?: string; id?: string } | null };
   return run === null || (run?.runId ?? run?.id)?.toLowerCase() === runId
     ? result
@@ -160,9 +175,9 @@ function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> 
 }
 
 /**
- * Judges an answer.
+ * Turns an answer into its data, or into the error that the caller gets.
  *
- * @param schema Schema of `data` of a good one.
+ * @param schema Schema of `data` in a 2xx answer.
  */
 export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, redact: Redactor): Verdict<T> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
@@ -171,7 +186,7 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
   if (result.ok) return { ok: true, value: result.data };
   const facts = factsOf(answer, null, redact);
   const where = describeAnswer(answer, facts, redact);
-  // Where it is JSON, the path says more than an excerpt, and shows nothing.
+  // For JSON, the path of the mismatch says more than an excerpt, and shows no data.
   const problem = typeof body === "object" && body !== null
     ? {
       attempted: attempted.what,
@@ -185,15 +200,15 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
-/** Judges an answer that should have been a stream of events: a status of 2xx means that there is none here, for good. */
+/** The error for an answer that is not the expected event stream. After a 2xx a retry does not help. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
-  const why = `the answer is no event stream (${describeAnswer(answer, facts, redact)})`;
+  const why = `the answer is not an event stream (${describeAnswer(answer, facts, redact)})`;
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** Whether the service, or what lies before it, does not have a route: an answer that is not the API's, or not a stream. */
+/** Whether the service, or a proxy before it, lacks the route: a 404 or 405 that does not come from the API. */
 export function isMissingRoute(error: unknown): boolean {
   if (!(error instanceof UnavailableError) || error.code !== null) return false;
   return error.status === 404 || error.status === 405;

@@ -26,8 +26,8 @@ export interface MogplexClient {
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
   readonly requests: number;
-  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default 0 */
-  readonly clockSkewMs?: number;
+  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
+  readonly clockSkewMs?: number | undefined;
   /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
   listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
   /** Lists sandboxes, most recently active first. `limit` is 1 to 200. */
@@ -39,6 +39,13 @@ export interface MogplexClient {
    * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
+  /**
+   * Asks whether the token may start runs, without effect: it sends a start without a key, which the service refuses, and takes no
+   * start slot.
+   *
+   * @throws {ForbiddenError} when the token may not; its `code` is `AUTOMATION_REQUIRED` when it may trigger automations only.
+   */
+  checkStartAccess(call?: CallOptions): Promise<void>;
   /** Gets a run. */
   getRun(runId: string, call?: CallOptions): Promise<Run>;
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */

@@ -120,19 +120,27 @@ export function checkUuid(id: string, what: string): string {
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
     value: quoted(id),
-    advice: what === "repository id" ? '"mogplex repos list" shows the ids' : undefined,
+    advice: what === "repository id" ? '"repos list" shows the ids' : undefined,
   });
 }
+
+/** A token of the service, wherever it stands. Source: contract 1.3: 24 or more characters after the prefix. */
+const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
 /**
  * Checks an idempotency key and trims it.
  *
- * @throws {UsageError} when it is empty, longer than 200 characters, or not printable ASCII, which a header needs.
+ * @param maskToken Masks the access token in a text. @default tokens are known by their form alone
+ * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
+ * token, since logs, reports and the service's database show keys.
  */
-export function checkIdempotencyKey(key: string): string {
+export function checkIdempotencyKey(key: string, maskToken: (text: string) => string = (text) => text): string {
   const attempted = "use idempotency key";
   const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
+  if (TOKEN_FORM.test(trimmed) || maskToken(trimmed) !== trimmed) {
+    throw new UsageError({ attempted, why: "it contains an access token", advice: "take a key that anybody may see" });
+  }
   if (trimmed.length > MAX_KEY_LENGTH) {
     throw new UsageError({
       attempted,

@@ -1,5 +1,5 @@
 /**
- * The run of an automation as an operation: how it is triggered, followed and stopped, and what its result says.
+ * The run of an automation as an operation for the engine: triggers, follows and stops it.
  *
  * @module
  */
@@ -15,22 +15,22 @@ import { buildAutomationResult } from "./result.ts";
 import { stopAutomationRun, type StoppedAutomationRun } from "./stop.ts";
 import { type TriggerStarter, triggerStarter, triggerWith } from "./trigger.ts";
 
-/** What is triggered, and how its run is followed. */
+/** Target and settings of an {@linkcode AutomationOperation}. */
 export interface AutomationTarget {
   /** UUID of the automation. */
   automationId: string;
-  /** What it is triggered with. */
+  /** The request. */
   request: TriggerRequest;
-  /** Its key, and who hears of the run. */
+  /** Options of its key, and `onTriggered`. */
   options: TriggerOptions;
-  /** Jobs that use the token at the same time. */
+  /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
 }
 
-/** Longest wait after the first suppressed trigger, in milliseconds; the runs in the way take minutes. */
+/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
 const SUPPRESSED_MS = 15_000;
 
-/** The run of an automation that is triggered. */
+/** One run of an automation, which is to be triggered. */
 export class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
   readonly #target: AutomationTarget;
@@ -53,7 +53,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
     return this.#triggered !== undefined || this.#starter?.mayExist === true;
   }
 
-  /** Triggers until something is started or found: a suppressed trigger can be accepted once other runs have ended. */
+  /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
   async start(): Promise<void> {
     const { automationId, request, options } = this.#target;
     const plan = await planTrigger(this.#session, automationId, request, options);
@@ -66,7 +66,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
       memory: this.#session.memory,
       signal: this.#session.signal,
       attempt: () => triggerWith(starter, plan),
-      // The starter has tried everything else again already.
+      // The starter has already retried all other errors.
       judge: (error) => error instanceof AutomationSuppressedError ? suppressed(error) : undefined,
       wait: (setback, count) => pacer.setBack(`trigger automation "${automationId}"`, setback, count, SUPPRESSED_MS),
     });
@@ -76,7 +76,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
-    // Nothing more can be read of a run that has ended.
+    // A run of an automation that has ended has nothing more to read.
     if (look.kind === "rest") return;
     if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
     const { deadline, automationId } = this.#plan;
@@ -86,7 +86,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
     yield* this.#follower.items();
   }
 
-  /** An automation is not triggered once more to find its run: where it cannot be cancelled, that would start it. */
+  /** Does not repeat a trigger to find its run: that could start a run which some revisions of the service cannot cancel. */
   async stop(cause: StopCause): Promise<Stopped> {
     const triggered = this.#triggered;
     if (triggered === undefined) {
@@ -123,7 +123,7 @@ function suppressed({ reason }: AutomationSuppressedError): Setback {
   return { cause: "start_limit", detail: `suppressed: ${reason}`, namedMs: null, refused: true };
 }
 
-/** The run of an automation never waits for a person as its end, and is never only started. */
+/** Outcomes that a run of an automation cannot have count as errors: it never ends waiting for a person, and is always followed. */
 function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }

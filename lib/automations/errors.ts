@@ -1,5 +1,5 @@
 /**
- * What {@linkcode runAutomation} and {@linkcode triggerAutomation} throw beside the errors of every call.
+ * The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { AutomationResult } from "../result/automation_result.ts";
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
   override name = "AutomationVerdictError";
-  /** Everything that is known of the run. */
+  /** The result of the run. */
   readonly result: AutomationResult;
 
   /**
-   * @param outcome How it ended.
-   * @param result The run.
+   * @param outcome How the run ended.
+   * @param result The result of the run.
    */
   constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
     const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
@@ -24,19 +24,19 @@ export class AutomationVerdictError extends MogplexError {
 }
 
 /**
- * A trigger was accepted and started nothing, since too many runs of automations are active. Exit code 75: trying again later
- * can work, as after a 429, and the key is still free.
+ * The service accepted a trigger but started nothing, since too many runs of automations are active. Exit code 75: as after a 429,
+ * a later trigger can work. The key is still free.
  */
 export class AutomationSuppressedError extends MogplexError {
   override name = "AutomationSuppressedError";
   /** UUID of the automation. */
   readonly automationId: string;
-  /** The service's word: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
+  /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
   readonly reason: string | null;
 
   /**
    * @param automationId UUID of the automation.
-   * @param reason The service's word.
+   * @param reason The service's reason; null if it sent none.
    */
   constructor(automationId: string, reason: string | null) {
     super({
@@ -49,7 +49,7 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** The error of a result that is not a success; undefined for a success, and for a run that has no verdict. */
+/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Following the run of an automation to its end.
+ * Follows the run of an automation to its end, as a generator of items.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../resu
 import type { Pacer } from "../retry/pacer.ts";
 import { AutomationReader } from "./reader.ts";
 
-/** What following the run of an automation yields. */
+/** An item that following the run of an automation yields. */
 export type AutomationItem =
-  /** The run's status: first, and each time it changes. `pending` waits for a slot. */
+  /** The run's status: the first item, and again at each change. `pending`: the run waits for a slot. */
   | { type: "status"; status: string; run: AutomationRun }
-  /** For how many people or events it waits in the middle of its work; its status stays `running`. Each time that changes. */
+  /** How many answers of people or events the run waits for now, at each change. Its status stays `running`. */
   | { type: "waits"; count: number; run: AutomationRun }
-  /** The end; comes last. */
+  /** The end: the last item. */
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
 
-/** Options of {@linkcode followAutomationRun}. There is no event stream of these runs: they are polled. */
+/** Options of {@linkcode followAutomationRun}. These runs have no event stream, so they are polled. */
 export interface FollowAutomationOptions extends ConnectOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
@@ -34,16 +34,16 @@ export interface FollowAutomationOptions extends ConnectOptions {
 
 /** Options of {@linkcode AutomationFollower}. */
 export interface AutomationFollowerOptions {
-  /** Point on the clock. */
+  /** Point on the clock until which to follow, in milliseconds. */
   deadline: number;
-  /** Jobs that use the token at the same time. */
+  /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
 }
 
-// Source: API reference, "List automation runs": not the words of runs.
+// Source: API reference, "List automation runs". They differ from the statuses of runs.
 const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
 
-/** Follows one run of an automation, and keeps what it saw last. */
+/** Follows one run of an automation, and keeps the run as last read. */
 export class AutomationFollower {
   readonly #session: Session;
   readonly #deadline: number;
@@ -67,12 +67,12 @@ export class AutomationFollower {
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
   }
 
-  /** The run as it was seen last; undefined before the first look. */
+  /** The run as last read; undefined before the first read. */
   get run(): AutomationRun | undefined {
     return this.#run;
   }
 
-  /** Yields until the run ends. @throws as {@linkcode followToEnd} does. */
+  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
   items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
     return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
       source: this.#source,
@@ -114,7 +114,7 @@ export class AutomationFollower {
   }
 }
 
-/** The last item of a run that has ended; undefined while it goes on. */
+/** The `end` item of a run that has ended; undefined while the run goes on. */
 function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
   const outcome = endOfAutomationRun(run.status);
   return outcome === undefined ? undefined : endItem(outcome, run);
@@ -131,17 +131,17 @@ async function* endItem(
 /**
  * Follows the run of an automation until it ends.
  *
- * Yields a `status` item first and at each change, a `waits` item when it begins or ceases to wait for people, and an `end` item
- * last. However the run ends, it is not thrown; an unknown status counts as not finished. Busy answers (429, 5xx, a broken
- * network) are waited out as long as `timeoutMs` permits. Leaving the loop early leaves the run alone.
+ * Yields a `status` item first and at each change, a `waits` item when it starts or stops waiting for people, and an `end` item
+ * last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a 5xx or a network
+ * failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early does not touch the run.
  *
  * @param automationId UUID of the automation.
  * @param runId UUID of its run: from {@linkcode triggerAutomation}.
  * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
- * @returns A generator; its return value is the run as it ended.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or goes on waiting for a slot; call again to resume.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses for good.
- * @throws {RateLimitedError | UnavailableError | NetworkError} when the last look, at the deadline, did not work either.
+ * @returns A generator; its return value is the run at its end.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
  * @throws {UsageError} when an option or an id is out of range.
  * @throws `signal.reason` if `signal` aborts.
  * @example Wait for the end

@@ -1,5 +1,5 @@
 /**
- * All automations, page by page.
+ * Lists all automations, page by page.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { setbackOf } from "../retry/setback.ts";
 
 /** Options of {@linkcode listAutomations}. */
 export interface ListAutomationsOptions extends ConnectOptions {
-  /** Limit of each request in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
+  /** Longest time for one page in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
   /** Automations that one request asks for: 1 to 100. @default {100} */
   pageSize?: number | undefined;
   /**
-   * Hears when the list ends early: the number of the page that could not be read, at least 2, how many automations came before
-   * it, and what its last attempt threw. `onNotice` hears of it as well. What this function throws, the list throws.
-   * @default nobody
+   * Called if the list ends early: with the number of the page that could not be read (at least 2), the number of automations before
+   * it, and the error of its last attempt. `onNotice` is called as well. If this function throws, the list throws that error.
+   * @default {undefined}
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }
@@ -25,12 +25,12 @@ export interface ListAutomationsOptions extends ConnectOptions {
 /** Most automations that one request gives. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
-/** Limit of a page after the first, in milliseconds: on some revisions it fails every time. Source: contract, section 12. */
+/** Time limit of a page after the first, in milliseconds: on some revisions it always fails. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
 
-/** What is read of a list. */
+/** Settings of reading a page. */
 interface Reading {
   session: Session;
   pageSize: number;
@@ -45,13 +45,13 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   try {
     return await read(LATER_PAGE_MS);
   } catch (error) {
-    // A delay that the service names is worth waiting for; a page that fails every time names none.
+    // Wait if the service names a delay. A page that always fails comes without one.
     if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
     throw error;
   }
 }
 
-/** What a refused token throws would meet every other request as well. */
+/** Whether the list ends at a page with this error. A refused token is thrown instead: every other request would fail as well. */
 function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }
@@ -66,7 +66,7 @@ function announce({ notify }: Session, page: number, count: number, error: Mogpl
 /**
  * {@linkcode listAutomations} on a session.
  *
- * @returns A generator; its return value is whether the service told of automations beyond those that were yielded.
+ * @returns A generator; its return value is whether there are more automations than those that were yielded.
  */
 export async function* automationsOf(
   session: Session,
@@ -107,10 +107,10 @@ export async function* automationsOf(
 }
 
 /**
- * Lists all automations, newest first, a page at a time. Leaving the loop early asks for no further page.
+ * Lists all automations, newest first. It requests a page only when the loop needs it.
  *
- * When a page after the first cannot be read, the list ends with what came before it, and `onIncomplete` and `onNotice` hear of
- * it: some revisions of the service cannot give a second page.
+ * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
+ * service cannot return a second page.
  *
  * @param options See {@linkcode ListAutomationsOptions}.
  * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}

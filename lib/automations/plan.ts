@@ -1,5 +1,5 @@
 /**
- * Everything about a trigger that is settled before anything is sent: the request, its key, the deadline.
+ * Plans a trigger before anything is sent: checks the request, derives its key, sets the deadline.
  *
  * @module
  */
@@ -8,29 +8,30 @@ import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
+import { droppedInputsWarning } from "./dropped_inputs.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
-/** What an automation is triggered with. */
+/** Request of a trigger. */
 export interface TriggerRequest {
   /** UUID of the repository. */
   repoId: string;
   /**
-   * Becomes metadata of the run; whatever JSON can hold. Names that the service uses itself are overwritten by it.
-   * @default none
+   * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
+   * @default {undefined}
    */
   input?: Record<string, unknown> | undefined;
 }
 
 /**
- * Options of {@linkcode triggerAutomation}. The key is made as for {@linkcode start}, of the input as well: another input is
- * another run. Every key, one that is given included, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service tells neither
- * automations nor repositories apart by the key.
+ * Options of {@linkcode triggerAutomation}. The key is derived as for {@linkcode start}, and also from the input: another input is
+ * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
+ * for all automations and repositories.
  */
 export interface TriggerOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Gets the run at once, before anything else happens. @default nobody */
+  /** Called as soon as the run is started or found. @default {undefined} */
   onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
 }
 
@@ -40,21 +41,21 @@ export interface TriggeredRun {
   automationId: string;
   /** UUID of the automation run. */
   runId: string;
-  /** Where it is: `pending` while it waits for a slot, so that nothing runs yet; `running`; or how it ended. */
+  /** `pending` while it waits for a slot and nothing runs yet, `running`, or how it ended. */
   status: string;
-  /** Whether the key was known: nothing was started now, and the run is shown as it is. */
+  /** Whether the key found a run that existed before, so that nothing was started. */
   replayed: boolean;
-  /** Why it did not start at once, in the service's word; null where there is none. */
+  /** The service's reason why it did not start at once; null if it sent none. */
   reason: string | null;
-  /** Key that finds it again, as it was sent. */
+  /** Key that finds the run again, as it was sent. */
   idempotencyKey: string;
-  /** Where the key comes from; `given` is the caller's own. */
+  /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
-  /** Whether this job owns the run, so that it may stop it: see `ownsRun`. */
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, triggered the run. */
   owned: boolean;
 }
 
-/** Everything about a trigger that is settled before anything is sent. */
+/** A trigger that is ready to be sent. */
 export interface TriggerPlan {
   /** UUID of the automation. */
   automationId: string;
@@ -62,26 +63,26 @@ export interface TriggerPlan {
   request: { repoId: string; input?: Record<string, unknown> };
   /** Its key. */
   key: StartKey;
-  /** Who the job is. */
+  /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock. */
+  /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
 }
 
 /**
- * What a trigger's key begins with. Older revisions share all keys among all users and automations, and an automation belongs
- * to one user. Every known revision finds a run by the key alone, also one of another repository. Source: contract, trap 32 and
- * section 12.
+ * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; since an automation belongs to
+ * one user, its id keeps them apart. Every known revision finds a run by its key alone, even a run of another repository. Source:
+ * contract, trap 32 and section 12.
  */
 function prefixOf(automationId: string, repoId: string): string {
   return `${automationId}/${repoId}/`;
 }
 
-/** A printed key: two ids, and what follows. */
+/** A key as a trigger prints it: two ids, then the rest. */
 const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
 
 function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
-  // A key that an earlier trigger printed is taken as it is.
+  // A key that an earlier trigger printed has the prefix already.
   if (key.key.startsWith(prefix)) return key;
   const attempted = "use idempotency key";
   if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
@@ -100,7 +101,7 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
-/** The same value with the keys of all objects in order, so that equal inputs have equal texts. */
+/** Sorts the names of all objects in a value, so that equal inputs have equal JSON. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
@@ -108,7 +109,7 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
+/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planTrigger(
   session: Session,
   automation: string,
@@ -119,8 +120,10 @@ export async function planTrigger(
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repoId = checkUuid(request.repoId, "repository id");
   const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
+  const warning = droppedInputsWarning(input ?? {});
+  if (warning !== undefined) session.notify({ kind: "text", message: warning });
   const job = jobOf(session, options);
-  // The base compares no bodies: under the same key another input would silently find the run of the first one.
+  // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
   const key = await planKey(session, options, "trigger automation", { job, repoId, more });
   return {

@@ -1,5 +1,5 @@
 /**
- * One look at the run of an automation.
+ * Reads the run of an automation.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { BodyTooLargeError, MogplexError } from "../errors.ts";
 import type { AutomationRun } from "../model.ts";
 import type { Subject } from "../job/source.ts";
 
-/** Most runs that one list shows. Source: API reference, "List automation runs". */
-const MAX_LISTED = 50;
+/** Most runs that one list returns. Source: API reference, "List automation runs". */
+export const MAX_LISTED = 50;
 
-/** Looks at one run of an automation. */
+/** Reads one run of an automation. */
 export class AutomationReader implements Subject<AutomationRun> {
   readonly #client: MogplexClient;
   readonly #automationId: string;
@@ -25,16 +25,17 @@ export class AutomationReader implements Subject<AutomationRun> {
     this.runId = runId;
   }
 
-  /** A look, as in error messages. */
+  /** What a read attempts, after "Cannot". */
   get what(): string {
     return `read automation run "${this.runId}"`;
   }
 
   /**
-   * Looks now. A record holds everything that the agents of the run said. When it is too large, the run is read from the list from then
-   * on, whose records are short.
+   * Reads the run. Its record contains everything that the agents said. If that is too large, this and all later reads find the run in
+   * the list, whose records are short.
    *
    * @throws what the client throws.
+   * @throws {MogplexError} when the record is too large and the list does not contain the run.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
     if (!this.#listed) {

@@ -1,5 +1,5 @@
 /**
- * Whether the run that a repeated key found is the run of this trigger: the service answers with it whatever was asked for.
+ * Checks that the run which a repeated key found belongs to this trigger: the service does not check that itself.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { ConflictError } from "../errors.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import type { TriggerPlan } from "./plan.ts";
 
-/** Names that the service writes beside the input, whatever the input says. Source: recorded exchanges, `automation-runs/*`. */
+/** Names in the metadata that the service sets itself, even if the input has them. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -21,7 +21,7 @@ const WRITTEN: readonly string[] = [
   "repo_full_name",
   "installation_id",
 ];
-/** Names that later revisions may write, or drop from an input. Source: contract, section 12. */
+/** Names that later revisions may set themselves, or remove from an input. Source: contract, section 12. */
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
 
@@ -29,7 +29,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether a recorded value is the one that was sent; what was cut off from the record counts as the same. */
+/** Whether a recorded value equals the one that was sent. Parts that are cut off in the record count as equal. */
 function isSame(sent: unknown, recorded: unknown): boolean {
   if (recorded === TOO_DEEP || Object.is(sent, recorded)) return true;
   if (Array.isArray(sent)) {
@@ -42,10 +42,10 @@ function isSame(sent: unknown, recorded: unknown): boolean {
     names.every((name) => Object.hasOwn(recorded, name) && isSame(sent[name], recorded[name]));
 }
 
-/** Whether a record shows another input than the one that was sent; false where it shows none. */
+/** Whether a record shows another input than the one that was sent; false if it does not show the input. */
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
-  // Later revisions compare inputs themselves, and may have filled in what was not sent.
+  // Later revisions compare inputs themselves, and may have added names that were not sent.
   if (outcome === "replayed") {
     const { input: recorded } = metadata;
     return isObject(recorded) &&
@@ -59,8 +59,8 @@ function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFact
 }
 
 /**
- * Checks that a run which a key found belongs to this trigger. The input is compared only under a given key: every other key is
- * made of it.
+ * Checks that a run which a key found belongs to this trigger. The input is compared only if the caller gave the key: a derived key
+ * depends on the input.
  *
  * @param idempotencyKey Key that was sent.
  * @throws {ConflictError} when the run works on another repository, or was triggered with another input.

@@ -1,5 +1,5 @@
 /**
- * The result of an automation run, put together from what was seen of it.
+ * Builds the result of an automation run from the trigger, the follower and the end of the job.
  *
  * @module
  */
@@ -10,31 +10,30 @@ import { resultError } from "../result/result_error.ts";
 import type { TriggeredRun } from "./plan.ts";
 import type { Session } from "../job/session.ts";
 
-/** What {@linkcode buildAutomationResult} puts together. */
+/** The parts of {@linkcode buildAutomationResult}. */
 export interface AutomationResultParts {
   /** UUID of the automation. */
   automationId: string;
-  /** UUID of the repository; undefined before the request was checked. */
+  /** UUID of the repository; undefined if the request was not checked yet. */
   repoId: string | undefined;
-  /** Our verdict. */
+  /** The job's verdict. */
   outcome: AutomationOutcome;
   /** Exit code that belongs to it. */
   exitCode: number;
-  /** Why; null to take it from the run. */
+  /** Why; null to take the reason from the run. */
   reason: string | null;
-  /** What stopped us; ignored when the outcome is the verdict of the service. @default {undefined} (nothing) */
+  /** The error that ended the job; ignored if the outcome is a verdict of the service. @default {undefined} */
   error?: unknown;
-  /** Key that was tried last. */
+  /** Key of the last attempt; undefined if nothing was sent. */
   idempotencyKey: string | undefined;
-  /** The trigger's answer. */
+  /** The trigger's answer; undefined if there was none. */
   triggered: TriggeredRun | undefined;
-  /** The run as it was seen last. */
+  /** The run as last read; undefined if it was never read. */
   run: AutomationRun | undefined;
-  /** The service's last word, when it came from elsewhere: from a cancel, say. */
+  /** Status from a cancel, which is newer than `run`. @default {undefined} */
   status?: string | undefined;
 }
 
-/** Puts the result together. */
 export function buildAutomationResult(session: Session, parts: AutomationResultParts): AutomationResult {
   const { automationId, repoId, outcome, exitCode, reason, error, triggered, run } = parts;
   const status = parts.status ?? run?.status ?? triggered?.status ?? null;

@@ -1,5 +1,5 @@
 /**
- * Triggering an automation and following its run, as one call.
+ * Triggers an automation and follows its run to its end, in one call.
  *
  * @module
  */
@@ -20,15 +20,15 @@ export interface RunAutomationOptions extends TriggerOptions {
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
   /**
-   * What becomes of the run when `timeoutMs` passes: `detach` lets it go on, `cancel` stops it, where the service's revision can.
+   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
    * @default {"detach"}
    */
   onTimeout?: OnTimeout | undefined;
-  /** Gets each item of the follower as it comes; must not throw. @default nobody */
+  /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: AutomationItem) => void) | undefined;
   /**
-   * Whether everything but a success is thrown. If not, the result of a run that exists is returned whatever became of it: look
-   * at `outcome`, which can then also be `deadline` or `error`. What went wrong before there was a run is always thrown, as is
+   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
+   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
    * `signal.reason`.
    * @default {true}
    */
@@ -36,8 +36,9 @@ export interface RunAutomationOptions extends TriggerOptions {
 }
 
 /**
- * {@linkcode runAutomation} for the command line, with signals; whatever it met once the session was open is in what it returns.
+ * {@linkcode runAutomation} for the command line, with signals.
  *
+ * @returns How the job ended. An error that came after the session was opened is in `error`.
  * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option or an id is out of range.
  */
 export async function runAutomationJob(
@@ -58,15 +59,15 @@ export async function runAutomationJob(
 /**
  * Triggers an automation and follows its run to its end.
  *
- * A trigger that is suppressed is repeated, and a run that waits for a slot is waited for, as long as `timeoutMs` permits.
+ * Repeats a suppressed trigger, and waits for a run that has no slot yet, as long as `timeoutMs` permits.
  *
  * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request What to trigger it with.
+ * @param request Repository and input.
  * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
- * @returns Everything that is known of the run.
- * @throws {AutomationVerdictError} by the run's verdict, with the result, unless `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` says otherwise.
- * @throws everything that {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
+ * @returns The result, for {@linkcode report}.
+ * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws what {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
  * @example Trigger and wait
  * ```ts
  * import { runAutomation } from "@mogplex/ci";

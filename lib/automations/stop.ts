@@ -1,5 +1,5 @@
 /**
- * Stopping the run of an automation, where the service can do that.
+ * Cancels the run of an automation, if the revision of the service can.
  *
  * @module
  */
@@ -9,16 +9,17 @@ import type { Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
 import { endOfAutomationRun } from "../result/ends.ts";
 
-/** {@linkcode Stopped}, with the service's last word. */
+/** {@linkcode Stopped}, with the status that the service answered. */
 export interface StoppedAutomationRun extends Stopped {
-  /** Undefined when the service did not tell. */
+  /** Undefined if the service did not answer with one. */
   status?: string | undefined;
 }
 
 /**
- * Cancels a run. Never throws for what the service does: a run that has ended, and a service that cannot cancel, are not errors.
+ * Cancels a run. Never rejects because of the service or the network: a run that has ended, and a service that cannot cancel, are
+ * not errors either.
  *
- * @param limitMs Milliseconds for all of it.
+ * @param cause.limitMs Time for everything, in milliseconds.
  */
 export async function stopAutomationRun(
   { client, clock, signal }: Session,
@@ -26,7 +27,7 @@ export async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // The signal that stops the job must not stop the cancel.
+  // At a signal the session's own signal has aborted, and must not end the cancel.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   let ended = false;
@@ -45,7 +46,7 @@ export async function stopAutomationRun(
       return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
     }
   }
-  // It has ended, or is about to. The verdict comes from the run alone.
+  // The run has ended or is about to. Read it: only its status gives a verdict.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
   if (run === undefined) {
     const text = ended

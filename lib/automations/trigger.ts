@@ -1,5 +1,5 @@
 /**
- * Triggering an automation, or finding the run that was triggered under the same key.
+ * Triggers an automation without following its run.
  *
  * @module
  */
@@ -14,16 +14,17 @@ import { openSession, type Session, type SessionInternals } from "../job/session
 import type { Found, Startable } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 
-/** The run that a trigger started or found. */
+/** The run that a trigger started or found, as {@linkcode Starter} reads it. */
 interface FoundAutomationRun extends Found {
   reason: string | null;
 }
 
-/** Starts a trigger, as {@linkcode Starter} starts runs. */
+/** A {@linkcode Starter} of an automation. */
 export type TriggerStarter = Starter<FoundAutomationRun>;
 
 /**
- * The run of a trigger's answer. For a run that existed before, the base revision tells neither status nor time, so it is read.
+ * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
+ * answers with neither status nor time.
  */
 async function found(
   { client }: Session,
@@ -36,11 +37,12 @@ async function found(
   if (jobRunId === null) return undefined;
   const runId = jobRunId.toLowerCase();
   if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: null, reason };
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
   }
   const run = await new AutomationReader(client, plan.automationId, runId).read(call);
   checkReplay(plan, result, run, idempotencyKey);
-  return { runId, status: run.status, replayed: true, createdAt: run.created_at, reason: null };
+  const { created_at: createdAt, completed_at: updatedAt } = run;
+  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
 function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
@@ -64,19 +66,19 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
   };
 }
 
-/** A starter for a plan: it sends the trigger, and tries again. */
+/** Makes the starter of a plan, which sends the trigger and retries. */
 export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
   return new Starter(session, startable(session, plan));
 }
 
-/** Triggers, in the form that callers get. @throws what {@linkcode triggerAutomation} throws. */
+/** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
 export async function triggerWith(starter: TriggerStarter, { automationId }: TriggerPlan): Promise<TriggeredRun> {
   const { run, runId, replayed, idempotencyKey, keyScope, owned } = await starter.start();
   const { status, reason } = run;
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** {@linkcode triggerAutomation} with what only the command line sets. */
+/** {@linkcode triggerAutomation} with the options that only the command line sets. */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
@@ -91,15 +93,15 @@ export async function triggerJob(
 }
 
 /**
- * Triggers an automation, or finds the run that was triggered under the same key.
+ * Triggers an automation, or finds the run that was triggered with the same key.
  *
- * Being returned does not mean that work runs: a `status` of `pending` waits for a slot, and `replayed` found an earlier run.
- * What the service accepts and does not start at all is thrown. Busy answers are waited out as long as `timeoutMs` permits;
- * every attempt sends the same key and the same bytes. With a derived key, a run that was found `failed` or `cancelled` is not
- * taken: the next key of its series is tried.
+ * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
+ * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
+ * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
+ * `failed` or `cancelled`, the next key of its series is tried.
  *
  * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request What to trigger it with.
+ * @param request Repository and input.
  * @param options See {@linkcode TriggerOptions}.
  * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
  * @throws {UsageError} when something breaks a rule; nothing was sent.

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { flagsOf, PROGRAM, type Verb } from "./verb.ts";
+import { flagsOf, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
 /** A verb, and the arguments after its words. */
@@ -49,7 +49,7 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 
 function unknownVerb(args: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
-  const advice = `see ${PROGRAM} --help`;
+  const advice = "see --help";
   if (args.length === 0) return new UsageError({ attempted: "run", why: "a verb is missing", advice });
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));

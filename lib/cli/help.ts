@@ -7,7 +7,8 @@ import { EXIT_TABLE } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { flagsOf, type Meanings, PROGRAM, type Verb, type VerbFlag } from "./verb.ts";
+import { flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
+import { PROGRAM } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
 
 /** A text of the documents for a terminal: without backticks. */

@@ -8,14 +8,14 @@ import { EXIT } from "../exit_codes.ts";
 import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import { isMain, printText, programArgs, setExitCode } from "../runtime.ts";
+import { isMain, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
 import { programHelp, verbHelp } from "./help.ts";
 import { openContext } from "./job/open.ts";
-import { flagsOf, type MainOptions, PROGRAM } from "./verb.ts";
-import { COMMAND_VOCABULARY } from "./vocabulary.ts";
+import { flagsOf, type MainOptions } from "./verb.ts";
+import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
 
 interface Call extends FoundVerb {
   /** Absent until the arguments were understood. */
@@ -77,7 +77,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const flags = call.flags = await parseCall(call);
     return await run(
       openContext(
-        { io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn: group === "drop-in" },
+        { io, platform, writer, flags, vocabulary: commandVocabulary(options.program), dropIn: group === "drop-in" },
         options,
       ),
     );
@@ -110,7 +110,7 @@ export async function runProgram(): Promise<void> {
     printText(text);
     return setExitCode(EXIT.success);
   }
-  setExitCode(await main(args, await processIo()));
+  setExitCode(await main(args, await processIo(), { program: programCall(PROGRAM) }));
 }
 
 void isMain(import.meta).then((main) => main ? runProgram() : undefined);

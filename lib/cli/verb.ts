@@ -14,15 +14,14 @@ import type { Variable } from "../variables.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 
-/** Name of the command, as the help shows it. */
-export const PROGRAM = "mogplex-ci";
-
 /** What tests put in the place of the machine. */
 export interface MainOptions {
   /** Takes the place of the runtime's `fetch`. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
+  /** The program as it was called, for hints. @default {PROGRAM} */
+  program?: string | undefined;
 }
 
 /** A flag of a verb, and the variable that stands in for it. */

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { AutomationResult } from "../result/automation_result.ts";
-import type { RunResult } from "../result/run_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
+
+/** Name of the command, as the help shows it. */
+export const PROGRAM = "mogplex-ci";
 
 /** Phrases of one program. All but `resume` and `cancel` follow "give". */
 export interface Vocabulary {
@@ -17,17 +19,23 @@ export interface Vocabulary {
   /** Ways to give the id of a run. */
   readonly runId: string;
   /** How to go on with a run that has not ended; null when there is nothing to go on with. */
-  resume(result: Pick<RunResult | AutomationResult, "resume" | "outcome" | "runId">): string | null;
+  resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
   /** How to cancel a run. */
   cancel(runId: string): string;
 }
 
-/** Phrases of the command. */
-export const COMMAND_VOCABULARY: Vocabulary = {
-  prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
-  promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
-  repo: "--repo or MOGPLEX_REPO_ID (`mogplex-ci repos list` shows the ids)",
-  runId: "an argument or MOGPLEX_RUN_ID",
-  resume: ({ resume }) => resume,
-  cancel: (runId) => `mogplex-ci runs cancel ${runId}`,
-};
+/**
+ * Phrases of the command.
+ *
+ * @param program The command as it was called: `node mogplex.mjs`, where nothing else is on the PATH.
+ */
+export function commandVocabulary(program = PROGRAM): Vocabulary {
+  return {
+    prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
+    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the ids)`,
+    runId: "an argument or MOGPLEX_RUN_ID",
+    resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
+    cancel: (runId) => `${program} runs cancel ${runId}`,
+  };
+}

@@ -26,6 +26,7 @@ import { scriptDriver } from "./agents/script_driver.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
 import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
+import { lookup } from "../lookup.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
@@ -118,7 +119,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (action === "fault") return faults.add(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
     if (action === "clearFaults") return;
-    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+    const run = lookup(ACTIONS, action);
     if (run === undefined) {
       throw new UsageError({
         attempted: "run control action",

@@ -12,6 +12,7 @@ import { builtInScenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builti
 import { FLAGS, NAME, readOptions } from "./options.ts";
 import { startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/revision.ts";
+import { lookup } from "../lookup.ts";
 
 // Errors of `listen` for a port that is in use or an address that this machine does not have.
 const ADDRESS_ERRORS: readonly unknown[] = ["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND"];
@@ -59,7 +60,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     const shown = flags.get("print-scenario");
     if (shown !== undefined) {
       builtInScenario(shown);
-      io.write("stdout", SCENARIO_TEXTS[shown]?.trimStart() + "\n");
+      io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
       return EXIT.success;
     }
     const { url, token, readOnlyToken, repos, close } = await startEmulator(readOptions(io, flags));

@@ -1,5 +1,5 @@
 /**
- * An HTTP answer, read whole within a limit, and how it is spoken of in messages.
+ * Reads an HTTP answer whole, within a size limit, and describes it for messages.
  *
  * @module
  */
@@ -13,20 +13,20 @@ export interface Answer {
   status: number;
   /** Headers as they came. */
   headers: Headers;
-  /** Body as text; that of an error is cut at 64 KiB. */
+  /** Body as text. The body of an error is cut at 64 KiB. */
   text: string;
   /** Milliseconds that `Retry-After` asks for, or null. */
   retryAfterMs: number | null;
-  /** Wall time of the sender by its `Date` header, in milliseconds since 1970; null when it has none. */
+  /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
   dateMs: number | null;
 }
 
 /** The body would take too much memory; the message says why. */
 export class TooLarge extends Error {}
 
-/** Largest body of an answer that is kept, in bytes: 200 events of 20 000 characters and their messages fit eight times. */
+/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** What is read of the body of an error, in bytes; an envelope has a few hundred. */
+/** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
@@ -52,7 +52,7 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
     size += value.length;
     text += decoder.decode(value, { stream: true });
     if (size <= limit) continue;
-    // Not awaited: a sender that never stops may never confirm.
+    // Do not await: a sender that never stops may never confirm.
     reader.cancel().catch(() => {});
     if (cut) return text.slice(0, limit);
     throw new TooLarge(tooLarge);
@@ -64,19 +64,20 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
  *
  * @param limit Largest body in bytes.
  * @param wallMs Wall time, in milliseconds since 1970.
- * @throws {TooLarge}, and whatever reading throws when the connection breaks.
+ * @throws {TooLarge} when the body is larger than the limit.
+ * @throws what reading throws when the connection breaks.
  */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
   if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
-  // A date is meant by the sender's clock, which need not be ours.
+  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
   const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
   return { status, headers, text, retryAfterMs, dateMs };
 }
 
-/** The value of a JSON text, or undefined when it is none. */
+/** The value of a JSON text; undefined when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -86,10 +87,10 @@ export function parseJson(text: string): unknown {
 }
 
 /**
- * Untrusted text for a message: one line, without control and formatting characters, masked, cut.
+ * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.
  *
  * @param redact Masks secrets.
- * @param limit Most characters.
+ * @param limit Most characters, before the `…` that marks a cut.
  */
 export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
   const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;
@@ -97,7 +98,7 @@ export function excerpt(text: string, redact: (text: string) => string, limit = 
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 
-/** What an error carries of an answer. */
+/** The facts of an answer that an error carries. */
 export function factsOf(answer: Answer, code: string | null, redact: (text: string) => string): AnswerFacts {
   let requestId: string | null = null;
   for (const [name, value] of answer.headers) {

@@ -1,35 +1,38 @@
 /**
- * One attempt: a time limit around it, and the two ways in which a network can fail it.
+ * The time limit of one attempt, and its two network failures: {@linkcode Lost} and {@linkcode TimedOut}.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
 
-/** What `fetch`, or the reading of a body, threw. Wraps it where it is thrown, so that nobody has to guess from its text. */
+/**
+ * The network failed: wraps whatever `fetch` or the reading of a body threw. Wrapping it at that place means that no later code
+ * has to recognise a network failure by its text.
+ */
 export class Lost extends Error {
-  /** @param cause What was thrown. */
   constructor(cause: unknown) {
     super("connection lost", { cause });
   }
 }
 
-/** The attempt took too long. */
+/** The attempt took longer than its limit. */
 export class TimedOut extends Error {}
 
 /** Options of {@linkcode withLimit}. */
 export interface LimitOptions {
   clock: Clock;
-  /** Milliseconds. */
+  /** Longest time of the work, in milliseconds. */
   limitMs: number;
-  /** The caller's own signal. */
+  /** Ends the work early; the call then rejects with its reason. */
   signal: AbortSignal | undefined;
 }
 
 /**
- * Runs `work` until it ends, its time is up, or the caller aborts.
+ * Runs `work` until it settles, its time is up, or the caller aborts.
  *
- * @param work Gets a signal that aborts in the latter two cases; it is not waited for then.
- * @throws {TimedOut}, `signal.reason`, or what `work` throws.
+ * @param work Gets a signal that aborts in the last two cases. The call then rejects without waiting for `work`.
+ * @throws {TimedOut} when the time is up.
+ * @throws `signal.reason` when the caller aborts; what `work` throws.
  */
 export function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
   const { clock, limitMs, signal } = options;
@@ -64,8 +67,8 @@ function describe(error: unknown, depth = 0): string {
 }
 
 /**
- * A network failure in words, and the cause that may be kept: the original, or a copy without the secret where one of its
- * texts holds it.
+ * Describes a network failure, and gives a cause that an error may keep: the original, or a masked copy if any message or stack
+ * in the chain of causes contains a secret.
  */
 export function explainLoss(lost: Lost, redact: (text: string) => string): { detail: string; cause: unknown } {
   const detail = describe(lost.cause);

@@ -1,22 +1,22 @@
 /**
- * What to do about a network that fails because of this machine: a proxy that the runtime does not use, or a certificate authority
- * that it does not know.
+ * Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
+ * authority.
  *
  * @module
  */
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
-/** A proxy for the service that the environment names. */
+/** A proxy that the environment sets for the service. */
 export interface ProxySetting {
   /** Name of the variable. */
   variable: string;
-  /** What to do so that this runtime uses it; null when it does. */
+  /** How to make this runtime use it; null when it already does. */
   advice: string | null;
 }
 
-/** What {@linkcode proxySetting} looks at; tests pass their own. */
+/** The process as {@linkcode proxySetting} sees it; tests pass their own. */
 export interface ProxyWorld {
-  /** Reads the environment of the process: a runtime reads its proxy there, wherever the toolkit has its own settings from. */
+  /** Reads the environment of the process, since that is where the runtime looks for its proxy. */
   env(name: string): string | undefined;
   /** As `runtimeName()` gives it. */
   runtime: string;
@@ -37,13 +37,14 @@ function isExempt(hostname: string, list: string): boolean {
 }
 
 /**
- * The proxy that the environment names for the service, and whether this runtime takes it; null when there is none, or the host
- * is exempt.
+ * The proxy that the environment sets for the service, and whether this runtime uses it; null when there is none, or `NO_PROXY`
+ * exempts the host.
  *
- * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses the former only, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
+ * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
  * Source: Node.js, "Enterprise Network Configuration"; `tests/processes/proxies.test.ts` tries it.
  *
- * @param origin The service. Plain HTTP goes to this machine or one beside it, so only `https:` is looked at.
+ * @param origin Origin of the service. Plain HTTP stays on this machine or its local network, so only `https:` is considered.
  */
 export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
   const { protocol, hostname } = new URL(origin);
@@ -74,10 +75,10 @@ function isUnknownAuthority(detail: string): boolean {
 }
 
 /**
- * What the reader can do about a network failure; undefined when nothing is known to help.
+ * What the reader can do about a network failure; undefined when no advice is known.
  *
- * @param origin The service.
- * @param detail Words of the runtime. They only choose the advice: what counts as a network failure is decided elsewhere.
+ * @param origin Origin of the service.
+ * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
  */
 export function networkAdvice(
   origin: string,
@@ -88,7 +89,7 @@ export function networkAdvice(
     const variable = authorityVariable(world.runtime);
     return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
   }
-  // The others use their proxy, and on Deno a look at a variable may ask the user for a permission.
+  // Deno and Bun use their proxy, and on Deno reading a variable may ask the user for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
   if (proxy === null || proxy.advice === null) return undefined;
   return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;

@@ -1,5 +1,5 @@
 /**
- * One look at an address without the token: what answers there, and if nothing does, at which step it failed.
+ * Asks an address once, without the token: what answers there, or at which step the request failed.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { userAgent } from "./user_agent.ts";
 
 /** Options of {@linkcode probe}. */
 export interface ProbeOptions {
-  /** Takes the place of the runtime's `fetch`. @default {globalThis.fetch} */
+  /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. */
   clock: Clock;
@@ -22,11 +22,10 @@ export interface ProbeOptions {
 }
 
 /**
- * Asks for a URL once, follows no redirect, and shows no token.
+ * Sends one `GET` without a token and without following redirects.
  *
- * @param url Address.
- * @returns The answer; the body of a good one is not read.
- * @throws {NetworkError} when there is none: {@linkcode troubleOf} tells why.
+ * @returns The answer. The body of a 2xx is not read.
+ * @throws {NetworkError} when there is no answer; {@linkcode troubleOf} names the step that failed.
  */
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
   async function ask(signal: AbortSignal): Promise<Answer> {
@@ -37,7 +36,7 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
         redirect: "manual",
         signal,
       });
-      // The API gives nobody data without a token: this is a page or a film, and not wanted.
+      // Never read the body of a 2xx: without a token it is not the API, and it may be endless.
       if (response.ok) response.body?.cancel().catch(() => {});
       const { status, headers } = response;
       return await readAnswer(response.ok ? new Response(null, { status, headers }) : response, 0, clock.wallTime());
@@ -71,8 +70,8 @@ export type NetworkTrouble =
   | "reset"
   | "unknown";
 
-// The words of Node 20, Bun 1.4 and Deno 2.9 for the same failures, measured, and of undici, which is Node's fetch, for proxies;
-// the first that fits counts.
+// Messages of Node 20, Bun 1.4 and Deno 2.9 for the same failures (measured), and of undici, Node's fetch, for proxies. The first
+// match counts.
 const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
   ["permission", /--allow-net\b/],
   ["proxy", /ERR_PROXY_TUNNEL|proxy authentication|unsuccessful tunnel|HTTP Tunneling/i],
@@ -87,11 +86,11 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
 ];
 
 /**
- * At which step a request failed, to judge by the words of the runtime. They are no contract: nothing but advice may hang on
- * this.
+ * At which step a request failed, by the runtime's message. Runtimes change their messages, so use this for advice only, never for a
+ * verdict or a retry.
  */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {
-  // The address is the caller's own, and could hold any word.
-  const words = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");
-  return TROUBLES.find(([, pattern]) => pattern.test(words))?.[0] ?? "unknown";
+  // An address in the message could contain any word.
+  const text = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");
+  return TROUBLES.find(([, pattern]) => pattern.test(text))?.[0] ?? "unknown";
 }

@@ -1,5 +1,5 @@
 /**
- * The `Retry-After` header, read strictly: what is neither whole seconds nor one of the three HTTP dates is ignored.
+ * Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
  *
  * @module
  */
@@ -16,8 +16,8 @@ const HTTP_DATES = [
  * Reads an HTTP date.
  *
  * @param text Value of a header.
- * @param nowMs Wall time, for the century of a two-digit year.
- * @returns Milliseconds since 1970, or null when it is no such date.
+ * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
+ * @returns Milliseconds since 1970; null when the text is not an HTTP date.
  */
 export function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
@@ -43,8 +43,8 @@ export function parseHttpDate(text: string, nowMs: number): number | null {
 }
 
 /**
- * Longest delay that is believed, in milliseconds: 30 days, more than any wait may last. A larger number could not be added to a time:
- * the sum would be no date.
+ * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
+ * would not be a valid date.
  */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 

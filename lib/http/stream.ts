@@ -1,5 +1,5 @@
 /**
- * Server-sent events, read from an answer that may never end.
+ * Reads server-sent events from an answer that may never end.
  *
  * @module
  */
@@ -19,18 +19,18 @@ export interface StreamMessage {
   data: string;
 }
 
-/** What waiting for a stream came to. */
+/** The outcome of one wait for a stream. */
 export type StreamStep<Message> =
-  /** Something came: messages, or only a part of one, or a comment; the list may be empty. */
+  /** Bytes came. The list is empty if they were a comment or only a part of a message. */
   | { kind: "messages"; messages: Message[] }
   /** Nothing came in time. The stream is still open. */
   | { kind: "silent" }
-  /** The stream has ended: by the other side, by the network, by the runtime's own limit, or by us. */
+  /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
   | {
     kind: "closed";
-    /** What ended it, in a few masked words; null for an orderly end. */
+    /** Why it ended, in a few words with secrets masked; null for an orderly end. */
     detail: string | null;
-    /** Whether a message was larger than {@linkcode MAX_MESSAGE_LENGTH}; it will be the next time as well. */
+    /** Whether a message was longer than {@linkcode MAX_MESSAGE_LENGTH}. The same message would end the next stream as well. */
     tooLarge: boolean;
   };
 
@@ -50,27 +50,27 @@ export interface EventStream {
 export interface EventStreamOptions {
   /** Time, for limits. */
   clock: Clock;
-  /** Ends the request whose answer is read. */
+  /** Aborts the request when the stream ends. */
   life: AbortController;
-  /** The caller's own signal; ends the stream. */
+  /** Ends the stream. */
   signal: AbortSignal | undefined;
   /** Masks secrets. */
   redact: Redactor;
 }
 
 /**
- * Most characters of a message, which would otherwise fill the memory: many times the largest event of the service. Source: contract 4.2,
- * a payload has at most 20 000 characters. Values take up to 20 times as much memory as their JSON.
+ * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
+ * service, whose payload has at most 20 000 characters. Source: contract 4.4.
  */
 export const MAX_MESSAGE_LENGTH = 512 * 1024;
 
-/** Whether an answer is a stream of events. */
+/** Whether an answer is an event stream: status 200 and `text/event-stream`. */
 export function isEventStream(response: Response): boolean {
   const type = response.headers.get("content-type") ?? "";
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
-/** Reads messages. A line that no standard knows is passed over; half a message at the end is none. */
+/** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
 export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
@@ -92,7 +92,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     closed = { kind: "closed", detail, tooLarge };
     signal?.removeEventListener("abort", close);
     over?.abort();
-    // Not awaited: a sender that never stops may never confirm.
+    // Do not await: a sender that never stops may never confirm.
     reader?.cancel().catch(() => {});
     life.abort();
   }
@@ -101,7 +101,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     end("closed by us");
   }
 
-  /** Takes in one piece. Never rejects. */
+  /** Reads one chunk and feeds the parser. Never rejects. */
   async function pull(): Promise<void> {
     try {
       const piece = await reader?.read();
@@ -128,7 +128,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     }
     const fresh = messages;
     messages = [];
-    // What came before the end comes first.
+    // Deliver messages that came before the end first.
     if (fresh.length === 0 && closed !== undefined) return closed;
     return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
   }

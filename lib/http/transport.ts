@@ -1,5 +1,5 @@
 /**
- * One request: the only caller of `fetch` adds the token, limits the attempt, and reads the answer. It tries nothing again.
+ * Sends one request: adds the token, limits the time, reads the answer. Nothing else calls `fetch`, and nothing here retries.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import { networkAdvice } from "./network_hint.ts";
 import { type EventStream, isEventStream, readEventStream } from "./stream.ts";
 import { userAgent } from "./user_agent.ts";
 
-/** As much of `fetch` as is needed; the real one fits. */
+/** The part of `fetch` that we use. The global `fetch` has this type. */
 export type Fetch = (url: string, init: RequestInit) => Response | Promise<Response>;
 
 /** Options of {@linkcode createTransport}. */
 export interface TransportOptions {
-  /** Access token; goes to `origin` and nowhere else. */
+  /** Access token. It is sent to `origin` and nowhere else. */
   token: string;
-  /** Header that carries the bare token, for a service that does not take `Authorization: Bearer …`. @default {undefined} */
+  /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
   tokenHeader?: string | undefined;
-  /** Checked origin of the service: see `parseOrigin`. */
+  /** Origin of the service, already checked by `parseOrigin`. */
   origin: string;
-  /** Sends requests. @default the global `fetch`, looked up at each request */
+  /** Sends requests. @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
-  /** Source of time. @default the machine's */
+  /** Source of time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** `User-Agent`. @default version and runtime, outside CI */
+  /** `User-Agent`. @default {userAgent()} */
   userAgent?: string | undefined;
   /** Largest body of an answer, in bytes. @default {33_554_432} */
   maxBodyBytes?: number | undefined;
@@ -37,27 +37,27 @@ export interface TransportOptions {
 /** What an answer means. */
 export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
-/** One request. */
+/** A request and how to judge its answer. */
 export interface Call<T> {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
-  /** Makes the request by calling the `fetch` that it is given, once. */
+  /** Makes the request. Must call the given `fetch` exactly once. */
   send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
-  /** Tells a good answer from a bad one. */
+  /** Turns the answer into a value or an error. */
   judge(answer: Answer): Verdict<T>;
 }
 
-/** A request whose good answer is a stream of events. */
+/** A request that expects an event stream. */
 export interface StreamCall extends Omit<Call<never>, "judge"> {
-  /** What an answer that is not a stream of events means. Of one with a status of 2xx the body is not read. */
+  /** Turns an answer that is not an event stream into an error. The body of a 2xx is not read: `text` is empty. */
   refuse(answer: Answer): Verdict<never>;
 }
 
 /** Limits of one request. */
 export interface RequestLimits {
-  /** Milliseconds, headers and body together. */
+  /** Longest time for headers and body together, in milliseconds. */
   limitMs: number;
-  /** Ends the request; it then rejects with `signal.reason`. */
+  /** Ends the request, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
@@ -65,32 +65,35 @@ export interface RequestLimits {
 export interface Transport {
   /** HTTP requests sent so far. */
   readonly requests: number;
-  /** Milliseconds by which our wall time is ahead of the service's, by the `Date` of its last answer; 0 when it told none. */
-  readonly clockSkewMs: number;
-  /** Masks our own token and what looks like a secret. */
+  /** Milliseconds by which our wall time is ahead of the service's, from the `Date` of its last answer; undefined if none had one. */
+  readonly clockSkewMs: number | undefined;
+  /** Masks the token and texts that look like a secret. */
   readonly redact: Redactor;
   /**
    * Sends a request once.
    *
-   * @throws what `judge` made of the answer, {@linkcode NetworkError}, {@linkcode BodyTooLargeError}, or `signal.reason`.
+   * @throws the error that `judge` returns.
+   * @throws {NetworkError} when no complete answer came within the limit.
+   * @throws {BodyTooLargeError} when the answer is larger than `maxBodyBytes`.
    * @throws {UsageError} when Deno may not reach the origin; nothing was sent.
+   * @throws `signal.reason` if the signal aborts.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
   /**
-   * Opens a stream of events. The limit is that of the opening; the signal also ends the stream.
+   * Opens an event stream. The limit applies until the headers have come; the signal also ends the open stream.
    *
    * @throws as {@linkcode Transport.call} does.
    */
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
 }
 
-/** Makes a transport for one token and one origin. Connections are kept by the runtime's `fetch`. */
+/** Makes a transport for one token and one origin. The runtime's `fetch` keeps the connections. */
 export function createTransport(options: TransportOptions): Transport {
   const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
   const redact = createRedactor({ token });
   let requests = 0;
-  let skewMs = 0;
+  let skewMs: number | undefined;
 
   async function fetchOnce(
     url: string,
@@ -106,7 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
     headers.set("User-Agent", agent);
     requests++;
     try {
-      // A followed redirect loses the token, or shows it to another host.
+      // A redirect that is followed drops the token or sends it to another host.
       const send = options.fetch ?? fetch;
       return await send(url, { ...init, headers, redirect: "manual", signal });
     } catch (cause) {
@@ -133,7 +136,7 @@ export function createTransport(options: TransportOptions): Transport {
     signal: AbortSignal,
     callerSignal: AbortSignal | undefined,
   ): Promise<Verdict<EventStream>> {
-    // The limit of the opening must not end the stream later on.
+    // The limit for opening must not end the stream later.
     const life = new AbortController();
     const abort = () => life.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
@@ -150,12 +153,12 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   function networkError(attempted: string, why: string, cause?: unknown): NetworkError {
-    // A `fetch` of the caller's has proxies and certificates of its own.
+    // A `fetch` from the caller may use other proxies and certificates.
     const advice = options.fetch === undefined ? networkAdvice(origin, why) : undefined;
     return new NetworkError({ attempted, why, advice }, { cause });
   }
 
-  /** Deno sent nothing, and never will. */
+  /** Deno denied the request, and would deny every further one. */
   function notPermitted(attempted: string, cause: unknown): UsageError {
     const { host } = new URL(origin);
     const advice = `start it with --allow-net=${host}, the verb permissions prints all flags`;

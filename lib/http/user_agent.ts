@@ -7,7 +7,7 @@ import { runtimeName } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 
 /**
- * `mogplex-ci/<version> (<runtime>; <CI system>)`.
+ * The value of the header: `mogplex-ci/<version> (<runtime>; <CI system>)`.
  *
  * @param ci Name of the CI system; `none` outside CI.
  */

@@ -1,110 +1,116 @@
 /**
- * How long to wait before the next look at a run: a pure step from one state to the next.
+ * Decides the delay before the next poll: a pure function from one state to the next.
  *
- * The budget is 60 requests in 60 s per token, shared with jobs that nobody can see. All that a job ever learns of the others
- * is a refusal, and that costs it 60 s without sight. So the rhythm starts where five jobs fit, a refusal multiplies the
- * interval, and what was learnt is unlearnt slowly, by a little more of the budget for each calm stretch. The figures are those
- * that `bench/fleet` bears out.
+ * A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a
+ * refusal (429), after which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
+ * - it starts at an interval at which five jobs fit into the limit;
+ * - each refusal multiplies the interval;
+ * - each minute or more without a refusal makes it a little shorter again.
+ *
+ * The figures come from the simulation in `bench/fleet`.
  *
  * @module
  */
 
-/** Where the rhythm is. */
+/** Everything that the next delay depends on. */
 export interface CadenceState {
-  /** Jobs that use the token at the same time, as far as somebody has said, at least 1. */
+  /** Jobs that use the token at the same time, as the caller says; at least 1. */
   readonly tokenShare: number;
-  /** Delays that come before the ladder, soonest first, in milliseconds. */
+  /** Short delays that are used up before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
-  /** Whether the burst is that of a run which is about to end: no share holds it back. */
+  /** Whether the burst watches for an end that is near. Then `tokenShare` does not slow it down. */
   readonly ending: boolean;
-  /** When the first look came; undefined before. */
+  /** Time of the first poll, in milliseconds on the clock; undefined before it. */
   readonly sinceMs: number | undefined;
-  /** When something new was seen last. */
+  /** Time of the last poll with something new. */
   readonly newsAtMs: number;
-  /** Looks that showed something new. */
+  /** Number of polls with something new. */
   readonly news: number;
-  /** When the newest looks were let through, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
+  /** Times of the last polls that were answered, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
   readonly looks: readonly number[];
-  /** Interval that the limiter has taught, in milliseconds; 0 while it has taught nothing. */
+  /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
   readonly floorMs: number;
-  /** Refusals so far. */
+  /** Number of refusals. */
   readonly refusals: number;
-  /** Point from which the present calm stretch is counted. */
+  /** Time from which the present stretch without refusals counts. */
   readonly calmSinceMs: number;
 }
 
-/** What a look met. */
+/** Outcome of a poll. */
 export type CadenceEvent =
-  /** Something new: an event, another status. */
+  /** It showed a new event or another status. */
   | { readonly kind: "news" }
-  /** Nothing new. */
+  /** It showed nothing new. */
   | { readonly kind: "quiet" }
-  /** An event that comes just before the end of a run; its status does not say so yet. */
+  /** It showed the last event of a run whose status has not changed yet. */
   | { readonly kind: "ending" }
-  /** The token's limit was met; `namedMs` is the delay that the service named, null when it named none. */
+  /** The service refused it, since the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
   | { readonly kind: "refused"; readonly namedMs: number | null }
-  /** The service is busy and named a delay. */
+  /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
-/** When a look was, and what the next one has to respect. */
+/** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
 export interface Moment {
-  /** Point on a clock, in milliseconds. */
+  /** Time of the poll, in milliseconds on the clock. */
   readonly atMs: number;
-  /** Milliseconds until the deadline; no delay is longer. */
+  /** Milliseconds until the deadline. No delay is longer. */
   readonly leftMs: number;
   /** Number from 0 up to 1, for jitter. */
   readonly random: number;
 }
 
-/** Delay before the first looks: a run that exists may have ended, one that just began may fail to start. */
+/** First delays, in milliseconds: a run that we attach to may have ended already, and a new one may fail to start. */
 const YOUNG_MS: readonly number[] = [1_000, 2_000, 3_000];
-/** Looks after an event that ends a run. Source: design, "Following a run": the event comes before the row's status. */
+/** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
-/** How long a run counts as young, in milliseconds: its sandbox boots, so that it can hardly end. */
+/** How long a run counts as young, in milliseconds: its sandbox boots, so it rarely ends. */
 const YOUTH_MS = 60_000;
-/** Interval after the first looks at a young run: together they are no more than eleven in the first minute. */
+/** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
 const YOUTH_INTERVAL_MS = 6_800;
-/** Interval while things happen: five jobs that know nothing of each other stay below 60 requests a minute. */
+/** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
 const ACTIVE_MS = 5_500;
-/** Silence after which a run counts as idle, in milliseconds. */
+/** Time without news after which a run counts as idle, in milliseconds. */
 const IDLE_AFTER_MS = 120_000;
-/** The same for a run that hardly ever speaks: as it does with a service that tells nothing of the agent's work. */
+/** The same for a run with few events in all: some services report nothing while the agent works. */
 const TACITURN_IDLE_AFTER_MS = 20_000;
-/** Looks that showed something new, at most, of such a run. Source: contract 4.2: boot and preparation show in two to five. */
+/** Most polls with news that such a run has. Source: contract 4.2: boot and preparation take two to five. */
 const TACITURN_NEWS = 5;
-/** Interval of an idle run: ten quiet minutes take at most 72 requests. */
+/** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
 const IDLE_MS = 10_200;
-/** Half the width of the jitter, as a fraction. */
+/** Jitter: each delay varies by up to this fraction in both directions. */
 const JITTER = 0.06;
 
-/** Window of the service's limiter, in milliseconds. Source: API reference, "Rate limits". */
+/** Window of the service's rate limit, in milliseconds. Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
-/** Shortest lasting interval of one job: 90 % of the budget, since starts, ends and other commands need some of it. */
+/** Shortest interval of one job in the long run, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
-/** Looks of our own in a full window at most which the others are many: 60 requests, hardly one of them ours. */
+/** With at most so many polls of our own in a window that is used up, most requests came from other jobs. */
 const FEW_LOOKS = 3;
-/** Interval after the first refusal. */
+/** Interval after the first refusal, in milliseconds. */
 const FIRST_FLOOR_MS = 16_000;
-/** The same when hardly a look was let through in the minute before it. */
+/** The same when at most {@linkcode FEW_LOOKS} polls were answered in the minute before it. */
 const CROWDED_FLOOR_MS = 25_000;
-/** What the interval is multiplied by at the second refusal, and at each later one. */
+/** Factors of the interval at the second refusal, and at each later one. */
 const SECOND_FACTOR = 2.2;
 const LATER_FACTOR = 3;
-/** The same when no look at all was let through in the minute before: waiting as asked was not enough. */
+/** The same when no poll was answered in the minute before, although we waited as asked. */
 const BLIND_FACTOR = 4.5;
-/** Longest interval that the limiter can teach: a hundred jobs need 100 s each, and unequal luck some more. */
+/** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
 const MAX_FLOOR_MS = 200_000;
-/** How far jobs that were refused together are spread when they come back: this much of the interval, at most twice the wait. */
+/**
+ * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads jobs that were
+ * refused together.
+ */
 const SPREAD = 0.5;
-/** What a calm stretch gives back, in requests a minute. */
+/** How much faster polling gets after a calm stretch, in requests a minute. */
 const EASE_PER_MINUTE = 0.15;
-/** Length of a calm stretch after one refusal; each further one makes it this many times longer, up to a limit. */
+/** Length of a calm stretch after one refusal, its growth with each further one, and its limit; in milliseconds. */
 const CALM_MS = 60_000;
 const CALM_GROWTH = 4;
 const MAX_CALM_MS = 600_000;
 
 /**
- * The rhythm of a follower that has not looked yet.
+ * The state before the first poll.
  *
  * @param tokenShare Jobs that use the token at the same time, at least 1.
  */
@@ -123,12 +129,12 @@ export function startCadence(tokenShare: number): CadenceState {
   };
 }
 
-/** Shortest delay that a share of the token's budget permits, in milliseconds; 0 for a token of its own. */
+/** Shortest delay for a job that shares its token, in milliseconds; 0 for a token of its own. */
 export function shareMs(tokenShare: number): number {
   return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }
 
-/** Gives a little of the budget back for each calm stretch that has passed: additive increase. */
+/** Shortens the interval for each calm stretch that has passed: additive increase. */
 function eased(state: CadenceState, atMs: number): CadenceState {
   let { floorMs, calmSinceMs } = state;
   const stretchMs = Math.min(CALM_MS * CALM_GROWTH ** (state.refusals - 1), MAX_CALM_MS);
@@ -139,7 +145,7 @@ function eased(state: CadenceState, atMs: number): CadenceState {
   return { ...state, floorMs, calmSinceMs };
 }
 
-/** The interval after a refusal: multiplicative decrease. */
+/** The longer interval after a refusal: multiplicative decrease. */
 function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
   const own = looks.filter((look) => look > atMs - WINDOW_MS).length;
   if (refusals === 0) return own > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
@@ -169,7 +175,7 @@ function seen(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: numb
   };
 }
 
-/** The interval that the run itself asks for. */
+/** The interval that fits the run: young, active or idle. */
 function ladder({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
   if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < YOUTH_MS) return YOUTH_INTERVAL_MS;
   const idleAfter = news > TACITURN_NEWS ? IDLE_AFTER_MS : TACITURN_IDLE_AFTER_MS;
@@ -181,7 +187,7 @@ function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Mom
   const lowestMs = shareMs(state.tokenShare);
   const interval = Math.max(ladder(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
   if (event.kind === "refused" || event.kind === "busy") {
-    // What the service named is kept in full; only what comes on top of it is ours, and differs from job to job.
+    // Keep the named delay in full. Only the random part on top of it is ours.
     if (event.namedMs === null) return [state, interval * jitter];
     return [state, event.namedMs + Math.min(interval * SPREAD, 2 * event.namedMs) * random];
   }
@@ -194,10 +200,8 @@ function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Mom
 /**
  * The next delay, and the state after it.
  *
- * @param state Where the rhythm is.
- * @param event What the last look met.
- * @param moment When that was.
- * @returns The delay in milliseconds, 0 or more, not beyond the deadline.
+ * @param event Outcome of the last poll.
+ * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`.
  */
 export function nextDelay(
   state: CadenceState,

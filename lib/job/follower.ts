@@ -1,5 +1,5 @@
 /**
- * The one loop of looks: waits for news, takes it in, and stops at the end or at the deadline.
+ * The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
  *
  * @module
  */
@@ -9,29 +9,29 @@ import { ownCopy } from "../text/own_copy.ts";
 import { cutText } from "../text/plain_text.ts";
 import type { CadenceEvent } from "./cadence.ts";
 import type { Session } from "./session.ts";
-import { lookAtDeadline, type Source, type Subject } from "./source.ts";
+import { lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
-/** What is followed, and what its news mean. */
+/** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
 export interface Followed<N, I, E> {
-  /** Where news come from. */
+  /** Waits for news. */
   source: Source<N>;
-  /** What is looked at when the deadline comes. */
+  /** Read once more when the deadline comes. */
   subject: Subject<N>;
-  /** Takes news in, yields what is new, and says what the rhythm makes of it. */
+  /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void>;
-  /** The last items when the news says that it has ended; undefined while it goes on. */
+  /** The last items if the news says that it has ended; undefined while it goes on. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
-  /** The error when the deadline comes first and the last look worked. */
+  /** The error if the deadline comes first and the last read worked. */
   late(news: N): DeadlineError;
-  /** Ends what is under way. */
+  /** Ends waits and requests. Is called more than once. */
   close(): void;
 }
 
 /**
- * Yields until the end.
+ * Yields items until the end, and closes `followed` whatever happens.
  *
- * @throws {DeadlineError} if the deadline comes first and the last look works, else what the last look threw.
- * @throws what lasts: see `setbackOf`; `signal.reason` if the session's signal aborts.
+ * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
+ * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(session: Session, followed: Followed<N, I, E>): AsyncGenerator<I, E, void> {
   try {
@@ -45,19 +45,30 @@ export async function* followToEnd<N, I, E>(session: Session, followed: Followed
         followed.close();
         return yield* end;
       }
-      if (inTime === null) throw followed.late(news);
+      if (inTime === null) return yield* lastLook(session, followed, news);
     }
   } finally {
     followed.close();
   }
 }
 
-/** Most statuses that are announced; a service that sends others for ever must not fill the memory. */
+/** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
+async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>, seen: N): AsyncGenerator<I, E, void> {
+  const news = await recordAtDeadline(followed.subject, session);
+  if (news === undefined) throw followed.late(seen);
+  yield* followed.take(news);
+  const end = followed.end(news);
+  if (end === undefined) throw followed.late(news);
+  followed.close();
+  return yield* end;
+}
+
+/** Most statuses that are announced: a service that sends ever new ones must not fill the memory. */
 const MAX_ANNOUNCED = 20;
-/** Statuses are told apart by so many UTF-16 units. */
+/** How many UTF-16 units of a status are compared. */
 const MAX_STATUS_LENGTH = 200;
 
-/** Watches the status of what is followed: tells changes from repetitions, and announces a status that is not known once. */
+/** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Session;
   readonly #pacer: Pacer;
@@ -65,7 +76,7 @@ export class StatusWatch {
   readonly #announced = new Set<string>();
   #status: string | undefined;
 
-  /** @param known Every status with a meaning. */
+  /** @param known All statuses that we understand. */
   constructor(session: Session, pacer: Pacer, known: readonly string[]) {
     this.#session = session;
     this.#pacer = pacer;
@@ -73,10 +84,10 @@ export class StatusWatch {
   }
 
   /**
-   * Takes a status in.
+   * Records a status.
    *
-   * @param shown Status that heartbeats show. @default the status
-   * @returns Whether it has changed.
+   * @param shown Text for heartbeats. @default the status
+   * @returns Whether the status has changed.
    */
   take(status: string, shown = status): boolean {
     const changed = status !== this.#status;
@@ -86,7 +97,7 @@ export class StatusWatch {
     return changed;
   }
 
-  /** Announces a status that is not known, once. */
+  /** Sends a notice if the status is unknown; once for each status. */
   announceUnknown(): void {
     const status = this.#status;
     if (status === undefined || this.#known.includes(status)) return;

@@ -8,46 +8,46 @@ import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /**
- * What becomes of the run when this process is told to stop. `auto`: cancelled when this job owns it and nobody watches at a
- * terminal; `cancel`: always cancelled; `detach`: it goes on.
+ * What a signal (SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
+ * `cancel`: always cancels it; `detach`: lets it go on.
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";
 
 /** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
-/** What becomes of a run when our deadline passes. */
+/** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
 export type OnTimeout = "detach" | "cancel";
 
 /** All values of {@linkcode OnTimeout}, for checks and for the help. */
 export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
 
-/** The signals of the process, as a job sees them. */
+/** Signals of the process, for a job. */
 export interface Interrupts {
-  /** Aborts with an {@linkcode InterruptedError} at the first signal. */
+  /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
   /** Whether a person sits at a terminal. */
   readonly terminal: boolean;
 }
 
-/** When a job stops its operation. */
+/** What a job does with its operation at the deadline and at a signal. */
 export interface WatchSettings {
-  /** What becomes of the operation at the deadline. */
+  /** See {@linkcode OnTimeout}. */
   onTimeout: OnTimeout;
-  /** What becomes of it at a signal. */
+  /** See {@linkcode OnInterrupt}. */
   onInterrupt: OnInterrupt;
-  /** The signals; absent in a library, which leaves them to its caller. */
+  /** Signals of the process; undefined in the library, which does not handle them. */
   interrupts: Interrupts | undefined;
 }
 
-/** What ends a job: the caller's signal, or one of the process. */
+/** Combines the caller's signal and those of the process; undefined when there is neither. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
 }
 
 /**
- * The reason of a job that a signal ended.
+ * The `reason` in the result of a job that a signal ended.
  *
  * @param text What became of its operation, as a clause: `the run goes on`.
  */
@@ -56,7 +56,7 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
   return `${error instanceof Error ? error.message : "Cannot go on"}; ${text}`;
 }
 
-/** What {@linkcode interruptible} needs. */
+/** Options of {@linkcode interruptible}. */
 export interface InterruptibleOptions {
   /** The process. */
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
@@ -64,26 +64,28 @@ export interface InterruptibleOptions {
   clock: Clock;
 }
 
-/** From a signal to the end of the last request, in milliseconds. Source: design, "Signals"; some runners kill after 5 s. */
+/**
+ * Time from a signal until the last request for the reports must have ended, in milliseconds. The cancel itself has
+ * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
+ */
 export const INTERRUPT_MS = 4_000;
 
 /**
- * Signals within this time are one: `deno task`, `bun run` and `npm exec` deliver up to three. In milliseconds.
+ * Signals within this time, in milliseconds, count as one: `deno task`, `bun run` and `npm exec` deliver up to three.
  * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.
  */
 const SAME_SIGNAL_MS = 1_500;
 
-/** Whether a signal cancels the run. */
+/** Whether a signal cancels the run. `terminal`: whether a person watches at a terminal. */
 export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
 
 /**
- * Runs `body` while SIGINT and SIGTERM are handled: the first one aborts {@linkcode Interrupts.signal}; further ones within
- * 1.5 s are taken for the same; a later one ends the process at once.
+ * Runs `body` and handles SIGINT and SIGTERM meanwhile: the first one aborts {@linkcode Interrupts.signal}; further ones within
+ * 1.5 s are ignored as repetitions; a later one ends the process at once.
  *
- * After a first signal they are handled to the end of the process: its twin may come when `body` is over already, and must not
- * kill what still writes reports.
+ * After a first signal the handlers stay until the process ends: a repetition may come after `body`, while reports are written.
  */
 export async function interruptible<T>(
   options: InterruptibleOptions,

@@ -1,6 +1,6 @@
 /**
- * The engine: starts an operation or attaches to it, follows it, answers deadline and signal, and puts the end together. It knows no
- * kind of operation.
+ * The engine: starts an operation or attaches to it, follows it, stops it at a deadline or signal, and builds the end of the job. It
+ * knows no kind of operation.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings }
 import type { Ending, JobItem, Look, Operation, Stopped } from "./operation.ts";
 import type { Session } from "./session.ts";
 
-/** What a job does with its operation. */
+/** Settings of a {@linkcode Job}. */
 export interface JobSettings<I> extends WatchSettings {
-  /** Whole wait in milliseconds. */
+  /** Longest time of the whole job, in milliseconds. */
   timeoutMs: number;
-  /** Whether the job is done once the operation is started, or found. @default {false} */
+  /** Whether the job ends as soon as the operation is started or found. @default {false} */
   startOnly?: boolean | undefined;
-  /** Gets each item as it comes. */
+  /** Called with each item as it comes. */
   onItem: ((item: I) => void) | undefined;
 }
 
@@ -27,27 +27,27 @@ export interface JobSettings<I> extends WatchSettings {
 export interface JobEnd<R> {
   /** Everything that is known of the operation. */
   result: R;
-  /** What stopped us without a verdict of the service; undefined when there is one. */
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
 }
 
-/** What the engine reads of a result. */
+/** The part of a result that the engine touches. */
 export interface JobResult {
-  /** How to look at the operation again; null when it has ended or none is known. */
+  /** Command that looks at the operation again; null if it has ended, or is not known. */
   resume: string | null;
 }
 
-/** Limit of the cancel at the deadline, in milliseconds. */
+/** Time limit for cancelling at the deadline, in milliseconds. */
 export const CANCEL_MS = 20_000;
 
-/** One job on one operation. */
+/** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
 export class Job<I extends JobItem, R extends JobResult> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #settings: JobSettings<I>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
-  /** Point on the clock until which a job that a signal ended may do more. */
+  /** After a signal: point on the clock until which the job may send requests. */
   #leaveBy = Infinity;
 
   constructor(session: Session, operation: Operation<I, R>, settings: JobSettings<I>) {
@@ -59,29 +59,31 @@ export class Job<I extends JobItem, R extends JobResult> {
     const stop = () => {
       const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
       this.#leaveBy = session.clock.now() + INTERRUPT_MS;
-      this.#stopping = operation.stop({ kind: "signal", limitMs: INTERRUPT_MS, cancels });
+      this.#stopping = operation.stop({ kind: "signal", limitMs: session.platform.interruptMs, cancels });
     };
-    // In the handler itself, so that the request is on its way before anything else unwinds.
+    // Stop in the handler itself: the request must leave before anything else reacts to the signal.
     if (interrupts.signal.aborted) stop();
     else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
-  /** Starts the operation and follows it. Whatever it meets is in what it returns. */
+  /** Starts the operation and follows it. The error that ends the job, a bug included, is returned in `error`, not thrown. */
   async start(): Promise<JobEnd<R>> {
     try {
       await this.#operation.start();
     } catch (error) {
       return await this.#failed(error);
     }
-    return this.#settings.startOnly ? await this.#detach() : await this.#follow({ kind: "all" });
+    if (!this.#settings.startOnly) return await this.#follow({ kind: "all" });
+    // A key can find a run that has ended: nothing was started, and its verdict is known.
+    return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
-  /** Follows an operation that exists; with `once` looks at it a single time. Whatever it meets is in what it returns. */
+  /** Follows an operation that exists, or reads it `once`. Returns errors as {@linkcode Job.start} does. */
   async attach(once = false): Promise<JobEnd<R>> {
     return await this.#follow({ kind: once ? "once" : "all" });
   }
 
-  /** The point on the clock at which the wait is over. */
+  /** Deadline of the job, as a point on the clock. */
   get #deadline(): number {
     return this.#session.startedAt + this.#settings.timeoutMs;
   }
@@ -97,7 +99,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     try {
       const outcome = await this.#drain(look);
       if (outcome !== undefined) return await this.#ended(outcome);
-      throw new Error("Cannot tell the verdict: the operation stopped telling of itself without an end");
+      throw new Error("Cannot tell the verdict: the items of the operation ended without an end");
     } catch (error) {
       return await this.#failed(error);
     }
@@ -116,7 +118,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
-    const reason = waits ? "the run waits for a person: answer it in the app, or cancel it" : null;
+    const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
     return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 
@@ -130,12 +132,12 @@ export class Job<I extends JobItem, R extends JobResult> {
     return this.#withoutVerdict(error, reasonOf(error));
   }
 
-  /** Whether the deadline has passed and the last look did not work. */
+  /** Whether the deadline has passed and the error is one after which we would otherwise try again. */
   #isPast(error: unknown): boolean {
     return this.#session.clock.now() >= this.#deadline && setbackOf(error, { worked: true }) !== undefined;
   }
 
-  /** Cancels at the deadline. That also repairs a record that stands still although the work has ended. */
+  /** Cancels at the deadline. A cancel also makes the service correct a status that is stuck although the work has ended. */
   async #cancelLate(error: MogplexError): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
@@ -144,7 +146,7 @@ export class Job<I extends JobItem, R extends JobResult> {
       await this.#drain({ kind: "rest", outcome });
       return await this.#ended(outcome);
     }
-    // An answered cancel counts as a last look that worked.
+    // An answered cancel proves that the service was in reach: the deadline is the reason, not the error.
     if (answered || error instanceof DeadlineError) {
       const seconds = Math.round(this.#settings.timeoutMs / 1000);
       const attempted = error instanceof DeadlineError && error.attempted !== null
@@ -161,7 +163,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     const error = this.#settings.interrupts?.signal.reason;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
-    // An operation that ended in the moment of the signal has links worth reporting, if they come in time.
+    // The operation ended just as the signal came: read its links for the reports, if there is time.
     const limitMs = this.#leaveBy - this.#session.clock.now();
     if (own !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
@@ -173,7 +175,7 @@ export class Job<I extends JobItem, R extends JobResult> {
   #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
     const end = this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
-    // What the service does not find cannot be followed later either.
+    // A run that the service does not find cannot be followed later either.
     if (error instanceof NotFoundError) end.result.resume = null;
     return end;
   }

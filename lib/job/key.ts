@@ -1,5 +1,5 @@
 /**
- * Idempotency keys: the same job finds the same run again, another job never does.
+ * Idempotency keys: a repeated job finds its run again, and no other job does.
  *
  * @module
  */
@@ -8,33 +8,33 @@ import type { JobIdentity } from "../platforms/platform.ts";
 import { sha256Hex } from "../sha256.ts";
 
 /**
- * What makes a new run. `pipeline`: another pipeline, so that a retried job attaches to the run it started; `job`: every
- * execution of the job; `day`: another UTC date of the pipeline's creation; `random`: every start.
+ * How often a job gets a new run. `pipeline`: once a pipeline, so that a retried job attaches to the run that it started; `job`: at
+ * every execution of the job; `day`: once a day, by the UTC date on which the pipeline was created; `random`: at every start.
  */
 export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 /** All scopes, for checks and for the help. */
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/** What a key is made of. */
+/** The parts that a key is derived from. */
 export interface KeyParts {
-  /** What makes a new run. */
+  /** How often a job gets a new run. */
   scope: KeyScope;
-  /** Who the job is; null outside CI. */
+  /** Identity of the CI job; null outside CI. */
   identity: JobIdentity | null;
-  /** Tells apart several runs of one job. @default {""} */
+  /** Distinguishes several runs of one job. @default {""} */
   keyPart?: string | undefined;
-  /** UUID of the repository: the service keeps keys per user, over all repositories. */
+  /** UUID of the repository. It is part of the key, since the service keeps one set of keys a user, over all repositories. */
   repoId: string;
-  /** Wall time in milliseconds since 1970; its UTC date stands in where the CI system hides when a pipeline was created. */
+  /** Wall time in milliseconds since 1970. Its UTC date is used where the CI system does not say when the pipeline was created. */
   nowMs: number;
 }
 
-/** A key, and how it came about. */
+/** A derived key. */
 export interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;
-  /** The scope that really applies: `random` when the identity was not complete. */
+  /** The scope that applies: `random` if the identity was not complete. */
   scope: KeyScope;
 }
 
@@ -43,7 +43,7 @@ export const LAST_SUFFIX = 5;
 
 type Field = [name: string, value: string | null];
 
-/** Fields that replace the pipeline, or come on top of it, by scope. */
+/** The fields that limit how long a key is valid: pipeline, attempt or date, by scope. */
 function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] {
   if (scope === "day") {
     const date = identity.date ?? new Date(nowMs).toISOString().slice(0, 10);
@@ -67,10 +67,9 @@ function randomKey(): Key {
  *
  * `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job name,
  * matrix node, key part, repository id]`. With `job` the pipeline's place holds an array of pipeline and attempt, with `day`
- * one of date and schedule, so that no two scopes and no two fields can run into each other.
+ * one of date and schedule, so that keys of different scopes or fields never collide.
  *
- * @param parts What tells this start from others.
- * @param onNotice Told when the identity is not complete and the key is therefore random.
+ * @param onNotice Called if the identity is not complete, so that the key is random.
  */
 export async function deriveKey(parts: KeyParts, onNotice?: OnNotice): Promise<Key> {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
@@ -101,12 +100,12 @@ export async function deriveKey(parts: KeyParts, onNotice?: OnNotice): Promise<K
   return { key: `ci1-${hash.slice(0, 40)}`, scope };
 }
 
-/** The key of a series: itself, or with `.2` to `.5`. */
+/** The key with the number of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
 
-/** Takes a key of a series apart; a key that is not derived is its own first. */
+/** Splits a derived key into key and number. Any other key is returned whole, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };

@@ -1,5 +1,5 @@
 /**
- * Options that everything has that follows, and their checks.
+ * Options of everything that follows an operation, and their checks.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import {
 } from "./interrupt.ts";
 import { checkTimeout, DEFAULT_TIMEOUT_MS, type SessionInternals } from "./session.ts";
 
-/** Most jobs that can be said to share a token. */
+/** Largest {@linkcode WaitOptions.tokenShare}. */
 export const MAX_TOKEN_SHARE = 1_000;
 
-/** Options of every wait for an end. */
+/** How long and how often to poll. */
 export interface WaitOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
@@ -25,22 +25,22 @@ export interface WaitOptions {
   tokenShare?: number | undefined;
 }
 
-/** What the command line adds to the options of a job. */
+/** Options of a job that only the command line sets. */
 export interface JobInternals extends SessionInternals {
-  /** The signals, from `interruptible`. @default {undefined} (not handled) */
+  /** Signals of the process, from `interruptible`. @default {undefined} (not handled) */
   interrupts?: Interrupts | undefined;
   /** What a signal does to the operation. @default {"auto"} */
   onInterrupt?: OnInterrupt | undefined;
 }
 
-/** A value that is one of some words. @throws {UsageError} when it is another one. */
+/** Returns the value if it is one of the known words. @throws {UsageError} if not. */
 function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   const why = `'${name}' must be one of ${known.join(", ")}`;
   throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });
 }
 
-/** Checks how long and how often is asked. @throws {UsageError} */
+/** Checks the wait and sets its defaults. @throws {UsageError} when a value is out of range. */
 export function checkWait(
   { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1 }: WaitOptions,
 ): { timeoutMs: number; tokenShare: number } {
@@ -51,7 +51,7 @@ export function checkWait(
   return { timeoutMs: checkTimeout(timeoutMs), tokenShare };
 }
 
-/** Checks what a job does at its deadline and at a signal. @throws {UsageError} */
+/** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */
 export function checkWatch(
   { onTimeout = "detach" }: { onTimeout?: OnTimeout | undefined },
   { interrupts, onInterrupt = "auto" }: JobInternals,

@@ -1,5 +1,5 @@
 /**
- * What every call shares: client, clock, notices.
+ * A session: client, clock, notices and counters that everything in one call of the library shares.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { Pacer } from "../retry/pacer.ts";
 import { type TokenMemory, tokenMemoryOf } from "../retry/token_memory.ts";
 import { environmentVariable } from "../runtime.ts";
 
-/** Which service to use, and what takes the place of environment, network and time. */
+/** Which service to use, and replacements for environment, network and time. */
 export interface ConnectOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use in place of one made from `token` and `url`; its own waits are then not part of results. @default {undefined} */
+  /** Client to use instead of one made from `token` and `url`. Results then do not count the client's own waits. @default {undefined} */
   client?: MogplexClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
@@ -31,19 +31,19 @@ export interface ConnectOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Ends everything; what was called then rejects with `signal.reason`. The run itself goes on. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. The run itself goes on. @default {undefined} */
   signal?: AbortSignal | undefined;
-  /** Hears of waits, retries and everything else worth a log line. @default nobody */
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
 
-/** {@linkcode ConnectOptions}, resolved, with what one job counts. */
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. */
 export interface Session {
   /** The service. */
   readonly client: MogplexClient;
   /** Time. */
   readonly clock: Clock;
-  /** Access token; undefined when the caller brought a client. */
+  /** Access token; undefined if the caller passed a client. */
   readonly token: string | undefined;
   /** Reads the environment. */
   readonly env: ReadEnv;
@@ -51,7 +51,7 @@ export interface Session {
   readonly platform: Platform;
   /** The caller's signal. */
   readonly signal: AbortSignal | undefined;
-  /** Passes a notice on, unless `quietly`, and adds up the waits. */
+  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
@@ -59,36 +59,37 @@ export interface Session {
   readonly requests: () => number;
   /** Point on the clock at which it was opened. */
   readonly startedAt: number;
-  /** Numbers from 0 up to 1, for jitter. */
+  /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
-  /** What is known of the token. */
+  /** What the process has learned about the token. */
   readonly memory: TokenMemory;
   /**
-   * Waits until a point on the clock.
+   * Makes a pacer, which waits at most until the deadline.
    *
-   * @param signal Ends every wait. @default the caller's
+   * @param deadline Point on the clock, in milliseconds.
+   * @param signal Ends every wait. @default {@linkcode Session.signal}
    */
   pacer(deadline: number, signal?: AbortSignal): Pacer;
 }
 
-/** What only tests and the command line set. */
+/** Options of a session that only tests and the command line set. */
 export interface SessionInternals {
   /** See {@linkcode Session.random}. @default {Math.random} */
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** The service and the token, when they were found before. @default {undefined} (they are found from the options) */
+  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
   connection?: Connection | undefined;
-  /** The CI system, when it was found before. @default {undefined} (it is found from the environment) */
+  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
   platform?: Platform | undefined;
-  /** Gets the session as soon as it is open. @default nobody */
+  /** Called with the session as soon as it is open. @default {undefined} */
   onSession?: ((session: Session) => void) | undefined;
 }
 
 /**
  * Opens a session.
  *
- * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
+ * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
  * @throws {UsageError} when the origin is not permitted.
  */
 export function openSession(options: ConnectOptions, internals: SessionInternals = {}): Session {
@@ -145,14 +146,14 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
   return session;
 }
 
-/** Longest wait that {@linkcode checkTimeout} takes, in milliseconds: 30 days. */
+/** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
 /**
- * Checks a whole wait.
+ * Checks the longest time of a whole job, and returns it.
  *
  * @param timeoutMs Milliseconds, more than 0, at most 30 days.
- * @throws {UsageError}
+ * @throws {UsageError} when it is out of range.
  */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
@@ -160,5 +161,5 @@ export function checkTimeout(timeoutMs: number): number {
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
-/** Default of the whole wait, in milliseconds. Source: CLI reference, `--timeout`. */
+/** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;

@@ -1,14 +1,14 @@
 /**
- * What the library's calls throw, and what they return, of the end of a job.
+ * Decides which ends of a job the library's calls return, and which they throw.
  *
  * @module
  */
 import { MogplexError } from "../errors.ts";
 import type { JobEnd } from "./job.ts";
 
-/** Options that decide. */
+/** Options of {@linkcode settle}. */
 export interface SettleOptions {
-  /** Whether everything but a success is thrown. @default {true} */
+  /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   /** The caller's signal. */
   signal?: AbortSignal | undefined;
@@ -17,17 +17,17 @@ export interface SettleOptions {
 /**
  * Returns the result of a job, or throws.
  *
- * With `throwOnFailure: false` the result of a run that exists is returned whatever became of it. What went wrong before there was a run
- * is always thrown, as are the reason of the caller's signal and bugs.
+ * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors that
+ * came before there was a run, the reason of the caller's signal, and bugs.
  *
- * @param verdictError Makes the error of an end that is not a success; undefined for every other one.
+ * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
  */
 export function settle<R extends { runId: string | null }>(
   { result, error }: JobEnd<R>,
   { throwOnFailure = true, signal }: SettleOptions,
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The caller's reason may be one of our own errors, and is still the caller's to see.
+  // The reason of the caller's signal may be one of our errors: throw it all the same.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) throw error;

@@ -1,10 +1,11 @@
 /**
- * Where a follower learns what is new. Polling is one way; a stream is another one behind the same interface.
+ * Sources of news for a follower: the interface, and polling. The event stream of runs is another implementation.
  *
  * @module
  */
 import type { CallOptions } from "../api/client.ts";
 import type { Clock } from "../clock.ts";
+import { MogplexError } from "../errors.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { retry } from "../retry/retry.ts";
 import type { Setback } from "../retry/setback.ts";
@@ -12,57 +13,64 @@ import type { TokenMemory } from "../retry/token_memory.ts";
 import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "./cadence.ts";
 import type { Session } from "./session.ts";
 
-/** Something that can be looked at again and again, until it has ended. */
+/** Something that can be read again and again. `N` is what a read returns. */
 export interface Subject<N> {
-  /** A look, as in error messages: `read events of run …`. */
+  /** What a read attempts, after "Cannot": `read events of run "…"`. */
   readonly what: string;
-  /** Looks now. @throws what the client throws. */
+  /** Reads it now. @throws what the client throws. */
   read(call: CallOptions): Promise<N>;
+  /**
+   * Reads the record itself. The service then repairs the record of a run whose worker died; {@linkcode Subject.read} shows it unrepaired.
+   * Used after a long silence and at the deadline.
+   *
+   * @throws what the client throws.
+   */
+  readRecord?(call: CallOptions): Promise<N>;
 }
 
-/** A way to learn what is new. */
+/** Waits for news. `N` is what a read returns. */
 export interface Source<N> {
   /**
-   * Waits for the next news in its own rhythm, through every setback that may pass.
+   * Waits for the next news, and retries as long as that can help.
    *
-   * @param last What the last news meant; absent at the first call, which does not wait.
-   * @returns Null when the deadline came first.
-   * @throws what lasts: see `setbackOf`; `signal.reason` if the signal aborts.
+   * @param last Outcome of the last read, which decides the wait; absent at the first call, which does not wait.
+   * @returns The news; null if the deadline came first.
+   * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
-  /** Ends what is under way. */
+  /** Ends waits and requests. May be called more than once. */
   close(): void;
 }
 
-/** Options of every {@linkcode Source}. `S` is what it looks at. */
+/** Options of every {@linkcode Source}. `S` is what it reads. */
 export interface SourceOptions<S> {
   /** Time. */
   clock: Clock;
-  /** What it looks at. */
+  /** What it reads. */
   subject: S;
-  /** Waits, and announces why. */
+  /** Waits within the deadline, and sends notices about it. */
   pacer: Pacer;
-  /** What is known of the token. */
+  /** What the process has learned about the token. */
   memory: TokenMemory;
-  /** Point on the clock until which requests may last. */
+  /** Point on the clock until which requests may take, in milliseconds. */
   deadline: number;
-  /** Ends everything. */
+  /** Ends waits and requests. */
   signal: AbortSignal | undefined;
-  /** Jobs that use the token at the same time. */
+  /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
-  /** Jitter of our own delays: numbers from 0 up to 1. */
+  /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
 }
 
-/** The caller's signal, and a way to end what is under way in a source. */
+/** A signal that ends with the caller's, or by {@linkcode Leash.close}. */
 export interface Leash {
-  /** Aborts when the caller's signal does, and when the source is closed. */
+  /** Aborts when the caller's signal does, or when the leash is closed. */
   readonly signal: AbortSignal;
-  /** Aborts it. */
+  /** Aborts {@linkcode Leash.signal}. */
   close(): void;
 }
 
-/** Ties a source to the caller's signal. */
+/** Makes a leash from the caller's signal. */
 export function leash(signal: AbortSignal | undefined): Leash {
   const closed = new AbortController();
   return {
@@ -71,23 +79,23 @@ export function leash(signal: AbortSignal | undefined): Leash {
   };
 }
 
-/** One kind of look. */
+/** Options of {@linkcode lookUntilSeen}. */
 export interface LookOptions<N> {
-  /** What is attempted, as in error messages. */
+  /** What is attempted, after "Cannot". */
   what: string;
-  /** Ends it. */
+  /** Ends waits and requests. */
   signal: AbortSignal;
-  /** One attempt. */
+  /** One attempt. Must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
-  /** Decides the delay after a setback, in milliseconds. @default as the service asks, else our own */
+  /** Delay after a setback, in milliseconds; undefined for the usual one. @default the delay that the service names, else a backoff */
   delayAfter?(setback: Setback): number | undefined;
 }
 
 /**
- * Looks until it works, through every setback that may pass.
+ * Reads until it works, and retries as long as that can help.
  *
- * @returns Null when the deadline came first.
- * @throws what lasts: see `setbackOf`.
+ * @returns What was read; null if the deadline came first.
+ * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
   { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,
@@ -96,7 +104,7 @@ export async function lookUntilSeen<N>(
   const end = await retry<N>({
     memory,
     signal,
-    // One request an attempt: this loop decides how long to wait after a failed one.
+    // One request an attempt: this loop, not the client, decides the wait after a failure.
     attempt: () => read({ deadline, maxAttempts: 1, signal }),
     wait: (setback, count) => pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count),
   });
@@ -105,18 +113,19 @@ export async function lookUntilSeen<N>(
   return null;
 }
 
-/** Limit of the last look at the deadline, in milliseconds. */
+/** Time limit of the last read at the deadline, in milliseconds. */
 const LAST_LOOK_MS = 5_000;
 
-/** Limits of a single attempt that is made now, whatever the deadline. */
+/** Limits of a single attempt that starts now and may pass the deadline by `limitMs`. */
 export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal | undefined): CallOptions {
   return { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, maxAttempts: 1, signal };
 }
 
 /**
- * Looks at the deadline. A token that has worked keeps its further chances after a 401, without a wait since there is no time.
+ * Reads a last time at the deadline. After a 401 with a token that has worked before, it tries again at once, as there is no time
+ * to wait.
  *
- * @throws what the last look threw.
+ * @throws what the last attempt threw.
  */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Session): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
@@ -130,25 +139,49 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
   return end.value;
 }
 
-/** One request a tick: `GET /runs/{id}/events`, say, gives status and events. */
+/**
+ * Reads the record itself at the deadline.
+ *
+ * @returns Undefined if the subject has no record of its own, or if it cannot be read: the last news then decide.
+ */
+export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Session): Promise<N | undefined> {
+  try {
+    return await subject.readRecord?.(singleAttempt(clock, LAST_LOOK_MS, signal));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof MogplexError)) throw error;
+    return undefined;
+  }
+}
+
+/** Silence after which the record is read in place of the news, in milliseconds. */
+const SILENCE_MS = 120_000;
+
+/** Polls: one request at a time, with delays from `cadence.ts`. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   readonly #leash: Leash;
   #cadence: CadenceState;
+  /** Point on the clock of the last news, or of the last look at the record. */
+  #heardAt: number;
 
   constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
+    this.#heardAt = options.clock.now();
     this.#leash = leash(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
   async next(last?: CadenceEvent): Promise<N | null> {
-    const { subject, pacer } = this.#options;
+    const { subject, pacer, clock } = this.#options;
+    if (last?.kind !== "quiet") this.#heardAt = clock.now();
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
+    const isSilent = subject.readRecord !== undefined && clock.now() - this.#heardAt >= SILENCE_MS;
+    if (isSilent) this.#heardAt = clock.now();
     return await lookUntilSeen(this.#options, {
       what: subject.what,
       signal: this.#leash.signal,
-      read: (call) => subject.read(call),
+      read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
       delayAfter: ({ cause, namedMs }) => {
         if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
         return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });

@@ -1,23 +1,27 @@
 /**
- * From options to the idempotency key of a start.
+ * Decides the idempotency key of a start from the caller's options.
  *
  * @module
  */
 import { checkIdempotencyKey } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
+import { createRedactor } from "../text/redact.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope } from "./key.ts";
 import type { Session } from "./session.ts";
 
-/** Options that decide on a key. */
+/** Options for the idempotency key of a start. */
 export interface KeyOptions {
-  /** Key to use as it is, at most 200 characters; a replay then attaches whatever became of the run. @default derived */
+  /**
+   * Key to use as it is, at most 200 characters. A run that it finds is taken however it ended.
+   * @default derived from the other options
+   */
   idempotencyKey?: string | undefined;
-  /** What makes a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
+  /** How often a job gets a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
   keyScope?: KeyScope | undefined;
-  /** Tells apart several runs of one job; at most 1 000 characters. @default {""} */
+  /** Distinguishes several runs of one job; at most 1 000 characters. @default {""} */
   keyPart?: string | undefined;
-  /** Who the job is. @default what the CI system says */
+  /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
 }
 
@@ -25,9 +29,9 @@ export interface KeyOptions {
 export interface StartKey {
   /** Key without a suffix. */
   key: string;
-  /** Where it comes from; `given` is the caller's own. */
+  /** The scope that it was derived with; `given` for a key from the caller. */
   scope: KeyScope | "given";
-  /** Suffix to begin with; 1 is the key itself. */
+  /** Number of the series to begin with: 1 is the key itself. */
   suffix: number;
 }
 
@@ -50,10 +54,10 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
 }
 
 /**
- * Settles the key.
+ * Decides the key of a start.
  *
- * @param what What is going to be attempted, after "Cannot".
- * @param about What tells this start from others of the job, beside the caller's own part.
+ * @param what What will be attempted, after "Cannot".
+ * @param about Further parts of a derived key; `more` distinguishes starts of one job in addition to the caller's `keyPart`.
  * @throws {UsageError} when an option breaks a rule.
  */
 export async function planKey(
@@ -64,7 +68,10 @@ export async function planKey(
 ): Promise<StartKey> {
   const { idempotencyKey, keyPart = "" } = options;
   checkKeyOptions(what, options);
-  if (idempotencyKey !== undefined) return { key: checkIdempotencyKey(idempotencyKey), scope: "given", suffix: 1 };
+  if (idempotencyKey !== undefined) {
+    const { token: maskToken } = createRedactor({ token: session.token });
+    return { key: checkIdempotencyKey(idempotencyKey, maskToken), scope: "given", suffix: 1 };
+  }
   const { job: identity, repoId, more } = about;
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
   const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
@@ -72,7 +79,7 @@ export async function planKey(
   return { ...await deriveKey(parts, session.notify), suffix: 1 };
 }
 
-/** Who the job is. */
+/** Identity of the CI job: the caller's if given, else from the CI system; null outside CI. */
 export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
   return identity === undefined ? platform.identity(env) : identity;
 }

@@ -1,5 +1,5 @@
 /**
- * What a start is, what it answers, and who owns what was found.
+ * The data of a start: what is started, the answer, and whether this job owns what was found.
  *
  * @module
  */
@@ -8,65 +8,77 @@ import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "./key.ts";
 import type { StartKey } from "./start_key.ts";
 
-/** Most that the clocks of the service and of this machine are taken to differ by, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
+/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
+export const CLOCK_SKEW_MS = 5_000;
 
-/** What a start answers, as far as the series of keys has to know it. */
+/** The part of a start's answer that {@linkcode Starter} reads. */
 export interface Found {
-  /** UUID. */
+  /** UUID of the run. */
   runId: string;
-  /** The service's word. */
+  /** Status, as the service sends it. */
   status: string;
-  /** Whether it existed before under the key. */
+  /** Whether the key found a run that existed before. */
   replayed: boolean;
-  /** ISO 8601 with offset; null when the answer does not tell. */
+  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
   createdAt: string | null;
+  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
+  updatedAt: string | null;
 }
 
-/** What a {@linkcode Starter} starts. */
+/** Something that a {@linkcode Starter} can start. */
 export interface Startable<R extends Found> {
   /** What is attempted, after "Cannot": `start run`. */
   what: string;
   /** Its key. */
   key: StartKey;
-  /** Who the job is. */
+  /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock. */
+  /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
   /**
-   * Whether it takes a slot for starts, so that a 429 can be the limit of these, and is failed by the service when its queue is down.
-   * Runs of agents do both, runs of automations neither.
+   * Whether the service counts it against the limit of starts (so that a 429 can mean that limit), and fails it when its queue is
+   * down. Both hold for runs of agents, and neither for runs of automations.
    */
   takesSlot: boolean;
-  /** One attempt; each one with a key sends the same bytes. */
+  /** One attempt. All attempts with one key must send the same bytes. */
   send(idempotencyKey: string, call: CallOptions): Promise<R>;
 }
 
-/** Something that was started or found, and what is known of its key. */
+/** A run that was started or found, with its key. */
 export interface Started<R extends Found> {
-  /** UUID. */
+  /** UUID of the run. */
   runId: string;
-  /** As the start answered it. */
+  /** The start's answer. */
   run: R;
-  /** Whether it existed before. */
+  /** Whether the run existed before this start. */
   replayed: boolean;
-  /** Key that finds it again. */
+  /** Key that finds the run again. */
   idempotencyKey: string;
-  /** Where the key comes from; `given` is the caller's own. */
+  /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
-  /** Whether this job owns it, so that it may stop it: see {@linkcode ownsRun}. */
+  /** Whether this job owns the run and may stop it: see {@linkcode ownsRun}. */
   owned: boolean;
 }
 
-/** Whether a run was created after a point of the service's wall time, as far as two clocks can tell. */
-export function isNewerThan({ createdAt }: Pick<Found, "createdAt">, wallMs: number): boolean {
-  return createdAt !== null && Date.parse(createdAt) >= wallMs - CLOCK_SKEW_MS;
+/**
+ * Whether a run was created at or after a time of the service. False if the time of creation is not known.
+ *
+ * @param wallMs The time, in milliseconds since 1970.
+ * @param toleranceMs How much earlier it may have been created, in milliseconds.
+ */
+export function isNewerThan(
+  { createdAt }: Pick<Found, "createdAt">,
+  wallMs: number,
+  toleranceMs = CLOCK_SKEW_MS,
+): boolean {
+  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
 }
 
 /**
- * Whether this job owns a run, so that it may stop it: it started the run, or an earlier attempt of the same job did.
+ * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
  *
- * @param firstSentMs The service's wall time at this process's first attempt, if the outcome of one is not known; else `Infinity`.
+ * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
+ * unnoticed; else `Infinity`.
  */
 export function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||

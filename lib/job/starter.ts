@@ -1,5 +1,6 @@
 /**
- * Starting once: attempts with one key, and the series of keys when an operation that was found is dead.
+ * Starts exactly one operation: repeats attempts with the same key, and takes the next key of a series if the operation that was
+ * found has failed or was cancelled.
  *
  * @module
  */
@@ -19,35 +20,37 @@ import { retry } from "../retry/retry.ts";
 import { type Setback, statusOf } from "../retry/setback.ts";
 import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
 import type { Session } from "./session.ts";
-import { type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
+import { CLOCK_SKEW_MS, type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
 
-/** Keys that one process tries. Source: design, "Idempotency keys": every start slot is precious. */
+/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
 const MAX_KEYS = 4;
-/** Attempts of one process after which it stays unknown whether they worked; each may have cost a start slot. */
+/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
 const MAX_UNKNOWN = 8;
+/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
+const DATE_DOUBT_MS = 2_000;
 
-/** One start, with everything that a signal in the middle of it has to know. */
+/** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
 export class Starter<R extends Found> {
   readonly #session: Session;
   readonly #plan: Startable<R>;
   readonly #pacer: Pacer;
   readonly #onKey: (key: string) => void;
   #suffix: number;
-  /** Attempts so far of which it is not known whether they worked. */
+  /** Number of attempts with an unknown outcome. */
   #unknownAttempts = 0;
-  /** Whether an attempt of this process failed, in whatever way. */
+  /** Whether any attempt of this process has failed. */
   #triedBefore = false;
-  /** Point on the clock at which the first attempt was sent. */
+  /** Point on the clock at which we sent the first attempt. */
   #firstSentAt: number | undefined;
-  /** Point on the clock at which the first attempt was sent that a 5xx answered. */
+  /** Point on the clock at which we sent the first attempt that was answered with a 5xx. */
   #troubleAt: number | undefined;
   #mayExist = false;
-  /** Whether an earlier attempt under the present key may have started its run. */
+  /** Whether an earlier attempt with the present key may have started its run unnoticed. */
   #unsure = false;
 
   /**
    * @param plan What to start.
-   * @param onKey Called before a key is used for the first time.
+   * @param onKey Called with each key before it is first used. If it throws, nothing is sent.
    */
   constructor(session: Session, plan: Startable<R>, onKey: (key: string) => void = () => {}) {
     this.#session = session;
@@ -57,28 +60,29 @@ export class Starter<R extends Found> {
     this.#pacer = session.pacer(plan.deadline);
   }
 
-  /** Key that is being tried. */
+  /** Key of the present attempt. */
   get key(): string {
     return keyWithSuffix(this.#plan.key.key, this.#suffix);
   }
 
-  /** Whether a run may exist under {@linkcode Starter.key}, whether or not this process has heard of it. */
+  /** Whether a run with {@linkcode Starter.key} may exist, even if no answer said so. */
   get mayExist(): boolean {
     return this.#mayExist;
   }
 
   /**
-   * Starts it, or finds what an earlier attempt started. With a derived key, a run that is found failed or cancelled is not taken: the
-   * next key of the series is tried.
+   * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was
+   * cancelled, the next key of the series is tried.
    *
-   * @throws {StartUnknownError} when it is not known whether an attempt worked; carries the key.
-   * @throws {RateLimitedError | UnavailableError} when the limits or the service do not permit a start in time.
-   * @throws what the service answers for good; `signal.reason` if the session's signal aborts.
+   * @returns The run. After {@linkcode MAX_KEYS} keys it may be one that failed or was cancelled before.
+   * @throws {StartUnknownError} when an attempt may have worked although no answer says so; carries the key.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when no attempt worked before the deadline; nothing was started.
+   * @throws {MogplexError} when the service refuses the start; `signal.reason` if the session's signal aborts.
    */
   async start(): Promise<Started<R>> {
     const { notify } = this.#session;
     for (let tried = 1;; tried++) {
-      // A key that is not going to be used must not get into the state file.
+      // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
       this.#session.signal?.throwIfAborted();
       this.#onKey(this.key);
       const run = await this.#startWithKey();
@@ -99,13 +103,13 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Gives up on the attempt in flight and finds what it started, by sending the same key and the same bytes again.
+   * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
    *
-   * @returns Undefined when all that is there is the dead run of an earlier attempt of the job.
-   * @throws what the service answers.
+   * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
+   * @throws what the one request throws.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
-    // A later replay may turn out to be the run that the attempt started.
+    // The attempt in flight may have started the run that is found now.
     this.#unsure = true;
     this.#triedBefore = true;
     this.#unknownAttempts++;
@@ -114,8 +118,8 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Whether somebody else in the same pipeline has this job's key: on its first attempt there is nothing of its own to be
-   * found, and where nodes of a matrix look the same one of them must have been first.
+   * Whether another job of the pipeline has the same key. On its first attempt a job cannot find a run of its own, so where the
+   * CI system does not distinguish the nodes of a matrix, another node must have started the run.
    */
   #isShared({ replayed }: R): boolean {
     const { key: { scope }, job } = this.#plan;
@@ -124,7 +128,7 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Whether a run that a derived key found is the dead one of an earlier attempt of the job, in whose place another is started.
+   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, so that a new one is to be started.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
@@ -137,15 +141,15 @@ export class Starter<R extends Found> {
 
   #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
-    // Somebody else's run can be as young as our attempt; only one of which we know nothing can have started it.
+    // Another job's run can be as new as our attempt. It can be ours only if we sent an attempt with an unknown outcome.
     const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
   }
 
   /**
-   * The service's wall time at a point on our clock. Ours may be wrong by hours, and may have been set right meanwhile, so it is
-   * only used together with the service's last `Date`. `Infinity` for no point.
+   * Converts a point on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may
+   * have been corrected meanwhile, so it is only used relative to the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -153,12 +157,22 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Whether a dead run is the work of this very process: its verdict counts then, and starting afresh would be a second run.
+   * Whether this process started a run that failed or was cancelled. Then its verdict counts, and another start would be a second
+   * run.
+   *
+   * A cancelled run counts only if it was certainly cancelled after the first attempt: a job that is retried right after it was stopped
+   * finds the run that it cancelled itself.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    if (this.#plan.takesSlot && run.status === "failed" && isNewerThan(run, this.#serviceTime(this.#troubleAt))) {
+    // The service's `Date` has whole seconds and is older than the answer: times made of it are never too late.
+    const isExact = this.#session.client.clockSkewMs !== undefined;
+    const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
+    if (
+      this.#plan.takesSlot && run.status === "failed" &&
+      isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
+    ) {
       const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
       throw new UnavailableError({ attempted: this.#plan.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
@@ -167,8 +181,12 @@ export class Starter<R extends Found> {
         retryAfterMs: null,
       });
     }
-    // Even a refusal can come from a proxy behind which the start went through.
-    return this.#triedBefore && isNewerThan(run, this.#serviceTime(this.#firstSentAt));
+    // Even a refused attempt may have started the run: a proxy can refuse a request that it has passed on.
+    if (!this.#triedBefore) return false;
+    const sentMs = this.#serviceTime(this.#firstSentAt);
+    if (run.status !== "cancelled") return isNewerThan(run, sentMs, toleranceMs);
+    const doubtMs = isExact ? DATE_DOUBT_MS : CLOCK_SKEW_MS;
+    return isNewerThan(run, sentMs, 0) && Date.parse(run.updatedAt ?? "") >= sentMs + doubtMs;
   }
 
   async #startWithKey(): Promise<R> {
@@ -201,14 +219,14 @@ export class Starter<R extends Found> {
     return end.value;
   }
 
-  /** Waits for the next attempt; false when there is none in time. */
+  /** Waits for the next attempt. @returns Whether there is one before the deadline. */
   async #wait(setback: Setback, count: number): Promise<boolean> {
     const tooMany = !setback.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (setback.namedMs ?? 0) >= this.#pacer.leftMs) return false;
     return await this.#pacer.setBack(this.#plan.what, setback, count, START_BACKOFF_MS);
   }
 
-  /** The error of a start that is given up. */
+  /** The error to throw when a start is given up. */
   #finalError(error: unknown, setback: Setback | undefined): unknown {
     if (setback === undefined || !(error instanceof MogplexError)) {
       if (this.#unsure) {
@@ -223,7 +241,7 @@ export class Starter<R extends Found> {
     return this.#tooLate(error, setback.namedMs);
   }
 
-  /** The same error, saying when a start would be possible. */
+  /** Adds to an error when a start would be possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
     const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
     const later = `the deadline comes first, it would work from ${at} on`;

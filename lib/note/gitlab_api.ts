@@ -1,5 +1,5 @@
 /**
- * GitLab's own REST API, as far as a job has to speak to it: where it is, and what its answers mean.
+ * The part of GitLab's REST API that the note needs: where it is, how it is called, and what its answers mean.
  *
  * @module
  */
@@ -14,29 +14,29 @@ import { userAgent } from "../http/user_agent.ts";
 import type { Redactor } from "../text/redact.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 
-/** A merge request and the API that knows it. */
+/** A merge request, and the API through which it is reached. */
 export interface MergeRequest {
-  /** Base of the API, without a slash at its end; a server may live below a path. */
+  /** Base URL of the API, without a slash at its end. It may have a path. */
   api: string;
-  /** Host of the API and, when it is not the scheme's own, port. */
+  /** Host of the API, with the port if it is not the default one. */
   host: string;
-  /** Id of the project that it belongs to. */
+  /** Id of the project that it targets. */
   project: string;
   /** Its number in that project. */
   iid: string;
 }
 
-/** What GitLab's token needs. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
+/** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
 /**
- * The merge request of the pipeline; undefined when the pipeline has none.
+ * The merge request of the pipeline; undefined if the pipeline has none.
  *
- * A pipeline of a fork has the fork in `CI_PROJECT_ID`, while the merge request is in the project that it goes into.
+ * In a pipeline of a fork `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project.
  * Source: GitLab, "Predefined CI/CD variables", those of merge request pipelines.
  *
  * @param env Reads the environment.
- * @throws {UsageError} when a variable does not hold what GitLab puts there.
+ * @throws {UsageError} when the value of a variable cannot come from GitLab.
  */
 export function mergeRequestOf(env: ReadEnv): MergeRequest | undefined {
   const iid = env("CI_MERGE_REQUEST_IID") ?? "";
@@ -61,9 +61,9 @@ export function mergeRequestOf(env: ReadEnv): MergeRequest | undefined {
 
 /** Options of {@linkcode createGitlabApi}. */
 export interface GitlabApiOptions {
-  /** Access token of GitLab; goes to the host of the API and nowhere else. */
+  /** Access token of GitLab. It is sent to the host of the API and nowhere else. */
   token: string;
-  /** Where the token comes from, for messages: the name of a variable. */
+  /** Name of the variable that holds the token, for messages. */
   tokenVariable: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
@@ -71,7 +71,7 @@ export interface GitlabApiOptions {
   clock: Clock;
   /** Limits of every call. */
   limits: CallOptions;
-  /** Jitter: numbers in [0, 1). @default {Math.random} */
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
@@ -83,20 +83,21 @@ export interface GitlabCall<T> {
   method: string;
   /** Path and query below the API, with a slash at its start. */
   path: string;
-  /** Sent as JSON; absent sends none. */
+  /** Body, sent as JSON. @default {undefined} (no body) */
   body?: unknown;
-  /** Takes what is needed out of a good answer; undefined when it is not GitLab's. */
+  /** Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of GitLab. */
   read(value: unknown, answer: Answer): T | undefined;
-  /** Called after each failed attempt; what it throws ends the call. */
+  /** Called after each failed attempt. If it throws, the call ends with that error. */
   onFailure?: (error: MogplexError) => Promise<void>;
 }
 
-/** Speaks to GitLab. */
+/** Calls one GitLab server. */
 export interface GitlabApi {
   /**
-   * Sends a request until it gets a good answer, as long as trying again can help.
+   * Sends a request, and retries as long as that can help.
    *
-   * @throws {ApiError | NetworkError | BodyTooLargeError} or the reason of the signal in the limits.
+   * @throws {ApiError | NetworkError | BodyTooLargeError} when the last attempt failed; `signal.reason` if the signal in the limits
+   * aborts.
    */
   call<T>(call: GitlabCall<T>): Promise<T>;
 }
@@ -114,7 +115,7 @@ function explain(status: number, tokenVariable: string): string {
 }
 
 /**
- * Makes the way to one server.
+ * Makes the API of one server.
  *
  * @param api See {@linkcode MergeRequest.api}.
  */
@@ -149,7 +150,7 @@ export function createGitlabApi(api: string, options: GitlabApiOptions): GitlabA
           send: (send) =>
             send(api + call.path, {
               method: call.method,
-              // Deno repeats a request by itself, a POST too, when a connection that is used again is lost (measured on 2.9).
+              // Close each connection: Deno repeats a request, even a POST, if a reused connection is lost (measured on 2.9).
               headers: { Connection: "close", ...(call.body !== undefined && { "Content-Type": "application/json" }) },
               body: call.body === undefined ? null : JSON.stringify(call.body),
             }),
@@ -158,7 +159,7 @@ export function createGitlabApi(api: string, options: GitlabApiOptions): GitlabA
   };
 }
 
-/** The class by which the table of setbacks decides. A 401 lasts: there is little time. */
+/** The error class for a status, by which `setbackOf` decides on a retry. A 401 is not retried: there is little time. */
 function errorClass(status: number): typeof ApiError {
   if (status === 429) return RateLimitedError;
   const passing = status < 300 || status >= 500 || status === 408 || status === 425;

@@ -1,5 +1,5 @@
 /**
- * The note on the merge request of a GitLab pipeline: one a job, found again by a hidden marker and updated in place.
+ * The note on the merge request of a GitLab pipeline. Each job has one note: it is found by a hidden marker and updated in place.
  *
  * @module
  */
@@ -14,14 +14,15 @@ import { createGitlabApi, type GitlabApi, type MergeRequest } from "./gitlab_api
 /** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
 export const MAX_NOTE_CHARACTERS = 1_000_000;
 
-/** Longest time for a note in all, in milliseconds: the verdict of the job waits for it. */
+/** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
 export const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Together all the comments that a merge request can have. Source: GitLab, "Application limits": 5,000; "Pagination": 100 a page.
+// Pages times size is the most comments that a merge request can have.
+// Source: GitLab, "Application limits": 5,000; "Pagination": 100 a page.
 const PAGE_SIZE = 100;
 const MAX_PAGES = 50;
-// How often a note is posted whose fate is then not known, and the wait before it is looked for, in milliseconds.
+// Most posts with an unknown outcome, and the wait before we look for the note, in milliseconds, times the number of the post.
 const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
@@ -35,15 +36,15 @@ export interface NoteOptions {
   fetch?: Fetch | undefined;
   /** Time. */
   clock: Clock;
-  /** Jitter: numbers in [0, 1). @default {Math.random} */
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
-/** A note as it stands now. GitLab's API gives no address of it. */
+/** A note that was written. GitLab's API does not return its URL. */
 export interface WrittenNote {
-  /** Its number. */
+  /** Id of the note. */
   id: number;
-  /** Whether it was there before. */
+  /** Whether it existed before. */
   updated: boolean;
 }
 
@@ -56,19 +57,19 @@ interface Note {
 
 interface Page {
   notes: Note[];
-  /** Query of the next one. */
+  /** Query of the next page; undefined on the last one. */
   next: string | undefined;
 }
 
-/** A post of which nobody knows whether it made a note. */
+/** A post failed in a way that may have made the note all the same. */
 class Unknown extends Error {}
 
 /**
- * The line by which the note of a job is found again; no reader sees it. A name of a job can hold anything, so only its hash
- * is in it.
+ * The first line of a job's note, by which it is found again: an HTML comment, which readers do not see. It contains a hash of the
+ * job's name, since a name may contain any text.
  *
  * @param job Name of the job.
- * @param node Node of a matrix or of parallel copies; an empty string when there is none.
+ * @param node Node of a matrix or of parallel copies; an empty string if there is none.
  */
 export async function noteMarker(job: string, node: string): Promise<string> {
   return `<!-- mogplex:${(await sha256Hex(JSON.stringify([job, node]))).slice(0, 40)} -->`;
@@ -85,7 +86,7 @@ function readNote(value: unknown): Note | undefined {
 }
 
 /**
- * Query of the next page. Of a `Link` only the query is taken: its host is the one that the server believes to have.
+ * Query of the next page. Only the query of a `Link` is used: behind a proxy its host may be wrong.
  * Source: GitLab, "Pagination": `x-next-page` is empty on the last page; keyset pagination has `Link` only.
  */
 function nextQuery({ headers }: Answer, query: string): string | undefined {
@@ -112,7 +113,7 @@ class NoteWriter {
     this.#name = `the note on merge request !${iid}`;
   }
 
-  /** Id of our oldest note with the marker. */
+  /** Id of our oldest note with the marker; undefined if there is none. */
   async find(marker: string): Promise<number | undefined> {
     let query: string | undefined = `?${new URLSearchParams({
       sort: "asc",
@@ -147,14 +148,14 @@ class NoteWriter {
     });
   }
 
-  /** Anybody can write our marker: theirs is a note that we may not change, or one that they can change after us. */
+  /** Whether the token's user wrote a note. Anybody can copy our marker, but we must only update notes of our own. */
   async #isOwn({ author }: Note): Promise<boolean> {
     this.#author ??= this.#whoAmI();
     const me = await this.#author;
     return me === null || author === me;
   }
 
-  /** Null when the token may not ask; then the marker has to do. */
+  /** Id of the token's user; null if the token may not read it. Then the marker alone identifies a note. */
   async #whoAmI(): Promise<number | null> {
     try {
       return await this.#api.call({
@@ -178,7 +179,7 @@ class NoteWriter {
     return { id, updated: true };
   }
 
-  /** @throws {Unknown} when it may have been made all the same. */
+  /** @throws {Unknown} when GitLab may have made the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
     const { id } = await this.#api.call({
       what: `create ${this.#name}`,
@@ -195,7 +196,7 @@ class NoteWriter {
   }
 }
 
-/** Posting is not idempotent: after a post of unknown fate the note is looked for before another one is posted. */
+/** Posting is not idempotent: after a post with an unknown outcome, look for the note before posting again. */
 async function writeOnce(writer: NoteWriter, marker: string, body: string, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
     const id = await writer.find(marker);
@@ -211,12 +212,12 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
 }
 
 /**
- * Writes the note of a job: updates the oldest one of ours that begins with the marker, or makes one. It takes 15 seconds at most.
+ * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes at most 15 seconds.
  *
  * @param marker Result of {@linkcode noteMarker}.
  * @param text Markdown in which untrusted text is harmless; with the marker at most {@linkcode MAX_NOTE_CHARACTERS}.
  * @returns What was written.
- * @throws {MogplexError} when GitLab does not take it.
+ * @throws {MogplexError} when the note could not be written in time, or GitLab refuses it.
  */
 export async function writeNote(
   place: MergeRequest,

@@ -71,7 +71,14 @@ export interface PlatformTable {
   section?: Platform["section"];
   /** See {@linkcode Platform.fence}. */
   fence?: Platform["fence"];
+  /** See {@linkcode Platform.interruptMs}. @default {4_000} */
+  interruptMs?: number;
+  /** See {@linkcode Platform.stampsLines}. @default never */
+  stampsLines?: Platform["stampsLines"];
 }
+
+/** Source: design, "Signals": some runners kill a job 5 s after the signal. */
+const INTERRUPT_MS = 4_000;
 
 const STATES: Record<string, JobState> = {
   "0": "success",
@@ -176,6 +183,8 @@ export function definePlatform(table: PlatformTable): Platform {
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,
     links,
+    interruptMs: table.interruptMs ?? INTERRUPT_MS,
+    stampsLines: table.stampsLines ?? (() => false),
     escapeLine: (line) => escapeLogLine(line, table.log),
     ...(maskCommand && { maskCommand }),
     ...(setOutput && { setOutput }),

@@ -8,8 +8,9 @@
 export const MAX_SUMMARY_BYTES = 1024 * 1024;
 
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. It starts with an empty line, which
- * the runner skips: an earlier program may not have ended its last line.
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. Write it at the start of a line, and
+ * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.
+ * Source: nektos/act, pkg/container/parse_env_file.go.
  *
  * @param name Name of the output: `[A-Za-z_][A-Za-z0-9_-]*`.
  * @param value Any text, with any number of lines.
@@ -24,5 +25,5 @@ export function githubRecord(name: string, value: string, delimiter = `ghadelimi
   if (name.includes(delimiter) || value.includes(delimiter)) {
     throw new RangeError("Cannot write GitHub output as its value contains the delimiter: run again");
   }
-  return `\n${name}<<${delimiter}\n${value}\n${delimiter}\n`;
+  return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
 }

@@ -98,6 +98,10 @@ export interface Platform {
   files(env: ReadEnv): PlatformFiles;
   /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
+  /** Longest time for the cancel of a run after a signal, in milliseconds. */
+  readonly interruptMs: number;
+  /** Whether the system writes a time before each line of the log. */
+  stampsLines(env: ReadEnv): boolean;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *

@@ -6,9 +6,8 @@
 import { cutText } from "../text/plain_text.ts";
 import { jsonText } from "../text/escape/json.ts";
 import { webUrl } from "../text/escape/url.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
-import type { RunResult } from "../result/run_result.ts";
 
 /** Heading under which GitLab lists the links. */
 const LIST = "Mogplex";
@@ -28,7 +27,7 @@ function link(label: string, address: string | null): { external_link: { label: 
  *
  * @param result Result after `cleanResult`.
  */
-export function renderAnnotations(result: RunResult | AutomationResult): string {
+export function renderAnnotations(result: AnyResult): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
   const address = git?.pullRequest.url ?? null;
   const links = [

@@ -5,6 +5,7 @@
  * @module
  */
 import { jsonText } from "../text/escape/json.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
@@ -13,7 +14,7 @@ import type { RunResult } from "../result/run_result.ts";
  *
  * @param result Result after `cleanResult`.
  */
-export function renderJson(result: RunResult | AutomationResult): string {
+export function renderJson(result: AnyResult): string {
   const { events: _events, ...rest }: Partial<RunResult> | AutomationResult & { events?: undefined } = result;
   return `${jsonText(rest, 2)}\n`;
 }

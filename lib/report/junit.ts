@@ -9,9 +9,10 @@
  */
 import { cutText } from "../text/plain_text.ts";
 import { escapeMarkup } from "../text/escape/markup.ts";
-import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
+import type { AutomationOutcome } from "../result/automation_result.ts";
 import { type ResultView, viewOf } from "../result/result_view.ts";
-import type { Outcome, Phase, RunResult } from "../result/run_result.ts";
+import type { Outcome, Phase } from "../result/run_result.ts";
 
 /** Element of a case that did not pass. */
 type Mark = "failure" | "error" | "skipped";
@@ -144,7 +145,7 @@ function renderCase({ name, timeMs, problem }: Case, classname: string): string[
  *
  * @param result Result after `cleanResult`.
  */
-export function renderJunit(result: RunResult | AutomationResult): string {
+export function renderJunit(result: AnyResult): string {
   const view = viewOf(result);
   const all = cases(view);
   const count = (mark: Mark) => String(all.filter(({ problem }) => problem?.mark === mark).length);

@@ -7,7 +7,7 @@ import { cutText } from "../text/plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
 import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "../result/duration.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { type AutomationTimes, type GitFacts, type ResultView, viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { branchWords, WAIT_CAUSES } from "../result/words.ts";
@@ -106,7 +106,7 @@ export interface MarkdownOptions {
  * @param result Result after `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
-export function renderMarkdown(result: RunResult | AutomationResult, options: MarkdownOptions = {}): string {
+export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
   const view = viewOf(result);
   const { verdict: { mark, headline }, reason } = view;
   const parts = [`## ${mark} ${headline}`];

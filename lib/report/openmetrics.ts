@@ -8,9 +8,8 @@
  */
 import { cutText } from "../text/plain_text.ts";
 import { escapeLabel } from "../text/escape/openmetrics.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { type ResultView, viewOf } from "../result/result_view.ts";
-import type { RunResult } from "../result/run_result.ts";
 import { WAIT_CAUSES } from "../result/words.ts";
 
 type Labels = Readonly<Record<string, string | null>>;
@@ -135,7 +134,7 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
  *
  * @param result Result after `cleanResult`.
  */
-export function renderOpenmetrics(result: RunResult | AutomationResult): string {
+export function renderOpenmetrics(result: AnyResult): string {
   const view = viewOf(result);
   const families = [...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)];
   return `${[...families.flatMap((family) => renderFamily(family, prefixOf(view))), "# EOF"].join("\n")}\n`;

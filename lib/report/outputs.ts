@@ -5,9 +5,8 @@
  */
 import { bareValue, renderDotenvFile } from "../text/escape/dotenv.ts";
 import { githubRecord } from "../platforms/github_files.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
-import type { RunResult } from "../result/run_result.ts";
 
 // Public names of the GitHub output and the dotenv variable: a change is a new major version.
 const NAMES: Readonly<Record<OutputName, string>> = {
@@ -32,7 +31,7 @@ export type Outputs = Partial<Record<OutputName, string>>;
  * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the
  * one that was pushed.
  */
-export function outputsOf(result: RunResult | AutomationResult): Outputs {
+export function outputsOf(result: AnyResult): Outputs {
   const { runId, status, outcome, git, replayed } = viewOf(result);
   return {
     run_id: runId ?? "",
@@ -44,7 +43,7 @@ export function outputsOf(result: RunResult | AutomationResult): Outputs {
   };
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`. A value that is not bare becomes empty, since people paste outputs into scripts. */
+/** Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, since people paste outputs into scripts. */
 export function renderGithubOutputs(outputs: Outputs): string {
   return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
 }
@@ -61,6 +60,6 @@ export function renderOutputsEnv(outputs: Outputs): string {
 }
 
 /** Renders `outputs.env` with all outputs of a result. */
-export function renderDotenv(result: RunResult | AutomationResult): string {
+export function renderDotenv(result: AnyResult): string {
   return renderOutputsEnv(outputsOf(result));
 }

@@ -16,7 +16,7 @@ export interface ReportTarget {
 }
 
 /** The file operations that reports need. */
-export type ReportIo = Pick<Io, "writeFile" | "appendFile" | "removeFile">;
+export type ReportIo = Pick<Io, "readFile" | "writeFile" | "appendFile" | "removeFile">;
 
 function pathIn(directory: string, file: string): string {
   return `${directory.replace(/\/+$/, "")}/${file}`;

@@ -9,8 +9,7 @@ import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import { errorSentence } from "../error_sentence.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
-import type { RunResult } from "../result/run_result.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import { cannotWrite, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** A report that could not be written. */
@@ -55,22 +54,34 @@ function collect(): { problems: ReportProblem[]; attempt: Write } {
 }
 
 /** Renders one report. Only Markdown has a place for links. */
-function render(format: ReportFormatName, result: RunResult | AutomationResult, links: PlatformLinks): string {
+function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
   return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
+}
+
+/** Whether the next text would continue the last line of a file, because a program before us did not end it. */
+function isLineOpen(path: string, io: ReportIo): boolean {
+  try {
+    return /[^\n]$/.test(io.readFile(path) ?? "");
+  } catch {
+    // Deno without read permission. CI systems give each step an empty file, so the line is most likely not open.
+    return false;
+  }
 }
 
 /** Appends outputs to the files that the CI system reads. */
 function appendOutputs(
   values: Outputs,
   { outputs, variables }: PlatformFiles,
-  io: Pick<ReportIo, "appendFile">,
+  io: ReportIo,
   attempt: Write,
+  redactToken: Redact,
 ): void {
-  if (outputs !== undefined) {
-    attempt("github-outputs", outputs, () => io.appendFile(outputs, renderGithubOutputs(values)));
+  function append(path: string, text: string): void {
+    io.appendFile(path, `${isLineOpen(path, io) ? "\n" : ""}${redactToken(text)}`);
   }
+  if (outputs !== undefined) attempt("github-outputs", outputs, () => append(outputs, renderGithubOutputs(values)));
   if (variables !== undefined) {
-    attempt("pipeline-variables", variables, () => io.appendFile(variables, renderOutputsEnv(values)));
+    attempt("pipeline-variables", variables, () => append(variables, renderOutputsEnv(values)));
   }
 }
 
@@ -90,7 +101,7 @@ export function writeRunId(
   const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
   const { problems, attempt } = collect();
   const values = { run_id: redactToken(runId) };
-  appendOutputs(values, { outputs }, io, attempt);
+  appendOutputs(values, { outputs }, io, attempt, redactToken);
   for (const { format, path } of targets) {
     if (format === "dotenv") {
       attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));
@@ -107,7 +118,7 @@ export function writeRunId(
  * @returns The reports that could not be written; all others are.
  */
 export function writeReports(
-  result: RunResult | AutomationResult,
+  result: AnyResult,
   targets: readonly ReportTarget[],
   io: ReportIo,
   redact: Redact,
@@ -120,12 +131,7 @@ export function writeReports(
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links))));
   }
-  appendOutputs(
-    outputsOf(clean),
-    files,
-    { appendFile: (path, text) => io.appendFile(path, redactToken(text)) },
-    attempt,
-  );
+  appendOutputs(outputsOf(clean), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",

@@ -7,6 +7,7 @@ import type { RunEvent } from "../model.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import { webUrl } from "../text/escape/url.ts";
 import { redactHidden } from "../text/redact.ts";
+import type { AnyResult } from "./any_result.ts";
 import type { AutomationResult } from "./automation_result.ts";
 import type { ResultError } from "./result_error.ts";
 import type { RunResult } from "./run_result.ts";
@@ -57,7 +58,7 @@ function cleaner(redact: Redact, redactToken: Redact): Cleaner {
 }
 
 /** The fields that both kinds of results have. */
-function cleanCommon(result: RunResult | AutomationResult, { id, text, value }: Cleaner) {
+function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
   return {
     runId: id(result.runId),
     repoId: id(result.repoId),
@@ -121,7 +122,7 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
  * @param redact Removes secrets from one text.
  * @param redactToken Removes our own token from one text. @default {no change}
  */
-export function cleanResult<R extends RunResult | AutomationResult>(
+export function cleanResult<R extends AnyResult>(
   result: R,
   redact: Redact,
   redactToken: Redact = (text) => text,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RunEvent } from "../model.ts";
-import type { AutomationResult } from "./automation_result.ts";
+import type { AnyResult } from "./any_result.ts";
 import { type ResultError, resultSentence } from "./result_error.ts";
 import type { Phase, RunResult } from "./run_result.ts";
 import { type KindWords, kindWords, type VerdictWords, verdictWords } from "./words.ts";
@@ -24,7 +24,7 @@ export interface AutomationTimes {
 
 /** The fields that mean the same in both kinds of results. */
 type Common = Pick<
-  RunResult | AutomationResult,
+  AnyResult,
   | "runId"
   | "repoId"
   | "status"
@@ -94,7 +94,7 @@ const NOTHING_OF_A_RUN = {
 };
 
 /** The view of a result of either kind. */
-export function viewOf(result: RunResult | AutomationResult): ResultView {
+export function viewOf(result: AnyResult): ResultView {
   const named = {
     kind: kindWords(result),
     verdict: verdictWords(result),

@@ -4,8 +4,10 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
+import { lookup } from "../lookup.ts";
 import type { WaitCause } from "../notice.ts";
-import type { AutomationOutcome, AutomationResult } from "./automation_result.ts";
+import type { AnyResult } from "./any_result.ts";
+import type { AutomationOutcome } from "./automation_result.ts";
 import { factsFromEvents } from "./run_facts.ts";
 import type { Outcome, RunResult } from "./run_result.ts";
 
@@ -84,20 +86,22 @@ const AUTOMATION_RUN: KindWords = {
   outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
 };
 
-/** The words for what a result is about. */
-export function kindWords({ kind }: RunResult | AutomationResult): KindWords {
-  return kind === "automation-run" ? AUTOMATION_RUN : RUN;
+const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
+
+/** The words for what a result is about. A result without a `kind` is a run's, from an older version. */
+export function kindWords({ kind }: AnyResult): KindWords {
+  return lookup(KINDS, kind) ?? RUN;
 }
 
 // After any other error the run may have been started, since a request can arrive although its answer does not.
 const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
 
-function isRefused({ outcome, runId, idempotencyKey, exitCode }: RunResult | AutomationResult): boolean {
+function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boolean {
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
 /** The verdict of a result in words. A start that was refused or never sent has words of its own. */
-export function verdictWords(result: RunResult | AutomationResult): VerdictWords {
+export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
 }

@@ -1,25 +1,25 @@
 /**
- * How long and how often a call may try.
+ * Limits of a single call of the client.
  *
  * @module
  */
 
-/** How long and how often one call may try. */
+/** How long and how often one call may try. All durations in milliseconds. */
 export interface CallOptions {
-  /** Ends the call; it then rejects with `signal.reason`. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
   signal?: AbortSignal | undefined;
   /**
-   * Point on the client's clock (`clock.now()`) until which the call may wait and try again. What does not fit is not waited
-   * for: the last error is thrown at once. The first attempt is always made, and has at least 2 s (less when
-   * `requestTimeoutMs` says so), so that a last look at a deadline is possible. @default now + 120 000 ms
+   * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
+   * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
+   * less), so that a last read at a deadline is possible. @default now + 120 000 ms
    */
   deadline?: number | undefined;
   /**
-   * Whether an attempt keeps its own limit when the deadline is nearer, so that the deadline bounds the waiting alone. @default {false}
+   * Whether an attempt may pass the deadline, within its own limit. The deadline then only limits waits. @default {false}
    */
   overrun?: boolean | undefined;
-  /** Attempts in all, the first included; 1 turns retrying off. @default {Infinity} (the deadline bounds it) */
+  /** Most attempts, the first one included; 1 never retries. @default {Infinity} (limited by the deadline) */
   maxAttempts?: number | undefined;
-  /** Limit of one attempt in milliseconds, headers and body together. @default {30_000} */
+  /** Longest time of one attempt, headers and body together. @default {30_000} */
   requestTimeoutMs?: number | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * Calls that stand alone: each waits and tries again by itself, within its own limits.
+ * Calls of the client: each retries on its own, within its own limits.
  *
  * @module
  */
@@ -11,49 +11,49 @@ import { retry } from "./retry.ts";
 import { type Setback, setbackDelay, setbackOf } from "./setback.ts";
 import type { TokenMemory } from "./token_memory.ts";
 
-/** What all calls of one client share. */
+/** State that all calls of one client share. */
 export interface CallWorld {
   /** Time. */
   clock: Clock;
-  /** Hears of every wait. */
+  /** Called before every wait. */
   onNotice: OnNotice | undefined;
-  /** Jitter: numbers from 0 up to 1. */
+  /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
-  /** What is known of the token. */
+  /** What the process has learned about the token. */
   memory: TokenMemory;
 }
 
-/** One call. */
+/** Description of one call, for {@linkcode callWithin}. */
 export interface StandAloneCall {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
   /** How long and how often to try. */
   limits: CallOptions | undefined;
-  /** Whether it takes one of the slots for starts. @default {false} */
+  /** Whether the service counts it against the limit of starts. @default {false} */
   starts?: boolean | undefined;
-  /** Longest own delay after the first attempt, in milliseconds. @default {1_000} */
+  /** Longest backoff after the first attempt, in milliseconds. @default {1_000} */
   backoffBaseMs?: number | undefined;
-  /** Errors after which this call gives up, although others would try again. @default none */
+  /** Whether this call gives up after an error, although other calls would retry. @default never */
   lasts?: ((error: unknown) => boolean) | undefined;
-  /** Called after each failed attempt, before anything else is decided; what it throws ends the call. */
+  /** Called after each failed attempt, before the call decides on a retry. If it throws, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
 }
 
 // All in milliseconds.
-/** Limit of one attempt, headers and body together. */
+/** Longest time of one attempt, headers and body together. */
 const REQUEST_MS = 30_000;
-/** Whole time of a call without a deadline. */
+/** Longest time of a call without a deadline. */
 const CALL_MS = 120_000;
-/** Longest own delay after the first attempt. */
+/** Longest backoff after the first attempt. */
 const BACKOFF_MS = 1_000;
-/** Least time of a first attempt, so that a last look at a deadline is possible. */
+/** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
 
 /**
- * Attempts a call until it works, fails for good, or its deadline is near: a wait that does not fit is not begun.
+ * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline.
  *
- * @param attempt One attempt; gets its limit in milliseconds.
- * @throws what the last attempt threw; `signal.reason` if the signal aborts.
+ * @param attempt One attempt; gets its time limit in milliseconds.
+ * @throws what the last attempt threw, or `onFailure`; `signal.reason` if the signal aborts.
  */
 export async function callWithin<T>(
   world: CallWorld,

@@ -1,5 +1,5 @@
 /**
- * Waits within a deadline, with a heartbeat so that the log is never silent for long.
+ * Waits within a deadline, with heartbeats so that the log is never silent for more than a minute.
  *
  * @module
  */
@@ -11,35 +11,35 @@ import { type Setback, setbackDelay } from "./setback.ts";
 export interface PacerOptions {
   /** Time. */
   clock: Clock;
-  /** Point on the clock after which nothing is waited for. */
+  /** Point on the clock at which every wait ends, in milliseconds. */
   deadline: number;
-  /** Point on the clock from which elapsed time is counted. */
+  /** Point on the clock from which heartbeats count the elapsed time. */
   startedAt: number;
   /** Ends every wait. */
   signal: AbortSignal | undefined;
-  /** Hears of waits and heartbeats. `quietly`: it is counted, but not logged again. */
+  /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
   notify: (notice: Notice, quietly?: boolean) => void;
-  /** Requests sent so far. */
+  /** Number of requests sent. */
   requests: () => number;
-  /** Jitter of our own delays: numbers from 0 up to 1. */
+  /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
 }
 
 // All in milliseconds.
 /** Longest time without a line in the log. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Longest own delay after the first failed attempt. */
+/** Longest backoff after the first failed attempt. */
 const BACKOFF_MS = 1_000;
-/** Calm after which the same trouble is told again. */
+/** Time without a trouble after which the same one is logged again. */
 const FORGET_MS = 600_000;
 
-/** Keeps deadline and heartbeat of one job. */
+/** Keeps the deadline and the heartbeats of one job. */
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
-  /** The lasting trouble that the log already shows, and the point on the clock at which it counts as over. */
+  /** The lasting trouble that the log already shows, and the point on the clock until which it counts as the same. */
   #trouble = { what: "", until: -Infinity };
-  /** Status that heartbeats show. */
+  /** Status that heartbeats show. Set it whenever it changes. */
   status = "starting";
 
   /** @param options See {@linkcode PacerOptions}. */
@@ -53,15 +53,16 @@ export class Pacer {
     return this.#options.deadline - this.#options.clock.now();
   }
 
-  /** Notes that a line was logged, so that no heartbeat is needed for a while. */
+  /** Call this when a line was logged, so that the next heartbeat is put off. */
   spoke(): void {
     this.#spokeAt = this.#options.clock.now();
   }
 
   /**
-   * Waits, at most until the deadline. A heartbeat comes before a wait that would leave the log silent for too long.
+   * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
    *
-   * @returns Whether the deadline has not come yet.
+   * @param ms Milliseconds.
+   * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
    */
   async pause(ms: number): Promise<boolean> {
@@ -76,19 +77,20 @@ export class Pacer {
   }
 
   /**
-   * Announces a setback and waits as long as it takes, at most until the deadline. A busy service that says for how long is
-   * announced once: while that goes on, further waits show in the heartbeats alone.
+   * Sends a notice about a setback and waits, at most until the deadline. If a busy service names a delay again and again, only the
+   * first notice is logged, and heartbeats show that the job still waits.
    *
-   * @param what What is attempted, as in error messages.
-   * @param attempt Attempts so far that failed in a row, at least 1.
-   * @param baseMs Longest own delay after the first of them.
-   * @returns Whether the deadline has not come yet.
+   * @param what What is attempted, after "Cannot".
+   * @param attempt Number of failed attempts in a row, at least 1.
+   * @param baseMs Longest backoff after the first of them, in milliseconds.
+   * @returns Whether there is time left before the deadline.
+   * @throws `signal.reason` if the signal aborts.
    */
   async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
     const { clock, notify, random } = this.#options;
     const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = setback;
-    // A start waits for another slot each time, which is news; a rhythm goes on by itself.
+    // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;
     const known = lasting && this.#isKnown(trouble);

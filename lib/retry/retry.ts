@@ -1,5 +1,5 @@
 /**
- * The one loop of attempts: client calls, starts, looks at a run and the note on a merge request all go through it.
+ * The one retry loop: calls of the client, starts, reads of a run and the note on a merge request all use it.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { TokenMemory } from "./token_memory.ts";
 
 /** Options of {@linkcode retry}. */
 export interface RetryOptions<T> {
-  /** What is known of the token; a success is noted here. */
+  /** What the process has learned about the token. The loop records here that the service accepted it. */
   memory: TokenMemory;
-  /** Ends the loop before the next attempt, and after a failed one. */
+  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
   signal?: AbortSignal | undefined;
-  /** Whether the attempt takes one of the slots for starts. @default {false} */
+  /** Whether the service counts an attempt against the limit of starts. @default {false} */
   starts?: boolean | undefined;
   /**
    * One attempt.
@@ -21,23 +21,23 @@ export interface RetryOptions<T> {
    * @param count Number of the attempt, from 1.
    */
   attempt(count: number): Promise<T>;
-  /** Tells a setback from an error that lasts. @default `setbackOf` */
+  /** The setback that an error means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
   judge?: ((error: unknown) => Setback | undefined) | undefined;
-  /** Called after each failed attempt; what it throws ends the loop. `setback` is undefined when the error lasts. */
+  /** Called after each failed attempt; `setback` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
   onFailure?: ((error: unknown, setback: Setback | undefined) => void | Promise<void>) | undefined;
   /**
    * Waits for the next attempt.
    *
-   * @param count Attempts so far, all of which failed; at least 1.
-   * @returns Whether there is another attempt.
+   * @param count Number of failed attempts, at least 1.
+   * @returns Whether to make another attempt.
    */
   wait(setback: Setback, count: number): Promise<boolean>;
 }
 
-/** How the attempts ended: with a value, or with the last error. `setback` is undefined when that error lasts. */
+/** How the attempts ended: with a value, or with the last error. `setback` is undefined if a retry cannot mend that error. */
 export type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
 
-/** The setback with its advice, the first time that the log hears of it. */
+/** Adds the advice to the detail of a setback, once a process. */
 function withAdvice(setback: Setback, memory: TokenMemory): Setback {
   if (!setback.advice || memory.advised) return setback;
   memory.advised = true;
@@ -45,8 +45,9 @@ function withAdvice(setback: Setback, memory: TokenMemory): Setback {
 }
 
 /**
- * Attempts something until it works, it fails for good, or `wait` says that there is no further attempt.
+ * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
  *
+ * @returns The value or the last error: errors of attempts are not thrown.
  * @throws `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
 export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
@@ -62,7 +63,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
       signal?.throwIfAborted();
       const spent = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED;
       const setback = spent ? undefined : judge(error);
-      // Only a token that was accepted gets the service's own word for an error; a 401 after it may pass.
+      // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
       memory.worked ||= error instanceof ApiError && error.code !== null;
       await options.onFailure?.(error, setback);
       if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) {

@@ -1,6 +1,6 @@
 /**
- * What a failed attempt means: whether another one can help, why it has to wait, for how long, and whether the failed one may have been
- * carried out. The only table of this kind; every loop of attempts asks it.
+ * What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
+ * failed request. This is the only place that decides so.
  *
  * @module
  */
@@ -17,48 +17,48 @@ import {
 import type { WaitCause } from "../notice.ts";
 import { backoffMs } from "./backoff.ts";
 
-/** A failed attempt after which another one makes sense. */
+/** A failed attempt after which a retry makes sense. */
 export interface Setback {
-  /** Why. */
+  /** Why to wait. */
   cause: WaitCause;
-  /** A few words for the log, made of our own messages, which never quote a body. */
+  /** A few words for the log, from our own messages, never from a body. */
   detail: string;
-  /** What the reader can do about it. @default nothing is known to help */
+  /** What the reader can do about it. @default {undefined} (no advice is known) */
   advice?: string | null | undefined;
-  /** Delay that the service named, in milliseconds; null when it named none. */
+  /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
   namedMs: number | null;
-  /** Whether the service is known to have done nothing. Otherwise a request that changes something may have worked. */
+  /** Whether the service certainly did nothing. If not, a request that changes something may have worked. */
   refused: boolean;
-  /** The whole delay in milliseconds, where a rhythm decides it: at least the named one. @default the named one, else our own */
+  /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
   delayMs?: number | undefined;
 }
 
-/** What decides on an error beside the error itself. */
+/** Circumstances that {@linkcode setbackOf} needs beside the error. */
 export interface Circumstances {
   /** Whether the service has accepted this token in this process. */
   worked: boolean;
-  /** Whether the attempt takes one of the slots for starts, so that a 429 can be the limit of these. @default {false} */
+  /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
   starts?: boolean | undefined;
 }
 
-/** Further attempts after a 401 of a token that has worked. Source: contract, trap 4: trouble of the service's database looks like 401. */
+/** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 export const MAX_UNAUTHORIZED = 2;
 
-// Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts the true one.
+// Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 
-/** A named delay of zero would be a tight loop. */
+/** The named delay; null for zero, which would retry without a pause. */
 function namedDelay(error: ApiError): number | null {
   return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
 }
 
-/** What happened, without what was attempted: the log line says that already. */
+/** Why the attempt failed. What was attempted is left out, since the log line says it already. */
 function detailOf(error: MogplexError): string {
   if (error instanceof ApiError) return `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
   return error.why;
 }
 
-/** HTTP status that an error carries, itself or as its cause; null when no answer came. */
+/** HTTP status of an error or of its cause; null if there was no answer. */
 export function statusOf(error: unknown): number | null {
   if (error instanceof StartUnknownError) return statusOf(error.cause);
   return error instanceof ApiError ? error.status : null;
@@ -70,10 +70,10 @@ export function isUnauthorized(error: unknown): error is MogplexError {
 }
 
 /**
- * What an answer with this status means when it is not the API's refusal of the request.
+ * The cause for an answer that is not the API's refusal of the request; undefined if a retry cannot help.
  *
- * 501 and 505 say that the server cannot do it at all. Other statuses below 500 come from something that is not the API: a wrong address
- * while nothing has ever worked, a proxy in trouble afterwards.
+ * 501 and 505 say that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the
+ * token has never worked, and a proxy is in trouble if it has.
  */
 function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
   if (status === 501 || status === 505) return undefined;
@@ -92,10 +92,10 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
 }
 
 /**
- * Tells a setback from an error that lasts.
+ * Decides whether a retry can help after an error.
  *
  * @param error What an attempt threw.
- * @returns Undefined for an error that another attempt does not mend.
+ * @returns Undefined for an error that a retry cannot mend.
  */
 export function setbackOf(error: unknown, circumstances: Circumstances): Setback | undefined {
   if (!(error instanceof MogplexError)) return undefined;
@@ -115,7 +115,7 @@ export function setbackOf(error: unknown, circumstances: Circumstances): Setback
   };
 }
 
-/** Whether a request that ended with this error may have been carried out all the same. */
+/** Whether the service may have carried out a request that failed with this error. */
 export function isAmbiguous(error: MogplexError): boolean {
   if (error instanceof NetworkError || error instanceof BodyTooLargeError) return true;
   if (!(error instanceof UnavailableError)) return false;
@@ -125,11 +125,10 @@ export function isAmbiguous(error: MogplexError): boolean {
 }
 
 /**
- * The delay before the next attempt: that of the rhythm, else the named one in full, else our own, which grows and is spread at random.
+ * The delay before the next attempt, in milliseconds: the caller's if it decided one, else the named one in full, else a backoff.
  *
- * @param setback What the attempt met.
- * @param attempt Attempts so far that failed in a row, at least 1.
- * @param baseMs Longest own delay after the first of them, in milliseconds.
+ * @param attempt Number of failed attempts in a row, at least 1.
+ * @param baseMs Longest backoff after the first of them, in milliseconds.
  * @param random Gives numbers from 0 up to 1.
  */
 export function setbackDelay(setback: Setback, attempt: number, baseMs: number, random: () => number): number {

@@ -1,32 +1,32 @@
 /**
- * What a process has learned about a token and the service behind it: the one memory that every retry asks.
+ * What a process has learned about a token and its service. Every retry loop reads and updates this.
  *
  * @module
  */
 
-/** What is known of one token at one service. */
+/** What a process has learned about one token at one service. */
 export interface TokenMemory {
-  /** Whether the service has accepted the token in this process: a 401 may then be trouble of its database. */
+  /** Whether the service has accepted the token in this process. A 401 may then come from its failing database. */
   worked: boolean;
-  /** Whether a log line has already said what to do about a network that fails because of this machine. */
+  /** Whether the log already has the advice for a network that fails because of this machine. */
   advised: boolean;
 }
 
 const memories = new WeakMap<object, TokenMemory>();
 
-/** The memory of a client. A client that somebody else made gets a new one at the first call. */
+/** The memory of a client. A client that we did not make gets a new one at the first call. */
 export function tokenMemoryOf(client: object): TokenMemory {
   const memory = memories.get(client) ?? newTokenMemory();
   memories.set(client, memory);
   return memory;
 }
 
-/** A memory of a token that has not been used. */
+/** The memory for a token that has not been used. */
 export function newTokenMemory(): TokenMemory {
   return { worked: false, advised: false };
 }
 
-/** Lets everything that uses `client` share what the client itself has learned. */
+/** Makes `memory` the one that {@linkcode tokenMemoryOf} returns for a client. */
 export function shareTokenMemory(client: object, memory: TokenMemory): void {
   memories.set(client, memory);
 }

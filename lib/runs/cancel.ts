@@ -1,5 +1,5 @@
 /**
- * Cancelling a run.
+ * Cancels a run.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { checkUuid } from "../api/validate.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
+import { setbackOf } from "../retry/setback.ts";
 import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
 
 /** Options of {@linkcode cancel}. */
@@ -19,24 +20,52 @@ export interface CancelOptions extends ConnectOptions {
 
 /** Limits of {@linkcode cancelWith}. */
 export interface CancelLimits {
-  /** Point on the clock. */
+  /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
-  /** Ends it. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
   signal?: AbortSignal | undefined;
+  /**
+   * Whether failed attempts follow each other closely and up to the deadline, in place of the delays of the client, which grow and
+   * would not fit into seconds. @default {false}
+   */
+  untilAnswered?: boolean | undefined;
 }
 
 /** Default of the whole wait, in milliseconds. */
 const CANCEL_TIMEOUT_MS = 60_000;
-/** Waits up to this long are one attempt, in milliseconds: the limit of a signal and a little. */
+/** With at most this time left, in milliseconds, one attempt gets all of it: a little more than after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
-/** Wait before the second attempt when the run is between two states, in milliseconds. */
+/** Wait between attempts with `untilAnswered`, in milliseconds. */
+const AGAIN_MS = 500;
+/** Wait before the second attempt, after a 409 because the run changes its state, in milliseconds. */
 const CONFLICT_MS = 300;
 
+/** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
+async function askUntilAnswered(
+  client: MogplexClient,
+  clock: Clock,
+  runId: string,
+  call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
+): Promise<CancelResult> {
+  for (;;) {
+    const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
+    try {
+      return await client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
+    } catch (error) {
+      const setback = setbackOf(error, { worked: true });
+      const delayMs = Math.max(setback?.namedMs ?? 0, AGAIN_MS);
+      if (setback === undefined || clock.now() + delayMs >= call.deadline) throw error;
+      await clock.sleep(delayMs, { signal: call.signal });
+    }
+  }
+}
+
 /**
- * Cancels a run. A 409 (the run ended between two reads of the service, or changed) is tried once more; if it stays, the run
- * is read, since a run that has ended is not an error.
+ * Cancels a run. After a 409 (the run ended or changed its state meanwhile) it tries once more. After a second 409 it reads the run:
+ * a run that has ended is not an error.
  *
- * @throws what the client throws.
+ * @throws {ConflictError} when the run can still not be cancelled and has not ended.
+ * @throws what else the client throws.
  */
 export async function cancelWith(
   client: MogplexClient,
@@ -44,19 +73,20 @@ export async function cancelWith(
   runId: string,
   limits: CancelLimits,
 ): Promise<CancelResult> {
-  const { deadline, signal } = limits;
+  const { deadline, signal, untilAnswered = false } = limits;
   const leftMs = Math.max(deadline - clock.now(), 1);
-  // One hung connection must not use up all there is, unless that is so little that a second attempt would not fit.
+  // One hanging connection must not use up all the time, unless there is too little for a second attempt.
   const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
+  const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);
   try {
-    return await client.cancelRun(runId, call);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
   }
   await clock.sleep(CONFLICT_MS, { signal });
   try {
-    return await client.cancelRun(runId, call);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
     const run = await client.getRun(runId, call);
@@ -68,8 +98,8 @@ export async function cancelWith(
 /**
  * Cancels a run; a run that has ended is not an error.
  *
- * Look at `status` of the answer: it can be `success` when the run ended in the same moment, even with `alreadyTerminal: false`.
- * Cancelling also repairs a run whose record stands still although its work has ended.
+ * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
+ * A cancel also makes the service correct a status that is stuck although the work has ended.
  *
  * @param runId UUID of the run.
  * @param options See {@linkcode CancelOptions}.

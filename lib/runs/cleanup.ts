@@ -46,7 +46,7 @@ export interface CleanupEnd {
 export interface CleanupDecision {
   /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
   what: "cancel" | "find" | "nothing";
-  /** Why, in words. */
+  /** Why, for the log. */
   why: string;
 }
 
@@ -156,7 +156,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
         return { action: "nothing", text, runId, status: null };
       }
     }
-    const { status } = await cancelWith(client, clock, runId as string, { deadline, signal });
+    const { run: { status } } = await cancelWith(client, clock, runId as string, { deadline, signal });
     const ended = hasEnded(status);
     writer.update({ status, parting: ended ? "ended" : "cancelling" });
     return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };

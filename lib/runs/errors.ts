@@ -1,5 +1,5 @@
 /**
- * Verdicts as errors: what {@linkcode run} throws when a run did not end in success.
+ * The errors that {@linkcode run} throws when a run did not end in success.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { RunResult } from "../result/run_result.ts";
 
-/** Base of the verdicts that are thrown. */
+/** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
   override name = "RunVerdictError";
-  /** Everything that is known of the run. */
+  /** The result of the run. */
   readonly result: RunResult;
 
   constructor(message: string, exit: ExitName, result: RunResult) {
@@ -35,7 +35,7 @@ export class RunCancelledError extends RunVerdictError {
   }
 }
 
-/** The run waits for a person; nothing in the API makes it go on. Exit code 4. */
+/** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
   override name = "AwaitingInputError";
   constructor(result: RunResult) {
@@ -43,7 +43,7 @@ export class AwaitingInputError extends RunVerdictError {
   }
 }
 
-/** The error of a result that is not a success; undefined for a success, and for a run that has no verdict. */
+/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
   if (result.outcome === "failed") return new RunFailedError(result);
   if (result.outcome === "cancelled") return new RunCancelledError(result);

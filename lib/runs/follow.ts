@@ -1,5 +1,5 @@
 /**
- * Following a run to its end.
+ * Follows a run to its end, as a generator of items.
  *
  * @module
  */
@@ -17,8 +17,8 @@ export interface FollowOptions extends ConnectOptions {
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
   /**
-   * Whether the service's event stream is used where there is one: fewer requests, and the end is seen at once. Without one the
-   * run is polled. @default {true}
+   * Whether to use the service's event stream if it has one: it takes fewer requests and shows the end at once. Else the run is
+   * polled. @default {true}
    */
   stream?: boolean | undefined;
   /**
@@ -32,17 +32,17 @@ export interface FollowOptions extends ConnectOptions {
 /**
  * Follows a run until it ends.
  *
- * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` where something is not
- * visible, and an `end` item last. However the run ends, it is not thrown; an unknown status counts as not finished. Busy
- * answers (429, 5xx, a broken network) are waited out as long as `timeoutMs` permits. Leaving the loop early ends the follower
- * and leaves the run alone.
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and
+ * an `end` item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a
+ * 5xx or a network failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early stops
+ * following and does not touch the run.
  *
  * @param runId UUID of the run.
  * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
- * @returns A generator; its return value is the run as it ended.
+ * @returns A generator; its return value is the run at its end.
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses for good.
- * @throws {RateLimitedError | UnavailableError | NetworkError} when the last look, at the deadline, did not work either.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
  * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
  * @throws `signal.reason` if `signal` aborts.
  * @example Print events as they come

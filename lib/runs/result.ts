@@ -1,5 +1,5 @@
 /**
- * The result of a run, put together from what was seen of it.
+ * Builds the result of a run from the start, the follower and the end of the job.
  *
  * @module
  */
@@ -13,38 +13,37 @@ import type { RunFollower } from "./run_items.ts";
 import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
 
-/** What {@linkcode buildResult} puts together. */
+/** The parts of {@linkcode buildResult}. */
 export interface ResultParts {
   /** Service, requests, waits, time. */
   session: Session;
-  /** Our verdict. */
+  /** The job's verdict. */
   outcome: Outcome;
   /** Exit code that belongs to it. */
   exitCode: number;
-  /** Why; null to take it from the run and its events. */
+  /** Why; null to take the reason from the run and its events. */
   reason: string | null;
-  /** What stopped us; ignored when the outcome is the verdict of the service. @default {undefined} (nothing) */
+  /** The error that ended the job; ignored if the outcome is a verdict of the service. @default {undefined} */
   error?: unknown;
-  /** What was asked for; absent when we attached by id. */
+  /** The request; undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;
-  /** Key of the start, when there was one. */
+  /** Key of the start; undefined if nothing was started. */
   idempotencyKey?: string | undefined;
-  /** The start's answer; absent when there was none. */
+  /** The start's answer; undefined if there was none. */
   started?: Started<StartResult> | undefined;
-  /** What followed the run; absent when nothing did. */
+  /** The follower with what it saw; undefined if the run was not followed. */
   follower?: RunFollower | undefined;
-  /** Id that we attached to. */
+  /** Id of the run that the job attached to. */
   runId?: string | undefined;
-  /** The run, when its last word came from elsewhere: from a cancel, say. */
+  /** The run as a cancel returned it, which is newer than what the follower saw. */
   run?: Run | undefined;
 }
 
-/** Command that looks at a run again. */
+/** Command that follows a run again. */
 function resumeCommand(runId: string): string {
   return `mogplex-ci follow ${runId}`;
 }
 
-/** Puts the result together. */
 export function buildResult(parts: ResultParts): RunResult {
   const { session, outcome, exitCode, started, follower, request } = parts;
   const run = parts.run ?? follower?.run ?? started?.run;

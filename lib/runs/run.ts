@@ -1,5 +1,5 @@
 /**
- * The whole job in one call.
+ * Starts a run and follows it to its end in one call: for scripts, and with state file and signals for the command line.
  *
  * @module
  */
@@ -26,40 +26,40 @@ import { StateWriter } from "./state_writer.ts";
 /** Options of {@linkcode run}. */
 export interface RunOptions extends StartOptions, FollowOptions {
   /**
-   * Whether everything but a success is thrown. If not, the result of a run that exists is returned whatever became of it: look
-   * at `outcome`, which can then also be `deadline` or `error`. What went wrong before there was a run is always thrown, as is
+   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
+   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
    * `signal.reason`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
-  /** What becomes of the run when `timeoutMs` passes: `detach` lets it go on, `cancel` stops it. @default {"detach"} */
+  /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
   onTimeout?: OnTimeout | undefined;
-  /** Gets each item of the follower as it comes; must not throw. @default nobody */
+  /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: FollowItem) => void) | undefined;
 }
 
-/** What the command line adds to {@linkcode RunOptions}. */
+/** Options of a run that only the command line sets. */
 export interface JobOptions extends JobInternals {
-  /** Gets every event, in place of `eventsFile`. @default {undefined} */
+  /** Gets every event, in place of `eventsFile`. @default {undefined} (nobody) */
   sink?: EventSink | undefined;
-  /** Whether the job is done once the run is started, or found. @default {false} */
+  /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
   /**
-   * Files, for the state. State files need the token: with a client of the caller's own give `token`, too.
+   * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
    * @default {undefined} (no state file)
    */
   files?: StateFiles | undefined;
   /** Path of the state file. @default {undefined} (none) */
   statePath?: string | undefined;
-  /** State file of an earlier attempt whose key is sent again when it sent the same request. @default {undefined} */
+  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
   resumePath?: string | undefined;
 }
 
-/** A job that is ready to begin. */
+/** A job with checked options, ready to start or attach. */
 interface OpenJob {
   session: Session;
   settings: RunSettings;
-  /** Proves state files; undefined where there is no token, so that there are no state files either. */
+  /** Seals and checks state files; undefined without a token or without files. */
   seal: StateSeal | undefined;
   job(target: RunStart | string): Job<FollowItem, RunResult>;
   /** The file of events; undefined when there is none of our own. */
@@ -95,7 +95,7 @@ async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: O
   }
 }
 
-/** Reads the state of an earlier attempt. @throws {UsageError} when there is none: a mistyped name must not start a second agent. */
+/** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
 function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
@@ -110,7 +110,7 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
   return stored?.proven(seal);
 }
 
-/** Records that a run is followed, for `cleanup`. The run is followed whether or not that works. */
+/** Records for `cleanup` that a run is followed. If that fails, the run is followed all the same. */
 function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
   const { state, onInterrupt } = settings;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
@@ -118,7 +118,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
   const unknown = { idempotencyKey: null, requestHash: null, request: null };
   try {
     state?.clear();
-    // This job did not start it, so a signal stops it only when asked to.
+    // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
     state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, job, runId });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -129,7 +129,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
 /**
  * Starts a run and follows it, with state file and signals: the job of `run --follow`.
  *
- * @returns How it ended; whatever it met once the session was open is in there rather than thrown.
+ * @returns How the job ended. An error that came after the session was opened is in `error`.
  * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
  * be written.
  */
@@ -145,7 +145,7 @@ export async function runJob(
   });
 }
 
-/** Follows a run that exists: the job of `follow`. See {@linkcode runJob}. */
+/** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
 export async function attachJob(
   runId: string,
   options: RunOptions,
@@ -158,10 +158,10 @@ export async function attachJob(
   });
 }
 
-/** Longest time for a single look, retries included, in milliseconds. */
+/** Default time for a single read, retries included, in milliseconds. */
 const LOOK_MS = 60_000;
 
-/** Looks at a run once: the job of `report`. Its outcome is `deadline` when the run has not ended. See {@linkcode runJob}. */
+/** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
@@ -172,12 +172,11 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  *
  * @param request What to do.
  * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns What is known of the run, for {@linkcode report}. A long run has more events than `events` keeps: take `eventsFile` or
- * `onItem` for all of them.
- * @throws {RunFailedError | RunCancelledError | AwaitingInputError} by the run's verdict, with the result, unless
+ * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
+ * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
  * `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` says otherwise.
- * @throws everything that {@linkcode start} and {@linkcode follow} throw.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws what {@linkcode start} and {@linkcode follow} throw.
  * @example Run, and look at the verdict
  * ```ts ignore
  * const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests", createBranch: true };
@@ -190,11 +189,12 @@ export async function run(request: StartRequest, options: RunOptions = {}): Prom
 }
 
 /**
- * Follows a run that exists to its end.
+ * Follows an existing run to its end.
  *
  * @param runId UUID of the run.
- * @param options See {@linkcode RunOptions}; those of a start have no effect.
- * @throws as {@linkcode run} does, but for the start.
+ * @param options See {@linkcode RunOptions}; options that only concern a start have no effect.
+ * @returns The result, for {@linkcode report}.
+ * @throws what {@linkcode run} throws, except errors of the start.
  */
 export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
   return settle(await attachJob(runId, options), options, verdictErrorOf);

@@ -1,5 +1,5 @@
 /**
- * One run, followed: the items that this yields, and what is known of the run for its result.
+ * Follows one run: turns reads and streams into items, and keeps run and events for the result.
  *
  * @module
  */
@@ -19,27 +19,27 @@ import { type News, Reader } from "./events/reader.ts";
 import { StreamSource } from "./events/stream_source.ts";
 import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
 
-/** Something is not visible. `window_full`: later events, for ever; `events_missed`: some that went by. */
+/** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some in between were missed. */
 export type GapCause = "window_full" | "events_missed";
 
-/** What following a run yields. */
+/** An item that following a run yields. */
 export type FollowItem =
-  /** The run's status: first, and each time it changes. */
+  /** The run's status: the first item, and again at each change. */
   | { type: "status"; status: RunStatus; run: Run }
-  /** An event; each comes once, oldest first. */
+  /** An event. Each comes once, oldest first. */
   | { type: "event"; event: RunEvent }
-  /** Something is not visible; comes once for each cause, which `onNotice` hears as well. */
+  /** Events cannot be seen. Comes once for each cause; `onNotice` is called as well. */
   | { type: "gap"; cause: GapCause }
-  /** The end; comes last. */
+  /** The end: the last item. */
   | { type: "end"; outcome: EndOutcome; run: Run };
 
 /** Options of {@linkcode RunFollower}. */
 export interface RunFollowerOptions {
-  /** Point on the clock. */
+  /** Point on the clock until which to follow, in milliseconds. */
   deadline: number;
-  /** Jobs that use the token at the same time. @default {1} */
+  /** Jobs that use the token at the same time, at least 1. @default {1} */
   tokenShare?: number | undefined;
-  /** Whether the service's event stream is used where there is one. @default {true} */
+  /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
   /** Gets every event before it is yielded. @default {undefined} (nobody) */
   sink?: EventSink | undefined;
@@ -47,22 +47,21 @@ export interface RunFollowerOptions {
 
 /** Limits of {@linkcode RunFollower.conclude}. */
 export interface ConcludeLimits {
-  /** Milliseconds. @default {5_000} */
+  /** Time for the read, in milliseconds. @default {5_000} */
   limitMs?: number | undefined;
-  /** Ends it. @default the session's */
+  /** Ends the read. @default the session's signal */
   signal?: AbortSignal | undefined;
 }
 
-/** Limit of the read after the end, in milliseconds: it finds the reason; the verdict is known already. */
+/** Time limit of the read after the end, in milliseconds. The verdict is known by then; the read finds reason and links. */
 const FINAL_READ_MS = 5_000;
-/** Wait for the last event of a run whose status came first, in milliseconds. Source: contract 4.2, the two orderings. */
+/** Wait for the last event if the status changed before it, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
 
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /**
- * Follows one run, and keeps what its result needs. The memory that takes does not grow with the number of events: a run may report more
- * than fits.
+ * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits.
  */
 export class RunFollower {
   readonly #session: Session;
@@ -91,7 +90,7 @@ export class RunFollower {
     this.#sink = sink;
     this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
-    // A wait beside a stream is still under way when the stream has brought the end.
+    // A leash of our own: a wait beside a stream must stop once the stream has shown the end.
     const tied = leash(session.signal);
     const pacer = this.#pacer = session.pacer(deadline, tied.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
@@ -103,12 +102,12 @@ export class RunFollower {
     };
   }
 
-  /** The run as it was seen last; undefined before the first look. */
+  /** The run as last read; undefined before the first read. */
   get run(): Run | undefined {
     return this.#run;
   }
 
-  /** What is known of the feed. */
+  /** Which events were seen, and whether some cannot be. */
   get window(): WindowState {
     return this.#window;
   }
@@ -118,17 +117,17 @@ export class RunFollower {
     return this.#lastEventId;
   }
 
-  /** What the events said. */
+  /** Branch, pull request and failure, as far as the events showed them. */
   get facts(): EventFacts {
     return this.#facts;
   }
 
-  /** What the events said of phases; undefined before the first one. */
+  /** Beginnings of phases; undefined before the first event. */
   get milestones(): Milestones | undefined {
     return this.#milestones;
   }
 
-  /** Yields until the run ends. @throws as {@linkcode followToEnd} does. */
+  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
   items(): AsyncGenerator<FollowItem, Run, void> {
     return followToEnd<News, FollowItem, Run>(this.#session, {
       source: this.#source,
@@ -144,27 +143,31 @@ export class RunFollower {
   }
 
   /**
-   * Looks once.
+   * Reads the run once.
    *
    * @throws {DeadlineError} when the run has not ended.
-   * @throws what the client throws after its own retries until the deadline.
+   * @throws what the client throws after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
-    const news = await this.#reader.read({ deadline: this.#deadline, signal: this.#session.signal });
-    yield* this.#take(news);
-    const { run } = news;
-    const outcome = endOfRun(run.status);
-    if (outcome !== undefined) return yield* this.#end(run, outcome);
+    const call = { deadline: this.#deadline, signal: this.#session.signal };
+    let run: Run | undefined;
+    for (const look of [() => this.#reader.read(call), () => this.#reader.readRecord(call)]) {
+      const news = await look();
+      yield* this.#take(news);
+      run = news.run;
+      const outcome = endOfRun(run.status);
+      if (outcome !== undefined) return yield* this.#end(run, outcome);
+    }
     throw new DeadlineError({
-      attempted: `tell the verdict of run "${run.runId}"`,
-      why: `it has not ended, it is ${JSON.stringify(run.status)}`,
+      attempted: `tell the verdict of run "${this.#reader.runId}"`,
+      why: `it has not ended, it is ${JSON.stringify(run?.status)}`,
     });
   }
 
   /**
    * Reads the events once more, for reason, branch and pull request, and yields the end.
    *
-   * @param run The run as it was when its end was seen: later words of the service do not change the verdict.
+   * @param run The run when its end was seen. A later answer of the service does not change the verdict.
    */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;

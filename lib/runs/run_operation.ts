@@ -1,5 +1,5 @@
 /**
- * A run as an operation: how it is started, followed and stopped, what its state file records, and what its result says.
+ * A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import type { Started } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 import type { Run, StartRequest, StartResult } from "../model.ts";
 import type { EventSink } from "../report/event_file.ts";
+import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
@@ -18,36 +19,36 @@ import type { StateWriter } from "./state_writer.ts";
 import type { OnInterrupt } from "../job/interrupt.ts";
 import { stopRun } from "./stop.ts";
 
-/** How a run is followed, and where its state is recorded. */
+/** Settings of a {@linkcode RunOperation}. */
 export interface RunSettings {
-  /** Whole wait in milliseconds. */
+  /** Longest time of the whole job, in milliseconds. */
   timeoutMs: number;
-  /** Jobs that use the token at the same time. */
+  /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
-  /** Whether the event stream is used where there is one. */
+  /** Whether to use the event stream if the service has one. */
   stream: boolean;
-  /** What a signal does to the run; the state file passes it on to `cleanup`. */
+  /** What a signal does to the run. The state file passes it on to `cleanup`. */
   onInterrupt: OnInterrupt;
-  /** The state file; absent in a library. */
+  /** Writes the state file; undefined in the library. */
   state: StateWriter | undefined;
   /** Gets every event. */
   sink: EventSink | undefined;
 }
 
-/** What is started. */
+/** A run to start. */
 export interface RunStart {
   /** The request. */
   request: StartRequest;
-  /** Its key, and who hears of the run. */
+  /** Options of its key, and `onStarted`. */
   options: StartOptions;
-  /** State of an earlier attempt, whose key is sent again. */
+  /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
 }
 
-/** How often the newest event is written to the state file, in milliseconds. */
+/** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
 
-/** A run that is started, or that exists. */
+/** One run, which is to be started or exists already. */
 export class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #session: Session;
   readonly #settings: RunSettings;
@@ -56,7 +57,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   #starter: Starter<StartResult> | undefined;
   #started: Started<StartResult> | undefined;
   #follower: RunFollower | undefined;
-  /** The run as an attempt to stop it found it. */
+  /** The run as the cancel returned it. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
 
@@ -77,6 +78,10 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   get mayExist(): boolean {
     return this.#runId !== undefined || this.#starter?.mayExist === true;
+  }
+
+  get foundEnded(): boolean {
+    return this.#started !== undefined && hasEnded(this.#started.run.status);
   }
 
   async start(): Promise<void> {
@@ -105,7 +110,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads it once more, and what it then knows is newer.
+      // The follower reads the run once more, and its state is then newer than this one.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -153,7 +158,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
     const { state, onInterrupt } = this.#settings;
-    // Under a key that others may use too, only the answer tells.
+    // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });

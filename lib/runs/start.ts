@@ -1,5 +1,5 @@
 /**
- * Starting a run, or finding the one that was started under the same key.
+ * Starts a run without following it.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { Starter } from "../job/starter.ts";
 import { planStart, startableRun, type StartedRun, type StartOptions } from "./start_plan.ts";
 
 /**
- * Starts a run, or finds the one that was started under the same key.
+ * Starts a run, or finds the one that was started with the same key.
  *
- * Busy answers are waited out as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. With a
- * derived key, a run that was found `failed` or `cancelled` is not taken: the next key of its series is tried.
+ * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
+ * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
  *
  * @param request What to do.
  * @param options See {@linkcode StartOptions}.
  * @throws {UsageError} when something breaks a rule; nothing was sent.
  * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
- * @throws {RateLimitedError} when the limits do not permit a start in time; says when they would.
- * @throws {ConflictError} when the key protects another request.
+ * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
+ * @throws {ConflictError} when the key belongs to another request.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
  * @throws `signal.reason` if `signal` aborts.
  * @example Start and print the id

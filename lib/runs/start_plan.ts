@@ -1,5 +1,5 @@
 /**
- * Everything about a start that is settled before anything is sent: the request, its key, the deadline.
+ * Plans a start before anything is sent: checks the request, derives its key, sets the deadline.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { requestHash, type RunState } from "./state.ts";
 export interface StartOptions extends ConnectOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Gets the run at once, before anything else happens. @default nobody */
+  /** Called as soon as the run is started or found. @default {undefined} */
   onStarted?: ((started: StartedRun) => void) | undefined;
 }
 
@@ -25,50 +25,62 @@ export interface StartOptions extends ConnectOptions, KeyOptions {
 export interface StartedRun {
   /** UUID of the run. */
   runId: string;
-  /** The run as the start answered it. */
+  /** The start's answer. */
   run: StartResult;
-  /** Whether it existed before. */
+  /** Whether the run existed before this start. */
   replayed: boolean;
-  /** Key that finds it again. */
+  /** Key that finds the run again. */
   idempotencyKey: string;
-  /** Where the key comes from; `given` is the caller's own. */
+  /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
-  /** Whether this job owns the run, so that it may stop it: see `ownsRun`. */
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
   owned: boolean;
 }
 
-/** Everything about a start that is settled before anything is sent. */
+/** A start that is ready to be sent. */
 export interface StartPlan {
   /** The request in the form that is sent. */
   request: StartRequest;
-  /** SHA-256 of it. */
+  /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   /** Its key. */
   key: StartKey;
-  /** Who the job is. */
+  /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock. */
+  /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
 }
 
-/** The start of a run. */
+/** The plan in the form that {@linkcode Starter} takes. */
 export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
   const { request, key, job, deadline } = plan;
   const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
   return { what: "start run", key, job, deadline, takesSlot: true, send };
 }
 
-/** Settles request and key. @throws {UsageError} when something breaks a rule; nothing was sent. */
+/** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
+const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
+
+/** Warns of a variable that a template left in the prompt: later revisions may call a skill for `$name`. */
+function warnOfVariable({ notify }: Session, { prompt }: StartRequest): void {
+  const [name] = VARIABLE.exec(prompt) ?? [];
+  if (name === undefined) return;
+  const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
+  notify({ kind: "text", message });
+}
+
+/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
 export async function planStart(session: Session, request: StartRequest, options: StartOptions): Promise<StartPlan> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
+  warnOfVariable(session, valid);
   const job = jobOf(session, options);
   const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
   return { request: valid, hash: await requestHash(valid), key, job, deadline };
 }
 
-/** The plan with the key of an earlier attempt, when that attempt sent the same request and no key was given. */
+/** Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key. */
 export function resumePlan(session: Session, plan: StartPlan, state: RunState | undefined): StartPlan {
   if (state === undefined || plan.key.scope === "given") return plan;
   if (state.idempotencyKey === null) {
@@ -80,7 +92,7 @@ export function resumePlan(session: Session, plan: StartPlan, state: RunState | 
     return plan;
   }
   const { key, suffix } = splitSuffix(state.idempotencyKey);
-  // A random key that this job made is as good as its own; one that the user gave may be shared with others.
+  // A random key that this job made is its own. A key from the user may be shared with other jobs.
   const other = state.owned ? "random" : "given";
   return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other } };
 }

@@ -230,7 +230,8 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   let content: string | undefined;
   let folder: string | null = null;
   try {
-    content = files.readFile(path, MAX_BYTES);
+    // Bytes that are not UTF-8 are damaged content, which is ignored below.
+    content = files.readFile(path, MAX_BYTES, "refuse", "replace");
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

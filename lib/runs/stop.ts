@@ -1,5 +1,5 @@
 /**
- * Stopping a run: at a signal, where it is cancelled at once or goes on, and at the deadline.
+ * Stops a run at a signal or at the deadline: cancels it or lets it go on, finding it first if the answer to its start is missing.
  *
  * @module
  */
@@ -13,32 +13,32 @@ import { endOfRun } from "../result/ends.ts";
 import { cancelWith } from "./cancel.ts";
 import type { StateWriter } from "./state_writer.ts";
 
-/** What was under way. */
+/** Parts of {@linkcode stopRun}. */
 export interface StopParts {
   /** Service and time. */
   session: Session;
-  /** Why, and for how long. */
+  /** Why to stop, and the time for it. */
   cause: StopCause;
-  /** State file. */
+  /** Writes the state file; undefined without one. */
   state: StateWriter | undefined;
-  /** The run, when it is known. */
+  /** The run; undefined if no answer named it yet. */
   known: { runId: string; owned: boolean } | undefined;
-  /** The start, when there was one. */
+  /** The start; undefined if there was none. */
   starter: Starter<StartResult> | undefined;
-  /** Gets the run that a repeated start found. */
+  /** Called with the run that a repeated start found. */
   onFound: (started: Started<StartResult>) => void;
 }
 
-/** {@linkcode Stopped}, with the run as the service then showed it. */
+/** {@linkcode Stopped}, with the run as the cancel returned it. */
 export interface StoppedRun extends Stopped {
-  /** Undefined when the service did not answer with it. */
+  /** Undefined if nothing was cancelled, or no answer came. */
   run?: Run | undefined;
 }
 
-/** Limit of one repeated start, in milliseconds: a second one has to fit, and the cancel. */
+/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
 const RESEND_MS = 1_500;
 
-/** Cancels the run, or lets it go on. What does not work in time is left to `cleanup`. */
+/** Cancels the run, or lets it go on. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
 export async function stopRun(parts: StopParts): Promise<StoppedRun> {
   const { session: { client, clock, signal }, cause, state, known, starter, onFound } = parts;
   const deadline = clock.now() + cause.limitMs;
@@ -61,8 +61,9 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
     if (run === undefined) return none();
     if (known === undefined) onFound(run as Started<StartResult>);
     if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
-    // The signal that stops the job must not stop the cancel.
-    const limits = { deadline, signal: cause.kind === "deadline" ? signal : undefined };
+    // At a signal the session's own signal has aborted, and must not end the cancel. No later step may get to repeat it.
+    const signalled = cause.kind === "signal";
+    const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
     return cancelled(await cancelWith(client, clock, run.runId, limits), state);
   } catch (error) {
     const why = error instanceof MogplexError ? error.message : String(error);

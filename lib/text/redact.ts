@@ -2,7 +2,8 @@
  * Station 2 of untrusted text: masks secrets in everything that leaves the process. The order is: normalise the text, redact it,
  * escape it for its sink; the writer redacts once more.
  *
- * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just scanned.
+ * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just scanned. No pattern
+ * grows with the number or the length of secrets beyond what runtimes compile, so masking never throws.
  *
  * @module
  */
@@ -34,6 +35,14 @@ export interface Redactor {
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
+/** Longest secret that becomes a pattern; of a longer one the text of its forms is looked for. */
+const MAX_PATTERN_SECRET = 512;
+/** Length of the source of one expression, apart from its last pattern. Measured: V8 fails at about 175 000. */
+const MAX_EXPRESSION = 30_000;
+/** Length of a piece of a long secret, which is masked by itself: texts are cut and broken into lines. The last one may be longer. */
+const PIECE = 64;
+/** Beginning of a piece by which it is found. */
+const PIECE_HEAD = 16;
 // Values that our own output uses: masking them would make it unreadable.
 const NEVER_MASKED = [
   "streaming",
@@ -95,12 +104,12 @@ function percentEncoded(text: string): string {
 }
 
 /**
- * A pattern of the secret itself. Each character other than a letter or digit may also be percent-encoded (programs disagree on
- * which characters need it) or escaped as in JSON (also several times over), and a blank may be a plus.
+ * A pattern of the secret itself. Each character may also be percent-encoded, in either case of the digits (programs disagree on which
+ * characters need it), or escaped as in JSON (also several times over), and a blank may be a plus.
  */
 function loosePattern(secret: string): string {
   // Backslashes in a row are one unit: a repetition for each of them would take exponential time.
-  return secret.replace(/\\+|[^A-Za-z0-9]/gu, (char) => {
+  return secret.replace(/\\+|[^\\]/gu, (char) => {
     const encoded = percentEncoded(char).replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
     const escaped = char.startsWith("\\")
       ? `\\\\{${char.length},${char.length * 8}}`
@@ -113,13 +122,10 @@ function loosePattern(secret: string): string {
 
 /** Patterns of a secret and of its encoded forms, each with its length for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
-  const encoded = percentEncoded(secret);
   const forms = [
     // The secret as it stands in a text that has passed `plainText`.
     plainText(secret).trim(),
     JSON.stringify(secret).slice(1, -1),
-    encoded,
-    encoded.toUpperCase(),
     ...base64Forms(secret),
   ];
   return [
@@ -129,17 +135,84 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
+/** The texts to look for in place of a pattern: the forms of a long secret, in pieces. */
+function piecesOf(secret: string): string[] {
+  const encoded = percentEncoded(secret);
+  const component = secret.replace(/[^A-Za-z0-9_.!~*'()-]/gu, (char) => percentEncoded(char).toUpperCase());
+  const forms = [
+    secret,
+    plainText(secret).trim(),
+    JSON.stringify(secret).slice(1, -1),
+    component,
+    component.replaceAll("%20", "+"),
+    encoded,
+    encoded.toUpperCase(),
+    ...base64Forms(secret),
+  ];
+  return [...new Set(forms)].flatMap((form) => {
+    const last = Math.max(Math.floor(form.length / PIECE), 1) - 1;
+    return Array.from(
+      { length: last + 1 },
+      (_, index) => form.slice(index * PIECE, index === last ? undefined : (index + 1) * PIECE),
+    );
+  });
+}
+
 /** A secret and, if it has several, each of its lines: logs and feeds show one line at a time. */
 function withLines(secret: string): string[] {
   const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-/** One pattern for all secrets, without empty alternatives. */
-function patternOf(secrets: readonly string[]): string {
+/** Patterns as few expressions, none of which is too large; their order is kept. */
+function expressionsOf(patterns: readonly string[]): RegExp[] {
+  const sources: string[] = [];
+  for (const pattern of patterns) {
+    const last = sources.at(-1);
+    if (last === undefined || last.length > MAX_EXPRESSION) sources.push(pattern);
+    else sources[sources.length - 1] = `${last}|${pattern}`;
+  }
+  return sources.map((source) => new RegExp(source, "g"));
+}
+
+/** Pieces by their beginnings. */
+function byHead(pieces: readonly string[]): Map<string, string[]> {
+  const heads = new Map<string, string[]>();
+  for (const piece of new Set(pieces)) {
+    const head = piece.slice(0, PIECE_HEAD);
+    heads.set(head, [...heads.get(head) ?? [], piece]);
+  }
+  return heads;
+}
+
+/** Masks every place at which a piece stands, in linear time; pieces that overlap or touch become one mask. */
+function maskPieces(text: string, heads: ReadonlyMap<string, readonly string[]>): string {
+  if (heads.size === 0) return text;
+  let masked = "";
+  let end = -1;
+  for (let at = 0; at <= text.length - PIECE_HEAD; at++) {
+    for (const piece of heads.get(text.slice(at, at + PIECE_HEAD)) ?? []) {
+      if (!text.startsWith(piece, at)) continue;
+      if (at > end) masked += text.slice(Math.max(end, 0), at) + MASK;
+      end = Math.max(end, at + piece.length);
+    }
+  }
+  return end < 0 ? text : masked + text.slice(end);
+}
+
+/** Masks all of these secrets. */
+function maskerOf(secrets: readonly string[]): (text: string) => string {
+  const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
+  const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
   // Longest first: a secret that begins with another one must be masked whole.
-  const patterns = secrets.flatMap(patternsOf).sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
-  return [...new Set(patterns)].join("|");
+  const patterns = secrets.filter((secret) => !isLong(secret)).flatMap(patternsOf)
+    .sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
+  const expressions = expressionsOf([...new Set(patterns)]);
+  return (text) => {
+    let masked = maskPieces(text, pieces);
+    for (const expression of expressions) masked = masked.replace(expression, MASK);
+    return masked;
+  };
 }
 
 /** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
@@ -147,19 +220,17 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
-  const own = token === "" ? null : new RegExp(patternOf([token]), "g");
-  const all = new RegExp(
-    [patternOf(token === "" ? secrets : [token, ...secrets]), SHAPES].filter(Boolean).join("|"),
-    "g",
-  );
+  const maskToken = maskerOf(token === "" ? [] : [token]);
+  const maskAll = maskerOf(token === "" ? secrets : [token, ...secrets]);
+  const shapes = new RegExp(SHAPES, "g");
 
   function redact(text: string): string {
-    return text.replace(all, (...match) => {
+    return maskAll(text).replace(shapes, (...match) => {
       const groups = match.at(-1) as Record<string, string | undefined>;
       return `${groups.bearer ?? groups.login ?? groups.begin ?? ""}${MASK}`;
     });
   }
-  redact.token = (text: string): string => own === null ? text : text.replace(own, MASK);
+  redact.token = maskToken;
   return redact;
 }
 

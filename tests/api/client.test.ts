@@ -128,6 +128,15 @@ test("getRunEvents() keeps no more events than it asked for", async () => {
   expect((result as { events: unknown[] }).events).toEqual(events.slice(-200));
 });
 
+test("a client never sends its token as an idempotency key", async () => {
+  const token = "oauth~token-1";
+  const { client, sent } = scripted([html(500)], { token });
+  const key = { idempotencyKey: `weekly ${token}` };
+  expect(await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, key))).toBeInstanceOf(UsageError);
+  expect(await thrown(client.triggerAutomation(AUTOMATION_ID, { repoId: REPO_ID }, key))).toBeInstanceOf(UsageError);
+  expect(sent).toEqual([]);
+});
+
 test("a client sends no text that the service cannot store", async () => {
   const { client, sent } = scripted([html(500)]);
   for (const text of ["a\0", "\ud800"]) {

@@ -111,10 +111,25 @@ test("an answer of another shape is described by path, never by value", async ()
   expect(message).not.toContain("hunter2");
 });
 
-test("a forbidden call names the scope that it needs", async () => {
-  const { client } = scripted([bad(403, "FORBIDDEN")]);
+test("a forbidden call names the scope that it needs when the answer speaks of a scope", async () => {
+  const { client } = scripted([bad(403, "FORBIDDEN", "Missing required scope: …")]);
   expect((await thrown(client.getRun(RUN_ID))).message).toContain(`needs the scope "read"`);
   expect((await thrown(client.cancelRun(RUN_ID))).message).toContain(`needs the scope "write"`);
+});
+
+test("a forbidden call advises no scope when the service refuses for another reason", async () => {
+  const { client } = scripted([bad(403, "FORBIDDEN", "This automation cannot run on this repository.")]);
+  const trigger = await thrown(client.triggerAutomation(RUN_ID, { repoId: REPO_ID }, { idempotencyKey: "k" }));
+  expect(trigger.message).toContain("see which repositories the automation permits");
+  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("see what the token may do");
+  expect(trigger.message).not.toContain("needs the scope");
+});
+
+test("a trigger that a token for automations only may not send asks for an API trigger", async () => {
+  const { client } = scripted([bad(403, "AUTOMATION_REQUIRED")]);
+  const { message } = await thrown(client.triggerAutomation(RUN_ID, { repoId: REPO_ID }, { idempotencyKey: "k" }));
+  expect(message).toContain("give the automation an API trigger, or use a token with full access");
+  expect(message).not.toContain("POST /api");
 });
 
 test("a token for automations only is pointed to the trigger route", async () => {

@@ -51,7 +51,7 @@ test("validateStartRequest() normalises the repository's root to null", () => {
 
 test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
-    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "mogplex repos list" shows the ids`,
+    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list" shows the ids`,
   );
   for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });
@@ -175,6 +175,23 @@ test("checkIdempotencyKey() trims, and refuses keys that are empty, too long or 
   expect(() => checkIdempotencyKey(" \t")).toThrow("it is empty");
   expect(() => checkIdempotencyKey("größe")).toThrow(`it contains "ö"`);
   expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
+});
+
+test("checkIdempotencyKey() refuses a key that contains an access token, and does not show it", () => {
+  const token = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
+  const oauth = "oauth~token-1";
+  const maskToken = (text: string) => text.replaceAll(oauth, "*");
+  for (const key of [token, ` ${token}\n`, `weekly-${token}`, oauth, `a/${oauth}/b`]) {
+    let message = "";
+    try {
+      checkIdempotencyKey(key, maskToken);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      message = (error as Error).message;
+    }
+    expect([message.includes("access token"), message.includes(key.trim())]).toEqual([true, false]);
+  }
+  expect(checkIdempotencyKey("mog_weekly")).toBe("mog_weekly");
 });
 
 test("checkUuid() gives lower case", () => {

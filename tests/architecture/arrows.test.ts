@@ -8,24 +8,28 @@ const inside = IMPORTS.filter(({ target }) => target.startsWith("lib/") || targe
 
 test("imports point downwards when they cross layers", () => {
   const wrong = inside.filter(({ file, target }) => !mayImport(file, target));
-  expect(wrong.map(({ file, target }) => `${file} > ${target}`)).toEqual([]);
+  const advice = "These imports (file > target) go up or beside: see LAYERS in tools/docs/layout.ts";
+  expect(wrong.map(({ file, target }) => `${file} > ${target}`), advice).toEqual([]);
 });
 
 test("imports are in files that exist, with their extension, when they are relative", () => {
-  expect(inside.filter(({ target }) => !FILES.includes(target))).toEqual([]);
+  expect(inside.filter(({ target }) => !FILES.includes(target)), "These imports lead to no file").toEqual([]);
 });
 
 test("every folder of lib is a known layer, and every layer is a folder of lib", () => {
   const found = new Set(FILES.map(layerOf));
-  expect([...found].filter((layer) => !isKnown(layer))).toEqual([]);
-  expect(LAYERS.flat().filter((layer) => !found.has(layer))).toEqual([]);
+  const unknown = [...found].filter((layer) => !isKnown(layer));
+  expect(unknown, "Give the folder a place in LAYERS (tools/docs/layout.ts)").toEqual([]);
+  const gone = LAYERS.flat().filter((layer) => !found.has(layer));
+  expect(gone, "Take it out of LAYERS (tools/docs/layout.ts)").toEqual([]);
 });
 
 test("no files import each other in a circle, in lib, tools, bench, tests or examples", () => {
   const files = ["lib", "tools", "bench", "tests", "examples"].flatMap((folder) => sources(folder, ["ts", "mjs"]));
   const imports = ["mod.ts", ...files].flatMap((file) => importsIn(file, textOf(file)));
   expect(imports.length).toBeGreaterThan(2000);
-  expect(circlesIn(imports)).toEqual([]);
+  const advice = "These files import each other in a circle: move what both need into a file that imports neither";
+  expect(circlesIn(imports), advice).toEqual([]);
 });
 
 test("circlesIn() finds a circle when it is closed by a type, by import(), or by a file that imports itself", () => {
@@ -75,9 +79,10 @@ function isOwner(owner: string, file: string): boolean {
 for (const { what, pattern, owners } of OWNERS) {
   test(`${what} can be found in files of its owner alone`, () => {
     const found = FILES.filter((file) => pattern.test(withoutComments(textOf(file))));
-    expect(found.filter((file) => !owners.some((owner) => isOwner(owner, file)))).toEqual([]);
-    // An owner without a use was probably renamed.
-    expect(owners.filter((owner) => !found.some((file) => isOwner(owner, file)))).toEqual([]);
+    const others = found.filter((file) => !owners.some((owner) => isOwner(owner, file)));
+    expect(others, `Only ${owners.join(", ") || "no file"} may do this: call it from there`).toEqual([]);
+    const idle = owners.filter((owner) => !found.some((file) => isOwner(owner, file)));
+    expect(idle, "These owners do not do this any more: were they renamed? See OWNERS").toEqual([]);
   });
 }
 

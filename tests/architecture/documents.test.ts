@@ -13,14 +13,15 @@ const root = join(import.meta.dir, "../..");
 const read = (name: string) => readFileSync(join(root, name), "utf8");
 
 test("stale() finds no document that differs from what it is generated from", () => {
-  expect(stale()).toEqual({});
+  expect(Object.keys(stale()), "Run `npm run docs`").toEqual([]);
 });
 
-test("docs/reference.md lists every report and its file when REPORT_FORMATS has a row more", () => {
+test("docs/reference.md lists every row of REPORT_FORMATS with its file", () => {
   const rows = [...read("docs/reference.md").matchAll(/^\| `(\w+)` +\| `([\w.]+)` +\| [^|]+ \|$/gm)].map((row) =>
     row.slice(1)
   );
-  expect(rows.sort()).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
+  const advice = 'Write a row for it in the table of docs/reference.md, "Reports"';
+  expect(rows.sort(), advice).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
 });
 
 test("README.md stays readable in one go when it has at most 200 lines", () => {
@@ -46,7 +47,8 @@ test("VARIABLES lists every MOGPLEX variable that the sources read", () => {
     [...textOf(file).matchAll(/env\(\s*"(MOGPLEX_\w+)"/g)].map((match) => match[1] ?? "")
   );
   expect(used.length).toBeGreaterThan(10);
-  expect([...new Set(used)].filter((name) => !known.has(name))).toEqual([]);
+  const unlisted = [...new Set(used)].filter((name) => !known.has(name));
+  expect(unlisted, "Add a row for it to VARIABLES in lib/variables.ts").toEqual([]);
 });
 
 test("all versions agree when package.json, deno.json, the constant and the changelog are compared", () => {
@@ -77,7 +79,7 @@ test("documents link to files that are there", () => {
     [...read(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(dirname(name), match[1] ?? ""))
       .filter((target) => !existsSync(join(root, target))).map((target) => `${name} > ${target}`)
   );
-  expect(dead).toEqual([]);
+  expect(dead, "These links (document > target) lead to no file").toEqual([]);
 });
 
 /** The anchors of the headings of a document, as GitLab and GitHub make them. */

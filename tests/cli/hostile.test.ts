@@ -3,13 +3,13 @@ import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../lib/cli/
 import { eventLine } from "../../lib/cli/log/drop_in_text.ts";
 import { noticeText } from "../../lib/cli/log/notices.ts";
 import { verdictText } from "../../lib/cli/log/verdict.ts";
-import { COMMAND_VOCABULARY } from "../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import type { RunEvent } from "../../lib/model.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/log_parsers.ts";
+import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/parsers/log_parsers.ts";
 import { fakeIo } from "./fake_io.ts";
 import { automationResultOf, resultOf } from "../hostile/hostile_result.ts";
 import { SYSTEMS } from "../hostile/systems.ts";
@@ -17,7 +17,7 @@ import { SYSTEMS } from "../hostile/systems.ts";
 /** The words of the block that come from a run. */
 const VERDICT = (text: string) => ({
   reports: [{ format: "json" as const, path: text }],
-  cancel: COMMAND_VOCABULARY.cancel,
+  cancel: commandVocabulary().cancel,
   inErrorLine: false,
 });
 

@@ -18,7 +18,7 @@ test("main() ends with 2 and points to the help when there is no verb", async ()
   expect(await cli([])).toEqual({
     code: 2,
     stdout: "",
-    stderr: "error: Cannot run: a verb is missing; see mogplex-ci --help\n",
+    stderr: "error: Cannot run: a verb is missing; see --help\n",
   });
 });
 
@@ -49,7 +49,7 @@ test("main() lists the verbs of a group when the second word is missing", async 
 test("main() makes an unknown verb inert when it carries a workflow command and a terminal sequence", async () => {
   const { code, stderr } = await cli(["x\n::add-mask::y\x1b[31m"], { env: { GITHUB_ACTIONS: "true" } });
   expect(code).toBe(2);
-  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb; see mogplex-ci --help\n`);
+  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb; see --help\n`);
 });
 
 test("main() names the nearest flag when a flag is unknown", async () => {

@@ -12,9 +12,9 @@ import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root, runtimes, sha256 } from "../../tools/setup.mjs";
 import { DOWNLOAD } from "../examples/systems/machine.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../note/gitlab_server.ts";
-import { type Recorder, startRecorder } from "../processes/recorder.ts";
-import { REPO, type Service, startService } from "../processes/service.ts";
-import { START } from "../processes/stage.ts";
+import { type Recorder, startRecorder } from "../processes/world/recorder.ts";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
+import { START } from "../processes/world/stage.ts";
 import {
   CAN_RUN,
   cleanCheckout,

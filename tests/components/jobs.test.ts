@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type Recorder, startRecorder } from "../processes/recorder.ts";
-import { filesBelow, type Service, startService } from "../processes/service.ts";
-import { CANCEL, START } from "../processes/stage.ts";
+import { type Recorder, startRecorder } from "../processes/world/recorder.ts";
+import { filesBelow, type Service, startService } from "../processes/world/service.ts";
+import { CANCEL, START } from "../processes/world/stage.ts";
 import {
   CAN_RUN,
   cleanCheckout,

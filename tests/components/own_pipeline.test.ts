@@ -14,7 +14,7 @@ import { defaultImage } from "../../tools/build/templates.ts";
 import { jobProblems } from "../../tools/pipeline_jobs.ts";
 import { root } from "../../tools/setup.mjs";
 import { type Registry, startRegistry } from "../package/registry.ts";
-import { runStage } from "../processes/runner.ts";
+import { runStage } from "../processes/world/runner.ts";
 import { alpine, HAS_BUSYBOX } from "./component_job.ts";
 import {
   CAN_RUN,

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { componentNames } from "../../tools/build/templates.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
-import { REPO } from "../processes/service.ts";
+import { REPO } from "../processes/world/service.ts";
 
 /** Whether this machine can run pipelines: gitlab-ci-local copies files with rsync. */
 export const CAN_RUN = spawnSync("rsync", ["--version"], { stdio: "ignore" }).status === 0;

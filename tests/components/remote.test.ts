@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { VERSION } from "../../lib/version.ts";
-import { type Service, startService } from "../processes/service.ts";
+import { type Service, startService } from "../processes/world/service.ts";
 import { CAN_SERVE, type GitServer, serveGit } from "./git_server.ts";
 import {
   CAN_RUN,

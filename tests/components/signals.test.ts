@@ -1,11 +1,13 @@
 /** Jobs of the run component that are stopped, as the executors of a runner stop them, and what `after_script` makes of it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { EXECUTORS, type Stop } from "../processes/runner.ts";
-import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/stage.ts";
+import { makeUser, NO_USER, type OtherUser } from "../processes/world/other_user.ts";
+import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../processes/world/runner.ts";
+import { CANCEL, onEvery, openStages, type Stage, START, until } from "../processes/world/stage.ts";
 import {
+  type Colour,
   type ComponentJob,
   type ComponentJobOptions,
   HAS_BUSYBOX,
@@ -17,13 +19,19 @@ import { templates } from "./project.ts";
 
 let stages: Stage[] = [];
 let template = "";
+const followTemplate = () => templates().follow ?? "";
 
 beforeAll(async () => {
   stages = await openStages();
   template = templates().run ?? "";
 }, 60_000);
 
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+const accounts: OtherUser[] = [];
+
+afterAll(async () => {
+  for (const { remove } of accounts) remove();
+  await Promise.all(stages.map(({ service }) => service.close()));
+});
 
 const ENDED = "nothing to clean up: the run has ended, or none was started\n";
 const LEFT = "nothing to clean up: the run was left to go on\n";
@@ -58,22 +66,36 @@ async function stopped(job: ComponentJob, stop: Stop): Promise<{ runId: string; 
 /** The run was cancelled by `after_script`, which has nothing to do any more. */
 async function expectCancelled(job: ComponentJob, runId: string, why: string): Promise<void> {
   job.recorder.intercept = undefined;
-  expect(await job.afterScript("canceled")).toEqual({
+  expect(await job.afterScript("canceled")).toMatchObject({
     stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
-    requests: [`POST /runs/${runId}/cancel`],
+    requests: [`POST /runs/${runId}/cancel`, `GET /runs/${runId}/events`],
   });
+  // GitLab uploads the reports after after_script.
+  const reports = (name: string) => readFileSync(join(job.cwd, "mogplex-ci", name), "utf8");
+  expect(JSON.parse(reports("result.json"))).toMatchObject({
+    outcome: "interrupted",
+    status: "cancelled",
+    exitCode: 143,
+  });
+  expect(reports("outputs.env")).toContain("MOGPLEX_RUN_STATUS=cancelled\n");
+  expect(reports("junit.xml")).toContain("cancelled");
   expect(await job.service.status(runId)).toBe("cancelled");
   expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
-  expect(await job.afterScript("canceled")).toEqual({ stdout: ENDED, requests: [] });
+  expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
 }
 
+const FORM_NAMES = Object.keys(FORMS) as Form[];
+const EXECUTOR_FORMS = (["shell", "docker"] as const).flatMap((executor) =>
+  FORM_NAMES.map((form) => [executor, form] as const)
+);
+
 for (const shell of ["bash", "sh"] as const) {
-  for (const executor of ["shell", "docker"] as const) {
+  for (const [executor, form] of EXECUTOR_FORMS) {
     onEach(
-      `a job stopped by the ${executor} executor cancels its run once, and after_script finds nothing to do (${shell})`,
+      `a job stopped by the ${executor} executor cancels its run once, and after_script finds nothing to do (${shell}, ${form})`,
       shell,
       async (open) => {
-        const job = await open();
+        const job = await open({ form });
         const { runId, stdout } = await stopped(job, EXECUTORS[executor]);
         expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
         expect(job.recorder.of(CANCEL).map(({ what, status }) => [what, status])).toEqual([[
@@ -82,7 +104,7 @@ for (const shell of ["bash", "sh"] as const) {
         ]]);
         expect(await job.service.status(runId)).toBe("cancelled");
         expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
-        expect(await job.afterScript("canceled")).toEqual({ stdout: ENDED, requests: [] });
+        expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
       },
     );
   }
@@ -128,6 +150,106 @@ onEach("a job leaves at once at a second signal, and after_script cancels its ru
   await expectCancelled(job, runId, "its cancellation was under way");
 });
 
+test.skipIf(NO_USER !== undefined)(
+  `a job whose shell executor runs it as another user cancels its run when su is stopped${
+    NO_USER === undefined ? "" : ` (skipped: ${NO_USER})`
+  }`,
+  () =>
+    onEvery(stages, async (stage) => {
+      const account = makeUser();
+      accounts.push(account);
+      for (const form of FORM_NAMES) {
+        const job = await openComponentJob(stage, {
+          template,
+          form,
+          user: account.name,
+          inputs: { prompt: "<stuck-pending>" },
+        });
+        const { runId, stdout } = await stopped(job, EXECUTORS.shell);
+        expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+        expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
+        expect(await job.service.status(runId)).toBe("cancelled");
+        expect(existsSync(join(job.cwd, "mogplex-ci/junit.xml"))).toBe(true);
+        expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
+        job.recorder.close();
+        await until("nothing of the job is left", () => account.processes().length === 0);
+      }
+      // A job that ends by itself keeps its exit code, and leaves no process behind.
+      const job = await openComponentJob(stage, {
+        template,
+        user: account.name,
+        inputs: { prompt: "<agent-failure>" },
+      });
+      expect((await job.script().ended).code).toBe(1);
+      expect(account.processes()).toEqual([]);
+      job.recorder.close();
+    }),
+  60_000,
+);
+
+for (const shell of ["bash", "sh"] as const) {
+  onEach(`a job that ends by itself leaves no process behind (${shell})`, shell, async (open) => {
+    const job = await open({ inputs: { prompt: "<agent-failure>" } });
+    const { child, ended } = job.script();
+    expect((await ended).code).toBe(1);
+    expect(sessionOf(child.pid ?? 0)).toEqual([]);
+    expect(existsSync(join(job.cwd, ".mogplex-ci/tool.pid"))).toBe(false);
+  });
+}
+
+onEach(
+  "a job that a stopped runner takes with it leaves its run to the retry with on-interrupt detach",
+  "bash",
+  async (open) => {
+    // The runner is stopped by SIGTERM: no after_script runs, and GitLab retries the job as the runner's failure.
+    const inputs = { "on-interrupt": "detach" };
+    const job = await open({ inputs });
+    const { runId } = await stopped(job, EXECUTORS.shell);
+    expect(await job.service.status(runId)).toBe("pending");
+    const retry = await open({ inputs: { ...inputs, follow: false }, retried: job });
+    expect((await retry.script().ended).stdout).toContain(`attached to run ${runId} `);
+    for (const { recorder } of [job, retry]) expect(recorder.of(CANCEL)).toEqual([]);
+  },
+);
+
+onEach(
+  "a job in an image without a runtime prints its error once, and after_script has nothing to do",
+  "bash",
+  async (open) => {
+    const job = await open({ inputs: { runtime: "missing" } });
+    const { code, stderr } = await job.script().ended;
+    expect({ code, errors: stderr.match(/^error: /gm)?.length }).toEqual({ code: 2, errors: 1 });
+    expect(await job.afterScript("failed")).toMatchObject({
+      stdout: "nothing to clean up: no run was started or followed\n",
+      stderr: "",
+      requests: [],
+    });
+  },
+);
+
+for (const [form, follow] of FORM_NAMES.map((name) => [name, followTemplate] as const)) {
+  onEach(
+    `after_script of a job that follows cancels the run when the job's own cancel was lost (${form})`,
+    "bash",
+    async (open, stage) => {
+      const job = await open({ inputs: { follow: false } });
+      await job.script().ended;
+      const runId = String(job.state().runId);
+      const inputs = { "run-id": runId, "on-interrupt": "cancel" };
+      const follower = await openComponentJob(stage, { template: follow(), form, inputs, retried: job });
+      follower.recorder.intercept = ({ what }) =>
+        Promise.resolve(CANCEL.test(what) ? { status: 503, body: { error: "No" } } : undefined);
+      const running = follower.script();
+      await running.seen(/run accepted/);
+      await EXECUTORS.shell(running.child.pid ?? 0);
+      await running.ended;
+      expect(await job.service.status(runId)).toBe("pending");
+      await expectCancelled(follower, runId, "its cancellation was under way");
+      follower.recorder.close();
+    },
+  );
+}
+
 interface Leaving {
   /** What the job ends with. */
   code: number;
@@ -135,39 +257,58 @@ interface Leaving {
   inputs: Record<string, unknown>;
   /** What every request but the start is answered with. @default what the service says */
   refuse?: number;
+  /** What GitLab makes of it. */
+  end: Colour;
 }
 
 // Ends that say nothing about the run.
 const LEAVING: readonly Leaving[] = [
-  { code: 69, inputs: { timeout: 2 }, refuse: 503 },
-  { code: 75, inputs: { timeout: 2 }, refuse: 429 },
-  { code: 124, inputs: { timeout: 2 } },
-  { code: 0, inputs: { follow: false } },
+  { code: 69, inputs: { timeout: 2 }, refuse: 503, end: { colour: "red", retried: true } },
+  { code: 75, inputs: { timeout: 2 }, refuse: 429, end: { colour: "red", retried: true } },
+  { code: 124, inputs: { timeout: 2, "allow-failure": true }, end: { colour: "yellow", retried: false } },
+  { code: 0, inputs: { follow: false }, end: { colour: "green", retried: false } },
 ];
 
-onEach(
-  "a job that ended 69, 75 or 124, or detached, leaves its run alone, and a retry attaches",
-  "bash",
-  async (open) => {
-    await Promise.all(LEAVING.map(async ({ code, inputs, refuse }) => {
-      const job = await open({ inputs });
-      job.recorder.intercept = ({ what }) =>
-        Promise.resolve(
-          refuse === undefined || START.test(what) ? undefined : { status: refuse, body: { error: "No" } },
-        );
-      const end = await job.script().ended;
-      expect({ code: end.code, wentOn: end.stdout.includes(NEXT_LINE) }).toEqual({ code, wentOn: code === 0 });
-      job.recorder.intercept = undefined;
-      expect(await job.afterScript(code === 0 ? "success" : "failed")).toEqual({ stdout: LEFT, requests: [] });
+for (const shell of ["bash", "sh"] as const) {
+  for (const form of FORM_NAMES) {
+    onEach(`GitLab gets the exit code that the tool ended with (${shell}, ${form})`, shell, async (open) => {
+      const job = await open({ form, more: { MOGPLEX_API_KEY: "" } });
+      const { code, stdout } = await job.script().ended;
+      expect({ code, ...job.colourOf(code) }).toEqual({ code: 64, colour: "red", retried: false });
+      expect(stdout).not.toContain(NEXT_LINE);
+      const failed = await open({ form, inputs: { prompt: "<agent-failure>", "allow-failure": true } });
+      const end = await failed.script().ended;
+      expect({ code: end.code, ...failed.colourOf(end.code) }).toEqual({ code: 1, colour: "red", retried: false });
+    });
+  }
+}
 
-      const retry = await open({ inputs: { follow: false }, retried: job });
-      const { runId } = job.state();
-      expect((await retry.script().ended).stdout).toContain(`attached to run ${runId} `);
-      expect(await job.service.status(String(runId))).toBe("pending");
-      for (const { recorder } of [job, retry]) expect(recorder.of(CANCEL)).toEqual([]);
-    }));
-  },
-);
+for (const form of FORM_NAMES) {
+  onEach(
+    `a job that ended 69, 75 or 124, or detached, leaves its run alone, and a retry attaches (${form})`,
+    "bash",
+    async (open) => {
+      await Promise.all(LEAVING.map(async ({ code, inputs, refuse, end: colour }) => {
+        const job = await open({ form, inputs });
+        job.recorder.intercept = ({ what }) =>
+          Promise.resolve(
+            refuse === undefined || START.test(what) ? undefined : { status: refuse, body: { error: "No" } },
+          );
+        const end = await job.script().ended;
+        expect({ code: end.code, wentOn: end.stdout.includes(NEXT_LINE) }).toEqual({ code, wentOn: code === 0 });
+        expect(job.colourOf(end.code)).toEqual(colour);
+        job.recorder.intercept = undefined;
+        expect(await job.afterScript(code === 0 ? "success" : "failed")).toMatchObject({ stdout: LEFT, requests: [] });
+
+        const retry = await open({ inputs: { follow: false }, retried: job });
+        const { runId } = job.state();
+        expect((await retry.script().ended).stdout).toContain(`attached to run ${runId} `);
+        expect(await job.service.status(String(runId))).toBe("pending");
+        for (const { recorder } of [job, retry]) expect(recorder.of(CANCEL)).toEqual([]);
+      }));
+    },
+  );
+}
 
 for (const shell of ["bash", "sh"] as const) {
   onEach(`after_script runs nothing that took the program's place (${shell})`, shell, async (open) => {
@@ -176,7 +317,7 @@ for (const shell of ["bash", "sh"] as const) {
     const program = join(job.cwd, ".mogplex-ci/cli.mjs");
     expect(existsSync(program)).toBe(true);
     writeFileSync(program, `console.log("EVIL");\n`);
-    expect(await job.afterScript("canceled")).toEqual({
+    expect(await job.afterScript("canceled")).toMatchObject({
       stdout: "nothing was cleaned up: the tool of this component is not here\n",
       requests: [],
     });

@@ -1,7 +1,16 @@
 /** What GitLab asks of a component's file, and what we ask of it, read from the text that is published. */
 import { beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -328,8 +337,11 @@ test("the program is run by the first of deno, bun and node that is there, or by
   const ranBy = (there: readonly string[], chosen = "auto") => {
     const bin = mkdtempSync(join(folder, "bin-"));
     for (const name of there) writeFileSync(join(bin, name), `#!/bin/sh\necho ${name}\n`, { mode: 0o755 });
+    for (const name of ["sh", "rm", "sleep"]) symlinkSync(`/bin/${name}`, join(bin, name));
     const env = { PATH: bin, MOGPLEX_INPUT_RUNTIME: chosen };
-    const { stdout, status } = spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { env, encoding: "utf8" });
+    const cwd = mkdtempSync(join(folder, "project-"));
+    mkdirSync(join(cwd, ".mogplex-ci"));
+    const { stdout, status } = spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { cwd, env, encoding: "utf8" });
     return status === 0 ? stdout.trim() : status;
   };
   expect(ranBy(["deno", "bun", "node"])).toBe("deno");
@@ -343,6 +355,14 @@ test("the program is run by the first of deno, bun and node that is there, or by
   expect(spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { env: { PATH: old } }).status).toBe(2);
   rmSync(folder, { recursive: true });
 });
+
+test(
+  "the log of a job does not show the program, unless a variable of the project asks for it",
+  each(({ job }) => {
+    // Source: GitLab Runner, "Feature flags", FF_SCRIPT_SECTIONS: each line of the script is shown in full.
+    expect(job.variables).toMatchObject({ FF_SCRIPT_SECTIONS: "false" });
+  }),
+);
 
 test("nothing is fetched when a job runs", () => {
   for (const name of ["unpack", "launch", "finish"]) {

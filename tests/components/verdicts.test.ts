@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { REPO, type Service, startService } from "../processes/service.ts";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
 import {
   CAN_RUN,
   imageOf,

@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../../tools/setup.mjs";
-import { REPO, type Service, startService } from "../processes/service.ts";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { createShell, MISSING, type Shell } from "../shell/shell.ts";
-import { which } from "./shell/shell_world.ts";
+import { which } from "./shell/shells.ts";
 
 const FILES = ["repositories.sh", "sandboxes.sh"];
 const pathOf = (file: string) => join(root, "examples/dashboards", file);

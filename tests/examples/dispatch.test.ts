@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { automationId, type Service, startService } from "../processes/service.ts";
+import { automationId, type Service, startService } from "../processes/world/service.ts";
 import { newRun } from "./systems/github_recipes.ts";
-import { type JobEnd, type JobOptions, runGithubJob } from "./systems/github_steps.ts";
+import { type JobEnd, type JobOptions, runGithubJob } from "./systems/models/github_steps.ts";
 import { type Machine, onMachine, signalled } from "./systems/machine.ts";
 
 const FILE = "github-actions/dispatch-automation.yml";
@@ -40,7 +40,10 @@ for (
     `dispatch-automation.yml ends with ${code} when the automation's run plays ${scenario}`,
     "base",
     async (machine) => {
-      expect(await dispatch(machine, scenario)).toMatchObject({ status, ran: ["Install", "Trigger and follow"] });
+      expect(await dispatch(machine, scenario)).toMatchObject({
+        status,
+        ran: ["Install", "Trigger and follow", "Keep the reports"],
+      });
       expect(machine.done.map((each) => each.code)).toEqual([0, code]);
       const input = { ref: "refs/tags/v1.2.3", commit: "0123456789abcdef0123456789abcdef01234567" };
       expect(JSON.parse(machine.recorder.of(TRIGGER)[0]?.body ?? "")).toMatchObject({ input });

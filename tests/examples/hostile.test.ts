@@ -1,12 +1,12 @@
 /** What an agent says, in the log that the models of the CI systems read as the systems do. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { CORPUS } from "../hostile/corpus.ts";
-import { runGithubLog } from "../hostile/github_runner.ts";
-import { type Service, startService } from "../processes/service.ts";
-import { START } from "../processes/stage.ts";
-import { runAzure } from "./systems/azure.ts";
+import { runGithubLog } from "../hostile/parsers/github_runner.ts";
+import { type Service, startService } from "../processes/world/service.ts";
+import { START } from "../processes/world/stage.ts";
+import { runAzure } from "./systems/models/azure.ts";
 import { optionsOf } from "./systems/github_recipes.ts";
-import { runGithubJob } from "./systems/github_steps.ts";
+import { runGithubJob } from "./systems/models/github_steps.ts";
 import { type Machine, onMachine } from "./systems/machine.ts";
 
 /** As much as one read of the events shows without its window being full. PostgreSQL stores no NUL. */

@@ -5,7 +5,7 @@ import process from "node:process";
 import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root } from "../../tools/setup.mjs";
 import { runToEnd } from "../package/runtimes.ts";
-import { REPO, type Service, startService } from "../processes/service.ts";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { openRelease, type Release } from "./release.ts";
 
 const path = (process.env.PATH ?? "").split(delimiter);

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root } from "../../tools/setup.mjs";
-import { CANCEL } from "../processes/stage.ts";
+import { CANCEL } from "../processes/world/stage.ts";
 import { type Ended, openRelease, type Release } from "./release.ts";
 import { type ScriptService, type ScriptServiceOptions, withService } from "./scripts.ts";
 

@@ -14,7 +14,7 @@ import { bundle } from "../../tools/build/bundle.ts";
 import { notices } from "../../tools/build/licences.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { runToEnd } from "../package/runtimes.ts";
-import { openTunnel } from "../processes/tunnel.ts";
+import { openTunnel } from "../processes/world/tunnel.ts";
 
 /** What a script did. */
 export interface Ended {

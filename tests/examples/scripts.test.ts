@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../hostile/corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "../hostile/log_parsers.ts";
-import { CANCEL, START } from "../processes/stage.ts";
+import { LOG_PARSERS, terminalCommands } from "../hostile/parsers/log_parsers.ts";
+import { CANCEL, START } from "../processes/world/stage.ts";
 import {
   openScripts,
   openWebhook,

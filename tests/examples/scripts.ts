@@ -11,8 +11,8 @@ import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
 import { root } from "../../tools/setup.mjs";
-import { type Recorder, startRecorder } from "../processes/recorder.ts";
-import { type Ended, launch, type Running } from "../processes/service.ts";
+import { type Recorder, startRecorder } from "../processes/world/recorder.ts";
+import { type Ended, launch, type Running } from "../processes/world/service.ts";
 import { openRelease, type Release } from "./release.ts";
 
 /** All of them, below \`examples/\`. */

@@ -5,7 +5,7 @@ import { virtualClock } from "../../lib/clock.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { good, script } from "../http/answers.ts";
 import { CORPUS } from "./corpus.ts";
-import { LOG_PARSERS, type LogParser, terminalCommands } from "./log_parsers.ts";
+import { LOG_PARSERS, type LogParser, terminalCommands } from "./parsers/log_parsers.ts";
 import { SYSTEMS } from "./systems.ts";
 
 const TOKEN = "mog_hostileTestToken";

@@ -8,8 +8,8 @@ import { parseOpenmetrics } from "../report/openmetrics_parser.ts";
 import { isInstalled, judge } from "../report/programs.ts";
 import { CORPUS } from "./corpus.ts";
 import { automationResultOf, resultOf } from "./hostile_result.ts";
-import { terminalCommands } from "./log_parsers.ts";
-import { outlineXml } from "./markup_parsers.ts";
+import { terminalCommands } from "./parsers/log_parsers.ts";
+import { outlineXml } from "./parsers/markup_parsers.ts";
 
 function clean(text: string) {
   return cleanResult(resultOf(text), (each) => each);

@@ -8,7 +8,7 @@ import { fakeIo } from "../cli/fake_io.ts";
 import { REPO, world } from "../cli/world.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";
 import { CORPUS } from "./corpus.ts";
-import { runGithubLog } from "./github_runner.ts";
+import { runGithubLog } from "./parsers/github_runner.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const GROUPS = [
@@ -34,7 +34,7 @@ function followed(text: string, form: LogForm, open: boolean): string {
     clock: virtualClock({ auto: false }),
     form,
     json: false,
-    terminal: false,
+    interactive: false,
   });
   log.open("pending");
   const [accepted, started, synced, streaming, delivered, finished] = successEvents();

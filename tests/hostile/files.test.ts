@@ -8,10 +8,10 @@ import type { ReportTarget } from "../../lib/report/targets.ts";
 import { writeReports } from "../../lib/report/write.ts";
 import { memoryIo } from "../report/memory_io.ts";
 import { CORPUS } from "./corpus.ts";
-import { parseDotenv, parseGithubFile, parseNdjson } from "./file_parsers.ts";
+import { parseDotenv, parseGithubFile, parseNdjson } from "./parsers/file_parsers.ts";
 import { automationResultOf, resultOf } from "./hostile_result.ts";
-import { terminalCommands } from "./log_parsers.ts";
-import { outlineMarkdown } from "./markup_parsers.ts";
+import { terminalCommands } from "./parsers/log_parsers.ts";
+import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
 const TARGETS: ReportTarget[] = (Object.keys(REPORT_FORMATS) as ReportFormatName[])
   .map((format) => ({ format, path: format }));
@@ -47,7 +47,10 @@ const CASES = KINDS.flatMap(([kind, resultOf, eventCount]) => {
 for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
   test(`writeReports() writes nothing but its own records, whatever the ${kind} says: ${name}`, () => {
     const files = written(resultOf(text));
-    for (const content of files.values()) expect(terminalCommands(content)).toEqual([]);
+    for (const [file, content] of files) {
+      const found = terminalCommands(content).map((each) => JSON.stringify(each));
+      expect(found, `Characters in "${file}" that a terminal obeys`).toEqual([]);
+    }
 
     const pairs = parseGithubFile(files.get("outputs") as string);
     expect(pairs.map(([key]) => key)).toEqual(OUTPUTS);
@@ -90,7 +93,7 @@ for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
 for (const { name, text } of CORPUS) {
   test(`githubRecord() carries any text unchanged and cannot be left: ${name}`, () => {
     const value = text.replace(/\r\n?/g, "\n");
-    const pairs = parseGithubFile(`before=1${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
+    const pairs = parseGithubFile(`before=1\n${githubRecord("branch", value)}${githubRecord("outcome", "failed")}`);
     expect(pairs.map(([key]) => key)).toEqual(["before", "branch", "outcome"]);
     expect(pairs[1]?.[1] === value).toBe(true);
   });

@@ -3,7 +3,7 @@ import { plainLines } from "../../lib/text/plain_text.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import type { Platform } from "../../lib/platforms/platform.ts";
 import { CORPUS } from "./corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "./log_parsers.ts";
+import { LOG_PARSERS, terminalCommands } from "./parsers/log_parsers.ts";
 
 const VARIABLES = {
   github: "GITHUB_ACTIONS",

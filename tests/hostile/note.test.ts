@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type NotePlan, writeJobNote } from "../../lib/cli/job/note.ts";
 import { openContext } from "../../lib/cli/job/open.ts";
-import { COMMAND_VOCABULARY } from "../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
@@ -11,7 +11,7 @@ import { fakeIo } from "../cli/fake_io.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../note/gitlab_server.ts";
 import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
-import { outlineMarkdown } from "./markup_parsers.ts";
+import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
 /** Writes the note of a job with this name; returns all notes, and the text on stderr. */
 async function noteOf(text: string, job: string) {
@@ -22,7 +22,7 @@ async function noteOf(text: string, job: string) {
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
   const place = { api: gitlab.api, host: "gitlab.example", project: "42", iid: "7" };
   const plan: NotePlan = { kind: "write", place, token: GITLAB_TOKEN, tokenVariable: "GITLAB_TOKEN" };
-  const call = { io, flags, platform, writer, vocabulary: COMMAND_VOCABULARY, dropIn: false };
+  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
   await writeJobNote(context, plan, resultOf(text));
   const { notes, actions } = gitlab;

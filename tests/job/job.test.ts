@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
 import { DeadlineError, ForbiddenError, StartUnknownError, UnavailableError } from "../../lib/errors.ts";
-import { lookJob, runJob } from "../../lib/runs/run.ts";
+import { runJob } from "../../lib/runs/run.ts";
 import {
   anEvent,
   cancelled,
@@ -67,7 +67,7 @@ test.each([
   ["success", 0, null],
   ["failed", 1, "Agent run exited with code 1."],
   ["cancelled", 3, null],
-  ["awaiting_input", 4, "the run waits for a person: answer it in the app, or cancel it"],
+  ["awaiting_input", 4, `run "${RUN_ID}" waits for a person: answer it in the app, or cancel it`],
 ])("runJob() ends with the code of %s", async (status, exitCode, reason) => {
   const error = status === "failed" ? reason : null;
   const { result } = await tried({ start: [started("pending")], events: [page(status, [finished], { error })] });
@@ -219,19 +219,4 @@ test("runJob() does not follow a start that failed in the queue", async () => {
   });
   expect(error).toBeInstanceOf(UnavailableError);
   expect(calls).toEqual(["start", "start"]);
-});
-
-test("lookJob() looks once: the verdict, or 124 when the run has not ended", async () => {
-  const clock = virtualClock();
-  const done = fakeClient(clock, { events: [page("failed", [anEvent("f", "failed")], { error: "exit 1" })] });
-  expect((await lookJob(RUN_ID, { client: done, clock })).result).toMatchObject({
-    outcome: "failed",
-    reason: "exit 1",
-  });
-  expect(done.requests).toBe(1);
-  const busy = fakeClient(clock, { events: [page("streaming", someEvents(1, 3))] });
-  const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
-  expect(error).toBeInstanceOf(DeadlineError);
-  expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
-  expect(busy.requests).toBe(1);
 });

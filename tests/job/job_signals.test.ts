@@ -3,6 +3,7 @@ import { virtualClock } from "../../lib/clock.ts";
 import { InterruptedError, type InterruptSignal } from "../../lib/errors.ts";
 import type { CallOptions } from "../../lib/api/client.ts";
 import { interruptible } from "../../lib/job/interrupt.ts";
+import { gitlab } from "../../lib/platforms/systems/gitlab.ts";
 import { runJob } from "../../lib/runs/run.ts";
 import {
   aRun,
@@ -83,6 +84,32 @@ test("runJob() gives the cancel four seconds in all", async () => {
   }, { signals: [[2_000, "SIGTERM"]] });
   expect(limits).toMatchObject({ deadline: 6_000, requestTimeoutMs: 4_000 });
   expect(clock.now()).toBeLessThan(6_000);
+});
+
+test("runJob() repeats a cancel that nobody answers until its time is over, which is longer on GitLab", async () => {
+  const signals: Trial["signals"] = [[2_000, "SIGTERM"]];
+  const triesOf = ({ heard }: Awaited<ReturnType<typeof tried>>) =>
+    heard.filter(({ what }) => what === "cancel").map(({ at }) => at - 2_000);
+  const tries = { ...live, cancel: [unavailable(503)], run: [aRun("streaming")] };
+  expect(triesOf(await tried(tries, { signals }))).toEqual([0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500]);
+  const onGitlab = await tried(tries, { signals, platform: gitlab });
+  expect(triesOf(onGitlab)).toEqual([...Array(12).keys()].map((index) => index * 500));
+  expect(onGitlab.clock.now()).toBeLessThan(2_000 + 6_500);
+  const lateAnswer = { ...live, cancel: [...Array(10).fill(lost()), cancelled("cancelled")] };
+  expect((await tried(lateAnswer, { signals, platform: gitlab })).result).toMatchObject({ status: "cancelled" });
+});
+
+test("runJob() on GitLab gives the first cancel half of its time, and ends within five seconds when it is answered", async () => {
+  let limits: CallOptions = {};
+  const { clock } = await tried({
+    ...live,
+    cancel: [(call) => {
+      limits = call;
+      return cancelled("success");
+    }],
+  }, { signals: [[2_000, "SIGTERM"]], platform: gitlab });
+  expect(limits).toMatchObject({ deadline: 8_000, requestTimeoutMs: 3_000 });
+  expect(clock.now()).toBeLessThan(2_000 + 5_000);
 });
 
 test("runJob() lets the run go on when somebody watches, when asked, or when another job owns it", async () => {
@@ -209,28 +236,4 @@ test("runJob() leaves the run alone when the caller's own signal aborts", async 
   expect(error).toBe(reason);
   expect(result).toMatchObject({ outcome: "error", exitCode: 70 });
   expect(client.heard.map(({ what }) => what)).not.toContain("cancel");
-});
-
-test("attachJob() follows a run, and leaves it alone on a signal", async () => {
-  const { result, calls } = await tried({ events: [page("streaming")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-  });
-  expect(result).toMatchObject({
-    runId: RUN_ID,
-    outcome: "interrupted",
-    exitCode: 143,
-    replayed: null,
-    idempotencyKey: null,
-  });
-  expect(calls).not.toContain("cancel");
-});
-
-test("attachJob() cancels on a signal when asked", async () => {
-  const { result } = await tried({ events: [page("streaming")], cancel: [cancelled("cancelled")] }, {
-    attachTo: RUN_ID,
-    signals: [[2_000, "SIGTERM"]],
-    onInterrupt: "cancel",
-  });
-  expect(result).toMatchObject({ status: "cancelled", exitCode: 143 });
 });

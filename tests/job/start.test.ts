@@ -14,6 +14,8 @@ import type { Notice } from "../../lib/notice.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { bad, good, scripted, thrown } from "../http/answers.ts";
 import { deriveKey } from "../../lib/job/key.ts";
+import type { Fetch } from "../../lib/http/transport.ts";
+import { cancel } from "../../lib/runs/cancel.ts";
 import { start } from "../../lib/runs/start.ts";
 import type { StartOptions } from "../../lib/runs/start_plan.ts";
 import {
@@ -53,6 +55,18 @@ async function tried(answers: Script["start"], options: StartOptions = {}) {
     clock,
   };
 }
+
+test("start() warns of a variable that a template left in the prompt", async () => {
+  const clock = virtualClock();
+  const said: string[] = [];
+  for (const prompt of ["Fix $TARGET_DIR now", "Pay $5, call $handle, ${NAME} and $1 or $A", "Deploy to ($STAGE)"]) {
+    const client = fakeClient(clock, { start: [started("pending")] });
+    const onNotice = (notice: Notice) => void (notice.kind === "text" && said.push(notice.message));
+    await start({ ...REQUEST, prompt }, { client, clock, env: () => undefined, identity: JOB, onNotice });
+    expect(client.heard.length).toBe(1);
+  }
+  expect(said.map((message) => /has (\S+) in it/.exec(message)?.[1])).toEqual(["$TARGET_DIR", "$STAGE"]);
+});
 
 test("start() starts a run under the derived key, and tells of it at once", async () => {
   const told: string[] = [];
@@ -151,6 +165,47 @@ test("start() starts afresh after a 5xx when the dead run is older than it", asy
   const { result, keys } = await tried([unavailable(500), dead(), started("pending")]);
   expect(result).toMatchObject({ replayed: false, idempotencyKey: `${KEY}.2` });
   expect(keys).toEqual([KEY, KEY, `${KEY}.2`]);
+});
+
+test("start() starts afresh in place of a run that was cancelled moments before its first attempt, which fails", async () => {
+  for (const failure of ["503", "500", "reset0", "html502"]) {
+    for (const ageMs of [0, 400, 1_500, 4_900]) {
+      const { emulator, clock, options } = service("stuck-streaming");
+      const job = options({ identity: JOB });
+      const first = await start(SERVICE_REQUEST, job);
+      await cancel(first.runId, job);
+      clock.advance(ageMs);
+      emulator.control("fault", { kind: failure, times: 1, retryAfter: 1 });
+      const again = await start(SERVICE_REQUEST, options({ identity: { ...JOB, attempt: "9002" } }));
+      expect([failure, ageMs, again.idempotencyKey, again.replayed]).toEqual([
+        failure,
+        ageMs,
+        `${first.idempotencyKey}.2`,
+        false,
+      ]);
+      // The base may revive a run that was cancelled during its boot, so only their number counts.
+      expect([...emulator.world.store.runs.keys()]).toEqual([first.runId, again.runId]);
+    }
+  }
+});
+
+test("start() takes a run of its own that was cancelled while the answer was lost", async () => {
+  const { emulator, clock, options } = service("stuck-streaming");
+  const { fetch, ...all } = options({ identity: JOB });
+  let lostId = "";
+  const { runId, run, idempotencyKey } = await start(SERVICE_REQUEST, {
+    ...all,
+    async fetch(url, init) {
+      const answer = await (fetch as Fetch)(url, init);
+      if (lostId !== "") return answer;
+      lostId = (await answer.json()).data.runId;
+      clock.advance(20_000);
+      await cancel(lostId, options());
+      throw new TypeError("connection reset");
+    },
+  });
+  expect([runId, run.status, idempotencyKey.includes(".")]).toEqual([lostId, "cancelled", false]);
+  expect(emulator.world.store.runs.size).toBe(1);
 });
 
 test("start() takes the verdict of a run that this process started although the answer was lost", async () => {
@@ -280,6 +335,15 @@ test("start() does not own a young replay when no attempt of its own can have st
   const young = started("pending", true);
   expect((await tried([young], { idempotencyKey: "shared" })).result.owned).toBe(false);
   expect((await tried([limited(1_000), young], { idempotencyKey: "shared" })).result.owned).toBe(false);
+});
+
+test("start() refuses its own token as a key before anything else sees it", async () => {
+  const { sent, options } = service();
+  for (const token of ["mog_Zk9pQ2rT7vXw3YbN5sLdF8aG", "oauth~token-1"]) {
+    const error = await thrown(start(SERVICE_REQUEST, options({ token, idempotencyKey: token })));
+    expect([exitCodeFor(error), error.message.includes(token)]).toEqual([2, false]);
+  }
+  expect(sent).toEqual([]);
 });
 
 test("start() refuses what breaks a rule before a slot is spent", async () => {

@@ -3,6 +3,7 @@ import { virtualClock } from "../../lib/clock.ts";
 import { ConflictError, type InterruptSignal } from "../../lib/errors.ts";
 import { interruptible, type OnInterrupt } from "../../lib/job/interrupt.ts";
 import type { JobEnd } from "../../lib/job/job.ts";
+import type { Platform } from "../../lib/platforms/platform.ts";
 import type { RunResult } from "../../lib/result/run_result.ts";
 import { attachJob, runJob, type RunOptions } from "../../lib/runs/run.ts";
 import { anEvent, fakeClient, refusal, REQUEST, type Script } from "../runs/fake_client.ts";
@@ -20,18 +21,20 @@ export interface Trial extends RunOptions {
   /** Signal and when it comes. */
   signals?: [at: number, signal: InterruptSignal][];
   attachTo?: string;
+  /** The CI system. @default that of the environment */
+  platform?: Platform;
 }
 
 /** Plays a script to a job on a virtual clock. */
 export async function tried(script: Script, trial: Trial = {}) {
-  const { onInterrupt, terminal, signals = [], attachTo, ...options } = trial;
+  const { onInterrupt, terminal, signals = [], attachTo, platform, ...options } = trial;
   const clock = virtualClock();
   const client = fakeClient(clock, script);
   const files = memoryFiles();
   const { io, send } = fakeProcess(terminal);
   const all: RunOptions = { client, token: TOKEN, clock, identity: null, ...options };
   const work = interruptible({ io, clock }, async (interrupts): Promise<JobEnd<RunResult>> => {
-    const more = { interrupts, onInterrupt, files, statePath: PATH };
+    const more = { interrupts, onInterrupt, files, statePath: PATH, platform };
     return attachTo === undefined ? await runJob(REQUEST, all, more) : await attachJob(attachTo, all, more);
   });
   for (const [at, signal] of signals) {

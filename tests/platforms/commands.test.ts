@@ -2,14 +2,14 @@ import { expect, test } from "bun:test";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
 import type { AnnotationLevel } from "../../lib/platforms/platform.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { runGithubLog } from "../hostile/github_runner.ts";
+import { runGithubLog } from "../hostile/parsers/github_runner.ts";
 import {
   azureCommands,
   buildkiteCommands,
   githubCommands,
   gitlabCommands,
   teamcityCommands,
-} from "../hostile/log_parsers.ts";
+} from "../hostile/parsers/log_parsers.ts";
 
 function platformBy(variable: string) {
   return detectPlatform((name) => name === variable ? "1" : undefined);
@@ -24,6 +24,21 @@ const teamcity = platformBy("TEAMCITY_VERSION");
 const buildkite = platformBy("BUILDKITE");
 const SILENT = ["CIRCLECI", "BITBUCKET_COMMIT", "JENKINS_URL", "CI=woodpecker", "DRONE", "CI", ""]
   .map((mark) => detectPlatform((name) => name === mark.split("=")[0] ? mark.split("=")[1] ?? "1" : undefined));
+
+test("no service message of TeamCity refers to a parameter of the build", () => {
+  for (const text of ["%env.SECRET%", "a%b%c", "100 % of %system.password%", "%%x%%", "%\n%", "%[env.X]%"]) {
+    const messages = [
+      teamcity.section?.(text, text, 0, true).open ?? "",
+      teamcity.annotate?.("error", text, text) ?? "",
+      teamcity.annotate?.("error", "50 %", "of 70 %") ?? "",
+      teamcity.setOutput?.("MOGPLEX_BRANCH", text) ?? "",
+    ];
+    expect(messages.filter((message) => message === "" || /'[^']*%[^']*%[^']*'/.test(message))).toEqual([]);
+  }
+  expect(teamcity.setOutput?.("MOGPLEX_BRANCH", "%env.A%")).toBe(
+    "##teamcity[setParameter name='env.MOGPLEX_BRANCH' value='\uff05env.A\uff05']",
+  );
+});
 
 test("section() folds with the markers of each system", () => {
   const lines = [github, gitlab, azure, teamcity, buildkite].map((system) => {
@@ -88,6 +103,20 @@ test("setOutput() and showSummary() exist on systems that read them from the log
   const others = [github, gitea, forgejo, gitlab, buildkite];
   expect(others.map(({ setOutput }) => setOutput)).toEqual(Array(others.length).fill(undefined));
   expect([...others, teamcity].map(({ showSummary }) => showSummary)).toEqual(Array(6).fill(undefined));
+});
+
+test("stampsLines() knows from the runner's version or flag whether GitLab's log has times", () => {
+  const stamps = (env: Record<string, string>) => gitlab.stampsLines((name) => env[name]);
+  expect(["18.7.0", "18.7.0~pre.1", "19.3.0", "20.0.1"].map((CI_RUNNER_VERSION) => stamps({ CI_RUNNER_VERSION })))
+    .toEqual(
+      Array(4).fill(true),
+    );
+  expect(["", "16.10.0", "18.6.6", "development version"].map((CI_RUNNER_VERSION) => stamps({ CI_RUNNER_VERSION })))
+    .toEqual(Array(4).fill(false));
+  const flag = (FF_TIMESTAMPS: string) => stamps({ FF_TIMESTAMPS, CI_RUNNER_VERSION: "19.0.0" });
+  expect(["true", "1", "", "false", "0", "yes"].map(flag)).toEqual([true, true, true, false, false, false]);
+  expect(stamps({ FF_TIMESTAMPS: "true", CI_RUNNER_VERSION: "17.0.0" })).toBe(true);
+  for (const { stampsLines } of [github, azure, ...SILENT]) expect(stampsLines(() => "true")).toBe(false);
 });
 
 test("maskCommand names the command on systems where a step can register a secret", () => {

@@ -52,6 +52,15 @@ test("identity() of GitLab is made of pipeline and job name; the attempt is the 
   });
 });
 
+// Source: nektos/act, pkg/runner/run_context.go: `rc.Env["ACT"] = "true"`, and `ghc.RunID = "1"` unless GITHUB_RUN_ID is given.
+test("identity() of act has no pipeline, whose id is 1 in every run, unless somebody names the run or the job", () => {
+  const act = { ...GITHUB, ACT: "true", GITHUB_RUN_ID: "1" };
+  expect(identityOf(act)).toEqual({ ...identityOf(GITHUB), pipeline: null } as JobIdentity);
+  expect(identityOf({ ...act, GITHUB_RUN_ID: "45" })?.pipeline).toBe("45");
+  expect(identityOf({ ...act, MOGPLEX_CI_JOB: "nightly" })?.pipeline).toBe("nightly");
+  expect(identityOf({ ...GITHUB, GITHUB_RUN_ID: "1" })?.pipeline).toBe("1");
+});
+
 test("identity() of GitLab differs by attempt alone when a job is retried", () => {
   const { attempt, ...rest } = identityOf({ ...GITLAB, CI_JOB_ID: "9002" }) ?? {};
   expect(attempt).toBe("9002");

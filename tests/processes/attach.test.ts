@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { nothing, onEvery, openJob, openStages, type Stage, START } from "./stage.ts";
+import { nothing, onEvery, openJob, openStages, type Stage, START } from "./world/stage.ts";
 
 let stages: Stage[] = [];
 

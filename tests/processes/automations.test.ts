@@ -9,7 +9,7 @@ import { type ServedEmulator, startEmulator } from "../../lib/emulator/server.ts
 import { ARTEFACTS } from "../../tools/build/artefacts.ts";
 import { bundle } from "../../tools/build/bundle.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { launch, type Running } from "./service.ts";
+import { launch, type Running } from "./world/service.ts";
 
 /** The scenario whose name in angle brackets the key holds plays. */
 const SCENARIOS = Object.entries(SCENARIO_TEXTS).filter(([, text]) => /^automation:/m.test(text))

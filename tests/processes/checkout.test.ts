@@ -3,7 +3,7 @@ import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { launch, REPO, type Service, startService } from "./service.ts";
+import { launch, REPO, type Service, startService } from "./world/service.ts";
 
 let service: Service;
 

@@ -1,5 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { CANCEL, cancels, type CiJob, nothing, onEvery, openJob, openStages, type Stage, START } from "./stage.ts";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { launch, REPO } from "./world/service.ts";
+import {
+  CANCEL,
+  cancels,
+  type CiJob,
+  nothing,
+  onEvery,
+  openJob,
+  openStages,
+  type Stage,
+  START,
+} from "./world/stage.ts";
 
 let stages: Stage[] = [];
 
@@ -110,4 +124,107 @@ onEach("cleanup ends with 0 when the run cannot be cancelled, and with 64 when t
   expect((await job.launchWith(env, "cleanup").ended).code).toBe(64);
   job.recorder.intercept = undefined;
   expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
+});
+
+onEach("cleanup repeats the cancel that follow --on-interrupt cancel lost, or that kill -9 left out", async (job) => {
+  const start = job.launch("run", "--detach", ...job.follow("<stuck-pending>").slice(2));
+  const runId = (await start.seen(/started run (\S+) \(/))[1] ?? "";
+  await start.ended;
+  const follow = async (...args: string[]) => {
+    const running = job.launch("follow", runId, ...args);
+    await running.seen(/run accepted/);
+    return running;
+  };
+  const unasked = await follow();
+  unasked.child.kill("SIGKILL");
+  await unasked.ended;
+  expect(job.state()).toMatchObject({ runId, owned: false, idempotencyKey: null, request: null, left: "following" });
+  expect(await job.cleanup("canceled")).toEqual(nothing("another job started the run"));
+
+  const killed = await follow("--on-interrupt", "cancel");
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  expect(await job.cleanup("failed")).toEqual(alive("failed"));
+  job.recorder.intercept = ({ what }) => CANCEL.test(what) ? new Promise(() => {}) : Promise.resolve();
+  const lost = await follow("--on-interrupt", "cancel");
+  lost.child.kill("SIGTERM");
+  expect((await lost.ended).code).toBe(143);
+  expect(job.state()).toMatchObject({ runId, owned: false, left: "cancelling" });
+  job.recorder.intercept = undefined;
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
+  expect(await job.service.status(runId)).toBe("cancelled");
+});
+
+onEach("cleanup sends nothing for a state file that somebody without the token changed", async (job, stage) => {
+  const foreign = await openJob(stage);
+  const runId = await killed(foreign);
+  const own = await killed(job);
+  const path = join(job.cwd, "mogplex-ci/run.json");
+  const genuine = job.state();
+  const start = { phase: "starting", runId: null, request: { repoId: REPO, prompt: "<stuck-pending> planted" } };
+  const forgeries = [
+    { ...genuine, runId, left: "cancelling" },
+    { ...genuine, ...start, left: "cancelling", idempotencyKey: "planted", onInterrupt: "detach" },
+    { ...genuine, ...start, left: "cancelling", idempotencyKey: "planted", onInterrupt: "cancel" },
+    { ...foreign.state(), left: "cancelling" },
+  ].map((forgery): string | Uint8Array => JSON.stringify(forgery)).concat([new Uint8Array([0xff, 0xfe, 0, 0x80])]);
+  for (const forgery of forgeries) {
+    writeFileSync(path, forgery);
+    const before = job.recorder.requests.length;
+    const { code, stdout, stderr } = await job.launchWith({ CI_JOB_STATUS: "canceled" }, "cleanup", "--always").ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "nothing to clean up: no state file of this job\n" });
+    expect(stderr).toMatch(/^note: state file "mogplex-ci\/run\.json" is ignored: .*\n$/);
+    expect(job.recorder.requests.length).toBe(before);
+  }
+  writeFileSync(path, JSON.stringify(genuine));
+  expect(await job.cleanup("canceled")).toEqual(cancels(own, 'the job is "cancelled"'));
+  expect(await job.service.status(runId)).toBe("pending");
+  foreign.recorder.close();
+});
+
+onEach("a state file that is a directory, a pipe, a device, a link or huge ends with 2 at once", async (job) => {
+  mkdirSync(join(job.cwd, "directory"));
+  execFileSync("mkfifo", [join(job.cwd, "pipe")]);
+  symlinkSync("/dev/zero", join(job.cwd, "link"));
+  // Not in the working directory, whose files are all looked at for tokens.
+  const huge = join(job.service.folder, "huge");
+  writeFileSync(huge, "");
+  truncateSync(huge, 5_000_000_000);
+  const why = "it is not an ordinary file";
+  const places = [["directory", why], ["pipe", why], ["link", why], ["/dev/zero", why], [
+    huge,
+    "it is larger than 4000000 bytes",
+  ]];
+  for (const [path = "", reason] of places) {
+    const said = `error: Cannot read state file "${path}": ${reason}\n`;
+    for (const args of [job.follow("<success>", "--resume", path), ["cleanup", "--state", path]]) {
+      const { code, stdout, stderr } = await job.launch(...args).ended;
+      expect({ code, stdout }, args.join(" ")).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toEndWith(said);
+    }
+  }
+  const absent = await job.launch(...job.follow("<success>", "--resume", "absent")).ended;
+  expect(absent.code).toBe(2);
+  expect(absent.stderr).toEndWith(`error: Cannot resume as there is no state file: "absent"\n`);
+  expect(job.recorder.requests).toEqual([]);
+});
+
+onEach("outside CI cleanup takes the state file of its own directory, and no copy elsewhere", async (job) => {
+  const keep = ["MOGPLEX_DEV", "MOGPLEX_API_KEY", "MOGPLEX_URL"];
+  const env = Object.fromEntries(keep.map((name) => [name, job.env[name] ?? ""]));
+  const at = (cwd: string, ...args: string[]) => launch(job.line(...args), { cwd, env });
+  const running = at(job.cwd, ...job.follow("<stuck-pending>"));
+  const runId = (await running.seen(/run (\S+) \([^]*run accepted/))[1] ?? "";
+  running.child.kill("SIGKILL");
+  await running.ended;
+  const elsewhere = mkdtempSync(join(job.service.folder, "elsewhere-"));
+  cpSync(join(job.cwd, "mogplex-ci"), join(elsewhere, "mogplex-ci"), { recursive: true });
+  const copy = await at(elsewhere, "cleanup", "--always").ended;
+  expect(copy.stdout).toBe("nothing to clean up: no state file of this job\n");
+  expect(copy.stderr).toBe(
+    `note: state file "mogplex-ci/run.json" is ignored: it was written in another directory\n`,
+  );
+  expect(await job.service.status(runId)).toBe("pending");
+  const own = await at(job.cwd, "cleanup", "--always").ended;
+  expect(own.stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (it is wanted in any case)\n`);
 });

@@ -5,8 +5,8 @@ import process from "node:process";
 import type { Check } from "../../lib/cli/verbs/doctor/check.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { type Ended, launch, REPO, type Service, startService } from "./service.ts";
-import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { type Ended, launch, REPO, type Service, startService } from "./world/service.ts";
+import { openTunnel, type Tunnel } from "./world/tunnel.ts";
 
 const hasOpenssl = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, "openssl")));
 

@@ -5,7 +5,7 @@ import { noteMarker } from "../../lib/note/merge_request_note.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../note/gitlab_server.ts";
 import { runtimes } from "../../tools/setup.mjs";
-import { type Ended, launch, REPO, type Service, startService } from "./service.ts";
+import { type Ended, launch, REPO, type Service, startService } from "./world/service.ts";
 
 let service: Service;
 const ends: (() => void)[] = [];

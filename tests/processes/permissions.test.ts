@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
-import { launch, REPO, type Service, startService } from "./service.ts";
+import { launch, REPO, type Service, startService } from "./world/service.ts";
 
 let service: Service;
 

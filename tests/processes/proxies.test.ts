@@ -4,8 +4,8 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES, runToEnd } from "../package/runtimes.ts";
-import { launch, REPO, type Service, startService } from "./service.ts";
-import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { launch, REPO, type Service, startService } from "./world/service.ts";
+import { openTunnel, type Tunnel } from "./world/tunnel.ts";
 
 const hasOpenssl = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, "openssl")));
 const nodeVersion = runToEnd([runtimes.node, "--version"]).stdout.trim().slice(1);

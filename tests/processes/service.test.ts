@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launch } from "./service.ts";
+import { launch } from "./world/service.ts";
 
 test("launch() looks for tokens in every file below its directory, past pipes and links", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-launch-"));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Running } from "./service.ts";
+import type { Running } from "./world/service.ts";
 import {
   CANCEL,
   cancels,
@@ -12,7 +12,7 @@ import {
   type Stage,
   START,
   until,
-} from "./stage.ts";
+} from "./world/stage.ts";
 
 let stages: Stage[] = [];
 

@@ -4,9 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
-import { EXECUTORS, quoted, runStage, type Stop } from "./runner.ts";
-import { launch, type Running } from "./service.ts";
-import { CANCEL, type CiJob, nothing, onEvery, openJob, openStages, type Stage } from "./stage.ts";
+import { EXECUTORS, quoted, runStage, type Stop } from "./world/runner.ts";
+import { launch, type Running } from "./world/service.ts";
+import { CANCEL, type CiJob, nothing, onEvery, openJob, openStages, type Stage } from "./world/stage.ts";
 
 let stages: Stage[] = [];
 

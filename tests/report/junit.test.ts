@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { escapeMarkup } from "../../lib/text/escape/markup.ts";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { renderJunit } from "../../lib/report/junit.ts";
-import { outlineXml } from "../hostile/markup_parsers.ts";
+import { outlineXml } from "../hostile/parsers/markup_parsers.ts";
 import { readGitlabJunit } from "./gitlab_readers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { isInstalled, judge } from "./programs.ts";

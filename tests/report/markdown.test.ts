@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { MAX_SUMMARY_BYTES } from "../../lib/platforms/github_files.ts";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { renderMarkdown } from "../../lib/report/markdown.ts";
-import { outlineMarkdown } from "../hostile/markup_parsers.ts";
+import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to look again", () => {

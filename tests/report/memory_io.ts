@@ -6,7 +6,7 @@ export interface MemoryIo extends ReportIo {
   files: Map<string, string>;
 }
 
-/** Makes an empty file system; paths that begin with `/readonly` cannot be written. */
+/** Makes an empty file system; paths that begin with `/readonly` cannot be written, with `/unreadable` not read. */
 export function memoryIo(): MemoryIo {
   const files = new Map<string, string>();
   function refuse(path: string) {
@@ -14,6 +14,10 @@ export function memoryIo(): MemoryIo {
   }
   return {
     files,
+    readFile(path) {
+      if (path.startsWith("/unreadable")) throw new Error("EACCES: permission denied");
+      return files.get(path);
+    },
     writeFile(path, text) {
       refuse(path);
       files.set(path, text);

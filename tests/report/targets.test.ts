@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../lib/errors.ts";
 import { processIo } from "../../lib/io.ts";
+import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { checkTargets, defaultTargets, parseReportTarget } from "../../lib/report/targets.ts";
 import { memoryIo } from "./memory_io.ts";
 
@@ -38,8 +39,9 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
   for (const bad of ["", "xml", "JSON", "toString", "json=", "json= ", "json=-", "json=dir/"]) {
     expect(() => parseReportTarget(bad, "out")).toThrow(UsageError);
   }
+  const known = Object.keys(REPORT_FORMATS).join(", ");
   expect(() => parseReportTarget("xml=a", "out")).toThrow(
-    'Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "xml"',
+    `Cannot write report as its format must be one of ${known}: "xml"`,
   );
 });
 
@@ -64,16 +66,10 @@ test("parseReportTarget() and checkTargets() throw errors in parts", () => {
   ]);
 });
 
-test("defaultTargets() are the documented files", () => {
-  expect(defaultTargets("mogplex-ci").map(({ path }) => path)).toEqual([
-    "mogplex-ci/result.json",
-    "mogplex-ci/events.ndjson",
-    "mogplex-ci/outputs.env",
-    "mogplex-ci/summary.md",
-    "mogplex-ci/junit.xml",
-    "mogplex-ci/annotations.json",
-    "mogplex-ci/metrics.txt",
-  ]);
+test("defaultTargets() are the files of all formats, in the directory", () => {
+  const paths = defaultTargets("mogplex-ci").map(({ path }) => path);
+  expect(paths).toEqual(Object.values(REPORT_FORMATS).map(({ file }) => `mogplex-ci/${file}`));
+  expect(paths.slice(0, 2)).toEqual(["mogplex-ci/result.json", "mogplex-ci/events.ndjson"]);
 });
 
 test("checkTargets() throws UsageError when two reports go to one file", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { defaultTargets } from "../../lib/report/targets.ts";
 import { writeReports, writeRunId } from "../../lib/report/write.ts";
-import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/file_parsers.ts";
+import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/parsers/file_parsers.ts";
 import { memoryIo } from "./memory_io.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "./sample.ts";
 
@@ -47,6 +47,27 @@ test("writeReports() appends variables where the system keeps them, each once", 
   expect(variables).toMatchObject({ MOGPLEX_RUN_ID: result.runId, MOGPLEX_OUTCOME: "success", MOGPLEX_BRANCH: "" });
   const problem = writeReports(result, [], io, unchanged, { files: { variables: "/readonly/v" } });
   expect(problem.map(({ format }) => format)).toEqual(["pipeline-variables"]);
+});
+
+test("writeReports() begins a line of its own in a file of the CI system, and leaves no line empty", () => {
+  for (const before of [undefined, "", "before=1", "before=1\n"]) {
+    const io = memoryIo();
+    for (const path of ["outputs", "variables"]) if (before !== undefined) io.appendFile(path, before);
+    const options = { files: { outputs: "outputs", variables: "variables" } };
+    expect(writeRunId("run-1", [], io, options)).toEqual([]);
+    expect(writeReports(sampleResult(), [], io, unchanged, options)).toEqual([]);
+    const names = parseGithubFile(io.files.get("outputs") as string).map(([name]) => name);
+    expect(names.slice(0, before ? 3 : 2)).toEqual([...(before ? ["before"] : []), "run_id", "run_id"]);
+    expect(io.files.get("variables")?.split("\n").filter((line) => line === "")).toEqual([""]);
+    expect(io.files.get("variables")).toMatch(/^MOGPLEX_RUN_ID=/m);
+  }
+});
+
+test("writeReports() appends to a file that it may not read", () => {
+  const io = memoryIo();
+  const files = { outputs: "/unreadable/outputs" };
+  expect(writeReports(sampleResult(), [], io, unchanged, { files })).toEqual([]);
+  expect(parseGithubFile(io.files.get(files.outputs) as string)).toHaveLength(6);
 });
 
 test("writeReports() touches no file of the CI system when there is none", () => {

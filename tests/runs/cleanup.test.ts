@@ -168,6 +168,13 @@ test("cleanup() cancels the run of a job that was cancelled, and says so in the 
   expect(calls).toEqual([`cancel ${RUN_ID}`]);
 });
 
+test("cleanup() believes the run when the rest of the answer to its cancel says something else", async () => {
+  const contradiction = { ...cancelled("streaming"), status: "cancelled" };
+  const { result, parting } = await tried(FOLLOWING, { cancel: [contradiction] });
+  expect(result).toMatchObject({ action: "cancelled", status: "streaming" });
+  expect(parting).toBe("cancelling");
+});
+
 test("cleanup() does nothing after a job that went on to its end, and needs no token for it", async () => {
   const env: Record<string, string> = { ...JOB_ENV, CI_JOB_STATUS: "failed" };
   const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });

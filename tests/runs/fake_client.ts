@@ -138,7 +138,9 @@ export interface FakeClient extends MogplexClient {
   heard: Heard[];
 }
 
-/** Plays a script; the last answer of each kind is repeated. */
+/**
+ * Plays a script; the last answer of each kind is repeated. A run for which nothing is written down is as the events last showed it.
+ */
 export function fakeClient(clock: Clock, script: Script): FakeClient {
   const heard: Heard[] = [];
   const counts = new Map<string, number>();
@@ -155,6 +157,19 @@ export function fakeClient(clock: Clock, script: Script): FakeClient {
     return typeof answer === "function" ? await (answer as (call: CallOptions) => T)(call) : answer;
   }
 
+  let seen: Run | undefined;
+  async function events(limit: number, call?: CallOptions): Promise<RunEvents> {
+    const answer = await play<RunEvents>("events", limit, call);
+    seen = answer.run;
+    return answer;
+  }
+  async function run(id: string, call?: CallOptions): Promise<Run> {
+    if (script.run !== undefined || seen === undefined) return await play("run", id, call);
+    call?.signal?.throwIfAborted();
+    heard.push({ at: clock.now(), what: "run", with: id });
+    return seen;
+  }
+
   return {
     heard,
     origin: "https://mogplex.example",
@@ -162,8 +177,8 @@ export function fakeClient(clock: Clock, script: Script): FakeClient {
       return heard.length;
     },
     startRun: (_request, key, call) => play("start", key.idempotencyKey, call),
-    getRunEvents: (_id, query, call) => play("events", query?.limit ?? 200, call),
-    getRun: (id, call) => play("run", id, call),
+    getRunEvents: (_id, query, call) => events(query?.limit ?? 200, call),
+    getRun: run,
     cancelRun: (id, call) => play("cancel", id, call),
   } as Partial<MogplexClient> as FakeClient;
 }

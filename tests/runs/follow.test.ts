@@ -131,7 +131,10 @@ test("follow() looks once more at the deadline, then throws DeadlineError", asyn
     `Cannot wait for run "${RUN_ID}" any longer: it is "streaming" after 12 seconds`,
   );
   expect(slept).toEqual([1_000, 2_000, 3_000, 6_000]);
-  expect(heard.map(({ at }) => at)).toEqual([0, 1_000, 3_000, 6_000, 12_000]);
+  expect(heard.map(({ at, what }) => [at, what]) as unknown[]).toEqual([
+    ...[0, 1_000, 3_000, 6_000, 12_000].map((at) => [at, "events"]),
+    [12_000, "run"],
+  ]);
   expect(clock.now()).toBe(12_000);
 });
 
@@ -248,6 +251,26 @@ test("follow() counts an unknown status as not finished and says so once", async
   expect(notices).toEqual([{ kind: "unknown_status", status: "paused" }]);
 });
 
+test("follow() reads the run itself after a long silence, and ends with what it shows", async () => {
+  const { items, heard } = await followed({
+    events: [page("pending"), page("streaming")],
+    run: [aRun("streaming"), aRun("failed", { error: "worker died" })],
+  });
+  expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed", run: { error: "worker died" } });
+  const looks = heard.filter(({ what }) => what === "run").map(({ at }) => at);
+  expect(looks.length).toBe(2);
+  expect(looks[0]).toBeWithin(120_000, 180_000);
+  expect(looks[1] as number - (looks[0] as number)).toBeWithin(120_000, 180_000);
+});
+
+test("follow() reads the run itself at the deadline when its events show no end", async () => {
+  const script = { events: [page("streaming")], run: [aRun("success")] };
+  const { items, error } = await followed(script, { timeoutMs: 12_000 });
+  expect([items.at(-1), error]).toEqual([{ type: "end", outcome: "success", run: aRun("success") }, undefined]);
+  const failing = await followed({ events: [page("streaming")], run: [unavailable(500)] }, { timeoutMs: 12_000 });
+  expect(failing.error).toBeInstanceOf(DeadlineError);
+});
+
 test("follow() goes on until the deadline when a run is stuck (trap 21)", async () => {
   const { error, clock } = await followed({ events: [page("streaming", someEvents(1, 4))] }, { timeoutMs: 900_000 });
   expect(error).toBeInstanceOf(DeadlineError);
@@ -338,8 +361,8 @@ test("follow() sends at most 72 requests in ten quiet minutes", async () => {
 test("follow() stays below its share of the token's budget", async () => {
   for (const tokenShare of [1, 2, 5, 10, 30]) {
     const { heard } = await followed({ events: [page("streaming")] }, { tokenShare, timeoutMs: 600_000 });
-    // The look at the deadline is not part of the rhythm.
-    const looks = heard.slice(0, -1);
+    // The two looks at the deadline are not part of the rhythm.
+    const looks = heard.slice(0, -2);
     for (const { at } of looks) {
       const within = looks.filter((other) => other.at >= at && other.at < at + 60_000).length;
       expect(within * tokenShare).toBeLessThanOrEqual(60);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createLogText } from "../../lib/script/log_text.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "../hostile/log_parsers.ts";
+import { LOG_PARSERS, terminalCommands } from "../hostile/parsers/log_parsers.ts";
 
 const TOKEN = "mog_hostileTestToken";
 const { line, json } = createLogText({ env: (name) => name === "MOGPLEX_API_KEY" ? TOKEN : undefined });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO, type Service, startService } from "../processes/service.ts";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
 import {
   BRANCH_ON_CODES,
   END_TO_END,

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
-import { type Ended, launch, type Service } from "../processes/service.ts";
+import { type Ended, launch, type Service } from "../processes/world/service.ts";
 
 /** Programs that the documented snippets need and this machine does not have. */
 export const MISSING: readonly string[] = ["bash", "jq"].filter((name) =>

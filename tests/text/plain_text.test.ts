@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { cutText, plainLines, plainText } from "../../lib/text/plain_text.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { terminalCommands } from "../hostile/log_parsers.ts";
+import { terminalCommands } from "../hostile/parsers/log_parsers.ts";
 
 for (const { name, text } of CORPUS) {
   test(`plainText() keeps only what is visible: ${name}`, () => {

@@ -125,6 +125,64 @@ test("createRedactor() masks a secret however much of it is percent-encoded or e
   for (const form of forms) expect([form, redact(`a${form}b`)]).toEqual([form, `a${MASK}b`]);
 });
 
+test("createRedactor() masks a token of which any characters are percent-encoded, in either case of the digits", () => {
+  const redact = createRedactor({ token: TOKEN });
+  const hex = (char: string) => `%${char.charCodeAt(0).toString(16)}`;
+  const mixed = [...TOKEN].map((char, index) => index % 2 === 0 ? hex(char) : hex(char).toUpperCase()).join("");
+  const partly = [...TOKEN].map((char, index) => index % 3 === 0 ? hex(char) : char).join("");
+  for (const form of [mixed, partly, mixed.replaceAll("F", "f"), [...TOKEN].map(hex).join("")]) {
+    for (const mask of [redact, redact.token]) expect(mask(`x=${form}&y`)).toBe(`x=${MASK}&y`);
+  }
+});
+
+/** Text of any length in which no piece comes twice. */
+function long(length: number, alphabet: string): string {
+  let state = 7;
+  return Array.from({ length }, () => {
+    state = state * 48_271 % 2_147_483_647;
+    return alphabet[state % alphabet.length];
+  }).join("");
+}
+
+test("createRedactor() never throws, and masks secrets of any length in every form", () => {
+  for (const length of [511, 512, 513, 5_000, 10_899, 10_901, 30_000]) {
+    for (const alphabet of ["abcdefABCDEF0123456789", `aé"\\ %+/=&\u{1f600}\ud800`]) {
+      const secret = long(length, alphabet);
+      for (const options of [{ secrets: [secret] }, { token: secret }]) {
+        const redact = createRedactor(options);
+        const hex = [...new TextEncoder().encode(secret)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(
+          "",
+        );
+        for (const form of [secret, JSON.stringify(secret).slice(1, -1), hex, hex.toUpperCase()]) {
+          expect(redact(`before ${form} after`) === `before ${MASK} after`, `${length} ${form.slice(0, 20)}`).toBe(
+            true,
+          );
+        }
+        const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(secret).subarray(0, 50_000)));
+        expect(redact(encoded)).not.toContain(encoded.slice(200, 400));
+      }
+    }
+  }
+});
+
+test("createRedactor() masks a secret of half a million characters", () => {
+  const secret = long(500_000, "abcdefABCDEF0123456789");
+  expect(createRedactor({ secrets: [secret] })(`before ${secret} after`)).toBe(`before ${MASK} after`);
+});
+
+test("createRedactor() masks what a cut leaves of a long secret", () => {
+  const secret = long(20_000, "abcdefABCDEF0123456789");
+  const redact = createRedactor({ secrets: [secret] });
+  expect(redact(secret.slice(0, 4_096)).length).toBeLessThan(100);
+  expect(redact(`x ${secret.slice(3_000, 3_900)} y`).replace(MASK, "").length).toBeLessThan(160);
+});
+
+test("createRedactor() takes any number of secrets", () => {
+  const secrets = Array.from({ length: 300 }, (_, index) => `${index}-${long(40 + index % 400, "xyz-/+é")}`);
+  const redact = createRedactor({ secrets });
+  for (const index of [0, 149, 299]) expect(redact(`a ${secrets[index]} b`)).toBe(`a ${MASK} b`);
+});
+
 test("createRedactor() masks known shapes of secrets", () => {
   const redact = createRedactor();
   const secrets = [

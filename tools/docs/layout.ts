@@ -87,6 +87,7 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "tests/conformance": "recorded exchanges that client and emulator must agree on",
   "tests/examples": "every example, run as people run it",
   "tests/hostile": "hostile text in every place that prints or writes it",
+  "tests/lab": "the lab's own code: counting, limits, its document",
   "tests/leaves": "the files directly in lib",
   "tests/library": "mod.ts as scripts use it",
   "tests/package": "what is built, packed and released",

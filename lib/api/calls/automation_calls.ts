@@ -1,9 +1,10 @@
 /**
- * The routes of automations and reviews.
+ * The client's methods for automations and reviews.
  *
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
+import type { Redactor } from "../../text/redact.ts";
 import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
@@ -11,7 +12,7 @@ import type { MogplexClient } from "../mogplex_client.ts";
 import { withoutFacts } from "../trigger_memory.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 
-/** Methods of the client that are about automations and reviews. */
+/** The client's methods for automations and reviews. */
 export type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
@@ -23,8 +24,12 @@ export type AutomationCalls = Pick<
   | "rerunPrReview"
 >;
 
-/** The methods, on the caller of a client. */
-export function automationCalls({ api, read, send }: Caller): AutomationCalls {
+/**
+ * Makes the methods.
+ *
+ * @param redact Masks secrets.
+ */
+export function automationCalls({ api, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
       const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
@@ -38,14 +43,14 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
     },
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
       const automationId = checkUuid(id, "automation id");
-      const key = checkIdempotencyKey(idempotencyKey);
+      const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const json = {
         repoId: checkUuid(repoId, "repository id"),
         ...(input === undefined ? {} : { input: checkTriggerInput(input) }),
       };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
-      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key };
+      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
       return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
     },
     async listAutomationRuns(id, { limit } = {}, call) {
@@ -63,7 +68,7 @@ export function automationCalls({ api, read, send }: Caller): AutomationCalls {
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
       if (run !== null) return withoutFacts(run);
-      // Documented as nullable, though the known revisions answer 404.
+      // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";
       throw new NotFoundError({ attempted: what, why }, "usage", facts);

@@ -1,5 +1,5 @@
 /**
- * The routes that list repositories and sandboxes.
+ * The client's methods for repositories and sandboxes.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import * as schemas from "../contract/schemas.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
 import { checkOptional, checkUuid } from "../validate.ts";
 
-/** Methods of the client that list. */
+/** The client's methods for repositories and sandboxes. */
 export type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
-/** The methods, on the caller of a client. */
+/** Makes the methods. */
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
     async listRepos({ q, id, limit } = {}, call) {

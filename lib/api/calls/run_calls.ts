@@ -1,9 +1,9 @@
 /**
- * The routes of runs.
+ * The client's methods for runs.
  *
  * @module
  */
-import { ConflictError } from "../../errors.ts";
+import { ApiError, ConflictError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
 import type { Redactor } from "../../text/redact.ts";
@@ -17,10 +17,13 @@ import { checkIdempotencyKey, checkUuid, validateStartRequest } from "../validat
 import { listCalls } from "./list_calls.ts";
 import { guardStart } from "./start_guard.ts";
 
-/** Methods of the client that are about runs. */
-export type RunCalls = Pick<MogplexClient, "startRun" | "getRun" | "getRunEvents" | "openRunEvents" | "cancelRun">;
+/** The client's methods for runs. */
+export type RunCalls = Pick<
+  MogplexClient,
+  "startRun" | "checkStartAccess" | "getRun" | "getRunEvents" | "openRunEvents" | "cancelRun"
+>;
 
-/** Tells whether the token reaches a repository, and remembers those that it does. */
+/** Makes a function that checks whether the token reaches a repository, and remembers each one that it does. */
 function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undefined) => Promise<boolean> {
   const { listRepos } = listCalls(caller);
   const reached = new Set<string>();
@@ -32,7 +35,7 @@ function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undef
   };
 }
 
-/** The error of a start whose key belongs to a run of another repository: the service should have refused it. */
+/** The error for a key that found a run of another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
   const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
@@ -41,7 +44,7 @@ function otherRepository({ runId }: StartResult, key: string): ConflictError {
 }
 
 /**
- * The methods, on the caller of a client.
+ * Makes the methods.
  *
  * @param redact Masks secrets.
  */
@@ -51,7 +54,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
   return {
     async startRun(request, { idempotencyKey }, call) {
       const json = validateStartRequest(request);
-      const key = checkIdempotencyKey(idempotencyKey);
+      const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const attempted: Attempted = { what: "start run", scope: "write", key };
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
       const { repoId } = json;
@@ -62,6 +65,15 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       });
       if (started.repoId.toLowerCase() !== repoId) throw otherRepository(started, redact.token(key));
       return started;
+    },
+    async checkStartAccess(call) {
+      // No header and no body, which the type of the route does not permit: the service checks the scope before both.
+      const ask = (how: How) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], how);
+      try {
+        await send({ what: "start runs", scope: "write" }, schemas.startResultSchema, call, ask);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 400) throw error;
+      }
     },
     async getRun(id, call) {
       const runId = checkUuid(id, "run id");
@@ -74,7 +86,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
       const attempted: Attempted = { what: `read events of run "${runId}"`, scope: "read", runId };
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
-      // More than was asked for is not the service's doing, and could be any number.
+      // An answer with more events than requested is not the service's, and could have any number of them.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {

@@ -1,5 +1,5 @@
 /**
- * What is special about starting a run: a 503 that means a wrong repository id, and an outcome that nobody knows.
+ * Two special failures of a start: a 503 that means a wrong repository id, and an attempt whose outcome is unknown.
  *
  * @module
  */
@@ -7,24 +7,25 @@ import { ApiError, MogplexError, StartUnknownError, UsageError } from "../../err
 import { isAmbiguous } from "../../retry/setback.ts";
 import type { Redactor } from "../../text/redact.ts";
 
-/** What {@linkcode guardStart} needs to know. */
+/** Options of {@linkcode guardStart}. */
 export interface StartGuard {
-  /** Idempotency key of the start. */
+  /** Idempotency key. */
   key: string;
-  /** Repository of the start. */
+  /** UUID of the repository. */
   repoId: string;
-  /** Whether the token reaches the repository; asks once, and may fail. */
+  /** Asks the service whether the token reaches the repository. May reject. */
   reaches: () => Promise<boolean>;
   /** Masks the token. */
   redact: Redactor;
 }
 
 /**
- * Runs a start and turns its failures into what the user can act on.
+ * Makes a start, and turns its two special failures into errors that the user can act on.
  *
- * @param start The start; calls what it is given after each failed attempt.
- * @throws {UsageError} when the service is unavailable for this repository because the token does not reach it.
- * @throws {StartUnknownError} when an attempt may have been carried out, and no later one told.
+ * @param start The start. It must call the given function after each failed attempt.
+ * @throws {UsageError} when the service answers 503 because the token does not reach the repository.
+ * @throws {StartUnknownError} when an attempt may have started the run, and no later attempt gave an answer.
+ * @throws what else `start` throws.
  */
 export async function guardStart<T>(
   guard: StartGuard,
@@ -36,14 +37,14 @@ export async function guardStart<T>(
 
   async function onFailure(error: MogplexError): Promise<void> {
     unsure ||= isAmbiguous(error);
-    // The limiter takes the id unchecked and answers 503 when it belongs to nobody. A host's own 503 has no envelope.
+    // The service's rate limiter answers 503 for a repository that does not exist. A 503 of the host has no error code.
     if (probed || !(error instanceof ApiError) || error.status !== 503 || error.code === null) return;
     probed = true;
     if (await reaches().catch(() => true)) return;
     throw new UsageError({
       attempted: "start run",
       why: `the token reaches no repository "${repoId}"`,
-      advice: 'correct the id ("mogplex repos list" shows them), or unhide the repository in the app (hidden ' +
+      advice: 'correct the id ("repos list" shows them), or unhide the repository in the app (hidden ' +
         "repositories are not listed)",
     }, { cause: error });
   }
@@ -51,18 +52,17 @@ export async function guardStart<T>(
   try {
     return await start(onFailure);
   } catch (error) {
-    // Only these leave open whether an earlier attempt was carried out; any other answer is definite.
+    // After these an earlier attempt may still have started the run; any other answer is definite.
     const open = error instanceof MogplexError && (error.exit === "unavailable" || error.exit === "rateLimited");
     throw open && unsure ? startUnknown(error, key, redact.token(key)) : error;
   }
 }
 
 /**
- * The error of a start whose outcome is not known.
+ * The error for a start whose outcome is unknown.
  *
- * @param last What the last attempt threw.
- * @param key Key of the start.
- * @param shownKey The key as messages may show it. @default the key
+ * @param last Error of the last attempt.
+ * @param shownKey The key with secrets masked, for the message. @default the key
  */
 export function startUnknown(last: MogplexError, key: string, shownKey = key): StartUnknownError {
   return new StartUnknownError(

@@ -5,6 +5,7 @@
  */
 import { UnauthorizedError, UsageError } from "../../errors.ts";
 import { DEFAULT_ORIGIN, type Origin, parseOrigin } from "./origin.ts";
+import { fileVariableAdvice, isFileVariable, readTextVariable } from "../../platforms/file_variable.ts";
 import { readFileNow } from "../../runtime.ts";
 import { checkToken, checkTokenVariable, WHY_ABSENT } from "./token.ts";
 
@@ -60,7 +61,14 @@ export function findToken(options: ConnectionOptions): FoundToken {
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is not set`,
-        advice: `create a token under Settings > API Keys and put it there ${WHY_ABSENT}`,
+        advice: `create a token under Settings > Mogplex Keys and put it there ${WHY_ABSENT}`,
+      });
+    }
+    if (isFileVariable(variable, value)) {
+      throw new UnauthorizedError({
+        attempted: "read token",
+        why: `variable ${variable} is of type File, so that its value is the path of a file`,
+        advice: fileVariableAdvice(TOKEN_VARIABLE),
       });
     }
     return checked(value, `variable ${variable}`);
@@ -108,7 +116,7 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
  * @throws {UsageError} See {@linkcode parseOrigin}.
  */
 export function resolveOrigin({ env, url, dropIn = false }: ConnectionOptions): Origin {
-  return parseOrigin(url ?? (env("MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
+  return parseOrigin(url ?? (readTextVariable(env, "MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
     dev: env("MOGPLEX_DEV") === "1",
     devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
     production: env("NODE_ENV") === "production",

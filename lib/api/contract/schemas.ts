@@ -105,10 +105,12 @@ export const eventSchema: Lazy<RunEvent> = lazy(() =>
 export const runEventsSchema: Lazy<RunEvents> = lazy(() =>
   z.looseObject({ run: runSchema(), events: z.array(eventSchema()) })
 );
+/** Words beside a run's status that older documents know. They say nothing of the run. Source: contract 4.7. */
+const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
 /** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
 export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
   z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
-    .check(z.refine(({ run, status }) => run.status === status, { path: ["status"] }))
+    .check(z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), { path: ["status"] }))
 );
 /** `data` of the list of repositories. */
 export const reposSchema: Lazy<{ repos: Repo[] }> = lazy(() =>

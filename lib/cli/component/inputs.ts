@@ -11,6 +11,7 @@ import type { ReadEnv } from "../../platforms/platform.ts";
 import { VARIABLES } from "../../variables.ts";
 import { IDEMPOTENCY_KEY } from "../options/table.ts";
 import { wholeNumber } from "../options/values.ts";
+import { lookup } from "../../lookup.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -106,7 +107,7 @@ export function isFollowed(env: ReadEnv): boolean {
 
 /** Value of a flag without a variable, from its input; undefined when the input is empty. */
 export function flagInput(env: ReadEnv, flag: string): string | undefined {
-  const variable = Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined;
+  const variable = lookup(FLAGS, flag);
   return (variable && env(variable)?.trim()) || undefined;
 }
 
@@ -118,6 +119,8 @@ export function flagInput(env: ReadEnv, flag: string): string | undefined {
 export function checkPromptFile(env: ReadEnv): void {
   const path = env("MOGPLEX_PROMPT_FILE")?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
+  // As a variable of type File it is a file of the runner.
+  if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;
   throw new UsageError({

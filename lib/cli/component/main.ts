@@ -8,18 +8,19 @@
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
-import { type Io, processIo } from "../../io.ts";
+import { type Io, processIo, type Stream } from "../../io.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
 import { isMain, programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/open.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
-import { cleanUpJob } from "../verbs/cleanup.ts";
 import { followRun } from "../verbs/follow.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
+import { cleanUpAndReport } from "./cleanup.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
 import { componentVocabulary } from "./vocabulary.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
@@ -35,7 +36,7 @@ async function printPermissions(context: VerbContext): Promise<number> {
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
-  cleanup: cleanUpJob,
+  cleanup: cleanUpAndReport,
   permissions: printPermissions,
 };
 
@@ -51,6 +52,16 @@ function flagsOf(io: Io): ParsedFlags {
 }
 
 /**
+ * The process with stdout and stderr as one stream. The runner reads two pipes and joins them as they come, so that an error would
+ * stand before or after the verdict by chance. Only `permissions` has a reader for stdout alone.
+ */
+function inOneStream(process: Io, verb: string): Io {
+  if (verb === "permissions") return process;
+  const closed = (_stream: Stream) => process.closed("stdout");
+  return { ...process, closed, write: (_stream, text) => process.write("stdout", text) };
+}
+
+/**
  * Does the work of a job.
  *
  * @param args The verb: `run`, `follow`, `cleanup` or `permissions`.
@@ -58,12 +69,12 @@ function flagsOf(io: Io): ParsedFlags {
  * @returns The exit code; it never throws.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
-  const io: Io = { ...process, env: inputsFirst(process.env) };
+  const [name = ""] = args;
+  const io: Io = { ...inOneStream(process, name), env: inputsFirst(process.env) };
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
-  const [name = ""] = args;
   try {
-    const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+    const verb = lookup(VERBS, name);
     if (verb === undefined || args.length > 1) {
       const advice = `give one of ${Object.keys(VERBS).join(", ")}`;
       throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });

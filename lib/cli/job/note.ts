@@ -10,11 +10,11 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import { markdownCode } from "../../text/escape/markdown.ts";
 import { type MergeRequest, mergeRequestOf, TOKEN_NEEDS } from "../../note/gitlab_api.ts";
 import { noteMarker, writeNote } from "../../note/merge_request_note.ts";
+import { isFileVariable } from "../../platforms/file_variable.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
-import type { AutomationResult } from "../../result/automation_result.ts";
-import type { RunResult } from "../../result/run_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
 import { NOTE } from "../options/table.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -51,6 +51,12 @@ function planOf(env: ReadEnv): NotePlan {
       `${cannot} variable ${tokenVariable} is not set; put a project access token of GitLab there, with ` +
       `${TOKEN_NEEDS} (protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off`;
     return { kind: "print", message };
+  }
+  if (isFileVariable(tokenVariable, token)) {
+    return {
+      kind: "print",
+      message: `${cannot} variable ${tokenVariable} is of type File; change its type to Variable`,
+    };
   }
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", place, token, tokenVariable };
@@ -90,7 +96,7 @@ function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
 async function write(
   context: VerbContext,
   plan: NotePlan & { kind: "write" },
-  result: RunResult | AutomationResult,
+  result: AnyResult,
 ): Promise<void> {
   const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
   const { job, node } = platform.identity(env) ?? { job: null, node: "" };
@@ -109,7 +115,7 @@ async function write(
 export async function writeJobNote(
   context: VerbContext,
   plan: NotePlan,
-  result: RunResult | AutomationResult,
+  result: AnyResult,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (plan.kind === "none" || result.outcome === "started") return;
@@ -127,7 +133,7 @@ export async function writeJobNote(
  * @returns Writes the note on a result, when there is one to write.
  * @throws {UsageError} See {@linkcode planNote}.
  */
-export function prepareNote(context: VerbContext): (result: RunResult | AutomationResult) => Promise<void> {
+export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
   const plan = planNote(context);
   return (result) => writeJobNote(context, plan, result);
 }

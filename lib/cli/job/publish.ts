@@ -13,17 +13,20 @@ import {
   type WriteReportsOptions,
   writeRunId,
 } from "../../report/write.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import type { AutomationOutcome } from "../../result/automation_result.ts";
+import type { Outcome } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
+import { isInteractive } from "../log/interactive.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { verdictText } from "../log/verdict.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
+import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
-export type JobResult = RunResult | AutomationResult;
+export type JobResult = AnyResult;
 
 /** What a job came to. */
 export interface Ended<R> {
@@ -126,11 +129,12 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
-/** The log: the block at the end, or one JSON line; and the error line. */
-function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Published): Publish<JobResult> {
+/** The verdict in the log: the block at the end, or one JSON line; and the error line. */
+function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
+  const { flags, writer, vocabulary } = context;
   const json = flags.has("json");
-  // On a terminal the block is right above the error line, which would only repeat it.
-  const together = !json && io.isTerminal("stdout") && io.isTerminal("stderr");
+  // For a person the block is right above the error line, which would only repeat it.
+  const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
     ended({ result, error, written }) {
       const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
@@ -141,7 +145,7 @@ function verdict({ io, flags, writer, vocabulary }: VerbContext, { log }: Publis
         const options = { reports: written, cancel, inErrorLine: isReason && !together };
         const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
         if (log !== null) writer.out("");
-        writer.out(writer.paint(COLOURS[outcome] ?? "yellow", first), ...rest);
+        writer.out(writer.paint(lookup(COLOURS, outcome) ?? "yellow", first), ...rest);
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
     },

@@ -13,6 +13,7 @@ import type { JobInternals } from "../../job/options.ts";
 import type { OnNotice } from "../../notice.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { preferSmallHeap } from "../../runtime.ts";
+import { isInteractive } from "../log/interactive.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
 import { AT_END, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
@@ -49,8 +50,7 @@ export interface WholeJob<I, R extends JobResult> extends Published {
 function closingLog({ io, platform }: VerbContext, live: LiveLog): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
   return {
     onSignal: (handler) => io.onSignal(handler),
-    // Some CI systems give their jobs a terminal, but no person sits there who wants the run to go on.
-    isTerminal: (stream) => !platform.isCi && io.isTerminal(stream),
+    isTerminal: (stream) => isInteractive({ io, platform }, stream),
     exitNow(code) {
       live.leave();
       io.exitNow(code);
@@ -73,7 +73,9 @@ export async function endWithVerdict<I, R extends JobResult>(
   const publish = prepare(AT_END, context, job);
   await preferSmallHeap();
   const json = flags.has("json");
-  const live = new LiveLog({ writer, platform, clock, form: job.log, json, terminal: io.isTerminal("stdout") });
+  const times = !platform.stampsLines(io.env);
+  const interactive = isInteractive(context);
+  const live = new LiveLog({ writer, platform, clock, form: job.log, json, interactive, times });
   if (job.exists) live.open();
   const options: Wiring<I>["options"] = {
     env: io.env,

@@ -6,6 +6,7 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import type { Automation, AutomationDetail, AutomationRunSummary, PrReviewRerun } from "../../model.ts";
+import { MAX_LISTED } from "../../automations/reader.ts";
 import { AUTOMATION_EXIT, endOfAutomationRun } from "../../result/ends.ts";
 import type { TriggeredRun } from "../../automations/plan.ts";
 import { blockText } from "./verdict.ts";
@@ -16,9 +17,13 @@ export function shownAutomation(automation: Automation): Automation {
   return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
 }
 
-/** The whole record as `--json` shows it, without its graphs. */
-export function shownDetail(automation: AutomationDetail): AutomationDetail {
-  const { publishedVersion, runSummary } = automation;
+/**
+ * The whole record as `--json` shows it, without its graphs.
+ *
+ * @param runSummary What the newest runs add up to; null when they could not be read.
+ */
+export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
+  const { publishedVersion } = automation;
   const version = publishedVersion && { id: publishedVersion.id, versionNumber: publishedVersion.versionNumber };
   return { ...shownAutomation(automation), publishedVersion: version, runSummary };
 }
@@ -37,10 +42,9 @@ function versionText({ publishedVersion, publishedVersionId }: AutomationDetail)
 function summaryText(summary: AutomationRunSummary | null): string | null {
   if (summary === null) return null;
   const { runningCount, pendingCount, failed24h, lastRunId, lastRunStatus } = summary;
-  const counts = `${runningCount ?? "?"} running, ${pendingCount ?? "?"} waiting, ${
-    failed24h ?? "?"
-  } failed in 24 hours`;
-  return lastRunId === null ? counts : `${counts}, last ${lastRunId} (${lastRunStatus ?? "unknown"})`;
+  if (lastRunId === null) return "none";
+  const counts = `${runningCount} running, ${pendingCount} waiting, ${failed24h} failed in 24 hours`;
+  return `${counts} (of the newest ${MAX_LISTED} runs), last ${lastRunId} (${lastRunStatus})`;
 }
 
 /** What `automations get` prints. */

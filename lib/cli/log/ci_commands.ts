@@ -8,11 +8,13 @@ import type { Io } from "../../io.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { AnnotationLevel, Platform } from "../../platforms/platform.ts";
 import { type Outputs, outputsOf, outputVariables } from "../../report/outputs.ts";
-import type { AutomationOutcome, AutomationResult } from "../../result/automation_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import type { AutomationOutcome } from "../../result/automation_result.ts";
 import { viewOf } from "../../result/result_view.ts";
-import type { Outcome, RunResult } from "../../result/run_result.ts";
+import type { Outcome } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import type { Writer } from "./writer.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Most UTF-16 units of a reason in a command; the log and the reports have all of it. */
 const MAX_ANNOTATION_TEXT = 1_000;
@@ -24,7 +26,8 @@ const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { 
 export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
   if (platform.setOutput === undefined) return;
   for (const [name, value] of Object.entries(outputVariables(outputs))) {
-    writer.command(platform.setOutput(name, value));
+    // The id of the run is published at the start, and once more with everything else.
+    writer.commandOnce(platform.setOutput(name, value));
   }
 }
 
@@ -42,14 +45,14 @@ function commandSummary(writer: Writer, platform: Platform, written: readonly Re
 }
 
 /** Shows a verdict other than success on the page of the job, once. */
-function commandVerdict(writer: Writer, platform: Platform, result: RunResult | AutomationResult): void {
+function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const { outcome, exitCode, runId, status, kind: { noun }, verdict: { headline } } = viewOf(result);
   // With the advice, which has no other place in the command.
   const { reason } = result;
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
   const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
-  writer.command(platform.annotate(LEVELS[outcome] ?? "warning", headline, writer.untrusted(text)));
+  writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", headline, writer.untrusted(text)));
 }
 
 /**
@@ -60,7 +63,7 @@ function commandVerdict(writer: Writer, platform: Platform, result: RunResult | 
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,
-  result: RunResult | AutomationResult,
+  result: AnyResult,
   written: readonly ReportTarget[],
 ): void {
   // Redact before cutting: half a secret has no shape that could be found.

@@ -8,6 +8,7 @@ import { ownCopy } from "../../text/own_copy.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { isTerminalType } from "../../runs/events/window.ts";
+import { lookup } from "../../lookup.ts";
 
 /** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
 export const COMPACT_WIDTH = 300;
@@ -42,8 +43,16 @@ function timeOf(createdAt: string): string {
 }
 
 /** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
-export function row(time: string, label: string, text: string): string {
-  return `${time.padEnd(8)}  ${oneLine(label).padEnd(9)} ${text}`.trimEnd();
+export type Row = (time: string, label: string, text: string) => string;
+
+/** A line without a time, for a CI system that writes one before each line of the log. */
+export function bareRow(_time: string, label: string, text: string): string {
+  return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
+}
+
+/** A line with a time. */
+export function timedRow(time: string, label: string, text: string): string {
+  return `${time.padEnd(8)}  ${bareRow(time, label, text)}`.trimEnd();
 }
 
 function toolText(event: RunEvent): string {
@@ -55,20 +64,20 @@ function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">)
 }
 
 /** One line: time, type, tool, and the first line of the message. */
-function compactEvent(event: RunEvent): string {
+function compactEvent(event: RunEvent, row: Row): string {
   const { type, message, payload } = event;
   const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
   const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
   const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
   const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
-  return row(timeOf(event.createdAt), LABELS[type] ?? type, `${toolText(event)}${first}${why}${more}`);
+  return row(timeOf(event.createdAt), lookup(LABELS, type) ?? type, `${toolText(event)}${first}${why}${more}`);
 }
 
 /** Time, type and tool, all lines of the message, and the payload as JSON. */
-export function fullEvent(event: RunEvent): string {
+export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
-  return row(timeOf(event.createdAt), LABELS[event.type] ?? event.type, `${toolText(event)}${text}`);
+  return row(timeOf(event.createdAt), lookup(LABELS, event.type) ?? event.type, `${toolText(event)}${text}`);
 }
 
 /** Breaks at blanks only. The next piece may continue the last line. */
@@ -91,13 +100,15 @@ function breakProse(text: string): string[] {
  */
 export class CompactLog {
   readonly #redact: (text: string) => string;
+  readonly #row: Row;
   readonly #tools = new Map<string, Pick<RunEvent, "message" | "toolName" | "createdAt">>();
   #prose = "";
   #time = "";
 
   /** @param redact Masks secrets, before prose is broken into lines. */
-  constructor(redact: (text: string) => string) {
+  constructor(redact: (text: string) => string, row: Row = timedRow) {
     this.#redact = redact;
+    this.#row = row;
   }
 
   /** Names of the tools at work. They are untrusted. */
@@ -110,16 +121,21 @@ export class CompactLog {
     const { type, payload } = event;
     const message = event.message ?? "";
     if (payload.kind === "assistant_delta") return this.#piece(event, message);
-    if (payload.kind === "assistant_final") return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    // The harness `mogplex` reports in whole messages, under the kind `run_progress`.
+    if (payload.kind === "assistant_final" || payload.kind === "run_progress") {
+      return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    }
     const before = this.flush();
-    const call = payload.kind === "tool" && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
+    // Events of the harness `mogplex` have no kind.
+    const isTool = payload.kind === "tool" || payload.kind === undefined;
+    const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {
-      this.#tools.set(cutText(call, MAX_TOOL_TEXT), this.#begun(event));
+      this.#tools.set(ownCopy(cutText(call, MAX_TOOL_TEXT)), this.#begun(event));
       return this.#tools.size > MAX_TOOLS ? [...before, ...this.#unfinished(1)] : before;
     }
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
-    return [...before, compactEvent(event)];
+    return [...before, compactEvent(event, this.#row)];
   }
 
   /** The prose that still waits for its line break. */
@@ -147,14 +163,16 @@ export class CompactLog {
   #unfinished(count: number): string[] {
     const oldest = [...this.#tools].slice(0, count);
     for (const [call] of oldest) this.#tools.delete(call);
-    return oldest.map(([, event]) => row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`));
+    return oldest.map(([, event]) =>
+      this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
+    );
   }
 
   #finished(event: RunEvent, call: string): string {
     const key = cutText(call, MAX_TOOL_TEXT);
     const ms = Date.parse(event.createdAt) - Date.parse(this.#tools.get(key)?.createdAt ?? "");
     this.#tools.delete(key);
-    return row(timeOf(event.createdAt), "tool", `${toolLine(event)}${ms >= 0 ? ` (${formatDuration(ms)})` : ""}`);
+    return this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)}${ms >= 0 ? ` (${formatDuration(ms)})` : ""}`);
   }
 
   #piece(event: RunEvent | undefined, text: string): string[] {
@@ -163,6 +181,6 @@ export class CompactLog {
     const rest = lines.pop() ?? "";
     this.#prose = rest.length > MAX_PENDING ? "" : rest;
     if (this.#prose === "") lines.push(rest);
-    return lines.filter((line) => line.trim() !== "").map((line) => row(this.#time, "agent", line));
+    return lines.filter((line) => line.trim() !== "").map((line) => this.#row(this.#time, "agent", line));
   }
 }

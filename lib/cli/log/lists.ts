@@ -5,6 +5,21 @@
  */
 import type { Writer } from "./writer.ts";
 
+/** Most repositories or sandboxes that one request gives. Source: API reference, "List repositories", "List sandboxes". */
+export const MOST_LISTED = 200;
+
+/**
+ * Says on stderr that a list may have more items than it shows. The service stops at the limit without a word.
+ *
+ * @param what The items, in the plural.
+ * @param limit How many were asked for.
+ */
+export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
+  if (items.length < limit) return;
+  const advice = limit < MOST_LISTED ? "--limit shows more" : "the service lists no more at once: narrow the list down";
+  writer.note(`these are the first ${limit} ${what}, there may be more: ${advice}`);
+}
+
 /**
  * Prints one line for each item.
  *

@@ -1,5 +1,5 @@
 /**
- * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line on a terminal. With `--json`
+ * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line where a person watches. With `--json`
  * there are only JSON lines on stdout.
  *
  * @module
@@ -13,9 +13,10 @@ import { formatCount, formatDuration } from "../../result/duration.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 import { hasEnded } from "../../result/ends.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
-import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, row } from "./event_text.ts";
+import { bareRow, COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, type Row, timedRow } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { Writer } from "./writer.ts";
+import { lookup } from "../../lookup.ts";
 
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
@@ -32,8 +33,10 @@ export interface LiveLogOptions {
   form: LogForm | null;
   /** JSON lines only. */
   json: boolean;
-  /** Whether stdout is a terminal. */
-  terminal: boolean;
+  /** Whether a person watches stdout, so that there is a status line. */
+  interactive: boolean;
+  /** Whether each line of an event has its time; where the CI system writes one, it would be the second. @default {true} */
+  times?: boolean | undefined;
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
@@ -60,6 +63,7 @@ export class LiveLog {
   readonly #options: LiveLogOptions;
   readonly #startedAt: number;
   readonly #ticker = new AbortController();
+  readonly #row: Row;
   readonly #compact: CompactLog;
   readonly #kept: string[] = [];
   #keptBytes = 0;
@@ -71,14 +75,16 @@ export class LiveLog {
   #newsAt: number;
   #phase = -1;
   #section: Section | undefined;
+  #sectionShown = false;
 
   /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
-    const { writer, clock, terminal, json } = options;
+    const { writer, clock, interactive, json, times = true } = options;
     this.#options = options;
-    this.#compact = new CompactLog(writer.redact);
+    this.#row = times ? timedRow : bareRow;
+    this.#compact = new CompactLog(writer.redact, this.#row);
     this.#startedAt = this.#newsAt = clock.now();
-    if (terminal && !json) void this.#tick();
+    if (interactive && !json) void this.#tick();
   }
 
   /** Sets the request counter, for the status line. */
@@ -116,6 +122,7 @@ export class LiveLog {
     const { writer } = this.#options;
     this.#ticker.abort();
     this.#eventLines(this.#compact.end());
+    if (this.#kept.length > 0) this.#showSection();
     if (this.#dropped > 0) writer.out(`(${this.#dropped} event lines left out, see the reports)`);
     if (this.#kept.length > 0) writer.out(...this.#kept);
     this.#kept.length = this.#dropped = 0;
@@ -154,7 +161,9 @@ export class LiveLog {
   /** Prints a line of our own in the columns of the events. With JSON lines there is none. */
   line(label: string, text: string): void {
     const { json, writer } = this.#options;
-    if (!json) writer.out(...writer.untrustedLines(row("", label, text)));
+    if (json) return;
+    this.#showSection();
+    writer.out(...writer.untrustedLines(this.#row("", label, text)));
   }
 
   /** Prints a notice: heartbeats between the events on stdout, all others on stderr. */
@@ -163,11 +172,12 @@ export class LiveLog {
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
     this.#eventLines(this.#compact.flush());
     const text = [noticeText(notice), ...this.#compact.running].join(", ");
+    this.#showSection();
     writer.out(writer.paint("dim", writer.untrusted(text)));
   }
 
   #enter(phase: number): void {
-    const { form, json, platform, clock, writer } = this.#options;
+    const { form, json, platform, clock } = this.#options;
     if (json || form === null || phase <= this.#phase) return;
     this.#phase = phase;
     this.#endSection();
@@ -175,26 +185,34 @@ export class LiveLog {
     // Names are unique within the job, which may follow several runs.
     const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
     this.#section = platform.section?.(id, `Mogplex: ${name}`, clock.wallTime(), phase === 0);
-    if (this.#section !== undefined) writer.command(this.#section.open);
+    this.#sectionShown = false;
+  }
+
+  /** Prints the beginning of the section, before its first line: an empty section says nothing. */
+  #showSection(): void {
+    if (this.#section === undefined || this.#sectionShown) return;
+    this.#sectionShown = true;
+    this.#options.writer.command(this.#section.open);
   }
 
   #endSection(): void {
     const { writer, clock } = this.#options;
-    const end = this.#section?.close(clock.wallTime()) ?? "";
+    const end = this.#sectionShown ? this.#section?.close(clock.wallTime()) ?? "" : "";
     this.#section = undefined;
+    this.#sectionShown = false;
     if (end !== "") writer.command(end);
   }
 
   #event(event: RunEvent): void {
     const { form } = this.#options;
-    const phase = SECTION_OF[beginsPhase(event) ?? ""];
+    const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
       this.#eventLines(this.#compact.flush());
       // The agent's closing words still belong to it.
       if (event.payload.kind !== "assistant_final") this.#enter(phase);
     }
     if (form === "json") this.#print([jsonLine(event)]);
-    else if (form === "full") this.#print(this.#options.writer.untrustedLines(fullEvent(event), FULL_WIDTH));
+    else if (form === "full") this.#print(this.#options.writer.untrustedLines(fullEvent(event, this.#row), FULL_WIDTH));
     else this.#eventLines(this.#compact.lines(event));
   }
 
@@ -205,6 +223,7 @@ export class LiveLog {
 
   #print(lines: readonly string[]): void {
     const { writer } = this.#options;
+    if (lines.length > 0 && !this.#full) this.#showSection();
     for (const line of lines) {
       const bytes = bytesOf(line);
       this.#bytes += bytes;
@@ -237,8 +256,8 @@ export class LiveLog {
   }
 
   #draw(): void {
-    const { clock, writer, terminal, json } = this.#options;
-    if (!terminal || json || this.#ticker.signal.aborted) return;
+    const { clock, writer, interactive, json } = this.#options;
+    if (!interactive || json || this.#ticker.signal.aborted) return;
     const now = clock.now();
     const parts = [
       `${this.#status} for ${wholeSeconds(now - this.#startedAt)}`,

@@ -5,7 +5,7 @@
  */
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
-import type { AutomationResult } from "../../result/automation_result.ts";
+import type { AnyResult } from "../../result/any_result.ts";
 import { type GitFacts, viewOf } from "../../result/result_view.ts";
 import type { RunResult } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
@@ -48,7 +48,7 @@ export interface VerdictOptions {
 }
 
 /** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
-export function verdictText(result: RunResult | AutomationResult, options: VerdictOptions): string {
+export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, inErrorLine } = options;
   const view = viewOf(result);
   const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;

@@ -9,6 +9,7 @@ import { jsonLine } from "../../text/escape/json.ts";
 import type { Fence, Platform } from "../../platforms/platform.ts";
 import { type Redactor, redactValue } from "../../text/redact.ts";
 import type { Io, Stream } from "../../io.ts";
+import { isDumb } from "./interactive.ts";
 
 /** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };
@@ -18,6 +19,7 @@ export class Writer {
   readonly #io: Io;
   readonly #platform: Platform;
   readonly #coloured: boolean;
+  readonly #given = new Set<string>();
   #redact: Redactor;
   #transient = "";
   #fenced = false;
@@ -32,7 +34,7 @@ export class Writer {
     this.#platform = platform;
     this.#redact = redact;
     // Source: no-color.org.
-    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR");
+    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR") && !isDumb(io);
   }
 
   /** Masks secrets in a text. */
@@ -119,6 +121,13 @@ export class Writer {
     this.#endFence();
     this.#io.write("stdout", `${this.#redact.token(line)}\n`);
     this.#show();
+  }
+
+  /** The same for a command that has its whole effect the first time: it is not printed again. */
+  commandOnce(line: string): void {
+    if (this.#given.has(line)) return;
+    this.#given.add(line);
+    this.command(line);
   }
 
   #endFence(): void {

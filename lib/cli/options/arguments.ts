@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { isUuid } from "../../api/contract/rules.ts";
 import { UsageError } from "../../errors.ts";
+import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { VerbContext } from "../verb.ts";
 import { REPO } from "./table.ts";
 
@@ -18,9 +20,20 @@ export function requiredArgument({ flags }: VerbContext, verb: string, name: str
   });
 }
 
+function runIdText({ io, flags }: VerbContext): string {
+  return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
+}
+
+/** The run that a verb is about; null when it has none, or not by a UUID. */
+export function givenRunId(context: VerbContext): string | null {
+  const runId = runIdText(context);
+  return isUuid(runId) ? runId.toLowerCase() : null;
+}
+
 /** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
-export function requiredRunId({ io, flags, vocabulary }: VerbContext, attempted: string): string {
-  const runId = flags.positionals[0]?.trim() || io.env("MOGPLEX_RUN_ID")?.trim() || "";
+export function requiredRunId(context: VerbContext, attempted: string): string {
+  const { vocabulary } = context;
+  const runId = runIdText(context);
   if (runId !== "") return runId;
   throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
 }

@@ -15,7 +15,7 @@ export const INPUT: Option<string> = {
   name: "input",
   value: "NAME=VALUE",
   multiple: true,
-  help: "Input as text; may be given several times",
+  help: "Input as text, or with := as JSON (count:=3); may be given several times",
   parse: anyText,
 };
 
@@ -27,14 +27,25 @@ export const INPUT_FILE: Option<string> = {
   parse: anyText,
 };
 
+/** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
+function inputPair(text: string): [name: string, value: unknown] {
+  const attempted = "use --input";
+  const [, name, sign, value = ""] = /^([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new UsageError({ attempted, why: "it must have the form name=value, or name:=JSON" });
+  }
+  if (sign === "=") return [name, value];
+  try {
+    return [name, JSON.parse(value)];
+  } catch {
+    const why = `what follows ":=" is no JSON`;
+    throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "write name=value to send text" });
+  }
+}
+
 /** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
-function inputPairs({ flags }: VerbContext): [name: string, value: string][] {
-  const pairs = flags.all(INPUT.name).map((text): [string, string] => {
-    const at = text.indexOf("=");
-    // The value is not shown: it may be a secret.
-    if (at < 1) throw new UsageError({ attempted: "use --input", why: "it must have the form name=value" });
-    return [text.slice(0, at), text.slice(at + 1)];
-  });
+function inputPairs({ flags }: VerbContext): [name: string, value: unknown][] {
+  const pairs = flags.all(INPUT.name).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
   if (twice === undefined) return pairs;
   throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });

@@ -42,7 +42,8 @@ export function readCheckoutFile(context: VerbContext, path: string, attempted: 
         "start it with --allow-read for it, the verb permissions prints all flags (permissions --prompt-file FILE)";
       throw new UsageError({ attempted, why: `Deno may not read ${file}`, advice }, { cause });
     }
-    throw new UsageError({ attempted, why: `${file} cannot be read` }, { cause });
+    const reason = cause instanceof Error ? `: ${cause.message}` : "";
+    throw new UsageError({ attempted, why: `${file} cannot be read${reason}` }, { cause });
   }
   if (text === undefined) throw new UsageError({ attempted, why: `${file} does not exist` });
   return text;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ParsedFlags } from "../../flags.ts";
+import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import type { ReadOption } from "../verb.ts";
 
@@ -12,7 +13,7 @@ export function optionReader(flags: ParsedFlags, env: ReadEnv): ReadOption {
   return ({ name, variable, parse }) => {
     const given = flags.has(name) ? "true" : flags.get(name);
     if (given !== undefined) return parse(given, `--${name}`);
-    const text = variable && env(variable.name)?.trim();
+    const text = variable && readTextVariable(env, variable.name)?.trim();
     return text ? parse(text, variable.name) : undefined;
   };
 }

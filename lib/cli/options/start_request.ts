@@ -6,6 +6,7 @@
 import { validateStartRequest } from "../../api/validate.ts";
 import { UsageError } from "../../errors.ts";
 import type { StartRequest } from "../../model.ts";
+import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { VerbContext } from "../verb.ts";
 import { requiredRepo } from "./arguments.ts";
 import { readCheckoutFile } from "./checkout_file.ts";
@@ -30,7 +31,7 @@ function givenPrompts(context: VerbContext): ReadPrompt[] {
 
 /** The sources of the environment. */
 function variablePrompts(context: VerbContext): ReadPrompt[] {
-  const text = context.io.env("MOGPLEX_PROMPT");
+  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
   const file = context.option(PROMPT_FILE);
   return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
 }

@@ -45,13 +45,17 @@ export const automationsListVerb: Verb = {
     const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
     const { session } = openOneShot(context);
     const found: Automation[] = [];
-    let more = false;
-    // One more than wanted shows whether there are others, mostly in the same page.
-    for await (const automation of automationsOf(session, { pageSize: Math.min(wanted + 1, MAX_AUTOMATIONS) })) {
-      more = found.length >= wanted;
-      if (more) break;
-      found.push(shownAutomation(automation));
-    }
+    let incomplete = false;
+    const options = {
+      pageSize: Math.min(wanted, MAX_AUTOMATIONS),
+      limit: wanted,
+      onIncomplete: () => incomplete = true,
+    };
+    const automations = automationsOf(session, options);
+    let next = await automations.next();
+    for (; !next.done; next = await automations.next()) found.push(shownAutomation(next.value));
+    // An incomplete list has its own notice.
+    const more = next.value && !incomplete;
     printList(writer, flags.has("json"), found, automationCells);
     if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
     return EXIT.success;

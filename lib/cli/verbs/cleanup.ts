@@ -7,7 +7,7 @@
 import type { Connection } from "../../api/connection/connection.ts";
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { cleanup } from "../../runs/cleanup.ts";
+import { cleanup, type CleanupEnd } from "../../runs/cleanup.ts";
 import { connectOptions } from "../job/one_shot.ts";
 import { statePath } from "../options/places.ts";
 import { JSON_LINES, OUT, STATE } from "../options/table.ts";
@@ -28,10 +28,10 @@ function connectionOf(context: VerbContext): Connection | undefined {
   }
 }
 
-/** Cancels what the job left running, for command and component. */
-export async function cleanUpJob(context: VerbContext): Promise<number> {
+/** Cancels what the job left running, and prints what became of it. For command and component. */
+export async function cleanUp(context: VerbContext): Promise<CleanupEnd> {
   const { io, flags, writer, platform } = context;
-  const { action, text, runId, status } = await cleanup({
+  const end = await cleanup({
     ...connectOptions(context),
     connection: connectionOf(context),
     platform,
@@ -40,9 +40,15 @@ export async function cleanUpJob(context: VerbContext): Promise<number> {
     statePath: statePath(context),
     always: flags.has("always"),
   });
+  const { action, text, runId, status } = end;
   if (flags.has("json")) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
+  return end;
+}
+
+async function cleanUpJob(context: VerbContext): Promise<number> {
+  await cleanUp(context);
   return EXIT.success;
 }
 

@@ -4,10 +4,11 @@
  * @module
  */
 import { checkUuid } from "../../api/validate.ts";
+import { emptyRunResult } from "../../result/run_result.ts";
 import { attachJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
-import { requiredRunId } from "../options/arguments.ts";
+import { givenRunId, requiredRunId } from "../options/arguments.ts";
 import { readFollowSettings } from "../options/settings.ts";
 import { JSON_LINES, LOG, NOTE, OUT, REPORT, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
@@ -29,7 +30,7 @@ export async function followRun(context: VerbContext): Promise<number> {
           statePath: places.state,
         }),
     });
-  });
+  }, { ...emptyRunResult(), runId: givenRunId(context) });
 }
 
 export const followVerb: Verb = {

@@ -14,8 +14,8 @@ import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, NOTE, OUT, PROMPT_FILE, REPORT, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
-/** Variables that are read beside those of the lists: one that guards the origin, one against colours, and those of the network. */
-const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", ...NETWORK_VARIABLES];
+/** Variables that are read beside those of the lists: one that guards the origin, those against colours, and those of the network. */
+const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", "TERM", ...NETWORK_VARIABLES];
 
 /** What a run may touch: the arguments of Deno's `--allow-…` flags. */
 export interface Permissions {
@@ -80,11 +80,13 @@ export function permissionsFor(
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
+  // Outputs begin on a line of their own, so the end of what is there is read.
+  const appended = [files.outputs, files.variables];
   return {
     net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
     env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
-    read: distinct([".", ...[paths.out, ...outside, ...inputs].filter((path) => path?.startsWith("/"))]),
-    write: distinct([paths.out, ...outside, files.outputs, files.variables, files.summary]),
+    read: distinct([".", ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path?.startsWith("/"))]),
+    write: distinct([paths.out, ...outside, ...appended, files.summary]),
   };
 }
 

@@ -4,10 +4,11 @@
  * @module
  */
 import { checkUuid } from "../../api/validate.ts";
+import { emptyRunResult } from "../../result/run_result.ts";
 import { lookJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
-import { requiredRunId } from "../options/arguments.ts";
+import { givenRunId, requiredRunId } from "../options/arguments.ts";
 import { JSON_LINES, NOTE, OUT, REPORT } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
@@ -20,7 +21,7 @@ async function reportRun(context: VerbContext): Promise<number> {
       runId,
       work: (options, more) => lookJob(runId, options, { ...more, onInterrupt: "detach" }),
     });
-  });
+  }, { ...emptyRunResult(), runId: givenRunId(context) });
 }
 
 export const reportVerb: Verb = {

@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { parseScenario, type Scenario } from "./scenario.ts";
+import { lookup } from "../../lookup.ts";
 
 // A healthy run until the agent works. Source: API reference, "Ordered flow, with what is visible when".
 const UNTIL_AGENT = `
@@ -181,7 +182,7 @@ export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
  * @throws {UsageError} if there is none of that name.
  */
 export function builtInScenario(name: string): Scenario {
-  const text = Object.hasOwn(SCENARIO_TEXTS, name) ? SCENARIO_TEXTS[name] : undefined;
+  const text = lookup(SCENARIO_TEXTS, name);
   if (text === undefined) {
     throw new UsageError({
       attempted: "find scenario",

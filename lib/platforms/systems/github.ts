@@ -5,7 +5,7 @@
  */
 import { definePlatform, type PlatformTable } from "../define.ts";
 import { escapeWorkflowData, escapeWorkflowProperty } from "../../text/escape/workflow_command.ts";
-import type { Fence, Platform } from "../platform.ts";
+import type { Fence, Platform, ReadEnv } from "../platform.ts";
 
 /** Source: GitHub, "Workflow commands", stopping and starting; actions/runner, ActionCommandManager. */
 function fence(): Fence {
@@ -38,13 +38,27 @@ export const githubTable = {
   fence,
 } as const satisfies Partial<PlatformTable>;
 
-/** See {@linkcode githubTable} for what its environment does not show. */
-export const github: Platform = definePlatform({
+/**
+ * Whether act invented the id of the workflow run: it is 1 in every run, so yesterday's run would be found again.
+ * `act --env GITHUB_RUN_ID=…` sets another one. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
+ */
+function isInvented(env: ReadEnv): boolean {
+  return env("ACT") === "true" && env("GITHUB_RUN_ID") === "1";
+}
+
+const table = definePlatform({
   ...githubTable,
   name: "github",
   detect: ["GITHUB_ACTIONS"],
+  reads: ["ACT"],
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
     commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",
   },
 });
+
+/** See {@linkcode githubTable} for what its environment does not show. With act there is no pipeline to attach to. */
+export const github: Platform = {
+  ...table,
+  identity: (env) => table.identity((name) => name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name)),
+};

@@ -4,10 +4,23 @@
  * @module
  */
 import { definePlatform } from "../define.ts";
-import type { Platform } from "../platform.ts";
+import type { Platform, ReadEnv } from "../platform.ts";
 
 function marker(word: string, wallTimeMs: number, name: string): string {
   return `\x1b[0Ksection_${word}:${Math.floor(wallTimeMs / 1_000)}:${name}`;
+}
+
+/**
+ * Whether the runner writes a time before each line: `FF_TIMESTAMPS` if it is set, else from 18.7 on. The same flag in the runner's own
+ * file cannot be seen from a job.
+ *
+ * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` does not take is off.
+ */
+function stampsLines(env: ReadEnv): boolean {
+  const flag = env("FF_TIMESTAMPS");
+  if (flag) return /^(?:1|t|T|TRUE|true|True)$/.test(flag);
+  const [, major = 0, minor = 0] = /^v?(\d+)\.(\d+)/.exec(env("CI_RUNNER_VERSION") ?? "")?.map(Number) ?? [];
+  return major > 18 || major === 18 && minor >= 7;
 }
 
 /**
@@ -35,8 +48,18 @@ export const gitlab: Platform = definePlatform({
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
   },
-  // For the note on the merge request: see `mergeRequestOf` in lib/note/gitlab_api.ts.
-  reads: ["CI_API_V4_URL", "CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_PROJECT_ID"],
+  // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab_api.ts.
+  reads: [
+    "CI_API_V4_URL",
+    "CI_MERGE_REQUEST_IID",
+    "CI_MERGE_REQUEST_PROJECT_ID",
+    "CI_RUNNER_VERSION",
+    "FF_TIMESTAMPS",
+  ],
+  stampsLines,
+  // A process has 6 s in the docker executor, more in all others. Source: GitLab Runner 18.11, shells/bash.go,
+  // `ContainerSigTermScriptForLinux`.
+  interruptMs: 6_000,
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
   section: (name, header, wallTimeMs, folded) => ({

@@ -1,5 +1,5 @@
 /**
- * One look at a run: its status and as many of its events as fit.
+ * Reads a run once: its status, and as many of its events as fit into an answer.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import { BodyTooLargeError } from "../../errors.ts";
 import type { Subject } from "../../job/source.ts";
 import type { Run, RunEvent } from "../../model.ts";
 
-/** What a look shows. */
+/** What one read returns. */
 export interface News {
-  /** The run, as it was just before the events were read. */
+  /** The run. In the service it is read before the events, so it may be a little older. */
   run: Run;
-  /** Events, oldest first; those seen before may be among them. */
+  /** Events, oldest first, including ones that were seen before. */
   events: RunEvent[];
-  /** How many events were asked for; null when they are no page of the feed: a stream's, or none at all. */
+  /** How many events the request asked for; null if the events are not a page: they came by stream, or were not requested. */
   limit: number | null;
-  /** Whether events had to be left out because they were too large. */
+  /** Whether events were left out because the answer was too large. */
   cut: boolean;
 }
 
-/** Looks at one run. Remembers how many of its events fit into an answer. */
+/** Reads one run. Remembers how many of its events fit into an answer. */
 export class Reader implements Subject<News> {
   readonly #client: MogplexClient;
   readonly #memory: StreamMemory;
@@ -37,13 +37,13 @@ export class Reader implements Subject<News> {
     this.runId = runId;
   }
 
-  /** A look, as in error messages. */
+  /** What a read attempts, after "Cannot". */
   get what(): string {
     return `read events of run "${this.runId}"`;
   }
 
   /**
-   * Looks now. An answer that is too large is asked for again with half as many events, at last without any.
+   * Reads run and events. If the answer is too large, it asks for half as many events, and in the end for the run alone.
    *
    * @throws what the client throws.
    */
@@ -59,26 +59,31 @@ export class Reader implements Subject<News> {
         this.#limit = Math.floor(this.#limit / 2);
       }
     }
-    return { ...await this.readRun(call), cut: true };
+    return { ...await this.readRecord(call), cut: true };
   }
 
-  /** Looks at the run alone. @throws what the client throws. */
-  async readRun(call: CallOptions): Promise<News> {
+  /**
+   * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract,
+   * section 12.
+   *
+   * @throws what the client throws.
+   */
+  async readRecord(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Whether opening a stream is worth a try: neither the service nor the client is known to have none. */
+  /** Whether to try a stream: the client can open one, and the service is not known to lack them. */
   get mayStream(): boolean {
     return !this.#memory.absent && typeof this.#client.openRunEvents === "function";
   }
 
-  /** Remembers, for the whole process, that the service has no streams. */
+  /** Remembers for the whole process that the service has no streams. */
   forgoStreams(): void {
     this.#memory.absent = true;
   }
 
-  /** Opens the stream. @param lastEventId Event after which it goes on. @throws what the client throws. */
+  /** Opens the stream. @param lastEventId Id of the last event seen; undefined for the newest events. @throws what the client throws. */
   async open(lastEventId: string | undefined, call: CallOptions): Promise<RunEventStream> {
     return await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
   }

@@ -1,5 +1,5 @@
 /**
- * What the messages of a stream add to what is known: each event once, in order, whatever is repeated or mixed up.
+ * Collects the events of a stream: each one once and in order, even if the stream repeats or reorders them.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import type { StreamItem } from "../../api/stream.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { SeenIds } from "./seen_ids.ts";
 
-/** What some messages came to. */
+/** What a batch of messages added. */
 export interface FeedStep {
-  /** The run, when a message told of it. */
+  /** The run, if a message contained it. */
   run: Run | undefined;
   /** Events not seen before, oldest first. */
   fresh: RunEvent[];
-  /** Whether there was one that could not be read. */
+  /** Whether a new event could not be read. */
   cut: boolean;
 }
 
-/** A time as milliseconds and what its text says below them. The service writes up to six digits. */
+/** A time as milliseconds since 1970 and microseconds below them: the service writes up to six digits, more than `Date` keeps. */
 function timeOf(text: string): [ms: number, below: number] {
   return [Date.parse(text), Number(/\.\d{3}(\d{1,6})/.exec(text)?.[1]?.padEnd(6, "0") ?? 0)];
 }
 
-/** By time where all times can be read, else as they came. */
+/** Sorts by time if all times can be parsed; else keeps the order. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   const timed = events.map((event) => ({ event, time: timeOf(event.createdAt) }));
   if (timed.some(({ time: [ms] }) => Number.isNaN(ms))) return [...events];
@@ -31,28 +31,28 @@ function ordered(events: readonly RunEvent[]): RunEvent[] {
   return timed.map(({ event }) => event);
 }
 
-/** What has been seen of one run's events, and where its stream goes on. */
+/** The events of one run that were seen, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
   readonly #seen = new SeenIds();
   #lastId: string | undefined;
 
-  /** @param runId UUID of the run; what speaks of another one is passed over. */
+  /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
   constructor(runId: string) {
     this.#runId = runId;
   }
 
-  /** Event after which a stream goes on; undefined to begin with the newest. */
+  /** Id of the event after which a stream continues; undefined to begin with the newest events. */
   get lastId(): string | undefined {
     return this.#lastId;
   }
 
-  /** The service does not know the last event any more. */
+  /** Forgets the last id, since the service does not know it any more. Seen events stay seen. */
   startOver(): void {
     this.#lastId = undefined;
   }
 
-  /** Takes in messages of a stream. */
+  /** Adds messages of a stream. */
   take(items: readonly StreamItem[]): FeedStep {
     let run: Run | undefined;
     let cut = false;
@@ -65,17 +65,17 @@ export class StreamFeed {
     return { run, fresh: this.keep(ordered(events)), cut };
   }
 
-  /** Takes in events from elsewhere. @returns Those not seen before. */
+  /** Adds events that were read without the stream. @returns Those not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     return events.filter((event) => this.#add(event.id));
   }
 
   /**
-   * Whether a page of the events route joins what was seen before to what a stream began with, so that nothing lies between.
+   * Whether a page of events closes the gap between the events seen before and those that a new stream began with.
    *
-   * @param page Events that have not been taken in.
-   * @param limit How many were asked for.
-   * @param began Events that the stream began with; they have been taken in.
+   * @param page Events that were read and not yet added.
+   * @param limit How many events the read asked for.
+   * @param began The first events of the stream, already added.
    */
   joins(page: readonly RunEvent[], limit: number, began: readonly RunEvent[]): boolean {
     if (page.length < limit) return true;
@@ -84,10 +84,10 @@ export class StreamFeed {
     return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
   }
 
-  /** @returns Whether it is new. */
+  /** @returns Whether the event is new. */
   #add(id: string): boolean {
     if (!this.#seen.add(id)) return false;
-    // A foreign text must not become a header.
+    // The id is sent back as a header, so it must not be any text.
     if (isUuid(id)) this.#lastId = id;
     return true;
   }

@@ -1,5 +1,5 @@
 /**
- * One open stream, and waiting for it without ever falling silent or missing the deadline.
+ * Waits for an open stream, with heartbeats and within the deadline.
  *
  * @module
  */
@@ -8,25 +8,25 @@ import type { Clock } from "../../clock.ts";
 import type { StreamStep } from "../../http/stream.ts";
 import type { Pacer } from "../../retry/pacer.ts";
 
-/** Step of a stream of a run. */
+/** Outcome of one wait for the stream of a run. */
 export type LinkStep = StreamStep<StreamItem>;
 
-/** How finely the wait for a stream is cut, in milliseconds: heartbeats are that much early at most. */
+/** Length of one slice of a wait, in milliseconds: heartbeats come early by at most this. */
 const SLICE_MS = 20_000;
-/** Silence after which the run is looked at: the service sends no heartbeats. Source: design, "Following a run". */
+/** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
 const SILENCE_MS = 120_000;
-/** What is added to it at random, as a fraction: jobs that began together are not to look together. */
+/** Random extra silence, as a fraction: jobs that started together should not all read at once. */
 const SILENCE_SPREAD = 0.25;
-/** Growth of that while nothing comes; most looks of a quiet run would show nothing. */
+/** Factor of the silence after each read that found the stream still silent, and its longest value in milliseconds. */
 const SILENCE_GROWTH = 1.5;
 const MAX_SILENCE_MS = 300_000;
-/** A connection that has lasted so long is replaced without counting as another failure. */
+/** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
-/** How a pause ended: whether the deadline has not come, or with what error. */
+/** How a pause ended: whether the deadline is still to come, or with which error. */
 type Tick = { inTime: boolean } | { error: unknown };
 
-/** Paces the waiting for all streams of one follower. */
+/** Adds heartbeats and the deadline to waits, for all streams of one follower. */
 export class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
@@ -34,15 +34,14 @@ export class Ticker {
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 
-  /** @param pacer Keeps deadline and heartbeat. */
   constructor(pacer: Pacer) {
     this.#pacer = pacer;
   }
 
   /**
-   * Waits for something else.
+   * Waits for `work`, and sends heartbeats meanwhile.
    *
-   * @returns Null when the deadline came first.
+   * @returns The value of `work`; null if the deadline came first.
    */
   async race<T>(work: Promise<T>): Promise<T | null> {
     const done = work.then((value) => ({ value }));
@@ -89,12 +88,12 @@ export class StreamLink {
   #silenceMs: number;
   #heardAt: number;
   #reading: Promise<LinkStep> | undefined;
-  /** Whether it began with the newest events, and none has come so far. */
+  /** Whether it was opened without an id, and no event has come so far. */
   fromScratch: boolean;
 
   /**
    * @param fromScratch Whether it was opened without the id of an event.
-   * @param random Jitter: a number from 0 up to 1.
+   * @param random Number from 0 up to 1, for jitter.
    */
   constructor(stream: RunEventStream, clock: Clock, fromScratch: boolean, random: number) {
     this.#stream = stream;
@@ -105,25 +104,25 @@ export class StreamLink {
     this.fromScratch = fromScratch;
   }
 
-  /** Whether it has lasted for long. */
+  /** Whether it has been open for at least a minute. */
   get lasted(): boolean {
     return this.#clock.now() - this.#openedAt >= LASTING_MS;
   }
 
-  /** Waits for messages, at most so many milliseconds. */
+  /** Waits for messages, at most `limitMs` milliseconds and without heartbeats. */
   within(limitMs: number): Promise<LinkStep> {
     return this.#stream.next(limitMs);
   }
 
-  /** Waits for messages, `silent` after a while. @returns Null when the deadline came first. */
+  /** Waits for messages; gives `silent` after two minutes or more without any. @returns Null if the deadline came first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
-      const left = this.#heardAt + this.#silenceMs - this.#clock.now();
-      this.#reading ??= this.#stream.next(Math.max(left, 0));
+      const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
+      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
       const step = await ticker.race(this.#reading);
       if (step === null) return null;
       this.#reading = undefined;
-      // A comment is a sign of life of the connection, not of the service's listener.
+      // A comment shows that the connection is alive, but not that the service still watches the run.
       if (step.kind === "messages" && step.messages.length === 0) continue;
       this.#heardAt = this.#clock.now();
       this.#silenceMs = step.kind === "silent"
@@ -133,7 +132,7 @@ export class StreamLink {
     }
   }
 
-  /** Ends it. */
+  /** Ends the stream and its connection. */
   close(): void {
     this.#stream.close();
   }

@@ -1,5 +1,5 @@
 /**
- * What it means that a stream cannot be opened.
+ * Classifies the errors of opening a stream.
  *
  * @module
  */
@@ -7,12 +7,13 @@ import { ApiError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableE
 import { isUnauthorized } from "../../retry/setback.ts";
 
 /**
+ * Why a stream could not be opened:
  * - `absent`: the service, or a proxy before it, has no streams;
- * - `forgotten`: the service no longer knows the event after which the stream should go on;
- * - `unauthorized`: as for any request, it may be trouble of the service's database;
- * - `lasting`: as for any request, another attempt does not help;
- * - `busy`: the stream comes back after the delay that the service names;
- * - `broken`: anything else, which says nothing about other requests.
+ * - `forgotten`: the service no longer knows the event after which the stream should continue;
+ * - `unauthorized`: as for any request, the service's database may be failing;
+ * - `lasting`: as for any request, a retry does not help;
+ * - `busy`: a stream can be opened after the delay that the service names;
+ * - `broken`: anything else; other requests may still work.
  */
 export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
 
@@ -20,7 +21,7 @@ export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" 
  * Classifies the error. Source: design, "Following a run".
  *
  * @param error What opening the stream threw.
- * @param resumes Whether it was to go on after an event.
+ * @param resumes Whether the stream was to continue after an event.
  */
 export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
   if (isUnauthorized(error)) return "unauthorized";

@@ -1,8 +1,8 @@
 /**
- * Stream first, poll otherwise: learns what is new from the service's event stream where there is one.
+ * Gets news from the service's event stream if it has one, and polls otherwise.
  *
- * A stream tells of events, never of the row: the verdict comes from looks at the run, one after every close and a few after
- * an event that ends a run.
+ * A stream sends events but not every change of the run's status. So the verdict comes from reading the run: once whenever the stream
+ * closes, and a few times after the last event.
  *
  * @module
  */
@@ -21,31 +21,31 @@ import { type LinkStep, StreamLink, Ticker } from "./stream_link.ts";
 import { streamRefusal } from "./stream_refusal.ts";
 import { isTerminalType } from "./window.ts";
 
-/** Looks after an event that ends a run. Source: design, "Following a run": the event comes before the row's status. */
+/** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
-/** Time after which a stream that did not work is tried again, in milliseconds. Source: as above. */
+/** Time of polling after which a stream that did not work is tried again, in milliseconds. Source: as above. */
 const PROBE_MS = 300_000;
-/** Headers have come: a proxy that holds the rest back is not worth waiting for. Source: as above. */
+/** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: as above. */
 const FIRST_BYTE_MS = 10_000;
-/** Refusals that name a delay (429, 503) in a row, until the run is polled meanwhile. */
+/** Most refusals with a named delay (429, 503) in a row before the run is polled instead. */
 const MAX_REFUSALS = 3;
-/** Streams in a row that ended soon, until the run is polled meanwhile. */
+/** Most streams in a row that end within a minute before the run is polled instead. */
 const MAX_DROPS = 5;
-/** Longest own delay before a stream is opened again, in milliseconds. */
+/** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
-/** How long the rest of what a stream begins with is waited for when its run has ended, in milliseconds. */
+/** After the end of a run: longest wait for each further message, and for all of them, in milliseconds. */
 const DRAIN_MS = 500;
 const MAX_DRAIN_MS = 5_000;
 /** Most of that rest, in UTF-16 units of JSON: 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
-/** Limit of a look that nothing depends on, in milliseconds. */
+/** Time limit of an optional read, in milliseconds. */
 const GLANCE_MS = 10_000;
 
 function endsRun(event: RunEvent): boolean {
   return isTerminalType(event.type);
 }
 
-/** Follows by the stream; falls back to polling, silently, when there is none or it does not work. */
+/** Gets news by stream. Falls back to polling without a notice if there is no stream, or it does not work. */
 export class StreamSource implements Source<News> {
   readonly #options: SourceOptions<Reader>;
   readonly #leash: Leash;
@@ -56,10 +56,12 @@ export class StreamSource implements Source<News> {
   #first: LinkStep | undefined;
   #run: Run | undefined;
   #drops = 0;
+  /** Whether the next probe looks at the record of the run, and not at its events. */
+  #probesRecord = false;
   #dropped = "";
-  /** Delays of the looks after an event that ends the run; undefined before. */
+  /** Remaining delays of the reads after the last event; undefined before that event. */
   #endings: number[] | undefined;
-  /** Polls until then; `-Infinity` while it streams. */
+  /** Point on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll for good. */
   #pollUntil: number;
 
   constructor(options: SourceOptions<Reader>) {
@@ -97,7 +99,7 @@ export class StreamSource implements Source<News> {
     this.#link?.close();
   }
 
-  /** An event came that ends the run: its stream would end at once each time it is opened again. */
+  /** The last event has come. From now on a new stream would end at once, so do not open one. */
   #end(): void {
     if (this.#link !== undefined) this.#endings = [...ENDING_MS];
     this.#unlink();
@@ -123,19 +125,19 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** Looks at the run, through every setback. */
+  /** Reads the run, and retries as long as that can help. */
   async #look(): Promise<News | null> {
     const { subject: reader } = this.#options;
     const news = await lookUntilSeen(this.#options, {
       what: `read run "${reader.runId}"`,
       signal: this.#leash.signal,
-      read: (call) => reader.readRun(call),
+      read: (call) => reader.readRecord(call),
     });
     if (news !== null) this.#run = news.run;
     return news;
   }
 
-  /** Looks once; what fails is left, since the stream goes on. */
+  /** Reads once. @returns Undefined if the read failed: the stream goes on without it. */
   async #glance(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + GLANCE_MS, this.#options.deadline);
@@ -175,7 +177,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
   }
 
-  /** Opens the stream after the last event, or from its beginning when the service no longer knows that one. */
+  /** Opens the stream after the last event, or with the newest events if the service no longer knows that event. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#leash.signal };
@@ -189,7 +191,7 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** What to do without a stream. @throws {MogplexError} that any other request would meet as well */
+  /** Decides what to do without a stream. @throws the error if any other request would fail in the same way. */
   #notOpened(error: unknown): "poll" | "late" {
     const { subject: reader, pacer } = this.#options;
     if (!(error instanceof MogplexError)) throw error;
@@ -202,7 +204,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
-  /** Waits before a stream is opened again: a moment, longer and told when one after the other ends. */
+  /** Waits before reopening: up to a second after the first end, longer and with a notice if streams keep ending. */
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
@@ -210,7 +212,7 @@ export class StreamSource implements Source<News> {
     return await pacer.setBack(what, setback, this.#drops, REOPEN_MS);
   }
 
-  /** @returns Undefined when there is nothing to tell, null when the deadline came. */
+  /** @returns The news; undefined if there are none; null if the deadline came first. */
   async #handle(step: LinkStep): Promise<News | null | undefined> {
     switch (step.kind) {
       case "messages":
@@ -228,17 +230,21 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** Nothing came for long. A connection may be dead without anybody being told: the events show it. */
+  /**
+   * After a long silence, reads the events and the run itself in turn. New events prove that the connection is dead, so it is replaced.
+   * Reading the run repairs its record if its worker died.
+   */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
-    const page = await this.#glance((call) => reader.read(call));
+    this.#probesRecord = !this.#probesRecord;
+    const page = await this.#glance((call) => this.#probesRecord ? reader.read(call) : reader.readRecord(call));
     if (page === undefined) return undefined;
     const events = this.#feed.keep(page.events);
     if (events.length > 0) {
       this.#drops = 1;
       this.#unlink();
     }
-    // Not as a page: the stream has shown more than a page that stands still can.
+    // `limit: null`, so that it does not count as a page: the stream has shown more events than a page can.
     return { ...page, events, limit: null };
   }
 
@@ -249,23 +255,23 @@ export class StreamSource implements Source<News> {
     const step = this.#feed.take(items);
     if (step.run !== undefined) {
       this.#run = step.run;
-      // Nothing more comes, perhaps not even the end of the stream: what is on its way is worth a moment.
+      // The run has ended. The service may never close the stream, so wait only briefly for the last messages.
       if (hasEnded(step.run.status)) await this.#drain(link, step);
     }
     const { fresh } = step;
     if (fresh.length > 0) {
       if (link.fromScratch && fresh[0]?.type !== "started") await this.#fillGap(step);
       link.fromScratch = false;
-      // The stream does not tell of the row; this is the moment at which an agent has begun.
+      // The agent has started, so the status has changed: read it, since the stream does not send it.
       const begun = step.run === undefined && fresh.some((event) => event.type === "status_changed");
-      if (begun && !fresh.some(endsRun)) await this.#glance((call) => reader.readRun(call));
+      if (begun && !fresh.some(endsRun)) await this.#glance((call) => reader.readRecord(call));
     }
     if (step.run === undefined && fresh.length === 0 && !step.cut) return undefined;
     if (this.#run === undefined && await this.#look() === null) return null;
     return { run: this.#run as Run, events: fresh, limit: null, cut: step.cut };
   }
 
-  /** Takes in the rest of what a stream begins with. */
+  /** Adds the remaining messages of a stream whose run has ended. */
   async #drain(link: StreamLink, step: FeedStep): Promise<void> {
     const { clock, deadline } = this.#options;
     const until = Math.min(clock.now() + MAX_DRAIN_MS, deadline);
@@ -282,7 +288,7 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** A stream shows the newest events first: older ones may be found in the events route, or not at all. */
+  /** Reads the events before those that a new stream began with: a stream starts with the newest ones. Some may be missing. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
     const page = await this.#glance((call) => reader.read(call));

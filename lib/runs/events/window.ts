@@ -1,39 +1,39 @@
 /**
- * What a page of events shows, and what it hides: the feed has no cursor and never more than 200 entries, either the first
- * or the newest ones.
+ * Finds out which events a page hides. The events route has no cursor and returns at most 200 events: on some revisions of the
+ * service the first ones, on others the newest.
  *
  * @module
  */
 import type { RunEvent } from "../../model.ts";
 import { idKey, SeenIds } from "./seen_ids.ts";
 
-/** What is known of the feed so far. */
+/** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of events seen. */
+  /** Ids of events seen. It is changed in place, since a stream adds thousands of them one by one. */
   readonly seen: SeenIds;
-  /** Whether an event left the page while a newer one came: the window slides, so it shows the newest events. */
+  /** Whether the page shows the newest events: an event left it as a newer one came. */
   readonly slides: boolean;
-  /** How often in a row a full page came without anything new. */
+  /** Number of full pages in a row without a new event. */
   readonly still: number;
   /** Keys of the ids of the last page. */
   readonly last: readonly string[];
-  /** Whether events went by unseen. */
+  /** Whether events were missed. */
   readonly missed: boolean;
-  /** Whether the feed shows its first events for ever, so that later ones cannot be seen. */
+  /** Whether the page shows the first events for ever, so that later ones cannot be seen. */
   readonly full: boolean;
 }
 
-/** A page of the feed. */
+/** A page of events. */
 export interface EventPage {
   /** Its events, oldest first. */
   readonly events: readonly RunEvent[];
-  /** How many were asked for. */
+  /** How many events the request asked for. */
   readonly limit: number;
   /** Whether the run has ended. */
   readonly ended: boolean;
 }
 
-/** What a page adds. */
+/** The outcome of adding events. */
 export interface WindowStep {
   /** The state afterwards. */
   readonly state: WindowState;
@@ -43,12 +43,12 @@ export interface WindowStep {
 
 const TERMINAL_TYPES: readonly string[] = ["finished", "failed", "cancelled"];
 /**
- * Full pages without anything new until the feed counts as full: a window that slides can stand still for a moment, too, but
- * then an agent has to pause after exactly as many events as a page holds.
+ * Full pages without a new event after which the page counts as full. A page of the newest events can also stay the same, but only
+ * if the agent pauses after exactly as many events as a page holds.
  */
 const STILL_PAGES = 2;
 
-/** Whether events of this type come at the end of a run. None of them proves that the run has ended. */
+/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
 export function isTerminalType(type: string): boolean {
   return TERMINAL_TYPES.includes(type);
 }
@@ -58,17 +58,17 @@ export function emptyWindow(): WindowState {
   return { seen: new SeenIds(), slides: false, still: 0, last: [], missed: false, full: false };
 }
 
-/** Marks the feed: events were missed. */
+/** The state with `missed` set. */
 export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
 }
 
-/** Takes in the events of a stream. They are not a page of the feed, so they say nothing about hidden events. */
+/** Adds the events of a stream. They are not a page, so they say nothing about hidden events. */
 export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
   return { fresh: events.filter((event) => state.seen.add(event.id)), state };
 }
 
-/** Whether a full page begins after events that were not seen. */
+/** Whether events before a full page were missed. */
 function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   // The first event of every run is `started`, written before the start is answered.
   if (state.seen.empty) return events[0]?.type !== "started";
@@ -76,14 +76,11 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
 }
 
 /**
- * Takes in a page.
+ * Adds a page.
  *
- * Events are told apart by id. A full page without any known event, after the first page, means that events were missed; a
- * full page that does not change while the run goes on, or that ends without the end of a run that has ended, means that the
- * feed is full.
- *
- * @param state What was known.
- * @param page What was read.
+ * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page
+ * that stays the same while the run goes on, or that lacks the last event of a run that has ended, means that later events cannot be
+ * seen.
  */
 export function observe(state: WindowState, page: EventPage): WindowStep {
   const { events, limit, ended } = page;

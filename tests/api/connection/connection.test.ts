@@ -56,12 +56,37 @@ test("resolveConnection() treats an empty variable as unset, except the token's"
   );
 });
 
+test("resolveConnection() knows a variable of type File by its path, and says what to call it", () => {
+  const why = "is of type File, so that its value is the path of a file";
+  const advice = "name it MOGPLEX_API_KEY_FILE, or change its type to Variable";
+  for (const name of ["MOGPLEX_API_KEY", "OTHER_TOKEN"]) {
+    for (
+      const path of [
+        "/builds/acme/web.tmp/",
+        "/srv/gitlab-runner/builds/t1_x/0/acme/web.tmp/",
+        "C:\\GitLab\\web.tmp\\",
+      ]
+    ) {
+      const error = refusal({ MOGPLEX_TOKEN_VARIABLE: name, [name]: path + name });
+      expect(error).toBeInstanceOf(UnauthorizedError);
+      expect(error.message).toBe(`Cannot read token: variable ${name} ${why}; ${advice}`);
+    }
+  }
+  const url = refusal({ MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "/builds/acme/web.tmp/MOGPLEX_URL" });
+  expect(url).toBeInstanceOf(UsageError);
+  expect(url.message).toBe(`Cannot use MOGPLEX_URL: this variable ${why}; change its type to Variable`);
+  // Other paths are texts like any other.
+  expect(refusal({ MOGPLEX_API_KEY: "/builds/acme/web.tmp/OTHER\n/x" }).message).not.toContain("type File");
+});
+
 test("resolveConnection() names the variable that is not set", () => {
   expect(refusal({})).toMatchObject({
     attempted: "read token",
     why: "variable MOGPLEX_API_KEY is not set",
     value: null,
-    advice: expect.stringMatching(/^create a token under Settings > API Keys and put it there \(protected variables /),
+    advice: expect.stringMatching(
+      /^create a token under Settings > Mogplex Keys and put it there \(protected variables /,
+    ),
   });
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
 });

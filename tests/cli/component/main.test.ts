@@ -67,7 +67,7 @@ test("main() of the component names its verbs when it is given another", async (
   for (const args of [[], ["runs", "get"], ["toString"], ["run", "--follow"]]) {
     const io = fakeIo({ env: {} });
     expect(await main(args, io)).toBe(2);
-    expect(io.text.stderr).toContain("give one of run, follow, cleanup, permissions");
+    expect(io.text.stdout).toContain("give one of run, follow, cleanup, permissions");
   }
 });
 
@@ -129,9 +129,9 @@ test("the component's first errors name its inputs, and no flag or command that 
     [["follow"], {}, "Cannot follow: the id of a run is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
   ];
   for (const [args, env, message] of cases) {
-    const { code, stderr } = await jobOf(args, env);
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: ${message}`) });
-    expect(stderr).not.toMatch(/ --[a-z]|mogplex-ci |<run-id>/);
+    const { code, stdout } = await jobOf(args, env);
+    expect({ code, stdout }).toMatchObject({ code: 2, stdout: expect.stringContaining(`error: ${message}`) });
+    expect(stdout).not.toMatch(/ --[a-z]|mogplex-ci |<run-id>/);
   }
 });
 
@@ -142,9 +142,21 @@ test("a key conflict in the component speaks of keys and key parts, not of flags
     const io = fakeIo({ env: { ...IN_JOB, ...job, CI_JOB_ID: "5", MOGPLEX_PROMPT: prompt } });
     const code = await main(["run"], io, { clock, fetch: emulator.fetch });
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
-    if (code === 2) expect(io.text.stderr).toMatch(/take another idempotency key, or a key part/);
+    if (code === 2) expect(io.text.stdout).toMatch(/take another idempotency key, or a key part/);
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
   }
+});
+
+test("the component prints its error after its verdict, in one stream", async () => {
+  const { code, stdout, stderr } = await jobOf(["run"], { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" });
+  expect({ code, stderr }).toEqual({ code: 124, stderr: "" });
+  expect(stdout).toMatch(/^note: [^]*^verdict +did not end in time[^]*^error: Cannot [^\n]*\n$/m);
+});
+
+test("permissions of the component keeps stdout for Deno's flags, and its errors on stderr", async () => {
+  const io = fakeIo({ env: { GITLAB_CI: "true", MOGPLEX_URL: "ftp://x" } });
+  expect(await main(["permissions"], io)).toBe(2);
+  expect([io.text.stdout, io.text.stderr]).toEqual(["", expect.stringMatching(/^error: Cannot use MOGPLEX_URL/)]);
 });
 
 test("the component's verdict says how its job goes on: retried, by the component follow, in the app", async () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createWriter } from "../../../lib/cli/explain.ts";
 import { openContext } from "../../../lib/cli/job/open.ts";
 import { CREATE_BRANCH, LOG, TIMEOUT } from "../../../lib/cli/options/table.ts";
-import { COMMAND_VOCABULARY } from "../../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
 import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import { parseFlags } from "../../../lib/flags.ts";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
@@ -17,7 +17,7 @@ async function opened(options: FakeIoOptions, dropIn = false) {
   return {
     io,
     writer,
-    context: openContext({ io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn }, {}),
+    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn }, {}),
   };
 }
 
@@ -48,7 +48,7 @@ test("option() takes the flag before the variable, ignores an empty variable, an
     const platform = detectPlatform(io.env);
     const flags = await parseFlags("x", args, [LOG, CREATE_BRANCH, TIMEOUT]);
     const writer = createWriter(io, platform, "toolkit");
-    return openContext({ io, platform, writer, flags, vocabulary: COMMAND_VOCABULARY, dropIn: false }, {}).option;
+    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn: false }, {}).option;
   };
   expect((await read(["--log", "full"], { MOGPLEX_LOG: "json" }))(LOG)).toBe("full");
   expect((await read([], { MOGPLEX_LOG: " json " }))(LOG)).toBe("json");

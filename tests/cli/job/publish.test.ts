@@ -9,7 +9,7 @@ import {
   type Publisher,
   WHEN_REFUSED,
 } from "../../../lib/cli/job/publish.ts";
-import { COMMAND_VOCABULARY } from "../../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { detectPlatform } from "../../../lib/platforms/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
@@ -25,7 +25,7 @@ function context(options: FakeIoOptions) {
   const io = fakeIo(options);
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
-  const call = { io, platform, writer, flags: FLAGS, vocabulary: COMMAND_VOCABULARY, dropIn: false };
+  const call = { io, platform, writer, flags: FLAGS, vocabulary: commandVocabulary(), dropIn: false };
   return { io, context: openContext(call, {}) };
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/component/main.ts";
 import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
-import { REPO, TOKEN, world } from "../world.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
 const NOWHERE = "00000000-0000-4000-8000-000000000000";
@@ -36,7 +36,7 @@ test("what was wrong before there was a run stands in every report, and not a wo
       outcome: "error",
       exitCode: expected,
       reason,
-      runId: null,
+      runId: args[0] === "report" ? NOWHERE : null,
       resume: null,
     });
     expect({ what, dotenv: file("outputs.env") }).toMatchObject({
@@ -45,6 +45,41 @@ test("what was wrong before there was a run stands in every report, and not a wo
     });
     expect(file("junit.xml")).toMatch(/<(?:failure|error)\b/);
     expect(file("metrics.txt")).toContain('outcome="error"');
+  }
+});
+
+/** What each report, the annotation and the step summary say at the top. */
+function headlines(stdout: string, files: ReadonlyMap<string, string>): (string | undefined)[] {
+  const text = (name: string) => files.get(name) ?? "";
+  return [
+    /^::(?:error|warning) title=([^:]+)::/m.exec(stdout)?.[1],
+    /^## \S+ (.+)$/m.exec(text("/summary"))?.[1],
+    /^## \S+ (.+)$/m.exec(text("mogplex-ci/summary.md"))?.[1],
+    /message="(.+?) \(exit code/.exec(text("mogplex-ci/junit.xml"))?.[1],
+  ];
+}
+
+test("a start that was refused is headlined as not started, and one of a run that exists is not", async () => {
+  const env = { GITHUB_ACTIONS: "true", MOGPLEX_CI_JOB: "nightly", GITHUB_STEP_SUMMARY: "/summary" };
+  const unknown = "mog_unknownToken00000000000000000001";
+  const refusals: [args: string[], own: Record<string, string>, code: number][] = [
+    [RUN, { MOGPLEX_API_KEY: "" }, 64],
+    [RUN, { MOGPLEX_API_KEY: unknown }, 64],
+    [RUN, { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, 65],
+    [["run", "--follow", "x", "--repo", NOWHERE], {}, 2],
+    [["run", "--follow", "--repo", REPO], {}, 2],
+  ];
+  for (const [args, own, expected] of refusals) {
+    const { code, stdout, io } = await world().cli(args, { env: { ...env, ...own } });
+    expect([code, ...headlines(stdout, io.files)]).toEqual([
+      expected,
+      ...Array(4).fill("The Mogplex run was not started"),
+    ]);
+  }
+  for (const token of ["", unknown]) {
+    const { stdout, io } = await world().cli(["follow", NOWHERE], { env: { ...env, MOGPLEX_API_KEY: token } });
+    const words = "The verdict on the Mogplex run is not known";
+    expect(headlines(stdout, io.files)).toEqual(Array(4).fill(words));
   }
 });
 

@@ -1,9 +1,19 @@
 import { expect, test } from "bun:test";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { type StateSeal, stateSeal, stateText } from "../../../lib/runs/state.ts";
+import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
 const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
+
+/** Environments with a terminal and no person behind it. */
+const TERMINALS = {
+  act: { GITHUB_ACTIONS: "true", ACT: "true", TERM: "xterm", ...JOB },
+  buildkite: { BUILDKITE: "true", TERM: "xterm-256color", ...JOB },
+  gitlab: { GITLAB_CI: "true", TERM: "xterm", ...JOB },
+  dumb: { TERM: "dumb" },
+};
 
 function last(stdout: string): unknown {
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
@@ -35,7 +45,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "pull request  https://mogplex.com/__pulls/acme/api/1",
       "events        6 seen",
       "time          <time>",
-      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
     ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );
@@ -194,6 +204,20 @@ test("run --detach ends with 0 once the run is started, which goes on and can be
   expect((await cli(["run", "--detach", ...RUN.slice(1)], { env: JOB })).code).toBe(2);
 });
 
+test("run --detach ends with the verdict of a run that its key finds ended", async () => {
+  const ends = [["success", 0], ["agent-failure", 1], ["awaiting-input", 4]] as const;
+  for (const [scenario, expected] of ends) {
+    const { cli, requests } = world(scenario);
+    const args = ["Fix it", "--repo", REPO, "--create-branch", "--idempotency-key", "nightly"];
+    expect((await cli(["run", "--follow", ...args], { env: JOB })).code).toBe(expected);
+    requests.length = 0;
+    const { code, io } = await cli(["run", "--detach", ...args], { env: JOB });
+    expect([scenario, code]).toEqual([scenario, expected]);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ replayed: true, exitCode: code });
+    expect(requests.filter((each) => each.startsWith("POST"))).toEqual(["POST /runs"]);
+  }
+});
+
 test("run --follow takes its settings from the environment, and flags win", async () => {
   const { cli, emulator } = world("");
   const env = {
@@ -326,6 +350,29 @@ test("no token is in what run --follow prints or writes, whatever the events say
   }
 });
 
+// act and Buildkite's agent run each step in a pseudo-terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`;
+// buildkite/agent, process/process.go, `PTY`.
+for (const [name, env] of Object.entries(TERMINALS)) {
+  test(`run --follow draws nothing on a terminal that nobody watches, and repeats the error on stderr: ${name}`, async () => {
+    const { cli } = world("agent-failure");
+    const { code, stdout } = await cli(RUN, { env: { ...env, NO_COLOR: "1" }, terminal: true });
+    expect(code).toBe(1);
+    // GitLab's sections contain this sequence, on a terminal or not.
+    expect(stdout.replaceAll("\x1b[0K", "")).not.toContain("\x1b");
+    const refused = await cli(RUN, { env: { ...env, MOGPLEX_API_KEY: READ_ONLY_TOKEN }, terminal: true });
+    expect(refused.stderr).toStartWith("error: Cannot ");
+  });
+}
+
+test("run --follow closes the fence of GitHub's log, and begins each command at the start of a line, on a terminal", async () => {
+  const { cli } = world("agent-failure");
+  const { stdout } = await cli(RUN, { env: { ...TERMINALS.act, NO_COLOR: "1" }, terminal: true });
+  const { stopped, obeyed } = runGithubLog(stdout);
+  expect(stopped).toBe(false);
+  expect(obeyed.filter((command) => command.startsWith("group ")).length).toBeGreaterThan(1);
+  expect(obeyed.at(-1)).toStartWith("error ");
+});
+
 test("run --follow cancels its run in a CI job that has a terminal", async () => {
   const { cli, clock, emulator } = world("stuck-streaming");
   const { code } = await cli(RUN, {
@@ -422,7 +469,7 @@ test("a long error is told once: its line has all of it, the block above no more
   expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
   expect(message).toContain("; it needs the scope");
   // Where the block alone is shown, it has everything.
-  const terminal = await cli(RUN, { ...refused, terminal: true });
+  const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice] = message.split("; ");
   expect(terminal.stdout).toContain(`\nreason        ${reason}\nwhat to do    ${advice}\n`);
   expect(terminal.stderr).toBe("");
@@ -439,6 +486,6 @@ test("a refused token is named by the variable or the file that it came from", a
     const { cli } = world();
     const { code, stderr } = await cli(RUN, { env: { ...JOB, ...env }, files: { "/run/token": wrong } });
     expect(code).toBe(64);
-    expect(stderr).toContain(`create one under Settings > API Keys and put it into ${place}\n`);
+    expect(stderr).toContain(`create one under Settings > Mogplex Keys and put it into ${place}\n`);
   }
 });

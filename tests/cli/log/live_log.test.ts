@@ -18,15 +18,16 @@ interface Given {
   env?: Record<string, string>;
   form?: LogForm | null;
   json?: boolean;
-  terminal?: boolean;
+  interactive?: boolean;
+  times?: boolean;
 }
 
-function liveLog({ env = {}, form = "compact", json = false, terminal = false }: Given = {}) {
+function liveLog({ env = {}, form = "compact", json = false, interactive = false, times }: Given = {}) {
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
   const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00" }));
-  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, terminal }) };
+  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, interactive, times }) };
 }
 
 test("LiveLog prints one line an event, with the number of further lines, when the form is compact", () => {
@@ -109,6 +110,31 @@ test("LiveLog has a section a phase where the CI system can fold, with a name of
   ]);
 });
 
+test("LiveLog prints no section in which nothing happened", () => {
+  const { io, log } = liveLog({ env: { GITLAB_CI: "true" } });
+  log.open("streaming");
+  const [, , , streaming] = successEvents();
+  if (streaming !== undefined) log.item({ type: "event", event: streaming });
+  log.close();
+  // deno-lint-ignore no-control-regex
+  expect([...io.text.stdout.matchAll(/\x1b\[0Ksection_start:\d+:mogplex_(\w+?)_/g)].map(([, name]) => name)).toEqual([
+    "agent",
+  ]);
+  const empty = liveLog({ env: { GITLAB_CI: "true" } });
+  empty.log.open("success");
+  empty.log.leave();
+  expect(empty.io.text.stdout).toBe("");
+});
+
+test("LiveLog writes no times where the CI system writes them", () => {
+  for (const form of ["compact", "full"] as const) {
+    const { io, log } = liveLog({ form, times: false });
+    log.item({ type: "event", event: event("text") });
+    log.item({ type: "status", status: "streaming" } as never);
+    expect(io.text.stdout).toBe("log       text\nstatus    streaming\n");
+  }
+});
+
 test("LiveLog prints no sections where the CI system has none, nor with --json", () => {
   for (const given of [{}, { json: true, env: { GITLAB_CI: "true" } }]) {
     const { io, log } = liveLog(given);
@@ -163,6 +189,32 @@ test("LiveLog joins the agent's words into lines, and has one line a tool, when 
     "10:20:30  agent     - one",
     "10:20:47  tool      web started (not seen to finish)",
     "10:20:30  finished  Harness run finished",
+    "",
+  ]);
+});
+
+test("LiveLog reads the events of the harness mogplex, whose tools have no kind and whose words are whole", () => {
+  const { io, log } = liveLog();
+  function native(event: RunEvent): RunEvent {
+    const { kind: _kind, ...payload } = event.payload;
+    return { ...event, payload: { ...payload, output: "x" } };
+  }
+  const events = [
+    { ...event("Mogplex agent run started"), type: "started", payload: {} },
+    piece("I read the tests", "run_progress"),
+    native(tool("tool_started", "1", "bash started", 31)),
+    native(tool("tool_finished", "1", "bash finished", 45)),
+    piece("Now the fix", "run_progress"),
+    { ...event("The sandbox is gone"), type: "failed", payload: {} },
+  ];
+  for (const each of events) log.item({ type: "event", event: each });
+  log.close();
+  expect(io.text.stdout.split("\n")).toEqual([
+    "10:20:30  started   Mogplex agent run started",
+    "10:20:30  agent     I read the tests",
+    "10:20:45  tool      bash finished (14 s)",
+    "10:20:30  agent     Now the fix",
+    "10:20:30  failed    The sandbox is gone",
     "",
   ]);
 });
@@ -241,7 +293,7 @@ test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () 
 });
 
 test("LiveLog keeps a status line below everything on a terminal", async () => {
-  const { io, log, clock } = liveLog({ terminal: true });
+  const { io, log, clock } = liveLog({ interactive: true });
   const line = (text: string) => `\r\x1b[K\x1b[?7l${text}\x1b[?7h`;
   log.item({ type: "status", status: "streaming", run: {} as never });
   log.countRequests(() => 7);

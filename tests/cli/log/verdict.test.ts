@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { type VerdictOptions, verdictText } from "../../../lib/cli/log/verdict.ts";
-import { COMMAND_VOCABULARY } from "../../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
 import { emptyAutomationResult } from "../../../lib/result/automation_result.ts";
 import { resultError } from "../../../lib/result/result_error.ts";
 import { emptyRunResult } from "../../../lib/result/run_result.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 
-const OPTIONS: VerdictOptions = { reports: [], cancel: COMMAND_VOCABULARY.cancel, inErrorLine: false };
+const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel, inErrorLine: false };
 const ERROR = new UnavailableError(
   { attempted: "start run", why: "the service is down; it said so", advice: "try again later; or ask" },
   "unavailable",

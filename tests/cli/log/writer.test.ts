@@ -47,14 +47,21 @@ test("Writer keeps the status line below what is printed on either stream, until
   });
 });
 
-test("Writer.paint() colours on a terminal only, unless NO_COLOR says otherwise", () => {
+test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says otherwise", () => {
   const paint = (terminal: boolean, env: Record<string, string> = {}) => {
     const io = fakeIo({ env, terminal });
     return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", "x");
   };
-  expect([paint(true), paint(true, { NO_COLOR: "" }), paint(true, { NO_COLOR: "1" }), paint(false)]).toEqual([
+  expect([
+    paint(true),
+    paint(true, { NO_COLOR: "" }),
+    paint(true, { NO_COLOR: "1" }),
+    paint(true, { TERM: "dumb" }),
+    paint(false),
+  ]).toEqual([
     "\x1b[31mx\x1b[0m",
     "\x1b[31mx\x1b[0m",
+    "x",
     "x",
     "x",
   ]);

@@ -1,107 +1,14 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { good, html, json, script } from "../../http/answers.ts";
 import { fakeIo } from "../fake_io.ts";
-import { READ_ONLY_TOKEN, REPO, TOKEN, type World, world } from "../world.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
+import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_texts.ts";
 
-const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
-const DRAFT = "f1000000-0000-4000-8000-000000000003";
 const NOBODY = "00000000-0000-4000-8000-00000000dead";
-const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
-const TRIGGER = ["automations", "trigger", AUTOMATION, "--repo", REPO];
 const FOLLOW = [...TRIGGER, "--follow"];
-
-/** Puts names in the place of what differs from time to time. */
-function named({ emulator }: World, text: string): string {
-  const ids = [...emulator.world.store.automationRuns.keys()];
-  return ids.reduce((all, id) => all.replaceAll(id, "<job>"), text).replace(/ci1-[0-9a-f]{40}/g, "ci1-<hash>")
-    .replace(/\d+ s, \d+ requests/, "<time>").replace(/\b5 min, \d+ requests|\d+ min( \d+ s)?, \d+ requests/, "<time>");
-}
-
-function lines(text: string): Record<string, unknown>[] {
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
-}
-
-test("automations list prints a table, newest first, and JSON lines of the same fields", async () => {
-  const { cli } = world();
-  const { code, stdout, stderr } = await cli(["automations", "list"]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toBe(
-    [
-      "f1000000-0000-4000-8000-00000000000b  inactive  never published  Tie B",
-      "f1000000-0000-4000-8000-00000000000a  inactive  never published  Tie A",
-      `${DRAFT}  inactive  never published  Draft only`,
-      "f1000000-0000-4000-8000-000000000002  inactive  published        Paused flow",
-      `${AUTOMATION}  active    published        Nightly review`,
-      "",
-    ].join("\n"),
-  );
-  const listed = lines((await cli(["automations", "list", "--json"])).stdout);
-  expect(listed.at(-1)).toEqual({
-    id: AUTOMATION,
-    name: "Nightly review",
-    description: "Reviews pushes",
-    status: "active",
-    publishedVersionId: "fe000000-0000-4000-8000-000000000001",
-    installationId: 101,
-    createdAt: "2026-03-01T09:00:00+00:00",
-    updatedAt: "2026-03-01T10:00:00+00:00",
-  });
-});
-
-test("automations list stops at the limit and says that there are more; with --all it reads every page", async () => {
-  const { cli, emulator, requests } = world();
-  emulator.control("cursorFix");
-  emulator.control("bulk", { what: "automations", user: "alice", count: 250 });
-  const few = await cli(["automations", "list", "--limit", "3"]);
-  expect(few.stdout.trimEnd().split("\n").length).toBe(3);
-  expect(few.stderr).toBe("note: there are more automations than the 3 shown: see --limit and --all\n");
-  expect(requests.length).toBe(1);
-  expect((await cli(["automations", "list"])).stdout.trimEnd().split("\n").length).toBe(50);
-  expect(requests.length).toBe(2);
-  const some = await cli(["automations", "list", "--limit", "120", "--json"]);
-  expect([lines(some.stdout).length, requests.length]).toEqual([120, 4]);
-  const all = await cli(["automations", "list", "--all", "--json"]);
-  expect([new Set(lines(all.stdout).map(({ id }) => id)).size, requests.length, all.stderr]).toEqual([255, 7, ""]);
-});
-
-test("automations get prints the version, which the record has in another place than the list", async () => {
-  const { cli } = world();
-  const { code, stdout } = await cli(["automations", "get", AUTOMATION]);
-  expect(code).toBe(0);
-  expect(stdout).toBe(
-    [
-      `automation    ${AUTOMATION}`,
-      "name          Nightly review",
-      "description   Reviews pushes",
-      "status        active",
-      "version       3 (fe000000-0000-4000-8000-000000000001)",
-      "installation  101",
-      "runs          0 running, 0 waiting, 0 failed in 24 hours",
-      "created       2026-03-01T09:00:00+00:00",
-      "updated       2026-03-01T10:00:00+00:00",
-      "",
-    ].join("\n"),
-  );
-  const draft = await cli(["automations", "get", DRAFT]);
-  expect(draft.stdout).toContain("status        inactive: it cannot be triggered\n");
-  expect(draft.stdout).toContain("version       never published: it cannot be triggered\n");
-  const [shown] = lines((await cli(["automations", "get", AUTOMATION, "--json"])).stdout);
-  expect(shown).toMatchObject({ publishedVersionId: "fe000000-0000-4000-8000-000000000001" });
-  expect(Object.keys(shown ?? {}).sort()).toEqual([
-    "createdAt",
-    "description",
-    "id",
-    "installationId",
-    "name",
-    "publishedVersion",
-    "publishedVersionId",
-    "runSummary",
-    "status",
-    "updatedAt",
-  ]);
-});
 
 test("automations trigger tells what came of it: a run, one that waits, one that was found, none", async () => {
   const running = world();
@@ -192,7 +99,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "start         triggered by this job",
       "run time      20 s",
       "time          <time>",
-      "reports       mogplex-ci/: result.json events.ndjson outputs.env summary.md junit.xml annotations.json metrics.txt",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
     ].join("\n"),
   );
@@ -311,20 +218,6 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
   expect(afresh.stderr).toContain("starting afresh with suffix .2");
   expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
-});
-
-test("automations trigger sends the input of a file and of single values, which win", async () => {
-  const { cli, emulator } = world();
-  const files = { "input.json": '{"depth":"shallow","paths":["a","b"]}' };
-  const more = ["--input-file", "input.json", "--input", "depth=full", "--input", "note=a=b", "--input", "__proto__=x"];
-  const { code } = await cli([...TRIGGER, ...more], { files });
-  expect(code).toBe(0);
-  const [job] = emulator.world.store.automationRuns.values();
-  const { depth, paths, note } = job?.metadata ?? {};
-  expect({ depth, paths, note }).toEqual({ depth: "full", paths: ["a", "b"], note: "a=b" });
-  expect(Object.hasOwn(job?.metadata ?? {}, "__proto__")).toBe(true);
-  await cli([...TRIGGER, "--input-file", "-"], { stdin: '{"from":"stdin"}' });
-  expect([...emulator.world.store.automationRuns.values()].at(-1)?.metadata).toMatchObject({ from: "stdin" });
 });
 
 test("the verbs about automations and reviews end with 2 and send nothing when something is wrong here", async () => {

@@ -38,7 +38,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       connection  the service answers",
     "ok       clock       the same as the service's",
     "ok       access      the service takes the token; it is below its limit of requests",
-    "ok       scopes      read is there; write shows when a run is started only (exit code 65 without it)",
+    "ok       scopes      read and write are there: the token may start runs",
     "ok       server      no event streams: runs are polled, as the base revision of the service has it",
     "",
     "a job can start",
@@ -46,12 +46,13 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
   ]);
 });
 
-test("doctor sends four reading requests, of which the first shows no token, and takes no slot of starts", async () => {
+test("doctor sends five requests without effect, of which the first shows no token, and takes no slot of starts", async () => {
   const { requests } = await doctor();
   expect(requests).toEqual([
     "GET /repos (no token)",
     "GET /repos",
     "GET /automations",
+    "POST /runs",
     "GET /runs/00000000-0000-4000-8000-000000000000/events/stream",
   ]);
   const { cli, start, emulator } = world("");
@@ -116,9 +117,10 @@ test("doctor shows what a name could mean when no repository is called so", asyn
   expect([near.code, none.code]).toEqual([2, 2]);
 });
 
-test("doctor ends with 2 when a repository is not listed, and says that it may be hidden", async () => {
+test("doctor warns when a repository is not listed, and says that it may be hidden", async () => {
   const { code, checks } = await doctor({ args: ["--repo", HIDDEN_REPO] });
-  expect({ code, ...checks.repository }).toMatchObject({ code: 2, state: "failed" });
+  expect(checks.repository).toMatchObject({ state: "warning" });
+  expect(code).toBe(0);
   expect(checks.repository?.advice).toContain("hidden");
 });
 
@@ -193,10 +195,21 @@ test("doctor warns of a token without the prefix, which the service takes for on
   expect(code).toBe(64);
 });
 
-test("doctor cannot tell a token that may only read from one that may write, and says so", async () => {
+test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
   const { code, checks } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
-  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "ok" });
-  expect(checks.scopes?.finding).toContain("write shows when a run is started only");
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.scopes?.finding).toBe("write is missing; starting a run ends with code 65");
+});
+
+test("doctor warns of a token that may only trigger automations", async () => {
+  const { code, checks } = await doctor({
+    instead: (_url, { method }) =>
+      method === "POST"
+        ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
+        : undefined,
+  });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
 });
 
 test("doctor warns when the scope read is missing", async () => {
@@ -298,7 +311,7 @@ test("doctor announces another origin on stderr, and speaks to it", async () => 
   });
   expect(stderr).toBe("note: sending requests and the token to http://127.0.0.1:8080, unencrypted\n");
   expect(checks.url?.finding).toBe("http://127.0.0.1:8080, not the service's usual one, unencrypted");
-  expect(requests.length).toBe(4);
+  expect(requests.length).toBe(5);
 });
 
 test("doctor ends with 2 and asks nobody when the address is not permitted", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { LOG_PARSERS, type LogParser, terminalCommands } from "../../hostile/log_parsers.ts";
+import { LOG_PARSERS, type LogParser, terminalCommands } from "../../hostile/parsers/log_parsers.ts";
 import { doctor, type Instead } from "./doctor_world.ts";
 import { SYSTEMS } from "../../hostile/systems.ts";
 

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { denoFlags, permissionsFor } from "../../../lib/cli/verbs/permissions.ts";
 import { detectPlatform, platformVariables } from "../../../lib/platforms/detect.ts";
 import type { ReadEnv } from "../../../lib/platforms/platform.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
 import { world } from "../world.ts";
 
@@ -19,6 +20,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     ...NETWORK_VARIABLES,
     "NODE_ENV",
     "NO_COLOR",
+    "TERM",
   ];
   expect([...env].sort()).toEqual([...new Set(names)].sort());
 });
@@ -37,7 +39,7 @@ test("permissionsFor() adds what variables and flags name", () => {
   const permissions = permissionsFor(at((name) => env[name]), paths);
   expect(permissions).toMatchObject({
     net: ["127.0.0.1:8080"],
-    read: [".", "/builds/out", "/run/secrets/token"],
+    read: [".", "/builds/out", "/run/secrets/token", "/runner/output"],
     write: ["/builds/out", "notes", "/runner/output", "/runner/summary"],
   });
   expect(permissions.env).toContain("TEAM_TOKEN");
@@ -76,7 +78,8 @@ test("permissions ends with 2 when a report has no known format", async () => {
   const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr:
-      `error: Cannot write report as its format must be one of json, ndjson, dotenv, markdown, junit, annotations, openmetrics: "pdf"\n`,
+    stderr: `error: Cannot write report as its format must be one of ${
+      Object.keys(REPORT_FORMATS).join(", ")
+    }: "pdf"\n`,
   });
 });

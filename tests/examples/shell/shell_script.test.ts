@@ -1,15 +1,15 @@
-/** `examples/shell/mogplex-run.sh`: verdicts, refusals, bad days, deadlines, what it is given and what it leaves. */
+/** `examples/shell/mogplex-run.sh`: verdicts, refusals, deadlines, what it is given and what it leaves. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
-import type { FaultKind } from "../../../lib/emulator/wire/faults/faults.ts";
 import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/job/interrupt.ts";
-import type { Ended } from "../../processes/service.ts";
-import { CANCEL, LOOK, START } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, inTurn, PROGRAMS, SCRIPT, type Stand, which } from "./shell_world.ts";
+import type { Ended } from "../../processes/world/service.ts";
+import { CANCEL, LOOK, START } from "../../processes/world/stage.ts";
+import { inEvery, inTurn, runAnswer, SCRIPT, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
 
 // Many small processes, on machines that do other things, too.
 setDefaultTimeout(60_000);
@@ -160,7 +160,7 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     () => ({ MOGPLEX_REPO_ID: "8F3A2B1C-0000-4abc-9def-1234567890ab" }),
     2,
     2,
-    'repository "8f3a2b1c-0000-4abc-9def-1234567890ab" is none of the token\'s user',
+    'the token\'s user has no repository "8f3a2b1c-0000-4abc-9def-1234567890ab"',
   ],
   ["plain HTTP", () => ({ MOGPLEX_DEV: "" }), 2, 0, "plain HTTP would show the token"],
   ["plain HTTP in production", () => ({ NODE_ENV: "production" }), 2, 0, "plain HTTP would show the token"],
@@ -196,14 +196,14 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     () => ({ MOGPLEX_BASE_BRANCH: "a@b" }),
     2,
     0,
-    "MOGPLEX_BASE_BRANCH as it is no branch name",
+    "MOGPLEX_BASE_BRANCH as it is not a branch name",
   ],
   [
     "a branch that is an option",
     () => ({ MOGPLEX_WORKING_BRANCH: "--force" }),
     2,
     0,
-    "MOGPLEX_WORKING_BRANCH as it is no branch name",
+    "MOGPLEX_WORKING_BRANCH as it is not a branch name",
   ],
   ["a branch with a forged line", () => ({ MOGPLEX_BASE_BRANCH: "a\n::error::x" }), 2, 0, '"a : :error: :x"'],
   [
@@ -325,267 +325,6 @@ shell(
     }),
 );
 
-/** Bad moments, one after the other, and what is said of each. */
-const MOMENTS: [FaultKind, string][] = [
-  ["503-no-retry", "(HTTP 503 SERVICE_UNAVAILABLE"],
-  ["500", "(HTTP 500 INTERNAL_ERROR"],
-  ["empty5xx", "(HTTP 500, attempt 3)"],
-  ["html502", "(HTTP 502, attempt 4)"],
-  ["truncated", "(the answer is not the API's (HTTP 20"],
-  ["reset0", "(the connection broke, attempt 6)"],
-  ["resetMid", "(the connection broke, attempt 7)"],
-  ["401", "(the service refuses the token, which is unknown, expired or revoked (HTTP 401 UNAUTHORIZED"],
-  ["login", "(the service saw no token and redirects to its login page (HTTP 307), attempt 9)"],
-];
-
-/** The moments that a log does not tell of as it should. */
-function untold(log: string, moments: typeof MOMENTS): string[] {
-  const lines = log.split("\n").filter((line) => line.includes(" yet ("));
-  expect(lines).toHaveLength(moments.length);
-  return lines.filter((line, index) => !line.includes(moments[index]?.[1] ?? ""));
-}
-
-shell(
-  "mogplex-run.sh looks again after each bad moment",
-  () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
-      for (const [kind] of MOMENTS) stand.emulator.control("fault", { kind, route: "GET /runs/*" });
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect(end.code).toBe(0);
-      expect(untold(end.stdout, MOMENTS)).toEqual([]);
-    }),
-);
-
-shell(
-  "mogplex-run.sh repeats a start with the same key and bytes after each bad moment",
-  () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
-      const moments = MOMENTS.slice(0, 7);
-      for (const [kind] of moments) stand.emulator.control("fault", { kind, route: "POST /runs", processed: true });
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect(end.code).toBe(0);
-      expect(untold(end.stdout, moments)).toEqual([]);
-      expect(stand.of(START)).toHaveLength(8);
-      expect(new Set(stand.of(START).map(({ key, body }) => JSON.stringify([key, body]))).size).toBe(1);
-      expect(stand.runs()).toHaveLength(1);
-    }),
-);
-
-shell(
-  "mogplex-run.sh obeys Retry-After in full, for a start and for a look",
-  () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
-      stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 95 });
-      stand.emulator.control("fault", { kind: "429", route: "GET /runs/*", retryAfter: 40 });
-      stand.emulator.control("fault", { kind: "503", route: "GET /runs/*", retryAfter: 50 });
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect(end.code).toBe(0);
-      const [first, second] = stand.of(START);
-      expect((second?.at ?? 0) - (first?.at ?? 0)).toBe(95);
-      const [one, two, three] = stand.of(LOOK).map(({ at }) => at) as [number, number, number];
-      expect(two - one).toBeGreaterThanOrEqual(40);
-      expect(three - two).toBeGreaterThanOrEqual(50);
-      expect(end.stdout).toContain("trying again in 95 s");
-      // Nobody waits longer than a minute in silence.
-      expect(end.stdout).toContain("mogplex-run: ... starting for 40 s, 1 requests");
-    }),
-);
-
-shell(
-  "mogplex-run.sh reads Retry-After as a date, by the clock of the service",
-  () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
-      const service = Date.UTC(2026, 1, 28, 23, 59, 30);
-      const headers = {
-        date: new Date(service).toUTCString(),
-        "retry-after": new Date(service + 75_000).toUTCString(),
-      };
-      stand.intercept = () => stand.received.length === 1 ? new Response("", { status: 503, headers }) : undefined;
-      expect((await stand.run(shell, ["Fix the tests"])).code).toBe(0);
-      const [first, second] = stand.of(START);
-      expect((second?.at ?? 0) - (first?.at ?? 0)).toBe(75);
-    }),
-);
-
-shell.each(["soon", "-5", "1e9", "60, 120", "Sat, 31 Foo 2026 00:00:00 GMT", "007"])(
-  "mogplex-run.sh takes no harm from a Retry-After of %p",
-  (value) =>
-    inTurn({ scenario: "success" }, async (stand, shell) => {
-      stand.intercept = () =>
-        stand.received.length === 1 ? new Response("", { status: 503, headers: { "retry-after": value } }) : undefined;
-      expect((await stand.run(shell, ["Fix the tests"])).code).toBe(0);
-      const [first, second] = stand.of(START);
-      const waited = (second?.at ?? 0) - (first?.at ?? 0);
-      expect(waited).toBeGreaterThanOrEqual(value === "007" ? 7 : 1);
-      expect(waited).toBeLessThanOrEqual(7);
-    }),
-);
-
-shell(
-  "mogplex-run.sh ends with 75 when the service asks for more than the deadline leaves, and with 69 for a 503",
-  () =>
-    inEvery({}, async (stand, shell) => {
-      for (const [kind, code] of [["429", 75], ["503", 69]] as const) {
-        stand.emulator.control("clearFaults");
-        stand.emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3_600, times: 9 });
-        const end = await stand.run(shell, ["Fix the tests"]);
-        expect({ code: end.code, stdout: end.stdout }).toEqual({ code, stdout: "" });
-        expect(end.stderr).toContain("it asks for 3600 s, and the deadline comes first");
-      }
-      expect(stand.slept()).toEqual([]);
-    }),
-);
-
-shell(
-  "mogplex-run.sh gives up a start whose outcome stays unknown, and names the key",
-  () =>
-    inEvery({}, async (stand, shell) => {
-      stand.emulator.control("fault", { kind: "html502", route: "POST /runs", times: 99, processed: true });
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect(end.code).toBe(69);
-      const key = stand.of(START)[0]?.key ?? "";
-      expect(end.stderr).toContain(
-        `Cannot tell whether the run was started: HTTP 502; the same start with the idempotency key "${key}"`,
-      );
-      expect(stand.of(START)).toHaveLength(8);
-      expect(stand.runs()).toHaveLength(1);
-    }),
-);
-
-/** What answers every request, and the code that comes of it. */
-const STRANGERS: [string, () => Response, number][] = [
-  ["a login page", () => new Response("", { status: 307, headers: { location: "/login?next=%2F" } }), 64],
-  [
-    "another redirect",
-    () => new Response("", { status: 308, headers: { location: "https://evil.example/login.html" } }),
-    69,
-  ],
-  ["a page with 200", () => new Response("<html>Welcome</html>", { headers: { "content-type": "text/html" } }), 69],
-  ["a page with 404", () => new Response("<html>Not found</html>", { status: 404 }), 69],
-  ["405 without a body", () => new Response("", { status: 405 }), 69],
-  ["501", () => new Response("{}", { status: 501 }), 69],
-  ["an empty object", () => Response.json({}), 69],
-  ["ok as a word", () => Response.json({ ok: "true", data: { runId: crypto.randomUUID(), status: "success" } }), 69],
-  [
-    "two values",
-    () => new Response('{"ok":true,"data":{"runId":"8f3a2b1c-1234-4abc-9def-1234567890ab","status":"success"}}{}'),
-    69,
-  ],
-  [
-    "a NUL in a word",
-    () => new Response('{"ok":true,"data":{"runId":"8f3a2b1c-1234-4abc-9def-1234567890ab","status":"succ\0ess"}}'),
-    69,
-  ],
-  [
-    "400",
-    () => Response.json({ ok: false, error: { code: "BAD_REQUEST", message: "Invalid base branch" } }, { status: 400 }),
-    2,
-  ],
-  [
-    "409",
-    () => Response.json({ ok: false, error: { code: "IDEMPOTENCY_CONFLICT", message: "used" } }, { status: 409 }),
-    2,
-  ],
-];
-
-shell.each(STRANGERS)(
-  "mogplex-run.sh believes no answer that is not the API's: %s",
-  (_name, answer, code) =>
-    inTurn({}, async (stand, shell) => {
-      stand.intercept = answer;
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect({ code: end.code, verdict: /^mogplex-run: verdict/m.test(end.stdout) }).toEqual({ code, verdict: false });
-      expect(stand.received.every(({ what }) => START.test(what))).toBe(true);
-    }),
-);
-
-/** Bodies of looks that claim success, and are no answer about this run. */
-const FORGERIES: [string, (id: string) => string][] = [
-  ["another run", () => run("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", `"success"`)],
-  ["no run", () => `{"ok":true,"data":{"status":"success"}}`],
-  ["a status in a list", (id) => run(id, `["success"]`)],
-  ["a status in an object", (id) => run(id, `{"status":"success"}`)],
-  ["a status that is no text", (id) => run(id, "true")],
-  ["a status with a blank", (id) => run(id, `"success "`)],
-  ["a status in capitals", (id) => run(id, `"SUCCESS"`)],
-  ["a status with a NUL", (id) => run(id, `"success\\u0000"`)],
-  ["not ok", (id) => run(id, `"success"`).replace("true", "false")],
-  ["cut before the end", (id) => run(id, `"success"`).slice(0, -1)],
-  ["something after it", (id) => `${run(id, `"success"`)}]`],
-  ["a comma too many", (id) => run(id, `"success",`)],
-  ["a missing comma", (id) => run(id, `"success" "error":null`)],
-  ["a line break in a text", (id) => run(id, `"success","error":"a\nb"`)],
-  ["an unknown escape", (id) => run(id, `"success","error":"\\x"`)],
-  ["a number that is none", (id) => run(id, `"success","n":01`)],
-  ["a word that is none", (id) => run(id, `"success","n":True`)],
-  ["an open text", (id) => run(id, `"success","error":"`)],
-  ["overwritten by a later field", (id) => run(id, `"success","status":"streaming"`)],
-  [
-    "overwritten by a later object",
-    (id) =>
-      `{"ok":true,"data":{"run":{"runId":"${id}","status":"success"},"run":{"runId":"${id}","status":"streaming"}}}`,
-  ],
-  ["deeper than it should be", (id) => run(id, `"streaming","data":{"run":{"status":"success"}}`)],
-  ["in the name of a field", (id) => run(id, `"streaming","a\\",\\"status\\":\\"success":1`)],
-  [
-    "in a dotted name",
-    (id) => `{"ok":true,"data.run.status":"success","data":{"run":{"runId":"${id}","status":"streaming"}}}`,
-  ],
-];
-
-function run(id: string, status: string): string {
-  return `{"ok":true,"data":{"run":{"runId":"${id}","status":${status}}}}`;
-}
-
-shell(
-  "mogplex-run.sh takes no forgery for the verdict",
-  () =>
-    inEvery({ scenario: "agent-failure" }, async (stand, shell) => {
-      let next = 0;
-      stand.intercept = ({ what }) => {
-        const forgery = FORGERIES[next];
-        if (!LOOK.test(what) || forgery === undefined) return undefined;
-        next++;
-        return new Response(forgery[1](what.split("/").at(-1) ?? ""));
-      };
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect({ code: end.code, next, said: last(end) }).toEqual({
-        code: 1,
-        next: FORGERIES.length,
-        said: expect.stringContaining("verdict failed (exit code 1)"),
-      });
-    }),
-);
-
-shell("mogplex-run.sh reads JSON that is written unusually", () =>
-  inEvery({}, async (stand, shell) => {
-    stand.intercept = ({ what }) => {
-      if (!LOOK.test(what)) return undefined;
-      const id = what.split("/").at(-1)?.toUpperCase();
-      return new Response(
-        ` \r\n{ "z" : [ [ ] , { } , -1.5e+3 , null , "\\\\" , "\\\\\\"}" ] ,\t"data" : {"run":{"error": "a\\/b \\u00e9\\n\\"c\\" \\\\d é" ,` +
-          `"status" :"failed","runId":"${id}"},"status":"success"},"ok":true}\n`,
-      );
-    };
-    const end = await stand.run(shell, ["Fix the tests"]);
-    expect(end.code).toBe(1);
-    expect(last(end)).toContain('verdict failed (exit code 1): a/b ? "c" \\d é; run ');
-  }));
-
-shell(
-  "mogplex-run.sh waits on when it does not know the status",
-  () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
-      stand.intercept = ({ what }) => {
-        if (!LOOK.test(what) || stand.of(LOOK).length > 3) return undefined;
-        return new Response(run(what.split("/").at(-1) ?? "", `"compacting"`));
-      };
-      const end = await stand.run(shell, ["Fix the tests"]);
-      expect(end.code).toBe(0);
-      expect(end.stdout.match(/this status is not known/g)).toHaveLength(1);
-    }),
-);
-
 shell(
   "mogplex-run.sh ends with 124 at the deadline, after a last look",
   () =>
@@ -618,7 +357,7 @@ shell(
         if (!CANCEL.test(what) || stand.of(CANCEL).length < 3) return undefined;
         const id = what.split("/").at(-2) ?? "";
         return new Response(
-          run(id, `"success"`).replace('"data":{', '"data":{"status":"success","alreadyTerminal":false,'),
+          runAnswer(id, `"success"`).replace('"data":{', '"data":{"status":"success","alreadyTerminal":false,'),
         );
       };
       expect((await stand.run(shell, ["Fix the tests"], env)).code).toBe(0);

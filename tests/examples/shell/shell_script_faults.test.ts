@@ -2,7 +2,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { FaultKind } from "../../../lib/emulator/wire/faults/faults.ts";
 import { type Habit, HABITS, startNastyProxy } from "./nasty_proxy.ts";
-import { INCOMPLETE, inTurn, openStand, type Shell, SHELLS, type Stand, type StandOptions } from "./shell_world.ts";
+import { inTurn, openStand, type Stand, type StandOptions } from "./shell_world.ts";
+import { INCOMPLETE, type Shell, SHELLS } from "./shells.ts";
 
 setDefaultTimeout(120_000);
 

@@ -3,9 +3,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "../../hostile/log_parsers.ts";
-import { LOOK, START } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, SHELLS, type Stand } from "./shell_world.ts";
+import { LOG_PARSERS, terminalCommands } from "../../hostile/parsers/log_parsers.ts";
+import { LOOK, START } from "../../processes/world/stage.ts";
+import { inEvery, type Stand } from "./shell_world.ts";
+import { INCOMPLETE, SHELLS } from "./shells.ts";
 
 setDefaultTimeout(120_000);
 
@@ -68,9 +69,15 @@ const NO_TEXT: [string, number[], string][] = [
   ["three bytes where two do", [0xe0, 0x80, 0xaf], "is not UTF-8"],
   ["half a surrogate pair", [0xed, 0xa0, 0x80], "is not UTF-8"],
   ["a character beyond Unicode", [0xf4, 0x90, 0x80, 0x80], "is not UTF-8"],
-  ["a byte that UTF-8 has not", [0xff, 0xfe], "is not UTF-8"],
+  ["a byte that UTF-8 has not", [0x61, 0xff], "is not UTF-8"],
+  ["UTF-16 with a mark", [0xff, 0xfe, 0x46, 0x00, 0x69, 0x00], "this file is UTF-16: save it as UTF-8"],
+  ["UTF-16 of a big machine", [0xfe, 0xff, 0x4f, 0x60, 0x59, 0x7d], "this file is UTF-16: save it as UTF-8"],
+  ["UTF-16 without a mark", [0x46, 0x00, 0x69, 0x00, 0x78, 0x00], "this file is UTF-16: save it as UTF-8"],
+  ["a lone surrogate of UTF-16", [0xff, 0xfe, 0x00, 0xd8], "this file is UTF-16: save it as UTF-8"],
+  ["half a surrogate pair, the second", [0xed, 0xbf, 0xbf], "is not UTF-8"],
   ["NUL", [0x61, 0x00, 0x62], "contains a NUL character"],
   ["blanks alone", [0x20, 0x09, 0x0a, 0x0d, 0x0b, 0x0c], "the prompt is empty"],
+  ["blanks of other languages", [0xc2, 0xa0, 0xe3, 0x80, 0x80, 0xef, 0xbb, 0xbf], "the prompt is empty"],
   ["nothing", [], "the prompt is empty"],
 ];
 

@@ -4,10 +4,11 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { sessionOf } from "../../processes/runner.ts";
-import type { Running } from "../../processes/service.ts";
-import { CANCEL, LOOK, START, until } from "../../processes/stage.ts";
-import { INCOMPLETE, inEvery, type Stand } from "./shell_world.ts";
+import { sessionOf } from "../../processes/world/runner.ts";
+import type { Running } from "../../processes/world/service.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/world/stage.ts";
+import { inEvery, type Stand } from "./shell_world.ts";
+import { INCOMPLETE } from "./shells.ts";
 
 setDefaultTimeout(60_000);
 

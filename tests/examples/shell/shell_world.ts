@@ -3,7 +3,6 @@
  * time is one: it stands still until the script sleeps.
  */
 import { expect } from "bun:test";
-import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -19,57 +18,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { type Clock, systemClock } from "../../../lib/clock.ts";
 import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../tools/setup.mjs";
-import { type Ended, launch, type Running } from "../../processes/service.ts";
+import { quoted } from "../../processes/world/runner.ts";
+import { type Ended, launch, type Running } from "../../processes/world/service.ts";
+import { ALL_SHELLS, EVERYWHERE, PROGRAMS, type Shell, SHELLS, which } from "./shells.ts";
 
 /** The script. */
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");
 const PREFIX = "/api/v1/mogplex";
-
-/** What the script says it needs, beside curl, and `sleep` and `date`, which are ours. */
-export const PROGRAMS: readonly string[] = [
-  ...["awk", "cat", "chmod", "grep", "mkdir", "mktemp", "mv", "od", "rm", "sed", "sh", "sha256sum", "tr", "wc"],
-];
-
-const found = new Map<string, string | undefined>();
-
-/** Path of a program, or undefined where this machine lacks it. */
-export function which(name: string): string | undefined {
-  if (!found.has(name)) {
-    const { status, stdout } = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" });
-    found.set(name, status === 0 ? stdout.trim() : undefined);
-  }
-  return found.get(name);
-}
-
-/** A shell, and the programs beside it. */
-export interface Shell {
-  /** For people. */
-  name: string;
-  /** Line that runs a script. */
-  line: string[];
-  /** Where the programs come from; by name of the program when it is not busybox. */
-  busybox: boolean;
-  /** Whether jq is there. */
-  jq: boolean;
-}
-
-const ALL: readonly Shell[] = [
-  { name: "dash", line: ["dash"], busybox: false, jq: false },
-  { name: "bash with jq", line: ["bash"], busybox: false, jq: true },
-  { name: "busybox", line: ["busybox", "sh"], busybox: true, jq: false },
-];
-
-/** The shells of this machine. */
-export const SHELLS: readonly Shell[] = which("curl") === undefined
-  ? []
-  : ALL.filter(({ line: [program = ""], jq }) => which(program) !== undefined && (!jq || which("jq") !== undefined));
-/** Whether one is missing. */
-export const INCOMPLETE = SHELLS.length < ALL.length;
 
 const SLEEP = `#!/bin/sh
 [ ! -e "$STAND/hold" ] || exec ${which("sleep")} 600
@@ -80,7 +41,7 @@ echo "$1" >>"$STAND/slept"
 `;
 const DATE = `#!/bin/sh
 [ "$*" = +%s ] || exit 1
-exec cat "$STAND/now"
+exec ${which("cat")} "$STAND/now"
 `;
 
 /** Makes a directory with the programs of a shell, unless it is there. */
@@ -88,7 +49,9 @@ function programsOf({ name, busybox, jq }: Shell, folder: string): string {
   const bin = join(folder, `bin-${name.replaceAll(" ", "-")}`);
   if (existsSync(bin)) return bin;
   mkdirSync(bin);
-  for (const program of PROGRAMS) symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
+  for (const program of [...PROGRAMS, ...EVERYWHERE]) {
+    symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
+  }
   for (const program of ["curl", ...(jq ? ["jq"] : [])]) symlinkSync(which(program) ?? "", join(bin, program));
   writeFileSync(join(bin, "sleep"), SLEEP, { mode: 0o755 });
   writeFileSync(join(bin, "date"), DATE, { mode: 0o755 });
@@ -237,8 +200,9 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
       const [program = "", ...rest] = shell.line;
       const PATH = programsOf(shell, folder);
       // A session of its own, so that a whole process group can be sent a signal.
-      const line = [which("setsid") ?? "", which(program) ?? "", ...rest, SCRIPT, ...args];
-      return launch(line, { cwd, env: { ...env, ...more, PATH } });
+      const run = [which(program) ?? "", ...rest, SCRIPT, ...args];
+      const line = shell.terminal ? [which("script") ?? "", "-qefc", `exec ${quoted(run)}`, "/dev/null"] : run;
+      return launch([which("setsid") ?? "", ...line], { cwd, env: { ...shell.env, ...env, ...more, PATH } });
     },
     async run(shell, args, more = {}) {
       const ended = await stand.launch(shell, args, more).ended;
@@ -272,12 +236,23 @@ async function inOne(shell: Shell, options: StandOptions, body: (stand: Stand, s
   }
 }
 
-/** Does something in every shell at the same time, each with a service of its own. */
+/** How many of the shells take part each time, and how many of the others join them in turn. */
+const USUAL = 3;
+const GUESTS = process.env.MOGPLEX_TEST_SHELLS === "all" ? ALL_SHELLS.length : 2;
+let guest = 0;
+
+/**
+ * Does something in several shells at the same time, each with a service of its own: in the usual ones, and in two others that
+ * change from call to call. With `MOGPLEX_TEST_SHELLS=all` in all of them.
+ */
 export async function inEvery(
   options: StandOptions,
   body: (stand: Stand, shell: Shell) => Promise<void>,
 ): Promise<void> {
-  const results = await Promise.allSettled(SHELLS.map((shell) => inOne(shell, options, body)));
+  const [usual, others] = [SHELLS.slice(0, USUAL), SHELLS.slice(USUAL)];
+  const count = Math.min(GUESTS, others.length);
+  const guests = Array.from({ length: count }, () => others[guest++ % others.length] as Shell);
+  const results = await Promise.allSettled([...usual, ...guests].map((shell) => inOne(shell, options, body)));
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
@@ -289,4 +264,9 @@ export async function inTurn(
   body: (stand: Stand, shell: Shell) => Promise<void>,
 ): Promise<void> {
   await inOne(SHELLS[turn++ % SHELLS.length] as Shell, options, body);
+}
+
+/** A body that says how a run is. @param status As JSON. */
+export function runAnswer(id: string, status: string): string {
+  return `{"ok":true,"data":{"run":{"runId":"${id}","status":${status}}}}`;
 }

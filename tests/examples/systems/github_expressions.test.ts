@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { evaluate, holds, interpolate, type Scope } from "./github_expressions.ts";
+import { evaluate, holds, interpolate, type Scope } from "./models/github_expressions.ts";
 
 const scope: Scope = {
   contexts: {

@@ -1,6 +1,6 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
-import { REPO } from "../../processes/service.ts";
-import type { JobOptions } from "./github_steps.ts";
+import { REPO } from "../../processes/world/service.ts";
+import type { JobOptions } from "./models/github_steps.ts";
 
 /** `github.event.workflow_run` of a workflow that failed. */
 export const workflowRun = {
@@ -15,6 +15,7 @@ export const workflowRun = {
 export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "github-actions/weekly-cleanup.yml": {},
   "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
+  "github-actions/task-with-comment.yml": {},
   "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };

@@ -5,11 +5,13 @@ import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
-import { type Recorder, startRecorder } from "../../processes/recorder.ts";
-import { type Ended, launch, REPO, type Running, type Service } from "../../processes/service.ts";
+import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
+import { type Ended, launch, REPO, type Running, type Service } from "../../processes/world/service.ts";
 
 /** What a recipe downloads. */
 export const DOWNLOAD = `https://unpkg.com/@mogplex/ci@${VERSION}/dist/mogplex.mjs`;
+/** A copy, which `MOGPLEX_CI_URL` may name. */
+export const MIRROR = "https://mirror.example/mogplex.mjs";
 
 /** A script that a CI system starts as a process of its own. */
 export interface Script {
@@ -67,6 +69,10 @@ export interface Machine {
   done: Done[];
   /** Seconds that `sleep` was asked for. */
   slept(): string[];
+  /** Calls of `gh` and `buildkite-agent`, and downloads, one a line. */
+  calls(): string[];
+  /** Variables that the administrator of the CI system has set for all jobs. */
+  settings: Record<string, string>;
   /** Waits for what was left behind, and ends the recorder. */
   close(): Promise<void>;
 }
@@ -81,12 +87,43 @@ function program(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
-/** Serves the one file, to the one command line that pins its source and its protocol; anything else fails as with a 404. */
-function curl(command: string): string {
+/** Serves the one file, to the one command line that pins its source and its protocols; anything else fails as with a 404. */
+function curl(command: string, calls: string): string {
   return `#!/bin/sh
-if [ "$*" = "-fsSL --proto =https --retry 3 -o mogplex.mjs.part ${DOWNLOAD}" ]; then exec cp "${command}" mogplex.mjs.part; fi
-echo "curl: (22) $*" >&2
+case "$*" in
+  "-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part "*) ;;
+  *) exit 2 ;;
+esac
+shift 7
+case "$1" in
+  ${DOWNLOAD} | ${MIRROR}) echo "curl $1" >> "${calls}"; exec cp "${command}" mogplex.mjs.part ;;
+esac
+echo "curl: (22) The requested URL returned error: 404" >&2
 exit 22
+`;
+}
+
+/** Takes what is written to it down, as one line. Source: gh, "gh pr comment": without a token it ends with 4. */
+function gh(calls: string): string {
+  return `#!/bin/sh
+test -n "$GH_TOKEN" || exit 4
+echo "gh $*" >> "${calls}"
+`;
+}
+
+/**
+ * Takes down what the hook publishes, one call a line. Source: buildkite/agent, clicommand/annotate.go, meta_data_set.go ("value
+ * cannot be empty"), artifact_upload.go.
+ */
+function buildkiteAgent(calls: string): string {
+  return `#!/bin/sh
+case "$1 $2" in
+  "annotate --context") body="$(cat)"; test -n "$body" || exit 1; set -- "$@" "$(echo "$body" | head -1)" ;;
+  "meta-data set") test -n "$4" || exit 1 ;;
+  "artifact upload") test $# = 3 || exit 1 ;;
+  *) exit 1 ;;
+esac
+echo "buildkite-agent $*" >> "${calls}"
 `;
 }
 
@@ -99,10 +136,12 @@ export function readExample(file: string): string {
 export async function openMachine(service: Service): Promise<Machine> {
   const recorder = await startRecorder(service.url);
   const folder = mkdtempSync(join(service.folder, "machine-"));
-  const [bin, sleeps] = [join(folder, "bin"), join(folder, "slept")];
+  const [bin, sleeps, calls] = [join(folder, "bin"), join(folder, "slept"), join(folder, "calls")];
   mkdirSync(bin);
-  writeFileSync(sleeps, "");
-  program(join(bin, "curl"), curl(service.command));
+  for (const file of [sleeps, calls]) writeFileSync(file, "");
+  program(join(bin, "gh"), gh(calls));
+  program(join(bin, "buildkite-agent"), buildkiteAgent(calls));
+  program(join(bin, "curl"), curl(service.command, calls));
   program(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`);
   program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${sleeps}"\n`);
   const pins = pinsOf(readFileSync(service.command, "utf8"));
@@ -113,6 +152,7 @@ export async function openMachine(service: Service): Promise<Machine> {
     token: service.token(),
     stop: undefined,
     done: [],
+    settings: {},
     recipe(file, scenario, checksum = pins.sha256) {
       const text = readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
         // A key that has the day in it and no more would be one for all tests.
@@ -127,7 +167,7 @@ export async function openMachine(service: Service): Promise<Machine> {
       const file = join(folder, `${machine.done.length}-${crypto.randomUUID()}.sh`);
       program(file, text);
       const PATH = [bin, env.PATH, process.env.PATH].filter(Boolean).join(":");
-      const running = launch(["setsid", ...shell, file], { cwd, env: { ...base, ...env, PATH } });
+      const running = launch(["setsid", ...shell, file], { cwd, env: { ...base, ...machine.settings, ...env, PATH } });
       left.push(running.ended);
       const { stop } = machine;
       const stopped = stop !== undefined && await running.seen(AT_WORK).then(() => true, () => false);
@@ -136,6 +176,7 @@ export async function openMachine(service: Service): Promise<Machine> {
       machine.done.push(done);
       return done;
     },
+    calls: () => readFileSync(calls, "utf8").split("\n").filter(Boolean),
     slept: () => readFileSync(sleeps, "utf8").split("\n").filter(Boolean),
     async close() {
       await Promise.all(left);

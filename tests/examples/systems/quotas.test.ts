@@ -1,10 +1,10 @@
 /** A used-up quota, which the emulator plays for the next start of anybody: one recipe after the other. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/service.ts";
-import { CANCEL, START } from "../../processes/stage.ts";
+import { type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/stage.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { newRun, optionsOf, RECIPES } from "./github_recipes.ts";
-import { runGithubJob } from "./github_steps.ts";
+import { runGithubJob } from "./models/github_steps.ts";
 import { onMachine } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
 

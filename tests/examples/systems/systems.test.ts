@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/service.ts";
-import { CANCEL, START } from "../../processes/stage.ts";
-import { runAzure } from "./azure.ts";
-import { type Machine, onMachine, signalledAll } from "./machine.ts";
+import { type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/stage.ts";
+import { runAzure } from "./models/azure.ts";
+import type { RunBuild } from "../build.ts";
+import { runBitbucket } from "./models/bitbucket.ts";
+import { type JobExit, readStep, retriesOf, runBuildkite } from "./models/buildkite.ts";
+import { runCircle } from "./models/circleci.ts";
+import { runJenkins } from "./models/jenkins.ts";
+import { runTeamcity } from "./models/teamcity.ts";
+import { type Machine, MIRROR, onMachine, readExample, signalledAll } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
-import { runWoodpecker } from "./woodpecker.ts";
+import { runWoodpecker } from "./models/woodpecker.ts";
 
 let service: Service;
 let builds = 0;
@@ -76,6 +82,112 @@ together(
     });
   },
 );
+
+for (const { file, run } of SYSTEMS) {
+  together(`${file} downloads from MOGPLEX_CI_URL, and says so when there is nothing`, async (machine) => {
+    const recipe = machine.recipe(file, "success");
+    for (const MOGPLEX_CI_URL of [MIRROR, "https://mirror.example/gone"]) {
+      machine.settings = { MOGPLEX_CI_URL };
+      await run(recipe, machine, { id: String(++builds) });
+    }
+    expect(machine.calls().filter((call) => call.startsWith("curl "))).toEqual([`curl ${MIRROR}`]);
+    const refused = machine.done.find(({ stderr }) => stderr.includes("404"));
+    expect(refused?.code).toBe(1);
+    expect(refused?.stderr).toMatch(/Cannot download mogplex\.mjs \S+; set MOGPLEX_CI_URL to the address of a copy\n/);
+  });
+}
+
+const PULL_REQUEST = /\/__pulls\/acme\/web\/\d+$/;
+
+together(
+  "buildkite/pipeline.yml shows the summary, and sets the outputs as meta-data of the build",
+  async (machine) => {
+    const recipe = machine.recipe("buildkite/pipeline.yml", "success");
+    const { outputs } = await runBuildkite(recipe, machine, { id: String(++builds) });
+    expect(outputs).toMatchObject({
+      MOGPLEX_OUTCOME: "success",
+      MOGPLEX_PULL_REQUEST_URL: expect.stringMatching(PULL_REQUEST),
+      annotation: expect.stringMatching(/^success: ## .*succeeded$/),
+    });
+    const red = machine.recipe("buildkite/pipeline.yml", "agent-failure");
+    const failed = await runBuildkite(red, machine, { id: String(++builds) });
+    expect(failed.outputs.annotation).toMatch(/^error: ## .*failed$/);
+    // The agent refuses empty values.
+    expect(Object.keys(failed.outputs)).not.toContain("MOGPLEX_PULL_REQUEST_URL");
+  },
+);
+
+test("buildkite/pipeline.yml is tried again after an outage and a lost agent, and after nothing else", () => {
+  const { step } = readStep(readExample("buildkite/pipeline.yml"));
+  const exits: [JobExit, number][] = [
+    [{ status: 69, reason: "none" }, 2],
+    [{ status: -1, reason: "none" }, 2],
+    [{ status: -1, reason: "cancel" }, 0],
+    [{ status: -1, reason: "agent_stop" }, 0],
+    // Source: Buildkite's agent refuses a job whose secret is missing.
+    [{ status: -1, reason: "agent_refused" }, 0],
+    [{ status: 75, reason: "none" }, 0],
+    [{ status: 1, reason: "none" }, 0],
+    [{ status: 124, reason: "none" }, 0],
+  ];
+  expect(exits.map(([exit]) => [exit, retriesOf(step, exit)])).toEqual(exits);
+});
+
+together("bitbucket-pipelines.yml passes the outputs to later steps", async (machine) => {
+  const recipe = machine.recipe("bitbucket/bitbucket-pipelines.yml", "success");
+  const { outputs } = await runBitbucket(recipe, machine, { id: String(++builds) });
+  expect(outputs.MOGPLEX_PULL_REQUEST_URL).toMatch(PULL_REQUEST);
+  expect(machine.done[2]?.stdout).toBe(
+    `The agent ended with success, pull request ${outputs.MOGPLEX_PULL_REQUEST_URL}\n`,
+  );
+});
+
+for (const file of ["bitbucket/bitbucket-pipelines.yml", "teamcity/settings.kts", "woodpecker/cleanup.yaml"]) {
+  together(
+    `${file} says that the run is cancelled when it does not end in time: no later job attaches`,
+    async (machine) => {
+      const run = SYSTEMS.find((each) => each.file === file)?.run as RunBuild;
+      const recipe = machine.recipe(file, "stuck-streaming").replaceAll("--timeout 1800", "--timeout 1");
+      expect((await run(recipe, machine, { id: String(++builds) })).status).toBe("failed");
+      expect(await service.status(runIdOf(machine))).toBe("cancelled");
+      // The final step of Bitbucket cancels what it finds: a run that has ended is not an error.
+      expect(sent(machine, CANCEL)).toBe(file.startsWith("bitbucket") ? 2 : 1);
+      const late = machine.done.find(({ code }) => code === 124);
+      expect(late?.stdout).toMatch(/^verdict +did not end in time/m);
+      expect(late?.stdout).not.toMatch(/^resume /m);
+    },
+  );
+}
+
+together("circleci/config.yml passes the outputs to a later job", async (machine) => {
+  await runCircle(machine.recipe("circleci/config.yml", "success"), machine, { id: String(++builds) });
+  expect(machine.done.at(-1)?.stdout).toMatch(/^Pull request: \S+\/__pulls\/acme\/web\/\d+\n$/);
+});
+
+together("jenkins/Jenkinsfile describes the build by outcome and pull request", async (machine) => {
+  const recipe = machine.recipe("jenkins/Jenkinsfile", "success");
+  const { outputs } = await runJenkins(recipe, machine, { id: String(++builds) });
+  expect(outputs.description).toMatch(/^success\n\S+\/__pulls\/acme\/web\/\d+$/);
+});
+
+for (const [scenario, word] of [["success", "succeeded"], ["agent-failure", "failed"]] as const) {
+  together(`woodpecker/cleanup.yaml shows the summary in a step of its own: ${scenario}`, async (machine) => {
+    await runWoodpecker(machine.recipe("woodpecker/cleanup.yaml", scenario), machine, { id: String(++builds) });
+    expect(machine.done.at(-1)).toMatchObject({
+      name: "summary",
+      stdout: expect.stringMatching(`Mogplex run ${word}`),
+    });
+  });
+}
+
+together("azure-pipelines.yml and settings.kts set no variable twice", async (machine) => {
+  await runAzure(machine.recipe("azure/azure-pipelines.yml", "success"), machine, { id: String(++builds) });
+  await runTeamcity(machine.recipe("teamcity/settings.kts", "success"), machine, { id: String(++builds) });
+  const log = machine.done.map(({ stdout }) => stdout).join("\n");
+  const set = log.match(/(?:setvariable variable=|setParameter name='env\.)\w+/g) ?? [];
+  expect(set).toHaveLength(12);
+  expect(new Set(set).size).toBe(12);
+});
 
 together(
   "woodpecker/cleanup.yaml leaves a run alone when its containers are killed: nothing is left to cancel it",

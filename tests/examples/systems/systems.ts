@@ -1,13 +1,13 @@
 /** Every recipe of a CI system but GitHub's, how it is run, and what is to be expected of it. */
-import { runAzure } from "./azure.ts";
-import { runBitbucket } from "./bitbucket.ts";
+import { runAzure } from "./models/azure.ts";
+import { runBitbucket } from "./models/bitbucket.ts";
 import type { RunBuild } from "../build.ts";
-import { runBuildkite } from "./buildkite.ts";
-import { runCircle } from "./circleci.ts";
-import { runJenkins } from "./jenkins.ts";
+import { runBuildkite } from "./models/buildkite.ts";
+import { runCircle } from "./models/circleci.ts";
+import { runJenkins } from "./models/jenkins.ts";
 import { leftBehind, signalled, signalledAll, type Stop } from "./machine.ts";
-import { runTeamcity } from "./teamcity.ts";
-import { runWoodpecker } from "./woodpecker.ts";
+import { runTeamcity } from "./models/teamcity.ts";
+import { runWoodpecker } from "./models/woodpecker.ts";
 
 /** A recipe, and what is to be expected of its system. */
 export interface System {
@@ -48,16 +48,16 @@ export const SYSTEMS: readonly System[] = [
     tries: 1,
     pauses: [],
     keeps: true,
-    codes: { success: [0, 0, 0], failure: [0, 1, 0], limited: [75, 0] },
+    codes: { success: [0, 0, 0, 0], failure: [0, 1, 0], limited: [75, 0] },
   },
   {
     file: "buildkite/pipeline.yml",
     run: runBuildkite,
     stops: asked,
-    tries: 3,
+    tries: 1,
     pauses: [],
     keeps: true,
-    codes: { success: [0, 0], failure: [1, 0], limited: [75, 0, 75, 0, 75, 0] },
+    codes: { success: [0, 0], failure: [1, 0], limited: [75, 0] },
   },
   {
     file: "circleci/config.yml",
@@ -66,7 +66,7 @@ export const SYSTEMS: readonly System[] = [
     tries: 1,
     pauses: [],
     keeps: true,
-    codes: { success: [0, 0, 0], failure: [0, 0, 1], limited: [0, 75] },
+    codes: { success: [0, 0, 0, 0], failure: [0, 0, 1], limited: [0, 75] },
   },
   {
     file: "jenkins/Jenkinsfile",
@@ -75,7 +75,7 @@ export const SYSTEMS: readonly System[] = [
     tries: 3,
     pauses: ["60", "300", "0"],
     keeps: true,
-    codes: { success: [0, 0, 0], failure: [0, 1, 0], limited: [0, 75, 0] },
+    codes: { success: [0, 0, 0, 0], failure: [0, 1, 0, 0], limited: [0, 75, 0, 0] },
   },
   {
     file: "teamcity/settings.kts",
@@ -93,6 +93,6 @@ export const SYSTEMS: readonly System[] = [
     tries: 1,
     pauses: [],
     keeps: false,
-    codes: { success: [0], failure: [1], limited: [75] },
+    codes: { success: [0, 0], failure: [1, 0], limited: [75, 0] },
   },
 ];

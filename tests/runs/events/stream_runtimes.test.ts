@@ -8,7 +8,7 @@ import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server
 import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
 import { bundle } from "../../../tools/build/bundle.ts";
 import { runtimes } from "../../../tools/setup.mjs";
-import { launch, type Running } from "../../processes/service.ts";
+import { launch, type Running } from "../../processes/world/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mogplex-streams-"));
 const command = join(folder, "mogplex.mjs");

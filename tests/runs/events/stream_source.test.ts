@@ -230,6 +230,7 @@ test("follow() never opens a stream again after an event that ends the run", asy
     34_100,
     36_500,
     41_500,
+    120_000,
   ]);
 });
 
@@ -280,7 +281,7 @@ test("follow() ends at the deadline with a last look, and closes the stream", as
   const service = streamed("stuck-streaming");
   const { error, heard } = await service.follow({ timeoutMs: 95_000 });
   expect(error).toBeInstanceOf(DeadlineError);
-  expect(heard.at(-1)).toEqual([95_000, "events"]);
+  expect(heard.slice(-2)).toEqual([[95_000, "events"], [95_000, "run"]]);
   expect(service.clock.now()).toBe(95_000);
   expect(service.emulator.world.feed.size).toBe(0);
 });
@@ -462,7 +463,7 @@ test("follow() ends when the deadline comes while a stream is opened, or first h
         new URL(url).pathname.endsWith("/stream") ? answer() : own?.(url, init) as Promise<Response>,
     }, runId);
     expect(error).toBeInstanceOf(DeadlineError);
-    expect(kinds(heard)).toEqual(["events"]);
+    expect(kinds(heard)).toEqual(["events", "run"]);
     expect(service.clock.now()).toBeLessThanOrEqual(7_000);
   }
 });

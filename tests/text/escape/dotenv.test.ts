@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { bareValue, MAX_DOTENV_BYTES, renderDotenvFile } from "../../../lib/text/escape/dotenv.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { parseDotenv } from "../../hostile/file_parsers.ts";
+import { parseDotenv } from "../../hostile/parsers/file_parsers.ts";
 
 for (const { name, text } of CORPUS) {
   test(`renderDotenvFile() gives each value one line: ${name}`, () => {

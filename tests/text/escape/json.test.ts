@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { jsonLine, jsonText } from "../../../lib/text/escape/json.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { LOG_PARSERS, terminalCommands } from "../../hostile/log_parsers.ts";
+import { LOG_PARSERS, terminalCommands } from "../../hostile/parsers/log_parsers.ts";
 
 for (const { name, text } of CORPUS) {
   test(`jsonText() is one visible line that parses to the same value: ${name}`, () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { escapeLogLine } from "../../../lib/text/escape/log_line.ts";
 import { plainLines } from "../../../lib/text/plain_text.ts";
-import { LOG_PARSERS } from "../../hostile/log_parsers.ts";
+import { LOG_PARSERS } from "../../hostile/parsers/log_parsers.ts";
 
 const FRAGMENTS = [
   ...[

@@ -3,7 +3,7 @@ import { markdownBlock, markdownCode, markdownLink } from "../../../lib/text/esc
 import { webUrl } from "../../../lib/text/escape/url.ts";
 import { plainText } from "../../../lib/text/plain_text.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { outlineMarkdown } from "../../hostile/markup_parsers.ts";
+import { outlineMarkdown } from "../../hostile/parsers/markup_parsers.ts";
 
 for (const { name, text } of CORPUS) {
   for (const [how, whole] of [["alone", text], ["after plainText()", plainText(text)]] as const) {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { escapeMarkup } from "../../../lib/text/escape/markup.ts";
 import { plainText } from "../../../lib/text/plain_text.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { outlineHtml, outlineXml } from "../../hostile/markup_parsers.ts";
+import { outlineHtml, outlineXml } from "../../hostile/parsers/markup_parsers.ts";
 
 /** The text with U+FFFD for each character that an XML document cannot hold. */
 function holdable(text: string): string {

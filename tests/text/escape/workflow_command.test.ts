@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { escapeWorkflowData, escapeWorkflowProperty } from "../../../lib/text/escape/workflow_command.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { githubCommands } from "../../hostile/log_parsers.ts";
+import { githubCommands } from "../../hostile/parsers/log_parsers.ts";
 
 for (const { name, text } of CORPUS) {
   test(`escapeWorkflowData() keeps a command to its line: ${name}`, () => {

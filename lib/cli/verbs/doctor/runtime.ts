@@ -6,6 +6,7 @@
 import type { ReadEnv } from "../../../platforms/platform.ts";
 import { readVariables } from "../permissions.ts";
 import { type Check, type Machine, ok, runtimeParts, warning } from "./check.ts";
+import { lookup } from "../../../lookup.ts";
 
 /** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
 export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
@@ -20,7 +21,7 @@ export function isAtLeast(version: string, oldest: string): boolean {
 /** Checks version and permissions. */
 export function checkRuntime(env: ReadEnv, machine: Machine): Check {
   const { name, version } = runtimeParts(machine);
-  const oldest = OLDEST[name];
+  const oldest = lookup(OLDEST, name);
   if (oldest === undefined || !isAtLeast(version, oldest)) {
     const supported = Object.entries(OLDEST).map(([each, from]) => `${each} ${from}`).join(", ");
     return warning("runtime", `${name} ${version} is not supported`, `Take one of these, or a later one: ${supported}`);

@@ -1,5 +1,5 @@
 /**
- * Checks that ask the service, with the token. They only read, and send at most five requests in all.
+ * Checks that ask the service, with the token. They have no effect, and send at most six requests in all.
  *
  * @module
  */
@@ -52,14 +52,14 @@ export function checkToken(context: VerbContext, token: Tried<FoundToken>, machi
   if (!token.ok) {
     const advice = machine.refuses(variable)
       ? `Permit Deno to read it: --allow-env=${variable}`
-      : `Create a token under Settings > API Keys, and give it to the job as the masked variable ${variable}`;
+      : `Create a token under Settings > Mogplex Keys, and give it to the job as the masked variable ${variable}`;
     return failedWith("token", token.error, advice);
   }
   if (!token.value.token.startsWith("mog_")) {
     return warning(
       "token",
       `the one in ${place} does not begin with mog_, so it is taken for one of OAuth`,
-      "Unless it is one, create a token under Settings > API Keys",
+      "Unless it is one, create a token under Settings > Mogplex Keys",
     );
   }
   const text = context.io.env(variable);
@@ -80,6 +80,7 @@ export function checkToken(context: VerbContext, token: Tried<FoundToken>, machi
 interface Asked {
   repos: Tried<Repo[]>;
   automations: Tried<unknown>;
+  starts: Tried<void>;
   stream: Tried<void>;
 }
 
@@ -97,19 +98,20 @@ function listRepos(client: MogplexClient, wanted: string | undefined, call: Call
 
 async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<Asked> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
-  const [repos, automations, stream] = await Promise.all([
+  const [repos, automations, starts, stream] = await Promise.all([
     // A job tries again, too, and the exit code depends on this request.
     tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
     tried(() => client.listAutomations({ limit: 1 }, once)),
+    tried(() => client.checkStartAccess(once)),
     tried(() => openStream(client, once)),
   ]);
-  return { repos, automations, stream };
+  return { repos, automations, starts, stream };
 }
 
 /** What to do when the service refuses the token, or the listing that shows whether it takes it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
-    return "See under Settings > API Keys whether it has expired, and create another one";
+    return "See under Settings > Mogplex Keys whether it has expired, and create another one";
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {
@@ -130,13 +132,24 @@ function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
   return skipped(name, repos.ok ? error.message : "see access");
 }
 
-/** Checks the scopes, as far as reading shows them: answers are the same with and without the scope `write`. */
+/**
+ * Checks what the token may do. A token that may not start runs is no failure: dashboards only read, and some tokens are for automations
+ * only.
+ */
 function checkScopes(asked: Asked): Check {
-  const write = `write shows when a run is started only (exit code ${EXIT.forbidden} without it)`;
-  if (asked.automations.ok) return ok("scopes", `read is there; ${write}`);
-  const { error } = asked.automations;
-  if (!(error instanceof ForbiddenError)) return unasked("scopes", asked, error);
-  return warning("scopes", `read is missing; ${write}`, "Create a token with the scopes read and write");
+  const { automations, starts } = asked;
+  const isForbidden = ({ ok, error }: { ok: boolean; error?: MogplexError }) => !ok && error instanceof ForbiddenError;
+  const other = [automations, starts].find((each) => !each.ok && !isForbidden(each));
+  if (other?.ok === false) return unasked("scopes", asked, other.error);
+  const missing = [...isForbidden(automations) ? ["read"] : [], ...isForbidden(starts) ? ["write"] : []];
+  if (missing.length === 0) return ok("scopes", "read and write are there: the token may start runs");
+  if (!starts.ok && starts.error instanceof ForbiddenError && starts.error.code === "AUTOMATION_REQUIRED") {
+    const finding = "the token may read and trigger automations, but not start runs";
+    return warning("scopes", finding, `Use automations trigger, or a token with full access (Settings > Mogplex Keys)`);
+  }
+  const starting = missing.includes("write") ? `; starting a run ends with code ${EXIT.forbidden}` : "";
+  const finding = `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing${starting}`;
+  return warning("scopes", finding, "Create a token with the scopes read and write (Settings > Mogplex Keys)");
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
@@ -198,11 +211,10 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
   if (first !== undefined) {
     return ok("repository", `${first.full_name}, default branch ${JSON.stringify(first.default_branch ?? "main")}`);
   }
-  return failed(
+  return warning(
     "repository",
     `the token's repositories have none with the id ${wanted}`,
-    "Compare it with repos list. A hidden repository is not listed, and a run on it may start all the same",
-    "usage",
+    "Compare it with repos list. A hidden repository is not listed, and runs start on it all the same",
   );
 }
 

@@ -6,7 +6,7 @@
 import { EXIT } from "../../../exit_codes.ts";
 import { openDropIn } from "../../job/open.ts";
 import { repoCells } from "../../log/drop_in_text.ts";
-import { printList } from "../../log/lists.ts";
+import { MOST_LISTED, noteFull, printList } from "../../log/lists.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import { wholeNumber } from "../../options/values.ts";
 import type { Option, Verb } from "../../verb.ts";
@@ -14,8 +14,8 @@ import type { Option, Verb } from "../../verb.ts";
 const LIMIT: Option<number> = {
   name: "limit",
   value: "N",
-  help: "At most N, 1 to 200 (default 100)",
-  parse: wholeNumber(1, 200),
+  help: `At most N, 1 to ${MOST_LISTED} (default ${MOST_LISTED})`,
+  parse: wholeNumber(1, MOST_LISTED),
 };
 
 export const reposListVerb: Verb = {
@@ -28,10 +28,12 @@ export const reposListVerb: Verb = {
   examples: ["mogplex-ci repos list --json | jq '. | {id, full_name}'"],
   async run(context) {
     const { flags, writer } = context;
-    const limit = context.option(LIMIT);
+    const limit = context.option(LIMIT) ?? MOST_LISTED;
     const q = flags.get("query");
     const { client, call } = openDropIn(context);
-    printList(writer, flags.has("json"), await client.listRepos({ q, limit }, call), repoCells);
+    const repos = await client.listRepos({ q, limit }, call);
+    printList(writer, flags.has("json"), repos, repoCells);
+    noteFull(writer, "repositories", repos, limit);
     return EXIT.success;
   },
 };

@@ -6,7 +6,7 @@
 import { EXIT } from "../../../exit_codes.ts";
 import { openDropIn } from "../../job/open.ts";
 import { sandboxCells } from "../../log/drop_in_text.ts";
-import { printList } from "../../log/lists.ts";
+import { MOST_LISTED, noteFull, printList } from "../../log/lists.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -27,7 +27,9 @@ export const sandboxesListVerb: Verb = {
     const repoId = flags.get("repo");
     const status = flags.get("status");
     const { client, call } = openDropIn(context);
-    printList(writer, flags.has("json"), await client.listSandboxes({ repoId, status }, call), sandboxCells);
+    const sandboxes = await client.listSandboxes({ repoId, status, limit: MOST_LISTED }, call);
+    printList(writer, flags.has("json"), sandboxes, sandboxCells);
+    noteFull(writer, "sandboxes", sandboxes, MOST_LISTED);
     return EXIT.success;
   },
 };

@@ -4,19 +4,20 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
+import { REPO } from "../../../processes/world/service.ts";
 import { blockOf, readStatements, shape, type Statement, textOf, type Token } from "./blocks.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
 
 /** The value of a text: constants of the file in it, indentation off. */
 function resolve({ value, quotes }: Token, constants: ReadonlyMap<string, string>): string {
-  const filled = value.replace(/\$(\w+)/g, (all, name: string) => {
+  const filled = value.replace(/\$\{'\$'\}|\$(\w*)/g, (all, name: string | undefined) => {
+    // Source: Kotlin, "Strings", multiline strings: there `${'$'}` is the way to write a dollar.
+    if (name === undefined) return "$";
     const constant = constants.get(name);
     if (constant === undefined) throw new ReferenceError(`Kotlin knows no ${all}`);
     return constant;
   });
-  if (filled.includes("$")) throw new SyntaxError(`Kotlin reads a dollar: ${value}`);
   return quotes === '"""' ? filled.trim().split("\n").map((line) => line.trim()).join("\n") : filled;
 }
 

@@ -7,10 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
-import { ARTEFACTS } from "../../tools/build/artefacts.ts";
-import { bundle } from "../../tools/build/bundle.ts";
-import { root, runtimes } from "../../tools/setup.mjs";
+import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
+import { bundle } from "../../../tools/build/bundle.ts";
+import { root, runtimes } from "../../../tools/setup.mjs";
 
 /** A repository of the service. */
 export const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../strict.ts";
+import { REPO } from "../../../processes/world/service.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../../strict.ts";
 
 const JOB = ["docker", "resource_class", "environment", "steps"];
 const STEPS = ["run", "persist_to_workspace", "attach_workspace", "store_test_results", "store_artifacts"];

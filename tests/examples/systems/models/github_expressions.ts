@@ -127,8 +127,8 @@ class Evaluator {
       if (typeof value !== "object" || value === null) throw new ReferenceError(`Cannot look up "${path}"`);
       value = value[key];
     }
-    // A step that was skipped has no outputs; everything else has to be there.
-    if (value === undefined && name === "steps" && keys[1] === "outputs") return "";
+    // A step that was skipped has no outputs, and a variable may be left unset; everything else has to be there.
+    if (value === undefined && (name === "steps" && keys[1] === "outputs" || name === "vars")) return "";
     if (value === undefined) throw new ReferenceError(`Cannot look up "${path}"`);
     return value;
   }

@@ -4,14 +4,17 @@
  * @module
  */
 
-/** Parses a file in the format of `GITHUB_OUTPUT`. Source: actions/runner, FileCommandManager, EnvFileKeyValuePairs. */
+/**
+ * Parses a file in the format of `GITHUB_OUTPUT` as the strictest of its readers does. GitHub's runner skips empty lines, act and the
+ * runners that descend from it refuse them.
+ * Source: actions/runner, FileCommandManager, EnvFileKeyValuePairs; nektos/act, pkg/container/parse_env_file.go.
+ */
 export function parseGithubFile(text: string): [string, string][] {
   const pairs: [string, string][] = [];
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] as string;
-    if (line === "") continue;
     const equals = line.indexOf("=");
     const heredoc = line.indexOf("<<");
     if (equals >= 0 && (heredoc < 0 || equals < heredoc)) {
@@ -24,7 +27,7 @@ export function parseGithubFile(text: string): [string, string][] {
       pairs.push([line.slice(0, heredoc), lines.slice(index + 1, end).join("\n")]);
       index = end;
     } else {
-      throw new SyntaxError(`Invalid format: ${line}`);
+      throw new SyntaxError(`invalid format '${line}', expected a line with '=' or '<<'`);
     }
   }
   return pairs;

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, textFields } from "../strict.ts";
+import { REPO } from "../../../processes/world/service.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";
 
 const PIPELINE = ["trigger", "pr", "schedules", "pool", "variables", "jobs"];
 const JOB = ["job", "displayName", "timeoutInMinutes", "cancelTimeoutInMinutes", "steps"];

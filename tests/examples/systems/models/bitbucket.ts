@@ -1,20 +1,23 @@
 /**
- * Runs a custom pipeline of Bitbucket Pipelines. Source: Bitbucket, "Step options", "Final step", "Variables and secrets"; its
+ * Runs a custom pipeline of Bitbucket Pipelines. Source: Bitbucket, "Step options" (`output-variables`), "Final step", "Variables and secrets"; its
  * knowledge base on how the lines of a script are put together. A stop kills what is at work and everything after it, final steps aside.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, texts } from "../strict.ts";
+import { parseDotenv } from "../../../hostile/parsers/file_parsers.ts";
+import { REPO } from "../../../processes/world/service.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, texts } from "../../strict.ts";
 
-const STEP = ["name", "max-time", "script", "artifacts"];
+const STEP = ["name", "max-time", "script", "artifacts", "output-variables"];
 
 class Pipeline {
   readonly build: Build = emptyBuild();
   readonly #machine: Machine;
   readonly #id: string;
+  /** Variables that steps have put out for later ones. */
+  readonly #variables: Record<string, string> = {};
   /** What steps have kept for later ones. */
   readonly #kept: string;
 
@@ -34,6 +37,7 @@ class Pipeline {
     const name = text(step.name, "name of a step");
     const cwd = this.#machine.directory();
     copyMatching(["**"], this.#kept, cwd);
+    const written = join(this.#machine.directory(), "variables");
     const { code, stopped } = await this.#machine.run({
       name,
       text: ["set -e", ...texts(step.script, `script of ${name}`)].join("\n"),
@@ -47,8 +51,10 @@ class Pipeline {
         BITBUCKET_STEP_UUID: `{${crypto.randomUUID()}}`,
         BITBUCKET_STEP_RUN_NUMBER: "1",
         BITBUCKET_CLONE_DIR: cwd,
+        BITBUCKET_PIPELINES_VARIABLES_PATH: written,
         MOGPLEX_API_KEY: this.#machine.token,
         MOGPLEX_REPO_ID: REPO,
+        ...this.#variables,
       },
       cwd,
     });
@@ -56,9 +62,18 @@ class Pipeline {
     else {
       if (code !== 0 && this.build.status === "success") this.build.status = "failed";
       this.build.artifacts.push(...copyMatching(texts(step.artifacts ?? [], `artifacts of ${name}`), cwd, this.#kept));
+      this.#putOut(texts(step["output-variables"] ?? [], `output-variables of ${name}`), written);
       // Looked for by itself below directories of some names.
       const report = join(cwd, "test-results/junit.xml");
       if (existsSync(report)) this.build.tests = readFileSync(report, "utf8");
+    }
+  }
+
+  /** Only variables that the step lists reach later ones. */
+  #putOut(names: readonly string[], file: string): void {
+    if (!existsSync(file)) return;
+    for (const [name, value] of parseDotenv(readFileSync(file, "utf8"))) {
+      if (names.includes(name)) this.#variables[name] = this.build.outputs[name] = value;
     }
   }
 }

@@ -1,11 +1,11 @@
 /** Runs a job of GitHub Actions, or of Forgejo and Gitea, as the runner does: environment, files, conditions, outputs. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
-import { parseGithubFile } from "../../hostile/file_parsers.ts";
+import { REPO } from "../../../processes/world/service.ts";
+import { parseGithubFile } from "../../../hostile/parsers/file_parsers.ts";
 import { holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
-import type { Machine } from "./machine.ts";
-import { type Fields, fields, list, parseYaml, text, textFields } from "../strict.ts";
+import { copyMatching, type Machine } from "../machine.ts";
+import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";
 
 /** What a job is started with. */
 export interface JobOptions {
@@ -23,6 +23,8 @@ export interface JobOptions {
   marks?: Record<string, string>;
   /** Node of the matrix. @default {{}} */
   matrix?: Record<string, Value>;
+  /** Jobs that this one needs, with their outputs. @default {{}} */
+  needs?: Record<string, Value>;
 }
 
 /** What became of a job. */
@@ -35,18 +37,24 @@ export interface JobEnd {
   ran: string[];
   /** Summaries of the steps, put together. */
   summary: string;
+  /** Files that were uploaded, by the name of their artifact. */
+  artifacts: Record<string, string[]>;
 }
 
 const WORKFLOW = ["name", "on", "permissions", "concurrency", "jobs"];
-const JOB = ["name", "if", "strategy", "runs-on", "container", "timeout-minutes", "outputs", "env", "steps"];
-const STEP = ["name", "id", "if", "env", "run"];
+const JOB = ["name", "if", "needs", "strategy", "runs-on", "container", "permissions", "timeout-minutes"]
+  .concat("outputs", "env", "steps");
+const STEP = ["name", "id", "if", "env", "run", "uses", "with"];
 
-/** The one job of a workflow, and its name. */
-export function readJob(workflow: string): [string, Fields] {
+/** The jobs of a workflow by name, in the order of the file. */
+function readJobs(workflow: string): [string, Fields][] {
   const { jobs } = fields(parseYaml(workflow), "workflow", WORKFLOW);
-  const [[name, job], more] = Object.entries(jobs as Fields) as [[string, unknown], unknown];
-  if (more !== undefined) throw new TypeError("The workflow has more than one job");
-  return [name, fields(job, `job ${name}`, JOB)];
+  return Object.entries(jobs as Fields).map(([name, job]) => [name, fields(job, `job ${name}`, JOB)]);
+}
+
+/** The first job of a workflow, and its name. */
+export function readJob(workflow: string): [string, Fields] {
+  return readJobs(workflow)[0] as [string, Fields];
 }
 
 /** Nodes of the matrix of a job, and how many may be at work at the same time. */
@@ -63,7 +71,7 @@ const FILES = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMAR
 
 /** One job at work. */
 class Job {
-  readonly end: JobEnd = { status: "success", outputs: {}, ran: [], summary: "" };
+  readonly end: JobEnd = { status: "success", outputs: {}, ran: [], summary: "", artifacts: {} };
   readonly #machine: Machine;
   readonly #name: string;
   readonly #options: JobOptions;
@@ -81,16 +89,20 @@ class Job {
 
   scope(): Scope {
     const { status } = this.end;
-    const { inputs = {}, matrix = {}, vars = {}, event = {} } = this.#options;
+    const { inputs = {}, matrix = {}, vars = {}, event = {}, needs = {}, runId, attempt = 1 } = this.#options;
     if (status === "skipped") throw new Error("A skipped job has no steps");
     const contexts: Record<string, Value> = {
-      github: { repository: "acme/web", event },
+      github: {
+        ...{ repository: "acme/web", event, token: "ghs_token", run_id: runId, run_attempt: String(attempt) },
+        server_url: "https://github.example",
+      },
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
       job: { status },
       steps: this.#steps,
       inputs,
       matrix,
+      needs,
     };
     return { contexts, status };
   }
@@ -117,6 +129,19 @@ class Job {
     };
   }
 
+  /** The only action that recipes use. Source: actions/upload-artifact, action.yml and src/shared/search.ts. */
+  #upload(step: Fields, name: string): void {
+    const uses = text(step.uses, `uses of ${name}`);
+    if (!/^actions\/upload-artifact@[0-9a-f]{40}$/.test(uses)) throw new TypeError(`Unknown action: ${uses}`);
+    const inputs = fields(step.with, `with of ${name}`, ["name", "path", "if-no-files-found"]);
+    if (inputs["if-no-files-found"] !== "ignore") throw new TypeError("A job without reports would get a warning");
+    const lines = text(inputs.path, "path").trim().split("\n");
+    const left = lines.filter((line) => line.startsWith("!")).map((line) => line.slice(1));
+    const found = lines.filter((line) => !line.startsWith("!")).map((line) => `${line}/**`);
+    const files = copyMatching(found, this.#cwd, this.#machine.directory()).filter((file) => !left.includes(file));
+    if (files.length > 0) this.end.artifacts[interpolate(text(inputs.name, "name"), this.scope())] = files;
+  }
+
   async step(value: unknown, jobEnv: Record<string, string>): Promise<void> {
     const step = fields(value, "step", STEP);
     const name = text(step.name, "name of a step");
@@ -126,6 +151,7 @@ class Job {
       return;
     }
     this.end.ran.push(name);
+    if (step.uses !== undefined) return this.#upload(step, name);
     const folder = this.#machine.directory();
     const files = Object.fromEntries(FILES.map((file) => [file, join(folder, file)]));
     for (const file of Object.values(files)) writeFileSync(file, "");
@@ -155,9 +181,36 @@ class Job {
   }
 }
 
-/** Runs the one job of a workflow. */
+/** Runs all jobs of a workflow, one after the other: each is listed after those that it needs. */
+export async function runGithubWorkflow(
+  workflow: string,
+  machine: Machine,
+  options: JobOptions,
+): Promise<Record<string, JobEnd>> {
+  const ends: Record<string, JobEnd> = {};
+  for (const [name, definition] of readJobs(workflow)) {
+    const wanted = definition.needs === undefined ? [] : [text(definition.needs, "needs")];
+    const entries = wanted.map((each) => {
+      const end = ends[each];
+      if (end === undefined) throw new ReferenceError(`No job before is called "${each}"`);
+      return [each, { result: end.status, outputs: end.outputs }];
+    });
+    const needs: Record<string, Value> = Object.fromEntries(entries);
+    // Source: GitHub, "Workflow syntax", jobs.<job_id>.needs: a job is skipped when one that it needs has not succeeded.
+    const due = wanted.every((each) => ends[each]?.status === "success");
+    ends[name] = due
+      ? await runJob(name, definition, machine, { ...options, needs })
+      : { status: "skipped", outputs: {}, ran: [], summary: "", artifacts: {} };
+  }
+  return ends;
+}
+
+/** Runs the first job of a workflow. */
 export async function runGithubJob(workflow: string, machine: Machine, options: JobOptions): Promise<JobEnd> {
-  const [name, definition] = readJob(workflow);
+  return await runJob(...readJob(workflow), machine, options);
+}
+
+async function runJob(name: string, definition: Fields, machine: Machine, options: JobOptions): Promise<JobEnd> {
   const job = new Job(machine, name, options);
   if (!holds(definition.if === undefined ? undefined : text(definition.if, "if of the job"), job.scope())) {
     return { ...job.end, status: "skipped" };

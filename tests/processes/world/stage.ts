@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RUNTIMES } from "../package/runtimes.ts";
+import { RUNTIMES } from "../../package/runtimes.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service, startService } from "./service.ts";
 

@@ -4,10 +4,10 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../processes/service.ts";
+import { REPO } from "../../../processes/world/service.ts";
 import { blockOf, readStatements, shape, type Statement, textOf } from "./blocks.ts";
-import { type Build, type BuildOptions, emptyBuild } from "../build.ts";
-import { copyMatching, type Machine } from "./machine.ts";
+import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
+import { copyMatching, type Done, type Machine } from "../machine.ts";
 
 const RESULTS = { success: "SUCCESS", failed: "FAILURE", cancelled: "ABORTED" };
 
@@ -33,12 +33,18 @@ class Stage {
 
   async #step(statement: Statement): Promise<void> {
     const form = shape(statement);
-    if (form === 'sh "…"') return await this.#sh(statement);
+    if (form === 'sh "…"') return void await this.#sh(statement);
     if (form === "deleteDir ( )") {
       rmSync(this.#cwd, { recursive: true });
       return void mkdirSync(this.#cwd);
     }
     if (form === 'withEnv ( [ "…" ] )') return await this.#withEnv(statement);
+    if (form === "script") return await this.steps(statement.body ?? [], true);
+    if (form === 'currentBuild.description = sh ( returnStdout : true , script : "…" ) . trim ( )') {
+      const { stdout } = await this.#sh(statement);
+      this.build.outputs.description = stdout.trim();
+      return;
+    }
     const texts = statement.tokens.filter(({ kind }) => kind === "text").map(({ value }) => value);
     if (form === 'junit allowEmptyResults : true , testResults : "…"') {
       const report = join(this.#cwd, texts[0] ?? "");
@@ -60,13 +66,15 @@ class Stage {
     this.#env = before;
   }
 
-  async #sh(statement: Statement): Promise<void> {
+  async #sh(statement: Statement): Promise<Done> {
     const { value, quotes } = textOf(statement);
     // Groovy puts its own variables into texts with double quotes.
     if (quotes.startsWith('"')) throw new SyntaxError("A script is in double quotes");
     const script = { name: "sh", text: value, shell: ["sh", "-xe"], env: this.#env, cwd: this.#cwd };
-    const { code, stopped } = await this.#machine.run(script);
+    const done = await this.#machine.run(script);
+    const { code, stopped } = done;
     if (this.build.status === "success") this.build.status = stopped ? "cancelled" : code === 0 ? "success" : "failed";
+    return done;
   }
 }
 

@@ -1,0 +1,65 @@
+/**
+ * `cleanup` of the components: what the verb does, and then the reports again. GitLab uploads them after `after_script`, and what the
+ * script wrote says that the run goes on.
+ *
+ * @module
+ */
+import { MogplexError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { writeReports } from "../../report/write.ts";
+import { endOfRun } from "../../result/ends.ts";
+import type { RunResult } from "../../result/run_result.ts";
+import { lookJob } from "../../runs/run.ts";
+import { connectOptions } from "../job/one_shot.ts";
+import { readPlaces } from "../options/places.ts";
+import type { VerbContext } from "../verb.ts";
+import { cleanUp } from "../verbs/cleanup.ts";
+
+/** Longest time for the look at the run, in milliseconds. The job gives `after_script` two minutes. */
+const LOOK_MS = 20_000;
+
+/** What the script has reported, as far as the run itself does not tell it. */
+function reported(context: VerbContext, path: string | undefined, runId: string): Partial<RunResult> {
+  try {
+    const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
+    if (result?.runId !== runId) return {};
+    const { idempotencyKey, replayed, waits, durationMs } = result;
+    return { idempotencyKey, replayed, waits, durationMs };
+  } catch {
+    // A report is a help for people: one that cannot be read has nothing to add.
+    return {};
+  }
+}
+
+/** Writes the reports of a run that `cleanup` has cancelled. Prints a note when that is not possible. */
+async function reportAgain(context: VerbContext, runId: string): Promise<void> {
+  const { io, platform, writer } = context;
+  const { targets } = readPlaces(context);
+  const more = { connection: context.connection(), platform, readFile: io.readFile };
+  const { result, error } = await lookJob(runId, { ...connectOptions(context), timeoutMs: LOOK_MS }, more);
+  const { status } = result;
+  if (status === null) {
+    const why = error instanceof MogplexError ? error.message : String(error);
+    return writer.note(`the reports still say what the script knew: ${why}`);
+  }
+  const outcome = endOfRun(status);
+  const byItself = outcome === "success" || outcome === "failed" ? outcome : undefined;
+  const end: RunResult = {
+    ...result,
+    ...reported(context, targets.find(({ format }) => format === "json")?.path, runId),
+    outcome: byItself ?? "interrupted",
+    exitCode: EXIT.sigterm,
+    reason: `The job was stopped; after_script cancelled the run, which is ${JSON.stringify(status)}`,
+    error: null,
+    resume: null,
+  };
+  const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
+  for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
+}
+
+/** Cancels what the job left running. */
+export async function cleanUpAndReport(context: VerbContext): Promise<number> {
+  const { action, runId } = await cleanUp(context);
+  if (action === "cancelled" && runId !== null) await reportAgain(context, runId);
+  return EXIT.success;
+}

@@ -1,0 +1,26 @@
+/**
+ * The list of experiments, in the order in which they run and stand in `docs/tested-on.md`.
+ *
+ * @module
+ */
+import type { Experiment } from "./experiment.ts";
+import { BUILDKITE } from "./experiments/buildkite.ts";
+import { DOCKER } from "./experiments/docker.ts";
+import { GITHUB } from "./experiments/github.ts";
+import { GITLAB } from "./experiments/gitlab.ts";
+import { JENKINS } from "./experiments/jenkins.ts";
+import { LINTERS } from "./experiments/linters.ts";
+import { METRICS } from "./experiments/metrics.ts";
+import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
+
+/** Every experiment of the lab. */
+export const EXPERIMENTS: readonly Experiment[] = [
+  ...GITLAB,
+  ...DOCKER,
+  ...GITHUB,
+  ...LINTERS,
+  ...BUILDKITE,
+  ...JENKINS,
+  ...METRICS,
+  ...SHELL_EXPERIMENTS,
+];

@@ -1,0 +1,149 @@
+/** Checkers of workflow files, each with its own idea of what is right. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import { parse } from "yaml";
+import { root } from "../../setup.mjs";
+import type { Bench } from "../bench.ts";
+import type { Experiment } from "../experiment.ts";
+import { ACTIONLINT, CHECK_JSONSCHEMA, SHELLCHECK, ZIZMOR } from "../programs.ts";
+
+function examples(folder: string): string[] {
+  const names = readdirSync(join(root, "examples", folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
+  return names.map((name) => join(root, "examples", folder, name));
+}
+
+/** The workflows of GitHub and its relatives. */
+const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo")];
+
+async function actionlint(bench: Bench): Promise<void> {
+  for (const file of examples("github-actions")) {
+    // The steps of drop-in.yml are the product's own lines, which we do not change.
+    const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
+    const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
+    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, stdout);
+  }
+  // A proof that it looks: what is broken is told.
+  const broken =
+    "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps: [{ run: 'echo ${{ nothing.here }}' }]\n";
+  const { code } = await bench.run([ACTIONLINT.provide(), "-"], { stdin: broken });
+  bench.check("a broken workflow is not clean", code === 1, `it ended with ${code}`);
+}
+
+async function zizmor(bench: Bench): Promise<void> {
+  const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
+  for (const file of WORKFLOWS()) {
+    const { code, stdout } = await bench.run([...line, "--format=plain", file]);
+    const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
+    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
+  }
+}
+
+/** A kind of file, and how the vendored schema is asked. */
+interface Kind {
+  schema: string;
+  files(): string[];
+  /** Changes the text before: what the schema does not know yet. @default as it is */
+  prepare?(text: string): string;
+  args?: readonly string[];
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    schema: "vendor.gitlab-ci",
+    files: () => [...examples("gitlab"), join(root, "examples/../components/run/example.gitlab-ci.yml")],
+    args: ["--data-transform", "gitlab-ci"],
+    // A header with inputs is a document of its own, which the schema knows, but the program does not.
+    prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
+  },
+  { schema: "vendor.github-workflows", files: WORKFLOWS },
+  {
+    schema: "vendor.bitbucket-pipelines",
+    files: () => examples("bitbucket"),
+    // The vendored schema is older than final steps, which have the keys of a step.
+    prepare: (text) => text.replace(/^( +- )final:$/m, "$1step:"),
+  },
+  { schema: "vendor.buildkite", files: () => examples("buildkite") },
+  { schema: "vendor.circle-ci", files: () => examples("circleci") },
+  { schema: "vendor.woodpecker-ci", files: () => examples("woodpecker") },
+];
+
+/** A file that no schema accepts. */
+const WRONG: Readonly<Record<string, string>> = {
+  "vendor.gitlab-ci": "job: { script: 7 }\n",
+  "vendor.github-workflows": "on: push\njobs: 7\n",
+  "vendor.bitbucket-pipelines": "pipelines: 7\n",
+  "vendor.buildkite": "steps: 7\n",
+  "vendor.circle-ci": "version: 2.1\njobs: 7\n",
+  "vendor.woodpecker-ci": "steps: 7\n",
+};
+
+async function schemas(bench: Bench): Promise<void> {
+  for (const { schema, files, prepare = (text: string) => text, args = [] } of KINDS) {
+    const line = [CHECK_JSONSCHEMA.provide(), "--no-cache", "--builtin-schema", schema, ...args];
+    const cwd = bench.newFolder();
+    const names = files().map((file, index) => {
+      const name = `${index}-${file.split("/").at(-1)}`;
+      bench.writeFiles(cwd, { [name]: prepare(readFileSync(file, "utf8")) });
+      return name;
+    });
+    const { code, stdout } = await bench.run([...line, ...names], { cwd });
+    bench.check(`${schema} accepts ${names.length} files`, code === 0 && names.length > 0, stdout.slice(0, 600));
+    bench.writeFiles(cwd, { "wrong.yml": WRONG[schema] ?? "" });
+    const wrong = await bench.run([...line, "wrong.yml"], { cwd });
+    bench.check(`${schema} refuses a wrong file`, wrong.code === 1 && wrong.stdout.includes("$."), wrong.stdout);
+  }
+}
+
+/** Path of the vendored schemas below the folder of the program. */
+function vendored(name: string): unknown {
+  const lib = join(CHECK_JSONSCHEMA.provide(), "../../lib");
+  const python = readdirSync(lib).find((each) => each.startsWith("python")) ?? "";
+  const path = join(lib, python, "site-packages/check_jsonschema/builtin_schemas/vendor", `${name}.json`);
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+// check-jsonschema cannot read the patterns of this schema: they escape characters that need no escape. Numbers and booleans are texts there,
+// since Azure puts values into the file before it reads it.
+function azure(bench: Bench): Promise<void> {
+  const ajv = new Ajv({ strict: false, allErrors: false, unicodeRegExp: false, validateFormats: false });
+  const judge = ajv.compile(vendored("azure-pipelines") as object);
+  for (const file of examples("azure")) {
+    const accepted = judge(parse(readFileSync(file, "utf8"), { schema: "failsafe" }));
+    bench.check(`the schema accepts ${file.slice(root.length + 1)}`, accepted, ajv.errorsText(judge.errors));
+  }
+  bench.check("the schema refuses a wrong file", !judge({ jobs: 7 }));
+  return Promise.resolve();
+}
+
+/** Experiments with checkers. */
+export const LINTERS: readonly Experiment[] = [
+  {
+    name: "actionlint",
+    system: "GitHub Actions",
+    programs: [ACTIONLINT, SHELLCHECK],
+    tried: "every workflow is clean, its scripts included",
+    run: actionlint,
+  },
+  {
+    name: "zizmor",
+    system: "GitHub Actions, Forgejo, Gitea",
+    programs: [ZIZMOR],
+    tried: "every workflow is clean to the regular persona, offline",
+    run: zizmor,
+  },
+  {
+    name: "schemas",
+    system: "GitLab, GitHub, Bitbucket, Buildkite, CircleCI, Woodpecker",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "the editors' schemas accept every recipe and refuse a wrong file",
+    run: schemas,
+  },
+  {
+    name: "schema-azure",
+    system: "Azure Pipelines",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "the editor's schema accepts the recipe and refuses a wrong file, by ajv",
+    run: azure,
+  },
+];

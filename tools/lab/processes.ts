@@ -1,0 +1,124 @@
+/**
+ * Processes of an experiment: each leads a session of its own, and carries a mark by which everything that it started is found again.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+
+/** Variable that marks the processes of one experiment. */
+const MARK = "MOGPLEX_LAB_MARK";
+
+/** What a process did. */
+export interface Ended {
+  /** Exit code; null after a signal. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A process at work. */
+export interface Running {
+  pid: number;
+  /** Both streams so far, in the order of their arrival. */
+  text(): string;
+  /** Resolves with the first match in {@linkcode Running.text}. @throws when the process ends before. */
+  seen(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves when the process has ended. A descendant may still live, and its output is not waited for. */
+  ended: Promise<Ended>;
+}
+
+/** How a process is started. */
+export interface LaunchOptions {
+  cwd: string;
+  /** The whole environment. */
+  env: Readonly<Record<string, string>>;
+  /** Text of its standard input, which then ends. @default {""} */
+  stdin?: string;
+}
+
+/** Starts a process in a session of its own. */
+export function launch(line: readonly string[], { cwd, env, stdin = "" }: LaunchOptions): Running {
+  const child = spawn(line[0] ?? "", line.slice(1), { cwd, env, detached: true, stdio: "pipe" });
+  const texts = { all: "", stdout: "", stderr: "" };
+  const waiting = new Set<() => void>();
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (chunk: string) => {
+      texts[stream] += chunk;
+      texts.all += chunk;
+      for (const look of [...waiting]) look();
+    });
+  }
+  child.stdin.on("error", () => {}).end(stdin);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code) => {
+      // What is still on its way comes first; a descendant that keeps the stream open must not hold us up.
+      const end = () => resolve({ code, stdout: texts.stdout, stderr: texts.stderr });
+      const timer = setTimeout(end, 1_000);
+      child.on("close", () => (clearTimeout(timer), end()));
+    });
+  });
+  ended.catch(() => {});
+  function seen(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const match = pattern.exec(texts.all);
+        if (match === null) return false;
+        waiting.delete(look);
+        resolve(match);
+        return true;
+      };
+      waiting.add(look);
+      if (look()) return;
+      const lost = (why: string) =>
+        look() || reject(new Error(`${pattern} was never printed (${why}): ${texts.all.slice(-800)}`));
+      ended.then(({ code }) => void lost(`the process ended with ${code}`), (error) => void lost(String(error)));
+    });
+  }
+  return { pid: child.pid ?? -1, text: () => texts.all, seen, ended };
+}
+
+/** Adds the mark of an experiment to an environment. */
+export function marked(env: Readonly<Record<string, string>>, mark: string): Record<string, string> {
+  return { ...env, [MARK]: mark };
+}
+
+/** A process with a mark. */
+export interface Survivor {
+  pid: number;
+  /** Its command line. */
+  line: string;
+}
+
+/** The living processes that carry a mark, our own descendants or left behind by them. */
+export function survivors(mark: string): Survivor[] {
+  const found: Survivor[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8").split("\0");
+      const line = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      // A zombie has no command line.
+      if (environment.includes(`${MARK}=${mark}`) && line !== "") found.push({ pid: Number(name), line });
+    } catch {
+      // It ended between the two looks, or belongs to somebody else.
+    }
+  }
+  return found;
+}
+
+/** Ends every process that carries a mark. */
+export function endMarked(mark: string): void {
+  for (const { pid } of survivors(mark)) signal(pid, "SIGKILL");
+}
+
+/** Sends a signal to a process, or to a group by its negative id; one that has ended is not an error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ESRCH") throw error;
+  }
+}
