@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "55837838d589f47b61af70ae16c66fba41930211dd1d543a5c5a006b62271448"
+val MOGPLEX_CI_SHA256 = "374fbef03a16492f285becea49490004938180115787198546b1d1fbc058f90d"
 
 project {
     buildType(Cleanup)

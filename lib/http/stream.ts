@@ -59,10 +59,10 @@ export interface EventStreamOptions {
 }
 
 /**
- * Most characters of a message, which would otherwise fill the memory: many times the largest event of the service. Source: contract 4.2,
- * a payload has at most 20 000 characters. Values take up to 20 times as much memory as their JSON.
+ * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
+ * service, whose payload has at most 20 000 characters. Source: contract 4.4.
  */
-export const MAX_MESSAGE_LENGTH = 1024 * 1024;
+export const MAX_MESSAGE_LENGTH = 512 * 1024;
 
 /** Whether an answer is an event stream: status 200 and `text/event-stream`. */
 export function isEventStream(response: Response): boolean {

@@ -5,6 +5,8 @@
  */
 import type { DeadlineError } from "../errors.ts";
 import type { Pacer } from "../retry/pacer.ts";
+import { ownCopy } from "../text/own_copy.ts";
+import { cutText } from "../text/plain_text.ts";
 import type { CadenceEvent } from "./cadence.ts";
 import type { Session } from "./session.ts";
 import { lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
@@ -61,6 +63,11 @@ async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>,
   return yield* end;
 }
 
+/** Most statuses that are announced: a service that sends ever new ones must not fill the memory. */
+const MAX_ANNOUNCED = 20;
+/** How many UTF-16 units of a status are compared. */
+const MAX_STATUS_LENGTH = 200;
+
 /** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Session;
@@ -93,8 +100,10 @@ export class StatusWatch {
   /** Sends a notice if the status is unknown; once for each status. */
   announceUnknown(): void {
     const status = this.#status;
-    if (status === undefined || this.#known.includes(status) || this.#announced.has(status)) return;
-    this.#announced.add(status);
+    if (status === undefined || this.#known.includes(status)) return;
+    const shown = cutText(status, MAX_STATUS_LENGTH);
+    if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
+    this.#announced.add(ownCopy(shown));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }

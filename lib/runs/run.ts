@@ -40,7 +40,7 @@ export interface RunOptions extends StartOptions, FollowOptions {
 
 /** Options of a run that only the command line sets. */
 export interface JobOptions extends JobInternals {
-  /** Gets every event, in place of `eventsFile`. @default {undefined} */
+  /** Gets every event, in place of `eventsFile`. @default {undefined} (nobody) */
   sink?: EventSink | undefined;
   /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
@@ -172,8 +172,7 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  *
  * @param request What to do.
  * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns What is known of the run, for {@linkcode report}. A long run has more events than `events` keeps: take `eventsFile` or
- * `onItem` for all of them.
+ * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
  * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
  * `throwOnFailure` is false.
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.

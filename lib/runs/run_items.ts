@@ -61,8 +61,7 @@ const LAST_EVENT_MS = 500;
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /**
- * Follows one run, and keeps what its result needs. The memory for that does not grow with the number of events: a run may report more
- * than fits.
+ * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits.
  */
 export class RunFollower {
   readonly #session: Session;
@@ -118,12 +117,12 @@ export class RunFollower {
     return this.#lastEventId;
   }
 
-  /** What the events said. */
+  /** Branch, pull request and failure, as far as the events showed them. */
   get facts(): EventFacts {
     return this.#facts;
   }
 
-  /** What the events said of phases; undefined before the first one. */
+  /** Beginnings of phases; undefined before the first event. */
   get milestones(): Milestones | undefined {
     return this.#milestones;
   }

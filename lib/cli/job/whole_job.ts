@@ -12,6 +12,7 @@ import type { JobEnd } from "../../job/job.ts";
 import type { JobInternals } from "../../job/options.ts";
 import type { OnNotice } from "../../notice.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
+import { preferSmallHeap } from "../../runtime.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
@@ -70,6 +71,7 @@ export async function endWithVerdict<I, R extends JobResult>(
   const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
   const connection = context.connection();
   const publish = prepare(AT_END, context, job);
+  await preferSmallHeap();
   const json = flags.has("json");
   const times = !platform.stampsLines(io.env);
   const interactive = isInteractive(context);

@@ -4,7 +4,8 @@
  * @module
  */
 import type { RunEvent } from "../../model.ts";
-import { plainText } from "../../text/plain_text.ts";
+import { ownCopy } from "../../text/own_copy.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { isTerminalType } from "../../runs/events/window.ts";
 import { lookup } from "../../lookup.ts";
@@ -15,6 +16,10 @@ export const COMPACT_WIDTH = 300;
 export const FULL_WIDTH = 50_000;
 /** The agent's prose is broken at a blank after this many UTF-16 units. */
 const PROSE_WIDTH = 160;
+/** Most tools whose end is waited for. */
+const MAX_TOOLS = 100;
+/** What is kept of each text of such a tool, in UTF-16 units: more than a line shows. */
+const MAX_TOOL_TEXT = 1_000;
 /** An unfinished line of prose is held back up to this many UTF-16 units. */
 const MAX_PENDING = 10_000;
 
@@ -54,7 +59,7 @@ function toolText(event: RunEvent): string {
   return event.toolName === null ? "" : `tool=${oneLine(event.toolName)}  `;
 }
 
-function toolLine({ message, toolName }: RunEvent): string {
+function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">): string {
   return oneLine(message ?? "") || oneLine(toolName ?? "tool");
 }
 
@@ -96,7 +101,7 @@ function breakProse(text: string): string[] {
 export class CompactLog {
   readonly #redact: (text: string) => string;
   readonly #row: Row;
-  readonly #tools = new Map<string, RunEvent>();
+  readonly #tools = new Map<string, Pick<RunEvent, "message" | "toolName" | "createdAt">>();
   #prose = "";
   #time = "";
 
@@ -125,8 +130,8 @@ export class CompactLog {
     const isTool = payload.kind === "tool" || payload.kind === undefined;
     const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {
-      this.#tools.set(call, event);
-      return before;
+      this.#tools.set(ownCopy(cutText(call, MAX_TOOL_TEXT)), this.#begun(event));
+      return this.#tools.size > MAX_TOOLS ? [...before, ...this.#unfinished(1)] : before;
     }
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
@@ -140,16 +145,33 @@ export class CompactLog {
 
   /** Everything that is held back: prose, and tools that were not seen to finish. */
   end(): string[] {
-    const open = [...this.#tools.values()].map((event) =>
-      this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
-    );
-    this.#tools.clear();
+    const open = this.#unfinished(this.#tools.size);
     return [...this.flush(), ...open];
   }
 
+  /** What the log needs of a tool until it has finished. */
+  #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
+    const shown = (text: string | null) => text === null ? null : ownCopy(cutText(text, MAX_TOOL_TEXT));
+    return {
+      message: shown(message),
+      toolName: shown(toolName),
+      createdAt: ownCopy(cutText(createdAt, MAX_TOOL_TEXT)),
+    };
+  }
+
+  /** Gives up on the tools that have waited longest. */
+  #unfinished(count: number): string[] {
+    const oldest = [...this.#tools].slice(0, count);
+    for (const [call] of oldest) this.#tools.delete(call);
+    return oldest.map(([, event]) =>
+      this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
+    );
+  }
+
   #finished(event: RunEvent, call: string): string {
-    const ms = Date.parse(event.createdAt) - Date.parse(this.#tools.get(call)?.createdAt ?? "");
-    this.#tools.delete(call);
+    const key = cutText(call, MAX_TOOL_TEXT);
+    const ms = Date.parse(event.createdAt) - Date.parse(this.#tools.get(key)?.createdAt ?? "");
+    this.#tools.delete(key);
     return this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)}${ms >= 0 ? ` (${formatDuration(ms)})` : ""}`);
   }
 

@@ -23,7 +23,7 @@ const MAX_SILENCE_MS = 300_000;
 /** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
-/** How a pause ended: in time, at the deadline, or with an error. */
+/** How a pause ended: whether the deadline is still to come, or with which error. */
 type Tick = { inTime: boolean } | { error: unknown };
 
 /** Adds heartbeats and the deadline to waits, for all streams of one follower. */

@@ -36,6 +36,8 @@ const REOPEN_MS = 1_000;
 /** After the end of a run: longest wait for each further message, and for all of them, in milliseconds. */
 const DRAIN_MS = 500;
 const MAX_DRAIN_MS = 5_000;
+/** Most of that rest, in UTF-16 units of JSON: 200 of the service's largest events. */
+const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 /** Time limit of an optional read, in milliseconds. */
 const GLANCE_MS = 10_000;
 
@@ -273,12 +275,16 @@ export class StreamSource implements Source<News> {
   async #drain(link: StreamLink, step: FeedStep): Promise<void> {
     const { clock, deadline } = this.#options;
     const until = Math.min(clock.now() + MAX_DRAIN_MS, deadline);
-    while (!step.fresh.some(endsRun) && clock.now() < until) {
+    let ended = step.fresh.some(endsRun);
+    for (let length = 0; !ended && clock.now() < until;) {
       const more = await link.within(Math.min(DRAIN_MS, until - clock.now()));
       if (more.kind !== "messages") return;
       const { fresh, cut } = this.#feed.take(more.messages);
-      step.fresh.push(...fresh);
-      step.cut ||= cut;
+      length += JSON.stringify(fresh).length;
+      const isTooMuch = length > MAX_DRAIN_LENGTH;
+      if (!isTooMuch) step.fresh.push(...fresh);
+      step.cut ||= cut || isTooMuch;
+      ended = isTooMuch || fresh.some(endsRun);
     }
   }
 

@@ -9,9 +9,9 @@ import { idKey, SeenIds } from "./seen_ids.ts";
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of events seen. */
+  /** Ids of events seen. It is changed in place, since a stream adds thousands of them one by one. */
   readonly seen: SeenIds;
-  /** Whether an event left the page while a newer one came: the window slides, so it shows the newest events. */
+  /** Whether the page shows the newest events: an event left it as a newer one came. */
   readonly slides: boolean;
   /** Number of full pages in a row without a new event. */
   readonly still: number;
