@@ -53,7 +53,9 @@ export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
   if (envelope.success) return { ok: true, data: envelope.data.data as T };
   const issue = envelope.error.issues[0];
   const path = issue?.path.map(String).join(".") || "(root)";
-  return { ok: false, problem: `${path}: ${issue?.code ?? "invalid"}` };
+  // Only the schemas' own rules have words of ours.
+  const kind = issue?.code === "custom" ? issue.message : issue?.code;
+  return { ok: false, problem: `${path}: ${kind ?? "invalid"}` };
 }
 
 /** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */

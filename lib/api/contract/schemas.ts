@@ -34,7 +34,7 @@ function lazy<T>(make: () => z.ZodMiniType<T>): Lazy<T> {
 
 const text = () => z.string();
 /** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
-const uuid = () => z.string().check(z.refine(isUuid));
+const uuid = () => z.string().check(z.refine(isUuid, "it is not a UUID"));
 /**
  * A field that never makes an answer invalid: `keep` converts any value, also an absent one. Used instead of `z.catch`, which
  * costs 20 KB in a bundle.
@@ -110,7 +110,12 @@ const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_term
 /** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
 export const cancelResultSchema: Lazy<CancelResult> = lazy(() =>
   z.looseObject({ run: runSchema(), status: text(), alreadyTerminal: flag() })
-    .check(z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), { path: ["status"] }))
+    .check(
+      z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), {
+        path: ["status"],
+        error: "it differs from the status of the run",
+      }),
+    )
 );
 /** `data` of the list of repositories. */
 export const reposSchema: Lazy<{ repos: Repo[] }> = lazy(() =>

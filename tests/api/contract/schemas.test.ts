@@ -1,6 +1,11 @@
 import { expect, test } from "bun:test";
 import { readData, readFailure } from "../../../lib/api/contract/envelope.ts";
-import { runEventsSchema, runSchema, startResultSchema } from "../../../lib/api/contract/schemas.ts";
+import {
+  cancelResultSchema,
+  runEventsSchema,
+  runSchema,
+  startResultSchema,
+} from "../../../lib/api/contract/schemas.ts";
 import { run, RUN_ID } from "../../http/answers.ts";
 
 test("readData() keeps unknown fields and statuses of later revisions", () => {
@@ -25,6 +30,16 @@ test("readData() names the path of the first disagreement", () => {
   );
   expect(readData(null, runSchema)).toEqual({ ok: false, problem: "(root): invalid_type" });
   expect(readData({ ok: false }, runSchema).ok).toBe(false);
+});
+
+test("readData() says in words which rule of its own an answer breaks", () => {
+  const contradiction = { run: run("failed"), status: "success", alreadyTerminal: true };
+  expect(readData({ ok: true, data: contradiction }, cancelResultSchema)).toEqual(
+    { ok: false, problem: "data.status: it differs from the status of the run" },
+  );
+  expect(readData({ ok: true, data: { ...run(), runId: "x" } }, runSchema)).toEqual(
+    { ok: false, problem: "data.runId: it is not a UUID" },
+  );
 });
 
 test("readFailure() takes any code, and a missing message", () => {
