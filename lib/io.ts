@@ -73,10 +73,6 @@ export interface Io {
   exitNow(code: number): void;
 }
 
-function isLink(fs: typeof Files, path: string): boolean {
-  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
-}
-
 function parentOf(path: string): string {
   const cut = path.replace(/\/+$/, "").lastIndexOf("/");
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
@@ -109,7 +105,7 @@ function refuseLinks(fs: typeof Files, path: string): void {
   const from = trustedParts(parts) + 1;
   for (let count = from; count <= parts.length; count++) {
     const prefix = parts.slice(0, count).join("/");
-    if (prefix !== "" && prefix !== "." && isLink(fs, prefix)) {
+    if (prefix !== "" && prefix !== "." && fs.lstatSync(prefix, { throwIfNoEntry: false })?.isSymbolicLink()) {
       throw new Error(`it is reached through the symbolic link ${JSON.stringify(prefix)}`);
     }
   }
@@ -282,7 +278,12 @@ export async function processIo(): Promise<Io> {
     realPath: (path) => realPath(fs, path),
     writeFile: (path, text) => writeFile(fs, path, text),
     growFile: (path) => growFile(fs, path),
-    appendFile: (path, text) => fs.appendFileSync(path, text),
+    appendFile(path, text) {
+      const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = fs.constants;
+      // Opening a pipe that nobody reads would wait for a reader, and no signal would be heard meanwhile. With this flag it fails.
+      fs.closeSync(fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK));
+      fs.appendFileSync(path, text);
+    },
     removeFile: (path) => fs.rmSync(path, { force: true }),
     removeDirectory: (path) => fs.rmdirSync(path),
     onSignal(handler) {
@@ -293,8 +294,6 @@ export async function processIo(): Promise<Io> {
         for (const [signal, listener] of listeners) process.off(signal, listener);
       };
     },
-    exitNow(code) {
-      process.exit(code);
-    },
+    exitNow: (code) => process.exit(code),
   };
 }

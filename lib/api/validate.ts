@@ -85,6 +85,15 @@ function checkValue(value: unknown, depth: number): void {
   }
 }
 
+/** A value for `JSON.stringify`, which would write numbers without a place in JSON, such as 1e400 is read as, as null. */
+function finite(_name: string, value: unknown): unknown {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw new UsageError({
+    attempted: "trigger automation",
+    why: "'input' has a number that is too large or not a number",
+  });
+}
+
 /**
  * Checks the input of a trigger.
  *
@@ -95,8 +104,9 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   const attempted = "trigger automation";
   let text: string | undefined;
   try {
-    text = JSON.stringify(input);
+    text = JSON.stringify(input, finite);
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
     throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
   }
   if (text === undefined || !text.startsWith("{")) {

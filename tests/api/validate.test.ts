@@ -153,6 +153,13 @@ test("validateStartRequest() refuses a text that the service cannot store, in ev
   expect(validateStartRequest({ ...base, prompt: "\u{1f600} \ufffd" }).prompt).toBe("\u{1f600} \ufffd");
 });
 
+test("checkTriggerInput() refuses numbers that JSON would turn into null", () => {
+  for (const number of [JSON.parse("1e400"), -Infinity, NaN]) {
+    expect(() => checkTriggerInput({ deep: [{ number }] })).toThrow("too large or not a number");
+  }
+  expect(checkTriggerInput({ number: 1e300 })).toEqual({ number: 1e300 });
+});
+
 test("checkTriggerInput() refuses what the service cannot store, in names and values at any depth", () => {
   const bad = ["x\0", "\ud800", "\udfff y"].flatMap((text): unknown[] => [
     { a: text },

@@ -118,6 +118,17 @@ test("Io.readFile() refuses pipes, devices and directories without a limit, too,
   expect(io.readFile("absent")).toBeUndefined();
 });
 
+test("Io.appendFile() fails at once for a pipe that nobody reads, and appends to files and through links", async () => {
+  const io = await processIo();
+  checkout("append");
+  execFileSync("mkfifo", ["pipe"]);
+  expect(() => io.appendFile("pipe", "x")).toThrow("ENXIO");
+  symlinkSync("file", "link");
+  io.appendFile("file", "a");
+  io.appendFile("link", "b");
+  expect(readFileSync("file", "utf8")).toBe("ab");
+});
+
 test("readFileNow() reads small ordinary files alone", () => {
   checkout("now");
   execFileSync("mkfifo", ["pipe"]);

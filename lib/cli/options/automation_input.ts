@@ -30,7 +30,7 @@ export const INPUT_FILE: Option<string> = {
 /** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
 function inputPair(text: string): [name: string, value: unknown] {
   const attempted = "use --input";
-  const [, name, sign, value = ""] = /^([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
+  const [, name, sign, value = ""] = /^(?!:=)([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
   if (name === undefined) {
     throw new UsageError({ attempted, why: "it must have the form name=value, or name:=JSON" });
   }
@@ -57,7 +57,8 @@ async function readInputFile(context: VerbContext, path: string): Promise<Record
   const text = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Editors and shells on Windows put a byte order mark before it.
+    value = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
     throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
   }

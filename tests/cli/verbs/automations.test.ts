@@ -237,6 +237,7 @@ test("the verbs about automations and reviews end with 2 and send nothing when s
     [["automations", "trigger", "../repos", "--repo", REPO]],
     [[...TRIGGER, "--input", "depth"]],
     [[...TRIGGER, "--input", "=x"]],
+    [[...TRIGGER, "--input", ":=1"]],
     [[...TRIGGER, "--input", "a=1", "--input", "a=2"]],
     [[...TRIGGER, "--input-file", "missing.json"]],
     [[...TRIGGER, "--input-file", "list.json"]],

@@ -128,7 +128,7 @@ test("automations trigger shows the name of an input that is no JSON, and not it
 
 test("automations trigger sends the input of a file and of single values, which win", async () => {
   const { cli, emulator } = world();
-  const files = { "input.json": '{"depth":"shallow","paths":["a","b"]}' };
+  const files = { "input.json": '\ufeff{"depth":"shallow","paths":["a","b"]}' };
   const more = ["--input-file", "input.json", "--input", "depth=full", "--input", "note=a=b", "--input", "__proto__=x"];
   const { code } = await cli([...TRIGGER, ...more], { files });
   expect(code).toBe(0);
