@@ -28,6 +28,9 @@ const PAGE_TIMEOUT_MS = 60_000;
 /** Time limit of a page after the first, in milliseconds: on some revisions it always fails. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
+/** Most pages of a list. A service that always names another page would never end, and its items would fill the memory. */
+const MAX_PAGES = 1_000;
+
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
 
 /** Settings of reading a page. */
@@ -98,8 +101,9 @@ export async function* automationsOf(
     if (cursor === undefined) return false;
     if (count >= limit) return true;
     // A repeated cursor would loop for ever.
-    if (seen.has(cursor)) {
-      const why = "the service gave the same cursor twice";
+    const repeated = seen.has(cursor);
+    if (repeated || page === MAX_PAGES) {
+      const why = repeated ? "the service gave the same cursor twice" : `the list has more than ${MAX_PAGES} pages`;
       throw new MogplexError({ attempted: "list automations", why }, "unavailable");
     }
     seen.add(cursor);

@@ -18,6 +18,17 @@ test("listAutomations() gives all pages, and asks for none that nobody reads", a
   expect(await thrown(Array.fromAsync(listAutomations({ ...options(), pageSize: 101 })))).toBeInstanceOf(UsageError);
 });
 
+test("listAutomations() ends when the service always names another page", async () => {
+  const pages = Array.from({ length: 1_001 }, (_, page) => good({ automations: [], nextCursor: `page ${page}` }));
+  const { client, sent } = scripted(pages);
+  const error = await thrown(Array.fromAsync(listAutomations({ client, env: () => undefined })));
+  expect([error.message, exitCodeFor(error), sent.length]).toEqual([
+    "Cannot list automations: the list has more than 1000 pages",
+    69,
+    1_000,
+  ]);
+});
+
 test("listAutomations() ends when the service gives a cursor twice", async () => {
   const { client, sent } = scripted([good({ automations: [], nextCursor: "again" })]);
   const error = await thrown(Array.fromAsync(listAutomations({ client, env: () => undefined })));
