@@ -19,45 +19,44 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A flood, and Node with a small heap that follows it. */
-async function followed(
-  flood: Flood,
-): Promise<{ service: FloodServer; running: Running; events: string; cwd: string }> {
+/** A flood, and Node with a small heap that follows it; `out` is where its reports are. */
+async function followed(flood: Flood): Promise<{ service: FloodServer; running: Running; out: string }> {
   const service = await startFlood(flood);
   const cwd = mkdtempSync(join(folder, "job-"));
+  // Not in `cwd`, whose files are read when the process has ended.
+  const out = mkdtempSync(join(folder, "out-"));
   const env = { MOGPLEX_API_KEY: FLOOD_TOKEN, MOGPLEX_URL: service.url, MOGPLEX_DEV: "1" };
-  const running = launch([runtimes.node, "--max-old-space-size=128", command, "follow", FLOOD_RUN], { cwd, env });
-  return { service, running, cwd, events: join(cwd, "mogplex-ci/events.ndjson") };
+  const line = [runtimes.node, "--max-old-space-size=128", command, "follow", FLOOD_RUN, "--out", out];
+  return { service, running: launch(line, { cwd, env }), out };
 }
 
 test(
   "follow ends with the verdict after 20 000 events of 20 KB, in a heap of 128 MB, and writes them all",
   async () => {
-    const { service, running, events, cwd } = await followed({ events: 20_000, message: "x".repeat(20_000) });
+    const { service, running, out } = await followed({ events: 20_000, message: "x".repeat(20_000) });
     const { code, stderr } = await running.ended;
     service.close();
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("heap")]);
     // 20 000 and the one that ends the run, each with a little around its text.
-    expect(statSync(events).size).toBeGreaterThan(400_000_000);
+    expect(statSync(join(out, "events.ndjson")).size).toBeGreaterThan(400_000_000);
     const { outcome, eventCount, eventsOmitted } = JSON.parse(
-      readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"),
+      readFileSync(join(out, "result.json"), "utf8"),
     );
     expect([outcome, eventCount.seen, eventsOmitted]).toEqual(["success", 20_001, 19_800]);
-    rmSync(cwd, { recursive: true });
   },
   180_000,
 );
 
 test("follow takes an answer just below the limit, in a heap of 128 MB", async () => {
-  const { service, running, cwd } = await followed({ page: 1, message: "x".repeat(31 * 1024 * 1024) });
+  const { service, running } = await followed({ page: 1, message: "x".repeat(31 * 1024 * 1024) });
   const { code, stdout } = await running.ended;
   service.close();
   expect([code, stdout]).toEqual([0, expect.stringContaining("events        2 seen")]);
-  rmSync(cwd, { recursive: true });
 }, 60_000);
 
 test("follow leaves whole lines when it is killed", async () => {
-  const { service, running, events } = await followed({ lastsMs: 60_000, message: "x".repeat(20_000) });
+  const { service, running, out } = await followed({ lastsMs: 60_000, message: "x".repeat(20_000) });
+  const events = join(out, "events.ndjson");
   while (!existsSync(events) || statSync(events).size < 1_000_000) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
