@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "374fbef03a16492f285becea49490004938180115787198546b1d1fbc058f90d"
+val MOGPLEX_CI_SHA256 = "274ab3079cedb63df696dfb36e8e295fb0da9f6b7e5ba1ee11f0baa850aa799e"
 
 project {
     buildType(Cleanup)

@@ -122,9 +122,13 @@ export class Starter<R extends Found> {
    * CI system does not distinguish the nodes of a matrix, another node must have started the run.
    */
   #isShared({ replayed }: R): boolean {
+    return replayed && this.#isFirstAttempt && this.#session.platform.hidesNode && !this.#triedBefore;
+  }
+
+  /** Whether no earlier attempt of this job can have used the key. */
+  get #isFirstAttempt(): boolean {
     const { key: { scope }, job } = this.#plan;
-    const derived = scope === "pipeline" || scope === "job";
-    return replayed && derived && this.#session.platform.hidesNode && job?.attempt === "1" && !this.#triedBefore;
+    return (scope === "pipeline" || scope === "job") && job?.attempt === "1";
   }
 
   /**
@@ -160,8 +164,8 @@ export class Starter<R extends Found> {
    * Whether this process started a run that failed or was cancelled. Then its verdict counts, and another start would be a second
    * run.
    *
-   * A cancelled run counts only if it was certainly cancelled after the first attempt: a job that is retried right after it was stopped
-   * finds the run that it cancelled itself.
+   * In a job that may have been retried, a cancelled run counts only if it was certainly cancelled after the first request: a job that is
+   * retried right after it was stopped finds the run that it cancelled itself.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
@@ -184,7 +188,7 @@ export class Starter<R extends Found> {
     // Even a refused attempt may have started the run: a proxy can refuse a request that it has passed on.
     if (!this.#triedBefore) return false;
     const sentMs = this.#serviceTime(this.#firstSentAt);
-    if (run.status !== "cancelled") return isNewerThan(run, sentMs, toleranceMs);
+    if (run.status !== "cancelled" || this.#isFirstAttempt) return isNewerThan(run, sentMs, toleranceMs);
     const doubtMs = isExact ? DATE_DOUBT_MS : CLOCK_SKEW_MS;
     return isNewerThan(run, sentMs, 0) && Date.parse(run.updatedAt ?? "") >= sentMs + doubtMs;
   }

@@ -123,7 +123,7 @@ test("getRun(), getRunEvents() and cancelRun() refuse an answer about another ru
 
 test("getRunEvents() keeps no more events than it asked for", async () => {
   const event = { type: "log", toolName: null, message: "x", payload: {}, createdAt: "2026-08-10T12:07:41+00:00" };
-  const events = Array.from({ length: 60_000 }, (_, index) => ({ ...event, id: String(index) }));
+  const events = Array.from({ length: 50_000 }, (_, index) => ({ ...event, id: String(index) }));
   const { result } = await exchange({ run: run(), events }, 200, (client) => client.getRunEvents(RUN_ID));
   expect((result as { events: unknown[] }).events).toEqual(events.slice(-200));
 });

@@ -136,6 +136,22 @@ test(
   }),
 );
 
+test.skipIf(spawnSync("mkfifo", ["--version"]).error !== undefined)(
+  "after_script does not wait for a pipe in the tool's place",
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), "mogplex-finish-"));
+    mkdirSync(join(folder, ".mogplex-ci"));
+    writeFileSync(join(folder, ".mogplex-ci/run.json"), "{}");
+    spawnSync("mkfifo", [join(folder, ".mogplex-ci/cli.mjs")]);
+    const finish = `mogplex_tool=$PWD/.mogplex-ci/cli.mjs\n${
+      readFileSync(join(root, "components/shared/finish.sh"), "utf8")
+    }`;
+    const { stdout, status } = spawnSync("sh", ["-c", finish], { cwd: folder, encoding: "utf8", timeout: 20_000 });
+    rmSync(folder, { recursive: true });
+    expect([stdout, status]).toEqual(["nothing was cleaned up: the tool of this component is not here\n", 0]);
+  },
+);
+
 test(
   "no input stands in a script",
   each(({ jobs }) => {

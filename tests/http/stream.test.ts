@@ -97,8 +97,8 @@ test("readEventStream() never rejects, whatever the bytes are", async () => {
   }));
 });
 
-test("readEventStream() takes lines of a megabyte, and ends a stream whose message does not end", async () => {
-  const long = "x".repeat(1024 * 1024);
+test("readEventStream() takes long lines, and ends a stream whose message does not end", async () => {
+  const long = "x".repeat(MAX_MESSAGE_LENGTH / 2);
   const { messages } = await all(opened(pieces(`data: ${long}\n\n: ${long}\n\ndata: end\n\n`)).stream);
   expect(messages.map(({ data }) => data.length)).toEqual([long.length, 3]);
   for (const endless of [long, `data: ${long}\n`]) {

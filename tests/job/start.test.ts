@@ -189,23 +189,37 @@ test("start() starts afresh in place of a run that was cancelled moments before 
   }
 });
 
-test("start() takes a run of its own that was cancelled while the answer was lost", async () => {
+/** Cancels the run of a start whose answer is lost, so many milliseconds after it began. */
+async function cancelledMeanwhile(identity: typeof JOB, afterMs: number) {
   const { emulator, clock, options } = service("stuck-streaming");
-  const { fetch, ...all } = options({ identity: JOB });
+  const { fetch, ...all } = options({ identity });
   let lostId = "";
-  const { runId, run, idempotencyKey } = await start(SERVICE_REQUEST, {
+  const started = await start(SERVICE_REQUEST, {
     ...all,
     async fetch(url, init) {
       const answer = await (fetch as Fetch)(url, init);
       if (lostId !== "") return answer;
       lostId = (await answer.json()).data.runId;
-      clock.advance(20_000);
+      clock.advance(afterMs);
       await cancel(lostId, options());
       throw new TypeError("connection reset");
     },
   });
+  return { started, lostId, runs: emulator.world.store.runs.size };
+}
+
+test("start() takes a run of its own that was cancelled while the answer was lost", async () => {
+  const { started, lostId, runs } = await cancelledMeanwhile(JOB, 20_000);
+  const { runId, run, idempotencyKey } = started;
   expect([runId, run.status, idempotencyKey.includes(".")]).toEqual([lostId, "cancelled", false]);
-  expect(emulator.world.store.runs.size).toBe(1);
+  expect(runs).toBe(1);
+});
+
+test("start() takes such a run on the job's first attempt however soon it was cancelled, as there is no earlier one", async () => {
+  for (const afterMs of [0, 500, 1_900, 4_000]) {
+    const { started, lostId, runs } = await cancelledMeanwhile({ ...JOB, attempt: "1" }, afterMs);
+    expect([afterMs, started.runId, runs]).toEqual([afterMs, lostId, 1]);
+  }
 });
 
 test("start() takes the verdict of a run that this process started although the answer was lost", async () => {

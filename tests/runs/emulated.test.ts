@@ -100,7 +100,11 @@ test("runJob() says what a full feed of the base hides, and sees all of it on la
     eventCount: { missed: false, windowFull: false },
     pullRequest: { state: "open" },
   });
-  expect(later.result.events.length + later.result.eventsOmitted).toBeGreaterThan(260);
+  const { events, eventsOmitted, eventCount: { seen } } = later.result;
+  expect(seen).toBeGreaterThan(260);
+  expect(events.length + eventsOmitted).toBe(seen);
+  // The last 200, and what mattered before.
+  expect([events[0]?.type, events.length > 200 && events.length < 220]).toEqual(["started", true]);
 });
 
 test("runJob() repairs a stuck run at the deadline when asked", async () => {

@@ -1,9 +1,14 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { virtualClock } from "../../lib/clock.ts";
 import { DeadlineError, exitCodeFor, InterruptedError, UnauthorizedError, UsageError } from "../../lib/errors.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../../lib/runs/errors.ts";
+import { follow } from "../../lib/runs/follow.ts";
 import { attach, run, type RunOptions } from "../../lib/runs/run.ts";
-import { anEvent, fakeClient, limited, page, REQUEST, RUN_ID, started } from "./fake_client.ts";
+import type { FollowItem } from "../../lib/runs/run_items.ts";
+import { anEvent, drain, fakeClient, limited, page, REQUEST, RUN_ID, someEvents, started } from "./fake_client.ts";
 
 function ended(status: string, options: RunOptions = {}): RunOptions {
   const clock = virtualClock();
@@ -112,4 +117,64 @@ test("attach() adds up its waits", async () => {
   expect(waits).toEqual([{ cause: "rate_limit", count: 2, totalMs: durationMs }]);
   // What the service named, and a spread of our own.
   expect(durationMs).toBeGreaterThanOrEqual(50_000);
+});
+
+const folder = mkdtempSync(join(tmpdir(), "mogplex-run-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Options for a run of so many events, the newest 200 of which are shown at each look. */
+function longRun(count: number, options: RunOptions = {}): RunOptions {
+  const clock = virtualClock();
+  const all = [anEvent("first", "started"), ...someEvents(2, count - 1), anEvent("f", "finished")];
+  const pages = [];
+  for (let shown = 150; shown < count; shown += 150) {
+    pages.push(page("streaming", all.slice(Math.max(shown - 200, 0), shown)));
+  }
+  const client = fakeClient(clock, {
+    start: [started("pending")],
+    events: [...pages, page("success", all.slice(-200))],
+  });
+  return { client, clock, identity: null, ...options };
+}
+
+test("run() keeps the last 200 events and what mattered, counts the rest, and writes all of them to eventsFile", async () => {
+  const eventsFile = join(folder, "all/events.ndjson");
+  const heard: string[] = [];
+  const onItem = (item: FollowItem) => item.type === "event" && heard.push(item.event.id);
+  const result = await run(REQUEST, longRun(900, { eventsFile, onItem }));
+  expect(heard).toHaveLength(900);
+  expect(result.eventCount.seen).toBe(900);
+  expect(result.events.map(({ id }) => id)).toEqual(["first", ...heard.slice(-200)]);
+  expect(result.eventsOmitted).toBe(699);
+  const lines = readFileSync(eventsFile, "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).id)).toEqual(heard);
+});
+
+test("run() omits no event of a small run", async () => {
+  const result = await run(REQUEST, longRun(140));
+  expect([result.events.length, result.eventsOmitted]).toEqual([140, 0]);
+});
+
+test("follow() and attach() write eventsFile, too, with the token masked", async () => {
+  const clock = virtualClock();
+  const token = "mog_abcdefghijklmnopqrstuvwx";
+  const event = { ...anEvent("f", "finished"), message: `token ${token}` };
+  const client = () => fakeClient(clock, { events: [page("success", [event])] });
+  for (const name of ["follow", "attach"]) {
+    const options = { client: client(), clock, token, eventsFile: join(folder, `${name}.ndjson`) };
+    if (name === "attach") await attach(RUN_ID, options);
+    else await drain(follow(RUN_ID, options));
+    const written = JSON.parse(readFileSync(options.eventsFile, "utf8"));
+    expect([written.id, written.message]).toEqual(["f", "token [redacted]"]);
+  }
+});
+
+test("run() and follow() refuse an eventsFile that cannot be written before anything is sent", async () => {
+  const clock = virtualClock();
+  const client = fakeClient(clock, {});
+  const options = { client, clock, identity: null, eventsFile: "/dev/null" };
+  const message = 'Cannot write events to "/dev/null": it is not an ordinary file';
+  await expect(run(REQUEST, options)).rejects.toThrow(new UsageError(message));
+  expect((await drain(follow(RUN_ID, options))).error).toMatchObject({ name: "UsageError", message });
+  expect(client.heard).toEqual([]);
 });

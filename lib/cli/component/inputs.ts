@@ -38,6 +38,35 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...Object.values(FLAGS),
 ];
 
+/**
+ * Patterns of inputs that name what is read or written, by our variable. GitLab checks inputs, but a variable of the project or the
+ * pipeline with the name of one that carries an input wins over it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
+ */
+export const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
+  ["MOGPLEX_OUT", "out", /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
+  ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
+  ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
+];
+
+/**
+ * Checks the inputs that name what is read or written.
+ *
+ * @param env The process's own environment.
+ * @throws {UsageError} when one does not match its pattern; nothing was read or written. The value is not shown: it may be a token.
+ */
+export function checkInputs(env: ReadEnv): void {
+  for (const [variable, input, pattern] of INPUT_PATTERNS) {
+    const name = inputVariable(variable);
+    const value = env(name) ?? "";
+    if (value === "" || pattern.test(value)) continue;
+    throw new UsageError({
+      attempted: `use input ${input}`,
+      why: `it must match ${pattern.source}`,
+      advice: `unset ${name} if the project or the pipeline sets it`,
+    });
+  }
+}
+
 /** Variables of GitLab that only this file reads. */
 export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT"];
 

@@ -18,7 +18,15 @@ import { followRun } from "../verbs/follow.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { cleanUpAndReport } from "./cleanup.ts";
-import { checkPromptFile, flagInput, INPUT_VARIABLES, inputsFirst, isFollowed, JOB_VARIABLES } from "./inputs.ts";
+import {
+  checkInputs,
+  checkPromptFile,
+  flagInput,
+  INPUT_VARIABLES,
+  inputsFirst,
+  isFollowed,
+  JOB_VARIABLES,
+} from "./inputs.ts";
 import { componentVocabulary } from "./vocabulary.ts";
 import { lookup } from "../../lookup.ts";
 
@@ -79,6 +87,7 @@ export async function main(args: readonly string[], process: Io, options: MainOp
       const advice = `give one of ${Object.keys(VERBS).join(", ")}`;
       throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });
     }
+    checkInputs(process.env);
     checkPromptFile(io.env);
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(

@@ -1,7 +1,15 @@
 import { expect, test } from "bun:test";
+import { parse } from "yaml";
 import { main } from "../../../lib/cli/component/main.ts";
-import { checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../../../lib/cli/component/inputs.ts";
+import {
+  checkInputs,
+  checkPromptFile,
+  INPUT_PATTERNS,
+  INPUT_VARIABLES,
+  inputsFirst,
+} from "../../../lib/cli/component/inputs.ts";
 import { UsageError } from "../../../lib/errors.ts";
+import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -52,6 +60,36 @@ test("inputsFirst() takes the wait that fits, and refuses one that does not, wit
     /^Cannot wait 481 seconds .* give at most 480, or more time/,
   );
   expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT_MINUTES: "soon" })).toThrow(UsageError);
+});
+
+test("INPUT_PATTERNS are those of the templates", () => {
+  const { out, "token-variable": token, "note-token-variable": note } = parse(textOf("components/shared/inputs.yml"));
+  expect(INPUT_PATTERNS.map(([, input, pattern]) => [input, pattern.source])).toEqual([
+    ["out", out.regex],
+    ["token-variable", token.regex],
+    ["note-token-variable", note.regex],
+  ]);
+});
+
+test("checkInputs() refuses what no template could have passed on, and does not show it", () => {
+  const check = (values: Record<string, string>) => () => checkInputs((name) => values[name]);
+  expect(check({ MOGPLEX_INPUT_OUT: "mogplex-ci", MOGPLEX_INPUT_TOKEN_VARIABLE: "MY_TOKEN" })).not.toThrow();
+  expect(check({ MOGPLEX_INPUT_OUT: "" })).not.toThrow();
+  for (const out of ["..", "a/b", "/tmp", "a b", "-rf", "a\n", "$HOME", "a".repeat(65)]) {
+    expect(check({ MOGPLEX_INPUT_OUT: out })).toThrow(UsageError);
+  }
+  for (const name of ["MOGPLEX_INPUT_TOKEN_VARIABLE", "MOGPLEX_INPUT_NOTE_TOKEN_VARIABLE"]) {
+    expect(check({ [name]: TOKEN })).toThrow(new RegExp(`must match .* unset ${name}`));
+    expect(check({ [name]: TOKEN })).not.toThrow(TOKEN);
+  }
+});
+
+test("the component reads, writes and sends nothing when a variable from outside takes the place of an input", async () => {
+  const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN, MOGPLEX_INPUT_OUT: "../elsewhere" } });
+  const sent: string[] = [];
+  const fetch = (url: string) => Promise.reject(sent.push(url));
+  for (const verb of ["permissions", "run", "follow", "cleanup"]) expect(await main([verb], io, { fetch })).toBe(2);
+  expect([sent, [...io.files.keys()]]).toEqual([[], []]);
 });
 
 test("checkPromptFile() takes paths of the project only", () => {
