@@ -122,6 +122,16 @@ function issuePath(issue: z.core.$ZodIssue): PropertyKey[] {
   return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path;
 }
 
+/** Does a part of the reading that a hostile file can make fail: by aliases that multiply, lead nowhere or to themselves, or by depth. */
+function reading<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const why = cause instanceof RangeError ? "it is nested too deeply" : (cause as Error).message.split("\n")[0];
+    throw new UsageError({ attempted: "read scenario", why: `${name}: ${why}` }, { cause });
+  }
+}
+
 /**
  * Parses a scenario.
  *
@@ -132,7 +142,7 @@ function issuePath(issue: z.core.$ZodIssue): PropertyKey[] {
 export function parseScenario(text: string, name: string): Scenario {
   const problem = (why: string) => new UsageError({ attempted: "read scenario", why });
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = reading(name, () => parseDocument(text, { lineCounter: lines }));
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
@@ -141,7 +151,13 @@ export function parseScenario(text: string, name: string): Scenario {
   if (mistake !== undefined) {
     throw problem(`${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]}`);
   }
-  const result = z.safeParse(scenarioSchema, document.toJS());
+  const value = reading(name, () => {
+    const plain: unknown = document.toJS();
+    // Events are sent as JSON, which has no circles.
+    JSON.stringify(plain);
+    return plain;
+  });
+  const result = z.safeParse(scenarioSchema, value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   if (issue === undefined) throw problem(name);

@@ -45,6 +45,22 @@ test("parseScenario() names the place of a mistake in the YAML itself", () => {
   expect(problem("steps:\n  - { after: 1\n")).toMatch(/^Cannot read scenario: s\.yaml:[23]:\d+: /);
 });
 
+test("parseScenario() refuses aliases that multiply, lead nowhere or to themselves, and deep nesting", () => {
+  const tens = (name: string, of: string) => `${name}: &${name} [${Array(10).fill(of).join(",")}]`;
+  const bomb = ["x", "*a", "*b", "*c", "*d", "*e"].map((of, index) => tens("abcdef".charAt(index), of)).join("\n");
+  const deep = 50_000;
+  for (
+    const text of [
+      `${bomb}\nsteps: *f`,
+      "steps: *missing",
+      "steps: [{ event: { type: log, payload: &loop { again: *loop } } }]",
+      `steps: ${"[".repeat(deep)}${"]".repeat(deep)}`,
+    ]
+  ) {
+    expect(() => parseScenario(text, "bomb.yaml"), text.slice(-60)).toThrow(UsageError);
+  }
+});
+
 test("parseScenario() refuses a file that is no mapping", () => {
   expect(problem("- just a list")).toStartWith("Cannot read scenario: s.yaml:1:1");
 });
