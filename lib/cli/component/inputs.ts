@@ -56,7 +56,8 @@ export const INPUT_PATTERNS: readonly (readonly [variable: string, input: string
  */
 export function checkInputs(env: ReadEnv): void {
   for (const [variable, input, pattern] of INPUT_PATTERNS) {
-    const name = inputVariable(variable);
+    // An empty input makes room for our own variable, which comes from outside as well.
+    const name = env(inputVariable(variable)) ? inputVariable(variable) : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;
     throw new UsageError({

@@ -82,6 +82,9 @@ test("checkInputs() refuses what no template could have passed on, and does not 
     expect(check({ [name]: TOKEN })).toThrow(new RegExp(`must match .* unset ${name}`));
     expect(check({ [name]: TOKEN })).not.toThrow(TOKEN);
   }
+  // An empty input makes room for the variable that it stands for.
+  expect(check({ MOGPLEX_INPUT_OUT: "", MOGPLEX_OUT: "../elsewhere" })).toThrow(/must match .* unset MOGPLEX_OUT /);
+  expect(check({ MOGPLEX_INPUT_OUT: "reports", MOGPLEX_OUT: "../elsewhere" })).not.toThrow();
 });
 
 test("the component reads, writes and sends nothing when a variable from outside takes the place of an input", async () => {
