@@ -142,8 +142,8 @@ test("a key conflict names the key and what to do", async () => {
   const { client, sent } = scripted([bad(409, "IDEMPOTENCY_CONFLICT")]);
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
-  expect(error.message).toContain(`the idempotency key "nightly" already protects another request`);
-  expect(error.message).toContain("or a key part that tells jobs apart");
+  expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
+  expect(error.message).toContain("or a key part for each of the jobs");
   expect(sent.length).toBe(1);
 });
 

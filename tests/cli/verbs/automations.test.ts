@@ -10,7 +10,7 @@ import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_text
 const NOBODY = "00000000-0000-4000-8000-00000000dead";
 const FOLLOW = [...TRIGGER, "--follow"];
 
-test("automations trigger tells what came of it: a run, one that waits, one that was found, none", async () => {
+test("automations trigger prints the result: a run, one that waits, one that was found, none", async () => {
   const running = world();
   const first = await running.cli(TRIGGER, { env: JOB });
   expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({

@@ -64,7 +64,7 @@ export async function checkCi(context: VerbContext): Promise<Check> {
   if (missing.length > 0) {
     return warning(
       "ci",
-      `${found.join("; ")}; the job cannot be told from others (missing: ${missing.join(", ")})`,
+      `${found.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
       "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
     );
   }
