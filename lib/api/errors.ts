@@ -135,7 +135,7 @@ function rateLimited({ attempted: { what }, facts, said }: Described): MogplexEr
   const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
   const why = `the token has used up its requests or starts${wait} ${said}`;
   return new RateLimitedError(
-    { attempted: what, why, advice: "wait, or use a token of its own" },
+    { attempted: what, why, advice: "wait, or give this job its own token" },
     "rateLimited",
     facts,
   );

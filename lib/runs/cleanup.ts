@@ -89,7 +89,7 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
     return nothing(state.owned === false ? OTHERS : STAYS);
   }
   const why = always
-    ? "it is wanted in any case"
+    ? "--always is set"
     : parting === "cancelling"
     ? "its cancellation was under way"
     : `the job is "${job}"`;

@@ -42,7 +42,7 @@ export interface RunFollowerOptions {
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
-  /** Gets every event before it is yielded. @default {undefined} (nobody) */
+  /** Gets every event before it is yielded. @default {undefined} */
   sink?: EventSink | undefined;
 }
 
@@ -91,7 +91,7 @@ export class RunFollower {
     this.#sink = sink;
     this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
-    // A leash of our own: a wait beside a stream must stop once the stream has shown the end.
+    // A separate leash: a wait beside a stream must stop once the stream has shown the end.
     const tied = leash(session.signal);
     const pacer = this.#pacer = session.pacer(deadline, tied.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);

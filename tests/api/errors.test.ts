@@ -90,7 +90,7 @@ test("an error carries status, code, request id and the delay", async () => {
   expect(error).toMatchObject({ status: 429, code: "RATE_LIMITED", requestId: "fra1::abc", retryAfterMs: 60_000 });
   expect(error.message).toBe(
     `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429, request id "fra1::abc"): ` +
-      `"Slow down"; wait, or use a token of its own`,
+      `"Slow down"; wait, or give this job its own token`,
   );
 });
 

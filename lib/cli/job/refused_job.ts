@@ -37,7 +37,7 @@ async function publishRefusal(context: VerbContext, places: Places, result: JobR
     // The reports must not show the token.
     context.connection();
   } catch {
-    // A missing token may be the very reason; the secrets that are known are masked all the same.
+    // The refusal may be about a missing token. The known secrets are masked in any case.
   }
   await prepare(WHEN_REFUSED, context, { places, log: null }).ended({ result, error });
 }

@@ -346,11 +346,11 @@ test("pr-reviews rerun tells a review that waits, and one that was not queued, f
   expect(none).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("nothing was queued") });
 });
 
-test("pr-reviews rerun is sent once, and says when the review may have been queued all the same", async () => {
+test("pr-reviews rerun is sent once, and says when the review may have been queued nevertheless", async () => {
   for (const answer of [html(502), json(500, { ok: false, error: { code: "INTERNAL_ERROR", message: "x" } })]) {
     const { code, stderr, sent } = await scripted(RERUN, answer);
     expect([code, sent.length]).toEqual([69, 1]);
-    expect(stderr).toContain("note: the review may have been queued all the same");
+    expect(stderr).toContain("note: the review may have been queued nevertheless");
   }
   const refused = await scripted(RERUN, json(409, { ok: false, error: { code: "CONFLICT", message: "no check" } }));
   expect([refused.code, refused.stderr.includes("may have been queued")]).toEqual([2, false]);

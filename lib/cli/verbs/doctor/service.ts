@@ -115,7 +115,7 @@ function accessAdvice(error: MogplexError): string {
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {
-    return "A job waits as long as its deadline allows; give busy jobs tokens of their own";
+    return "A job waits as long as its deadline allows; give busy jobs their own tokens";
   }
   if (error instanceof UnavailableError && error.status < 500) return OWN_ORIGIN;
   return "Try again later; a job does so until its deadline";
@@ -219,7 +219,7 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
   return warning(
     "repository",
     `the token reaches no listed repository with the id ${wanted}`,
-    "Compare it with repos list. A hidden repository is not listed, and runs start on it all the same",
+    "Compare it with repos list. A hidden repository is not listed, but runs can start on it",
   );
 }
 
