@@ -174,7 +174,7 @@ export class DeadlineError extends MogplexError {
 /** A signal that ends the process. */
 export type InterruptSignal = "SIGINT" | "SIGTERM";
 
-/** The process was told to stop. Exit code 130 or 143. */
+/** A signal stopped the process. Exit code 130 or 143. */
 export class InterruptedError extends MogplexError {
   override name = "InterruptedError";
   /** The signal. */

@@ -126,8 +126,8 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {
     return new ConflictError({ attempted: what, why: `its present state does not permit it ${said}` }, "usage", facts);
   }
-  const why = `the idempotency key ${JSON.stringify(redact(key))} already protects another request ${said}`;
-  const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
+  const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
+  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each of the jobs";
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 
@@ -135,7 +135,7 @@ function rateLimited({ attempted: { what }, facts, said }: Described): MogplexEr
   const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
   const why = `the token has used up its requests or starts${wait} ${said}`;
   return new RateLimitedError(
-    { attempted: what, why, advice: "wait, or use a token of its own" },
+    { attempted: what, why, advice: "wait, or give this job its own token" },
     "rateLimited",
     facts,
   );

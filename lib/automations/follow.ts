@@ -11,6 +11,7 @@ import { checkWait } from "../job/options.ts";
 import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import { type Leash, leash, PollingSource } from "../job/source.ts";
 import type { AutomationRun } from "../model.ts";
+import { formatCount } from "../result/duration.ts";
 import { AUTOMATION_EXIT, type AutomationEnd, endOfAutomationRun } from "../result/ends.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { AutomationReader } from "./reader.ts";
@@ -109,7 +110,7 @@ export class AutomationFollower {
     const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
     return new DeadlineError({
       attempted: `wait for automation run "${this.#reader.runId}" any longer`,
-      why: `it is ${JSON.stringify(status)} after ${seconds} seconds${notStarted}${why}${asked}`,
+      why: `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}${notStarted}${why}${asked}`,
     });
   }
 }

@@ -29,7 +29,7 @@ export interface TriggerRequest {
  * for all automations and repositories.
  */
 export interface TriggerOptions extends ConnectOptions, KeyOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
   onTriggered?: ((triggered: TriggeredRun) => void) | undefined;

@@ -81,7 +81,7 @@ export function checkReplay(
     {
       attempted: `trigger automation "${automationId}"`,
       why: `the idempotency key ${JSON.stringify(idempotencyKey)} belongs to run "${run.id}" ${what}`,
-      advice: "keys are never free again, so take another idempotency key",
+      advice: "a key cannot be used again, so give another idempotency key",
     },
     "usage",
     { status: 202, code: null, requestId: null, retryAfterMs: null },

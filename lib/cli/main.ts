@@ -50,7 +50,9 @@ async function parseCall(call: Call): Promise<ParsedFlags> {
   if (extra === undefined) return flags;
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,
-    why: `one too many, ${JSON.stringify(extra)}`,
+    why: "there is one argument too many",
+    value: JSON.stringify(extra),
+    advice: "put text with blanks in quotes",
   });
 }
 

@@ -63,7 +63,7 @@ export interface VerbContext {
   platform: Platform;
   /** Names of the things that a user can give to this program. */
   vocabulary: Vocabulary;
-  /** Refuses a checkout that steers us, at the first call. @throws {UsageError} See `guardCheckout`. */
+  /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
    * The service and the token: found at the first call, which also guards the checkout and masks the token from then on. The code that

@@ -1,5 +1,5 @@
 /**
- * Asks an address once, without the token: what answers there, or at which step the request failed.
+ * Sends one request without the token, and finds out what answers, or at which step the request failed.
  *
  * @module
  */

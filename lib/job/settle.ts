@@ -27,7 +27,7 @@ export function settle<R extends { runId: string | null }>(
   { throwOnFailure = true, signal }: SettleOptions,
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The reason of the caller's signal may be one of our errors: throw it all the same.
+  // The reason of the caller's signal may be one of our errors: throw it in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) throw error;

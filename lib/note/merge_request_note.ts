@@ -61,7 +61,7 @@ interface Page {
   next: string | undefined;
 }
 
-/** A post failed in a way that may have made the note all the same. */
+/** A post failed, but GitLab may have made the note. */
 class Unknown extends Error {}
 
 /**

@@ -20,7 +20,7 @@ export interface EventFileOptions {
   redact: Redact;
   /** Removes our own token: from ids, from keys, and once more from each finished line. */
   redactToken: Redact;
-  /** Hears once why the file cannot be written; later events are dropped. @default nobody */
+  /** Called once with the reason if the file cannot be written; later events are dropped. @default none */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 

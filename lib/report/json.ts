@@ -10,7 +10,7 @@ import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 /**
- * Renders the result without its events, which have a file of their own.
+ * Renders the result without its events: `events.ndjson` has them.
  *
  * @param result Result after `cleanResult`.
  */

@@ -65,7 +65,7 @@ function verdictCase(view: ResultView): Case {
     ...(reason ? [cutText(reason, MAX_FAILURE_TEXT)] : []),
     ...(advice ? [`What to do: ${cutText(advice, MAX_ADVICE)}`] : []),
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
-    ...(resume ? [`Look at it again: ${cutText(resume, MAX_NAME)}`] : []),
+    ...(resume ? [`Follow it again: ${cutText(resume, MAX_NAME)}`] : []),
   ];
   // The message is the first line of the text, since several readers show only the text.
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };

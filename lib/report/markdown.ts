@@ -30,7 +30,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): string {
   if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
-  return state === "none" ? "none" : "unknown: no event that was seen tells";
+  return state === "none" ? "none" : "unknown: no event seen says so";
 }
 
 function gitRows(git: GitFacts, mayLink: (url: string) => boolean): string[][] {
@@ -120,7 +120,7 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
         view.phases.map(({ name, startedAt, durationMs }) => [
           code(name),
           code(startedAt),
-          durationMs === null ? "not seen to end" : formatDuration(durationMs),
+          durationMs === null ? "its end was not seen" : formatDuration(durationMs),
         ]),
       ),
     );
@@ -134,6 +134,6 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
       ),
     );
   }
-  if (view.resume) parts.push("Look at it again:", markdownBlock(cutText(view.resume, MAX_SUMMARY_TEXT)));
+  if (view.resume) parts.push("Follow it again:", markdownBlock(cutText(view.resume, MAX_SUMMARY_TEXT)));
   return `${parts.join("\n\n")}\n`;
 }

@@ -77,7 +77,7 @@ export function cannotWrite(report: string, path: string, error: unknown): Error
 }
 
 /**
- * Checks that every report can be written, and removes the reports of an earlier job, so that nobody takes them for those of
+ * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for those of
  * this run.
  *
  * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.

@@ -100,7 +100,7 @@ function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boo
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
-/** The verdict of a result in words. A start that was refused or never sent has words of its own. */
+/** The verdict of a result in words. A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
@@ -118,7 +118,7 @@ export function branchWords(
   if (pushed !== null) return show(pushed);
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; not seen to be pushed)`;
+  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; no push was seen)`;
   return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
 }
 

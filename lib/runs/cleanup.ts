@@ -51,8 +51,8 @@ export interface CleanupDecision {
 }
 
 /**
- * Source: API reference, "Rate limits": a refused request is told to wait for 60 s, which has to fit twice. GitLab, "after_script",
- * and GitHub, "Workflow cancellation": five minutes are left to a job that was cancelled.
+ * Source: API reference, "Rate limits": the service asks a refused request to wait for 60 s, and two such waits must fit. GitLab, "after_script",
+ * and GitHub, "Workflow cancellation": a cancelled job has five minutes to clean up.
  */
 const CLEANUP_TIMEOUT_MS = 150_000;
 
@@ -89,7 +89,7 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
     return nothing(state.owned === false ? OTHERS : STAYS);
   }
   const why = always
-    ? "it is wanted in any case"
+    ? "--always is set"
     : parting === "cancelling"
     ? "its cancellation was under way"
     : `the job is "${job}"`;

@@ -23,7 +23,7 @@ export interface FollowOptions extends ConnectOptions {
   stream?: boolean | undefined;
   /**
    * Path of a file that gets every event as it comes, one JSON object a line, with secrets masked as in reports. The file is replaced;
-   * missing directories are created. A file that cannot be written any more is told to `onNotice`, and changes nothing else.
+   * missing directories are created. If the file can no longer be written, `onNotice` gets a notice, and the follower goes on.
    * @default {undefined} (no file)
    */
   eventsFile?: string | undefined;

@@ -40,7 +40,7 @@ export interface RunOptions extends StartOptions, FollowOptions {
 
 /** Options of a run that only the command line sets. */
 export interface JobOptions extends JobInternals {
-  /** Gets every event, in place of `eventsFile`. @default {undefined} (nobody) */
+  /** Gets every event, in place of `eventsFile`. @default {undefined} */
   sink?: EventSink | undefined;
   /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
@@ -110,7 +110,7 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
   return stored?.proven(seal);
 }
 
-/** Records for `cleanup` that a run is followed. If that fails, the run is followed all the same. */
+/** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
 function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
   const { state, onInterrupt } = settings;
   const startedAt = new Date(session.clock.wallTime()).toISOString();

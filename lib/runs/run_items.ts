@@ -10,6 +10,7 @@ import type { Session } from "../job/session.ts";
 import { leash, PollingSource, singleAttempt, type Source } from "../job/source.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
 import type { EventSink } from "../report/event_file.ts";
+import { formatCount } from "../result/duration.ts";
 import { END_EXIT, endOfRun, type EndOutcome, hasEnded } from "../result/ends.ts";
 import { addEvent, type EventFacts, noFacts } from "../result/run_facts.ts";
 import { addMilestone, type Milestones } from "../result/run_phases.ts";
@@ -41,7 +42,7 @@ export interface RunFollowerOptions {
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
-  /** Gets every event before it is yielded. @default {undefined} (nobody) */
+  /** Gets every event before it is yielded. @default {undefined} */
   sink?: EventSink | undefined;
 }
 
@@ -90,7 +91,7 @@ export class RunFollower {
     this.#sink = sink;
     this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
-    // A leash of our own: a wait beside a stream must stop once the stream has shown the end.
+    // A separate leash: a wait beside a stream must stop once the stream has shown the end.
     const tied = leash(session.signal);
     const pacer = this.#pacer = session.pacer(deadline, tied.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
@@ -246,7 +247,7 @@ export class RunFollower {
 
   #lateError({ runId, status }: Run): DeadlineError {
     const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
-    const why = `it is ${JSON.stringify(status)} after ${seconds} seconds`;
+    const why = `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}`;
     return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The state file: what a later step of the same job needs to know to clean up. It contains neither URL nor token.
  *
- * The working directory of a job is not to be trusted, so the file carries a proof that a holder of the token wrote it. It is one
+ * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one
  * JSON object:
  *
  * - `schema` is 2, then come the fields of {@linkcode RunState} in the order of the interface (`parting` is called `left` in the

@@ -90,7 +90,7 @@ test("an error carries status, code, request id and the delay", async () => {
   expect(error).toMatchObject({ status: 429, code: "RATE_LIMITED", requestId: "fra1::abc", retryAfterMs: 60_000 });
   expect(error.message).toBe(
     `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429, request id "fra1::abc"): ` +
-      `"Slow down"; wait, or use a token of its own`,
+      `"Slow down"; wait, or give this job its own token`,
   );
 });
 
@@ -142,8 +142,8 @@ test("a key conflict names the key and what to do", async () => {
   const { client, sent } = scripted([bad(409, "IDEMPOTENCY_CONFLICT")]);
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
-  expect(error.message).toContain(`the idempotency key "nightly" already protects another request`);
-  expect(error.message).toContain("or a key part that tells jobs apart");
+  expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
+  expect(error.message).toContain("or a key part for each of the jobs");
   expect(sent.length).toBe(1);
 });
 

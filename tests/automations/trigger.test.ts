@@ -106,7 +106,7 @@ for (const comparedTriggers of [false, true]) {
   });
 }
 
-/** What a trigger is answered with when an earlier one had the same key; the first one is sent as it stands. */
+/** Result or error of a trigger whose key an earlier one has used; the first one is sent unchanged. */
 async function replayOf(first: object, second: TriggerRequest, more: TriggerOptions = { idempotencyKey: "k" }) {
   const { options, emulator, jobs } = automationWorld("success");
   const all = options();

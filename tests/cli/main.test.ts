@@ -77,7 +77,8 @@ test("main() refuses a second argument when a verb takes one", async () => {
   expect(await cli(["runs", "get", "a", "b"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot parse arguments of runs get: one too many, "b"\n`,
+    stderr:
+      `error: Cannot parse arguments of runs get as there is one argument too many: "b"; put text with blanks in quotes\n`,
   });
 });
 

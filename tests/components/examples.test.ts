@@ -1,4 +1,4 @@
-/** Every pipeline that people copy, run as it is, in the situation that it is for; the address of the component is the one change. */
+/** Runs every documented pipeline in the situation that it is meant for. Only the address of the component is changed. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -43,7 +43,7 @@ const TASKS = [
 let repositories: string;
 let service: Service;
 const files = templateFiles();
-/** Commands of jobs that are not ours. */
+/** Commands of other people's jobs in the examples. */
 let stubs: string;
 
 beforeAll(async () => {
@@ -85,7 +85,7 @@ interface Situation {
   variables?: Record<string, string>;
   /** Names of manual jobs that somebody starts. */
   manual?: string[];
-  /** Job that is run again. */
+  /** Job to retry. */
   retry?: string;
   /** More arguments. */
   args?: string[];
@@ -95,13 +95,13 @@ interface Copied {
   cwd: string;
   recorder: Recorder;
   run(situation?: Situation): Promise<Pipeline>;
-  /** Names of the jobs that the situation makes. */
+  /** Names of the jobs that GitLab creates in this situation. */
   jobs(situation?: Situation): Promise<string[]>;
-  /** What the service was asked to start. */
+  /** Starts that the service received. */
   starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
 }
 
-/** A project with a pipeline that was copied; `npm` ends as the file `npm-exit-code` says. */
+/** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
 async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
   const recorder = await startRecorder(service.url);
   const cwd = newProject(service.folder, "copied", { ...files, ".gitlab-ci.yml": atThisCommit(text), ...more });
@@ -124,7 +124,7 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
     recorder,
     run(situation = {}) {
       cleanCheckout(cwd);
-      // One look at the schema is enough for a file: it takes as long as all the rest.
+      // Check the schema once for each file: the check takes as long as all other steps together.
       const unchecked = checked ? ["--no-json-schema-validation"] : [];
       checked = true;
       return runPipeline(cwd, options(situation, unchecked));
@@ -173,7 +173,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const { run, starts } = await recipe("manual-button.yml");
     expect(codes(await run())).toEqual({});
     expect(codes(await run({ manual: ["agent"] }))).toEqual({ agent: 0 });
-    // A variable that was typed beside the button is one of the pipeline: it wins.
+    // A variable that a person enters for a manual job is a pipeline variable, so it wins.
     const typed = { MOGPLEX_PROMPT: "Fix the flaky tests instead" };
     expect(codes(await run({ retry: "agent", variables: typed }))).toEqual({ agent: 0 });
     expect(starts().map(({ prompt }) => prompt)).toEqual([
@@ -206,7 +206,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const text = read(`${RECIPES}/matrix-repositories.yml`)
       .replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, (id) => known[id] ??= ids[Object.keys(known).length] ?? "none");
     const { run, recorder, starts } = await copied(text);
-    // The project has MOGPLEX_REPO_ID as well, which none of the jobs is to use.
+    // The project also has MOGPLEX_REPO_ID, which no job may use.
     expect(ids).toContain(REPO);
     const pipeline = await run({ server: { CI_PIPELINE_SOURCE: "web" } });
     expect(Object.values(codes(pipeline))).toEqual([0, 0, 0]);
@@ -281,7 +281,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(jobs.agent?.log).toContain("nothing to clean up");
     expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
     expect(readdirSync(join(jobs.agent?.artifacts ?? "", "mogplex-ci"))).not.toContain("run.json");
-    // What the checkout calls by the same name is never run.
+    // A program of the same name in the checkout never runs.
     const evil = { "mogplex.mjs": `console.log("EVIL");\n` };
     const wrong = await copied(withPins(text, { version: VERSION, sha256: "f".repeat(64) }), evil);
     const stopped = await wrong.run({ server: SCHEDULE });
@@ -300,7 +300,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     git(source, "tag", "-a", "-m", VERSION, VERSION);
     const commit = git(source, "rev-parse", "HEAD");
     git(source, "bundle", "create", "components.bundle", "--tags");
-    // Paths are meant from where the script is called, as in the catalog page.
+    // Paths are relative to the working directory of the script, as in the catalog page.
     for (const from of [source, join(source, "components.bundle"), "components.bundle"]) {
       const target = mkdtempSync(join(service.folder, "target-"));
       const to = from === "components.bundle" ? relative(source, target) : target;

@@ -1,4 +1,4 @@
-/** A Git server on loopback: what a GitLab instance is to whoever includes a component from it. */
+/** A Git server on loopback. It takes the place of the GitLab instance that a component is included from. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -16,7 +16,7 @@ export const CAN_SERVE = existsSync(BACKEND);
 export interface GitServer {
   /** Its host and port. */
   host: string;
-  /** Ends it. */
+  /** Stops the server and closes its port. */
   close(): void;
 }
 

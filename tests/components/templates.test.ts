@@ -1,4 +1,4 @@
-/** What GitLab asks of a component's file, and what we ask of it, read from the text that is published. */
+/** Checks the published file of each component against GitLab's rules and our own. */
 import { beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
@@ -174,7 +174,7 @@ test(
         expect({ variable, value }).toEqual({ variable, value: { value: `$[[ inputs.${name} ]]`, expand: false } });
       }
     }
-    // The name of an image is GitLab's business, like every other keyword.
+    // GitLab checks the name of an image, as it checks every other keyword.
     const elsewhere = usedIn({ ...jobs, "$[[ inputs.job-name ]]": rest }).filter((name) => free.includes(name));
     expect([...new Set(elsewhere)].sort()).toEqual(["image"]);
   }),
@@ -186,7 +186,7 @@ test(
     const names = Object.keys(job.variables ?? {}).filter((name) => name.startsWith("MOGPLEX_"));
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) expect(name).toStartWith("MOGPLEX_INPUT_");
-    // One that the program does not read would be ignored without a word. The runtime is the script's business.
+    // The program would silently ignore a variable that it does not read. The script reads the runtime.
     expect(names.filter((name) => ![...INPUT_VARIABLES, "MOGPLEX_INPUT_RUNTIME"].includes(name))).toEqual([]);
   }),
 );
@@ -194,7 +194,7 @@ test(
 test("the run component has an input for every flag of run --follow", () => {
   const flags = flagsOf(runFollowVerb).map(({ name }) => name);
   const named: Record<string, string> = { repo: "repo-id" };
-  // Output for programs is no use in a job log; the component decides where the state lies; input follow says whether to detach.
+  // Output for programs is no use in a job log; the component sets the path of the state file; input follow sets --detach.
   const without = ["json", "state", "detach"];
   const inputs = Object.keys(all.get("run")?.inputs ?? {});
   expect(flags.filter((flag) => !without.includes(flag) && !inputs.includes(named[flag] ?? flag))).toEqual([]);
@@ -267,17 +267,17 @@ test("the catalog page names the inputs that leave it to a variable of the proje
   const empty = Object.entries(all.get("run")?.inputs ?? {}).filter(([, input]) => input.default === "").map(([name]) =>
     name
   );
-  // A key and a state file are of one run; no variable gives them.
+  // A key and a state file belong to one run, so no variable of the project sets them.
   const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /If one of these inputs is empty[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
 });
 
-test("failures are red unless somebody asks for less", () => {
+test("allow-failure is false by default, and allows only infrastructure exit codes", () => {
   for (const { jobs, job, inputs } of all.values()) {
     expect(inputs["allow-failure"]?.default).toBe(false);
-    // Nothing that the agent did, or the caller got wrong, is excused by default.
+    // By default no failure of the agent and no mistake of the caller is allowed to fail.
     expect(inputs["allow-failure-exit-codes"]?.default).toEqual([EXIT.unavailable, EXIT.rateLimited, EXIT.deadline]);
     expect(job.extends).toBe(".mogplex-allow-failure-$[[ inputs.allow-failure ]]:$[[ inputs.job-name ]]");
     expect(jobs[".mogplex-allow-failure-false:$[[ inputs.job-name ]]"]).toEqual({ allow_failure: false });
@@ -329,7 +329,7 @@ test(
     expect(artifacts).toMatchObject({ when: "always", expose_as: "Mogplex run", paths: ["$[[ inputs.out ]]/"] });
     expect(Object.keys(artifacts.reports as object).sort()).toEqual(["annotations", "dotenv", "junit", "metrics"]);
     const out = all.get("run")?.inputs.out?.regex ?? "";
-    // Where the program and the state lie.
+    // Paths of the program and of the state file.
     expect(".mogplex-ci").not.toMatch(new RegExp(out));
   }),
 );
@@ -365,7 +365,7 @@ test("the program is run by the first of deno, bun and node that is there, or by
   expect(ranBy(["node"])).toBe("node");
   expect(ranBy(["deno", "bun", "node"], "node")).toBe("node");
   expect([ranBy([]), ranBy(["deno"], "bun")]).toEqual([2, 2]);
-  // A Bun that a tsconfig.json can make run something else.
+  // In this version of Bun a tsconfig.json can replace the program.
   const old = mkdtempSync(join(folder, "old-"));
   writeFileSync(join(old, "bun"), "#!/bin/sh\necho 1.2.18\n", { mode: 0o755 });
   expect(spawnSync("/bin/sh", ["-c", `${launch}\nmogplex run`], { env: { PATH: old } }).status).toBe(2);
@@ -397,7 +397,7 @@ test.skipIf(!HAS_SHELLCHECK)("the scripts of the jobs are clean to shellcheck", 
     "@@SHA256@@",
     "0".repeat(64),
   );
-  // Word splitting of the flags is meant: there is no array in sh.
+  // The shell must split the flags into words here: sh has no arrays.
   const { stdout } = spawnSync("shellcheck", ["--shell=sh", "--exclude=SC2086", "-"], { input, encoding: "utf8" });
   expect(stdout).toBe("");
 });

@@ -1,11 +1,11 @@
-/** What the models of the CI systems have in common. */
+/** Types that the models of all CI systems share. */
 import type { Machine } from "./systems/machine.ts";
 
-/** What became of a build. */
+/** Result of a build. */
 export interface Build {
   /** Its status. */
   status: "success" | "failed" | "cancelled";
-  /** What it tells later jobs, by name. */
+  /** Outputs for later jobs, by name. */
   outputs: Record<string, string>;
   /** Files that the system keeps. */
   artifacts: string[];
@@ -13,9 +13,9 @@ export interface Build {
   tests: string | undefined;
 }
 
-/** Which build it is. */
+/** Identity of a build. */
 export interface BuildOptions {
-  /** Id; what is tried again within a build has the same. */
+  /** Id; a retry within the same build has the same id. */
   id: string;
 }
 

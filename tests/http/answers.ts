@@ -63,7 +63,7 @@ export interface Sent {
 }
 type Step = Response | Error | ((signal: AbortSignal | null | undefined) => Response | Promise<Response>);
 
-/** A service that answers in the order of the script; the last step is for all further requests. */
+/** A service that answers in the order of the script; it repeats the last step for all further requests. */
 export function script(...steps: Step[]): { fetch: Fetch; sent: Sent[] } {
   const sent: Sent[] = [];
   // deno-lint-ignore require-await
@@ -108,7 +108,7 @@ export function scripted(steps: Step[], options: Partial<TransportOptions> = {})
   return { client, sent, clock, notices };
 }
 
-/** What a promise is rejected with. */
+/** Returns the error that a promise rejects with. @throws when it resolves. */
 export async function thrown(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;

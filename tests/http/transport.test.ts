@@ -143,7 +143,7 @@ test("call() waits at most two minutes when no deadline is given", async () => {
   expect(waited).toBeGreaterThan(60_000);
 });
 
-test("call() makes one attempt when told to, or when its deadline has passed already", async () => {
+test("call() makes one attempt when asked to, or when its deadline has passed already", async () => {
   const { client, sent, clock } = scripted([html(502)]);
   await thrown(client.getRun(RUN_ID, { maxAttempts: 1 }));
   await thrown(client.getRun(RUN_ID, { deadline: clock.now() - 1 }));

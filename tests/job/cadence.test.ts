@@ -94,7 +94,7 @@ test("nextDelay() begins the looks of an ending run anew at a further such event
   expect(delays(["ending", "quiet", "ending", "quiet"])).toEqual([300, 600, 300, 600]);
 });
 
-test("nextDelay() is told of the service's own delay, and adds up to half an interval of its own", () => {
+test("nextDelay() gets the service's own delay, and adds up to half an interval of its own", () => {
   const at = (random: number) => play([{ kind: "quiet" }, REFUSAL], { random: () => random })[1]?.delayMs;
   expect(at(0)).toBe(60_000);
   // Hardly a look of this job was let through before the limit was met: others are many.

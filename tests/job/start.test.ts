@@ -69,8 +69,8 @@ test("start() warns of a variable that a template left in the prompt", async () 
 });
 
 test("start() starts a run under the derived key, and tells of it at once", async () => {
-  const told: string[] = [];
-  const { result, keys } = await tried([started("pending")], { onStarted: ({ runId }) => told.push(runId) });
+  const reported: string[] = [];
+  const { result, keys } = await tried([started("pending")], { onStarted: ({ runId }) => reported.push(runId) });
   expect(result).toEqual({
     runId: RUN_ID,
     run: started("pending"),
@@ -80,7 +80,7 @@ test("start() starts a run under the derived key, and tells of it at once", asyn
     owned: true,
   });
   expect(keys).toEqual([KEY]);
-  expect(told).toEqual([RUN_ID]);
+  expect(reported).toEqual([RUN_ID]);
 });
 
 test("start() uses a random key outside CI, without a word", async () => {
@@ -319,7 +319,7 @@ test("start() owns a replay only by its scope, or when the run is newer than its
 
 test("start() says that a key is shared where nodes look the same and a first attempt finds a run", async () => {
   const live = started("streaming", true, OLD);
-  const told = async (env: Record<string, string>, answers = [live], options: StartOptions = {}) => {
+  const noticed = async (env: Record<string, string>, answers = [live], options: StartOptions = {}) => {
     const github = {
       GITHUB_ACTIONS: "true",
       GITHUB_SERVER_URL: "https://github.com",
@@ -333,16 +333,16 @@ test("start() says that a key is shared where nodes look the same and a first at
     return notices.filter(({ kind }) => kind === "shared_key");
   };
   const shared: Notice[] = [{ kind: "shared_key", runId: RUN_ID }];
-  expect(await told({})).toEqual(shared);
-  expect(await told({}, [live], { keyPart: "linux" })).toEqual(shared);
+  expect(await noticed({})).toEqual(shared);
+  expect(await noticed({}, [live], { keyPart: "linux" })).toEqual(shared);
   // A later attempt finds its own run, another day's job that of the day, and whoever gave a key knows why.
-  expect(await told({ GITHUB_RUN_ATTEMPT: "2" })).toEqual([]);
-  expect(await told({}, [live], { keyScope: "day" })).toEqual([]);
-  expect(await told({}, [live], { idempotencyKey: "shared" })).toEqual([]);
+  expect(await noticed({ GITHUB_RUN_ATTEMPT: "2" })).toEqual([]);
+  expect(await noticed({}, [live], { keyScope: "day" })).toEqual([]);
+  expect(await noticed({}, [live], { idempotencyKey: "shared" })).toEqual([]);
   // What is not found is started, and what an attempt of our own may have started is ours.
-  expect(await told({}, [started("pending")])).toEqual([]);
-  expect(await told({}, [lost(), live] as never)).toEqual([]);
-  expect(await told({ GITHUB_ACTIONS: "", GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.example" })).toEqual([]);
+  expect(await noticed({}, [started("pending")])).toEqual([]);
+  expect(await noticed({}, [lost(), live] as never)).toEqual([]);
+  expect(await noticed({ GITHUB_ACTIONS: "", GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.example" })).toEqual([]);
 });
 
 test("start() does not own a young replay when no attempt of its own can have started it", async () => {

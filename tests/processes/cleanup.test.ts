@@ -65,7 +65,7 @@ onEach(
     const other = await openJob(stage);
     const runId = await killed(other, "--on-interrupt", "detach");
     expect(await other.cleanup("canceled")).toEqual(nothing("the run is to go on when its job is stopped"));
-    expect(await other.cleanup("success", "--always")).toEqual(cancels(runId, "it is wanted in any case"));
+    expect(await other.cleanup("success", "--always")).toEqual(cancels(runId, "--always is set"));
     other.recorder.close();
   },
 );
@@ -226,5 +226,5 @@ onEach("outside CI cleanup takes the state file of its own directory, and no cop
   );
   expect(await job.service.status(runId)).toBe("pending");
   const own = await at(job.cwd, "cleanup", "--always").ended;
-  expect(own.stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (it is wanted in any case)\n`);
+  expect(own.stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (--always is set)\n`);
 });

@@ -32,7 +32,7 @@ test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to lo
 | --- | --- | --- |
 | \`queue\` | \`2026-08-10T12:00:00.021Z\` | 3 min |
 | \`prepare\` | \`2026-08-10T12:03:00.021Z\` | 2 min |
-| \`agent\` | \`2026-08-10T12:05:00.021Z\` | not seen to end |
+| \`agent\` | \`2026-08-10T12:05:00.021Z\` | its end was not seen |
 
 ### Waits
 
@@ -40,7 +40,7 @@ test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to lo
 | --- | --- | --- |
 | rate limit of the token | 2 | 1 min 1 s |
 
-Look at it again:
+Follow it again:
 
  \`\`\`text
  mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
@@ -69,7 +69,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     const row of [
       "| Failure code | `command_failed` |",
       "| Branch | unknown (asked for `fix/it`) |",
-      "| Pull request | unknown: no event that was seen tells |",
+      "| Pull request | unknown: no event seen says so |",
       "| Start | attached: the idempotency key was known |",
       "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
     ]

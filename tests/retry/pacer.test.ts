@@ -9,19 +9,19 @@ const LOST: Setback = { cause: "network", detail: "reset", namedMs: null, refuse
 
 function pacing(deadline = 3_600_000) {
   const clock = virtualClock();
-  const told: Notice[] = [];
+  const reported: Notice[] = [];
   const counted: Notice[] = [];
   const pacer = new Pacer({
     clock,
     deadline,
     startedAt: 0,
     signal: undefined,
-    notify: (notice, quietly = false) => (quietly ? counted : told).push(notice),
+    notify: (notice, quietly = false) => (quietly ? counted : reported).push(notice),
     requests: () => 1,
     random: () => 0.5,
   });
-  const waits = () => told.filter((notice) => notice.kind === "wait");
-  return { clock, pacer, told, counted, waits };
+  const waits = () => reported.filter((notice) => notice.kind === "wait");
+  return { clock, pacer, reported, counted, waits };
 }
 
 test("setBack() waits as long as the rhythm says, and as the service says without one", async () => {
@@ -33,20 +33,20 @@ test("setBack() waits as long as the rhythm says, and as the service says withou
 });
 
 test("setBack() waits until the deadline at most, and says so", async () => {
-  const { clock, pacer, told } = pacing(20_000);
+  const { clock, pacer, reported } = pacing(20_000);
   expect(await pacer.setBack("look", LIMITED, 1)).toBe(false);
   expect(clock.now()).toBe(20_000);
-  expect(told).toEqual([
+  expect(reported).toEqual([
     expect.objectContaining({ delayMs: 20_000, named: false, untilMs: Date.UTC(2026, 8, 1) + 20_000 }),
   ]);
 });
 
 test("setBack() tells once of a service that is busy, and counts each wait", async () => {
-  const { pacer, told, counted, waits } = pacing();
+  const { pacer, reported, counted, waits } = pacing();
   for (let attempt = 1; attempt <= 5; attempt++) await pacer.setBack("look", LIMITED, attempt);
   expect(waits()).toEqual([expect.objectContaining({ attempt: 1, untilMs: Date.UTC(2026, 8, 1) + 60_000 })]);
   expect(counted.map((notice) => notice.kind === "wait" && notice.attempt)).toEqual([2, 3, 4, 5]);
-  expect(told.filter((notice) => notice.kind === "heartbeat").length).toBeGreaterThanOrEqual(3);
+  expect(reported.filter((notice) => notice.kind === "heartbeat").length).toBeGreaterThanOrEqual(3);
 });
 
 test("setBack() tells again of another trouble, and of the same one after ten calm minutes", async () => {

@@ -148,7 +148,7 @@ test("trap 31: a key of another request is a conflict, which is not retried and 
   await client.startRun(REQUEST, key);
   const error = await thrown(client.startRun({ ...REQUEST, repoId: REPOS[1]?.id ?? "" }, key));
   expect(error).toBeInstanceOf(ConflictError);
-  expect(error.message).toContain(`"${key.idempotencyKey}" already protects another request`);
+  expect(error.message).toContain(`"${key.idempotencyKey}" was already used for another request`);
   expect(sent.length).toBe(2);
 });
 

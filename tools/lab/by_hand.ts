@@ -1,17 +1,17 @@
 /**
- * What was tried by hand: on servers and runners that no package registry holds, or that need a server of their own.
+ * Tests by hand, on servers and runners that no package registry has, or that need their own server.
  *
  * @module
  */
 
-/** Something that a person tried. */
+/** One test by hand. */
 export interface ByHand {
   system: string;
   version: string;
   tried: string;
-  /** What was found. */
+  /** Result of the test. */
   found: string;
-  /** The month. */
+  /** Month of the test, as `YYYY-MM`. */
   date: string;
 }
 

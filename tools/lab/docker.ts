@@ -1,5 +1,5 @@
 /**
- * A Docker daemon of its own, and images made of what Debian's packages put on this machine.
+ * Starts a separate Docker daemon, and builds images from the files of Debian packages on this machine.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { commandPath, DOCKERD } from "./programs.ts";
 
 /** A daemon that listens on a socket in the folder of the experiment. */
 export interface Docker {
-  /** Words that start the client. */
+  /** Command and arguments of the client. */
   client: readonly string[];
   /** Environment of programs that look for the daemon. */
   env: Readonly<Record<string, string>>;
 }
 
 /**
- * Starts a daemon without a network of its own: containers use that of the machine.
+ * Starts a daemon without its own network: containers use the network of the machine.
  *
- * @throws {NotPossibleError} when the kernel, or the rights of this machine, do not let it start.
+ * @throws {NotPossibleError} when the kernel or missing rights prevent its start.
  */
 export async function startDocker(bench: Bench): Promise<Docker> {
   if (process.getuid?.() !== 0) throw new NotPossibleError("a Docker daemon needs root");
@@ -43,7 +43,7 @@ export async function startDocker(bench: Bench): Promise<Docker> {
     throw new NotPossibleError(`a Docker daemon does not start: ${reason ?? daemon.text().slice(-200)}`);
   }
   bench.atEnd(async () => {
-    // It unmounts what it has mounted only when it is asked to end, and not all of it.
+    // The daemon unmounts its mounts only when it is asked to stop, and it leaves some of them.
     signal(daemon.pid, "SIGTERM");
     await daemon.ended;
     const mounts = readFileSync("/proc/mounts", "utf8").split("\n").map((line) => line.split(" ")[1] ?? "");
@@ -103,10 +103,10 @@ const TOOLS = [
   ])
   .concat(["awk", "grep", "gunzip", "gzip", "sed", "tar", "ps"]);
 
-/** What an image has beside Node: busybox alone, as an Alpine one, or bash and the GNU tools, as a Debian one. */
+/** Tools of an image beside Node: busybox only, like Alpine, or bash and the GNU tools, like Debian. */
 export type ImageKind = "bash" | "busybox";
 
-/** Makes an image. */
+/** Builds an image with Node and the tools of its kind. */
 export function makeImage(bench: Bench, { client }: Docker, kind: ImageKind, name: string): void {
   const top = bench.newFolder();
   for (const folder of ["bin", "etc", "tmp", "usr/bin", "root"]) mkdirSync(join(top, folder), { recursive: true });

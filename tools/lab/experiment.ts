@@ -1,5 +1,5 @@
 /**
- * What an experiment is: a real program at work on our real files, and the checks that come of it.
+ * An experiment: it runs a real program on our real files and checks the result.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import type { Bench } from "./bench.ts";
 import type { Check } from "./check.ts";
 import type { Program } from "./programs.ts";
 
-/** A real program at work on our real files. */
+/** Runs a real program on our real files. */
 export interface Experiment {
   /** Short name, for the command line: letters, digits and dashes. */
   name: string;
   /** The CI system, or the kind of tool, that it stands for. */
   system: string;
-  /** The programs that it needs; the first one is the one that is tried. */
+  /** The programs that it needs; the first one is the program under test. */
   programs: readonly Program[];
   /** What it proves, for `docs/tested-on.md`. */
   tried: string;
-  /** Seconds after which it is ended and has failed. @default {90} */
+  /** Time limit in seconds; an experiment that takes longer has failed. @default {90} */
   limitSeconds?: number;
-  /** Carries it out. An error that it throws is a failed check; so is an end without any check. */
+  /** Runs the experiment. A thrown error is a failed check; so is an end without any check. */
   run(bench: Bench): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Processes of an experiment: each leads a session of its own, and carries a mark by which everything that it started is found again.
+ * Processes of an experiment. Each leads its own session and has a mark in its environment, by which its descendants are found.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import process from "node:process";
 /** Variable that marks the processes of one experiment. */
 const MARK = "MOGPLEX_LAB_MARK";
 
-/** What a process did. */
+/** How a process ended. */
 export interface Ended {
   /** Exit code; null after a signal. */
   code: number | null;
@@ -18,14 +18,14 @@ export interface Ended {
   stderr: string;
 }
 
-/** A process at work. */
+/** A running process. */
 export interface Running {
   pid: number;
-  /** Both streams so far, in the order of their arrival. */
+  /** Output of both streams so far, in the order of arrival. */
   text(): string;
   /** Resolves with the first match in {@linkcode Running.text}. @throws when the process ends before. */
   seen(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Resolves when the process has ended. A descendant may still live, and its output is not waited for. */
+  /** Resolves when the process has ended. Does not wait for descendants or their output. */
   ended: Promise<Ended>;
 }
 
@@ -38,7 +38,7 @@ export interface LaunchOptions {
   stdin?: string;
 }
 
-/** Starts a process in a session of its own. */
+/** Starts a process in its own session. */
 export function launch(line: readonly string[], { cwd, env, stdin = "" }: LaunchOptions): Running {
   const child = spawn(line[0] ?? "", line.slice(1), { cwd, env, detached: true, stdio: "pipe" });
   const texts = { all: "", stdout: "", stderr: "" };
@@ -54,7 +54,7 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code) => {
-      // What is still on its way comes first; a descendant that keeps the stream open must not hold us up.
+      // Wait for the rest of the output, but only briefly: a descendant may keep the stream open.
       const end = () => resolve({ code, stdout: texts.stdout, stderr: texts.stderr });
       const timer = setTimeout(end, 1_000);
       child.on("close", () => (clearTimeout(timer), end()));
@@ -92,7 +92,7 @@ export interface Survivor {
   line: string;
 }
 
-/** The living processes that carry a mark, our own descendants or left behind by them. */
+/** The living processes with a mark: descendants of ours, or orphans of those. */
 export function survivors(mark: string): Survivor[] {
   const found: Survivor[] = [];
   for (const name of readdirSync("/proc")) {
@@ -103,7 +103,7 @@ export function survivors(mark: string): Survivor[] {
       // A zombie has no command line.
       if (environment.includes(`${MARK}=${mark}`) && line !== "") found.push({ pid: Number(name), line });
     } catch {
-      // It ended between the two looks, or belongs to somebody else.
+      // The process has ended meanwhile, or belongs to another user.
     }
   }
   return found;

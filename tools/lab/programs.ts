@@ -1,5 +1,5 @@
 /**
- * The programs of the lab: where they come from, in which version, and how they are installed into `.lab/`.
+ * The programs of the lab: their sources and versions, and their installation into `.lab/`.
  *
  * @module
  */
@@ -46,9 +46,9 @@ function install(what: string, line: readonly string[], env: Record<string, stri
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
 
-/** A program with one file at its end, which is there only when the installation went well. */
+/** A program that counts as installed when the file at `path` exists. */
 function installed(name: string, version: string, path: string, make: () => void): Program {
-  // What failed once is not tried again for each experiment.
+  // A failed installation is not repeated for each experiment.
   let failure: MissingError | undefined;
   return {
     name,
@@ -82,7 +82,7 @@ export function goProgram(name: string, module: string, version: string): Progra
   });
 }
 
-/** The command of a Python package, in a virtual environment of its own. */
+/** The command of a Python package, in its own virtual environment. */
 export function pythonProgram(name: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${name}-${version}`);
   return installed(name, version, join(folder, "bin", name), () => {

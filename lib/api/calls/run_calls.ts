@@ -38,7 +38,7 @@ function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undef
 /** The error for a key that found a run of another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
-  const advice = "keys are never free again, so take another idempotency key, or a key part that tells jobs apart";
+  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each of the jobs";
   const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
   return new ConflictError({ attempted: "start run", why, advice }, "usage", facts);
 }

@@ -6,7 +6,7 @@
 import type { ReadEnv } from "../../platforms/platform.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
-/** Whether the same job finds the run that it started when it is retried. */
+/** Whether a retried job finds the run that it started. */
 function findsAgain(env: ReadEnv): boolean {
   return !["job", "random"].includes(env("MOGPLEX_KEY_SCOPE")?.trim() ?? "");
 }

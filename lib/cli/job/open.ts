@@ -14,13 +14,13 @@ import { optionReader } from "../options/read.ts";
 import type { MainOptions, VerbContext } from "../verb.ts";
 import { noteSecrets } from "./note.ts";
 
-/** What a program knows of a call when it opens the context. */
+/** One call of a program: its flags and surroundings. */
 export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
-  /** Whether only what the documented command reads is read. */
+  /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
 }
 
-/** Remembers what `work` returned. What it throws is thrown again at the next call, by doing it again. */
+/** Calls `work` once and remembers its value. If it throws, the next call tries again. */
 function once<T>(work: () => T): () => T {
   let done: { value: T } | undefined;
   return () => (done ??= { value: work() }).value;

@@ -37,7 +37,7 @@ async function publishRefusal(context: VerbContext, places: Places, result: JobR
     // The reports must not show the token.
     context.connection();
   } catch {
-    // A missing token may be the very reason; the secrets that are known are masked all the same.
+    // The refusal may be about a missing token. The known secrets are masked in any case.
   }
   await prepare(WHEN_REFUSED, context, { places, log: null }).ended({ result, error });
 }
@@ -49,7 +49,7 @@ async function publishRefusal(context: VerbContext, places: Places, result: JobR
  * @param work Gets the places for files; writes the reports itself unless it throws.
  * @param empty A result of the job's kind about which nothing is known. @default that of a run
  * @throws what `work` throws.
- * @throws {UsageError} when files of the checkout are not to be trusted, or the reports cannot be written. No report is written then.
+ * @throws {UsageError} when files of the checkout cannot be trusted, or the reports cannot be written. No report is written then.
  */
 export async function withReports(
   context: VerbContext,

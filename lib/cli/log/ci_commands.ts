@@ -40,7 +40,7 @@ function commandSummary(writer: Writer, platform: Platform, written: readonly Re
     const path = io.realPath(summary.path);
     if (path !== undefined) writer.command(showSummary(path));
   } catch {
-    // Deno without read permission: the file exists all the same.
+    // Deno without read permission. The file exists, but its real path is not known.
   }
 }
 

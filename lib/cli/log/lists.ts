@@ -9,14 +9,16 @@ import type { Writer } from "./writer.ts";
 export const MOST_LISTED = 200;
 
 /**
- * Says on stderr that a list may have more items than it shows. The service stops at the limit without a word.
+ * Notes on stderr that there may be more items than the list shows: the service does not say that it stopped at the limit.
  *
  * @param what The items, in the plural.
- * @param limit How many were asked for.
+ * @param limit How many were requested.
  */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
-  const advice = limit < MOST_LISTED ? "--limit shows more" : "the service lists no more at once: narrow the list down";
+  const advice = limit < MOST_LISTED
+    ? "--limit shows more"
+    : "the service lists no more at once: use a narrower filter";
   writer.note(`these are the first ${limit} ${what}, there may be more: ${advice}`);
 }
 

@@ -103,7 +103,7 @@ export class LiveLog {
   }
 
   /**
-   * Sets off from here on what others wrote, without a section: for work that has no phases.
+   * Fences untrusted output from here on, without a section: for work that has no phases.
    *
    * @param status The status that is printed already.
    */
@@ -131,7 +131,7 @@ export class LiveLog {
     writer.transient("");
   }
 
-  /** Closes section and fence at once, without printing anything else: for a process that has to end now. */
+  /** Closes section and fence at once, without printing anything else: for a process that must end now. */
   leave(): void {
     this.#ticker.abort();
     this.#endSection();
@@ -208,7 +208,7 @@ export class LiveLog {
     const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
       this.#eventLines(this.#compact.flush());
-      // The agent's closing words still belong to it.
+      // The agent's last messages still belong to this section.
       if (event.payload.kind !== "assistant_final") this.#enter(phase);
     }
     if (form === "json") this.#print([jsonLine(event)]);

@@ -17,7 +17,7 @@ const MAX_BLOCK_TEXT = 4_000;
 const LABEL_WIDTH = 14;
 
 function pullRequest({ pullRequest: { state, url } }: GitFacts): string {
-  return url ?? (state === "none" ? "none" : "unknown (no event that was seen tells)");
+  return url ?? (state === "none" ? "none" : "unknown (no event seen says so)");
 }
 
 function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {

@@ -60,12 +60,12 @@ export class Writer {
    * @param maxLength Longest line, in UTF-16 units.
    */
   untrustedLines(text: string, maxLength = Infinity): string[] {
-    // Redaction comes before cutting: half a secret has no shape any more.
+    // Redaction comes before cutting: a secret that was cut in half is not recognised.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
     return lines.map((line) => this.#platform.escapeLine(cutText(line, maxLength)));
   }
 
-  /** Prints lines on stdout. They have to be our own, or made safe by {@linkcode Writer.untrusted}. */
+  /** Prints lines on stdout. They must be our own text, or made safe by {@linkcode Writer.untrusted}. */
   out(...lines: string[]): void {
     this.#print("stdout", lines);
   }
@@ -109,7 +109,7 @@ export class Writer {
     this.#fenced = true;
   }
 
-  /** Ends the {@linkcode Writer.fence}: programs that print after us can give commands again. */
+  /** Ends the {@linkcode Writer.fence}: programs that print later can give commands again. */
   unfence(): void {
     this.#fenced = false;
     this.#endFence();
@@ -132,7 +132,7 @@ export class Writer {
 
   #endFence(): void {
     if (this.#fence === undefined) return;
-    // A reader of stdout that has gone (`| head`) may have passed the beginning of the fence on: its end has to be printed all the same.
+    // A reader that has closed stdout (`| head`) may have passed on the start of the fence, so its end must still be printed.
     this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
     this.#fence = undefined;
   }

@@ -20,7 +20,7 @@ const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node
 // and looks for the sign on later lines, too. Matching more than Bun does is harmless here.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
-/** The first name in the text of a `.env` file that steers us. */
+/** The first name in the text of a `.env` file that would change our behaviour. */
 function steeringName(text: string): string | undefined {
   const ofPlatforms = platformVariables();
   for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
@@ -38,7 +38,7 @@ function readOrNothing(io: Io, file: string): string {
   }
 }
 
-/** The first `.env` file of the working directory that sets a variable which steers us, and the name of the variable. */
+/** The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable. */
 export function steeringFile(io: Io): { file: string; name: string } | undefined {
   for (const file of FILES) {
     const name = steeringName(readOrNothing(io, file));

@@ -45,7 +45,7 @@ export const ROOT = option("root", anyText);
 export const PROMPT_FILE = option("prompt-file", anyText);
 
 /** Longest time that a verb takes, in seconds. */
-export const TIMEOUT = option("timeout", wholeNumber(1, MAX_TIMEOUT_MS / 1000));
+export const TIMEOUT = option("timeout", wholeNumber(1, MAX_TIMEOUT_MS / 1000, "seconds"));
 /** What becomes of the run at the deadline. */
 export const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
 /** What becomes of the run at a signal. */

@@ -26,12 +26,16 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   };
 }
 
-/** A whole number within a range, both ends included. */
-export function wholeNumber(min: number, max: number): Parse<number> {
+/** A whole number within a range, both ends included. @param unit For the message: `seconds`. @default none */
+export function wholeNumber(min: number, max: number, unit?: string): Parse<number> {
   return (text, source) => {
     const value = /^\d{1,9}$/.test(text.trim()) ? Number(text) : NaN;
     if (value >= min && value <= max) return value;
-    throw refusal(source, `it must be a whole number from ${min} to ${max}`, text);
+    throw refusal(
+      source,
+      `it must be a whole number ${unit === undefined ? "" : `of ${unit} `}from ${min} to ${max}`,
+      text,
+    );
   };
 }
 

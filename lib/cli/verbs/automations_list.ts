@@ -40,7 +40,11 @@ export const automationsListVerb: Verb = {
     const limit = option(LIMIT);
     const all = flags.has("all");
     if (all && limit !== undefined) {
-      throw new UsageError({ attempted: "list automations", why: "--all and --limit exclude each other" });
+      throw new UsageError({
+        attempted: "list automations",
+        why: "--all and --limit exclude each other",
+        advice: "give one of them",
+      });
     }
     const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
     const { session } = openOneShot(context);

@@ -1,5 +1,5 @@
 /**
- * `automations trigger`: triggers an automation and says what came of it.
+ * `automations trigger`: triggers an automation and prints the run that it started or found.
  *
  * It ends with `success` when a run works or has succeeded, with `deadline` when it waits for a slot, and with `rateLimited` when the
  * service accepted the trigger and started nothing. See `triggerEnd`.
@@ -17,7 +17,7 @@ import { readTriggerSettings } from "../options/settings.ts";
 import { IDEMPOTENCY_KEY, JSON_LINES, KEY_PART, KEY_SCOPE, REPO, TIMEOUT } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
-/** Triggers, and prints what came of it. */
+/** Triggers, and prints the run that was started or found, or why there is none. */
 async function triggerOnce(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
@@ -46,7 +46,7 @@ export const automationsTriggerVerb: Verb = {
   name: "automations trigger",
   usage: "<automation-id>",
   maxPositionals: 1,
-  summary: "Trigger an automation, and say what came of it",
+  summary: "Trigger an automation, and print the run that it started or found",
   group: "toolkit",
   flags: [
     REPO,

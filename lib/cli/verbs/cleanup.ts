@@ -61,7 +61,7 @@ export const cleanupVerb: Verb = {
   flags: [ALWAYS, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "internal"],
-  meanings: { success: "the job is cleaned up, or stderr says why it is not: it has its verdict" },
+  meanings: { success: "the run is cancelled or needed no cancel, or stderr says why it is not cancelled" },
   examples: ["mogplex-ci cleanup"],
   run: cleanUpJob,
 };

@@ -62,9 +62,9 @@ async function checkThere(
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered
-    ? "nobody answers"
+    ? "the service does not answer"
     : !token.ok
-    ? "there is no token to show"
+    ? "there is no token to send"
     : { ...origin, ...token.value, notices: [] };
   const { repository, ...others } = await checkService(context, connection);
   const reached = others.access.state === "ok" ? way.map(withoutToken) : way;
@@ -95,7 +95,7 @@ async function checkLittle(context: VerbContext, why: string): Promise<Checks> {
 async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
   const { repository, rest } = checkout.state === "failed"
-    ? await checkLittle(context, "the checkout is not to be trusted")
+    ? await checkLittle(context, "the checkout cannot be trusted")
     : await checkHere(context, machine);
   return [
     checkRuntime(context.io.env, machine),

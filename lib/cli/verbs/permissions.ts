@@ -14,7 +14,7 @@ import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, NOTE, OUT, PROMPT_FILE, REPORT, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
-/** Variables that are read beside those of the lists: one that guards the origin, those against colours, and those of the network. */
+/** Variables that no list names: `NODE_ENV`, with which the origin is checked; those that turn off colours, and those of the network. */
 const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", "TERM", ...NETWORK_VARIABLES];
 
 /** What a run may touch: the arguments of Deno's `--allow-…` flags. */
@@ -80,7 +80,7 @@ export function permissionsFor(
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
-  // Outputs begin on a line of their own, so the end of what is there is read.
+  // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables];
   return {
     net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),

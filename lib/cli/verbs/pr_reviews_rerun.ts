@@ -67,7 +67,7 @@ export const prReviewsRerunVerb: Verb = {
     const { session: { client }, call } = openOneShot(context);
     const result = await client.rerunPrReview({ repoId, prNumber }, call).catch((error) => {
       if (error instanceof MogplexError && isAmbiguous(error)) {
-        writer.note("the review may have been queued all the same: look at the pull request before you run it again");
+        writer.note("the review may have been queued nevertheless: look at the pull request before you run it again");
       }
       throw error;
     });

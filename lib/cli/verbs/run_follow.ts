@@ -46,7 +46,11 @@ async function runInto(context: VerbContext, places: Places): Promise<number> {
   const { flags, option } = context;
   const startOnly = flags.has("detach");
   if (startOnly && flags.has("follow")) {
-    throw new UsageError({ attempted: "run", why: "--follow and --detach exclude each other" });
+    throw new UsageError({
+      attempted: "run",
+      why: "--follow and --detach exclude each other",
+      advice: "give one of them",
+    });
   }
   const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
   const request = await readStartRequest(context);

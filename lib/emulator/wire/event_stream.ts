@@ -38,7 +38,7 @@ function replayedEvents(world: World, run: RunRow, lastId: string | null, limit:
   return rows.slice(at + 1);
 }
 
-/** Brings the run to its state of the moment at every step of its script, although no request asks for it. */
+/** Plays each step of the run when it is due, although no request triggers it. */
 async function keepPlaying(world: World, run: RunRow, until: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;

@@ -17,7 +17,7 @@ export interface Call {
   caller: Caller;
   /** The request as it was sent. */
   request: Request;
-  /** Parameters behind the `?`. */
+  /** Query parameters. */
   query: URLSearchParams;
   /** A parameter of the path; empty if the path has none of that name. */
   param(name: string): string;

@@ -7,8 +7,8 @@
 /** Ids at the beginning of a run that are never forgotten: some revisions of the service show the first 200 events for ever. */
 const FIRST_IDS = 1_000;
 /**
- * Of the rest at least this many newest ids are known, at most twice as many. A page and the beginning of a stream have at most 200
- * events, the first or the newest ones, so an id that is forgotten does not come back. Two followers' worth of UUIDs take 8 MB.
+ * Of the other ids, the newest are remembered: at least this many, at most twice as many. A page and the beginning of a stream have at most 200
+ * events, the first or the newest ones, so an id that is forgotten does not come back. The UUIDs of two followers take 8 MB.
  */
 const RECENT_IDS = 20_000;
 /** Ids of the service have 36 characters. A longer one is remembered by a hash, since it may have millions. */
@@ -17,7 +17,7 @@ const MAX_ID_LENGTH = 200;
 /**
  * A short key of an id: the id itself, unless it is too long.
  *
- * A hash of 53 bits is not proof against collisions that somebody wants: they would only hide events of their own.
+ * Somebody can construct a collision of this hash of 53 bits, but would only hide events of their own run.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
@@ -38,7 +38,7 @@ export class SeenIds {
   #older = new Set<string>();
   #newer = new Set<string>();
 
-  /** Whether none was seen. */
+  /** Whether no id was seen yet. */
   get empty(): boolean {
     return this.#first.size === 0;
   }

@@ -30,7 +30,7 @@ type Tick = { inTime: boolean } | { error: unknown };
 export class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
-  /** A pause that ended while nobody waited. */
+  /** A pause that ended while no caller waited. */
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 

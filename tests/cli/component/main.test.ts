@@ -183,7 +183,7 @@ test("a key conflict in the component speaks of keys and key parts, not of flags
     const io = fakeIo({ env: { ...IN_JOB, ...job, CI_JOB_ID: "5", MOGPLEX_PROMPT: prompt } });
     const code = await main(["run"], io, { clock, fetch: emulator.fetch });
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
-    if (code === 2) expect(io.text.stdout).toMatch(/take another idempotency key, or a key part/);
+    if (code === 2) expect(io.text.stdout).toMatch(/give another idempotency key, or a key part/);
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
   }
 });

@@ -10,7 +10,7 @@ import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_text
 const NOBODY = "00000000-0000-4000-8000-00000000dead";
 const FOLLOW = [...TRIGGER, "--follow"];
 
-test("automations trigger tells what came of it: a run, one that waits, one that was found, none", async () => {
+test("automations trigger prints the result: a run, one that waits, one that was found, none", async () => {
   const running = world();
   const first = await running.cli(TRIGGER, { env: JOB });
   expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({
@@ -347,11 +347,11 @@ test("pr-reviews rerun tells a review that waits, and one that was not queued, f
   expect(none).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("nothing was queued") });
 });
 
-test("pr-reviews rerun is sent once, and says when the review may have been queued all the same", async () => {
+test("pr-reviews rerun is sent once, and says when the review may have been queued nevertheless", async () => {
   for (const answer of [html(502), json(500, { ok: false, error: { code: "INTERNAL_ERROR", message: "x" } })]) {
     const { code, stderr, sent } = await scripted(RERUN, answer);
     expect([code, sent.length]).toEqual([69, 1]);
-    expect(stderr).toContain("note: the review may have been queued all the same");
+    expect(stderr).toContain("note: the review may have been queued nevertheless");
   }
   const refused = await scripted(RERUN, json(409, { ok: false, error: { code: "CONFLICT", message: "no check" } }));
   expect([refused.code, refused.stderr.includes("may have been queued")]).toEqual([2, false]);

@@ -30,7 +30,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       variables   MOGPLEX_API_KEY",
     `ok       settings    at most 30 min, reports in "mogplex-ci"`,
     `ok       repository  acme/api, default branch "main"`,
-    "ok       checkout    nothing in it steers us",
+    "ok       checkout    no file in it changes our settings",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
     `ok       files       "mogplex-ci" can be written`,
@@ -105,15 +105,17 @@ test("doctor finds the id of a repository that is given by name, address or clon
       code: 2,
       advice: `Set MOGPLEX_REPO_ID=${REPO}`,
     });
-    expect(checks.repository?.finding).toBe(`the id must be a UUID, not ${JSON.stringify(name)}; that one is ${REPO}`);
+    expect(checks.repository?.finding).toBe(
+      `the id must be a UUID, not ${JSON.stringify(name)}; the id of that repository is ${REPO}`,
+    );
   }
 });
 
-test("doctor shows what a name could mean when no repository is called so", async () => {
+test("doctor shows what a name could mean when no repository has that name", async () => {
   const near = await doctor({ args: ["--repo", "api"] });
   expect(near.checks.repository?.finding).toBe(`the id must be a UUID, not "api"; there are acme/api (${REPO})`);
   const none = await doctor({ args: ["--repo", "acme/gone"] });
-  expect(none.checks.repository?.finding).toEndWith("no listed repository is called so");
+  expect(none.checks.repository?.finding).toEndWith("no listed repository has that name");
   expect([near.code, none.code]).toEqual([2, 2]);
 });
 
@@ -177,12 +179,12 @@ test("doctor ends with 64 when there is no token, shows which variable was meant
   }
 });
 
-test("doctor says where the token came from, and that blanks around it are taken off", async () => {
+test("doctor says where the token came from, and that blanks around it are removed", async () => {
   const token = "mog_aliceReadWriteToken0000000000001";
   const finding = async (env: Record<string, string>, files = {}) =>
     (await doctor({ env, files })).checks.token?.finding;
   expect(await finding({ MOGPLEX_API_KEY: ` ${token}\n` })).toBe(
-    "from MOGPLEX_API_KEY; blanks or line breaks around it are taken off",
+    "from MOGPLEX_API_KEY; blanks and line breaks around it are removed",
   );
   expect(await finding({ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM", TEAM: token })).toBe("from TEAM");
   const file = { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" };
@@ -259,7 +261,7 @@ test("doctor takes one lost answer for no verdict", async () => {
   expect(code).toBe(0);
 });
 
-test("doctor ends within 20 seconds when nobody answers", async () => {
+test("doctor ends within 20 seconds when the service does not answer", async () => {
   const silent: Instead = (_url, init) =>
     new Promise((_, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
   const whole = await doctor({ instead: silent });

@@ -76,7 +76,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     advice: expect.stringContaining("MOGPLEX_CI_JOB"),
   });
   const none = await check("ci", { env: NO_CI });
-  expect(none).toMatchObject({ state: "ok", finding: "no CI system; each call starts a run of its own" });
+  expect(none).toMatchObject({ state: "ok", finding: "no CI system; each call starts a new run" });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(
@@ -84,7 +84,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   );
   expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain("keys of scope job");
   expect((await check("ci", { args: ["--key-scope", "random"] })).finding).toContain(
-    "each call starts a run of its own",
+    "each call starts a new run",
   );
 });
 
@@ -98,7 +98,7 @@ test("doctor finds variables that are nearly ours", async () => {
   };
   const { state, finding, advice } = await check("variables", { env });
   expect(state).toBe("warning");
-  expect(finding).toBe("not one of ours: MOGPLEX_REPOID, MOGPLEX_TIME_OUT, mogplex_url, MOGPLEX_GREETING_OF_MINE");
+  expect(finding).toBe("unknown names: MOGPLEX_REPOID, MOGPLEX_TIME_OUT, mogplex_url, MOGPLEX_GREETING_OF_MINE");
   expect(advice).toBe(
     "Did you mean MOGPLEX_REPO_ID in place of MOGPLEX_REPOID?; Did you mean MOGPLEX_TIMEOUT in place of MOGPLEX_TIME_OUT?; " +
       "Did you mean MOGPLEX_URL in place of mogplex_url?; Unset MOGPLEX_GREETING_OF_MINE",
@@ -155,7 +155,7 @@ test("doctor reads, writes and asks nothing when Bun has read a .env that may ha
   expect({ code, requests }).toEqual({ code: 2, requests: [] });
   expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_API_KEY_FILE: Bun read the file ".env.local"`);
   for (const name of ["url", "token", "files", "proxy", "connection", "clock", "access", "scopes", "server"]) {
-    expect(checks[name]).toMatchObject({ state: "skipped", finding: "the checkout is not to be trusted" });
+    expect(checks[name]).toMatchObject({ state: "skipped", finding: "the checkout cannot be trusted" });
   }
   expect(touched.filter((path) => !/^\.env/.test(path))).toEqual([]);
 });

@@ -4,12 +4,12 @@ import { LOG_PARSERS, type LogParser, terminalCommands } from "../../hostile/par
 import { doctor, type Instead } from "./doctor_world.ts";
 import { SYSTEMS } from "../../hostile/systems.ts";
 
-/** A header can hold neither line breaks nor what is beyond Latin-1. */
+/** Makes a text fit for a header: without line breaks and characters beyond Latin-1. */
 function headerText(text: string): string {
   return text.replace(/[^\t\x20-\x7e\x80-\xff]/g, " ").trim();
 }
 
-/** A service in which every text is hostile: it sends elsewhere, answers, refuses, and answers something else. */
+/** A service whose texts are all hostile. It redirects, answers, refuses, and answers with something else. */
 function hostileService(text: string): Instead {
   const headers = { "content-type": headerText(text), location: headerText(text), "x-request-id": headerText(text) };
   const failure = JSON.stringify({ ok: false, error: { code: text, message: text } });
@@ -24,7 +24,7 @@ function hostileService(text: string): Instead {
 
 for (const { name, text } of CORPUS) {
   test(`doctor prints nothing that a CI system or a terminal obeys: ${name}`, async () => {
-    // Long texts are there to find slow patterns, which the tests of plainText do.
+    // The corpus has long texts to find slow patterns. The tests of plainText use them.
     const short = text.slice(0, 2_000);
     const odd = short.replace(/\0/g, "");
     for (const [index, [system, variable]] of Object.entries(SYSTEMS).entries()) {

@@ -1,4 +1,4 @@
-/** `examples/shell/mogplex-run.sh`: verdicts, refusals, deadlines, what it is given and what it leaves. */
+/** `examples/shell/mogplex-run.sh`: verdicts, refusals, deadlines, inputs and outputs. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -11,12 +11,12 @@ import { CANCEL, LOOK, START } from "../../processes/world/stage.ts";
 import { inEvery, inTurn, runAnswer, SCRIPT, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
 
-// Many small processes, on machines that do other things, too.
+// The tests start many small processes, and the machine may be busy.
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 const SOURCE = readFileSync(SCRIPT, "utf8");
-/** The comment on top of it. */
+/** The comment at the top of the script. */
 const HEADER = (SOURCE.split("\nset -u\n")[0] ?? "").replace(/\n# */g, " ");
 
 function last({ stdout }: Ended): string {
@@ -138,7 +138,7 @@ shell.each(VERDICTS)(
     }),
 );
 
-/** Name, variables, exit code, whether there are requests, part of what is said. */
+/** Name, variables, exit code, number of requests, part of the message. */
 const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, number, string][] = [
   [
     "an empty token",
@@ -337,7 +337,7 @@ shell(
       expect(stand.slept().reduce((sum, part) => sum + part, 0)).toBe(240);
       expect(stand.of(CANCEL)).toEqual([]);
       expect(end.stdout.match(/\.\.\. streaming for \d+ s, \d+ requests/g)?.length).toBeGreaterThanOrEqual(3);
-      // 60 a minute are all that the token has, and it may be shared with four others.
+      // The token has 60 requests a minute, and four other jobs may share it.
       expect(stand.of(LOOK).length).toBeLessThan(36);
       expect(stand.outputs()).toContain("MOGPLEX_OUTCOME=deadline\n");
     }),

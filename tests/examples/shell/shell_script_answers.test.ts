@@ -1,11 +1,11 @@
-/** `examples/shell/mogplex-run.sh`: which answers it believes. */
+/** `examples/shell/mogplex-run.sh`: which answers it accepts. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Ended } from "../../processes/world/service.ts";
 import { LOOK, START } from "../../processes/world/stage.ts";
 import { inEvery, inTurn, runAnswer } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 
-// Many small processes, on machines that do other things, too.
+// The tests start many small processes, and the machine may be busy.
 setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
@@ -14,7 +14,7 @@ function last({ stdout }: Ended): string {
   return stdout.trimEnd().split("\n").at(-1) ?? "";
 }
 
-/** What answers every request, and the code that comes of it. */
+/** The answer to every request, and the expected exit code. */
 const STRANGERS: [string, () => Response, number][] = [
   ["a login page", () => new Response("", { status: 307, headers: { location: "/login?next=%2F" } }), 64],
   [
@@ -61,7 +61,7 @@ shell.each(STRANGERS)(
     }),
 );
 
-/** Bodies of looks that claim success, and are no answer about this run. */
+/** Bodies of reads that say `success` but are not an answer about this run. */
 const FORGERIES: [string, (id: string) => string][] = [
   ["another run", () => runAnswer("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", `"success"`)],
   ["no run", () => `{"ok":true,"data":{"status":"success"}}`],

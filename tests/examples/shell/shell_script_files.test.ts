@@ -1,4 +1,4 @@
-/** `examples/shell/mogplex-run.sh` and files that are no ordinary ones, for its prompt, its token and its outputs. */
+/** `examples/shell/mogplex-run.sh` with files that are not ordinary, for its prompt, its token and its outputs. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 
-/** Name of the file, and what is said of it. */
+/** Name of the file, and the message about it. */
 const STRANGE = [
   ["fifo", "is not an ordinary file"],
   ["folder", "is not an ordinary file"],
@@ -54,7 +54,7 @@ shell(
   "mogplex-run.sh reads no more of a huge prompt or token than it can use",
   () =>
     inEvery({}, async (stand, shell) => {
-      // Outside of the working directory, which is read whole after each run.
+      // Outside of the working directory: the test reads that directory completely after each run.
       const folder = mkdtempSync(join(tmpdir(), "mogplex-huge-"));
       const huge = join(folder, "huge");
       writeFileSync(huge, "");

@@ -1,6 +1,6 @@
 /**
- * `examples/shell/mogplex-run.sh` reads answers with awk. Thousands of them, changed at random from a seed, must mean the same to
- * it as to `JSON.parse` and the contract.
+ * `examples/shell/mogplex-run.sh` reads answers with awk. It must read thousands of answers,
+ * changed at random from a seed, as `JSON.parse` and the contract do.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -29,7 +29,7 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-/** What the contract makes of an answer: id and status, or null if it is none. */
+/** Id and status of an answer as the contract reads it, or null if it is not valid. */
 function meaning(kind: Kind, bytes: Uint8Array, id = RUN): { id: string; status: string } | null {
   let answer;
   try {
@@ -42,7 +42,7 @@ function meaning(kind: Kind, bytes: Uint8Array, id = RUN): { id: string; status:
   const run = kind === "start" ? data : data.run;
   if (!isObject(run) || typeof run.runId !== "string" || typeof run.status !== "string") return null;
   if (kind === "cancel" && data.status !== run.status) return null;
-  // Any other word is a status that is not known.
+  // Any other text is an unknown status.
   return /^[a-z_]{1,40}$/.test(run.status) && run.runId.toLowerCase() === id ? { id, status: run.status } : null;
 }
 
@@ -118,7 +118,7 @@ function field(random: (below: number) => number, key: string, value: string): s
   return `${blank()}${text(random, key)}${blank()}:${blank()}${value}${blank()}`;
 }
 
-/** A value that belongs there, or another one. */
+/** A valid value, or a wrong one. */
 function value(random: (below: number) => number, depth = 0): string {
   switch (random(depth > 3 ? 7 : 11)) {
     case 0:
@@ -150,7 +150,7 @@ function object(random: (below: number) => number, depth: number, wanted: string
   return `{${fields.join(",")}}`;
 }
 
-/** An answer as the service writes it, and with changes at random. */
+/** An answer of the service, with random changes. */
 function answer(random: (below: number) => number, kind: Kind): Uint8Array {
   const chosen = text(random, STATUSES[random(STATUSES.length)] ?? "");
   const run = [field(random, "runId", text(random, RUN)), field(random, "status", chosen)];
@@ -178,7 +178,7 @@ const READER = [/^AWK_ANSWER='[^']*'\n/m, /^AWK_TIME='[^']*'\n/m, /^facts\(\) \{
   part.exec(SOURCE)?.[0] ?? ""
 ).join("");
 
-/** What the reader alone makes of many answers, in the same order. */
+/** Results of the script's reader for many answers, in the same order. */
 function readAll(awk: readonly string[], answers: readonly { kind: Kind; bytes: Uint8Array }[]) {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-fuzz-"));
   try {
@@ -207,7 +207,7 @@ function readAll(awk: readonly string[], answers: readonly { kind: Kind; bytes: 
   }
 }
 
-/** What the script makes of the facts. */
+/** Result of the script for given facts. */
 function verdictOf({ ok, id, status, torn }: Record<string, string | undefined>) {
   if (ok !== "yes" || id?.toLowerCase() !== RUN || torn !== undefined) return null;
   return status !== undefined && /^[a-z_]{1,40}$/.test(status) ? { id: RUN, status } : null;
@@ -227,7 +227,7 @@ for (const [awk, count] of AWKS) {
       return { kind, bytes: answer(random, kind) };
     });
     const expected = answers.map(({ kind, bytes }) => meaning(kind, bytes));
-    // Neither all nor none of them are good.
+    // The seed gives valid answers as well as broken ones.
     const green = expected.filter((each) => each?.status === "success").length;
     expect(green).toBeGreaterThan(count / 10);
     expect(green).toBeLessThan(count / 2);
@@ -256,7 +256,7 @@ test.skipIf(INCOMPLETE)(
           const bytes = Buffer.from(latin1.replaceAll(RUN, id), "latin1");
           const status = meaning("look", bytes, id)?.status ?? "";
           green = status === "success";
-          // Nothing after an end is looked at.
+          // The script reads nothing after the run has ended.
           if (["success", "failed", "cancelled"].includes(status)) next = 99;
           return new Response(bytes);
         };

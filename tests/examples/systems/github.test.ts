@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close());
 
-/** A test with a machine of its own, beside the others. */
+/** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
   test.concurrent(what, () => onMachine(service, body), 60_000);
 }
@@ -62,7 +62,7 @@ for (const file of Object.keys(RECIPES)) {
     const given = optionsOf(file, "stuck-streaming");
     const recipe = machine.recipe(file, "stuck-streaming");
     machine.stop = signalledAll("SIGKILL");
-    // With the machine, the last step is lost.
+    // If the machine dies, the last step does not run.
     await runGithubJob(recipe.replace("mogplex.mjs cleanup\n", "--version\n"), machine, given);
     machine.stop = signalled("SIGINT");
     await runGithubJob(recipe, machine, { ...given, attempt: 2 });

@@ -61,7 +61,7 @@ export interface Machine {
   recipe(file: string, scenario: string, checksum?: string): string;
   /** An empty directory. */
   directory(): string;
-  /** Runs a script to its end, or stops it when the agent is at work and the machine has been told so. */
+  /** Runs a script to its end, or stops it while the agent works, if the test asked for that. */
   run(script: Script): Promise<Done>;
   /** Tells it to stop the next script with an agent at work; undefined: let it run. */
   stop: Stop | undefined;

@@ -20,7 +20,7 @@ const LATER = `
       - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
 `;
 
-/** Stands in for the action that keeps files, which only GitHub serves: says which files it would keep. */
+/** Replaces the upload action, which works on GitHub only: prints the files that the action would upload. */
 const UPLOAD = `name: Upload
 inputs: { name: {}, path: {}, if-no-files-found: {} }
 runs:
@@ -53,7 +53,7 @@ interface Workflow {
   env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a workflow in a repository of its own. */
+/** Starts a workflow in its own repository. */
 async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
   const cwd = bench.newFolder();

@@ -1,4 +1,4 @@
-/** The Jenkinsfile on the Groovy of Jenkins, with real shells: the driver knows the steps, not what our recipe does with them. */
+/** The Jenkinsfile on the Groovy of Jenkins, with real shells: the driver implements the steps and knows nothing of our recipe. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Service } from "../bench.ts";
@@ -8,7 +8,7 @@ import { GROOVY, JAVA } from "../programs.ts";
 
 const DRIVER = join(import.meta.dir, "jenkins_driver.groovy");
 
-/** A build at work. */
+/** A running build. */
 interface Build {
   running: Running;
   /** Aborts it. */

@@ -1,4 +1,4 @@
-/** Checkers of workflow files, each with its own idea of what is right. */
+/** Checks the workflow files of the examples with linters and schemas. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv } from "ajv";
@@ -23,7 +23,7 @@ async function actionlint(bench: Bench): Promise<void> {
     const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
     bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, stdout);
   }
-  // A proof that it looks: what is broken is told.
+  // The linter must report a broken workflow; otherwise a clean result would prove nothing.
   const broken =
     "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps: [{ run: 'echo ${{ nothing.here }}' }]\n";
   const { code } = await bench.run([ACTIONLINT.provide(), "-"], { stdin: broken });
@@ -39,11 +39,11 @@ async function zizmor(bench: Bench): Promise<void> {
   }
 }
 
-/** A kind of file, and how the vendored schema is asked. */
+/** A kind of file, and the vendored schema that checks it. */
 interface Kind {
   schema: string;
   files(): string[];
-  /** Changes the text before: what the schema does not know yet. @default as it is */
+  /** Changes the text before the check, where the schema does not know a key yet. @default no change */
   prepare?(text: string): string;
   args?: readonly string[];
 }
@@ -53,7 +53,7 @@ const KINDS: readonly Kind[] = [
     schema: "vendor.gitlab-ci",
     files: () => [...examples("gitlab"), join(root, "examples/../components/run/example.gitlab-ci.yml")],
     args: ["--data-transform", "gitlab-ci"],
-    // A header with inputs is a document of its own, which the schema knows, but the program does not.
+    // A header with inputs is a separate document. The schema knows it, the program does not.
     prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
   },
   { schema: "vendor.github-workflows", files: WORKFLOWS },
@@ -116,7 +116,7 @@ function azure(bench: Bench): Promise<void> {
   return Promise.resolve();
 }
 
-/** Experiments with checkers. */
+/** Experiments with linters and schemas. */
 export const LINTERS: readonly Experiment[] = [
   {
     name: "actionlint",

@@ -192,5 +192,5 @@ export async function reach(origin: Origin, context: VerbContext, machine: Machi
   // A missing permission ends a job at once.
   const exit = trouble === "permission" ? "usage" : error.exit;
   const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
-  return { checks: [check, skipped("clock", "nobody answers")], answered: false };
+  return { checks: [check, skipped("clock", "the service does not answer")], answered: false };
 }

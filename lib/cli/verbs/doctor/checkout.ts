@@ -48,7 +48,7 @@ export async function checkCheckout(context: VerbContext, machine: Machine): Pro
     return warning("checkout", `${config} maps imports, ours too if we lie in the checkout`, "Start with --no-config");
   }
   const steering = steeringFile(io);
-  if (steering === undefined || name === "bun") return ok("checkout", "nothing in it steers us");
+  if (steering === undefined || name === "bun") return ok("checkout", "no file in it changes our settings");
   return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
 }
 

@@ -58,7 +58,7 @@ export function checkToken(context: VerbContext, token: Tried<FoundToken>, machi
   if (!token.value.token.startsWith("mog_")) {
     return warning(
       "token",
-      `the one in ${place} does not begin with mog_, so it is taken for one of OAuth`,
+      `the one in ${place} does not begin with mog_, so it is treated as an OAuth token`,
       "Unless it is one, create a token under Settings > Mogplex Keys",
     );
   }
@@ -70,8 +70,8 @@ export function checkToken(context: VerbContext, token: Tried<FoundToken>, machi
     "token",
     [
       `from ${place}`,
-      ...trimmed ? ["blanks or line breaks around it are taken off"] : [],
-      ...unmasked ? [`${name} masks it once the step that fetched it has said so with ${maskCommand}`] : [],
+      ...trimmed ? ["blanks and line breaks around it are removed"] : [],
+      ...unmasked ? [`${name} does not mask it until the step that fetches it prints ${maskCommand}`] : [],
     ].join("; "),
   );
 }
@@ -88,7 +88,7 @@ async function openStream(client: MogplexClient, call: CallOptions): Promise<voi
   (await client.openRunEvents(NOBODY, { limit: 1 }, call)).close();
 }
 
-/** Asks for the repository that is wanted, or for all. */
+/** Lists the wanted repository, by id or name; all repositories without one. */
 function listRepos(client: MogplexClient, wanted: string | undefined, call: CallOptions): Promise<Repo[]> {
   if (wanted === undefined) return client.listRepos({ limit: MAX_REPOS }, call);
   return isUuid(wanted)
@@ -99,7 +99,7 @@ function listRepos(client: MogplexClient, wanted: string | undefined, call: Call
 async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<Asked> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, starts, stream] = await Promise.all([
-    // A job tries again, too, and the exit code depends on this request.
+    // A job repeats this request as well, and the exit code depends on it.
     tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
     tried(() => client.listAutomations({ limit: 1 }, once)),
     tried(() => client.checkStartAccess(once)),
@@ -115,7 +115,7 @@ function accessAdvice(error: MogplexError): string {
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {
-    return "A job waits as long as its deadline allows; give busy jobs tokens of their own";
+    return "A job waits as long as its deadline allows; give busy jobs their own tokens";
   }
   if (error instanceof UnavailableError && error.status < 500) return OWN_ORIGIN;
   return "Try again later; a job does so until its deadline";
@@ -186,9 +186,14 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
   const known = repos.value.filter((repo) => isUuid(repo.id));
   const same = known.find((repo) => repo.full_name.toLowerCase() === name);
   if (same !== undefined) {
-    return failed("repository", `${cannot}; that one is ${same.id}`, `Set MOGPLEX_REPO_ID=${same.id}`, "usage");
+    return failed(
+      "repository",
+      `${cannot}; the id of that repository is ${same.id}`,
+      `Set MOGPLEX_REPO_ID=${same.id}`,
+      "usage",
+    );
   }
-  const near = known.length === 0 ? "no listed repository is called so" : `there are ${shortList(known)}`;
+  const near = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
   return failed("repository", `${cannot}; ${near}`, "Set MOGPLEX_REPO_ID to the id of one that is listed", "usage");
 }
 
@@ -213,8 +218,8 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
   }
   return warning(
     "repository",
-    `the token's repositories have none with the id ${wanted}`,
-    "Compare it with repos list. A hidden repository is not listed, and runs start on it all the same",
+    `the token reaches no listed repository with the id ${wanted}`,
+    "Compare it with repos list. A hidden repository is not listed, but runs can start on it",
   );
 }
 

@@ -59,12 +59,12 @@ async function keyOf(context: VerbContext): Promise<{ scope: string; missing: re
 export async function checkCi(context: VerbContext): Promise<Check> {
   const { platform } = context;
   const { scope, missing } = await keyOf(context);
-  const keys = scope === "random" ? "each call starts a run of its own" : `keys of scope ${scope}`;
+  const keys = scope === "random" ? "each call starts a new run" : `keys of scope ${scope}`;
   const found = [platform.isCi ? platform.name : "no CI system", keys, ...platform.isCi ? uses(context) : []];
   if (missing.length > 0) {
     return warning(
       "ci",
-      `${found.join("; ")}; the job cannot be told from others (missing: ${missing.join(", ")})`,
+      `${found.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
       "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
     );
   }
@@ -82,12 +82,12 @@ export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
   const odd = names.filter((name) => /^mogplex_/i.test(name) && !known.includes(name) && !others.includes(name))
     .filter((name) => io.env(name));
   const set = known.filter((name) => io.env(name));
-  if (odd.length === 0) return ok("variables", set.length === 0 ? "none of ours is set" : set.join(", "));
+  if (odd.length === 0) return ok("variables", set.length === 0 ? "no MOGPLEX_ variable is set" : set.join(", "));
   const advice = odd.map((name) => {
     const hint = nearest(name.toUpperCase(), known);
     return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} in place of ${name}?`;
   });
-  return warning("variables", `not one of ours: ${odd.join(", ")}`, advice.join("; "));
+  return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));
 }
 
 /** Checks the values of flags and variables. */

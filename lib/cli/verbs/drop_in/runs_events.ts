@@ -27,7 +27,7 @@ const TIMEOUT: Option<number> = {
   name: "timeout",
   value: "SECONDS",
   help: `Maximum time to wait with --follow (default ${DEFAULT_SECONDS})`,
-  parse: wholeNumber(1, MAX_TIMEOUT_MS / 1000),
+  parse: wholeNumber(1, MAX_TIMEOUT_MS / 1000, "seconds"),
 };
 
 function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {

@@ -1,10 +1,10 @@
-/** The syntax that a Jenkinsfile and a settings.kts have in common: statements, one a line, some with a block in braces. */
+/** Parses the common syntax of a Jenkinsfile and a settings.kts: one statement a line, some with a block in braces. */
 
 /** A piece of a statement. */
 export interface Token {
   /** `word`, `text` (a string, as it is in its quotes) or `sign`. */
   kind: "word" | "text" | "sign";
-  /** What it says, without quotes. */
+  /** Its text, without quotes. */
   value: string;
   /** Quotes around a text. */
   quotes: string;
@@ -12,7 +12,7 @@ export interface Token {
 
 /** A statement. */
 export interface Statement {
-  /** Its pieces, those behind a block included. */
+  /** Its pieces, including those after a block. */
   tokens: Token[];
   /** Statements of its block. */
   body: Statement[] | undefined;
@@ -20,7 +20,7 @@ export interface Statement {
 
 const PIECE = /("""|'''|"|')([\s\S]*?)\1|(\/\/[^\n]*)|([A-Za-z_][\w.]*\*?|\d+)|(\n)|([^\S\n]+)|([{}()[\],=:.*])/y;
 
-/** Reads statements. A backslash in a text is an error: nobody has to know then what it does. */
+/** Reads statements. A backslash in a text is an error, since the model does not implement escapes. */
 class Reader {
   readonly #source: string;
   #at = 0;
@@ -37,7 +37,7 @@ class Reader {
     this.#at = PIECE.lastIndex;
     const [, quotes, inner, , word, line, , sign] = match;
     if (quotes !== undefined && inner !== undefined) {
-      if (inner.includes("\\")) throw new SyntaxError(`A text has a backslash: ${inner}`);
+      if (inner.includes("\\")) throw new SyntaxError(`Cannot read a text with a backslash: ${inner}`);
       return { kind: "text", value: inner, quotes };
     }
     if (word !== undefined) return { kind: "word", value: word, quotes: "" };
@@ -76,18 +76,20 @@ export function shape({ tokens }: Statement): string {
   return tokens.map(({ kind, value }) => kind === "text" ? '"…"' : value).join(" ");
 }
 
-/** The block of the one statement of some shape. */
+/** The block of the only statement with a shape. @throws when there is not exactly one. */
 export function blockOf(statements: readonly Statement[], wanted: string): Statement[] {
   const found = statements.filter((each) => shape(each) === wanted);
-  if (found.length !== 1 || found[0]?.body === undefined) throw new SyntaxError(`There is not one block "${wanted}"`);
+  if (found.length !== 1 || found[0]?.body === undefined) {
+    throw new SyntaxError(`Cannot find exactly one block "${wanted}"`);
+  }
   return found[0].body;
 }
 
-/** The one text of a statement. */
+/** The only text of a statement. @throws when there is not exactly one. */
 export function textOf(statement: Statement): Token {
   const [first, second] = statement.tokens.filter(({ kind }) => kind === "text");
   if (first === undefined || second !== undefined) {
-    throw new SyntaxError(`There is not one text in: ${shape(statement)}`);
+    throw new SyntaxError(`Cannot find exactly one text in: ${shape(statement)}`);
   }
   return first;
 }

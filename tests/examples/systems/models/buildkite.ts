@@ -50,7 +50,7 @@ export function readStep(recipe: string): { step: Fields; env: Record<string, st
   return { step: fields(first, "step", STEP), env: textFields(env, "env") };
 }
 
-/** Reads what the hook has told Buildkite. */
+/** Reads what the hook reported to Buildkite. */
 function readCalls(calls: readonly string[], build: Build, cwd: string, to: string): void {
   for (const call of calls) {
     const [, name = "", value = ""] = /^buildkite-agent meta-data set (\w+) (\S+)$/.exec(call) ?? [];
