@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "cafdeb1dda555c16c2fd8de13ed77ebc616717bcc66fbc238034ba743936b2f0"
+val MOGPLEX_CI_SHA256 = "374fbef03a16492f285becea49490004938180115787198546b1d1fbc058f90d"
 
 project {
     buildType(Cleanup)
