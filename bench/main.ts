@@ -20,6 +20,10 @@ const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unkn
     const { bench, TITLE } = await import("./cancel.ts");
     return { title: TITLE, rows: await bench() };
   },
+  "memory": async () => {
+    const { bench, TITLE } = await import("./memory.ts");
+    return { title: TITLE, rows: await bench() };
+  },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
   "soak": async () => ({ title: "A thousand runs on bad days", rows: await (await import("./soak.ts")).bench() }),
 };

@@ -229,6 +229,13 @@ test("call() refuses a body above the limit without keeping it, and does not try
   expect(await thrown(declared.client.getRun(RUN_ID))).toBeInstanceOf(BodyTooLargeError);
 });
 
+test("call() refuses an answer of more values than fit into memory", async () => {
+  const many = () => new Response(`{"ok":true,"data":[${"{},".repeat(600_000)}0]}`);
+  const error = await thrown(scripted([many]).client.getRun(RUN_ID));
+  expect(error).toBeInstanceOf(BodyTooLargeError);
+  expect(error.message).toBe(`Cannot read run "${RUN_ID}": the answer has more than 500000 values`);
+});
+
 test("call() reads no more than the head of an error's body", async () => {
   const endless = () =>
     new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(10_000).fill(65)) }), {

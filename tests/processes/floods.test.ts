@@ -47,6 +47,22 @@ test(
   180_000,
 );
 
+test("follow keeps nothing of messages that it cannot take, in a heap of 128 MB", async () => {
+  const payload = `{"a":[${"{},".repeat(30_000)}0],"b":"${"x".repeat(160_000)}"}`;
+  const { service, running } = await followed({ events: 1_500, payload });
+  const { code, stdout } = await running.ended;
+  service.close();
+  expect([code, stdout]).toEqual([0, expect.stringContaining("events        1 seen, some went by unseen")]);
+}, 60_000);
+
+test("follow reads no more than some megabytes of a stream whose run has ended", async () => {
+  const { service, running, out } = await followed({ over: true, lastsMs: 60_000, message: "x".repeat(20_000) });
+  const { code, stdout } = await running.ended;
+  service.close();
+  expect([code, stdout]).toEqual([0, expect.stringContaining("some went by unseen")]);
+  expect(statSync(join(out, "events.ndjson")).size).toBeLessThan(10_000_000);
+}, 60_000);
+
 test("follow takes an answer just below the limit, in a heap of 128 MB", async () => {
   const { service, running } = await followed({ page: 1, message: "x".repeat(31 * 1024 * 1024) });
   const { code, stdout } = await running.ended;

@@ -251,6 +251,13 @@ test("follow() counts an unknown status as not finished and says so once", async
   expect(notices).toEqual([{ kind: "unknown_status", status: "paused" }]);
 });
 
+test("follow() announces twenty unknown statuses and no more, and tells them apart by their beginning", async () => {
+  const strange = Array.from({ length: 30 }, (_, index) => page(`${index} `));
+  const long = ["a", "b"].map((end) => page("x".repeat(300) + end));
+  const { notices } = await followed({ events: [...long, ...strange, page("success", [finished])] });
+  expect(notices.map(({ kind }) => kind)).toEqual(Array(20).fill("unknown_status"));
+});
+
 test("follow() reads the run itself after a long silence, and ends with what it shows", async () => {
   const { items, heard } = await followed({
     events: [page("pending"), page("streaming")],

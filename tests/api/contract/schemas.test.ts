@@ -63,3 +63,12 @@ test("readData() cuts off what is nested so deeply that whoever walks through it
   expect(text).toContain("[nested too deeply]");
   expect(text.length).toBeLessThan(2_000);
 });
+
+test("readData() cuts a text of millions of characters, and nothing that the service takes", () => {
+  const texts = { long: "☃".repeat(3 * 1024 * 1024), prompt: "x".repeat(500_000), list: ["y".repeat(2_000_000)] };
+  const result = readData({ ok: true, data: { ...run("success"), ...texts } }, runSchema);
+  if (!result.ok) throw new Error(result.problem);
+  const { long, prompt, list } = result.data as unknown as typeof texts;
+  expect([long.length, long.slice(-23)]).toEqual([1024 * 1024 + 22, "☃…[+2097152 characters]"]);
+  expect([prompt, list[0]?.slice(-21)]).toEqual([texts.prompt, `…[+${2_000_000 - 1024 * 1024} characters]`]);
+});

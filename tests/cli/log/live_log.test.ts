@@ -193,6 +193,18 @@ test("LiveLog joins the agent's words into lines, and has one line a tool, when 
   ]);
 });
 
+test("LiveLog gives up on the tools that have waited longest when more than 100 are at work", () => {
+  const { io, log } = liveLog();
+  const started = Array.from({ length: 103 }, (_, index) => tool("tool_started", `${index}`, `tool ${index}`, 31));
+  for (const each of started) log.item({ type: "event", event: each });
+  log.item({ type: "event", event: tool("tool_finished", "102", "tool 102 done", 35) });
+  const lines = io.text.stdout.trimEnd().split("\n");
+  expect(lines).toEqual([
+    ...[0, 1, 2].map((index) => `10:20:31  tool      tool ${index} (not seen to finish)`),
+    "10:20:35  tool      tool 102 done (4 s)",
+  ]);
+});
+
 test("LiveLog reads the events of the harness mogplex, whose tools have no kind and whose words are whole", () => {
   const { io, log } = liveLog();
   function native(event: RunEvent): RunEvent {

@@ -14,12 +14,14 @@ const AT = "2026-08-01T00:00:00.000000+00:00";
 export interface Flood {
   /** Text of each event. @default {""} */
   message?: string | undefined;
-  /** Further fields of each event, as JSON. @default {"{}"} */
+  /** Payload of each event, as JSON. @default {"{}"} */
   payload?: string | undefined;
   /** Events that its stream brings before the one that ends the run. @default {0} */
   events?: number | undefined;
   /** How long its stream brings events before that one, in milliseconds. @default {0} (only as long as `events` take) */
   lastsMs?: number | undefined;
+  /** Whether the run has ended from the beginning, whatever its stream brings. @default {false} */
+  over?: boolean | undefined;
   /** Events of a page of the events route, all of the text above. Without it a page has only the last event. @default {0} */
   page?: number | undefined;
 }
@@ -44,7 +46,7 @@ export async function startFlood(flood: Flood): Promise<FloodServer> {
   const { events = 0, lastsMs = 0, page = 0, payload } = flood;
   const message = JSON.stringify(flood.message ?? "");
   let sent = 0;
-  let ended = events === 0 && lastsMs === 0;
+  let ended = flood.over === true || events === 0 && lastsMs === 0;
 
   function runText(): string {
     const branch = { base: "main", working: "mogplex/x", createBranch: true };
@@ -68,13 +70,14 @@ export async function startFlood(flood: Flood): Promise<FloodServer> {
   async function stream(answer: ServerResponse): Promise<void> {
     answer.writeHead(200, { "content-type": "text/event-stream" });
     answer.write(`event: run\ndata: ${runText()}\n\n`);
+    let goOn = () => {};
+    answer.on("drain", () => goOn()).on("close", () => goOn());
     const until = performance.now() + lastsMs;
     while (!answer.destroyed && (sent < events || performance.now() < until)) {
       const type = sent === 0 ? "started" : "log";
       const text = eventText(sent++, type, message, payload);
-      if (!answer.write(`id: ${text.slice(7, 43)}\ndata: ${text}\n\n`)) {
-        await Promise.race([once(answer, "drain"), once(answer, "close")]);
-      }
+      if (answer.write(`id: ${text.slice(7, 43)}\ndata: ${text}\n\n`)) continue;
+      await new Promise<void>((resolve) => goOn = resolve);
     }
     ended = true;
     answer.end(`data: ${eventText(0xfffffff, "finished", '"done"')}\n\n`);
