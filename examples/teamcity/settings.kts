@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "274ab3079cedb63df696dfb36e8e295fb0da9f6b7e5ba1ee11f0baa850aa799e"
+val MOGPLEX_CI_SHA256 = "5f969539b461223fc6b1c8c5a76d12f395f4d63e8c5fbe39145c5625ae039937"
 
 project {
     buildType(Cleanup)
