@@ -109,7 +109,7 @@ export class NotFoundError extends ApiError {
   override name = "NotFoundError";
 }
 
-/** 409: the idempotency key protects another request, or the run is in another state. Exit code 2. */
+/** 409: the idempotency key was used for another request, or the run is in another state. Exit code 2. */
 export class ConflictError extends ApiError {
   override name = "ConflictError";
 }

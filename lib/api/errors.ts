@@ -153,7 +153,8 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   if (status === 409) return conflict(described);
   if (status === 429) return rateLimited(described);
   if (status === 404 && failure !== undefined) {
-    return new NotFoundError({ attempted: what, why: `the service does not find it ${said}` }, "usage", facts);
+    const advice = "check the id, and whether the token's user may see it";
+    return new NotFoundError({ attempted: what, why: `the service does not find it ${said}`, advice }, "usage", facts);
   }
   if (status >= 500 && failure !== undefined) {
     return new UnavailableError({ attempted: what, why: `the service is in trouble ${said}` }, "unavailable", facts);

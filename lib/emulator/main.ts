@@ -14,9 +14,6 @@ import { startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/revision.ts";
 import { lookup } from "../lookup.ts";
 
-// Errors of `listen` for a port that is in use or an address that this machine does not have.
-const ADDRESS_ERRORS: readonly unknown[] = ["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND"];
-
 /** Text of `--help`. */
 export function helpText(): string {
   const names = FLAGS.map((flag) => `--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`);
@@ -74,8 +71,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return EXIT.success;
   } catch (error) {
     io.write("stderr", `error: ${error instanceof Error ? error.message : String(error)}\n`);
-    if (error instanceof MogplexError) return error.exitCode;
-    return ADDRESS_ERRORS.includes((error as { code?: unknown }).code) ? EXIT.usage : EXIT.internal;
+    return error instanceof MogplexError ? error.exitCode : EXIT.internal;
   }
 }
 

@@ -13,6 +13,7 @@ import { socketBreaker } from "./wire/faults/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver } from "./agents/exec_driver.ts";
 import { UsageError } from "../errors.ts";
+import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
 import { currentBranch } from "./agents/git.ts";
@@ -102,9 +103,24 @@ function execDrivers(options: StartEmulatorOptions): (world: World) => ReadonlyM
     );
 }
 
+/** Why a machine refuses to listen, and what to do, by error code. Source: Node.js, "Common system errors". */
+const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: string]>> = {
+  EADDRINUSE: ["another program uses the port", "give another --port, or 0 for a free one"],
+  EACCES: ["the system does not permit the port", "give a --port above 1023, or 0 for a free one"],
+  EADDRNOTAVAIL: ["this machine does not have the address", "give another --host"],
+  ENOTFOUND: ["the host name is not known", "give another --host"],
+};
+
 async function listen(server: Server, port: number, host: string): Promise<string> {
   server.listen(port, host);
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const trouble = lookup(LISTEN_PROBLEMS, (error as { code?: string }).code ?? "");
+    if (trouble === undefined) throw error;
+    const [why, advice] = trouble;
+    throw new UsageError({ attempted: `listen on "${host}"`, why, value: `port ${port}`, advice }, { cause: error });
+  }
   const address = server.address() as AddressInfo;
   const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return `http://${name}:${address.port}`;
@@ -135,8 +151,7 @@ function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyT
 /**
  * Starts an emulator that listens.
  *
- * @throws {UsageError} for options that exclude each other, or a missing repository.
- * @throws the error of `listen`, for a port that is in use.
+ * @throws {UsageError} for options that exclude each other, a missing repository, or a port or host on which it cannot listen.
  * @example Start one, use it, stop it
  * ```ts ignore
  * const emulator = await startEmulator();

@@ -84,7 +84,7 @@ const JITTER = 0.06;
 const WINDOW_MS = 60_000;
 /** Shortest interval of one job in the long run, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
-/** With at most so many polls of our own in a window that is used up, most requests came from other jobs. */
+/** If we sent at most this many polls in a window that is used up, other jobs sent most of the requests. */
 const FEW_LOOKS = 3;
 /** Interval after the first refusal, in milliseconds. */
 const FIRST_FLOOR_MS = 16_000;

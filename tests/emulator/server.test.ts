@@ -44,6 +44,13 @@ test("startEmulator() offers commands and control routes on loopback alone", asy
   await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow("need loopback");
 });
 
+test("startEmulator() names the port that another program uses, and what to do", async () => {
+  const port = Number(new URL((await served()).url).port);
+  await expect(startEmulator({ port })).rejects.toThrow(
+    `Cannot listen on "127.0.0.1" as another program uses the port: port ${port}; give another --port, or 0 for a free one`,
+  );
+});
+
 test("startEmulator() refuses a repository that is not there, and one without an owner", async () => {
   await expect(startEmulator({ repos: [{ fullName: "a/b", path: "/nowhere" }] })).rejects.toThrow(
     'no Git repository at "/nowhere"',

@@ -14,7 +14,7 @@ export function requiredArgument({ flags }: VerbContext, verb: string, name: str
   const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
   throw new UsageError({
-    attempted: `run ${JSON.stringify(verb)}`,
+    attempted: `parse arguments of ${verb}`,
     why: `<${name}> is missing`,
     advice: "give it as an argument",
   });

@@ -149,7 +149,9 @@ export function parseScenario(text: string, name: string): Scenario {
   };
   const [mistake] = document.errors;
   if (mistake !== undefined) {
-    throw problem(`${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]}`);
+    throw problem(
+      `${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]?.replace(/ at line \d+, column \d+:$/, "")}`,
+    );
   }
   const value = reading(name, () => {
     const plain: unknown = document.toJS();

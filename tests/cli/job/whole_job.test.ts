@@ -147,12 +147,12 @@ test("run --follow ends with the code of what went wrong when there is no verdic
   expect((await cli(RUN, { env: { ...JOB, MOGPLEX_API_KEY: "" } })).code).toBe(64);
 });
 
-test("run --follow ends with 2 when the key protects another request", async () => {
+test("run --follow ends with 2 when the key was used for another request", async () => {
   const { cli } = world();
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("or a key part that tells jobs apart");
+  expect(stderr).toContain("or a key part for each of the jobs");
 });
 
 test("run --follow attaches to the live run when the job is tried again", async () => {
