@@ -9,7 +9,9 @@ import { checkUuid } from "../api/validate.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
+import { retry } from "../retry/retry.ts";
 import { setbackOf } from "../retry/setback.ts";
+import { tokenMemoryOf } from "../retry/token_memory.ts";
 import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
 
 /** Options of {@linkcode cancel}. */
@@ -47,17 +49,23 @@ async function askUntilAnswered(
   runId: string,
   call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
 ): Promise<CancelResult> {
-  for (;;) {
-    const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
-    try {
-      return await client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
-    } catch (error) {
-      const setback = setbackOf(error, { worked: true });
-      const delayMs = Math.max(setback?.namedMs ?? 0, AGAIN_MS);
-      if (setback === undefined || clock.now() + delayMs >= call.deadline) throw error;
+  const retried = await retry({
+    memory: tokenMemoryOf(client),
+    signal: call.signal,
+    judge: (error) => setbackOf(error, { worked: true }),
+    attempt() {
+      const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
+      return client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
+    },
+    async wait({ namedMs }) {
+      const delayMs = Math.max(namedMs ?? 0, AGAIN_MS);
+      if (clock.now() + delayMs >= call.deadline) return false;
       await clock.sleep(delayMs, { signal: call.signal });
-    }
-  }
+      return true;
+    },
+  });
+  if (retried.ok) return retried.value;
+  throw retried.error;
 }
 
 /**
