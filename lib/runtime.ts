@@ -15,8 +15,8 @@ export function runtimeName(): string {
 }
 
 /**
- * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap of a machine with much memory grow by 256 MB before
- * it looks, and containers of CI jobs often have no more. Only for a process of our own. The other runtimes have no such setting.
+ * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap grow by up to 256 MB first, and the container of a
+ * CI job may have no more. Only for our own process, never for a script's. Deno and Bun have no such setting.
  */
 export async function preferSmallHeap(): Promise<void> {
   if (!runtimeName().startsWith("node/")) return;

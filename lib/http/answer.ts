@@ -29,10 +29,7 @@ export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/**
- * Most values of an answer in JSON. 200 events of the service have some thousands; a value takes about 64 bytes of memory, an object with a
- * key of its own 300.
- */
+/** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
 const MAX_VALUES = 500_000;
 
 async function readText(response: Response, limit: number, cut: boolean): Promise<string> {

@@ -1,5 +1,5 @@
 /**
- * How much memory a JSON text would take, before it is parsed: values need up to 20 times as much as their text.
+ * Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const OPEN = [0x5b, 0x7b];
 
-/** The place after a string that begins before `from`. */
+/** Index after the string whose first character is at `from`. */
 function afterString(text: string, from: number): number {
   for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
@@ -20,13 +20,12 @@ function afterString(text: string, from: number): number {
 }
 
 /**
- * Whether a JSON text has more than so many values: each array, each object, and whatever follows a comma in one of them counts. Strings
- * are passed over, whatever is in them.
+ * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
  *
  * @param text Anything.
  */
 export function hasMoreValues(text: string, limit: number): boolean {
-  // Each of them takes one character at least.
+  // A value takes at least one character.
   if (text.length <= limit) return false;
   let count = 0;
   for (let at = 0; at < text.length && count <= limit;) {

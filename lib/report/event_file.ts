@@ -8,7 +8,7 @@ import type { RunEvent } from "../model.ts";
 import { cleanEvent, type Redact } from "../result/clean.ts";
 import { ndjsonLine } from "./ndjson.ts";
 
-/** Takes the events of a run, oldest first, each once. Must not throw. */
+/** Gets the events of a run, oldest first, each once. Must not throw. */
 export interface EventSink {
   /** Takes the next event. */
   add(event: RunEvent): void;
@@ -20,13 +20,13 @@ export interface EventFileOptions {
   redact: Redact;
   /** Removes our own token: from ids, from keys, and once more from each finished line. */
   redactToken: Redact;
-  /** Called once with the reason if the file cannot be written; later events are dropped. @default none */
+  /** Called once, if the file cannot be written. Later events are dropped. @default {undefined} (nothing is called) */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * One NDJSON file. Each event is a whole line in the file before `add` returns, so that a process that is killed leaves every line whole.
- * A file that cannot be written is no reason to lose a run: {@linkcode EventFile.problem} tells.
+ * An NDJSON file. `add` returns after the whole line is in the file, so a process that is killed leaves only whole lines. A file that
+ * cannot be written must not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
  */
 export class EventFile implements EventSink {
   /** Path of the file. */
@@ -37,24 +37,24 @@ export class EventFile implements EventSink {
   #begun = false;
   #problem: unknown;
 
-  /** @param path Its file is replaced by the first event. */
+  /** @param path The first event replaces this file. */
   constructor(path: string, io: Pick<Io, "growFile">, options: EventFileOptions) {
     this.path = path;
     this.#io = io;
     this.#options = options;
   }
 
-  /** Whether the file was opened, or should have been. */
+  /** Whether the file was opened, or opening it failed. */
   get begun(): boolean {
     return this.#begun;
   }
 
-  /** What made the file end early; undefined when every event so far is in it. */
+  /** The error that made the file incomplete; undefined if every event so far is in it. */
   get problem(): unknown {
     return this.#problem;
   }
 
-  /** Makes the empty file now, in place of an old one. @throws when it cannot be written. */
+  /** Creates the empty file now and replaces an old one. @throws when it cannot be written. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);

@@ -1,5 +1,5 @@
 /**
- * The option `eventsFile` of scripts: all events of a run go to a file while it is followed.
+ * The option `eventsFile` of the library: a file that gets all events of a run while the run is followed.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { fileProblem } from "../report/targets.ts";
 import { createRedactor } from "../text/redact.ts";
 
 /**
- * Makes the file, so that a path that cannot be written is found before anything is started. Secrets are masked as in reports.
+ * Creates the file, so that a wrong path is found before a run is started. Secrets are masked as in reports.
  *
- * @param token Access token, which is masked. @default the session's
+ * @param token Access token to mask if the session has none.
  * @throws {UsageError} when the file cannot be written.
  */
 export async function openEventsFile(path: string, session: Session, token?: string): Promise<EventFile> {

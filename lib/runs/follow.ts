@@ -22,8 +22,8 @@ export interface FollowOptions extends ConnectOptions {
    */
   stream?: boolean | undefined;
   /**
-   * Path of a file that gets every event as it comes, one JSON object a line, with secrets masked as in reports. The file is replaced;
-   * missing directories are created. If the file can no longer be written, `onNotice` gets a notice, and the follower goes on.
+   * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
+   * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
    * @default {undefined} (no file)
    */
   eventsFile?: string | undefined;

@@ -62,7 +62,7 @@ interface OpenJob {
   /** Seals and checks state files; undefined without a token or without files. */
   seal: StateSeal | undefined;
   job(target: RunStart | string): Job<FollowItem, RunResult>;
-  /** The file of events; undefined when there is none of our own. */
+  /** The file of `eventsFile`; undefined without that option. */
   file: EventFile | undefined;
 }
 
@@ -85,7 +85,7 @@ async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
   return { session, settings, seal, job, file };
 }
 
-/** Opens a job, lets it be used, and closes its file of events. */
+/** Opens a job for `use`, and closes its file of events afterwards. */
 async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
   const opened = await open(options, more);
   try {

@@ -44,11 +44,11 @@ export interface Published {
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
-  /** Reports that were written while the run was followed. @default {[]} */
+  /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
 }
 
-/** The files for reports of events, one for each target; the first event opens them. */
+/** A file for each target that wants all events. The first event creates it. */
 export function eventFiles({ io, writer }: VerbContext, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
@@ -110,7 +110,7 @@ function reports({ io, platform, writer }: VerbContext, job: Published): Publish
   return {
     started: (runId) => print(writeRunId(runId, targets, io, options)),
     ended(ended) {
-      // These have more events than the result keeps.
+      // They have more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const problems = [

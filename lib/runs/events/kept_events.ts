@@ -14,7 +14,7 @@ const NEWEST_BYTES = 8 * 1024 * 1024;
 /** Most bytes of the earlier ones that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
-/** Whether reports and scripts need an event however old it is: for the phases, the branch, the pull request or the reason. */
+/** Whether an old event is still of use: it shows a phase, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
   const { type } = event;
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
@@ -45,7 +45,7 @@ class EventRing {
     return this.#entries.map((entry) => this.#read(entry));
   }
 
-  /** Takes an event unless it is too large. @returns Those that it displaced and that matter. */
+  /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
   add(event: RunEvent): RunEvent[] {
     const bytes = this.#bytes;
     const text = this.#encode(JSON.stringify(event));
@@ -80,7 +80,7 @@ class EventRing {
   }
 }
 
-/** Takes all events of a run, and keeps some of them. */
+/** Gets all events of a run and keeps some of them. */
 export class KeptEvents {
   readonly #newest = new EventRing(NEWEST_BYTES);
   readonly #mattering = new EventRing(MATTERING_BYTES);
@@ -91,12 +91,12 @@ export class KeptEvents {
     return this.#seen;
   }
 
-  /** Those that are kept, in the order in which they were added. */
+  /** The kept events, in the order in which they were added. */
   get events(): RunEvent[] {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Takes the next event. */
+  /** Adds the next event. */
   add(event: RunEvent): void {
     this.#seen++;
     for (const displaced of this.#newest.add(event)) this.#mattering.add(displaced);

@@ -4,20 +4,20 @@
  * @module
  */
 
-/** Ids at the beginning of a run that are never forgotten: some revisions of the service show the first 200 events for ever. */
+/** The first ids of a run are never forgotten: some revisions of the service show the first 200 events for ever. */
 const FIRST_IDS = 1_000;
 /**
- * Of the other ids, the newest are remembered: at least this many, at most twice as many. A page and the beginning of a stream have at most 200
- * events, the first or the newest ones, so an id that is forgotten does not come back. The UUIDs of two followers take 8 MB.
+ * Of the others, this many of the newest are known, at most twice as many. A page of events, or the beginning of a stream, has at most 200
+ * events, the first or the newest ones, so a forgotten id does not come back. 40 000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
-/** Ids of the service have 36 characters. A longer one is remembered by a hash, since it may have millions. */
+/** The service's ids have 36 characters. A longer id is replaced by a hash: it may have millions of characters. */
 const MAX_ID_LENGTH = 200;
 
 /**
  * A short key of an id: the id itself, unless it is too long.
  *
- * Somebody can construct a collision of this hash of 53 bits, but would only hide events of their own run.
+ * The hash does not withstand somebody who looks for collisions: a service could only hide its own events with them.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;

@@ -55,8 +55,8 @@ export class Ticker {
   }
 
   /**
-   * The end of the pause. It goes on in the background when the work is done first; the next wait takes it over. Each wait has a promise
-   * of its own: a race would leave its result, with all messages, at a promise that outlives it.
+   * Waits for the end of the pause. The pause goes on in the background if the work is done first, and the next wait continues it. Each
+   * wait has a promise of its own: a promise that outlives its races keeps the result of each race, with all its messages.
    */
   #tick(): Promise<Tick> {
     const missed = this.#missed;
