@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "5f969539b461223fc6b1c8c5a76d12f395f4d63e8c5fbe39145c5625ae039937"
+val MOGPLEX_CI_SHA256 = "59c12234a58573b38635619a91655e3458591762042e98186d96acb4f49ff9ca"
 
 project {
     buildType(Cleanup)

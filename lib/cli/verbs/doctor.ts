@@ -115,9 +115,11 @@ function printCheck(writer: Writer, { name, state, finding, advice }: Check, wid
 }
 
 function summary(checks: readonly Check[], code: number): string {
+  const startsRuns = checks.find(({ name }) => name === "scopes")?.startsRuns !== false;
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
   const warnings = count("warning") === 0 ? "" : `, ${formatCount(count("warning"), "warning")}`;
   const first = checks.find((check) => check.code !== undefined);
+  if (first === undefined && !startsRuns) return `a job can follow runs, but not start them${warnings}`;
   if (first === undefined) return `a job can start${warnings}`;
   return `a job would end with exit code ${code}, because of ${first.name} (${count("failed")} failed${warnings})`;
 }

@@ -198,9 +198,17 @@ test("doctor warns of a token without the prefix, which the service takes for on
 });
 
 test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
-  const { code, checks } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
+  const { code, checks, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
   expect(checks.scopes?.finding).toBe("write is missing; starting a run ends with code 65");
+  expect(await text()).toEndWith("\na job can follow runs, but not start them, 1 warning\n");
+});
+
+test("doctor ends with 65 when the token has no scope at all", async () => {
+  const forbidden = () => Response.json({ ok: false, error: { code: "FORBIDDEN", message: "scope" } }, { status: 403 });
+  const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;
+  const { code, checks } = await doctor({ instead });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 65, state: "failed" });
 });
 
 test("doctor warns of a token that may only trigger automations", async () => {

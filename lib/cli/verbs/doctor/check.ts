@@ -20,6 +20,8 @@ export interface Check {
   finding: string;
   /** What to do; null when there is nothing to do. */
   advice: string | null;
+  /** False if the token may not start runs; absent otherwise. */
+  startsRuns?: boolean;
   /** Code that a job would end with because of it; for failed checks only. */
   code?: number;
 }

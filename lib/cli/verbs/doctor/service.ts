@@ -145,11 +145,14 @@ function checkScopes(asked: Asked): Check {
   if (missing.length === 0) return ok("scopes", "read and write are there: the token may start runs");
   if (!starts.ok && starts.error instanceof ForbiddenError && starts.error.code === "AUTOMATION_REQUIRED") {
     const finding = "the token may read and trigger automations, but not start runs";
-    return warning("scopes", finding, `Use automations trigger, or a token with full access (Settings > Mogplex Keys)`);
+    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
+    return { ...warning("scopes", finding, advice), startsRuns: false };
   }
-  const starting = missing.includes("write") ? `; starting a run ends with code ${EXIT.forbidden}` : "";
-  const finding = `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing${starting}`;
-  return warning("scopes", finding, "Create a token with the scopes read and write (Settings > Mogplex Keys)");
+  const advice = "Create a token with the scopes read and write (Settings > Mogplex Keys)";
+  if (missing.length === 2) return failed("scopes", "read and write are missing", advice, "forbidden");
+  if (missing.includes("read")) return warning("scopes", "read is missing", advice);
+  const finding = `write is missing; starting a run ends with code ${EXIT.forbidden}`;
+  return { ...warning("scopes", finding, advice), startsRuns: false };
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
