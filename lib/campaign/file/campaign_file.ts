@@ -1,0 +1,107 @@
+/**
+ * A campaign file after it was read: defaults filled in, included files read, durations in milliseconds.
+ *
+ * @module
+ */
+
+/** What a run must bring for its item to succeed. */
+export type Requirement = "run" | "changes" | "pull-request";
+
+/** A place in a file, for messages. */
+export interface Place {
+  /** Path as the user wrote it; `<stdin>` for standard input. */
+  file: string;
+  /** Line, from 1. */
+  line: number;
+  /** Column, from 1. */
+  column: number;
+}
+
+/** An entry of `repositories`. Entries of the form `file:` are replaced by the lines of that file. */
+export type RepositoryEntry =
+  /** One repository. */
+  | {
+    kind: "repository";
+    /** `owner/name` or a UUID, as written. */
+    repo: string;
+    /** Base branch; undefined for the repository's default. */
+    baseBranch: string | undefined;
+    /** Root directory, normalised: null for the repository's root, undefined for the repository's stored one. */
+    root: string | null | undefined;
+    /** Variables of this entry. They win over those of the file. */
+    variables: Readonly<Record<string, string>>;
+    place: Place;
+  }
+  /** Every repository whose full name begins with a text. */
+  | {
+    kind: "query";
+    /** Beginning of the full name; compared without regard to case. */
+    query: string;
+    /** Globs of names to leave out. */
+    exclude: readonly string[];
+    place: Place;
+  };
+
+/** A time of the week in which runs may be started. A window that ends before it begins ends on the next day. */
+export interface StartWindow {
+  /** The text of the file. */
+  text: string;
+  /** Days on which it begins, 1 (Monday) to 7 (Sunday), ascending. */
+  days: readonly number[];
+  /** Minutes after midnight at which it begins, 0 to 1439. */
+  fromMinute: number;
+  /** Minutes after midnight at which it ends, 0 to 1440; at most `fromMinute` means on the next day. */
+  toMinute: number;
+  /** IANA name of the time zone. */
+  zone: string;
+}
+
+/** When a campaign stops because of failures: a number of items, or a share (more than 0, at most 1) of those that ended. */
+export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
+
+/** The first items, which go before all others. */
+export interface Canary {
+  /** How many: 1 or more. */
+  size: number;
+  /** `automatic`: goes on by itself if none of them failed. `manual`: waits for `approve`. */
+  gate: "automatic" | "manual";
+}
+
+/** A campaign file after it was read. */
+export interface CampaignFile {
+  /** `[a-z0-9][a-z0-9-]{0,39}`; part of every key. */
+  name: string;
+  /** Part of every key; empty by default. */
+  round: string;
+  /** First line of every prompt, with templates; null for none. */
+  title: string | null;
+  /** Task, with templates, without the title. */
+  prompt: string;
+  /** Variables of all items. */
+  variables: Readonly<Record<string, string>>;
+  /** Entries, in the order of the file. */
+  repositories: readonly RepositoryEntry[];
+  /** Globs of names to leave out everywhere. */
+  exclude: readonly string[];
+  /** Which agent. `mode` is null when the service is to choose. */
+  agent: { harness: string; mode: string | null };
+  /** Working branch, with templates; null when the service is to name it. */
+  branch: string | null;
+  /** What counts as a success. */
+  success: { require: Requirement; acceptUnchanged: boolean };
+  /** Limits. */
+  limits: {
+    /** Runs at the same time, 1 to 3. */
+    parallel: number;
+    /** Attempts for each item, 1 or more. */
+    attempts: number;
+    /** Longest time of a run, in milliseconds. */
+    runTimeoutMs: number;
+    /** When to stop because of failures; null for never. */
+    stopAfterFailures: Threshold | null;
+  };
+  /** The first items; null when there is no canary. */
+  canary: Canary | null;
+  /** When runs may be started; empty for always. */
+  windows: readonly StartWindow[];
+}

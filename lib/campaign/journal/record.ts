@@ -1,0 +1,111 @@
+/**
+ * The records of a journal, as types. Their order is the history of a campaign; everything else is computed from it.
+ *
+ * @module
+ */
+import type { ItemVerdict } from "../verdicts.ts";
+
+/** What a start is for. */
+export type StartKind = "task" | "follow-up";
+
+/**
+ * How a start ended. An {@linkcode ItemVerdict} that comes from a run or a refusal; `quota`: refused by a limit, or the run failed because
+ * of too many sandboxes; `service`: the service or the network failed, or its queue refused the start.
+ */
+export type StartEnd = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
+
+/** Who did something by hand: the CI's user, or what `--by` says. */
+export type Person = string;
+
+/** What a record says. */
+export type RecordBody =
+  /** A wave begins. */
+  | { type: "wave" }
+  /** A start is about to be sent. It is on disk before the request is. */
+  | {
+    type: "intent";
+    item: string;
+    kind: StartKind;
+    /** Number of the start, from 1. */
+    start: number;
+    /** Idempotency key. */
+    key: string;
+    /** Our estimate of the service's time, in ISO 8601. Only for the quota, when no answer gives a better one. */
+    sentAt: string;
+    /** Working branch that the request asks for; null when the service names it. */
+    branch: string | null;
+  }
+  /** The service accepted a start. */
+  | {
+    type: "started";
+    item: string;
+    start: number;
+    runId: string;
+    status: string;
+    /** Whether the key found a run that existed. */
+    replayed: boolean;
+    /** The run's own time of creation, by the service. */
+    createdAt: string | null;
+    /** When the start took its slot, by the service's `Date`: later than `createdAt` for a replay. */
+    slotAt: string;
+  }
+  /** The status of a run has changed, and it has not ended. */
+  | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null }
+  /** A start has ended, or was refused. */
+  | {
+    type: "ended";
+    item: string;
+    start: number;
+    as: StartEnd;
+    /** Null when no run was started, or none is known. */
+    runId: string | null;
+    /** Whether the start took a slot of the quota. Only when there is no `started` record. */
+    slot: boolean;
+    /** When the service takes starts again, by its own time; null when it did not say. Only with `quota`. */
+    retryAt: string | null;
+    /** Cause in at most 500 characters, masked; null when there is nothing to say. */
+    reason: string | null;
+    /** Status of the run; null without a run. */
+    status: string | null;
+    /** Whether the agent changed something; null when unknown. */
+    changed: boolean | null;
+    /** Branch with the agent's changes; null when there is none, or unknown. */
+    branch: string | null;
+    /** Address of the pull request; null when there is none, or unknown. */
+    pullRequest: string | null;
+    /** When the run was created and last changed, by the service. */
+    createdAt: string | null;
+    updatedAt: string | null;
+  }
+  /** A pull request was read from its forge. */
+  | { type: "pull-request"; item: string; state: string; url: string }
+  /** Nothing is started from here on, until somebody approves. */
+  | { type: "gate"; gate: "canary" | "threshold"; reason: string }
+  /** Somebody opened a gate. */
+  | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
+  /** Somebody allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
+  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean }
+  /** Somebody, or a change of the list, decided about items. */
+  | { type: "skipped"; items: readonly string[]; by: Person; reason: string }
+  /** Somebody stopped the campaign. `cancel`: what runs is cancelled as well. */
+  | { type: "stopped"; by: Person; cancel: boolean }
+  /** Somebody let it go on. */
+  | { type: "resumed"; by: Person }
+  /** A record of another journal. */
+  | { type: "joined"; from: string; records: number }
+  /** Anything else that a reader should know: a repaired line, a change of the clock. */
+  | { type: "note"; text: string };
+
+/** A record with its place in the chain. */
+export type JournalRecord = RecordBody & {
+  /** Version of this form. */
+  schema: 1;
+  /** Number of the record, from 1. */
+  seq: number;
+  /** SHA-256 of the line of the record before, as 64 hex digits; of the campaign's name and round for the first. */
+  previous: string;
+  /** This machine's time, in ISO 8601. Only for people. */
+  at: string;
+  /** Number of the wave, from 1; 0 before the first. */
+  wave: number;
+};

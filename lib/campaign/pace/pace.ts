@@ -1,0 +1,57 @@
+/**
+ * The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.
+ *
+ * @module
+ */
+import type { StartWindow } from "../file/campaign_file.ts";
+
+/** Why nothing more is started now. The first five are quotas of the service. */
+export type Bound =
+  | "minute"
+  | "hour"
+  | "day"
+  | "sandboxes"
+  | "requests"
+  /** The service refused a start, and named when it takes the next one. */
+  | "refused"
+  /** The file's `parallel`. */
+  | "parallel"
+  | "window"
+  | "gate"
+  | "stopped"
+  /** No item waits for a start. */
+  | "nothing";
+
+/** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
+export interface PaceInput {
+  /** Now. */
+  nowMs: number;
+  /** When starts took their slots, ascending; older ones than a day do not matter. */
+  slotsMs: readonly number[];
+  /** Until when the service refuses starts, as it said; null for no refusal. */
+  refusedUntilMs: number | null;
+  /** Starts in a row that ended for want of a sandbox, and when the last one did. */
+  sandboxRefusals: { count: number; lastMs: number } | null;
+  /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
+  sandboxes: number | null;
+  /** Runs of this campaign that have not ended. */
+  running: number;
+  /** The file's `parallel`, 1 to 3. */
+  parallel: number;
+  /** When starts are permitted; empty for always. */
+  windows: readonly StartWindow[];
+  /** Whether a gate is closed, or somebody stopped the campaign. */
+  closed: "gate" | "stopped" | null;
+  /** Items that wait for a start. */
+  waiting: number;
+}
+
+/** What {@linkcode nextStarts} decided. */
+export interface Pace {
+  /** How many runs to start now. */
+  starts: number;
+  /** What limits that number. */
+  because: Bound;
+  /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
+  nextMs: number | null;
+}

@@ -1,0 +1,95 @@
+/**
+ * What a campaign looks like now: plain data for screens and reports, computed from lock and journal.
+ *
+ * @module
+ */
+import type { Bound } from "./pace/pace.ts";
+import type { CampaignState, ItemState } from "./verdicts.ts";
+
+/** An item, as screens and reports show it. Texts of the service in it are untrusted. */
+export interface ItemView {
+  /** Name of the item in lock and journal. */
+  id: string;
+  /** Full name of the repository. */
+  repository: string;
+  /** Base branch. */
+  baseBranch: string;
+  /** Root directory; null for the repository's root. */
+  root: string | null;
+  /** Its verdict, or where it is. */
+  verdict: ItemState;
+  /** Why, in one line; null when there is nothing to say. */
+  reason: string | null;
+  /** Starts that were sent, of any kind. */
+  starts: number;
+  /** Starts that counted as attempts. */
+  attempts: number;
+  /** UUID of its newest run. */
+  runId: string | null;
+  /** Branch with the agent's changes. */
+  branch: string | null;
+  /** Address of the pull request. */
+  pullRequest: string | null;
+  /** When its newest start was sent, in ISO 8601, by the service's clock. */
+  startedAt: string | null;
+  /** When its newest run ended, in ISO 8601, by the service's clock. */
+  endedAt: string | null;
+  /** Whether it belongs to the canary. */
+  canary: boolean;
+}
+
+/** Items with the same cause. */
+export interface CauseGroup {
+  /** Their verdict or state. */
+  verdict: ItemState;
+  /** The common reason, with the parts left out that differ (numbers, ids); empty when there is none. */
+  cause: string;
+  /** Short word for `retry --cause`: unique in the campaign. */
+  word: string;
+  /** Names of the items. */
+  items: readonly string[];
+}
+
+/** A quota of starts, as far as it is used. */
+export interface QuotaView {
+  /** Starts in the last minute, hour and day, with the limits. */
+  minute: { used: number; limit: number };
+  hour: { used: number; limit: number };
+  day: { used: number; limit: number };
+  /** Sandboxes in use, where they were read, and the limit. */
+  sandboxes: { used: number | null; limit: number };
+}
+
+/** A campaign, as screens and reports show it. */
+export interface CampaignView {
+  /** Version of this form. */
+  schema: 1;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round. */
+  round: string;
+  /** Where it is. */
+  state: CampaignState;
+  /** Why it is `gated`, `stopping` or `stopped`; null otherwise. */
+  stateReason: string | null;
+  /** Number of items by verdict or state; those with none are 0. */
+  counts: Readonly<Record<ItemState, number>>;
+  /** Items, canary first, then in the order of the file. */
+  items: readonly ItemView[];
+  /** Items without a good end, grouped by identical cause, largest group first. */
+  causes: readonly CauseGroup[];
+  /** Use of the quotas. */
+  quota: QuotaView;
+  /** Number of waves so far. */
+  waves: number;
+  /** When the next wave is due, in ISO 8601; null when no wave is. */
+  nextWaveAt: string | null;
+  /** What the next start waits for; null when it waits for nothing. */
+  waitsFor: Bound | null;
+  /** Earliest end, in ISO 8601, by the mean of the runs so far; null when it is done, or cannot be told. */
+  endsAt: string | null;
+  /** Exit code that belongs to it now. */
+  exitCode: number;
+  /** When this was computed, in ISO 8601. */
+  at: string;
+}
