@@ -68,6 +68,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
   "lib/campaign/journal": "what a campaign remembers: lock, chained records, who is at work; knows no service",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
+  "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
+  "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/report": "screens and files of a campaign, from its view alone",
   "lib/cli": "the program: help, the list of verbs, errors to exit codes",
   "lib/cli/verbs": "one file for each verb of the toolkit",

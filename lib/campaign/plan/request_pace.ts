@@ -1,0 +1,67 @@
+/**
+ * Spaces out the requests of a campaign: the service takes 60 a minute from a token, and other jobs may use the same one.
+ *
+ * @module
+ */
+import type { MogplexClient } from "../../api/client.ts";
+import { REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
+import type { Clock } from "../../clock.ts";
+import type { CallOptions } from "../../retry/call_options.ts";
+
+/** Most requests of a campaign in a minute: four fifths of what a token may send. */
+const PER_MINUTE = 48;
+
+/** Options of {@linkcode RequestPace}. */
+export interface RequestPaceOptions {
+  /** Counts what was really sent, retries included. */
+  client: Pick<MogplexClient, "requests">;
+  /** Time. */
+  clock: Clock;
+  /** Ends waits and requests. */
+  signal?: AbortSignal | undefined;
+  /** Longest time of one request with its retries, in milliseconds. */
+  limitMs: number;
+}
+
+/** Sends requests one after the other, at most {@linkcode PER_MINUTE} in any minute. */
+export class RequestPace {
+  readonly #options: RequestPaceOptions;
+  /** Points on the clock of the requests of the last minute, oldest first. */
+  #sentAt: number[] = [];
+
+  constructor(options: RequestPaceOptions) {
+    this.#options = options;
+  }
+
+  /** How many requests were sent in the last minute. */
+  get lastMinute(): number {
+    const from = this.#options.clock.now() - REQUEST_WINDOW_MS;
+    this.#sentAt = this.#sentAt.filter((at) => at > from);
+    return this.#sentAt.length;
+  }
+
+  /** Milliseconds until another request fits; 0 if one fits now. */
+  get waitMs(): number {
+    if (this.lastMinute < PER_MINUTE) return 0;
+    return Math.max(0, (this.#sentAt.at(-PER_MINUTE) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
+  }
+
+  /**
+   * Waits until a request fits, and sends it.
+   *
+   * @param send Gets the limits of the call.
+   * @throws what `send` throws; `signal.reason` if the signal aborts.
+   */
+  async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
+    const { client, clock, signal, limitMs } = this.#options;
+    signal?.throwIfAborted();
+    const waitMs = this.waitMs;
+    if (waitMs > 0) await clock.sleep(waitMs, { signal });
+    const before = client.requests;
+    try {
+      return await send({ signal, deadline: clock.now() + limitMs });
+    } finally {
+      this.#sentAt.push(...Array.from({ length: client.requests - before }, () => clock.now()));
+    }
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Resolves the entries of a campaign file to repositories with base branch and root directory, by the service's lists.
+ *
+ * @module
+ */
+import { branchProblem, isUuid, normaliseRoot } from "../../api/contract/rules.ts";
+import { nearest } from "../../nearest.ts";
+import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
+import { fitsAny } from "../glob.ts";
+import type { LockItem } from "../journal/lock.ts";
+import type { ListedRepo, Listing } from "./listing.ts";
+
+/** An item before it has a task. */
+export type ResolvedItem = Pick<
+  LockItem,
+  "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"
+>;
+
+/** An entry that cannot become an item. */
+export interface EntryProblem {
+  /** Where the entry is. */
+  place: Place;
+  /** The repository or query, as written. */
+  value: string;
+  /** What is wrong with it, as a clause. */
+  why: string;
+  /** What to do; undefined when nothing is known to help. */
+  advice: string | undefined;
+}
+
+/** What {@linkcode resolveEntries} found. */
+export interface Resolved {
+  /** Items in the order of the file; those of `skipInvalid` are excluded as `invalid`. */
+  items: ResolvedItem[];
+  /** Entries that cannot become items. */
+  problems: EntryProblem[];
+}
+
+type Named = Extract<RepositoryEntry, { kind: "repository" }>;
+
+/** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
+const FALLBACK_BRANCH = "main";
+
+/** Name of an item in lock and journal: unique in a campaign. */
+export function itemId(repository: string, baseBranch: string, root: string | null): string {
+  return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
+}
+
+function ownerOf(name: string): string {
+  return name.slice(0, name.lastIndexOf("/") + 1).toLowerCase();
+}
+
+/** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
+async function readNamed(entries: readonly Named[], listing: Listing): Promise<Map<string, ListedRepo>> {
+  const found = new Map<string, ListedRepo>();
+  const byOwner = new Map<string, Set<string>>();
+  for (const { repo } of entries) {
+    if (isUuid(repo)) continue;
+    const names = byOwner.get(ownerOf(repo)) ?? new Set();
+    byOwner.set(ownerOf(repo), names.add(repo.toLowerCase()));
+  }
+  for (const [owner, names] of byOwner) {
+    for (const repo of await listing.read(owner, [...names])) {
+      found.set(repo.full_name.toLowerCase(), repo).set(repo.id.toLowerCase(), repo);
+    }
+  }
+  for (const { repo } of entries) {
+    const id = repo.toLowerCase();
+    if (!isUuid(repo) || found.has(id)) continue;
+    const listed = await listing.byId(id);
+    if (listed !== undefined) found.set(id, listed);
+  }
+  return found;
+}
+
+/** Collects items and problems, and finds items that are named twice. */
+class Collector {
+  readonly items: ResolvedItem[] = [];
+  readonly problems: EntryProblem[] = [];
+  readonly #skipInvalid: boolean;
+  /** Places of the items that an entry names, by repository id, branch and root. */
+  readonly #named = new Map<string, Place>();
+  /** Ids of all repositories that an entry names or a query found. */
+  readonly #repositories = new Set<string>();
+  readonly #ids = new Set<string>();
+
+  constructor(skipInvalid: boolean) {
+    this.#skipInvalid = skipInvalid;
+  }
+
+  /** Whether an item of this repository exists. */
+  has(repositoryId: string): boolean {
+    return this.#repositories.has(repositoryId.toLowerCase());
+  }
+
+  add(item: Omit<ResolvedItem, "id" | "excluded">, place: Place): void {
+    const id = itemId(item.repository, item.baseBranch, item.root);
+    const identity = JSON.stringify([item.repositoryId, item.baseBranch, item.root]);
+    const first = this.#named.get(identity);
+    if (first !== undefined || this.#ids.has(id)) {
+      const where = first === undefined ? "" : ` in ${first.file}:${first.line}`;
+      const advice = "remove one of them";
+      this.problems.push({ place, value: item.repository, why: `it is the same item as another one${where}`, advice });
+      return;
+    }
+    this.#named.set(identity, place);
+    this.#ids.add(id);
+    this.#repositories.add(item.repositoryId);
+    this.items.push({ ...item, id, excluded: null });
+  }
+
+  refuse(problem: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
+    if (!this.#skipInvalid) {
+      this.problems.push(problem);
+      return;
+    }
+    const { value } = problem;
+    const id = itemId(value, "", null);
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    const excluded = { as: "invalid", reason: problem.why } as const;
+    const repositoryId = item?.repositoryId ?? (isUuid(value) ? value.toLowerCase() : "");
+    this.items.push({ id, repository: value, repositoryId, baseBranch: "", root: null, variables: {}, excluded });
+  }
+}
+
+/** Whether the service would accept the repository's own branch and root; a clause about what is wrong, else undefined. */
+function settingsProblem(baseBranch: string, root: string | null): string | undefined {
+  const branch = branchProblem(baseBranch);
+  if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;
+  const normal = root === null ? { ok: true as const } : normaliseRoot(root);
+  return normal.ok ? undefined : `its root directory ${JSON.stringify(root)} is not accepted: ${normal.problem}`;
+}
+
+function addListed(
+  into: Collector,
+  repo: ListedRepo,
+  entry: Pick<Named, "baseBranch" | "root" | "variables" | "place">,
+  value: string,
+): void {
+  const repositoryId = repo.id.toLowerCase();
+  const baseBranch = entry.baseBranch ?? repo.default_branch ?? FALLBACK_BRANCH;
+  const own = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
+  const root = entry.root === undefined ? own.ok ? own.root : repo.root_directory : entry.root;
+  const why = settingsProblem(baseBranch, root);
+  if (why === undefined) {
+    into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables: entry.variables }, entry.place);
+  } else {
+    const advice = "give base-branch and root in the file, or rename it";
+    into.refuse({ place: entry.place, value, why, advice }, { repositoryId });
+  }
+}
+
+function addNamed(into: Collector, entry: Named, found: ReadonlyMap<string, ListedRepo>): void {
+  const { repo: value, baseBranch, root, place, variables } = entry;
+  const repo = found.get(value.toLowerCase());
+  if (repo !== undefined) return addListed(into, repo, entry, value);
+  if (!isUuid(value)) {
+    const near = nearest(value.toLowerCase(), [...found.keys()].filter((name) => !isUuid(name)).slice(0, NEAR_NAMES));
+    const advice = near === undefined
+      ? "check the name, and that the token's user can see it; give the id of a hidden one, with base-branch and root"
+      : `did you mean ${JSON.stringify(found.get(near)?.full_name)}?`;
+    return into.refuse({ place, value, why: "the service lists no repository of this name", advice });
+  }
+  if (baseBranch === undefined || root === undefined) {
+    const advice = "give base-branch and root if it is hidden: without them nothing says where to start";
+    return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
+  }
+  const repositoryId = value.toLowerCase();
+  into.add({ repository: repositoryId, repositoryId, baseBranch, root, variables }, place);
+}
+
+/** Most names that a mistyped one is compared with. */
+const NEAR_NAMES = 5_000;
+
+function byName(a: ListedRepo, b: ListedRepo): number {
+  const [one, other] = [a.full_name.toLowerCase(), b.full_name.toLowerCase()];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/**
+ * Resolves the entries of a file.
+ *
+ * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch.
+ *
+ * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items, in place of problems.
+ * @throws {UsageError} when a list cannot be read in full.
+ * @throws what the client throws.
+ */
+export async function resolveEntries(
+  { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,
+  listing: Listing,
+  skipInvalid: boolean,
+): Promise<Resolved> {
+  const named = repositories.filter((entry) => entry.kind === "repository");
+  const found = await readNamed(named, listing);
+  const into = new Collector(skipInvalid);
+  const namedIds = new Set(named.map(({ repo }) => found.get(repo.toLowerCase())?.id ?? repo.toLowerCase()));
+  for (const entry of repositories) {
+    if (entry.kind === "repository") {
+      const name = found.get(entry.repo.toLowerCase())?.full_name ?? entry.repo;
+      if (!fitsAny(exclude, name)) addNamed(into, entry, found);
+      continue;
+    }
+    const { query, place } = entry;
+    const repos = (await listing.read(query)).sort(byName);
+    const wanted = repos.filter(({ id, full_name }) =>
+      !namedIds.has(id) && !into.has(id) && !fitsAny(exclude, full_name) && !fitsAny(entry.exclude, full_name)
+    );
+    for (const repo of wanted) {
+      addListed(into, repo, { baseBranch: undefined, root: undefined, variables: {}, place }, repo.full_name);
+    }
+    if (repos.length === 0) {
+      const advice = "check the query, and that the token's user can see the repositories";
+      into.problems.push({ place, value: query, why: "no repository's name begins with it", advice });
+    }
+  }
+  return { items: into.items, problems: into.problems };
+}

@@ -1,0 +1,80 @@
+/**
+ * How the run of an item ended, from what the service says of it. What an end means for the item is in `outcomes.ts`.
+ *
+ * @module
+ */
+import type { Run } from "../../model.ts";
+import type { EventFacts } from "../../result/run_facts.ts";
+import type { CampaignFile } from "../file/campaign_file.ts";
+import type { StartEnd } from "../journal/record.ts";
+
+/** An end with its reason. Texts of the service in the reason are untrusted. */
+export interface Judgement {
+  /** How the start ended. */
+  as: StartEnd;
+  /** Why; null when there is nothing to say. */
+  reason: string | null;
+}
+
+/** The text of a run that got no sandbox. Source: contract 2.2. */
+const NO_SANDBOX = /too many active sandboxes/i;
+
+/** Whether a run failed for want of a sandbox. */
+export function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
+  return status === "failed" && error !== null && NO_SANDBOX.test(error);
+}
+
+/**
+ * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
+ * queue is unavailable".
+ */
+export function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
+  return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
+}
+
+/** The judgement on a run that succeeded. */
+function judgeSuccess(facts: EventFacts, { require, acceptUnchanged }: CampaignFile["success"]): Judgement {
+  const { changed, pullRequest } = facts;
+  if (changed === false) {
+    if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
+    return { as: "failed", reason: "no change" };
+  }
+  if (require === "run") return { as: "succeeded", reason: null };
+  if (changed === null) {
+    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
+  }
+  if (require === "changes" || pullRequest.state === "open") return { as: "succeeded", reason: null };
+  return pullRequest.state === "none"
+    ? { as: "failed", reason: "changes without a pull request" }
+    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+}
+
+/**
+ * Judges a run.
+ *
+ * @param facts What its events say.
+ * @param success What the campaign requires.
+ * @returns Undefined while it goes on; an unknown status counts as going on.
+ */
+export function judgeRun(
+  run: Pick<Run, "status" | "error" | "runtime">,
+  facts: EventFacts,
+  success: CampaignFile["success"],
+): Judgement | undefined {
+  switch (run.status) {
+    case "success":
+      return judgeSuccess(facts, success);
+    case "failed": {
+      const reason = run.error ?? facts.failureError ?? facts.failureMessage;
+      if (lackedSandbox(run)) return { as: "quota", reason };
+      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
+      return { as: "failed", reason };
+    }
+    case "cancelled":
+      return { as: "cancelled", reason: null };
+    case "awaiting_input":
+      return { as: "needs-input", reason: "the run waits for a person: answer it in the app, or cancel it" };
+    default:
+      return undefined;
+  }
+}
