@@ -73,9 +73,9 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
  */
 export function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
   if (status === "awaiting_input") return PERSON_MS;
-  if (ageMs < YOUTH_MS) return Math.min(YOUNG_MS, clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS));
   const isNear = ageMs >= meanRunMs * NEAR.from && ageMs <= meanRunMs * NEAR.to;
-  return isNear ? clamp(meanRunMs * NEAR_SHARE, NEAR_LIMITS_MS) : clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS);
+  if (isNear) return clamp(meanRunMs * NEAR_SHARE, NEAR_LIMITS_MS);
+  return ageMs < YOUTH_MS ? YOUNG_MS : clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS);
 }
 
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {

@@ -56,6 +56,7 @@ test("pollIntervalMs() is short for a young run and near the end, longer between
   expect(pollIntervalMs("streaming", 5 * MINUTE, MEAN)).toBe(24 * SECOND);
   expect(pollIntervalMs("streaming", 20 * MINUTE, MEAN)).toBe(10 * SECOND);
   expect(pollIntervalMs("streaming", HOUR, MEAN)).toBe(24 * SECOND);
+  expect(pollIntervalMs("streaming", 20 * SECOND, 30 * SECOND), "a short run ends soon").toBe(5 * SECOND);
   expect(pollIntervalMs("awaiting_input", 20 * MINUTE, MEAN)).toBe(MINUTE);
   for (const minutes of [1, 5, 20, 60, 600]) {
     for (let ageMs = 0; ageMs < 20 * HOUR; ageMs += 7 * MINUTE) {
