@@ -6,7 +6,7 @@
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
 
 /** Requests a minute that a campaign sends at most: 80 % of the limit, since other commands may use the token. */
-export const REQUEST_BUDGET = Math.floor(REQUEST_LIMIT * 0.8);
+export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 
 /** A run that has not been seen to end. Times are milliseconds of any one clock. */
 export interface WatchedRun {
