@@ -1,0 +1,199 @@
+/**
+ * When a campaign ends at the earliest, and which limit decides that: {@linkcode nextStarts} on a virtual time that moves from event to event.
+ *
+ * @module
+ */
+import type { StartWindow } from "../file/campaign_file.ts";
+import { nextStarts, SANDBOX_LIMIT } from "./next_starts.ts";
+import type { Bound } from "./pace.ts";
+import { QUOTAS, recentSlots } from "./quota.ts";
+import { roundUp, schedule, type ScheduleInput } from "./schedule.ts";
+import { DAY_MS } from "./zone.ts";
+
+const MINUTE_MS = 60_000;
+/** Distances of waves that a plan compares, in milliseconds. */
+export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
+/** Spread of run times that are not known yet: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
+const SPREAD = 0.5;
+
+/** What {@linkcode forecast} computes from. Times are milliseconds since 1970 by the service's clock. */
+export interface ForecastInput {
+  /** Now. The first wave is now as well. */
+  nowMs: number;
+  /** When starts took their slots, ascending. */
+  slotsMs: readonly number[];
+  /** Items that wait for a start. */
+  waiting: number;
+  /** When the runs were started that have not ended. @default {[]} */
+  runningSinceMs?: readonly number[] | undefined;
+  /** How many of `waiting` belong to a canary that is not done; 0 when all of it runs; null for no canary. @default {null} */
+  canary?: number | null | undefined;
+  /** The file's `parallel`, 1 to 3. */
+  parallel: number;
+  /** Mean time of a run, in milliseconds. */
+  meanRunMs: number;
+  /** Spread of the times: standard deviation of their logarithm; 0 for runs that all take the mean. @default {0.5} */
+  spread?: number | undefined;
+  /** When starts are permitted; empty for always. @default {[]} */
+  windows?: readonly StartWindow[] | undefined;
+  /** Until when the service refuses starts; null for no refusal. @default {null} */
+  refusedUntilMs?: number | null | undefined;
+  /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
+  startsPerItem?: number | undefined;
+  /** Distance of waves, in milliseconds; undefined for one process that stays until the end. @default {undefined} */
+  waveEveryMs?: number | undefined;
+}
+
+/** A limit, and the end of the campaign if it did not exist. */
+export interface Relaxation {
+  /** The limit. */
+  bound: Bound;
+  /** When the campaign would end without it, in milliseconds since 1970. */
+  endsAtMs: number;
+}
+
+/** What {@linkcode forecast} found. */
+export interface Forecast {
+  /** When the last item is collected, in milliseconds since 1970; null when the windows never open. */
+  endsAtMs: number | null;
+  /** Starts until then. */
+  starts: number;
+  /** Waves until then, the last one included; 0 when nothing is to do, 1 for a process that stays. */
+  waves: number;
+  /** Minutes of a runner: one a wave, or the whole time for a process that stays. */
+  computeMinutes: number;
+  /** The limit without which it would end soonest; `nothing` when only the runs themselves take time. */
+  bound: Bound;
+  /** The limits that delay the end by a minute or more, the strongest first: the reason for `bound`. */
+  without: readonly Relaxation[];
+}
+
+/**
+ * Times of runs with a mean and a spread, in whole milliseconds: log-normal, and the same ones each time. They fill the distribution evenly,
+ * so that a few hundred of them have the mean.
+ *
+ * @param spread Standard deviation of their logarithm; 0 for the mean itself.
+ */
+export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
+  return Array.from({ length: count }, (_, index) => {
+    // Additive recurrence in two dimensions (Roberts' sequence), made normal by Box and Muller's formula.
+    const [u, v] = [(0.5 + 0.7548776662466927 * (index + 1)) % 1, (0.5 + 0.5698402909980532 * (index + 1)) % 1];
+    const normal = Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
+    return Math.max(1, Math.round(meanRunMs * Math.exp(spread * normal - spread * spread / 2)));
+  });
+}
+
+/** The input with all defaults, and what simulation and schedule share. */
+interface Plan {
+  input: ForecastInput;
+  windows: readonly StartWindow[];
+  /** Slots that still matter, ascending. */
+  slotsMs: readonly number[];
+  /** Time of each run that is to be started, in milliseconds. */
+  runsMs: readonly number[];
+  /** When the present runs are expected to end, ascending. */
+  busyUntilMs: readonly number[];
+}
+
+function planOf(input: ForecastInput): Plan {
+  const { nowMs, waiting, runningSinceMs = [], meanRunMs, spread = SPREAD, windows = [], startsPerItem = 1 } = input;
+  return {
+    input,
+    windows,
+    slotsMs: recentSlots(input.slotsMs, nowMs),
+    runsMs: runTimes(Math.ceil(waiting * startsPerItem), meanRunMs, spread),
+    // A run that has taken longer than the mean is not about to end for that reason.
+    busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
+      .sort((a, b) => a - b),
+  };
+}
+
+/** Ends of runs, ascending. */
+function insert(ends: number[], end: number): void {
+  const index = ends.findIndex((other) => other > end);
+  ends.splice(index < 0 ? ends.length : index, 0, end);
+}
+
+/** Plays the campaign. @returns When it is over; null when the windows never open. */
+function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): number | null {
+  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const ends = [...busyUntilMs];
+  const slots = [...slotsMs];
+  // How many runs start before the canary's gate opens; null when it is open.
+  let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
+  let started = 0;
+  for (let at = nowMs;;) {
+    while ((ends[0] ?? Infinity) <= at) ends.shift();
+    if (gate !== null && started >= gate && ends.length === 0) gate = null;
+    if (started === runsMs.length && ends.length === 0) return at;
+    const pace = nextStarts({
+      nowMs: at,
+      slotsMs: slots,
+      refusedUntilMs,
+      sandboxRefusals: null,
+      sandboxes: null,
+      running: ends.length,
+      parallel,
+      windows,
+      closed: null,
+      waiting: (gate ?? runsMs.length) - started,
+    });
+    for (const runMs of runsMs.slice(started, started + pace.starts)) {
+      insert(ends, at + runMs);
+      slots.push(at);
+    }
+    started += pace.starts;
+    slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
+    const next = Math.min(pace.nextMs ?? Infinity, ends[0] ?? Infinity);
+    if (next === Infinity) return null;
+    at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
+  }
+}
+
+/** What ends the campaign sooner when it is left out, the strongest first. */
+function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
+  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
+  const all: ScheduleInput = { nowMs: refusedMs, slotsMs, runsMs, parallel, busyUntilMs, windows, waveEveryMs };
+  const changes: [Bound, Partial<ScheduleInput>][] = [
+    ["window", { windows: [] }],
+    ...QUOTAS.map(({ name }): [Bound, Partial<ScheduleInput>] => [
+      name,
+      { quotas: QUOTAS.filter((quota) => quota.name !== name) },
+    ]),
+    // The file's limit hides the service's: without the latter nothing changes.
+    parallel < SANDBOX_LIMIT ? ["parallel", { parallel: SANDBOX_LIMIT }] : ["sandboxes", { parallel: Infinity }],
+    ["refused", { nowMs }],
+  ];
+  const { endsAtMs } = schedule(all);
+  return changes.map(([bound, change]) => ({ bound, endsAtMs: schedule({ ...all, ...change }).endsAtMs }))
+    .filter((other) => endsAtMs - other.endsAtMs >= MINUTE_MS)
+    .sort((a, b) => a.endsAtMs - b.endsAtMs);
+}
+
+/**
+ * Forecasts the end of a campaign in which everything goes well, with run times around a mean.
+ *
+ * A gate that a person opens counts as opened at once, an automatic one as soon as the canary's runs have ended.
+ *
+ * @throws {RangeError} if the runtime does not know the zone of a window.
+ */
+export function forecast(input: ForecastInput): Forecast {
+  const plan = planOf(input);
+  const { nowMs, waveEveryMs } = input;
+  const starts = plan.runsMs.length;
+  const idle = starts === 0 && plan.busyUntilMs.length === 0;
+  const endsAtMs = play(plan);
+  const without = relaxations(plan);
+  const lastsMs = (endsAtMs ?? nowMs) - nowMs;
+  let waves = idle ? 0 : 1;
+  if (waveEveryMs !== undefined && !idle) waves += lastsMs / waveEveryMs;
+  return {
+    endsAtMs,
+    starts,
+    waves,
+    computeMinutes: waveEveryMs === undefined ? Math.ceil(lastsMs / MINUTE_MS) : waves,
+    bound: without[0]?.bound ?? "nothing",
+    without,
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Which run to look at next, and when: one poller for all runs of a campaign, within the request budget of its token.
+ *
+ * @module
+ */
+import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
+
+/** Requests a minute that a campaign sends at most: 80 % of the limit, since other commands may use the token. */
+export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
+
+/** A run that has not been seen to end. Times are milliseconds of any one clock. */
+export interface WatchedRun {
+  /** UUID of the run. */
+  id: string;
+  /** When it was started. */
+  startedMs: number;
+  /** When it was last read; null when it has not been. */
+  lastSeenMs: number | null;
+  /** Its last status; null when none is known. */
+  status: string | null;
+}
+
+/** What {@linkcode pollPlan} decides on. Times are milliseconds of any one clock. */
+export interface PollInput {
+  /** Now. */
+  nowMs: number;
+  /** Runs, in any order. Those that have ended are passed over. */
+  runs: readonly WatchedRun[];
+  /** Mean time of a run, in milliseconds. */
+  meanRunMs: number;
+  /** When requests of any kind were sent with this token; older ones than a minute do not matter. */
+  requestsMs: readonly number[];
+  /** Requests that starts need in the next minute. The poller leaves room for them. */
+  startsDue: number;
+  /** Until when the service refuses requests; null for no refusal. */
+  refusedUntilMs: number | null;
+}
+
+/** The next look. */
+export interface Poll {
+  /** The run to look at. */
+  id: string;
+  /** When, never before now. */
+  atMs: number;
+  /** `due` when that is when it should be looked at; `requests` when the budget delays it; `refused` when the service does. */
+  because: "due" | "requests" | "refused";
+}
+
+/** How long a run counts as young, in milliseconds, and the interval then: one that gets no sandbox fails soon. */
+const YOUTH_MS = 60_000;
+const YOUNG_MS = 10_000;
+/** Interval for a run that waits for a person, in milliseconds. */
+const PERSON_MS = 60_000;
+/** From which to which part of the mean the end is near. Three of four log-normal runs with a spread of 0.5 end there. */
+const NEAR = { from: 0.5, to: 1.6 };
+/** Interval near the end: a part of the mean, within limits in milliseconds. */
+const NEAR_SHARE = 1 / 120;
+const NEAR_LIMITS_MS: readonly [number, number] = [5_000, 15_000];
+/** Interval at any other age: a part of the mean, within limits in milliseconds. */
+const FAR_SHARE = 1 / 50;
+const FAR_LIMITS_MS: readonly [number, number] = [15_000, 30_000];
+
+function clamp(value: number, [low, high]: readonly [number, number]): number {
+  return Math.min(Math.max(value, low), high);
+}
+
+/**
+ * How long after the last look a run is due for another, in milliseconds. The end of a run of 20 minutes is seen 5 to 6 seconds late on
+ * average, half a percent of its time.
+ *
+ * @param ageMs Age of the run at the last look.
+ * @param meanRunMs Mean time of a run.
+ */
+export function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
+  if (status === "awaiting_input") return PERSON_MS;
+  const isNear = ageMs >= meanRunMs * NEAR.from && ageMs <= meanRunMs * NEAR.to;
+  if (isNear) return clamp(meanRunMs * NEAR_SHARE, NEAR_LIMITS_MS);
+  return ageMs < YOUTH_MS ? YOUNG_MS : clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS);
+}
+
+function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {
+  // A time ahead of now comes from a clock that was set: it counts as now.
+  const seenMs = Math.min(lastSeenMs ?? startedMs, nowMs);
+  return seenMs + pollIntervalMs(status, seenMs - Math.min(startedMs, nowMs), meanRunMs);
+}
+
+/** When the budget allows one more look. */
+function budgetAt({ nowMs, requestsMs, startsDue }: PollInput): number {
+  const budget = Math.max(1, REQUEST_BUDGET - startsDue);
+  const sent = requestsMs.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - REQUEST_WINDOW_MS).sort((a, b) =>
+    a - b
+  );
+  const oldest = sent[sent.length - budget];
+  return oldest === undefined ? nowMs : oldest + REQUEST_WINDOW_MS;
+}
+
+/**
+ * Decides which run to look at next, and when.
+ *
+ * Of the runs that are due when a request is possible it is the one that was not seen for the longest time, so that none is forgotten when
+ * the budget is short. Runs that were never read count from their start.
+ *
+ * @returns Null when no run is left to look at.
+ */
+export function pollPlan(input: PollInput): Poll | null {
+  const { nowMs, refusedUntilMs } = input;
+  const budgetMs = budgetAt(input);
+  const possibleMs = Math.max(nowMs, budgetMs, Math.min(refusedUntilMs ?? nowMs, nowMs + REQUEST_WINDOW_MS));
+  const runs = input.runs.filter(({ status }) => status === null || !isTerminal(status))
+    .map((run) => ({ id: run.id, dueMs: dueAt(run, input), seenMs: run.lastSeenMs ?? run.startedMs }));
+  const due = runs.filter(({ dueMs }) => dueMs <= possibleMs);
+  const [next] = due.length > 0 ? due.sort((a, b) => a.seenMs - b.seenMs) : runs.sort((a, b) => a.dueMs - b.dueMs);
+  if (next === undefined) return null;
+  const atMs = Math.max(possibleMs, next.dueMs);
+  const isDelayed = possibleMs > Math.max(nowMs, next.dueMs);
+  if (!isDelayed) return { id: next.id, atMs, because: "due" };
+  return { id: next.id, atMs, because: budgetMs >= possibleMs ? "requests" : "refused" };
+}
