@@ -7,9 +7,7 @@ import type { MogplexClient } from "../../api/client.ts";
 import { REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
 import type { Clock } from "../../clock.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
-
-/** Most requests of a campaign in a minute: four fifths of what a token may send. */
-const PER_MINUTE = 48;
+import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
 /** Options of {@linkcode RequestPace}. */
 export interface RequestPaceOptions {
@@ -23,7 +21,7 @@ export interface RequestPaceOptions {
   limitMs: number;
 }
 
-/** Sends requests one after the other, at most {@linkcode PER_MINUTE} in any minute. */
+/** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
   /** Points on the clock of the requests of the last minute, oldest first. */
@@ -33,17 +31,17 @@ export class RequestPace {
     this.#options = options;
   }
 
-  /** How many requests were sent in the last minute. */
-  get lastMinute(): number {
+  /** Points on the clock at which the requests of the last minute were sent, oldest first. */
+  get lastMinute(): readonly number[] {
     const from = this.#options.clock.now() - REQUEST_WINDOW_MS;
     this.#sentAt = this.#sentAt.filter((at) => at > from);
-    return this.#sentAt.length;
+    return this.#sentAt;
   }
 
   /** Milliseconds until another request fits; 0 if one fits now. */
   get waitMs(): number {
-    if (this.lastMinute < PER_MINUTE) return 0;
-    return Math.max(0, (this.#sentAt.at(-PER_MINUTE) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
+    if (this.lastMinute.length < REQUEST_BUDGET) return 0;
+    return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
   }
 
   /**

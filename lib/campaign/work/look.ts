@@ -67,8 +67,15 @@ async function read(work: Work, item: LockItem, open: OpenRun): Promise<News> {
   }
 }
 
-function recordEnd(work: Work, item: LockItem, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): void {
-  work.store.record({
+async function recordEnd(
+  work: Work,
+  item: LockItem,
+  open: OpenRun,
+  run: Run,
+  facts: EventFacts,
+  end: Judgement,
+): Promise<void> {
+  await work.store.record({
     type: "ended",
     item: item.id,
     start: open.start,
@@ -130,11 +137,11 @@ export async function lookAtRun(work: Work, item: LockItem, open: OpenRun): Prom
     }
   }
   if (end !== undefined && end.as !== "needs-input") {
-    recordEnd(work, item, open, run, facts, end);
+    await recordEnd(work, item, open, run, facts, end);
     return true;
   }
   if (run.status === open.status) return false;
-  store.record({ type: "seen", item: item.id, start: open.start, status: run.status, updatedAt: run.updatedAt });
+  await store.record({ type: "seen", item: item.id, start: open.start, status: run.status, updatedAt: run.updatedAt });
   return true;
 }
 
@@ -147,5 +154,5 @@ export async function cancelRun(work: Work, item: LockItem, open: OpenRun): Prom
   const { run, byItself } = await cancel(work, open.runId);
   checkRepository(item, run);
   if (byItself) await lookAtRun(work, item, { ...open, status: run.status });
-  else recordEnd(work, item, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
+  else await recordEnd(work, item, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
 }

@@ -66,7 +66,7 @@ export async function startItem(work: Work, item: LockItem): Promise<StartOutcom
   const request = requestOf(lock, item, branchNumber);
   const key = itemKey(lock, item, { kind: "task", start });
   const sentAt = isoTime(serviceNow(session));
-  store.record({
+  await store.record({
     type: "intent",
     item: item.id,
     kind: "task",
@@ -97,9 +97,9 @@ export async function startItem(work: Work, item: LockItem): Promise<StartOutcom
       },
     })
   );
-  if (end.ok) return started(work, item, start, end.value, slots);
+  if (end.ok) return await started(work, item, start, end.value, slots);
   const { as, retryMs, reason } = refusalOf(end.error, end.setback, serviceNow(session));
-  store.record({
+  await store.record({
     type: "ended",
     item: item.id,
     start,
@@ -118,10 +118,16 @@ export async function startItem(work: Work, item: LockItem): Promise<StartOutcom
   return { kind: "refused", as };
 }
 
-function started(work: Work, item: LockItem, start: number, run: StartResult, lost: number): StartOutcome {
+async function started(
+  work: Work,
+  item: LockItem,
+  start: number,
+  run: StartResult,
+  lost: number,
+): Promise<StartOutcome> {
   const { session, store } = work;
   const ended = hasEnded(run.status);
-  store.record({
+  await store.record({
     type: "started",
     item: item.id,
     start,

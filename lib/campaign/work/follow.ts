@@ -1,0 +1,137 @@
+/**
+ * Follows a campaign in one process: looks at its runs, starts what the quotas allow, and waits for whatever comes first.
+ *
+ * @module
+ */
+import { MogplexError } from "../../errors.ts";
+import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
+import { pollPlan } from "../pace/poll_plan.ts";
+import { lookAtRun, type OpenRun } from "./look.ts";
+import { isAtRest, meanRunMs } from "./progress.ts";
+import { type Rest, startSome } from "./starts.ts";
+import { serviceNow, type Work } from "./work.ts";
+import type { LockItem } from "../journal/lock.ts";
+
+/** What {@linkcode followCampaign} yields: the name of an item that has changed, or what the next start waits for. */
+export type Progress = { type: "changed"; item: string } | { type: "rest"; rest: Rest };
+
+/** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
+const LONGEST_SLEEP_MS = 60_000;
+
+/** Follows one campaign. */
+class Follower {
+  readonly #work: Work;
+  readonly #deadline: number;
+  readonly #pacer;
+  /** Points on the clock of the last look at each run. */
+  readonly #seenAt = new Map<string, number>();
+  /** What the next start waits for; undefined when that is to be found out. */
+  #rest: Rest | undefined;
+  #failures = 0;
+
+  constructor(work: Work, deadline: number) {
+    this.#work = work;
+    this.#deadline = deadline;
+    this.#pacer = work.session.pacer(deadline);
+    this.#pacer.status = "running";
+  }
+
+  async *run(): AsyncGenerator<Progress, void, void> {
+    const { clock } = this.#work.session;
+    while (!isAtRest(this.#work) && clock.now() < this.#deadline) {
+      yield* this.#start();
+      if (isAtRest(this.#work)) return;
+      const next = this.#nextLook();
+      const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS);
+      if (!await this.#pacer.pause(at - clock.now())) return;
+      if (next !== null && next.atMs <= clock.now()) yield* this.#look(next);
+    }
+  }
+
+  /** Point on the clock at which another start may be possible. */
+  #startAt(): number {
+    if (this.#rest === undefined) return -Infinity;
+    const { nextMs } = this.#rest;
+    const { session } = this.#work;
+    return nextMs === null ? Infinity : session.clock.now() + Math.max(nextMs - serviceNow(session), 0);
+  }
+
+  async *#start(): AsyncGenerator<Progress, void, void> {
+    const { clock } = this.#work.session;
+    if (this.#startAt() > clock.now()) return;
+    const rest = yield* this.#tolerate("start runs", async function* (work: Work) {
+      const items = startSome(work);
+      for (;;) {
+        const next = await items.next();
+        if (next.done) return next.value;
+        yield { type: "changed", item: next.value } as const;
+      }
+    });
+    if (rest === undefined) return;
+    this.#rest = rest;
+    yield { type: "rest", rest };
+  }
+
+  #nextLook(): { atMs: number; item: LockItem; open: OpenRun } | null {
+    const { session, store, pace } = this.#work;
+    const nowMs = session.clock.now();
+    const open = new Map([...store.memory.openRuns()].map((each) => [each.open.runId, each]));
+    const poll = pollPlan({
+      nowMs,
+      runs: [...open.values()].map(({ open: { runId, status, createdMs } }) => ({
+        id: runId,
+        status,
+        startedMs: createdMs === null ? nowMs : nowMs - Math.max(serviceNow(session) - createdMs, 0),
+        lastSeenMs: this.#seenAt.get(runId) ?? null,
+      })),
+      meanRunMs: meanRunMs(store.memory),
+      requestsMs: pace.lastMinute,
+      startsDue: 0,
+      refusedUntilMs: null,
+    });
+    const found = poll === null ? undefined : open.get(poll.id);
+    return poll === null || found === undefined ? null : { atMs: poll.atMs, ...found };
+  }
+
+  async *#look({ item, open }: { item: LockItem; open: OpenRun }): AsyncGenerator<Progress, void, void> {
+    const changed = yield* this.#tolerate(`read run "${open.runId}"`, async function* (work: Work) {
+      return await lookAtRun(work, item, open);
+    });
+    this.#seenAt.set(open.runId, this.#work.session.clock.now());
+    if (!changed) return;
+    // A run that ended makes room for another one, and a gate may be due.
+    this.#rest = undefined;
+    yield { type: "changed", item: item.id };
+  }
+
+  /** Does a step. If it fails in a way that a retry can mend, waits and returns undefined. */
+  async *#tolerate<T>(
+    what: string,
+    step: (work: Work) => AsyncGenerator<Progress, T, void>,
+  ): AsyncGenerator<Progress, T | undefined, void> {
+    const { session } = this.#work;
+    try {
+      const value = yield* step(this.#work);
+      this.#failures = 0;
+      return value;
+    } catch (error) {
+      session.signal?.throwIfAborted();
+      // The client has given a refused token its second chance.
+      const setback = isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
+      if (setback === undefined || !(error instanceof MogplexError)) throw error;
+      if (!await this.#pacer.setBack(what, setback, ++this.#failures)) throw error;
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Follows a campaign until nothing more happens to it by itself, or until the deadline.
+ *
+ * @param deadline Point on the clock, in milliseconds.
+ * @throws an error that a retry cannot mend (see `setbackOf`), or the last one when the deadline comes first.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function followCampaign(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
+  return new Follower(work, deadline).run();
+}
