@@ -13,6 +13,11 @@ export interface SleepOptions {
    * expire only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
+  /**
+   * Whether this wait belongs to work in the background: it does not keep the process alive. Virtual clocks do not record it, and do not
+   * move for it alone. @default {false}
+   */
+  background?: boolean | undefined;
 }
 
 /** A source of time. Use {@linkcode Clock.now} for deadlines; {@linkcode Clock.wallTime} only for people and for HTTP dates. */
@@ -33,16 +38,18 @@ export interface Clock {
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
+function timer(ms: number, signal: AbortSignal | undefined, background: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const done = () => {
       signal?.removeEventListener("abort", abort);
       resolve();
     };
-    const id = setTimeout(done, ms);
+    const id: unknown = setTimeout(done, ms);
+    // Deno before 2.9 has numbers here, and a timer keeps the process alive there until it is aborted.
+    if (background && typeof id === "object") (id as { unref?: () => void } | null)?.unref?.();
     function abort() {
-      clearTimeout(id);
+      clearTimeout(id as number);
       reject(signal?.reason);
     }
     signal?.addEventListener("abort", abort, { once: true });
@@ -53,11 +60,11 @@ function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
-  async sleep(ms, { signal } = {}) {
+  async sleep(ms, { signal, background = false } = {}) {
     let remainingMs = ms > 0 ? ms : 0;
     do {
       const partMs = Math.min(remainingMs, MAX_TIMER_MS);
-      await timer(partMs, signal);
+      await timer(partMs, signal, background);
       remainingMs -= partMs;
     } while (remainingMs > 0);
   },
@@ -108,10 +115,11 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let order = 0;
   let scheduled = false;
   const sleepers: Sleeper[] = [];
+  const inBackground: Sleeper[] = [];
   const slept: number[] = [];
 
-  function wakeDue() {
-    while (sleepers[0] !== undefined && sleepers[0].at <= now) sleepers.shift()?.wake();
+  function wakeDue(waiting: Sleeper[]) {
+    while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
   async function step() {
     let first = sleepers[0];
@@ -124,6 +132,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     if (first === undefined) return;
     now = Math.max(now, first.at);
     sleepers.shift();
+    wakeDue(inBackground);
     first.wake();
     schedule();
   }
@@ -139,29 +148,31 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     wallTime: () => now + wallOffset,
     advance(ms) {
       now += ms;
-      wakeDue();
+      wakeDue(inBackground);
+      wakeDue(sleepers);
     },
     jumpWallTime(ms) {
       wallOffset += ms;
     },
-    sleep(ms, { signal, limit = false } = {}) {
+    sleep(ms, { signal, limit = false, background = false } = {}) {
       return new Promise((resolve, reject) => {
         signal?.throwIfAborted();
         const wait = ms > 0 ? ms : 0;
-        if (!limit) slept.push(wait);
+        const waiting = background ? inBackground : sleepers;
+        if (!limit && !background) slept.push(wait);
         const sleeper: Sleeper = { at: now + wait, order: order++, limit, wake };
         function wake() {
           signal?.removeEventListener("abort", abort);
           resolve();
         }
         function abort() {
-          const index = sleepers.indexOf(sleeper);
-          if (index >= 0) sleepers.splice(index, 1);
+          const index = waiting.indexOf(sleeper);
+          if (index >= 0) waiting.splice(index, 1);
           reject(signal?.reason);
         }
         signal?.addEventListener("abort", abort, { once: true });
-        const index = sleepers.findIndex((other) => other.at > sleeper.at);
-        sleepers.splice(index < 0 ? sleepers.length : index, 0, sleeper);
+        const index = waiting.findIndex((other) => other.at > sleeper.at);
+        waiting.splice(index < 0 ? waiting.length : index, 0, sleeper);
         schedule();
       });
     },

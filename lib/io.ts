@@ -99,7 +99,7 @@ function trustedParts(parts: readonly string[]): number {
  * makes us write elsewhere. A relative path is checked whole, an absolute one below the working directory; of any other absolute
  * path only the last two parts are checked.
  */
-function refuseLinks(fs: typeof Files, path: string): void {
+export function refuseLinks(fs: typeof Files, path: string): void {
   // A prefix that ended in an empty part would end in `/`, and `lstat` would follow a link before it.
   const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
   const from = trustedParts(parts) + 1;

@@ -17,6 +17,16 @@ export async function sha256Hex(text: string): Promise<string> {
 }
 
 /**
+ * Prepares SHA-256 for many contents: the function that it resolves to is synchronous.
+ *
+ * @returns Makes 64 lower-case hex digits of bytes, or of a text in UTF-8.
+ */
+export async function prepareSha256(): Promise<(content: string | Uint8Array) => string> {
+  const { createHash } = await import("node:crypto");
+  return (content) => createHash("sha256").update(content).digest("hex");
+}
+
+/**
  * Prepares HMAC-SHA-256 under one key. The function that it resolves to is synchronous, so that a handler of a signal can call it.
  *
  * Source: RFC 2104; test vectors: RFC 4231.

@@ -76,6 +76,24 @@ test("virtualClock() wakes an earlier sleeper before a limit", async () => {
   expect(times).toEqual([200, 500]);
 });
 
+test("virtualClock() does not move for a sleeper in the background, and wakes it when it moves past it", async () => {
+  const clock = virtualClock();
+  const times: number[] = [];
+  const background = clock.sleep(100, { background: true }).then(() => times.push(clock.now()));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(clock.now()).toBe(0);
+  await clock.sleep(250);
+  await background;
+  expect([times, clock.slept]).toEqual([[250], [250]]);
+  const controller = new AbortController();
+  const aborted = reason(clock.sleep(100, { background: true, signal: controller.signal }));
+  controller.abort("enough");
+  expect(await aborted).toBe("enough");
+  const due = clock.sleep(100, { background: true });
+  clock.advance(100);
+  await due;
+});
+
 test("virtualClock() sleeps one turn for zero, a negative number and NaN", async () => {
   const clock = virtualClock();
   for (const ms of [0, -5, NaN]) await clock.sleep(ms);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hmacSha256, sha256Hex } from "../../lib/sha256.ts";
+import { hmacSha256, prepareSha256, sha256Hex } from "../../lib/sha256.ts";
 
 const bytes = (value: number, count: number) => new Uint8Array(count).fill(value);
 
@@ -46,4 +46,11 @@ test("hmacSha256() takes texts as UTF-8", async () => {
 
 test("sha256Hex() gives the digest of FIPS 180-4's example", async () => {
   expect(await sha256Hex("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+});
+
+test("prepareSha256() makes the same digits of a text and of its bytes as sha256Hex()", async () => {
+  const hash = await prepareSha256();
+  for (const text of ["", "abc", "zażółć \ud83d\ude80"]) {
+    expect([hash(text), hash(new TextEncoder().encode(text))]).toEqual(Array(2).fill(await sha256Hex(text)));
+  }
 });

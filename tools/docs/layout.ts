@@ -13,7 +13,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["job"],
   ["api", "note", "report"],
   ["http", "retry", "platforms", "result"],
-  ["text"],
+  ["text", "files"],
   ["leaves"],
 ];
 
@@ -46,6 +46,7 @@ export function mayImport(file: string, target: string): boolean {
 /** What each folder of `lib` decides. */
 export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
+  "lib/files": "files that are whole after a crash, and which processes are alive; knows no campaign",
   "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
   "lib/text/escape": "one function for each kind of output that a text is written to",
   "lib/result": "what is known at the end, as plain data; renders nothing, fetches nothing",
@@ -66,7 +67,9 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/script": "what scripts call beside run and follow",
   "lib/campaign": "one task over many repositories as an operation whose items are runs",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
-  "lib/campaign/journal": "what a campaign remembers: lock, chained records, who is at work; knows no service",
+  "lib/campaign/journal":
+    "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
+  "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",

@@ -1,0 +1,175 @@
+/**
+ * The chain of a journal: records to lines and lines to records, each bound to the one before. Knows no files.
+ *
+ * A line is one JSON object without blanks between its tokens:
+ *
+ * - `schema`, `seq`, `previous`, `at`, `wave`, `type`, then the fields of its type: see `record.ts`.
+ * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record it is SHA-256 of the JSON text
+ *   `["mogplex-ci/journal/1",CAMPAIGN,ROUND]`.
+ * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It tells a changed last line, which no
+ *   other line is bound to yet, and whether a line was written whole.
+ *
+ * Whoever changes a line on purpose can do the sums again. The chain finds what happens by mistake.
+ *
+ * @module
+ */
+import { prepareSha256 } from "../../sha256.ts";
+import type { JournalRecord, RecordBody } from "./record.ts";
+import { fitBody, readRecord } from "./record_schema.ts";
+
+/** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
+export const MAX_LINE_BYTES = 524_288;
+
+const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
+
+/** A mistake in a line. */
+export interface ChainProblem {
+  /** What is wrong, as a clause. */
+  why: string;
+  /**
+   * Its kind, which decides what happens. `cut`: only the beginning of a line is there. `damaged`: changed, missing or moved lines.
+   * `newer`: made by a newer version. `other`: the journal of another campaign or round.
+   */
+  kind: "cut" | "damaged" | "newer" | "other";
+}
+
+/** Outcome of {@linkcode Chain.read}. */
+export type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
+
+/** The end of a journal, to which the next record is bound. */
+export interface Chain {
+  /** Number of the last record; 0 before the first. */
+  readonly seq: number;
+  /** Number of the present wave; 0 before the first. */
+  readonly wave: number;
+  /** Takes the next line, without its line feed. After a problem the chain is as before. */
+  read(bytes: Uint8Array): ChainResult;
+  /**
+   * Makes the lines of new records and goes on from them.
+   *
+   * @param at This machine's time, in ISO 8601.
+   * @throws {Error} when a body cannot be made fit: that is a mistake in our code. The chain is as before then.
+   */
+  make(bodies: readonly RecordBody[], at: string): { record: JournalRecord; line: string }[];
+  /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
+  reset(mark: ChainMark): void;
+  /** The present end. */
+  mark(): ChainMark;
+}
+
+/** An end of a chain. */
+export interface ChainMark {
+  readonly seq: number;
+  readonly wave: number;
+  readonly previous: string;
+  /** The last line; undefined before the first. */
+  readonly last: string | undefined;
+}
+
+function problem(why: string, kind: ChainProblem["kind"] = "damaged"): ChainResult {
+  return { ok: false, problem: { why, kind } };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The schema of a line that a newer version has written; undefined for any other. */
+function newerSchema(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
+  const { schema } = value;
+  return typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1 ? schema : undefined;
+}
+
+/** Begins the chain of a campaign and its round. */
+export async function beginChain(campaign: string, round: string): Promise<Chain> {
+  const hash = await prepareSha256();
+  const root = hash(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
+  let end: ChainMark = { seq: 0, wave: 0, previous: root, last: undefined };
+
+  function waveAfter(type: RecordBody["type"]): number {
+    return end.wave + (type === "wave" ? 1 : 0);
+  }
+
+  function goOn({ seq, wave }: JournalRecord, line: string): void {
+    end = { seq, wave, previous: hash(line), last: line };
+  }
+
+  /** Why a valid record is not the next one; undefined when it is. */
+  function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
+    const expected = end.seq + 1;
+    if (line === end.last) return problem("the line stands there twice");
+    if (record.seq > expected) {
+      const count = record.seq - expected;
+      return problem(`${count === 1 ? `record ${expected} is` : `${count} records are`} missing before the line`);
+    }
+    if (record.seq < expected) return problem(`the line is record ${record.seq}, where ${expected} belongs`);
+    if (record.previous !== end.previous) {
+      if (expected > 1) return problem("the line does not follow the one before: one of the two was replaced");
+      const ours = round === "" ? "without a round" : `round ${JSON.stringify(round)}`;
+      return problem(`it belongs to another campaign or round than ${JSON.stringify(campaign)}, ${ours}`, "other");
+    }
+    const wave = waveAfter(record.type);
+    if (record.wave !== wave) return problem(`the line is of wave ${record.wave}, where wave ${wave} belongs`);
+    return undefined;
+  }
+
+  return {
+    get seq() {
+      return end.seq;
+    },
+    get wave() {
+      return end.wave;
+    },
+    read(bytes) {
+      let line: string;
+      try {
+        line = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      } catch {
+        return problem("the line was changed: it is not UTF-8");
+      }
+      const value = parse(line);
+      const newer = newerSchema(value);
+      if (newer !== undefined) {
+        return problem(`the line was made by a newer version (schema ${newer})`, "newer");
+      }
+      const check = CHECK.exec(line);
+      if (check === null && value === undefined) return problem("the line is cut", "cut");
+      if (check === null || hash(`${line.slice(0, check.index)}}`).slice(0, 16) !== check[1]) {
+        return problem("the line was changed");
+      }
+      const result = readRecord(value);
+      if (!result.ok) return problem(result.problem);
+      const wrong = misplaced(result.record, line);
+      if (wrong !== undefined) return wrong;
+      goOn(result.record, line);
+      return result;
+    },
+    make(bodies, at) {
+      const before = end;
+      try {
+        return bodies.flatMap((body) => fitBody(body, at)).map((body) => {
+          const { type, ...fields } = body;
+          const place = { schema: 1, seq: end.seq + 1, previous: end.previous, at, wave: waveAfter(type) };
+          const checked = readRecord({ ...place, type, ...fields });
+          if (!checked.ok) throw new Error(`Cannot write a record of type ${type}: ${checked.problem}`);
+          const text = JSON.stringify(checked.record);
+          const line = `${text.slice(0, -1)},"check":"${hash(text).slice(0, 16)}"}`;
+          goOn(checked.record, line);
+          return { record: checked.record, line };
+        });
+      } catch (error) {
+        end = before;
+        throw error;
+      }
+    },
+    reset(mark) {
+      end = mark;
+    },
+    mark: () => end,
+  };
+}

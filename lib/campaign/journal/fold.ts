@@ -1,0 +1,139 @@
+/**
+ * From the records of a journal to what is known of its campaign. Pure, and one record at a time: the whole takes time in proportion to the
+ * number of records, and no memory for them.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { itemKey } from "./fence.ts";
+import {
+  applyEnded,
+  applyIntent,
+  applyRetry,
+  applySeen,
+  applySkipped,
+  applyStarted,
+  Contradiction,
+} from "./item_fold.ts";
+import type { Lock } from "./lock.ts";
+import { type CampaignMemory, type ItemMemory, newMemory, nextStart } from "./memory.ts";
+import type { JournalRecord } from "./record.ts";
+
+const FITTING =
+  "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
+
+function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
+  const item = memory.items.get(id);
+  if (item !== undefined) return item;
+  throw new UsageError({
+    attempted: "go on with the campaign",
+    why: `the journal speaks of item ${JSON.stringify(id)}, which the lock does not have`,
+    value: JSON.stringify(place),
+    advice: FITTING,
+  });
+}
+
+function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
+  switch (record.type) {
+    case "wave":
+      memory.wave = record.wave;
+      memory.waveAt = record.at;
+      return;
+    case "intent":
+      return applyIntent(memory, itemOf(memory, record.item, place), record);
+    case "started":
+      return applyStarted(memory, itemOf(memory, record.item, place), record);
+    case "seen":
+      return applySeen(memory, itemOf(memory, record.item, place), record);
+    case "ended":
+      return applyEnded(memory, itemOf(memory, record.item, place), record);
+    case "pull-request": {
+      const item = itemOf(memory, record.item, place);
+      item.pullRequest = record.url;
+      item.pullRequestState = record.state;
+      return;
+    }
+    case "gate": {
+      const gate = memory.gates[record.gate];
+      gate.closed = true;
+      gate.reason = record.reason;
+      return;
+    }
+    case "approved": {
+      const { by, note, at } = record;
+      const gate = memory.gates[record.gate];
+      gate.closed = false;
+      gate.approved = { by, note, at, ended: memory.ended, failures: memory.failures };
+      return;
+    }
+    case "retry":
+      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record.adopt);
+      return;
+    case "skipped":
+      for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
+      return;
+    case "stopped":
+      memory.stopped = { by: record.by, at: record.at, cancel: record.cancel };
+      return;
+    case "resumed":
+      memory.stopped = null;
+      return;
+    case "joined":
+    case "note":
+      return;
+  }
+}
+
+/**
+ * Takes the next record into the memory.
+ *
+ * @param place Where the record stands, for messages.
+ * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
+ */
+export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
+  try {
+    apply(memory, record, place);
+  } catch (cause) {
+    if (!(cause instanceof Contradiction)) throw cause;
+    const item = "item" in record ? ` of item ${JSON.stringify(record.item)}` : "";
+    throw new UsageError({
+      attempted: "read journal",
+      why: `the record "${record.type}"${item} contradicts those before it (${cause.message})`,
+      value: JSON.stringify(place),
+      advice: FITTING,
+    }, { cause });
+  }
+  memory.seq = record.seq;
+}
+
+/** The memory after all records of a journal. @throws {UsageError} as {@linkcode applyRecord} does. */
+export function foldJournal(lock: Lock, records: Iterable<JournalRecord>): CampaignMemory {
+  const memory = newMemory(lock);
+  for (const record of records) applyRecord(memory, record);
+  return memory;
+}
+
+/**
+ * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
+ * the journal is read, before anything is sent.
+ *
+ * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
+ */
+export async function checkOpenStarts({ lock, items }: CampaignMemory): Promise<void> {
+  const { campaign, round } = lock;
+  for (const memory of items.values()) {
+    const last = memory.starts.at(-1);
+    if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
+    if (last.end !== null && memory.adopt) continue;
+    const { id, repositoryId, baseBranch, root, requestHash } = memory.item;
+    const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind: last.kind, start: last.number };
+    if (await itemKey(parts) === last.key) continue;
+    throw new UsageError({
+      attempted: "go on with the campaign",
+      why: `the lock does not fit the journal: start ${last.number} of item ${
+        JSON.stringify(id)
+      } was sent with another request`,
+      advice: FITTING,
+    });
+  }
+}

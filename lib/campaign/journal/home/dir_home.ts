@@ -1,0 +1,137 @@
+/**
+ * A home that is a directory: on a disk that stays, or in the artifact that one job of a pipeline hands to the next.
+ *
+ * @module
+ */
+import type { Clock } from "../../../clock.ts";
+import { MogplexError, UsageError } from "../../../errors.ts";
+import type { DurableFiles } from "../../../files/durable_files.ts";
+import type { Processes } from "../../../files/processes.ts";
+import type { OnNotice } from "../../../notice.ts";
+import { beginChain, type Chain } from "../chain.ts";
+import type { Home } from "./home.ts";
+import type { LockChecks } from "../lock_file.ts";
+import { lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
+import { openSegments, type Segments } from "./segments.ts";
+import { takeDirectory, type Writer } from "./writer.ts";
+
+/** Options of {@linkcode openDirHome}. */
+export interface DirHomeOptions {
+  /** The disk. */
+  files: DurableFiles;
+  /** The processes of this machine; see `writer.json`. */
+  processes: Processes;
+  /** Its wall time is in the records, for people. */
+  clock: Clock;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty for none. */
+  round: string;
+  /**
+   * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
+   * not wait for anybody.
+   */
+  access: "read" | "write";
+  /** See {@linkcode LockChecks.requestHash}. */
+  requestHash?: LockChecks["requestHash"];
+  /** Hears what was repaired or taken over. */
+  onNotice: OnNotice;
+}
+
+/** What no artifact and no commit may contain. */
+const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Opens a directory with `lock.json`, `journal/`, and while somebody writes `writer.json`.
+ *
+ * @param directory Its path. It is created when it is opened for writing.
+ * @throws {UsageError} when it cannot be written, or is reached through a symbolic link.
+ * @throws {MogplexError} with exit code 75 when another process is at work there.
+ */
+export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
+  const { files, clock, campaign, round, access, onNotice } = options;
+  const lockPath = `${directory}/lock.json`;
+  let writer: Writer | undefined;
+  if (access === "write") {
+    try {
+      files.makeDirectory(directory);
+      files.create(`${directory}/.gitignore`, IGNORED);
+    } catch (cause) {
+      throw new UsageError({ attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) }, { cause });
+    }
+    writer = await takeDirectory(directory, options);
+  }
+
+  let open: { chain: Chain; segments: Segments } | undefined;
+  let failed: unknown;
+
+  /** Proves that we may write. */
+  function mayWrite(): Writer {
+    if (writer === undefined) throw new Error("Cannot write: this home is open for reading, or closed");
+    writer.check();
+    return writer;
+  }
+
+  const home: Home = {
+    async readLock() {
+      let file;
+      try {
+        file = files.read(lockPath, MAX_LOCK_BYTES);
+      } catch (cause) {
+        throw new UsageError({ attempted: `read lock ${JSON.stringify(lockPath)}`, why: messageOf(cause) }, { cause });
+      }
+      if (file === undefined) return undefined;
+      const { requestHash } = options;
+      return await parseLock(file.content, { path: lockPath, campaign, round, requestHash });
+    },
+    // deno-lint-ignore require-await
+    async writeLock(lock) {
+      mayWrite();
+      try {
+        files.replace(lockPath, lockText(lock));
+      } catch (cause) {
+        const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+        const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
+        throw new MogplexError(problem, "unavailable", { cause });
+      }
+    },
+    async readJournal(onRecord) {
+      open = undefined;
+      const repair = writer !== undefined;
+      if (repair) mayWrite();
+      const chain = await beginChain(campaign, round);
+      const segments = openSegments(files, directory, chain);
+      const torn = segments.read(onRecord, repair);
+      open = { chain, segments };
+      if (torn === undefined || !repair) return;
+      const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
+      const text = `a crash had cut the journal: ${what} at ${torn.place}`;
+      onNotice({ kind: "text", message: text });
+      for (const record of await home.append([{ type: "note", text }])) {
+        onRecord(record, `${directory}/journal, record ${record.seq}`);
+      }
+    },
+    async append(bodies) {
+      if (failed !== undefined) throw failed;
+      if (open === undefined) await home.readJournal(() => {});
+      mayWrite();
+      try {
+        return open?.segments.append(bodies, new Date(clock.wallTime()).toISOString()) ?? [];
+      } catch (error) {
+        // What is on the disk now is not sure; reading it again tells.
+        if (error instanceof MogplexError) failed = error;
+        throw error;
+      }
+    },
+    // deno-lint-ignore require-await
+    async close() {
+      writer?.release();
+      writer = undefined;
+    },
+  };
+  return home;
+}

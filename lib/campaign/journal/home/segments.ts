@@ -1,0 +1,197 @@
+/**
+ * The files of a journal: segments of 1000 records, `journal/000001.ndjson` and so on.
+ *
+ * @module
+ */
+import { MogplexError, UsageError } from "../../../errors.ts";
+import type { DurableFiles, FileLine } from "../../../files/durable_files.ts";
+import { type Chain, type ChainProblem, MAX_LINE_BYTES } from "../chain.ts";
+import type { OnRecord } from "./home.ts";
+import type { JournalRecord, RecordBody } from "../record.ts";
+
+/** Records of a segment. Source: specification of campaigns, section 5. */
+export const SEGMENT_RECORDS = 1000;
+
+const RESTORE =
+  "restore lock.json and journal from the wave before (its artifact, commit or backup) and start again: " +
+  "runs that were started since are found by their keys";
+
+const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
+  cut: RESTORE,
+  damaged: RESTORE,
+  newer: "use that version, or a later one",
+  other: "use another --dir, or the campaign file that this directory belongs to",
+};
+
+/** A last line that was not written whole. */
+export interface TornLine {
+  /** Where it stands. */
+  place: string;
+  /** What is missing: only its line feed, or more, so that it has to go. */
+  missing: "line feed" | "more";
+}
+
+/** The segments of a directory. */
+export interface Segments {
+  /**
+   * Reads all records into the chain, which has to be at its beginning.
+   *
+   * @returns The last line when it was not written whole; with `repair` it is whole, or gone, on the disk.
+   * @throws {UsageError} as `Home.readJournal` says.
+   */
+  read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
+  /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws as `Home.append` says. */
+  append(bodies: readonly RecordBody[], at: string): JournalRecord[];
+}
+
+function nameOf(segment: number): string {
+  return `${String(segment).padStart(6, "0")}.ndjson`;
+}
+
+/** Number of the segment in which a record stands. */
+function segmentOf(seq: number): number {
+  return Math.floor((seq - 1) / SEGMENT_RECORDS) + 1;
+}
+
+function refused({ why, kind }: ChainProblem, place: string): UsageError {
+  return new UsageError({ attempted: "read journal", why, value: JSON.stringify(place), advice: ADVICE[kind] });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The segments below a directory. */
+export function openSegments(files: DurableFiles, directory: string, chain: Chain): Segments {
+  const folder = `${directory}/journal`;
+  /** Bytes of the last segment. */
+  let bytes = 0;
+
+  /** Numbers of the segments that are there. @throws {UsageError} when one is missing. */
+  function numbers(): number[] {
+    const names = attempt(folder, () => files.list(folder)) ?? [];
+    const found = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
+    const gap = found.findIndex((number, index) => number !== index + 1);
+    if (gap < 0) return found;
+    throw refused({ why: "a segment is missing", kind: "damaged" }, `${folder}/${nameOf(gap + 1)}`);
+  }
+
+  function attempt<T>(path: string, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      const problem = { attempted: `read journal ${JSON.stringify(path)}`, why: messageOf(cause) };
+      throw new UsageError(problem, { cause });
+    }
+  }
+
+  /** Hands the lines of a segment on; what `onLine` throws is thrown as it is. */
+  function eachLine(path: string, onLine: (line: FileLine) => void): void {
+    let failure: { error: unknown } | undefined;
+    attempt(path, () => {
+      try {
+        files.readLines(path, MAX_LINE_BYTES, (line) => {
+          try {
+            onLine(line);
+          } catch (error) {
+            failure = { error };
+            throw error;
+          }
+        });
+      } catch (error) {
+        if (failure === undefined) throw error;
+      }
+    });
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Reads a segment. In the last one a line that is cut may stand at the end; it is returned. */
+  function readSegment(
+    segment: number,
+    isLast: boolean,
+    onRecord: OnRecord,
+  ): (TornLine & { offset: number }) | undefined {
+    const path = `${folder}/${nameOf(segment)}`;
+    let number = 0;
+    let torn: TornLine & { offset: number; problem: ChainProblem } | undefined;
+    bytes = 0;
+    eachLine(path, (line) => {
+      const place = `${path}:${++number}`;
+      if (torn !== undefined) throw refused(torn.problem, torn.place);
+      if (!line.ended && !isLast) throw refused({ why: "the segment is cut", kind: "damaged" }, place);
+      const result = chain.read(line.bytes);
+      if (result.ok) {
+        if (segmentOf(chain.seq) !== segment) {
+          throw refused({ why: `the line belongs to segment ${nameOf(segmentOf(chain.seq))}`, kind: "damaged" }, place);
+        }
+        const problem: ChainProblem = { why: "the line is cut", kind: "cut" };
+        if (!line.ended) torn = { place, offset: line.offset, missing: "line feed", problem };
+        bytes = line.offset + line.bytes.length + (line.ended ? 1 : 0);
+        onRecord(result.record, place);
+        return;
+      }
+      const { problem } = result;
+      // A line without its end, or text that is no JSON, is what a crash in the middle of writing leaves behind.
+      const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
+      if (!isLast || !isCut) throw refused(problem, place);
+      torn = { place, offset: line.offset, missing: "more", problem };
+    });
+    return torn;
+  }
+
+  /** Writes in the last segment, or in a new one. */
+  function write(path: string, act: () => void): void {
+    try {
+      act();
+    } catch (cause) {
+      if (cause instanceof MogplexError) throw cause;
+      const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+      const problem = { attempted: `write journal ${JSON.stringify(path)}`, why: messageOf(cause), advice };
+      throw new MogplexError(problem, "unavailable", { cause });
+    }
+  }
+
+  return {
+    read(onRecord, repair) {
+      const all = numbers();
+      let torn: (TornLine & { offset: number }) | undefined;
+      for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
+      const path = `${folder}/${nameOf(all.length)}`;
+      if (all.length > segmentOf(chain.seq + 1)) {
+        const why = "the segment before it has not all of its records";
+        throw refused({ why, kind: "damaged" }, path);
+      }
+      if (torn === undefined) return undefined;
+      const { place, missing, offset } = torn;
+      if (repair && missing === "more") write(path, () => files.truncate(path, offset));
+      if (repair && missing === "line feed") {
+        write(path, () => files.append(path, "\n", bytes));
+        bytes++;
+      }
+      return { place, missing };
+    },
+    append(bodies, at) {
+      const mark = chain.mark();
+      const made = chain.make(bodies, at);
+      try {
+        for (let from = 0; from < made.length;) {
+          const segment = segmentOf(made[from]?.record.seq ?? 0);
+          const path = `${folder}/${nameOf(segment)}`;
+          const part = made.slice(from).filter(({ record }) => segmentOf(record.seq) === segment);
+          const isNew = part[0]?.record.seq === (segment - 1) * SEGMENT_RECORDS + 1;
+          const text = part.map(({ line }) => `${line}\n`).join("");
+          write(path, () => {
+            if (isNew) files.makeDirectory(folder);
+            files.append(path, text, isNew ? 0 : bytes);
+          });
+          bytes = (isNew ? 0 : bytes) + new TextEncoder().encode(text).length;
+          from += part.length;
+        }
+      } catch (error) {
+        chain.reset(mark);
+        throw error;
+      }
+      return made.map(({ record }) => record);
+    },
+  };
+}

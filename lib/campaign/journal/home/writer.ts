@@ -1,0 +1,219 @@
+/**
+ * One writer a directory: `writer.json` says which process is at work, and of several processes that want to be, exactly one gets it.
+ *
+ * A process becomes the writer by creating a file that did not exist, which only one can do:
+ *
+ * - `writer.json`, when there is none.
+ * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
+ *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts anew.
+ * - To end its work, a writer takes over from itself in the same way, with a file that says `released`, before it removes both.
+ *
+ * @module
+ */
+import type { Clock } from "../../../clock.ts";
+import { MogplexError, UsageError } from "../../../errors.ts";
+import type { DurableFiles } from "../../../files/durable_files.ts";
+import type { Processes } from "../../../files/processes.ts";
+import type { OnNotice } from "../../../notice.ts";
+import { prepareSha256 } from "../../../sha256.ts";
+import {
+  idInName,
+  readWriters,
+  successorPath,
+  type WriterEntry,
+  type WriterFacts,
+  writerPath,
+  writerText,
+} from "./writer_entry.ts";
+
+/** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
+export const TOUCH_MS = 30_000;
+/** A writer of which nothing is known is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+export const STALE_MS = 300_000;
+/** Each further try means that another process has won something meanwhile. */
+const MAX_TRIES = 100;
+
+/** What {@linkcode takeDirectory} needs. */
+export interface WriterWorld {
+  files: DurableFiles;
+  processes: Processes;
+  clock: Clock;
+  /** Hears when an entry of unknown state was taken over. */
+  onNotice: OnNotice;
+}
+
+/** The right to write in a directory. */
+export interface Writer {
+  /**
+   * @throws {MogplexError} with exit code 75 when another process has taken over, which it does after 5 minutes without a touch; 69 when
+   * that cannot be found out.
+   */
+  check(): void;
+  /** Lets the next process in. Does nothing when another process has taken over. */
+  release(): void;
+}
+
+/** Tokens of the writers that this process has open. */
+let openTokens: Set<string> | undefined;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function busy(directory: string, why: string, advice: string): MogplexError {
+  return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+}
+
+/** Whether a writer has ended: `stale` when that follows only from the time of its last touch. */
+function judge(entry: WriterEntry, world: WriterWorld, directory: string): "ended" | "stale" | "at work" {
+  const { facts } = entry;
+  if (facts?.released) return "ended";
+  if (facts !== null && openTokens?.has(facts.token)) return "at work";
+  const own = world.processes.own();
+  const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
+    facts.pidSpace === own.pidSpace;
+  if (here) {
+    const found = facts.pid === own.pid
+      ? { state: "alive" as const, startedAt: own.startedAt }
+      : world.processes.find(facts.pid);
+    if (found.state === "dead") return "ended";
+    if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
+      // Its number belongs to another process now, or it is us, who have no such writer open.
+      if (found.startedAt !== facts.startedAt || facts.pid === own.pid) return "ended";
+      return "at work";
+    }
+    if (facts.pid === own.pid) return "ended";
+  }
+  // A time in the future comes from a clock that was set back; such a file would never grow old.
+  return Math.abs(world.files.timeIn(directory) - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
+}
+
+function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
+  const remove = `if you know that it has, remove ${JSON.stringify(path)}`;
+  if (facts === null) {
+    const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
+    return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
+  }
+  const place = facts.host === null ? "" : ` on ${JSON.stringify(facts.host)}`;
+  return busy(
+    directory,
+    `process ${facts.pid}${place} is at work there since ${facts.since}`,
+    `wait until it has ended; ${remove}`,
+  );
+}
+
+function takenOverNotice({ facts }: WriterEntry): string {
+  if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
+  const where = facts.host === null ? "" : ` on ${JSON.stringify(facts.host)}`;
+  return `process ${facts.pid}${where}, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
+}
+
+/**
+ * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on.
+ *
+ * @throws {MogplexError} with exit code 75 when another process is at work.
+ * @throws {UsageError} when the directory cannot be written.
+ */
+export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
+  const { files, processes, clock, onNotice } = world;
+  const hash = await prepareSha256();
+  const token = crypto.randomUUID().replaceAll("-", "");
+  const facts: WriterFacts = {
+    token,
+    ...processes.own(),
+    since: new Date(clock.wallTime()).toISOString(),
+    released: false,
+  };
+
+  /** One try: whether we are the writer now. */
+  function attempt(): boolean {
+    const last = readWriters(files, directory, hash).at(-1);
+    if (last === undefined) return files.create(writerPath(directory), writerText(facts));
+    const verdict = judge(last, world, directory);
+    if (verdict === "at work") throw busyWith(directory, last);
+    const successor = successorPath(directory, last.id);
+    if (!files.create(successor, writerText(facts))) return false;
+    if (readWriters(files, directory, hash).at(-1)?.id !== token) {
+      files.remove(successor);
+      return false;
+    }
+    files.move(successor, writerPath(directory));
+    if (verdict === "stale") onNotice({ kind: "text", message: takenOverNotice(last) });
+    return true;
+  }
+
+  /** Removes what processes that died in the middle of a try have left behind. Younger files may belong to one that is alive. */
+  function cleanUp(): void {
+    const nowMs = files.facts(writerPath(directory))?.modifiedMs ?? 0;
+    for (const name of files.list(directory) ?? []) {
+      if (name === `writer.${token}.json` || idInName(name) === undefined && !/\.[0-9a-f]{8}\.tmp$/.test(name)) {
+        continue;
+      }
+      const path = `${directory}/${name}`;
+      try {
+        if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
+      } catch {
+        // It is not a file of ours, and in nobody's way.
+      }
+    }
+  }
+
+  try {
+    let tries = 1;
+    while (!attempt()) {
+      if (tries++ >= MAX_TRIES) throw busy(directory, "other processes take it again and again", "try again later");
+    }
+    (openTokens ??= new Set()).add(token);
+    cleanUp();
+  } catch (cause) {
+    openTokens?.delete(token);
+    if (cause instanceof MogplexError) throw cause;
+    throw new UsageError({ attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) }, { cause });
+  }
+
+  const stopped = new AbortController();
+
+  /** @throws when that cannot be read. */
+  function isOurs(): boolean {
+    const entries = readWriters(files, directory, hash);
+    return entries.length === 1 && entries[0]?.id === token;
+  }
+
+  async function touchOften(): Promise<void> {
+    while (true) {
+      await clock.sleep(TOUCH_MS, { signal: stopped.signal, background: true });
+      try {
+        if (isOurs()) files.touch(writerPath(directory));
+      } catch {
+        // A file that cannot be touched grows old, and `check` sees it when another process has taken over.
+      }
+    }
+  }
+  // Ends with the abort, which is its only way out.
+  touchOften().catch(() => {});
+
+  return {
+    check() {
+      try {
+        if (isOurs()) return;
+      } catch (cause) {
+        const problem = { attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) };
+        throw new MogplexError(problem, "unavailable", { cause });
+      }
+      const why = "another process has taken over, as this one did not touch its writer file for 5 minutes";
+      throw busy(directory, why, "start the same command again: nothing is lost");
+    },
+    release() {
+      stopped.abort();
+      openTokens?.delete(token);
+      const guard = successorPath(directory, token);
+      try {
+        if (!isOurs() || !files.create(guard, writerText({ ...facts, released: true }))) return;
+        files.remove(writerPath(directory));
+        files.remove(guard);
+      } catch {
+        // The next process sees that this one has ended.
+      }
+    },
+  };
+}

@@ -1,0 +1,209 @@
+/**
+ * What a record of a start says about its item.
+ *
+ * @module
+ */
+import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
+import type { ItemState } from "../verdicts.ts";
+import { type CampaignMemory, hasRun, isSpent, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
+import type { JournalRecord, StartEnd } from "./record.ts";
+
+type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
+
+/** Why a record contradicts those before it, as a clause. */
+export class Contradiction extends Error {}
+
+/** Ends that only a run can bring. */
+const ENDS_OF_RUNS: readonly StartEnd[] = ["succeeded", "unchanged", "unknown", "cancelled", "needs-input", "overdue"];
+/** Ends after which the same start can end once more: a person answers, or settles it. */
+const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
+/** The status of a run that has no sandbox yet. */
+const WITHOUT_SANDBOX = "pending";
+
+/** Gives an item a state, and what it adds to the counts of the campaign. */
+export function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
+  memory.counts[item.state]--;
+  memory.counts[state]++;
+  item.state = state;
+  memory.ended += Number(tally !== "none") - Number(item.tally !== "none");
+  memory.failures += Number(tally === "failure") - Number(item.tally === "failure");
+  item.tally = tally;
+}
+
+function addSlot(slots: number[], ms: number): void {
+  // Slots come nearly in order: the place is found at once.
+  let at = slots.length;
+  while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
+  slots.splice(at, 0, ms);
+}
+
+function removeSlot(slots: number[], ms: number): void {
+  const at = slots.lastIndexOf(ms);
+  if (at >= 0) slots.splice(at, 1);
+}
+
+/** The last start of an item, of which a record speaks. */
+function lastStart({ starts }: ItemMemory, number: number): StartMemory {
+  const last = starts.at(-1);
+  if (last?.number === number) return last;
+  throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
+}
+
+/** Notes the run of a start. */
+function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
+  const id = runId.toLowerCase();
+  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
+  const owner = memory.runs.get(id);
+  if (owner !== undefined && owner !== start) throw new Contradiction("its run belongs to another start");
+  start.runId = id;
+  (memory.runs as Map<string, StartMemory>).set(id, start);
+}
+
+/** A start that was sent after the last one that found no sandbox has found one. */
+function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
+  if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
+}
+
+/** A start is about to be sent. */
+export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
+  const { kind, key, branch, sentAt, start: number } = record;
+  const expected = nextStart(item);
+  if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
+  if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
+  let start = item.starts.at(-1);
+  if (start?.number === number) {
+    if (start.key !== key && !(start.end !== null && item.adopt)) {
+      throw new Contradiction(`start ${number} has another key`);
+    }
+    Object.assign(start, { kind, key, branch, sentAt, end: null, reason: null });
+  } else {
+    start = {
+      number,
+      kind,
+      key,
+      branch,
+      sentAt,
+      slotAt: null,
+      runId: null,
+      status: null,
+      createdAt: null,
+      updatedAt: null,
+      end: null,
+      reason: null,
+      changed: null,
+      counted: false,
+      openSlotMs: null,
+      intentSeq: record.seq,
+    };
+    item.starts.push(start);
+  }
+  start.intentSeq = record.seq;
+  // What was sent before and never answered may have taken a slot, and stays counted.
+  start.openSlotMs = Date.parse(sentAt);
+  addSlot(memory.slotsMs, start.openSlotMs);
+  item.adopt = false;
+  item.reason = null;
+  item.sent++;
+  setState(memory, item, "starting", "none");
+}
+
+/** The service accepted a start. */
+export function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"started">): void {
+  const start = lastStart(item, record.start);
+  if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);
+  bindRun(memory, start, record.runId);
+  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+  start.slotAt = record.slotAt;
+  addSlot(memory.slotsMs, Date.parse(record.slotAt));
+  start.status = record.status;
+  start.createdAt = record.createdAt;
+  memory.refusedUntilMs = null;
+  noteSandbox(memory, start);
+  setState(memory, item, "running", "none");
+}
+
+/** The status of a run has changed. */
+export function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">): void {
+  const start = lastStart(item, record.start);
+  if (start.runId === null) throw new Contradiction(`start ${start.number} has no run`);
+  if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
+  start.end = null;
+  item.reason = null;
+  start.status = record.status;
+  start.updatedAt = record.updatedAt ?? start.updatedAt;
+  noteSandbox(memory, start);
+  setState(memory, item, "running", "none");
+}
+
+/** What an item becomes when a start has ended. */
+function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: ItemMemory["tally"] } {
+  const outcome = outcomeOf(as);
+  const isGood = as === "succeeded" || as === "unchanged";
+  if (item.skipped !== null && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
+  if (outcome.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
+  const tally = outcome.ended ? outcome.failure ? "failure" : "ended" : "none";
+  return { state: outcome.item ?? item.state, tally };
+}
+
+/** A start has ended, or was refused. */
+export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
+  const { as, runId, retryAt } = record;
+  const start = lastStart(item, record.start);
+  if (start.end !== null && !OPEN_ENDS.includes(start.end)) throw new Contradiction(`start ${start.number} has ended`);
+  if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
+  if (runId === null && ENDS_OF_RUNS.includes(as)) throw new Contradiction(`no start ends ${as} without a run`);
+  if (runId !== null) bindRun(memory, start, runId);
+  if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+  start.end = as;
+  start.reason = record.reason;
+  start.changed = record.changed;
+  start.status = record.status ?? start.status;
+  start.createdAt = record.createdAt ?? start.createdAt;
+  start.updatedAt = record.updatedAt ?? start.updatedAt;
+
+  if (as === "quota" && retryAt !== null) {
+    memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, Date.parse(retryAt));
+  }
+  if (as === "quota" && runId !== null) {
+    const lastMs = Date.parse(start.updatedAt ?? start.createdAt ?? record.at);
+    memory.sandboxRefusals = { count: (memory.sandboxRefusals?.count ?? 0) + 1, lastMs };
+    memory.sandboxRefusalSeq = record.seq;
+  } else if (runId !== null) noteSandbox(memory, start);
+
+  if (outcomeOf(as).attempt && !start.counted) {
+    start.counted = true;
+    item.attempts++;
+  }
+  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
+  item.reason = record.reason;
+  if (runId !== null) {
+    item.branch = record.branch;
+    item.pullRequest = record.pullRequest;
+    item.pullRequestState = null;
+  }
+  const { state, tally } = stateAfter(item, as);
+  if (state === "skipped") item.reason = item.skipped?.reason ?? null;
+  setState(memory, item, state, tally);
+}
+
+/** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
+export function applyRetry(memory: CampaignMemory, item: ItemMemory, adopt: boolean): void {
+  if (item.item.excluded?.as === "invalid" || item.state === "starting" || hasRun(item)) return;
+  item.retries++;
+  item.allowed = Math.max(item.allowed, item.attempts + 1);
+  item.adopt = adopt;
+  item.serviceFailures = 0;
+  item.skipped = null;
+  setState(memory, item, "waiting", "none");
+}
+
+/** Somebody decided about an item. What is at work goes on to its end, which counts when it is good. */
+export function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
+  item.skipped = { by: record.by, reason: record.reason };
+  if (item.state === "starting" || hasRun(item)) return;
+  item.reason = record.reason;
+  setState(memory, item, "skipped", "none");
+}

@@ -1,0 +1,190 @@
+/**
+ * What is known of a campaign at the end of its journal. `fold.ts` computes it.
+ *
+ * @module
+ */
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import type { Lock, LockItem } from "./lock.ts";
+import type { Person, StartEnd, StartKind } from "./record.ts";
+
+/** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
+export interface StartMemory {
+  /** Its number, from 1. */
+  readonly number: number;
+  kind: StartKind;
+  /** Idempotency key. */
+  key: string;
+  /** Working branch that the request asks for; null when the service names it. */
+  branch: string | null;
+  /** When it was last sent: our estimate of the service's time, in ISO 8601. */
+  sentAt: string;
+  /** When it took its slot, by the service; null when that is not known. */
+  slotAt: string | null;
+  /** UUID of its run; null when there is none, or none is known. */
+  runId: string | null;
+  /** Last status of the run; null without a run. */
+  status: string | null;
+  /** When the run was created and last changed, by the service, in ISO 8601. */
+  createdAt: string | null;
+  updatedAt: string | null;
+  /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
+  end: StartEnd | null;
+  /** Why, in one line. */
+  reason: string | null;
+  /** Whether the agent changed something; null when unknown. */
+  changed: boolean | null;
+  /** Whether it counts as an attempt. */
+  counted: boolean;
+  /** Our estimate of the slot that it took, in milliseconds since 1970, until the journal says whether it did. */
+  openSlotMs: number | null;
+  /** Number of the record that says that it is sent. */
+  intentSeq: number;
+}
+
+/** An item with what became of it. */
+export interface ItemMemory {
+  /** The item as the lock has it. */
+  readonly item: LockItem;
+  /** Its verdict, or where it is. */
+  state: ItemState;
+  /** Its starts, by number. */
+  readonly starts: StartMemory[];
+  /** How often a start was sent: more than its starts when some were refused. */
+  sent: number;
+  /** Starts that counted as attempts. */
+  attempts: number;
+  /** Attempts that it may have: those of the lock, and more after a retry by hand. */
+  allowed: number;
+  /** Starts in a row that failed because of the service or the network. */
+  serviceFailures: number;
+  /** How often somebody allowed another attempt. */
+  retries: number;
+  /** Whether the next start may have another request, and so another key, than the one before under the same number. */
+  adopt: boolean;
+  /** Who decided that it is not to be started any more, and why; null when nobody did. */
+  skipped: { by: Person; reason: string } | null;
+  /** Why it is in its state, in one line; null when there is nothing to say. */
+  reason: string | null;
+  /** Branch with the agent's changes. */
+  branch: string | null;
+  /** Address of its pull request, and its state at the forge when that was read. */
+  pullRequest: string | null;
+  pullRequestState: string | null;
+  /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
+  tally: "none" | "ended" | "failure";
+}
+
+/** A gate: nothing is started while it is closed. */
+export interface GateMemory {
+  /** Whether it is closed. */
+  closed: boolean;
+  /** Why it was closed last; null when it never was. */
+  reason: string | null;
+  /** Who opened it last; null when nobody did. */
+  approved: {
+    by: Person;
+    note: string | null;
+    at: string;
+    /** Values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures} then: the threshold counts from there. */
+    ended: number;
+    failures: number;
+  } | null;
+}
+
+/** A campaign at the end of its journal. */
+export interface CampaignMemory {
+  readonly lock: Lock;
+  /** Items by name, in the order of the lock. */
+  readonly items: ReadonlyMap<string, ItemMemory>;
+  /** Starts by the UUID of their run. */
+  readonly runs: ReadonlyMap<string, StartMemory>;
+  /** Number of items by verdict or state. */
+  readonly counts: Record<ItemState, number>;
+  /** Items that a start has brought to an end, and those of them that are failures. Items that will be started again are neither. */
+  ended: number;
+  failures: number;
+  /** The gates. */
+  readonly gates: Readonly<Record<"canary" | "threshold", GateMemory>>;
+  /** Who stopped the campaign; null when it was not stopped, or goes on again. */
+  stopped: { by: Person; at: string; cancel: boolean } | null;
+  /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
+  wave: number;
+  waveAt: string | null;
+  /** Number of the last record. */
+  seq: number;
+  /** When starts took their slots, in milliseconds since 1970 by the service, ascending. A start without an answer counts. */
+  readonly slotsMs: number[];
+  /** Until when the service refuses starts, as it said, in milliseconds since 1970; null when it has accepted one since. */
+  refusedUntilMs: number | null;
+  /** Starts in a row that ended for want of a sandbox, and when the last one did, by the service; null for none. */
+  sandboxRefusals: { count: number; lastMs: number } | null;
+  /** Number of the record that tells of the last of them. */
+  sandboxRefusalSeq: number;
+}
+
+/** The memory of a campaign of which nothing was started. */
+export function newMemory(lock: Lock): CampaignMemory {
+  const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
+  const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;
+  const items = new Map<string, ItemMemory>();
+  for (const item of lock.items) {
+    const state = item.excluded?.as ?? "waiting";
+    counts[state]++;
+    items.set(item.id, {
+      item,
+      state,
+      starts: [],
+      sent: 0,
+      attempts: 0,
+      allowed: lock.limits.attempts,
+      serviceFailures: 0,
+      retries: 0,
+      adopt: false,
+      skipped: null,
+      reason: item.excluded?.reason ?? null,
+      branch: null,
+      pullRequest: null,
+      pullRequestState: null,
+      tally: "none",
+    });
+  }
+  const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
+  return {
+    lock,
+    items,
+    runs: new Map(),
+    counts,
+    ended: 0,
+    failures: 0,
+    gates: { canary: gate(), threshold: gate() },
+    stopped: null,
+    wave: 0,
+    waveAt: null,
+    seq: 0,
+    slotsMs: [],
+    refusedUntilMs: null,
+    sandboxRefusals: null,
+    sandboxRefusalSeq: 0,
+  };
+}
+
+/**
+ * Whether the number of a start is used up, so that the next start has the next one: its run has ended, or its key belongs to another
+ * request.
+ */
+export function isSpent({ end, runId }: StartMemory): boolean {
+  return end !== null && end !== "needs-input" && (runId !== null || end === "conflict");
+}
+
+/** The number under which an item is started next. A start without an answer, or refused without a run, is sent again as it was. */
+export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
+  const last = starts.at(-1);
+  if (last === undefined) return 1;
+  return isSpent(last) ? last.number + 1 : last.number;
+}
+
+/** Whether an item has a run that has not ended. */
+export function hasRun({ starts }: Pick<ItemMemory, "starts">): boolean {
+  const last = starts.at(-1);
+  return last !== undefined && last.runId !== null && !isSpent(last);
+}

@@ -1,0 +1,192 @@
+/**
+ * What a record may contain. Records that are read are checked; those that are written are made fit, so that the texts of a service never
+ * make a journal that cannot be read again.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { isUuid } from "../../api/contract/rules.ts";
+import { ITEM_VERDICTS } from "../verdicts.ts";
+import {
+  hex,
+  isTime,
+  isVisible,
+  isWebUrl,
+  MAX_BRANCH,
+  MAX_ITEM_ID,
+  MAX_PERSON,
+  MAX_REASON,
+  MAX_RECORD_ITEMS,
+  MAX_STATUS,
+  oneLine,
+  problemOf,
+  time,
+  uuid,
+  visible,
+  webUrl,
+  whole,
+} from "./checks.ts";
+import type { JournalRecord, RecordBody, StartEnd } from "./record.ts";
+
+/** Largest number of a start, a record or a wave. */
+const MAX_NUMBER = 1e9;
+const GATES = ["canary", "threshold"] as const;
+const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
+
+function makeSchema() {
+  const place = {
+    schema: z.literal(1),
+    seq: whole(1, MAX_NUMBER),
+    previous: hex(64),
+    at: time(),
+    wave: whole(0, MAX_NUMBER),
+  };
+  const item = visible(MAX_ITEM_ID, 1);
+  const items = z.array(item).check(
+    z.minLength(1, "it is empty"),
+    z.maxLength(MAX_RECORD_ITEMS, `it has more than ${MAX_RECORD_ITEMS} items`),
+  );
+  const start = whole(1, MAX_NUMBER);
+  const status = visible(MAX_STATUS, 1);
+  const by = visible(MAX_PERSON, 1);
+  const reason = visible(MAX_REASON);
+  const branch = z.nullable(visible(MAX_BRANCH, 1));
+  const gate = z.enum(GATES);
+  return z.discriminatedUnion("type", [
+    z.object({ ...place, type: z.literal("wave") }),
+    z.object({
+      ...place,
+      type: z.literal("intent"),
+      item,
+      kind: z.enum(["task", "follow-up"]),
+      start,
+      key: hex(40, "cp1-"),
+      sentAt: time(),
+      branch,
+    }),
+    z.object({
+      ...place,
+      type: z.literal("started"),
+      item,
+      start,
+      runId: uuid(),
+      status,
+      replayed: z.boolean(),
+      createdAt: z.nullable(time()),
+      slotAt: time(),
+    }),
+    z.object({ ...place, type: z.literal("seen"), item, start, status, updatedAt: z.nullable(time()) }),
+    z.object({
+      ...place,
+      type: z.literal("ended"),
+      item,
+      start,
+      as: z.enum(ENDS),
+      runId: z.nullable(uuid()),
+      slot: z.boolean(),
+      retryAt: z.nullable(time()),
+      reason: z.nullable(reason),
+      status: z.nullable(status),
+      changed: z.nullable(z.boolean()),
+      branch,
+      pullRequest: z.nullable(webUrl()),
+      createdAt: z.nullable(time()),
+      updatedAt: z.nullable(time()),
+    }),
+    z.object({ ...place, type: z.literal("pull-request"), item, state: status, url: webUrl() }),
+    z.object({ ...place, type: z.literal("gate"), gate, reason }),
+    z.object({ ...place, type: z.literal("approved"), gate, by, note: z.nullable(reason) }),
+    z.object({ ...place, type: z.literal("retry"), items, by, adopt: z.boolean() }),
+    z.object({ ...place, type: z.literal("skipped"), items, by, reason }),
+    z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
+    z.object({ ...place, type: z.literal("resumed"), by }),
+    z.object({ ...place, type: z.literal("joined"), from: reason, records: whole(0, MAX_NUMBER) }),
+    z.object({ ...place, type: z.literal("note"), text: reason }),
+  ]);
+}
+
+let schema: z.ZodMiniType<JournalRecord> | undefined;
+
+/** Outcome of {@linkcode readRecord}. */
+export type RecordResult = { ok: true; record: JournalRecord } | { ok: false; problem: string };
+
+/** Checks a parsed line. Unknown fields are dropped. The problem is a clause, and never contains a value of the record. */
+export function readRecord(value: unknown): RecordResult {
+  const { success, data, error } = z.safeParse(schema ??= makeSchema(), value);
+  return success ? { ok: true, record: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
+}
+
+const timeOrNull = (text: string | null) => text !== null && isTime(text) ? text : null;
+const statusOf = (text: string) => oneLine(text, MAX_STATUS) || "unknown";
+const personOf = (text: string) => oneLine(text, MAX_PERSON) || "unknown";
+const reasonOf = (text: string) => oneLine(text, MAX_REASON);
+// A name that is cut or changed would be another branch.
+const branchOf = (text: string | null) =>
+  text !== null && text !== "" && text.length <= MAX_BRANCH && isVisible(text) ? text : null;
+const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLowerCase() : null;
+
+/**
+ * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be mended (an address, a
+ * branch, a time of the service) becomes null. Ids, keys, numbers, and times of our own are left as they are.
+ *
+ * @param body Its reason must be masked already.
+ * @param nowText Stands in for a time of the service that must be there, in ISO 8601.
+ * @returns Several bodies where one names too many items.
+ */
+export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
+  switch (body.type) {
+    case "intent":
+      return [{ ...body, branch: branchOf(body.branch), sentAt: timeOrNull(body.sentAt) ?? nowText }];
+    case "started": {
+      const { runId, createdAt, slotAt, status } = body;
+      const times = { createdAt: timeOrNull(createdAt), slotAt: timeOrNull(slotAt) ?? nowText };
+      return [{ ...body, ...times, runId: idOf(runId) ?? runId, status: statusOf(status) }];
+    }
+    case "seen":
+      return [{ ...body, status: statusOf(body.status), updatedAt: timeOrNull(body.updatedAt) }];
+    case "ended":
+      return [{
+        ...body,
+        runId: idOf(body.runId) ?? body.runId,
+        retryAt: timeOrNull(body.retryAt),
+        reason: body.reason === null ? null : reasonOf(body.reason),
+        status: body.status === null ? null : statusOf(body.status),
+        branch: branchOf(body.branch),
+        pullRequest: body.pullRequest !== null && isWebUrl(body.pullRequest) ? body.pullRequest : null,
+        createdAt: timeOrNull(body.createdAt),
+        updatedAt: timeOrNull(body.updatedAt),
+      }];
+    case "pull-request":
+      return [{ ...body, state: statusOf(body.state) }];
+    case "gate":
+      return [{ ...body, reason: reasonOf(body.reason) }];
+    case "approved":
+      return [{ ...body, by: personOf(body.by), note: body.note === null ? null : reasonOf(body.note) }];
+    case "retry":
+      return chunks(body.items).map((items) => ({ ...body, items, by: personOf(body.by) }));
+    case "skipped":
+      return chunks(body.items).map((items) => ({
+        ...body,
+        items,
+        by: personOf(body.by),
+        reason: reasonOf(body.reason),
+      }));
+    case "stopped":
+    case "resumed":
+      return [{ ...body, by: personOf(body.by) }];
+    case "joined":
+      return [{ ...body, from: reasonOf(body.from) }];
+    case "note":
+      return [{ ...body, text: reasonOf(body.text) }];
+    case "wave":
+      return [body];
+  }
+}
+
+function chunks(items: readonly string[]): string[][] {
+  const count = Math.ceil(items.length / MAX_RECORD_ITEMS);
+  return Array.from(
+    { length: count },
+    (_, index) => items.slice(index * MAX_RECORD_ITEMS, (index + 1) * MAX_RECORD_ITEMS),
+  );
+}

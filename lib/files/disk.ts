@@ -1,0 +1,242 @@
+/**
+ * Durable files on the disk of this machine.
+ *
+ * On Deno this needs `--allow-read` and `--allow-write` for the directory, and nothing else.
+ *
+ * @module
+ */
+import type * as Files from "node:fs";
+import { refuseLinks } from "../io.ts";
+import type { DurableFiles, FileLine } from "./durable_files.ts";
+
+const BUFFER_BYTES = 65_536;
+const LINE_FEED = 10;
+
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as { code?: string }).code ?? "");
+}
+
+function parentOf(path: string): string {
+  const cut = path.replace(/\/+$/, "").lastIndexOf("/");
+  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
+}
+
+/** The files of this machine, by a module with the functions of `node:fs`. */
+export function durableFilesOn(fs: typeof Files): DurableFiles {
+  const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+
+  /** Facts of what is at a path, itself a link or not; undefined when there is nothing. */
+  function look(path: string): Files.Stats | undefined {
+    refuseLinks(fs, path);
+    const facts = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (facts?.isFile() === false) throw new Error("it is not an ordinary file");
+    return facts;
+  }
+
+  /** Does something with an open file. Without `O_NONBLOCK` opening a pipe would wait for its other end. */
+  function withFile<T>(path: string, flags: number, use: (file: number, facts: Files.Stats) => T): T {
+    const file = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
+    try {
+      // Another process may have put something else in its place since it was looked at.
+      const facts = fs.fstatSync(file);
+      if (!facts.isFile()) throw new Error("it is not an ordinary file");
+      return use(file, facts);
+    } finally {
+      fs.closeSync(file);
+    }
+  }
+
+  function writeAll(file: number, text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length;) at += fs.writeSync(file, bytes, at, bytes.length - at);
+  }
+
+  /** Makes the names in a directory durable. Not every system can open a directory: Windows refuses. */
+  function syncDirectory(directory: string): void {
+    try {
+      const file = fs.openSync(directory, O_RDONLY);
+      try {
+        fs.fsyncSync(file);
+      } finally {
+        fs.closeSync(file);
+      }
+    } catch (error) {
+      if (!hasCode(error, "EACCES", "EBADF", "EINVAL", "EISDIR", "ENOTSUP", "EPERM")) throw error;
+    }
+  }
+
+  /** Writes a new file beside `path` and hands it on; it is gone afterwards unless it was renamed. */
+  function withTemporary<T>(path: string, text: string, durable: boolean, use: (temporary: string) => T): T {
+    const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    try {
+      withFile(temporary, O_WRONLY | O_CREAT | O_EXCL, (file) => {
+        writeAll(file, text);
+        if (durable) fs.fsyncSync(file);
+      });
+      return use(temporary);
+    } finally {
+      fs.rmSync(temporary, { force: true });
+    }
+  }
+
+  function makeDirectory(path: string): void {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    const parent = parentOf(path);
+    if (parent !== path) makeDirectory(parent);
+    try {
+      fs.mkdirSync(path);
+    } catch (error) {
+      // Another process may have created it meanwhile.
+      if (!hasCode(error, "EEXIST") || !fs.statSync(path).isDirectory()) throw error;
+    }
+    syncDirectory(parent);
+  }
+
+  function readLines(path: string, maxLineBytes: number, onLine: (line: FileLine) => void): boolean {
+    if (look(path) === undefined) return false;
+    withFile(path, O_RDONLY, (file) => {
+      let buffer = new Uint8Array(BUFFER_BYTES);
+      // Bytes from `start` to `end` of the buffer are read and not handed on; the buffer begins at `origin` of the file.
+      let [start, end, origin, number] = [0, 0, 0, 1];
+      function handOn(until: number, ended: boolean) {
+        if (until - start > maxLineBytes) throw new Error(`line ${number} is longer than ${maxLineBytes} bytes`);
+        onLine({ bytes: buffer.subarray(start, until), offset: origin + start, ended });
+        number++;
+        start = until + 1;
+      }
+      while (true) {
+        buffer.copyWithin(0, start, end);
+        origin += start;
+        end -= start;
+        start = 0;
+        if (end > maxLineBytes) handOn(end, false);
+        if (end === buffer.length) {
+          const larger = new Uint8Array(buffer.length * 2);
+          larger.set(buffer);
+          buffer = larger;
+        }
+        const count = fs.readSync(file, buffer, end, buffer.length - end, null);
+        if (count === 0) break;
+        const read = buffer.subarray(0, end + count);
+        for (let cut = read.indexOf(LINE_FEED, end); cut >= 0; cut = read.indexOf(LINE_FEED, start)) handOn(cut, true);
+        end += count;
+      }
+      if (end > start) handOn(end, false);
+    });
+    return true;
+  }
+
+  return {
+    makeDirectory(path) {
+      refuseLinks(fs, path);
+      makeDirectory(path);
+    },
+    list(directory) {
+      refuseLinks(fs, directory);
+      try {
+        return fs.readdirSync(directory).sort();
+      } catch (error) {
+        if (hasCode(error, "ENOENT")) return undefined;
+        throw error;
+      }
+    },
+    facts(path) {
+      const facts = look(path);
+      return facts === undefined ? undefined : { bytes: facts.size, modifiedMs: facts.mtimeMs };
+    },
+    read(path, maxBytes) {
+      try {
+        if (look(path) === undefined) return undefined;
+        return withFile(path, O_RDONLY, (file, { size, mtimeMs }) => {
+          const bytes = new Uint8Array(Math.min(size, maxBytes) + 1);
+          let end = 0;
+          for (let count = 1; count > 0 && end < bytes.length; end += count) {
+            count = fs.readSync(file, bytes, end, bytes.length - end, null);
+          }
+          if (end > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+          if (end > size) throw new Error("it grew while it was read");
+          return { content: bytes.subarray(0, end), modifiedMs: mtimeMs };
+        });
+      } catch (error) {
+        // Another process may have removed it since it was looked at.
+        if (hasCode(error, "ENOENT")) return undefined;
+        throw error;
+      }
+    },
+    readLines,
+    append(path, text, bytesBefore) {
+      const isNew = look(path) === undefined && bytesBefore === 0;
+      withFile(path, O_WRONLY | O_APPEND | (isNew ? O_CREAT | O_EXCL : 0), (file, { size }) => {
+        if (size !== bytesBefore) throw new Error(`it has ${size} bytes in place of ${bytesBefore}`);
+        try {
+          writeAll(file, text);
+          fs.fsyncSync(file);
+        } catch (error) {
+          fs.ftruncateSync(file, bytesBefore);
+          throw error;
+        }
+      });
+      if (isNew) syncDirectory(parentOf(path));
+    },
+    truncate(path, bytes) {
+      look(path);
+      withFile(path, O_RDWR, (file) => {
+        fs.ftruncateSync(file, bytes);
+        fs.fsyncSync(file);
+      });
+    },
+    replace(path, text) {
+      look(path);
+      withTemporary(path, text, true, (temporary) => fs.renameSync(temporary, path));
+      syncDirectory(parentOf(path));
+    },
+    create(path, text) {
+      refuseLinks(fs, parentOf(path));
+      return withTemporary(path, text, false, (temporary) => {
+        try {
+          fs.linkSync(temporary, path);
+          return true;
+        } catch (error) {
+          // A network file system may repeat a request whose answer was lost: then the name that is in the way is ours.
+          if (hasCode(error, "EEXIST")) return fs.lstatSync(temporary).nlink > 1;
+          if (hasCode(error, "ENOENT")) throw error;
+        }
+        // Not every file system has hard links. A reader may see an empty file for a moment then.
+        try {
+          withFile(path, O_WRONLY | O_CREAT | O_EXCL, (file) => writeAll(file, text));
+          return true;
+        } catch (error) {
+          if (hasCode(error, "EEXIST")) return false;
+          throw error;
+        }
+      });
+    },
+    move(from, to) {
+      look(from);
+      look(to);
+      fs.renameSync(from, to);
+    },
+    remove(path) {
+      refuseLinks(fs, parentOf(path));
+      fs.rmSync(path, { force: true });
+    },
+    touch(path) {
+      look(path);
+      withFile(path, O_RDWR, (file) => {
+        // By writing, as the file system's clock counts and not ours.
+        const first = new Uint8Array(1);
+        if (fs.readSync(file, first, 0, 1, 0) === 1) fs.writeSync(file, first, 0, 1, 0);
+      });
+    },
+    timeIn(directory) {
+      refuseLinks(fs, directory);
+      return withTemporary(`${directory}/time`, "now", false, (temporary) => fs.lstatSync(temporary).mtimeMs);
+    },
+  };
+}
+
+/** The {@linkcode DurableFiles} of this process. */
+export async function processDurableFiles(): Promise<DurableFiles> {
+  // A bundler would move a static import to the top of the file, which doubles the start-up time of Deno.
+  return durableFilesOn(await import("node:fs"));
+}

@@ -1,0 +1,92 @@
+/**
+ * Who this process is, and whether another one is alive: for a file that says who is at work on a directory.
+ *
+ * Nothing here throws: what cannot be found out is null. On Deno the host needs `--allow-sys=hostname`; all the rest is in `/proc` and needs
+ * `--allow-all`.
+ *
+ * @module
+ */
+import type * as Files from "node:fs";
+import process from "node:process";
+
+/** A process. Two are the same when all five agree. */
+export interface ProcessIdentity {
+  /** Name of the machine. */
+  host: string | null;
+  /** Identifies the machine's start. Linux only. */
+  bootId: string | null;
+  /** Identifies the set of processes that see each other: those of a container see no others. Linux only. */
+  pidSpace: string | null;
+  /** Number of the process. */
+  pid: number;
+  /** When it was started, in ticks since the machine's start. A number can belong to another process later. Linux only. */
+  startedAt: string | null;
+}
+
+/** What is known of a process number. */
+export type ProcessState =
+  | { state: "dead" }
+  /** `startedAt` as in {@linkcode ProcessIdentity}. */
+  | { state: "alive"; startedAt: string | null }
+  /** This runtime may not find out. */
+  | { state: "unknown" };
+
+/** The processes of this machine. */
+export interface Processes {
+  /** This process. */
+  own(): ProcessIdentity;
+  /** Looks for a process of the same machine that sees the same processes. */
+  find(pid: number): ProcessState;
+}
+
+/** Letters of processes that have ended, and whose parent has not asked for their exit code. Source: proc_pid_stat(5), "state". */
+const ENDED = ["Z", "X", "x"];
+
+/** The processes of this machine. */
+export async function systemProcesses(): Promise<Processes> {
+  const [fs, os] = await Promise.all([import("node:fs"), import("node:os")]);
+
+  function attempt<T>(read: () => T): T | null {
+    try {
+      return read();
+    } catch {
+      return null;
+    }
+  }
+
+  /** State and start of a process from `/proc`; null when it is not there, or cannot be read. */
+  function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
+    return attempt(() => {
+      const text = (fs as typeof Files).readFileSync(`/proc/${pid}/stat`, "utf8");
+      // The name before may have blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      const [state = "", startedAt = ""] = [fields[0], fields[19]];
+      return /^\d+$/.test(startedAt) ? { state, startedAt } : null;
+    });
+  }
+
+  return {
+    own: () => ({
+      host: attempt(() => os.hostname()) || null,
+      bootId: attempt(() => fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) || null,
+      pidSpace: attempt(() => fs.readlinkSync("/proc/self/ns/pid")),
+      pid: process.pid,
+      startedAt: statOf("self")?.startedAt ?? null,
+    }),
+    find(pid) {
+      const stat = statOf(pid);
+      if (stat !== null) {
+        return ENDED.includes(stat.state) ? { state: "dead" } : { state: "alive", startedAt: stat.startedAt };
+      }
+      try {
+        // Signal 0 is not sent: it only asks whether one could be. `/proc` can be closed to other users.
+        process.kill(pid, 0);
+        return { state: "alive", startedAt: null };
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code === "ESRCH") return { state: "dead" };
+        return code === "EPERM" ? { state: "alive", startedAt: null } : { state: "unknown" };
+      }
+    },
+  };
+}
