@@ -6,8 +6,9 @@
 import { branchProblem, isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { nearest } from "../../nearest.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
-import { fitsAny } from "../glob.ts";
+import { matchesGlob } from "../file/glob.ts";
 import type { LockItem } from "../journal/lock.ts";
+import { itemId } from "../journal/lock_file.ts";
 import type { ListedRepo, Listing } from "./listing.ts";
 
 /** An item before it has a task. */
@@ -41,9 +42,9 @@ type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 /** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
 
-/** Name of an item in lock and journal: unique in a campaign. */
-export function itemId(repository: string, baseBranch: string, root: string | null): string {
-  return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
+/** Whether any of the globs fits the name. */
+function fitsAny(globs: readonly string[], name: string): boolean {
+  return globs.some((glob) => matchesGlob(glob, name));
 }
 
 function ownerOf(name: string): string {

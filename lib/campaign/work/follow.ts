@@ -6,11 +6,10 @@
 import { MogplexError } from "../../errors.ts";
 import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
+import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
-import { isAtRest, meanRunMs } from "./progress.ts";
 import { type Rest, startSome } from "./starts.ts";
-import { serviceNow, type Work } from "./work.ts";
-import type { LockItem } from "../journal/lock.ts";
+import { DEFAULT_MEAN_RUN_MS, serviceNow, type Work } from "./work.ts";
 
 /** What {@linkcode followCampaign} yields: the name of an item that has changed, or what the next start waits for. */
 export type Progress = { type: "changed"; item: string } | { type: "rest"; rest: Rest };
@@ -38,13 +37,13 @@ class Follower {
 
   async *run(): AsyncGenerator<Progress, void, void> {
     const { clock } = this.#work.session;
-    while (!isAtRest(this.#work) && clock.now() < this.#deadline) {
+    while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
       yield* this.#start();
-      if (isAtRest(this.#work)) return;
+      if (isAtRest(this.#work.store.memory)) return;
       const next = this.#nextLook();
       const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS);
       if (!await this.#pacer.pause(at - clock.now())) return;
-      if (next !== null && next.atMs <= clock.now()) yield* this.#look(next);
+      if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
     }
   }
 
@@ -59,7 +58,7 @@ class Follower {
   async *#start(): AsyncGenerator<Progress, void, void> {
     const { clock } = this.#work.session;
     if (this.#startAt() > clock.now()) return;
-    const rest = yield* this.#tolerate("start runs", async function* (work: Work) {
+    const rest = yield* this.#tolerate("start runs", async function* (work) {
       const items = startSome(work);
       for (;;) {
         const next = await items.next();
@@ -72,36 +71,38 @@ class Follower {
     yield { type: "rest", rest };
   }
 
-  #nextLook(): { atMs: number; item: LockItem; open: OpenRun } | null {
+  #nextLook(): { atMs: number; open: OpenRun } | null {
     const { session, store, pace } = this.#work;
     const nowMs = session.clock.now();
-    const open = new Map([...store.memory.openRuns()].map((each) => [each.open.runId, each]));
+    const ageOf = (at: string | null) => Math.max(serviceNow(session) - Date.parse(at ?? ""), 0) || 0;
+    const runs = new Map(store.openRuns().map((open) => [open.start.runId ?? "", open]));
     const poll = pollPlan({
       nowMs,
-      runs: [...open.values()].map(({ open: { runId, status, createdMs } }) => ({
-        id: runId,
-        status,
-        startedMs: createdMs === null ? nowMs : nowMs - Math.max(serviceNow(session) - createdMs, 0),
-        lastSeenMs: this.#seenAt.get(runId) ?? null,
+      runs: [...runs].map(([id, { start }]) => ({
+        id,
+        status: start.status,
+        startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
+        lastSeenMs: this.#seenAt.get(id) ?? null,
       })),
-      meanRunMs: meanRunMs(store.memory),
+      meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       requestsMs: pace.lastMinute,
       startsDue: 0,
       refusedUntilMs: null,
     });
-    const found = poll === null ? undefined : open.get(poll.id);
-    return poll === null || found === undefined ? null : { atMs: poll.atMs, ...found };
+    const open = poll === null ? undefined : runs.get(poll.id);
+    return poll === null || open === undefined ? null : { atMs: poll.atMs, open };
   }
 
-  async *#look({ item, open }: { item: LockItem; open: OpenRun }): AsyncGenerator<Progress, void, void> {
-    const changed = yield* this.#tolerate(`read run "${open.runId}"`, async function* (work: Work) {
-      return await lookAtRun(work, item, open);
+  async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
+    const runId = open.start.runId ?? "";
+    const changed = yield* this.#tolerate(`read run "${runId}"`, async function* (work) {
+      return await lookAtRun(work, open);
     });
-    this.#seenAt.set(open.runId, this.#work.session.clock.now());
+    this.#seenAt.set(runId, this.#work.session.clock.now());
     if (!changed) return;
     // A run that ended makes room for another one, and a gate may be due.
     this.#rest = undefined;
-    yield { type: "changed", item: item.id };
+    yield { type: "changed", item: open.item.item.id };
   }
 
   /** Does a step. If it fails in a way that a retry can mend, waits and returns undefined. */

@@ -4,33 +4,28 @@
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
-import type { Run } from "../../model.ts";
+import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
-import type { CallOptions } from "../../retry/call_options.ts";
 import { cancelWith } from "../../runs/cancel.ts";
-import { type News, Reader } from "../../runs/events/reader.ts";
-import type { LockItem } from "../journal/lock.ts";
+import { Reader } from "../../runs/events/reader.ts";
+import type { ItemMemory, StartMemory } from "../journal/memory.ts";
 import { type Judgement, judgeRun } from "./judge.ts";
 import { serviceNow, type Work } from "./work.ts";
 
-/** A start whose run is known and has not ended. */
+/** An item with its start whose run has not ended. */
 export interface OpenRun {
-  /** Number of the start. */
-  start: number;
-  /** UUID of its run. */
-  runId: string;
-  /** Status when it was last seen. */
-  status: string;
-  /** When the run was created, in milliseconds since 1970 by the service; null when it did not say. */
-  createdMs: number | null;
+  item: ItemMemory;
+  start: StartMemory;
 }
 
-/** Time after which the record itself is read, so that the service repairs one whose worker died, in milliseconds. Source: contract, section 12. */
+/**
+ * Age from which on the record itself is read, in milliseconds: the service repairs one whose worker died only then. Workers of the base
+ * revision end after 30 minutes. Source: contract 4.8 and section 12.
+ */
 const REPAIR_MS = 35 * 60_000;
 /** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
 
-/** A run that this token cannot see. */
 function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
     attempted: `read run "${runId}" of the campaign`,
@@ -39,49 +34,61 @@ function otherUser(runId: string, cause: unknown): UsageError {
   }, { cause });
 }
 
-/** Refuses a run of another repository before anything more is done with it. */
-function checkRepository(item: LockItem, run: Run): void {
-  if (run.repoId.toLowerCase() === item.repositoryId) return;
-  throw new UsageError({
-    attempted: `follow run "${run.runId}" of ${item.repository}`,
-    why: `the run is of another repository, "${run.repoId}": the journal was changed by somebody else`,
-    advice: "look at who may write to the campaign's directory, and begin again with another `round`",
-  });
+/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
+function prove({ proven }: Work, { item }: ItemMemory, run: Run): void {
+  if (run.repoId.toLowerCase() !== item.repositoryId) {
+    throw new UsageError({
+      attempted: `go on with run "${run.runId}" of ${item.repository}`,
+      why: `the run is of another repository, "${run.repoId}": somebody has changed the journal`,
+      advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
+    });
+  }
+  proven.add(run.runId.toLowerCase());
 }
 
-async function read(work: Work, item: LockItem, open: OpenRun): Promise<News> {
+function runIdOf({ start }: OpenRun): string {
+  if (start.runId === null) throw new Error(`Cannot look at start ${start.number}: it has no run`);
+  return start.runId;
+}
+
+/** Age of the run, in milliseconds by the service's clock; 0 when it is not known. */
+function ageOf({ session }: Work, { start }: OpenRun): number {
+  const since = Date.parse(start.createdAt ?? start.slotAt ?? "");
+  return Number.isNaN(since) ? 0 : serviceNow(session) - since;
+}
+
+interface Seen {
+  run: Run;
+  events: RunEvent[];
+}
+
+/** Reads a run with its events. @throws {UsageError} when it is of another user or of another repository. */
+async function read(work: Work, open: OpenRun): Promise<Seen> {
   const { session, pace } = work;
-  const reader = new Reader(session.client, open.runId);
+  const runId = runIdOf(open);
+  const reader = new Reader(session.client, runId);
   try {
-    let news = await pace.request((call) => reader.read(call));
-    checkRepository(item, news.run);
-    const isOld = open.createdMs !== null && serviceNow(session) - open.createdMs > REPAIR_MS;
-    if (isOld && judgeRun(news.run, noFacts(), work.lock.success) === undefined) {
-      const { run } = await pace.request((call) => reader.readRecord(call));
-      checkRepository(item, run);
-      news = { ...news, run };
+    const { run, events } = await pace.request((call) => reader.read(call));
+    prove(work, open.item, run);
+    if (ageOf(work, open) < REPAIR_MS || judgeRun(run, noFacts(), work.lock.success) !== undefined) {
+      return { run, events };
     }
-    return news;
+    const record = await pace.request((call) => reader.readRecord(call));
+    prove(work, open.item, record.run);
+    return { run: record.run, events };
   } catch (error) {
-    throw error instanceof NotFoundError ? otherUser(open.runId, error) : error;
+    throw error instanceof NotFoundError ? otherUser(runId, error) : error;
   }
 }
 
-async function recordEnd(
-  work: Work,
-  item: LockItem,
-  open: OpenRun,
-  run: Run,
-  facts: EventFacts,
-  end: Judgement,
-): Promise<void> {
+async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
   await work.store.record({
     type: "ended",
-    item: item.id,
-    start: open.start,
+    item: open.item.item.id,
+    start: open.start.number,
     as: end.as,
     runId: run.runId,
-    slots: 0,
+    slot: true,
     retryAt: null,
     reason: work.reason(end.reason),
     status: run.status,
@@ -93,66 +100,81 @@ async function recordEnd(
   });
 }
 
-/** Whether a run takes longer than the campaign allows. It waits for a person as long as that person needs. */
-function isOverdue({ session, lock }: Work, { createdMs, status }: OpenRun): boolean {
-  if (createdMs === null || status === "awaiting_input") return false;
-  return serviceNow(session) - createdMs > lock.limits.runTimeoutMs;
-}
-
-/** Cancels a run. @returns The run afterwards, and whether it ended by itself before. @throws what the client throws. */
-async function cancel(
-  { session, pace }: Work,
-  runId: string,
-  call: CallOptions = {},
-): Promise<{ run: Run; byItself: boolean }> {
-  const { client, clock } = session;
-  const limits = { deadline: clock.now() + CANCEL_MS, signal: call.signal };
-  const { run, alreadyTerminal } = await pace.request(() => cancelWith(client, clock, runId, limits));
+/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
+async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
+  const { client, clock } = work.session;
+  const limits = { deadline: clock.now() + CANCEL_MS };
+  const { run, alreadyTerminal } = await work.pace.request(() => cancelWith(client, clock, runIdOf(open), limits));
+  prove(work, open.item, run);
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
 }
 
-/**
- * Looks at a run once, and records what has changed.
- *
- * @returns Whether the journal has something new.
- * @throws {UsageError} when the run is of another user or of another repository.
- * @throws what the client throws.
- */
-export async function lookAtRun(work: Work, item: LockItem, open: OpenRun): Promise<boolean> {
-  const { lock, store, session } = work;
-  let { run, events } = await read(work, item, open);
-  let facts = factsFromEvents(events);
-  let end = judgeRun(run, facts, lock.success);
-  if (end === undefined && isOverdue(work, { ...open, status: run.status })) {
-    const { byItself, ...cancelled } = await cancel(work, run.runId, { signal: session.signal });
-    checkRepository(item, cancelled.run);
-    if (byItself) {
-      ({ run, events } = await read(work, item, open));
-      facts = factsFromEvents(events);
-      end = judgeRun(run, facts, lock.success);
-    } else {
-      run = cancelled.run;
-      const minutes = Math.round(lock.limits.runTimeoutMs / 60_000);
-      end = { as: "overdue", reason: `it took longer than run-timeout (${minutes} minutes), so it was cancelled` };
-    }
-  }
-  if (end !== undefined && end.as !== "needs-input") {
-    await recordEnd(work, item, open, run, facts, end);
+/** Records what a read has shown. @returns Whether the journal has something new. */
+async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
+  const facts = factsFromEvents(events);
+  const end = judgeRun(run, facts, work.lock.success);
+  if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
+    await recordEnd(work, open, run, facts, end);
     return true;
   }
-  if (run.status === open.status) return false;
-  await store.record({ type: "seen", item: item.id, start: open.start, status: run.status, updatedAt: run.updatedAt });
+  if (run.status === open.start.status) return false;
+  await work.store.record({
+    type: "seen",
+    item: open.item.item.id,
+    start: open.start.number,
+    status: run.status,
+    updatedAt: run.updatedAt,
+  });
   return true;
 }
 
 /**
- * Cancels the run of an item because somebody stopped the campaign, and records its end.
+ * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled; one that waits for a
+ * person may wait as long as it needs.
  *
+ * @returns Whether the journal has something new.
+ * @throws {UsageError} when the run is of another user or of another repository.
+ * @throws what the client and the journal throw.
+ */
+export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
+  const { limits, success } = work.lock;
+  const seen = await read(work, open);
+  const isOverdue = ageOf(work, open) > limits.runTimeoutMs && judgeRun(seen.run, noFacts(), success) === undefined;
+  if (!isOverdue) return await take(work, open, seen);
+  const { run, byItself } = await cancel(work, open);
+  if (byItself) return await take(work, open, await read(work, open));
+  const minutes = Math.round(limits.runTimeoutMs / 60_000);
+  const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
+  await recordEnd(work, open, run, factsFromEvents(seen.events), { as: "overdue", reason });
+  return true;
+}
+
+/**
+ * Cancels the run of an item with its campaign, and records its end.
+ *
+ * @throws what {@linkcode lookAtRun} throws.
+ */
+export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
+  if (!work.proven.has(runIdOf(open))) await read(work, open);
+  const { run, byItself } = await cancel(work, open);
+  if (byItself) await take(work, open, await read(work, open));
+  else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
+}
+
+/**
+ * Proves that the token can read the runs of the campaign, since no route tells whose token it is. Needs no request when this process has
+ * read or started a run, or when there is none.
+ *
+ * @throws {UsageError} when the token belongs to another user.
  * @throws what the client throws.
  */
-export async function cancelRun(work: Work, item: LockItem, open: OpenRun): Promise<void> {
-  const { run, byItself } = await cancel(work, open.runId);
-  checkRepository(item, run);
-  if (byItself) await lookAtRun(work, item, { ...open, status: run.status });
-  else await recordEnd(work, item, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
+export async function proveUser({ session, store, pace, proven }: Work): Promise<void> {
+  const runId = [...store.memory.runs.keys()].at(-1);
+  if (proven.size > 0 || runId === undefined) return;
+  try {
+    await pace.request((call) => session.client.getRun(runId, call));
+  } catch (error) {
+    throw error instanceof NotFoundError ? otherUser(runId, error) : error;
+  }
+  proven.add(runId);
 }

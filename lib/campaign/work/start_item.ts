@@ -4,110 +4,124 @@
  * @module
  */
 import { START_BACKOFF_MS } from "../../api/caller.ts";
-import { ApiError, ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { ConflictError, MogplexError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
 import { retry } from "../../retry/retry.ts";
-import { isUnauthorized, type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
+import { type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
 import { itemKey } from "../journal/fence.ts";
-import type { LockItem } from "../journal/lock.ts";
-import type { StartEnd } from "../journal/record.ts";
+import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
+import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { requestOf } from "../plan/request.ts";
 import { isoTime, serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =
-  /** The service accepted it. `ended`: its key found a run that had ended, or that waits for a person. */
-  | { kind: "started"; run: StartResult; ended: boolean }
+  /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
+  | { kind: "started"; start: StartMemory; found: boolean }
   /** It did not start a run, and the journal says why. */
   | { kind: "refused"; as: StartEnd };
 
-/** Attempts of one start within a wave. Each takes a slot of the quota. */
+/** Attempts of one start in a row. */
 const ATTEMPTS = 3;
-/** Longest time of a start with its attempts, in milliseconds. A wave must not hang on one item. */
+/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
 const START_MS = 90_000;
-
-/** How a start ended that brought no run. */
-interface Refusal {
-  as: StartEnd;
-  /** When the service takes starts again, in milliseconds since 1970; null when it did not say. */
-  retryMs: number | null;
-  reason: string;
-}
-
 /** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
+/** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
+const LONGEST_MS = 86_400_000;
 
-/** What an error means for the item. @throws the error when it concerns all items: the token, a bug, the caller's signal. */
-function refusalOf(error: unknown, setback: Setback | undefined, nowMs: number): Refusal {
-  if (!(error instanceof MogplexError) || isUnauthorized(error) || error.exit === "forbidden") throw error;
-  const reason = error.message;
-  if (setback !== undefined) {
-    const isLimit = setback.cause === "rate_limit" || setback.cause === "start_limit";
-    const retryMs = setback.namedMs === null ? (isLimit ? nowMs + LIMIT_MS : null) : nowMs + setback.namedMs;
-    return { as: isLimit ? "quota" : "service", retryMs: isLimit ? retryMs : null, reason };
-  }
-  if (error instanceof ConflictError) return { as: "conflict", retryMs: null, reason };
-  const isRefused = error instanceof UsageError || error instanceof NotFoundError ||
-    error instanceof ApiError && error.exit === "usage";
-  return { as: isRefused ? "invalid" : "service", retryMs: null, reason };
+function isLimit({ cause }: Setback): boolean {
+  return cause === "rate_limit" || cause === "start_limit";
+}
+
+/** Whether the service took a slot for a failed attempt: it does so before it looks at the request. Source: contract 2.2. */
+function tookSlot(setback: Setback | undefined): boolean {
+  return setback === undefined || !setback.refused;
+}
+
+/** How a start ended that brought no run. @throws the error when it concerns all items: the token, a bug, the caller's signal. */
+function endOf(error: unknown, setback: Setback | undefined): StartEnd {
+  const exit = error instanceof MogplexError ? error.exit : undefined;
+  if (exit === undefined || exit === "unauthorized" || exit === "forbidden") throw error;
+  if (setback !== undefined) return isLimit(setback) ? "quota" : "service";
+  if (error instanceof ConflictError) return "conflict";
+  return exit === "usage" ? "invalid" : "service";
+}
+
+/** The request of the item's next start, and the intent that is recorded before each attempt. */
+async function planOf({ session, lock, store }: Work, { item, ...memory }: ItemMemory) {
+  const start = nextStart(memory);
+  const kind = "task" as const;
+  const request = requestOf(lock, item, start);
+  const { campaign, round } = lock;
+  const { requestHash, repositoryId, baseBranch, root } = item;
+  const key = await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const branch = request.workingBranch ?? null;
+  const announce = () =>
+    store.record({
+      type: "intent",
+      item: item.id,
+      kind,
+      start,
+      key,
+      sentAt: isoTime(serviceNow(session)),
+      branch,
+    });
+  return { start, key, request, announce };
 }
 
 /**
- * Starts an item, or sends its open start again: the same key finds the run that it may have started.
+ * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
  *
- * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token: the item stays as it is, its intent is sent again later.
+ * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
-export async function startItem(work: Work, item: LockItem): Promise<StartOutcome> {
-  const { session, lock, store, pace } = work;
-  const { client, clock, memory, random } = session;
-  const { start, branchNumber } = store.memory.nextStart(item.id);
-  const request = requestOf(lock, item, branchNumber);
-  const key = itemKey(lock, item, { kind: "task", start });
-  const sentAt = isoTime(serviceNow(session));
-  await store.record({
-    type: "intent",
-    item: item.id,
-    kind: "task",
-    start,
-    key,
-    sentAt,
-    branch: request.workingBranch ?? null,
-  });
-
-  let slots = 0;
+export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
+  const { session, store, pace } = work;
+  const { client, clock, memory: token, random } = session;
+  const { start, key, request, announce } = await planOf(work, memory);
   const deadline = clock.now() + START_MS;
+  let isAnnounced = false;
   const end = await pace.request(({ signal }) =>
-    retry({
-      memory,
+    retry<StartResult>({
+      memory: token,
       signal,
       starts: true,
-      attempt: () => client.startRun(request, { idempotencyKey: key }, { signal, deadline, maxAttempts: 1 }),
-      onFailure: (error, setback) => {
-        // The service takes a slot before it looks at the request, and refuses by limits and tokens before that.
-        if (setback === undefined ? !isUnauthorized(error) : !setback.refused) slots++;
+      async attempt() {
+        // Each attempt that may take a slot is a record of its own: the quota counts them.
+        if (!isAnnounced) await announce();
+        isAnnounced = true;
+        return await client.startRun(request, { idempotencyKey: key }, { signal, deadline, maxAttempts: 1 });
+      },
+      judge: (error) => setbackOf(error, { worked: token.worked, starts: true }),
+      onFailure: (_error, setback) => {
+        isAnnounced = !tookSlot(setback);
       },
       async wait(setback, count) {
         const delayMs = setbackDelay(setback, count, START_BACKOFF_MS, random);
-        const isLimit = setback.cause === "rate_limit" || setback.cause === "start_limit";
-        if (isLimit || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+        if (isLimit(setback) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
         await clock.sleep(delayMs, { signal });
         return true;
       },
     })
   );
-  if (end.ok) return await started(work, item, start, end.value, slots);
-  const { as, retryMs, reason } = refusalOf(end.error, end.setback, serviceNow(session));
+  const item = memory.item.id;
+  if (end.ok) {
+    await store.record(startedBody(work, item, start, end.value));
+    return startedOutcome(work, memory, end.value);
+  }
+  const { error, setback } = end;
+  const as = endOf(error, setback);
   await store.record({
     type: "ended",
-    item: item.id,
+    item,
     start,
     as,
     runId: null,
-    slots,
-    retryAt: retryMs === null ? null : isoTime(retryMs),
-    reason: work.reason(reason),
+    slot: tookSlot(setback),
+    retryAt: as === "quota" ? isoTime(serviceNow(session) + Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS)) : null,
+    reason: work.reason(error instanceof Error ? error.message : String(error)),
     status: null,
     changed: null,
     branch: null,
@@ -118,30 +132,20 @@ export async function startItem(work: Work, item: LockItem): Promise<StartOutcom
   return { kind: "refused", as };
 }
 
-async function started(
-  work: Work,
-  item: LockItem,
-  start: number,
-  run: StartResult,
-  lost: number,
-): Promise<StartOutcome> {
-  const { session, store } = work;
-  const ended = hasEnded(run.status);
-  await store.record({
-    type: "started",
-    item: item.id,
-    start,
-    runId: run.runId,
-    status: run.status,
-    replayed: run.replayed,
-    createdAt: run.createdAt,
-    slotAt: isoTime(serviceNow(session)),
-    lostSlots: lost,
-  });
-  if (run.replayed && ended) {
+function startedBody({ session }: Work, item: string, start: number, run: StartResult): RecordBody {
+  const { runId, status, replayed, createdAt } = run;
+  return { type: "started", item, start, runId, status, replayed, createdAt, slotAt: isoTime(serviceNow(session)) };
+}
+
+function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
+  const start = starts.at(-1);
+  if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
+  proven.add(run.runId.toLowerCase());
+  const found = hasEnded(run.status);
+  if (run.replayed && found && start.number === 1) {
     const message = `${item.repository}: its key found a run that had ended before; ` +
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }
-  return { kind: "started", run, ended };
+  return { kind: "started", start, found };
 }

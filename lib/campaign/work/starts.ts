@@ -3,34 +3,50 @@
  *
  * @module
  */
-import type { Sandbox } from "../../model.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import type { Pace } from "../pace/pace.ts";
-import { gateDue } from "./gates.ts";
-import { lookAtRun } from "./look.ts";
-import { paceInput } from "./pace_input.ts";
-import { proveUser } from "./collect.ts";
+import type { Pace, PaceInput } from "../pace/pace.ts";
+import { closedBy, gateDue, startableItems } from "../progress.ts";
+import { lookAtRun, proveUser } from "./look.ts";
 import { startItem } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
-/** Refusals in a row because of the service after which a wave starts nothing more. */
+/** Refusals in a row because of the service after which nothing more is started for a while. */
 const MAX_TROUBLE = 2;
+/** That while, in milliseconds. */
+const TROUBLE_MS = 60_000;
+
+/** What further starts wait for. */
+export type Rest = Omit<Pace, "starts">;
+
+/** What the pace of a campaign is decided on. @param sandboxes Active sandboxes of the user; null when they were not read. */
+export function paceInput({ session, lock, store }: Work, sandboxes: number | null): PaceInput {
+  const { memory } = store;
+  return {
+    nowMs: serviceNow(session),
+    slotsMs: memory.slotsMs,
+    refusedUntilMs: memory.refusedUntilMs,
+    sandboxRefusals: memory.sandboxRefusals,
+    sandboxes,
+    running: store.openRuns().length,
+    parallel: lock.limits.parallel,
+    windows: lock.windows,
+    closed: closedBy(memory),
+    waiting: startableItems(memory).length,
+  };
+}
 
 /** How many sandboxes of the user are active. @throws what the client throws. */
 async function readSandboxes({ session, pace }: Work): Promise<number> {
-  const rows: Sandbox[] = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
+  const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
   return rows.filter(({ status }) => ACTIVE.includes(status)).length;
 }
-
-/** What limits further starts, after {@linkcode startSome}. */
-export type Rest = Omit<Pace, "starts">;
 
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
- * @returns A generator of the names of items that have changed; it returns what further starts wait for.
+ * @returns A generator of the names of items that have changed; its value is what further starts wait for.
  * @throws {UsageError} when the token belongs to another user: nothing is started then.
  * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
  * @throws what the client throws for reads; what the journal throws.
@@ -40,20 +56,19 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
   let sandboxes: number | null = null;
   let trouble = 0;
   for (;;) {
-    const gate = gateDue(work.lock, store.memory);
+    const gate = gateDue(store.memory);
     if (gate !== undefined) await store.record(gate);
-    let { starts, ...rest } = nextStarts(paceInput(work, sandboxes));
+    const { starts, ...rest } = nextStarts(paceInput(work, sandboxes));
     if (starts === 0) return rest;
     if (sandboxes === null) {
       await proveUser(work);
       sandboxes = await readSandboxes(work);
-      ({ starts, ...rest } = nextStarts(paceInput(work, sandboxes)));
-      if (starts === 0) return rest;
+      continue;
     }
-    const item = store.memory.nextItem(work.lock);
+    const [item] = startableItems(store.memory);
     if (item === undefined) return { because: "nothing", nextMs: null };
     const outcome = await startItem(work, item);
-    yield item.id;
+    yield item.item.id;
     if (outcome.kind === "refused") {
       trouble = outcome.as === "service" ? trouble + 1 : 0;
       if (trouble >= MAX_TROUBLE) return { because: "refused", nextMs: serviceNow(session) + TROUBLE_MS };
@@ -61,9 +76,7 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
     }
     trouble = 0;
     sandboxes++;
-    if (outcome.open !== null && await lookAtRun(work, item, outcome.open)) yield item.id;
+    // Its key found a run that has ended: the next start of the item may have to follow at once.
+    if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) yield item.item.id;
   }
 }
-
-/** Pause of starts after the service failed several in a row, in milliseconds. */
-const TROUBLE_MS = 60_000;

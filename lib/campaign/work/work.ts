@@ -17,12 +17,16 @@ export interface Work {
   readonly lock: Lock;
   /** The journal, and what it says now. */
   readonly store: Store;
+  /** Runs that this process has seen to be of their item's repository, and so of this token's user. */
+  readonly proven: Set<string>;
   /** Spaces out the requests. */
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
 }
 
+/** Mean time of a run while none has ended, in milliseconds. */
+export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 /** Longest reason in the journal, in UTF-16 units. Source: specification of campaigns, section 5. */
 const MAX_REASON = 500;
 

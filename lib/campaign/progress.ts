@@ -1,0 +1,136 @@
+/**
+ * Where a campaign stands, computed from its memory: which items come next, which gate is due, and whether anything happens by itself.
+ *
+ * @module
+ */
+import { EXIT, type ExitName } from "../exit_codes.ts";
+import type { CampaignMemory, ItemMemory } from "./journal/memory.ts";
+import type { RecordBody } from "./journal/record.ts";
+import { type CampaignState, hasVerdict, type ItemState } from "./verdicts.ts";
+
+/** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
+const FIRST_SHARE = 5;
+
+const GOOD: readonly ItemState[] = ["succeeded", "unchanged", "skipped"];
+const BAD: readonly ItemState[] = ["unknown", "failed", "overdue", "cancelled", "conflict", "invalid"];
+
+/** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
+function isStartable({ state }: ItemMemory): boolean {
+  return !hasVerdict(state) && state !== "running";
+}
+
+/** Whether a canary still holds the other items back. */
+function holdsBack({ lock, items, gates }: CampaignMemory): boolean {
+  if (lock.canary === null || gates.canary.approved !== null) return false;
+  for (const { item, state } of items.values()) {
+    if (item.canary && !GOOD.includes(state)) return true;
+  }
+  // All are good: a gate that a person has to open is closed by now.
+  return gates.canary.closed;
+}
+
+/**
+ * Items that may be started, in their order: those whose start has no answer yet, then the canary, then the order of the file; items that
+ * had an attempt come last.
+ */
+export function startableItems(memory: CampaignMemory): ItemMemory[] {
+  const onlyCanary = holdsBack(memory);
+  const groups: [ItemMemory[], ItemMemory[], ItemMemory[]] = [[], [], []];
+  for (const item of memory.items.values()) {
+    if (!isStartable(item) || onlyCanary && !item.item.canary) continue;
+    groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
+  }
+  return groups.flat();
+}
+
+/** Why nothing may be started although quotas allow it; null when something may be. */
+export function closedBy({ gates, stopped }: CampaignMemory): "gate" | "stopped" | null {
+  if (stopped !== null || gates.threshold.closed) return "stopped";
+  return gates.canary.closed ? "gate" : null;
+}
+
+function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): RecordBody | undefined {
+  if (canary === null || gates.canary.closed || gates.canary.approved !== null) return undefined;
+  const own = [...items.values()].filter(({ item }) => item.canary);
+  if (own.length === 0 || own.some(({ state }) => !hasVerdict(state) || state === "needs-input")) return undefined;
+  const bad = own.filter(({ state }) => !GOOD.includes(state));
+  if (bad.length > 0) {
+    const names = bad.slice(0, 3).map(({ item, state }) => `${item.repository} ${state}`).join(", ");
+    return {
+      type: "gate",
+      gate: "canary",
+      reason: `${bad.length} of ${own.length} canary items are not good: ${names}`,
+    };
+  }
+  if (canary.gate === "automatic") return undefined;
+  return { type: "gate", gate: "canary", reason: `the ${own.length} canary items have ended well: look at them` };
+}
+
+function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): RecordBody | undefined {
+  const threshold = lock.limits.stopAfterFailures;
+  if (threshold === null || gates.threshold.closed) return undefined;
+  const { approved } = gates.threshold;
+  const since = { ended: ended - (approved?.ended ?? 0), failures: failures - (approved?.failures ?? 0) };
+  const limit = threshold.kind === "count" ? String(threshold.count) : `${Math.round(threshold.share * 100)}%`;
+  const isReached = threshold.kind === "count"
+    ? since.failures >= threshold.count
+    : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
+  if (!isReached) return undefined;
+  const reason = `${since.failures} of ${since.ended} ended items failed; stop-after-failures is ${limit}`;
+  return { type: "gate", gate: "threshold", reason };
+}
+
+/** A gate that has to be closed now; undefined when there is none. */
+export function gateDue(memory: CampaignMemory): RecordBody | undefined {
+  return canaryGate(memory) ?? thresholdGate(memory);
+}
+
+/** Number of items in any of the states. */
+export function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
+  return states.reduce((sum, state) => sum + counts[state], 0);
+}
+
+/** Number of items that have no verdict. */
+function openCount(memory: Pick<CampaignMemory, "counts">): number {
+  return countOf(memory, ["running", "starting", "quota", "service", "waiting"]);
+}
+
+/** Where the campaign is, and why when it does not go on by itself. */
+export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
+  const { counts, stopped, gates, seq } = memory;
+  if (openCount(memory) === 0) {
+    if (counts["needs-input"] === 0) return { state: "done", reason: null };
+    return { state: "waiting", reason: `${counts["needs-input"]} of its runs wait for a person` };
+  }
+  const isStopped = stopped !== null || gates.threshold.closed;
+  if (isStopped) {
+    const reason = stopped === null ? gates.threshold.reason : `stopped by ${stopped.by}`;
+    return { state: counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
+  }
+  if (gates.canary.closed) return { state: "gated", reason: gates.canary.reason };
+  if (seq === 0 || [...memory.items.values()].every(({ sent }) => sent === 0)) {
+    return { state: "planned", reason: null };
+  }
+  return { state: counts.running > 0 ? "running" : "waiting", reason: null };
+}
+
+/** Whether nothing more happens by itself: it is done, or only a person can make it go on, and no run is at work. */
+export function isAtRest(memory: CampaignMemory): boolean {
+  if (openCount(memory) === 0) return true;
+  return memory.counts.running === 0 && closedBy(memory) !== null;
+}
+
+/** The row of exit codes that belongs to a campaign now; null while it goes on. */
+export function exitOf(memory: CampaignMemory): ExitName | null {
+  if (openCount(memory) > 0) {
+    const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
+    return isOver ? "failed" : null;
+  }
+  if (countOf(memory, BAD) > 0) return "failed";
+  return memory.counts["needs-input"] > 0 ? "awaitingInput" : "success";
+}
+
+/** The exit code that belongs to a campaign now: 0 while it goes on. */
+export function exitCodeOf(memory: CampaignMemory): number {
+  return EXIT[exitOf(memory) ?? "success"];
+}

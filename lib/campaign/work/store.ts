@@ -1,0 +1,68 @@
+/**
+ * The journal of a campaign together with what it says now: a record that is written is taken into the memory at once.
+ *
+ * @module
+ */
+import { applyRecord, checkOpenStarts } from "../journal/fold.ts";
+import type { Home } from "../journal/home/home.ts";
+import type { Lock } from "../journal/lock.ts";
+import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
+import type { JournalRecord, RecordBody } from "../journal/record.ts";
+
+/** See the module. */
+export class Store {
+  readonly #home: Home;
+  readonly memory: CampaignMemory;
+  /** Items with a run that has not ended, in the order of their starts. */
+  readonly #open = new Set<ItemMemory>();
+  #runMs = { sum: 0, count: 0 };
+
+  private constructor(home: Home, memory: CampaignMemory) {
+    this.#home = home;
+    this.memory = memory;
+  }
+
+  /**
+   * Reads a journal.
+   *
+   * @throws {UsageError} when it was changed, contradicts itself, or does not fit the lock.
+   */
+  static async open(home: Home, lock: Lock): Promise<Store> {
+    const store = new Store(home, newMemory(lock));
+    await home.readJournal((record, place) => store.#take(record, place));
+    await checkOpenStarts(store.memory);
+    return store;
+  }
+
+  /** Writes records; they are on the disk on return. @throws what {@linkcode Home.append} throws. */
+  async record(...bodies: RecordBody[]): Promise<void> {
+    for (const record of await this.#home.append(bodies)) this.#take(record);
+  }
+
+  /** Items with a run that has not ended, and its start, oldest first. */
+  openRuns(): { item: ItemMemory; start: StartMemory }[] {
+    return [...this.#open].flatMap((item) => {
+      const start = item.starts.at(-1);
+      return start === undefined ? [] : [{ item, start }];
+    });
+  }
+
+  /** Mean time of the runs that have ended, in milliseconds; null when none has. */
+  get meanRunMs(): number | null {
+    const { sum, count } = this.#runMs;
+    return count === 0 ? null : sum / count;
+  }
+
+  #take(record: JournalRecord, place?: string): void {
+    applyRecord(this.memory, record, place);
+    if (!("item" in record)) return;
+    const item = this.memory.items.get(record.item);
+    if (item === undefined) return;
+    if (hasRun(item)) this.#open.add(item);
+    else this.#open.delete(item);
+    const start = item.starts.at(-1);
+    if (record.type !== "ended" || !start?.counted || record.createdAt === null || record.updatedAt === null) return;
+    const ms = Date.parse(record.updatedAt) - Date.parse(record.createdAt);
+    if (ms >= 0) this.#runMs = { sum: this.#runMs.sum + ms, count: this.#runMs.count + 1 };
+  }
+}
