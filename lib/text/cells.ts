@@ -70,23 +70,24 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
  *
  * @param text One line after `plainText`. Blanks in a row become one.
  * @param cells Width of a line, at least 2.
+ * @param first Width of the first line. @default {cells}
  * @returns At least one line, which is empty for an empty text.
  */
-export function wrapCells(text: string, cells: number): string[] {
-  const width = Math.max(2, cells);
+export function wrapCells(text: string, cells: number, first = cells): string[] {
   const lines: string[] = [];
   let line = "";
   let used = 0;
+  const width = () => Math.max(2, lines.length === 0 ? first : cells);
   for (let word of text.split(/\s+/)) {
     let needs = cellWidth(word);
-    if (used > 0 && used + 1 + needs <= width) {
+    if (used > 0 && used + 1 + needs <= width()) {
       line += ` ${word}`;
       used += 1 + needs;
       continue;
     }
     if (used > 0) lines.push(line);
-    while (needs > width) {
-      const piece = beginning(word, width);
+    while (needs > width()) {
+      const piece = beginning(word, width());
       lines.push(piece);
       word = word.slice(piece.length);
       needs -= cellWidth(piece);

@@ -71,6 +71,13 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       ...(runs ? [step("To cancel what still runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );
   }
+  if (view.items.length === 0) {
+    return ofCampaign(
+      "no items",
+      "",
+      step("The list of the file is empty. Correct the file, then plan again:", campaignCommand(command, "plan")),
+    );
+  }
   if (state === "planned") {
     return ofCampaign(
       "not started",
@@ -158,6 +165,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const names = itemNames(view.items);
   const rank = new Map(STATES.map((state, index) => [state, index]));
   const groups = [...view.causes].sort((a, b) => (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0));
+  const noWave = view.state === "done" && groups.length > 0;
   return [
     ...(problem === null ? [] : [ofCampaign("last step refused", problem)]),
     ...(ofAll === undefined ? [] : [ofAll]),
@@ -169,5 +177,12 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
       return { title: group.verdict, cause: group.cause, count: group.items.length, items: shown, steps };
     }),
+    ...(noWave
+      ? [ofCampaign(
+        "afterwards",
+        "",
+        step("No wave is due any more. What is to be tried again starts with:", campaignCommand(command, "advance")),
+      )]
+      : []),
   ];
 }

@@ -22,7 +22,9 @@ const MAX_SLUG = 24;
 const SHORT_HASH = 4;
 const FULL_HASH = 8;
 // They say nothing about a cause.
-const FILLERS = new Set("a an and as at be by for from in is it of on or that the this to was were with".split(" "));
+const FILLERS = new Set(
+  "a an and as at be but by for from in is it of on or that the this to was were with".split(" "),
+);
 
 interface Group {
   readonly verdict: ItemState;

@@ -6,14 +6,25 @@
  */
 import type { PlatformLinks } from "../../platforms/platform.ts";
 import { codeCell, markdownTable } from "../../report/markdown_table.ts";
+import { formatCount } from "../../result/duration.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../../text/escape/markdown.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { CampaignState } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
 import { ANY_COMMAND, type CampaignCommand } from "./commands.ts";
-import { instantMs, spanText, timeText } from "../../result/times.ts";
-import { boundText, campaignName, countsText, itemNames, runMs, STATES, stateSentence, totalsOf } from "./words.ts";
+import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
+import {
+  boundText,
+  campaignName,
+  countSentences,
+  itemNames,
+  nextWaveText,
+  runMs,
+  stateDetail,
+  STATES,
+  totalsOf,
+} from "./words.ts";
 
 // Both together are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
@@ -108,7 +119,7 @@ function factRows(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
     ["Earliest end", time(view.endsAt)],
     ["Waves so far", String(waves)],
     ["Exit code", String(view.exitCode)],
-    ["As of", time(view.at)],
+    ["As of", utcText(nowMs)],
     ["CI job", link(links.job)],
     ["CI pipeline", link(links.pipeline)],
     ["CI commit", link(links.commit)],
@@ -156,6 +167,19 @@ function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: 
   ];
 }
 
+/** What the campaign does, and whether a person has to do something, in one line. */
+function verdictLine(view: CampaignView, nowMs: number): string {
+  const { bad } = totalsOf(view);
+  const detail = stateDetail(view, codeCell);
+  const sentences = [
+    // The first text may be code, which has no capitals.
+    detail.replace(/^[a-z]/, (letter) => letter.toUpperCase()),
+    nextWaveText(view, nowMs)?.replace(/^n/, "N"),
+    bad > 0 ? `**${formatCount(bad, "item")} without a good end: see below what to do**` : undefined,
+  ];
+  return sentences.filter((sentence) => sentence !== undefined).map((sentence) => `${sentence}.`).join(" ");
+}
+
 /**
  * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
  * CI system. Long lists are cut, and say so.
@@ -165,13 +189,13 @@ function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: 
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const nowMs = instantMs(view.at) ?? 0;
-  const { items, ended, bad } = totalsOf(view);
+  const { items, bad } = totalsOf(view);
   const mark = view.state === "done" && bad > 0 ? "❌" : MARKS[view.state];
-  const counts = items === 0 ? "There are no items." : `**${ended} of ${items} have ended:** ${countsText(view)}.`;
+  const counts = items === 0 ? "There are no items." : countSentences(view).map((sentence) => `${sentence}.`).join(" ");
   return `${
     [
       `## ${mark} Campaign ${campaignName(view, codeCell)} is ${view.state}`,
-      `It ${stateSentence(view, codeCell)}.`,
+      verdictLine(view, nowMs),
       counts,
       ...attentionPart(view, options),
       "### Pace",

@@ -44,9 +44,36 @@ export function totalsOf({ counts }: Pick<CampaignView, "counts">): Totals {
   };
 }
 
+/** In a sentence, the names of these states would not be understood. */
+const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
+  quota: "held back by a quota",
+  service: "held back by the service",
+};
+
 /** The counts that are not zero: `3 failed, 1 needs-input`. */
-export function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[] = STATES): string {
-  return states.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`).join(", ");
+function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
+  return states.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${PHRASES[state] ?? state}`)
+    .join(", ");
+}
+
+/** States of open items, for people: a run that waits for an answer is one. */
+const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
+const ENDED: readonly ItemState[] = [
+  "succeeded",
+  "unchanged",
+  ...ITEM_VERDICTS.filter((verdict) => isTrouble(verdict) && verdict !== "needs-input"),
+  "skipped",
+];
+
+/** What has ended, and what has not, in a sentence each; none when there are no items. */
+export function countSentences(view: Pick<CampaignView, "counts">): string[] {
+  const { items, ended } = totalsOf(view);
+  const open = items - ended;
+  if (items === 0) return [];
+  return [
+    `${ended} of ${items} ${ended === 1 ? "has" : "have"} ended${ended === 0 ? "" : `: ${countsText(view, ENDED)}`}`,
+    ...(open > 0 ? [`${open} ${open === 1 ? "is" : "are"} open: ${countsText(view, OPEN)}`] : []),
+  ];
 }
 
 /** What the next start waits for, after "waits for". */
@@ -89,25 +116,25 @@ function doneText(view: CampaignView): string {
 }
 
 /**
- * Where the campaign is, and what it waits for, after its name: `is waiting: …`.
+ * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
  *
  * @param show Makes an untrusted text fit for the place it is shown in. @default {as it is}
  */
-export function stateSentence(view: CampaignView, show: (text: string) => string = (text) => text): string {
+export function stateDetail(view: CampaignView, show: (text: string) => string = (text) => text): string {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? "" : `${show(stateReason)}; `;
   const atWork = running === 0 ? "nothing runs" : `${formatCount(running, "run")} at work`;
-  const texts: Readonly<Record<CampaignView["state"], () => string>> = {
-    planned: () => `is planned: ${formatCount(items, "item")}, nothing has been started`,
-    running: () => `is running: ${atWork}; ${nextStart(view)}`,
-    waiting: () => `is waiting: ${atWork}; ${nextStart(view)}`,
-    gated: () => `is gated: ${because}${atWork}, and nothing is started until somebody approves`,
-    stopping: () => `is stopping: ${because}nothing more is started, ${atWork}`,
-    stopped: () => `is stopped: ${because}nothing more is started, and nothing runs`,
-    done: () => `is done: ${doneText(view)}`,
+  const details: Readonly<Record<CampaignView["state"], () => string>> = {
+    planned: () => `${formatCount(items, "item")}, nothing has been started`,
+    running: () => `${atWork}; ${nextStart(view)}`,
+    waiting: () => `${atWork}; ${nextStart(view)}`,
+    gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
+    stopping: () => `${because}nothing more is started, ${atWork}`,
+    stopped: () => `${because}nothing more is started, and nothing runs`,
+    done: () => doneText(view),
   };
-  return texts[state]();
+  return details[state]();
 }
 
 /** `next wave 2026-12-01 14:05 UTC (in 12 min)`; null when no wave is due. */

@@ -54,7 +54,7 @@ export function viewOf(items: readonly ItemView[], changes: Partial<CampaignView
     schema: 1,
     campaign: "replace-moment",
     round: "2026-12",
-    state: "waiting",
+    state: counts.running > 0 ? "running" : "waiting",
     stateReason: null,
     counts,
     items,
@@ -126,7 +126,9 @@ export function mixedView(size: number, changes: Partial<CampaignView> = {}): Ca
 
 /** One item of every verdict and state. */
 export function everyVerdict(): CampaignView {
-  return viewOf(STATES.map((verdict, number) => anItem(number, verdict, { reason: REASONS[verdict]?.(number) ?? null })));
+  return viewOf(
+    STATES.map((verdict, number) => anItem(number, verdict, { reason: REASONS[verdict]?.(number) ?? null })),
+  );
 }
 
 /** A view that says `text` wherever a text from outside can stand. */
