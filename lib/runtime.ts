@@ -67,6 +67,21 @@ export function setExitCode(code: number): void {
   process.exitCode = code;
 }
 
+/** Size of a terminal in cells. */
+export interface TerminalSize {
+  /** Cells of a line. */
+  columns: number;
+  /** Lines. */
+  rows: number;
+}
+
+/** Size of the terminal behind stdout; undefined when there is none, or it does not say. */
+export function terminalSize(): TerminalSize | undefined {
+  const { isTTY, columns, rows } = process.stdout;
+  // Some pseudo-terminals say 0 by 0.
+  return isTTY && columns > 0 && rows > 0 ? { columns, rows } : undefined;
+}
+
 /** The command-line arguments after the program's name. */
 export function programArgs(): string[] {
   return process.argv.slice(2);

@@ -13,26 +13,41 @@ import { viewOf } from "../result/result_view.ts";
 const LIST = "Mogplex";
 const MAX_LABEL = 200;
 
-function link(label: string, address: string | null): { external_link: { label: string; url: string } }[] {
-  const url = webUrl(address ?? "");
-  return url === undefined ? [] : [{ external_link: { label: cutText(label.replace(/\s+/g, " "), MAX_LABEL), url } }];
+/** Most links that GitLab accepts. */
+const MAX_LINKS = 20;
+
+/** A link, if its address may be one. */
+export interface Annotation {
+  /** What is shown. */
+  label: string;
+  /** Where it leads; a link whose address `webUrl` refuses is left out. */
+  address: string | null;
+}
+
+/**
+ * Renders the first 20 links, which are less than 80 KB. Without any link the object is empty, which GitLab accepts as well.
+ *
+ * Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
+ */
+export function renderLinks(links: readonly Annotation[]): string {
+  const rows = links.flatMap(({ label, address }) => {
+    const url = webUrl(address ?? "");
+    return url === undefined ? [] : [{ external_link: { label: cutText(label.replace(/\s+/g, " "), MAX_LABEL), url } }];
+  }).slice(0, MAX_LINKS);
+  return `${jsonText(rows.length > 0 ? { [LIST]: rows } : {}, 2)}\n`;
 }
 
 /**
  * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link
  * leads to its front page.
  *
- * At most two links and a few kilobytes; GitLab accepts 20 links and 80 KB. Without any link the object is empty, which GitLab
- * accepts as well. Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
- *
  * @param result Result after `cleanResult`.
  */
 export function renderAnnotations(result: AnyResult): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
   const address = git?.pullRequest.url ?? null;
-  const links = [
-    ...link(`Pull request ${address}`, address),
-    ...(runId ? link(`Mogplex (${noun} ${runId})`, origin) : []),
-  ];
-  return `${jsonText(links.length > 0 ? { [LIST]: links } : {}, 2)}\n`;
+  return renderLinks([
+    { label: `Pull request ${address}`, address },
+    ...(runId ? [{ label: `Mogplex (${noun} ${runId})`, address: origin }] : []),
+  ]);
 }

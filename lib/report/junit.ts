@@ -2,29 +2,14 @@
  * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the
  * phases.
  *
- * Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to tell a new failure from an old
- * one), so a name must not contain anything that differs from run to run.
- *
  * @module
  */
 import { cutText } from "../text/plain_text.ts";
-import { escapeMarkup } from "../text/escape/markup.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import type { AutomationOutcome } from "../result/automation_result.ts";
 import { type ResultView, viewOf } from "../result/result_view.ts";
 import type { Outcome, Phase } from "../result/run_result.ts";
-
-/** Element of a case that did not pass. */
-type Mark = "failure" | "error" | "skipped";
-
-type Attributes = Readonly<Record<string, string | null>>;
-
-interface Case {
-  readonly name: string;
-  readonly timeMs: number;
-  /** Absent when it passed. `type` is always a word of ours: GitLab's converter obeys `yaml` and `file` there. */
-  readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
-}
+import { type Case, type Mark, renderSuite } from "./junit_suite.ts";
 
 // `failure`: the run itself failed; `error`: something else kept it from succeeding. Only exit code 0 permits a case that is
 // not red.
@@ -111,50 +96,13 @@ function properties(view: ResultView): [string, string][] {
   return all.flatMap(([name, value]) => value ? [[name, cutText(value, MAX_NAME)]] : []);
 }
 
-function tag(name: string, attributes: Attributes): string {
-  const written = Object.entries(attributes).filter(([, value]) => value !== null)
-    .map(([key, value]) => ` ${key}="${escapeMarkup(value ?? "")}"`);
-  return `${name}${written.join("")}`;
-}
-
-function seconds(ms: number): string {
-  return (ms / 1_000).toFixed(3);
-}
-
-/** A time without its zone, for which the format has no place. */
-function timestamp(time: string | null): string | null {
-  const ms = Date.parse(time ?? "");
-  return Number.isNaN(ms) ? null : /^\d{4}-.{14}/.exec(new Date(ms).toISOString())?.[0] ?? null;
-}
-
-function renderCase({ name, timeMs, problem }: Case, classname: string): string[] {
-  const open = tag("testcase", { classname, name, time: seconds(timeMs) });
-  if (problem === undefined) return [`    <${open}/>`];
-  const { mark, type, message, text } = problem;
-  return [
-    `    <${open}>`,
-    `      <${tag(mark, { message, type })}>${escapeMarkup(text)}</${mark}>`,
-    "    </testcase>",
-  ];
-}
-
 /**
  * Renders the suite. Red for every exit code but 0; a run that was only started is skipped.
- *
- * Source: GitLab, lib/gitlab/ci/parsers/test/junit.rb and "Unit test reports"; the schema of Jenkins' xUnit plugin.
  *
  * @param result Result after `cleanResult`.
  */
 export function renderJunit(result: AnyResult): string {
   const view = viewOf(result);
-  const all = cases(view);
-  const count = (mark: Mark) => String(all.filter(({ problem }) => problem?.mark === mark).length);
-  const totals = {
-    tests: String(all.length),
-    failures: count("failure"),
-    errors: count("error"),
-    time: seconds(all.reduce((sum, { timeMs }) => sum + timeMs, 0)),
-  };
   const { automationId, repoId } = view;
   // A job may work on several automations or repositories: their ids tell its suites apart.
   const name = [
@@ -162,17 +110,11 @@ export function renderJunit(result: AnyResult): string {
     ...(automationId ? [`of automation ${automationId}`] : []),
     ...(repoId ? [`in repository ${repoId}`] : []),
   ].join(" ");
-  const suite = { name, ...totals, skipped: count("skipped"), timestamp: timestamp(view.createdAt) };
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<${tag("testsuites", { name: "Mogplex", ...totals })}>`,
-    `  <${tag("testsuite", suite)}>`,
-    "    <properties>",
-    ...properties(view).map(([key, value]) => `      <${tag("property", { name: key, value })}/>`),
-    "    </properties>",
-    ...all.flatMap((each) => renderCase(each, className(view))),
-    "  </testsuite>",
-    "</testsuites>",
-    "",
-  ].join("\n");
+  return renderSuite({
+    name,
+    className: className(view),
+    beganAt: view.createdAt,
+    properties: properties(view),
+    cases: cases(view),
+  });
 }

@@ -11,21 +11,16 @@ import type { AnyResult } from "../result/any_result.ts";
 import { type AutomationTimes, type GitFacts, type ResultView, viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { branchWords, WAIT_CAUSES } from "../result/words.ts";
+import { codeCell, markdownTable } from "./markdown_table.ts";
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
-const MAX_CELL = 300;
 // A feed holds 200 events with at most one phase each; nobody reads a longer table.
 const MAX_ROWS = 50;
 
-function code(text: string | null): string {
-  return text === null ? "" : markdownCode(cutText(text, MAX_CELL));
-}
-
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.slice(0, MAX_ROWS).map(line)].join("\n");
+  return markdownTable(head, rows.slice(0, MAX_ROWS));
 }
 
 function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): string {
@@ -36,16 +31,16 @@ function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: s
 function gitRows(git: GitFacts, mayLink: (url: string) => boolean): string[][] {
   return [
     ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
-    ["Branch", branchWords(git, code)],
-    ["Base branch", code(git.branch.base)],
+    ["Branch", branchWords(git, codeCell)],
+    ["Base branch", codeCell(git.branch.base)],
     ["Pull request", pullRequest(git, mayLink)],
   ];
 }
 
 function timeRows({ startedAt, completedAt, durationMs }: AutomationTimes): string[][] {
   return [
-    ["Started", code(startedAt)],
-    ["Completed", code(completedAt)],
+    ["Started", codeCell(startedAt)],
+    ["Completed", codeCell(completedAt)],
     ["Took", durationMs === null ? "" : formatDuration(durationMs)],
   ];
 }
@@ -68,17 +63,17 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   const { kind: { noun }, git, times, eventCount } = view;
   const rows = [
     ["What to do", view.advice === null ? "" : markdownCode(cutText(view.advice, MAX_ADVICE))],
-    ["Automation", code(view.automationId)],
-    [noun.replace(/^./, (letter) => letter.toUpperCase()), code(view.runId)],
-    ["Repository", code(view.repoId)],
-    ["Agent", code(view.harness)],
-    ["Status", code(view.status)],
+    ["Automation", codeCell(view.automationId)],
+    [noun.replace(/^./, (letter) => letter.toUpperCase()), codeCell(view.runId)],
+    ["Repository", codeCell(view.repoId)],
+    ["Agent", codeCell(view.harness)],
+    ["Status", codeCell(view.status)],
     ["Exit code", String(view.exitCode)],
-    ["Failure code", code(view.failureCode)],
+    ["Failure code", codeCell(view.failureCode)],
     ...(git === null ? [] : gitRows(git, mayLink)),
     ["Start", start(view)],
-    ["Idempotency key", code(view.idempotencyKey)],
-    ["Created", code(view.createdAt)],
+    ["Idempotency key", codeCell(view.idempotencyKey)],
+    ["Created", codeCell(view.createdAt)],
     ...(times === null ? [] : timeRows(times)),
     ...(eventCount === null ? [] : [["Events", events(eventCount, view.eventsOmitted)]]),
     ["Requests", String(view.requests)],
@@ -118,8 +113,8 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
       table(
         ["Phase", "Began", "Took"],
         view.phases.map(({ name, startedAt, durationMs }) => [
-          code(name),
-          code(startedAt),
+          codeCell(name),
+          codeCell(startedAt),
           durationMs === null ? "its end was not seen" : formatDuration(durationMs),
         ]),
       ),

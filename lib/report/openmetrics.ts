@@ -1,32 +1,12 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text, for GitLab's table of metrics and for programs that collect such files.
- *
- * A label must not hold the run's id: a new value in every run would make every series a new one, in a database and in GitLab's
- * table, which compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
+ * `metrics.txt`: the run as OpenMetrics text.
  *
  * @module
  */
-import { cutText } from "../text/plain_text.ts";
-import { escapeLabel } from "../text/escape/openmetrics.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { type ResultView, viewOf } from "../result/result_view.ts";
 import { WAIT_CAUSES } from "../result/words.ts";
-
-type Labels = Readonly<Record<string, string | null>>;
-
-interface Family {
-  /** Without the prefix; ends in the unit when there is one. */
-  readonly name: string;
-  readonly unit?: "seconds";
-  readonly help: string;
-  readonly samples: readonly (readonly [labels: Labels, value: number])[];
-}
-
-const MAX_LABEL = 200;
-
-function flag(name: string, help: string, value: boolean | null): Family {
-  return { name, help, samples: value === null ? [] : [[{}, value ? 1 : 0]] };
-}
+import { type Family, flag, renderFamilies } from "./metric_families.ts";
 
 function prefixOf({ kind: { noun } }: ResultView): string {
   return `mogplex_${noun.replaceAll(" ", "_")}`;
@@ -110,32 +90,12 @@ function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): 
   ];
 }
 
-function sample(name: string, labels: Labels, value: number): string {
-  const written = Object.entries(labels).filter(([, text]) => text)
-    .map(([key, text]) => `${key}="${escapeLabel(cutText(text ?? "", MAX_LABEL))}"`);
-  return `${name}${written.length > 0 ? `{${written.join(",")}}` : ""} ${value}`;
-}
-
-function renderFamily({ name: ending, unit, help, samples }: Family, prefix: string): string[] {
-  if (samples.length === 0) return [];
-  const name = `${prefix}_${ending}`;
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} gauge`,
-    ...(unit === undefined ? [] : [`# UNIT ${name} ${unit}`]),
-    ...samples.map(([labels, value]) => sample(name, labels, value)),
-  ];
-}
-
 /**
  * Renders the metrics: `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
- *
- * Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
  *
  * @param result Result after `cleanResult`.
  */
 export function renderOpenmetrics(result: AnyResult): string {
   const view = viewOf(result);
-  const families = [...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)];
-  return `${[...families.flatMap((family) => renderFamily(family, prefixOf(view))), "# EOF"].join("\n")}\n`;
+  return renderFamilies([...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)], prefixOf(view));
 }

@@ -44,8 +44,8 @@ export function outputsOf(result: AnyResult): Outputs {
 }
 
 /** Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, since people paste outputs into scripts. */
-export function renderGithubOutputs(outputs: Outputs): string {
-  return Object.entries(outputs).map(([name, value]) => githubRecord(name, bareValue(value))).join("");
+export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, string>>>): string {
+  return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
 /** Outputs by the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */

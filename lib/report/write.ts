@@ -8,19 +8,9 @@ import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
-import { errorSentence } from "../error_sentence.ts";
 import type { AnyResult } from "../result/any_result.ts";
-import { cannotWrite, type ReportIo, type ReportTarget } from "./targets.ts";
-
-/** A report that could not be written. */
-export interface ReportProblem {
-  /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
-  format: string;
-  /** Path of its file. */
-  path: string;
-  /** Message for the user. */
-  message: string;
-}
+import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
+import type { ReportIo, ReportTarget } from "./targets.ts";
 
 /** Options of {@linkcode writeReports}. */
 export interface WriteReportsOptions {
@@ -32,57 +22,13 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
-/** The problem with a report. @param error What writing it threw. */
-export function problemOf(format: string, path: string, error: unknown): ReportProblem {
-  return { format, path, message: errorSentence(cannotWrite(format, path, error)) };
-}
-
-type Write = (format: string, path: string, write: () => void) => void;
-
-function collect(): { problems: ReportProblem[]; attempt: Write } {
-  const problems: ReportProblem[] = [];
-  return {
-    problems,
-    attempt(format, path, write) {
-      try {
-        write();
-      } catch (error) {
-        problems.push(problemOf(format, path, error));
-      }
-    },
-  };
-}
-
 /** Renders one report. Only Markdown has a place for links. */
 function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
   return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
-/** Whether the next text would continue the last line of a file, because a program before us did not end it. */
-function isLineOpen(path: string, io: ReportIo): boolean {
-  try {
-    return /[^\n]$/.test(io.readFile(path) ?? "");
-  } catch {
-    // Deno without read permission. CI systems give each step an empty file, so the line is most likely not open.
-    return false;
-  }
-}
-
-/** Appends outputs to the files that the CI system reads. */
-function appendOutputs(
-  values: Outputs,
-  { outputs, variables }: PlatformFiles,
-  io: ReportIo,
-  attempt: Write,
-  redactToken: Redact,
-): void {
-  function append(path: string, text: string): void {
-    io.appendFile(path, `${isLineOpen(path, io) ? "\n" : ""}${redactToken(text)}`);
-  }
-  if (outputs !== undefined) attempt("github-outputs", outputs, () => append(outputs, renderGithubOutputs(values)));
-  if (variables !== undefined) {
-    attempt("pipeline-variables", variables, () => append(variables, renderOutputsEnv(values)));
-  }
+function textsOf(values: Outputs): OutputTexts {
+  return { outputs: () => renderGithubOutputs(values), variables: () => renderOutputsEnv(values) };
 }
 
 /**
@@ -99,9 +45,9 @@ export function writeRunId(
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
   const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
-  const { problems, attempt } = collect();
+  const { problems, attempt } = collectProblems();
   const values = { run_id: redactToken(runId) };
-  appendOutputs(values, { outputs }, io, attempt, redactToken);
+  appendOutputs(textsOf(values), { outputs }, io, attempt, redactToken);
   for (const { format, path } of targets) {
     if (format === "dotenv") {
       attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));
@@ -126,12 +72,12 @@ export function writeReports(
 ): ReportProblem[] {
   const { files = {}, links = {}, redactToken = (text: string) => text } = options;
   const { summary } = files;
-  const { problems, attempt } = collect();
+  const { problems, attempt } = collectProblems();
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links))));
   }
-  appendOutputs(outputsOf(clean), files, io, attempt, redactToken);
+  appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",

@@ -6,13 +6,8 @@
 import { InterruptedError } from "../../errors.ts";
 import { EventFile } from "../../report/event_file.ts";
 import type { ReportTarget } from "../../report/targets.ts";
-import {
-  problemOf,
-  type ReportProblem,
-  writeReports,
-  type WriteReportsOptions,
-  writeRunId,
-} from "../../report/write.ts";
+import { problemOf, type ReportProblem } from "../../report/append.ts";
+import { writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import type { AutomationOutcome } from "../../result/automation_result.ts";
 import type { Outcome } from "../../result/run_result.ts";

@@ -22,23 +22,35 @@ const MAX_ANNOTATION_TEXT = 1_000;
 // Other ends are nobody's mistake: they are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
-/** Sets variables for later steps, on systems that read them from the log. */
-export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
+/**
+ * Sets variables for later steps, on systems that read them from the log.
+ *
+ * @param variables Values by name; the values are results of `bareValue`.
+ */
+export function commandVariables(
+  writer: Writer,
+  platform: Platform,
+  variables: Readonly<Record<string, string>>,
+): void {
   if (platform.setOutput === undefined) return;
-  for (const [name, value] of Object.entries(outputVariables(outputs))) {
+  for (const [name, value] of Object.entries(variables)) {
     // The id of the run is published at the start, and once more with everything else.
     writer.commandOnce(platform.setOutput(name, value));
   }
 }
 
-/** Shows the Markdown report on the page of the build, on systems that read its path from the log. */
-function commandSummary(writer: Writer, platform: Platform, written: readonly ReportTarget[], io: Io): void {
+/** Sets the variables of outputs, on systems that read them from the log. */
+export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
+  commandVariables(writer, platform, outputVariables(outputs));
+}
+
+/** Shows a Markdown report on the page of the build, on systems that read its path from the log. */
+export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platform: Platform, path: string): void {
   const { showSummary } = platform;
-  const summary = written.find((target) => target.format === "markdown");
-  if (showSummary === undefined || summary === undefined) return;
+  if (showSummary === undefined) return;
   try {
-    const path = io.realPath(summary.path);
-    if (path !== undefined) writer.command(showSummary(path));
+    const real = io.realPath(path);
+    if (real !== undefined) writer.command(showSummary(real));
   } catch {
     // Deno without read permission. The file exists, but its real path is not known.
   }
@@ -69,6 +81,7 @@ export function commandResult(
   // Redact before cutting: half a secret has no shape that could be found.
   const clean = writer.clean(result);
   commandOutputs(writer, platform, outputsOf(clean));
-  commandSummary(writer, platform, written, io);
+  const summary = written.find((target) => target.format === "markdown");
+  if (summary !== undefined) commandSummary({ writer, io }, platform, summary.path);
   commandVerdict(writer, platform, clean);
 }

@@ -42,6 +42,11 @@ export class Writer {
     return this.#redact;
   }
 
+  /** Whether lines on stdout may hold colours. */
+  get coloured(): boolean {
+    return this.#coloured;
+  }
+
   /** Replaces the redactor, once more secrets are known. */
   redactWith(redact: Redactor): void {
     this.#redact = redact;
@@ -85,20 +90,41 @@ export class Writer {
     return this.#coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
   }
 
-  /** Keeps a line at the bottom of a terminal, below all that is printed; it does not wrap. An empty text removes it. */
+  /**
+   * Keeps lines at the bottom of a terminal, below all that is printed; they do not wrap. An empty text removes them.
+   *
+   * @param text One line or several, fewer than the terminal has.
+   */
   transient(text: string): void {
     if (text === this.#transient) return;
-    this.#hide();
+    const hidden = this.#hidden();
     this.#transient = text;
-    this.#show();
+    // In one piece: a terminal would show the gap in between.
+    this.#write(`${hidden}${this.#shown()}`);
+  }
+
+  /** What removes the lines at the bottom. */
+  #hidden(): string {
+    if (this.#transient === "") return "";
+    const above = this.#transient.split("\n").length - 1;
+    return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
+  }
+
+  /** What shows them again. */
+  #shown(): string {
+    return this.#transient === "" ? "" : `\x1b[?7l${this.#redact.token(this.#transient)}\x1b[?7h`;
   }
 
   #hide(): void {
-    if (this.#transient !== "") this.#io.write("stdout", "\r\x1b[K");
+    this.#write(this.#hidden());
   }
 
   #show(): void {
-    if (this.#transient !== "") this.#io.write("stdout", `\x1b[?7l${this.#redact.token(this.#transient)}\x1b[?7h`);
+    this.#write(this.#shown());
+  }
+
+  #write(text: string): void {
+    if (text !== "") this.#io.write("stdout", text);
   }
 
   /**

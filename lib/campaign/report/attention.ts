@@ -1,0 +1,188 @@
+/**
+ * What needs a person, and what that person can do: one entry for the campaign as a whole, and one for each group of items with one cause.
+ *
+ * @module
+ */
+import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
+import { type CampaignCommand, campaignCommand, commandLine } from "./commands.ts";
+import { instantMs, timeText } from "../../result/times.ts";
+import { itemNames, STATES } from "./words.ts";
+
+/** Something to do. */
+export interface Step {
+  /** A sentence; it ends in a colon when a command follows. */
+  readonly text: string;
+  /** The command that does it; null when a person does it elsewhere. */
+  readonly command: string | null;
+}
+
+/** Something that needs a person. Its texts are not yet safe to print. */
+export interface Attention {
+  /** A verdict, or a few words of ours. */
+  readonly title: string;
+  /** Why, in one line; empty when nothing is known. */
+  readonly cause: string;
+  /** Number of items; 0 when it is about the campaign as a whole. */
+  readonly count: number;
+  /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
+  readonly items: readonly string[];
+  /** What to do, in order. */
+  readonly steps: readonly Step[];
+}
+
+/** Most items that an entry names. */
+export const MAX_NAMED = 20;
+
+/** After a wave is due, how long nobody is told that it is late: schedules of CI systems are often late themselves. */
+const LATE_MS = 15 * 60_000;
+
+interface Context {
+  readonly view: CampaignView;
+  readonly command: CampaignCommand;
+}
+
+function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
+  return { title, cause, count: 0, items: [], steps };
+}
+
+function step(text: string, command: string | null = null): Step {
+  return { text, command };
+}
+
+/** What holds up the campaign as a whole; undefined when nothing does. */
+function campaignEntry({ view, command }: Context): Attention | undefined {
+  const { state, stateReason, waitsFor, nextWaveAt, at, counts } = view;
+  const reason = stateReason ?? "";
+  const isClosed = state === "gated" || state === "stopping" || state === "stopped";
+  if (state === "gated" || isClosed && waitsFor === "gate") {
+    return ofCampaign(
+      "gate closed",
+      reason,
+      step("Look at what has ended. When it may go on:", campaignCommand(command, "approve")),
+      ...(state === "gated" ? [step("If it must not:", campaignCommand(command, "stop"))] : []),
+    );
+  }
+  if (isClosed) {
+    const runs = counts.running + counts.starting > 0;
+    return ofCampaign(
+      state,
+      reason,
+      step("To start the rest after all:", campaignCommand(command, "resume")),
+      ...(runs ? [step("To cancel what still runs:", campaignCommand(command, "stop", "--cancel"))] : []),
+    );
+  }
+  if (view.items.length === 0) {
+    return ofCampaign(
+      "no items",
+      "",
+      step("The list of the file is empty. Correct the file, then plan again:", campaignCommand(command, "plan")),
+    );
+  }
+  if (state === "planned") {
+    return ofCampaign(
+      "not started",
+      "",
+      step("To start it, and to stay until it is done:", campaignCommand(command, "run")),
+      step("Or one wave at a time, from a schedule:", campaignCommand(command, "advance")),
+    );
+  }
+  const due = instantMs(nextWaveAt);
+  const now = instantMs(at);
+  if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
+    return ofCampaign(
+      "wave is late",
+      `it was due ${timeText(due, now)}, and nothing has run it`,
+      step("See whether the schedule is on. By hand:", campaignCommand(command, "advance")),
+    );
+  }
+  return undefined;
+}
+
+/** An item with what is needed to find its work: the run of one that waits, the work of one that nobody has judged. */
+function located({ verdict, runId, pullRequest, branch }: ItemView, name: string): string {
+  if (verdict === "needs-input") return runId === null ? name : `${name} (run ${runId})`;
+  if (verdict !== "unknown") return name;
+  if (pullRequest !== null) return `${name} (${pullRequest})`;
+  return branch === null ? name : `${name} (branch ${branch})`;
+}
+
+function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, command }: Context): Step[] {
+  const { verdict, word, items } = group;
+  const retry = campaignCommand(command, "retry", "--cause", word);
+  const only = items.length === 1 ? first?.repository ?? "NAME" : "GLOB";
+  const skip = (reason: string) => campaignCommand(command, "skip", "--only", only, "--reason", reason);
+  const limit = view.quota.sandboxes.limit;
+  switch (verdict) {
+    case "needs-input": {
+      const run = items.length === 1 ? first?.runId ?? null : null;
+      const holds = items.length === 1 ? "the run keeps" : "each of these runs keeps";
+      return [
+        step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),
+        ...(run === null ? [] : [step("Or end it:", commandLine(command.program, "runs", "cancel", run))]),
+      ];
+    }
+    case "unknown":
+      return [
+        step(
+          "The run succeeded, but nothing shows whether it brought what the file requires. Look at its work. If it is good:",
+          skip("checked by hand"),
+        ),
+        step("If it is not, try again:", retry),
+      ];
+    case "conflict":
+      return [
+        step("An earlier request with the same key asked for something else. If this one is meant, try again:", retry),
+        step("If the earlier one is good:", skip("done by an earlier run")),
+      ];
+    case "failed":
+      return [step("Correct the cause, then try again:", retry)];
+    case "overdue":
+      return [step("If the task needs more time, raise limits.run-timeout and plan again. Then try again:", retry)];
+    case "cancelled":
+      return [step("Try again:", retry), step("Or leave it out:", skip("not wanted"))];
+    case "invalid":
+      return [
+        step("Correct the file, then plan again:", campaignCommand(command, "plan")),
+        step("Or leave it out:", skip("not wanted")),
+      ];
+    case "service":
+      return [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
+    default:
+      return [step("To try again:", retry)];
+  }
+}
+
+/**
+ * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
+ * small ones.
+ *
+ * @param problem Message of the error that stopped the last step, which the view does not know (a token of another user, for example).
+ */
+export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
+  const context: Context = { view, command };
+  const ofAll = campaignEntry(context);
+  const items = new Map(view.items.map((item) => [item.id, item]));
+  const names = itemNames(view.items);
+  const rank = new Map(STATES.map((state, index) => [state, index]));
+  const groups = [...view.causes].sort((a, b) => (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0));
+  const noWave = view.state === "done" && groups.length > 0;
+  return [
+    ...(problem === null ? [] : [ofCampaign("last step refused", problem)]),
+    ...(ofAll === undefined ? [] : [ofAll]),
+    ...groups.map((group): Attention => {
+      const shown = group.items.slice(0, MAX_NAMED).map((id) => {
+        const item = items.get(id);
+        return item === undefined ? id : located(item, names.get(id) ?? id);
+      });
+      const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
+      return { title: group.verdict, cause: group.cause, count: group.items.length, items: shown, steps };
+    }),
+    ...(noWave
+      ? [ofCampaign(
+        "afterwards",
+        "",
+        step("No wave is due any more. What is to be tried again starts with:", campaignCommand(command, "advance")),
+      )]
+      : []),
+  ];
+}

@@ -1,0 +1,112 @@
+/**
+ * Makes the view of a campaign fit for reports: every text in it is normalised, redacted and cut. Renderers get only such views.
+ *
+ * @module
+ */
+import type { Redact } from "../../result/clean.ts";
+import { webUrl } from "../../text/escape/url.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
+import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
+import type { CampaignCommand } from "./commands.ts";
+import { instantMs } from "../../result/times.ts";
+import { STATES } from "./words.ts";
+
+// Longer than any id and any time of the service.
+const MAX_ID = 200;
+// Longer than names that forges permit: 100 characters each for owner and repository; 255 bytes for a branch.
+const MAX_NAME = 400;
+// Twice what a journal holds of a reason.
+const MAX_REASON = 1_000;
+const MAX_PROBLEM = 4_000;
+
+// Nothing in it is invisible, a line break or a sequence for a terminal.
+const ASCII = /^[\x20-\x7e]*$/;
+
+function oneLine(text: string): string {
+  return ASCII.test(text) ? text.trim() : plainText(text).replace(/\s+/g, " ").trim();
+}
+
+/** Does the work for equal texts once: items share base branches, reasons and much else. */
+function remember(clean: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    let result = known.get(text);
+    if (result === undefined) known.set(text, result = clean(text));
+    return result;
+  };
+}
+
+/** A time in its usual form, or null. */
+function instant(time: string | null): string | null {
+  const ms = instantMs(time);
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/**
+ * A copy with every text on one line, normalised by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
+ * address that must not be a link becomes null, and so does a time that is none.
+ *
+ * @param redact Removes secrets from one text.
+ * @param redactToken Removes our own token from one text. @default {no change}
+ */
+export function cleanCampaign(
+  view: CampaignView,
+  redact: Redact,
+  redactToken: Redact = (text) => text,
+): CampaignView {
+  // Cut after redaction: half a token has no shape that could be found.
+  const name = remember((text) => cutText(redact(oneLine(text)), MAX_NAME));
+  const reason = remember((text) => cutText(redact(oneLine(text)), MAX_REASON));
+  const id = (text: string) => cutText(redactToken(oneLine(text)), MAX_ID);
+  const some = (clean: Redact, text: string | null) => text === null ? null : clean(text);
+
+  function cleanItem(item: ItemView): ItemView {
+    return {
+      id: name(item.id),
+      repository: name(item.repository),
+      baseBranch: name(item.baseBranch),
+      root: some(name, item.root),
+      verdict: item.verdict,
+      reason: some(reason, item.reason),
+      starts: item.starts,
+      attempts: item.attempts,
+      runId: some(id, item.runId),
+      branch: some(name, item.branch),
+      pullRequest: item.pullRequest === null ? null : webUrl(redact(oneLine(item.pullRequest))) ?? null,
+      startedAt: instant(item.startedAt),
+      endedAt: instant(item.endedAt),
+      canary: item.canary,
+    };
+  }
+  function cleanCause({ verdict, cause, word, items }: CauseGroup): CauseGroup {
+    return { verdict, cause: reason(cause), word: id(word), items: items.map(name) };
+  }
+  return {
+    schema: view.schema,
+    campaign: name(view.campaign),
+    round: name(view.round),
+    state: view.state,
+    stateReason: some(reason, view.stateReason),
+    counts: Object.fromEntries(STATES.map((state) => [state, view.counts[state]])) as CampaignView["counts"],
+    items: view.items.map(cleanItem),
+    causes: view.causes.map(cleanCause),
+    quota: view.quota,
+    waves: view.waves,
+    nextWaveAt: instant(view.nextWaveAt),
+    waitsFor: view.waitsFor,
+    endsAt: instant(view.endsAt),
+    exitCode: view.exitCode,
+    at: instant(view.at) ?? new Date(0).toISOString(),
+  };
+}
+
+/** A copy of the parts of commands, fit to be shown. @param redact Removes secrets from one text. */
+export function cleanCommand({ program, file, flags }: CampaignCommand, redact: Redact): CampaignCommand {
+  const clean = (text: string) => cutText(redact(oneLine(text)), MAX_REASON);
+  return { program: clean(program), file: clean(file), flags: flags.map(clean) };
+}
+
+/** The message of an error, fit to be shown; null when there is none. @param redact Removes secrets from one text. */
+export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
+  return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
+}

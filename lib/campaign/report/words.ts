@@ -1,0 +1,181 @@
+/**
+ * The sentences about a campaign: where it is, what it waits for, what has been done. They hold texts of the view, which are not yet safe
+ * to print.
+ *
+ * @module
+ */
+import type { Bound } from "../pace/pace.ts";
+import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import type { CampaignView, ItemView, QuotaView } from "../view.ts";
+import { formatCount } from "../../result/duration.ts";
+import { isTrouble } from "./causes.ts";
+import { instantMs, timeText } from "../../result/times.ts";
+
+/** Verdicts and states in the order of tables: what needs a person, what is at work, what is good. */
+export const STATES: readonly ItemState[] = [
+  ...ITEM_VERDICTS.filter(isTrouble),
+  ...OPEN_STATES,
+  ...ITEM_VERDICTS.filter((verdict) => !isTrouble(verdict)),
+];
+
+/** Numbers of a campaign. */
+export interface Totals {
+  /** All items. */
+  items: number;
+  /** Those with a verdict; a run that waits for a person has not ended. */
+  ended: number;
+  /** Succeeded, or without need of a change. */
+  good: number;
+  /** Without a good end, so that a person has to decide. */
+  bad: number;
+  /** With a start that has not ended. */
+  running: number;
+}
+
+/** Adds up the counts of a view. */
+export function totalsOf({ counts }: Pick<CampaignView, "counts">): Totals {
+  const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + counts[state], 0);
+  return {
+    items: sum(STATES),
+    ended: sum(ITEM_VERDICTS) - counts["needs-input"],
+    good: counts.succeeded + counts.unchanged,
+    bad: sum(ITEM_VERDICTS.filter(isTrouble)),
+    running: counts.running + counts.starting,
+  };
+}
+
+/** In a sentence, the names of these states would not be understood. */
+const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
+  quota: "held back by a quota",
+  service: "held back by the service",
+};
+
+/** The counts that are not zero: `3 failed, 1 needs-input`. */
+function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
+  return states.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${PHRASES[state] ?? state}`)
+    .join(", ");
+}
+
+/** States of open items, for people: a run that waits for an answer is one. */
+const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
+const ENDED: readonly ItemState[] = [
+  "succeeded",
+  "unchanged",
+  ...ITEM_VERDICTS.filter((verdict) => isTrouble(verdict) && verdict !== "needs-input"),
+  "skipped",
+];
+
+/** What has ended, and what has not, in a sentence each; none when there are no items. */
+export function countSentences(view: Pick<CampaignView, "counts">): string[] {
+  const { items, ended } = totalsOf(view);
+  const open = items - ended;
+  if (items === 0) return [];
+  return [
+    `${ended} of ${items} ${ended === 1 ? "has" : "have"} ended${ended === 0 ? "" : `: ${countsText(view, ENDED)}`}`,
+    ...(open > 0 ? [`${open} ${open === 1 ? "is" : "are"} open: ${countsText(view, OPEN)}`] : []),
+  ];
+}
+
+/** What the next start waits for, after "waits for". */
+export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
+  const used = (quota: { used: number | null; limit: number }) =>
+    quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
+  const texts: Readonly<Record<typeof bound, string>> = {
+    minute: `the quota of starts a minute (${used(minute)})`,
+    hour: `the quota of starts an hour (${used(hour)})`,
+    day: `the quota of starts a day (${used(day)})`,
+    sandboxes: `a free sandbox (${used(sandboxes)})`,
+    requests: "the quota of requests a minute",
+    refused: "the time that the service named when it refused a start",
+    parallel: "a run to end (limits.parallel)",
+    window: "the next window of the file",
+    gate: "somebody to approve",
+    stopped: "somebody to resume the campaign",
+  };
+  return texts[bound];
+}
+
+function nextStart({ waitsFor, quota }: CampaignView): string {
+  if (waitsFor === null) return "more is started in the next wave";
+  return waitsFor === "nothing"
+    ? "no item waits for a start"
+    : `the next start waits for ${boundText(waitsFor, quota)}`;
+}
+
+function doneText(view: CampaignView): string {
+  const { items, good, bad } = totalsOf(view);
+  const { skipped, unchanged } = view.counts;
+  if (items === 0) return "it has no items";
+  const how = unchanged > 0 ? "succeeded or needed no change" : "succeeded";
+  if (good === items) return `${items === 1 ? "its item" : `all ${items} items`} ${how}`;
+  const others = [
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ...(bad > 0 ? [`${bad} without a good end`] : []),
+  ];
+  return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
+}
+
+/**
+ * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
+ *
+ * @param show Makes an untrusted text fit for the place it is shown in. @default {as it is}
+ */
+export function stateDetail(view: CampaignView, show: (text: string) => string = (text) => text): string {
+  const { state, stateReason } = view;
+  const { items, running } = totalsOf(view);
+  const because = stateReason === null ? "" : `${show(stateReason)}; `;
+  const atWork = running === 0 ? "nothing runs" : `${formatCount(running, "run")} at work`;
+  const details: Readonly<Record<CampaignView["state"], () => string>> = {
+    planned: () => `${formatCount(items, "item")}, nothing has been started`,
+    running: () => `${atWork}; ${nextStart(view)}`,
+    waiting: () => `${atWork}; ${nextStart(view)}`,
+    gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
+    stopping: () => `${because}nothing more is started, ${atWork}`,
+    stopped: () => `${because}nothing more is started, and nothing runs`,
+    done: () => doneText(view),
+  };
+  return details[state]();
+}
+
+/** `next wave 2026-12-01 14:05 UTC (in 12 min)`; null when no wave is due. */
+export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): string | null {
+  const ms = instantMs(nextWaveAt);
+  return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
+}
+
+/** The campaign with its round, after "campaign". @param show Makes a name fit for the place it is shown in. */
+export function campaignName(
+  { campaign, round }: Pick<CampaignView, "campaign" | "round">,
+  show: (name: string) => string = (name) => name,
+): string {
+  return round === "" ? show(campaign) : `${show(campaign)}, round ${show(round)},`;
+}
+
+/** How long the newest run of an item took, or takes so far; null when it was not started. In milliseconds. */
+export function runMs({ startedAt, endedAt, verdict }: ItemView, nowMs: number): number | null {
+  const began = instantMs(startedAt);
+  if (began === null) return null;
+  const ended = instantMs(endedAt);
+  if (ended !== null) return Math.max(0, ended - began);
+  const atWork = verdict === "running" || verdict === "starting" || verdict === "needs-input";
+  return atWork ? Math.max(0, nowMs - began) : null;
+}
+
+/**
+ * Names of items for people, by id: the repository, with its root if it has one, and with the base branch only where the same repository
+ * and root occur twice.
+ */
+export function itemNames(items: readonly ItemView[]): Map<string, string> {
+  const short = ({ repository, root }: ItemView) => root === null ? repository : `${repository}:${root}`;
+  const times = new Map<string, number>();
+  for (const item of items) times.set(short(item), (times.get(short(item)) ?? 0) + 1);
+  return new Map(items.map((item) => {
+    const name = short(item);
+    return [item.id, times.get(name) === 1 ? name : `${name} @ ${item.baseBranch}`];
+  }));
+}
+
+/** Whether nothing more happens to an item by itself. */
+export function hasEnded({ verdict }: ItemView): boolean {
+  return hasVerdict(verdict) && verdict !== "needs-input";
+}

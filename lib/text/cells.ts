@@ -1,0 +1,99 @@
+/**
+ * The width of text on a terminal, counted in cells: a CJK character or an emoji takes two, a combining mark none.
+ *
+ * @module
+ */
+
+// Emoji that are drawn as pictures, and East Asian characters of the classes W and F. Source: Unicode 16, EastAsianWidth.txt.
+const WIDE = new RegExp(
+  "[\\p{Emoji_Presentation}\\u1100-\\u115f\\u2329\\u232a\\u2e80-\\u303e\\u3041-\\u33ff\\u3400-\\u4dbf\\u4e00-\\ua4cf\\ua960-\\ua97f" +
+    "\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe10-\\ufe19\\ufe30-\\ufe6f\\uff01-\\uff60\\uffe0-\\uffe6" +
+    "\\u{16fe0}-\\u{18cff}\\u{1aff0}-\\u{1b2ff}\\u{1f200}-\\u{1f265}\\u{20000}-\\u{3fffd}]",
+  "u",
+);
+// Marks that are drawn over the character before them.
+const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
+// Most texts: nothing to count.
+const SIMPLE = /^[\x20-\x7e]*$/;
+
+function widthOf(char: string): number {
+  if (char < "\u0300") return 1;
+  return NO_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+}
+
+/** Cells that a text takes. @param text One line after `plainText`. */
+export function cellWidth(text: string): number {
+  if (SIMPLE.test(text)) return text.length;
+  let width = 0;
+  for (const char of text) width += widthOf(char);
+  return width;
+}
+
+/** The longest beginning of a text that takes at most so many cells. */
+function beginning(text: string, cells: number): string {
+  let width = 0;
+  let end = 0;
+  for (const char of text) {
+    width += widthOf(char);
+    if (width > cells) return text.slice(0, end);
+    end += char.length;
+  }
+  return text;
+}
+
+/**
+ * Cuts a text to a number of cells. What was cut ends in `…`, which takes one of them.
+ *
+ * @param text One line after `plainText`.
+ * @param cells Most cells; 0 or less gives an empty text.
+ */
+export function cutCells(text: string, cells: number): string {
+  if (cells <= 0) return "";
+  // A character takes at most two cells, and at least one unless it is a mark.
+  if (text.length * 2 <= cells || cellWidth(text) <= cells) return text;
+  return `${beginning(text, cells - 1)}…`;
+}
+
+/**
+ * A text as a cell of a table: cut to its width, or filled with blanks.
+ *
+ * @param side On which side the text stands. @default {"left"}
+ */
+export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
+  const cut = cutCells(text, cells);
+  const blanks = " ".repeat(Math.max(0, cells - cellWidth(cut)));
+  return side === "left" ? `${cut}${blanks}` : `${blanks}${cut}`;
+}
+
+/**
+ * Breaks a text into lines of at most so many cells: at blanks, and inside of a word only when the word alone is too long.
+ *
+ * @param text One line after `plainText`. Blanks in a row become one.
+ * @param cells Width of a line, at least 2.
+ * @param first Width of the first line. @default {cells}
+ * @returns At least one line, which is empty for an empty text.
+ */
+export function wrapCells(text: string, cells: number, first = cells): string[] {
+  const lines: string[] = [];
+  let line = "";
+  let used = 0;
+  const width = () => Math.max(2, lines.length === 0 ? first : cells);
+  for (let word of text.split(/\s+/)) {
+    let needs = cellWidth(word);
+    if (used > 0 && used + 1 + needs <= width()) {
+      line += ` ${word}`;
+      used += 1 + needs;
+      continue;
+    }
+    if (used > 0) lines.push(line);
+    while (needs > width()) {
+      const piece = beginning(word, width());
+      lines.push(piece);
+      word = word.slice(piece.length);
+      needs -= cellWidth(piece);
+    }
+    line = word;
+    used = needs;
+  }
+  return used > 0 || lines.length === 0 ? [...lines, line] : lines;
+}
