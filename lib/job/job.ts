@@ -66,14 +66,17 @@ export class Job<I extends JobItem, R extends JobResult> {
     else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
-  /** Starts the operation and follows it. The error that ends the job, a bug included, is returned in `error`, not thrown. */
-  async start(): Promise<JobEnd<R>> {
+  /**
+   * Starts the operation and follows it, or reads it `once`. The error that ends the job, a bug included, is returned in `error`, not
+   * thrown.
+   */
+  async start({ once = false }: { once?: boolean } = {}): Promise<JobEnd<R>> {
     try {
       await this.#operation.start();
     } catch (error) {
       return await this.#failed(error);
     }
-    if (!this.#settings.startOnly) return await this.#follow({ kind: "all" });
+    if (!this.#settings.startOnly) return await this.#follow({ kind: once ? "once" : "all" });
     // A key can find a run that has ended: nothing was started, and its verdict is known.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }

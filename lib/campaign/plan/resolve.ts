@@ -12,10 +12,11 @@ import { itemId } from "../journal/lock_file.ts";
 import type { ListedRepo, Listing } from "./listing.ts";
 
 /** An item before it has a task. */
-export type ResolvedItem = Pick<
-  LockItem,
-  "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"
->;
+export interface ResolvedItem
+  extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
+  /** Whether the file gives it neither a base branch nor a root directory. */
+  isDefault: boolean;
+}
 
 /** An entry that cannot become an item. */
 export interface EntryProblem {
@@ -121,7 +122,8 @@ class Collector {
     this.#ids.add(id);
     const excluded = { as: "invalid", reason: problem.why } as const;
     const repositoryId = item?.repositoryId ?? (isUuid(value) ? value.toLowerCase() : "");
-    this.items.push({ id, repository: value, repositoryId, baseBranch: "", root: null, variables: {}, excluded });
+    const place = { baseBranch: "", root: null, isDefault: false };
+    this.items.push({ id, repository: value, repositoryId, ...place, variables: {}, excluded });
   }
 }
 
@@ -145,7 +147,9 @@ function addListed(
   const root = entry.root === undefined ? own.ok ? own.root : repo.root_directory : entry.root;
   const why = settingsProblem(baseBranch, root);
   if (why === undefined) {
-    into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables: entry.variables }, entry.place);
+    const isDefault = entry.baseBranch === undefined && entry.root === undefined;
+    const { variables, place } = entry;
+    into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables, isDefault }, place);
   } else {
     const advice = "give base-branch and root in the file, or rename it";
     into.refuse({ place: entry.place, value, why, advice }, { repositoryId });
@@ -168,7 +172,7 @@ function addNamed(into: Collector, entry: Named, found: ReadonlyMap<string, List
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();
-  into.add({ repository: repositoryId, repositoryId, baseBranch, root, variables }, place);
+  into.add({ repository: repositoryId, repositoryId, baseBranch, root, variables, isDefault: false }, place);
 }
 
 /** Most names that a mistyped one is compared with. */

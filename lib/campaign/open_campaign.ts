@@ -1,0 +1,124 @@
+/**
+ * Opens a campaign: reads its file, opens its directory, and later the service.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
+import { processDurableFiles } from "../files/disk.ts";
+import type { DurableFiles } from "../files/durable_files.ts";
+import { type Processes, systemProcesses } from "../files/processes.ts";
+import { type Io, processIo } from "../io.ts";
+import type { JobInternals } from "../job/options.ts";
+import type { ConnectOptions } from "../job/session.ts";
+import type { Notice } from "../notice.ts";
+import type { CampaignFile } from "./file/campaign_file.ts";
+import { readCampaignFile } from "./file/read.ts";
+import { openDirHome } from "./journal/home/dir_home.ts";
+import type { Home } from "./journal/home/home.ts";
+import { hashOfItem } from "./plan/request.ts";
+import { Store } from "./work/store.ts";
+
+/** Directory of a campaign when none is given. */
+export const DEFAULT_DIRECTORY = "mogplex-campaign";
+
+/** Options of everything that reads a campaign. */
+export interface CampaignOptions extends ConnectOptions {
+  /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
+  directory?: string | undefined;
+  /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
+  allowOutside?: boolean | undefined;
+}
+
+/** Options that only the command line and tests set. */
+export interface CampaignInternals extends JobInternals {
+  /** Reads the campaign file and writes reports. @default the file system */
+  io?: Io | undefined;
+  /** Keeps lock and journal. @default the file system */
+  files?: DurableFiles | undefined;
+  /** The processes of this machine. @default those of the system */
+  processes?: Processes | undefined;
+  /** Whether the list `-` is read from standard input. @default {false} */
+  readsStdin?: boolean | undefined;
+}
+
+/** A campaign whose file was read and whose directory is open. */
+export interface OpenedCampaign {
+  io: Io;
+  clock: Clock;
+  /** Path of the file, as the user wrote it. */
+  path: string;
+  directory: string;
+  file: CampaignFile;
+  /** Hash of the file with its includes. */
+  fileHash: string;
+  home: Home;
+  /** The lock with the journal; undefined when nothing was planned. */
+  store: Store | undefined;
+}
+
+/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
+export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
+  const lock = await opened.home.readLock();
+  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
+}
+
+async function openAll(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+  access: "read" | "write",
+): Promise<OpenedCampaign> {
+  const { clock = systemClock, directory = DEFAULT_DIRECTORY, allowOutside = false, onNotice } = options;
+  const io = internals.io ?? await processIo();
+  const stdin = internals.readsStdin ? "read" : "skip";
+  const { file, hash } = await readCampaignFile(path, io, { allowOutside, stdin });
+  const home = await openDirHome(directory, {
+    files: internals.files ?? await processDurableFiles(),
+    processes: internals.processes ?? await systemProcesses(),
+    clock,
+    campaign: file.name,
+    round: file.round,
+    access,
+    requestHash: (task, item) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
+    onNotice: (notice: Notice) => onNotice?.(notice),
+  });
+  const opened: OpenedCampaign = { io, clock, path, directory, file, fileHash: hash, home, store: undefined };
+  try {
+    await reopen(opened);
+  } catch (error) {
+    await home.close();
+    throw error;
+  }
+  return opened;
+}
+
+/**
+ * Opens a campaign for `use`, and lets the next process in afterwards.
+ *
+ * @param path Path of the campaign file.
+ * @param access `read` changes nothing, and needs nobody to wait.
+ * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
+ * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
+ */
+export async function withCampaign<T>(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+  access: "read" | "write",
+  use: (opened: OpenedCampaign) => Promise<T>,
+): Promise<T> {
+  const opened = await openAll(path, options, internals, access);
+  try {
+    return await use(opened);
+  } finally {
+    await opened.home.close();
+  }
+}
+
+/** The lock with its journal. @throws {UsageError} when nothing was planned. */
+export function plannedStore({ store, directory, path }: OpenedCampaign, attempted: string): Store {
+  if (store !== undefined) return store;
+  const why = `nothing was planned in ${JSON.stringify(directory)}`;
+  throw new UsageError({ attempted, why, advice: `run "campaign plan ${path}" first, or name another directory` });
+}

@@ -1,0 +1,213 @@
+/**
+ * Makes the lock of a campaign, or brings an earlier one up to date: items that are locked stay as they are.
+ *
+ * @module
+ */
+import type { CampaignFile } from "../file/campaign_file.ts";
+import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
+import type { CampaignMemory } from "../journal/memory.ts";
+import { hashOfItem } from "./request.ts";
+import type { ResolvedItem } from "./resolve.ts";
+
+/** What a plan is made from. */
+export interface LockInput {
+  file: CampaignFile;
+  /** Hash of the file with its includes. */
+  fileHash: string;
+  /** What the service's lists say. */
+  resolved: readonly ResolvedItem[];
+  /** Origin of the service. */
+  origin: string;
+  /** This machine's time, in ISO 8601. */
+  plannedAt: string;
+  /** The campaign so far; undefined when there is no lock. */
+  before: CampaignMemory | undefined;
+}
+
+/** What a plan changes. */
+export interface LockChanges {
+  /** Names of items that are new. */
+  added: string[];
+  /** Names of items that left the list. They are skipped from now on. */
+  skipped: string[];
+  /** Names of items that left the list, and go on because they were started. */
+  kept: string[];
+  /** Everything else that a reader should know, one sentence each. */
+  notes: string[];
+}
+
+function taskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {
+  return { title, prompt, variables, agent, branch };
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+async function lockItem(
+  { name: campaign, round }: CampaignFile,
+  task: LockTask,
+  index: number,
+  { isDefault: _, ...resolved }: ResolvedItem,
+): Promise<LockItem> {
+  const hash = resolved.excluded === null ? await hashOfItem({ campaign, round }, task, resolved) : "";
+  return { ...resolved, requestHash: hash, task: index, canary: false };
+}
+
+function identityOf(
+  { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
+): string {
+  return JSON.stringify([repositoryId, baseBranch, root]);
+}
+
+/** The first lock of a campaign. */
+async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): Promise<Lock> {
+  const task = taskOf(file);
+  const items: LockItem[] = [];
+  for (const each of resolved) items.push(await lockItem(file, task, 0, each));
+  const size = file.canary?.size ?? 0;
+  const canary = new Set(items.filter(({ excluded }) => excluded === null).slice(0, size));
+  const { name: campaign, round, success, limits, windows } = file;
+  return {
+    schema: 1,
+    campaign,
+    round,
+    plannedAt,
+    origin,
+    fileHash,
+    tasks: [task],
+    success,
+    limits,
+    canary: file.canary,
+    windows,
+    items: [
+      ...[...canary].map((item) => ({ ...item, canary: true })),
+      ...items.filter((item) => !canary.has(item)),
+    ],
+  };
+}
+
+/** Pairs what the lists say with what is locked. An entry without a branch of its own goes with the branch that was locked. */
+function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
+  const pairs = new Map<ResolvedItem, LockItem>();
+  const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
+  const free = new Set(locked);
+  for (const each of resolved) {
+    const item = byIdentity.get(identityOf(each));
+    if (item === undefined || !free.delete(item)) continue;
+    pairs.set(each, item);
+  }
+  const byRepository = new Map([...free].map((item) => [item.repositoryId, item]));
+  for (const each of resolved) {
+    if (pairs.has(each) || !each.isDefault || each.excluded !== null) continue;
+    const item = byRepository.get(each.repositoryId);
+    if (item === undefined || !free.delete(item)) continue;
+    pairs.set(each, item);
+  }
+  return pairs;
+}
+
+/** Remarks on a locked item that the lists now show otherwise. */
+function notesOn(locked: LockItem, now: ResolvedItem): string[] {
+  const notes = [];
+  if (locked.repository !== now.repository) {
+    notes.push(`${locked.repository} is called ${now.repository} now; its item keeps the name`);
+  }
+  if (locked.baseBranch !== now.baseBranch || locked.root !== now.root) {
+    const [old, fresh] = [locked, now].map(({ baseBranch, root }) => `${baseBranch}${root === null ? "" : `:${root}`}`);
+    notes.push(`${locked.repository} has the default ${fresh} now; its item keeps ${old}`);
+  }
+  return notes;
+}
+
+function settingsNotes(file: CampaignFile, lock: Lock): string[] {
+  const names = ["success", "limits", "canary", "windows"] as const;
+  return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
+    `${name} changed, and holds from now on`
+  );
+}
+
+async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lock: Lock; changes: LockChanges }> {
+  const { file, fileHash, resolved } = input;
+  const { lock } = before;
+  const changes: LockChanges = { added: [], skipped: [], kept: [], notes: settingsNotes(file, lock) };
+  const task = lock.tasks.at(-1) ?? taskOf(file);
+  if (!isSame(task, taskOf(file))) {
+    changes.notes.push(
+      "the task in the file has changed, and the campaign goes on with the locked one: for the new text give another " +
+        "name or round, or use `campaign retry --adopt-changes` for items that are started again",
+    );
+  }
+  const ordinary = lock.items.filter(({ excluded }) => excluded?.as !== "invalid");
+  const pairs = pairItems(resolved.filter(({ excluded }) => excluded === null), ordinary);
+  const present = new Set(pairs.values());
+  for (const [now, locked] of pairs) changes.notes.push(...notesOn(locked, now));
+
+  const items: LockItem[] = [];
+  for (const item of lock.items) {
+    if (present.has(item)) {
+      if (item.excluded !== null) changes.added.push(item.id);
+      items.push({ ...item, excluded: null });
+    } else if ((before.items.get(item.id)?.sent ?? 0) > 0) {
+      changes.kept.push(item.id);
+      items.push(item);
+    } else if (item.excluded?.as === "skipped") items.push(item);
+    else if (item.excluded === null) {
+      changes.skipped.push(item.id);
+      items.push({ ...item, excluded: { as: "skipped", reason: "it left the list before it was started" } });
+    }
+    // What was invalid is judged anew below.
+  }
+  const ids = new Set(items.map(({ id }) => id));
+  for (const now of resolved) {
+    if (pairs.has(now) || ids.has(now.id)) continue;
+    const index = Math.max(lock.tasks.length - 1, 0);
+    items.push(await lockItem(file, task, index, now));
+    if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
+  }
+  const { success, limits, canary, windows } = file;
+  const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
+  return { lock: { ...lock, fileHash, tasks, success, limits, canary, windows, items }, changes };
+}
+
+/** Whether anything was sent. Until then a plan is made anew. */
+function wasStarted({ items }: CampaignMemory): boolean {
+  return [...items.values()].some(({ sent }) => sent > 0);
+}
+
+/** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
+export async function makeLock(input: LockInput): Promise<{ lock: Lock; changes: LockChanges }> {
+  const { before } = input;
+  if (before !== undefined && wasStarted(before)) return await laterLock(input, before);
+  const lock = await firstLock(input);
+  const known = new Set(before?.lock.items.map(({ id }) => id));
+  const ids = new Set(lock.items.map(({ id }) => id));
+  return {
+    lock,
+    changes: {
+      added: lock.items.filter(({ id }) => !known.has(id)).map(({ id }) => id),
+      skipped: [...known].filter((id) => !ids.has(id)),
+      kept: [],
+      notes: before === undefined ? [] : ["nothing was started yet, so the plan was made anew"],
+    },
+  };
+}
+
+/** The lock in which items have the task that the file has now, for `retry --adopt-changes`. @param ids Names of the items. */
+export async function adoptTask(
+  lock: Lock,
+  file: CampaignFile,
+  fileHash: string,
+  ids: ReadonlySet<string>,
+): Promise<Lock> {
+  const task = taskOf(file);
+  const found = lock.tasks.findIndex((each) => isSame(each, task));
+  const tasks = found >= 0 ? lock.tasks : [...lock.tasks, task];
+  const index = found >= 0 ? found : tasks.length - 1;
+  const items: LockItem[] = [];
+  for (const item of lock.items) {
+    if (!ids.has(item.id)) items.push(item);
+    else items.push({ ...item, task: index, requestHash: await hashOfItem(lock, task, item) });
+  }
+  return { ...lock, fileHash, tasks, items };
+}

@@ -1,0 +1,75 @@
+/**
+ * Plans a campaign: reads the lists of the service, and freezes the items.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import type { Session } from "../../job/session.ts";
+import type { OpenedCampaign } from "../open_campaign.ts";
+import { openListing } from "./listing.ts";
+import { type LockChanges, makeLock } from "./make_lock.ts";
+import { RequestPace } from "./request_pace.ts";
+import { type EntryProblem, resolveEntries } from "./resolve.ts";
+import type { Lock } from "../journal/lock.ts";
+
+/** How to plan. */
+export interface PlanSettings {
+  /** Whether repositories that cannot be used are kept as `invalid` items. */
+  skipInvalid: boolean;
+  /** Longest time of one request with its retries, in milliseconds. */
+  limitMs: number;
+}
+
+/** A new lock, before it is written. */
+export interface NewPlan {
+  lock: Lock;
+  changes: LockChanges;
+  /** Requests that the reading took, and its time in milliseconds. */
+  requests: number;
+  readingMs: number;
+}
+
+function problemLine({ place, value, why, advice }: EntryProblem): string {
+  const where = `${place.file}:${place.line}:${place.column}`;
+  return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** Most problems in a message. */
+const MAX_PROBLEMS = 100;
+
+function refuse(problems: readonly EntryProblem[]): UsageError {
+  const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
+  if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
+  const count = problems.length === 1
+    ? "one repository cannot be used"
+    : `${problems.length} repositories cannot be used`;
+  const advice = "correct the file, or keep them out with --skip-invalid";
+  return new UsageError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
+}
+
+/**
+ * Reads the lists and makes the lock; writes nothing.
+ *
+ * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
+ * @throws what the client throws.
+ */
+export async function planLock(
+  session: Session,
+  { file, fileHash, store }: OpenedCampaign,
+  { skipInvalid, limitMs }: PlanSettings,
+): Promise<NewPlan> {
+  const { client, clock, signal } = session;
+  const startedAt = clock.now();
+  const before = client.requests;
+  const listing = openListing(client, new RequestPace({ client, clock, signal, limitMs }));
+  const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
+  if (problems.length > 0) throw refuse(problems);
+  const { origin } = client;
+  const plannedAt = new Date(clock.wallTime()).toISOString();
+  const plan = await makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
+  if (plan.lock.items.length === 0) {
+    const why = "the file names no repository that is not excluded";
+    throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
+  }
+  return { ...plan, requests: client.requests - before, readingMs: clock.now() - startedAt };
+}
