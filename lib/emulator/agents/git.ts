@@ -60,18 +60,32 @@ export function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
 
+/** Options of {@linkcode git}. */
+export interface GitOptions {
+  /** Kills the process when it aborts. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /** Standard input. @default {""} */
+  input?: string | undefined;
+}
+
 /**
  * Runs Git.
  *
  * @param directory Working directory.
  * @param args Arguments after `git`.
- * @param signal Kills the process when it aborts.
  * @returns Standard output.
  * @throws {GitError} if Git fails.
  */
-export function git(directory: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+export function git(
+  directory: string,
+  args: readonly string[],
+  { signal, input = "" }: GitOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn("git", args, { cwd: directory, env: chosenEnvironment(), signal });
+    // A command may end without reading it.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
     const out: Uint8Array[] = [];
     const err: Uint8Array[] = [];
     child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));

@@ -51,6 +51,10 @@ export class Store {
   readonly repos = new Map<string, RepoRow>();
   /** By id. */
   readonly sandboxes = new Map<string, SandboxRow>();
+  /** Sandboxes that runs booted, by run id. */
+  readonly bootedSandboxes = new Map<string, SandboxRow>();
+  /** Ids of the runs that hold a sandbox, by its id. */
+  readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
   /** By id. */
@@ -112,6 +116,8 @@ export class Store {
       this.oauthTokens,
       this.repos,
       this.sandboxes,
+      this.bootedSandboxes,
+      this.sandboxHolders,
       this.automations,
       this.runs,
       this.runKeys,
@@ -138,6 +144,13 @@ export class Store {
     }
     // Not quoted: it may be a token of the real service.
     throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
+  }
+
+  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
+  anyRepo(name: string): RepoRow {
+    const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
+    if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `none is called "${name}"` });
+    return repo;
   }
 
   /** The run with this id, of any user. @throws {UsageError} if there is none. */
@@ -195,6 +208,7 @@ export class Store {
         repo_id: idOf(repoIds, sandbox.repo),
         created_at: parseTimestamp(sandbox.created_at),
         last_active_at: timeOrNull(sandbox.last_active_at),
+        free_at: null,
       });
     }
     for (const event of fixture.sandboxLifecycleEvents) {

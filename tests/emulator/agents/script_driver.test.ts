@@ -223,7 +223,7 @@ steps:
   const { emulator, start } = arrange({ scenarios: [parseScenario(text, "test")] });
   const runId = await start();
   const run = emulator.world.store.anyRun(runId);
-  emulator.world.driver.catchUp(run);
+  emulator.world.driver.catchUp();
   const [, first, second] = emulator.world.store.events.get(run.ai_call_id) ?? [];
   expect((first?.payload as { list: unknown[] }).list).toHaveLength(50);
   expect([second?.message, second?.payload]).toEqual(["codex ${nothing}", { l1: { l2: { l3: { l4: 1 } } } }]);
