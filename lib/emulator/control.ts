@@ -224,6 +224,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     const set = fields(args.set, "set");
     // It has this status from now on, whatever the end of its run planned.
     if ("status" in set) sandbox.free_at = null;
+    world.store.addSandbox(sandbox);
     overwrite(sandbox, set);
   },
   setAutomationRun(world, args) {

@@ -117,7 +117,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     startLimitScope: options.startLimitScope ?? "token",
     sandboxLimit: options.sandboxLimit,
     sandboxLingerMs: options.sandboxLingerMs ?? 0,
-    pulls: [],
+    pulls: new Map(),
     origin: "http://localhost",
     driver: idleDriver,
     automationDriver: idleAutomationDriver,

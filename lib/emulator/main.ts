@@ -22,7 +22,7 @@ export function helpText(): string {
   return [
     `Usage: ${NAME} [flags]`,
     "",
-    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos.",
+    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos, projects.",
     "",
     ...rows,
     "",

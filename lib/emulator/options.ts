@@ -30,7 +30,7 @@ export const FLAGS: readonly Flag[] = [
     name: "repos",
     value: "[OWNER=]N",
     multiple: true,
-    help: "N small projects of OWNER, acme without one: OWNER/project-0001, …; with Git behind them for --harness",
+    help: "N small projects, OWNER/project-0001, … (owner acme), with Git behind them for --harness",
   },
   {
     name: "harness",

@@ -90,8 +90,14 @@ export function git(
     const err: Uint8Array[] = [];
     child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
     child.stderr.on("data", (chunk: Uint8Array) => err.push(chunk));
-    child.on("error", reject);
+    let failure: Error | undefined;
+    child.on("error", (error) => {
+      failure = error;
+      if (child.pid === undefined) reject(error);
+    });
+    // Not before the end of the process: one that was aborted still removes its files, in a directory that somebody else removes.
     child.on("close", (code) => {
+      if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
       if (code === 0) resolve(text(out));
       else reject(new GitError(text(err).trim() || `git ${args[0]} ended with ${code}`));

@@ -5,7 +5,7 @@
  */
 import { isUuid } from "../../api/contract/rules.ts";
 import type { Repo, Sandbox } from "../../model.ts";
-import { containsLike, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
+import { formatTimestamp, likeFinder, parseUuid, storeText } from "../state/postgres.ts";
 import { sandboxStatus } from "./sandboxes.ts";
 import type { SandboxRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
@@ -29,10 +29,10 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   if (id !== null && !isUuid(id)) return [];
   world.store.guard("select", "repos");
   const wanted = id?.toLowerCase();
-  const part = storeText(query);
+  const fits = query === null ? () => true : likeFinder(storeText(query));
   const rows = [...world.store.repos.values()].filter((repo) => {
     if (repo.userId !== userId || repo.hidden) return false;
-    return wanted === undefined ? part === null || containsLike(repo.full_name, part) : repo.id === wanted;
+    return wanted === undefined ? fits(repo.full_name) : repo.id === wanted;
   });
   rows.sort((a, b) => a.full_name < b.full_name ? -1 : a.full_name > b.full_name ? 1 : 0);
   return rows.slice(0, limit).map((repo) => ({

@@ -9,7 +9,7 @@ import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
 import { DatabaseError, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
 import { Refusal } from "./refusal.ts";
-import { holdSandbox, isLive, releaseSandbox } from "./sandboxes.ts";
+import { holdSandbox, liveSandboxes, releaseSandbox } from "./sandboxes.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
 import { queueWork, type World } from "../state/world.ts";
@@ -73,14 +73,11 @@ function findByKey(world: World, userId: string, key: string): RunRow | undefine
 
 function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalisedStart): SandboxRow | undefined {
   world.store.guard("select", "sandboxes");
-  let newest: SandboxRow | undefined;
-  for (const sandbox of world.store.sandboxes.values()) {
-    const fits = sandbox.repo_id === repoId && sandbox.userId === userId &&
-      sandbox.working_branch === start.workingBranch && sandbox.root_directory === start.rootDirectory &&
-      isLive(world, sandbox);
-    if (fits && (newest === undefined || sandbox.created_at > newest.created_at)) newest = sandbox;
-  }
-  return newest;
+  const fitting = liveSandboxes(world, userId).filter((sandbox) =>
+    sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
+    sandbox.root_directory === start.rootDirectory
+  );
+  return fitting.sort((a, b) => b.created_at - a.created_at)[0];
 }
 
 function replay(world: World, row: RunRow, requestHash: string): StartResult {

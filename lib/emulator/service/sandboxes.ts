@@ -29,25 +29,26 @@ export function sandboxStatus(world: World, sandbox: SandboxRow): string {
   return now - created_at >= LIFETIME_MICROS && isBooted(world, sandbox) ? "stopped" : status;
 }
 
-/** Whether a sandbox counts against the limit, and can be taken over. */
-export function isLive(world: World, sandbox: SandboxRow): boolean {
-  return LIVE.includes(sandboxStatus(world, sandbox));
+/** Active sandboxes of a user: those that count against the limit, and that a run can take over. */
+export function liveSandboxes(world: World, userId: string): SandboxRow[] {
+  const { currentSandboxes } = world.store;
+  return [...currentSandboxes].filter((sandbox) => {
+    const live = LIVE.includes(sandboxStatus(world, sandbox));
+    if (!live && isBooted(world, sandbox)) currentSandboxes.delete(sandbox);
+    return live && sandbox.userId === userId;
+  });
 }
 
 /** Whether a user has as many active sandboxes as are permitted. */
 function isFull(world: World, userId: string): boolean {
-  if (world.sandboxLimit === undefined) return false;
-  let live = 0;
-  for (const sandbox of world.store.sandboxes.values()) {
-    if (sandbox.userId === userId && isLive(world, sandbox)) live++;
-  }
-  return live >= world.sandboxLimit;
+  return world.sandboxLimit !== undefined && liveSandboxes(world, userId).length >= world.sandboxLimit;
 }
 
 /** Records that a run holds a sandbox. A sandbox may have several holders. */
 export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow): void {
   const holders = store.sandboxHolders.get(sandbox.id) ?? new Set();
   store.sandboxHolders.set(sandbox.id, holders.add(run.id));
+  store.currentSandboxes.add(sandbox);
   sandbox.free_at = null;
 }
 
@@ -78,7 +79,7 @@ export function reserveSandbox(world: World, run: RunRow): void {
     dev_log: null,
     free_at: null,
   };
-  world.store.sandboxes.set(sandbox.id, sandbox);
+  world.store.addSandbox(sandbox);
   world.store.bootedSandboxes.set(run.id, sandbox);
   holdSandbox(world, run, sandbox);
 }

@@ -51,7 +51,7 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
         });
         break;
       case "sandboxes":
-        store.sandboxes.set(id, {
+        store.addSandbox({
           id,
           key: id,
           userId,

@@ -51,6 +51,8 @@ export class Store {
   readonly repos = new Map<string, RepoRow>();
   /** By id. */
   readonly sandboxes = new Map<string, SandboxRow>();
+  /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
+  readonly currentSandboxes = new Set<SandboxRow>();
   /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
   /** Ids of the runs that hold a sandbox, by its id. */
@@ -127,8 +129,15 @@ export class Store {
       this.automationRunKeys,
     ];
     for (const map of maps) map.clear();
+    this.currentSandboxes.clear();
     for (const list of [this.lifecycle, this.agents, this.models, this.preferences, this.dispatches]) list.length = 0;
     this.#load(this.#fixture);
+  }
+
+  /** Adds a sandbox. */
+  addSandbox(sandbox: SandboxRow): void {
+    this.sandboxes.set(sandbox.id, sandbox);
+    this.currentSandboxes.add(sandbox);
   }
 
   /** Id of the user with this key. @throws {UsageError} if there is none. */
@@ -202,7 +211,7 @@ export class Store {
     const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
     for (const sandbox of fixture.sandboxes) {
-      this.sandboxes.set(sandbox.id, {
+      this.addSandbox({
         ...sandbox,
         userId: this.userId(sandbox.user),
         repo_id: idOf(repoIds, sandbox.repo),

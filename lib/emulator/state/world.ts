@@ -93,8 +93,8 @@ export interface World {
   readonly sandboxLimit: number | undefined;
   /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
   readonly sandboxLingerMs: number;
-  /** Pull requests of all repositories. */
-  readonly pulls: Pull[];
+  /** Pull requests by repository, in order of their numbers. */
+  readonly pulls: Map<string, Pull[]>;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
   /** Set after the world is made, since a driver needs the world itself. */
