@@ -7,7 +7,9 @@
 import { UsageError } from "../errors.ts";
 import { failRun } from "./agents/worker.ts";
 import { EVENT_TYPES, insertEvent, writeEvent } from "./service/events.ts";
+import { releaseSandbox } from "./service/sandboxes.ts";
 import { addBulk } from "./state/bulk.ts";
+import { randomToken } from "./state/fixture.ts";
 import { splitScopes } from "./state/store.ts";
 import { parseTimestamp } from "./state/postgres.ts";
 import type { StoreOperation } from "./state/rows.ts";
@@ -18,7 +20,10 @@ import { healthySurroundings, type SandboxMode, type World } from "./state/world
 /** Arguments of a control action. */
 export type ControlArguments = Record<string, unknown>;
 
-type Action = (world: World, args: ControlArguments) => void;
+/** What a control action made, for the one who called it. */
+export type ControlResult = Readonly<Record<string, unknown>>;
+
+type Action = (world: World, args: ControlArguments) => ControlResult | void;
 
 function badArgument(why: string, advice?: string): UsageError {
   return new UsageError({ attempted: "run control action", why, advice });
@@ -85,6 +90,25 @@ function setRun(world: World, args: ControlArguments): void {
   }
   if (call !== undefined) Object.assign(call, fields(args.call, "call"));
   if (args.deleteCall === true) world.store.calls.delete(run.ai_call_id);
+  if (isTerminal(run.status)) releaseSandbox(world, run);
+}
+
+/** Adds a token, and its user if there is none with that key. */
+function addToken({ store }: World, args: ControlArguments): ControlResult {
+  const user = text(args, "user");
+  const { scopes = ["read", "write"], token = randomToken() } = args;
+  const isList = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string");
+  if (!isList) throw badArgument('"scopes" must be a list of texts');
+  if (typeof token !== "string" || !token.startsWith("mog_")) throw badArgument('"token" must start with "mog_"');
+  if (store.tokens.has(token)) throw badArgument('there is a token with the text of "token" already');
+  const known = [...store.users.values()].find(({ key }) => key === user);
+  const row = known ??
+    { key: user, id: crypto.randomUUID(), providerKeys: [], defaultModel: null, hostedSandboxAccess: true };
+  store.users.set(row.id, row);
+  const key = crypto.randomUUID();
+  const times = { expiresAt: null, revokedAt: null };
+  store.tokens.set(token, { id: key, key, userId: row.id, token, scopes, automationsOnly: false, ...times });
+  return { token };
 }
 
 interface ScriptEvent {
@@ -188,12 +212,20 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
   },
   setRepo(world, args) {
-    const id = text(args, "id");
-    overwrite(required(world.store.repos.get(id), id), fields(args.set, "set"));
+    overwrite(world.store.anyRepo(text(args, "id")), fields(args.set, "set"));
   },
+  removeRepo(world, args) {
+    world.store.repos.delete(world.store.anyRepo(text(args, "id")).id);
+  },
+  addToken,
   setSandbox(world, args) {
     const id = text(args, "id");
-    overwrite(required(world.store.sandboxes.get(id), id), fields(args.set, "set"));
+    const sandbox = required(world.store.sandboxes.get(id), id);
+    const set = fields(args.set, "set");
+    // It has this status from now on, whatever the end of its run planned.
+    if ("status" in set) sandbox.free_at = null;
+    world.store.addSandbox(sandbox);
+    overwrite(sandbox, set);
   },
   setAutomationRun(world, args) {
     const id = text(args, "id");

@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
-import { ACTIONS, type ControlArguments } from "./control.ts";
+import { ACTIONS, type ControlArguments, type ControlResult } from "./control.ts";
 import { joinDrivers } from "./agents/drivers.ts";
 import { eventFeed } from "./state/event_feed.ts";
 import { UsageError } from "../errors.ts";
@@ -15,6 +15,7 @@ import { parseFault, type RandomFaults } from "./wire/faults/faults.ts";
 import { builtInFixture, type Fixture } from "./state/fixture.ts";
 import { passGate } from "./wire/gate.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
+import { type Projects, withProjects } from "./state/projects.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { addPublicRoutes, hostOf } from "./wire/public_routes.ts";
 import { bare, fail, jsonReply } from "./wire/reply.ts";
@@ -22,6 +23,7 @@ import { BodyTooLarge, readBody } from "./wire/request.ts";
 import { createRevision, type Revision } from "./state/revision.ts";
 import { addRoutes } from "./wire/routes.ts";
 import type { Scenario } from "./agents/scenario.ts";
+import type { RunFacts } from "./agents/schedule.ts";
 import { scriptDriver } from "./agents/script_driver.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
@@ -48,8 +50,20 @@ export interface EmulatorOptions {
    * @default {undefined} (no limit)
    */
   sandboxLimit?: number | undefined;
+  /**
+   * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes` that of a `createBranch` run
+   * stops at once. @default {0}
+   */
+  sandboxLingerMs?: number | undefined;
+  /** Small projects in bulk, for the first user with a token that may write. @default {[]} */
+  projects?: readonly Projects[] | undefined;
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
+  /**
+   * Milliseconds from the start of a run to the last step of its scenario, whatever `duration` and `speed` say; undefined for as
+   * long as these say. Called once for each run. @default {undefined}
+   */
+  runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Random faults. @default none */
   randomFaults?: RandomFaults | undefined;
   /** Clock of slow answers. @default `clock` */
@@ -70,8 +84,8 @@ export interface Emulator {
   readonly world: World;
   /** Sends a request. Signature of the global `fetch`; rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** Runs a control action. @throws {UsageError} for an unknown action or a bad argument. */
-  control(action: string, args?: ControlArguments): void;
+  /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
+  control(action: string, args?: ControlArguments): ControlResult;
   /** Ends commands and streams. */
   close(): Promise<void>;
 }
@@ -86,9 +100,14 @@ function controlProblem(request: Request): string | undefined {
   return isLoopback(hostOf(request)) ? undefined : "Control requests come over loopback";
 }
 
+/** The fixture with the projects. The built-in one then has no other repository. */
+function startingState({ fixture, projects = [] }: EmulatorOptions): Fixture {
+  return withProjects(fixture ?? builtInFixture(projects.length === 0 ? undefined : []), projects);
+}
+
 function makeWorld(options: EmulatorOptions, clock: Clock): World {
   return {
-    store: new Store(options.fixture ?? builtInFixture()),
+    store: new Store(startingState(options)),
     clock: serverClock(clock),
     feed: eventFeed(),
     requests: new RequestLimiter(),
@@ -97,7 +116,8 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",
     sandboxLimit: options.sandboxLimit,
-    pulls: [],
+    sandboxLingerMs: options.sandboxLingerMs ?? 0,
+    pulls: new Map(),
     origin: "http://localhost",
     driver: idleDriver,
     automationDriver: idleAutomationDriver,
@@ -108,17 +128,17 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
 export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const clock = options.clock ?? systemClock;
   const world = makeWorld(options, clock);
-  const scripts = { scenarios: options.scenarios ?? [], speed: options.speed };
+  const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
   const script = scriptDriver(world, scripts);
   world.driver = joinDrivers(options.drivers?.(world) ?? new Map(), script);
   world.automationDriver = automationDriver(world, scripts);
   const faults = new Faults(options.faultClock ?? clock, options.randomFaults);
   const app = new Hono();
 
-  function control(action: string, args: ControlArguments = {}): void {
-    if (action === "fault") return faults.add(parseFault(args));
+  function control(action: string, args: ControlArguments = {}): ControlResult {
+    if (action === "fault") faults.add(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
-    if (action === "clearFaults") return;
+    if (action === "fault" || action === "clearFaults") return {};
     const run = lookup(ACTIONS, action);
     if (run === undefined) {
       throw new UsageError({
@@ -127,7 +147,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
         advice: `there are ${["fault", "clearFaults", ...Object.keys(ACTIONS)].join(", ")}`,
       });
     }
-    run(world, args);
+    return run(world, args) ?? {};
   }
 
   async function handleControl(c: Context): Promise<Response> {
@@ -135,8 +155,8 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (problem !== undefined) return fail(403, "FORBIDDEN", problem);
     try {
       const body = new TextDecoder().decode(await readBody(c.req.raw));
-      control(c.req.param("action") ?? "", body === "" ? {} : JSON.parse(body));
-      return jsonReply(JSON.stringify({ ok: true }), 200);
+      const made = control(c.req.param("action") ?? "", body === "" ? {} : JSON.parse(body));
+      return jsonReply(JSON.stringify({ ok: true, ...made }), 200);
     } catch (error) {
       if (error instanceof BodyTooLarge) return bare(413);
       const message = error instanceof Error ? error.message : String(error);

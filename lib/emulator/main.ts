@@ -8,7 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
-import { builtInScenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
 import { FLAGS, NAME, readOptions } from "./options.ts";
 import { startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/revision.ts";
@@ -22,7 +22,7 @@ export function helpText(): string {
   return [
     `Usage: ${NAME} [flags]`,
     "",
-    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos.",
+    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos, projects.",
     "",
     ...rows,
     "",
@@ -56,15 +56,15 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     }
     const shown = flags.get("print-scenario");
     if (shown !== undefined) {
-      builtInScenario(shown);
+      builtInScenarios(shown);
       io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
       return EXIT.success;
     }
-    const { url, token, readOnlyToken, repos, close } = await startEmulator(readOptions(io, flags));
+    const { url, token, readOnlyToken, repos, projects, close } = await startEmulator(readOptions(io, flags));
     const signalled = new Promise<() => void>((resolve) => {
       const forget = io.onSignal(() => resolve(forget));
     });
-    io.write("stdout", `${JSON.stringify({ url, token, readOnlyToken, repos })}\n`);
+    io.write("stdout", `${JSON.stringify({ url, token, readOnlyToken, repos, projects })}\n`);
     const forget = await signalled;
     await close();
     forget();

@@ -7,10 +7,11 @@ import { systemClock, virtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { builtInScenario, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
-import { parseScenario, type Scenario } from "./agents/scenario.ts";
+import { builtInScenarios, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import { parseScenarios, type Scenario } from "./agents/scenario.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
 import { parseFixture } from "./state/fixture.ts";
+import { MAX_PROJECTS, type Projects } from "./state/projects.ts";
 import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
 import { parseRandomFaults } from "./wire/faults/faults.ts";
 
@@ -24,6 +25,12 @@ export const FLAGS: readonly Flag[] = [
     value: "OWNER/NAME=PATH",
     multiple: true,
     help: "local Git repository; replaces the one of that name in the fixture",
+  },
+  {
+    name: "repos",
+    value: "[OWNER=]N",
+    multiple: true,
+    help: "N small projects, OWNER/project-0001, … (owner acme), with Git behind them for --harness",
   },
   {
     name: "harness",
@@ -41,6 +48,11 @@ export const FLAGS: readonly Flag[] = [
     name: "sandbox-limit",
     value: "N",
     help: "fail runs that need more than N active sandboxes of a user (no limit; the service's is 3)",
+  },
+  {
+    name: "sandbox-linger",
+    value: "SECONDS",
+    help: "a sandbox stays active this long after its run has ended (0)",
   },
   { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
   {
@@ -64,6 +76,9 @@ export const FLAGS: readonly Flag[] = [
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
   { name: "help", help: "print this help" },
 ];
+
+/** Owner of projects for which none is named. */
+const DEFAULT_OWNER = "acme";
 
 /** Name of the command. */
 export const NAME = "mogplex-emulator";
@@ -143,11 +158,11 @@ function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fi
 
 function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
   const names = flags.all("scenario");
-  if (names.length === 0) return flags.has("control") ? [] : [builtInScenario("success")];
-  return names.map((name) =>
+  if (names.length === 0) return flags.has("control") ? [] : builtInScenarios("success");
+  return names.flatMap((name) =>
     Object.hasOwn(SCENARIO_TEXTS, name) || !/[./]/.test(name)
-      ? builtInScenario(name)
-      : parseScenario(readText(io, name), name)
+      ? builtInScenarios(name)
+      : parseScenarios(readText(io, name), name)
   );
 }
 
@@ -158,14 +173,26 @@ function readCommands(flags: ParsedFlags, revision: Revision): Record<string, st
   if (wrong !== undefined) {
     throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${known.join(", ")}`);
   }
-  if (commands.length > 0 && flags.all("repo").length === 0) {
-    throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH"');
+  if (commands.length > 0 && flags.all("repo").length + flags.all("repos").length === 0) {
+    throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH" or "--repos N"');
   }
   return Object.fromEntries(commands);
 }
 
 const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
 const isPort = (value: number) => Number.isInteger(value) && value >= 0 && value < 65_536;
+
+/** Projects in bulk: `120`, or `OWNER=120`. */
+function readProjects(flags: ParsedFlags): Projects[] {
+  return flags.all("repos").map((text) => {
+    const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
+    const count = Number(number);
+    if (owner !== "" && count >= 1 && count <= MAX_PROJECTS) return { owner, count };
+    throw badArgument(
+      `"--repos" must have the form N or OWNER=N, with N from 1 to ${MAX_PROJECTS}: current value is "${text}"`,
+    );
+  });
+}
 
 function readEnvironment(flags: ParsedFlags): string[] {
   const names = flags.all("harness-env");
@@ -183,6 +210,7 @@ function readEnvironment(flags: ParsedFlags): string[] {
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give seconds above 0");
+  const linger = number(flags, "sandbox-linger", (value) => value >= 0, "give seconds of 0 or more");
   const faults = flags.get("faults");
   const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
   const repos: LocalRepo[] = pair(flags, "repo").map(([fullName, path]) => ({ fullName, path }));
@@ -198,9 +226,11 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     randomFaults: faults === undefined ? undefined : parseRandomFaults(faults, seed),
     controlRoutes: flags.has("control"),
     repos,
+    projects: readProjects(flags),
     commands: readCommands(flags, revision),
     environment: readEnvironment(flags),
     sandboxLimit: number(flags, "sandbox-limit", isCount, "give a whole number of 0 or more"),
+    sandboxLingerMs: linger === undefined ? undefined : linger * 1_000,
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
     onOutput: (text) => io.write("stderr", text),
   };

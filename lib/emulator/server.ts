@@ -11,12 +11,14 @@ import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { socketBreaker } from "./wire/faults/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
-import { execDriver } from "./agents/exec_driver.ts";
+import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
+import { ProjectStore } from "./agents/projects.ts";
 import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
 import { currentBranch } from "./agents/git.ts";
+import { mainUser, projectNames } from "./state/projects.ts";
 import type { Driver, World } from "./state/world.ts";
 
 /** A local repository for runs to work on. */
@@ -55,6 +57,11 @@ export interface ServedEmulator {
   readOnlyToken: string | null;
   /** Repositories of that user, also hidden ones. */
   repos: { id: string; full_name: string }[];
+  /**
+   * Directory of the Git repositories of projects, `OWNER/NAME.git` for each that a run has needed; undefined unless there are
+   * projects and commands. {@linkcode ServedEmulator.close} removes it.
+   */
+  projects: string | undefined;
   /** The emulator without its socket. */
   emulator: Emulator;
   /** Stops listening, ends commands, closes connections. */
@@ -65,10 +72,10 @@ export interface ServedEmulator {
 const KEEP_ALIVE_MS = 75_000;
 
 /** Adds local repositories to a fixture. @throws {UsageError} for a bad name, or a path without a repository. */
-function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture {
-  if (fixture === undefined && repos.length === 0) return builtInFixture();
+function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture | undefined {
+  if (repos.length === 0) return fixture;
   const merged = fixture ?? builtInFixture([]);
-  const user = merged.tokens.find((token) => token.scopes.includes("write"))?.user ?? merged.users[0]?.key ?? "";
+  const user = mainUser(merged);
   const added = repos.map(({ fullName, path }) => {
     if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
       throw new UsageError({
@@ -91,16 +98,36 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   return parseFixture({ ...merged, repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...added] });
 }
 
-function execDrivers(options: StartEmulatorOptions): (world: World) => ReadonlyMap<string, Driver> {
-  const repos = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
-  const { environment, timeLimitMs, onOutput } = options;
-  return (world) =>
-    new Map(
-      Object.entries(options.commands ?? {}).map(([harness, command]) => [
+/** How to find the repository that a run works on: a local one, or that of a project. */
+function pathFinder(
+  world: World,
+  options: StartEmulatorOptions,
+  store: ProjectStore | undefined,
+): ExecOptions["pathOf"] {
+  const local = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
+  const projects = new Set((options.projects ?? []).flatMap(projectNames));
+  // By id, since a repository may get another name.
+  const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
+  return ({ repo_id: id }) => {
+    const name = names.get(id) ?? "";
+    const path = local.get(name);
+    if (path !== undefined || store === undefined || !projects.has(name)) return path;
+    return store.path(name, world.store.repos.get(id)?.default_branch ?? "main");
+  };
+}
+
+/** Drivers that run the commands. @param store Git repositories of the projects, if there are any. */
+function execDrivers(options: StartEmulatorOptions, store: ProjectStore | undefined) {
+  const { environment, timeLimitMs, onOutput, commands = {} } = options;
+  return (world: World): ReadonlyMap<string, Driver> => {
+    const pathOf = pathFinder(world, options, store);
+    return new Map(
+      Object.entries(commands).map(([harness, command]) => [
         harness,
-        execDriver(world, { command, repos, environment, timeLimitMs, onOutput }),
+        execDriver(world, { command, pathOf, environment, timeLimitMs, onOutput }),
       ]),
     );
+  };
 }
 
 /** Why a machine refuses to listen, and what to do, by error code. Source: Node.js, "Common system errors". */
@@ -168,27 +195,37 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
       advice: "listen on 127.0.0.1, ::1 or localhost",
     });
   }
-  const emulator = createEmulator({
-    // A client waits in real time, even if the emulator's own clock is virtual.
-    faultClock: systemClock,
-    ...options,
-    fixture: withRepos(options.fixture, options.repos ?? []),
-    drivers: execDrivers(options),
-    breaker: socketBreaker,
-  });
-  const who = account(emulator);
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(emulator.app.fetch));
-  const url = await listen(server, port, host);
-  emulator.world.origin = url;
-  return {
-    url,
-    ...who,
-    emulator,
-    async close() {
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await Promise.all([closed, emulator.close()]);
-    },
-  };
+  const fixture = withRepos(options.fixture, options.repos ?? []);
+  const hasCommands = Object.keys(options.commands ?? {}).length > 0;
+  const store = hasCommands && (options.projects ?? []).length > 0 ? new ProjectStore() : undefined;
+  try {
+    const emulator = createEmulator({
+      // A client waits in real time, even if the emulator's own clock is virtual.
+      faultClock: systemClock,
+      ...options,
+      fixture,
+      drivers: execDrivers(options, store),
+      breaker: socketBreaker,
+    });
+    const who = account(emulator);
+    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(emulator.app.fetch));
+    const url = await listen(server, port, host);
+    emulator.world.origin = url;
+    return {
+      url,
+      ...who,
+      projects: store?.directory,
+      emulator,
+      async close() {
+        const closed = once(server, "close");
+        server.close();
+        server.closeAllConnections();
+        await Promise.all([closed, emulator.close()]);
+        await store?.close();
+      },
+    };
+  } catch (error) {
+    await store?.close();
+    throw error;
+  }
 }

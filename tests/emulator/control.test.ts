@@ -163,3 +163,62 @@ test("control bulk adds records that lists then page through", async () => {
   expect((await call("GET", "/repos")).json.data.repos.length).toBe(before + 5);
   expect(() => emulator.control("bulk", { what: "stars", user: "alice" })).toThrow('unknown kind "stars"');
 });
+
+test("control setRepo finds a repository by its name, renames it, hides it and changes its default branch", async () => {
+  const { emulator, call, start } = arrange();
+  const listed = async (name: string) => (await call("GET", `/repos?q=${name}`)).json.data.repos;
+  emulator.control("setRepo", { id: "acme/api", set: { full_name: "acme/backend", default_branch: "trunk" } });
+  expect(await listed("acme/api")).toEqual([]);
+  expect(await listed("acme/backend")).toMatchObject([{ id: API_REPO, default_branch: "trunk" }]);
+  const { json } = await call("GET", `/runs/${await start("renamed")}`);
+  expect(json.data.run.branch.base).toBe("trunk");
+  emulator.control("setRepo", { id: API_REPO, set: { hidden: true } });
+  expect(await listed("acme/backend")).toEqual([]);
+  // A hidden repository takes runs all the same.
+  await start("hidden");
+  expect(() => emulator.control("setRepo", { id: "acme/api", set: {} })).toThrow('none is called "acme/api"');
+});
+
+test("control removeRepo makes a repository unknown, and reset brings it back", async () => {
+  const { emulator, call, start } = arrange();
+  const listed = async () => (await call("GET", `/repos?id=${API_REPO}`)).json.data.repos.length;
+  emulator.control("removeRepo", { id: "acme/api" });
+  expect(await listed()).toBe(0);
+  await expect(start("gone")).rejects.toThrow("rate limit unavailable");
+  emulator.control("reset");
+  expect(await listed()).toBe(1);
+});
+
+test("control addToken adds a token of a user, or of a new user who sees nothing of the others", async () => {
+  const world = arrange({ controlRoutes: true });
+  const { emulator, call, start } = world;
+  const runId = await start();
+  const asks = async (token: unknown, path: string, method = "GET") =>
+    (await call(method, path, { token: null, headers: { authorization: `Bearer ${token}` } })).status;
+  const second = emulator.control("addToken", { user: "alice" }).token;
+  const reader = emulator.control("addToken", { user: "alice", scopes: ["read"] }).token;
+  const [status, answer] = await send(world, "addToken", { user: "dave", token: "mog_davesToken" });
+  expect([status, answer]).toEqual([200, { ok: true, token: "mog_davesToken" }]);
+  expect([
+    await asks(second, `/runs/${runId}`),
+    await asks(reader, `/runs/${runId}`),
+    await asks(reader, "/runs", "POST"),
+    await asks("mog_davesToken", `/runs/${runId}`),
+    await asks("mog_davesToken", "/repos"),
+  ]).toEqual([200, 200, 403, 404, 200]);
+  emulator.control("setToken", { token: second, set: { revoked_at: "2026-01-01T00:00:00Z" } });
+  expect([await asks(second, "/repos"), await asks(reader, "/repos")]).toEqual([401, 200]);
+  for (
+    const args of [{}, { user: "alice", scopes: "read" }, { user: "alice", token: "x" }, { user: "a", token: reader }]
+  ) {
+    expect(() => emulator.control("addToken", args)).toThrow("Cannot run control action");
+  }
+});
+
+test("control addToken gives a token its own limit on requests", async () => {
+  const { emulator, call } = arrange();
+  for (let index = 0; index < 60; index++) await call("GET", "/repos");
+  const { token } = emulator.control("addToken", { user: "alice" });
+  const asked = await call("GET", "/repos", { token: null, headers: { authorization: `Bearer ${token}` } });
+  expect([(await call("GET", "/repos")).status, asked.status]).toEqual([429, 200]);
+});

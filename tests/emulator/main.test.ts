@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { helpText, main } from "../../lib/emulator/main.ts";
 import { FLAGS, readOptions } from "../../lib/emulator/options.ts";
-import { builtInScenario, SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenarios, SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseFlags } from "../../lib/flags.ts";
 import fixture from "../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../cli/fake_io.ts";
@@ -53,6 +53,23 @@ test("main() serves the fixture, with control routes, on a virtual clock", async
   }, { files });
 });
 
+test("main() serves projects in bulk in place of the built-in repository, and beside a fixture", async () => {
+  await started(["--repos", "200", "--repos", "b=1"], ({ repos, ...rest }) => {
+    expect(repos).toHaveLength(201);
+    expect([repos[0]?.full_name, repos.at(-1)?.full_name]).toEqual(["acme/project-0001", "b/project-0001"]);
+    // Nothing needs Git: there is no command.
+    expect(rest).not.toHaveProperty("projects");
+    return Promise.resolve();
+  });
+  const files = { "world.json": JSON.stringify(fixture) };
+  await started(["--fixture", "world.json", "--repos", "2"], ({ repos }) => {
+    const names = repos.map(({ full_name }) => full_name);
+    expect(names).toContain("acme/web");
+    expect(names.slice(-2)).toEqual(["acme/project-0001", "acme/project-0002"]);
+    return Promise.resolve();
+  }, { files });
+});
+
 test("main() plays the success scenario when nothing else is asked for", async () => {
   await started(["--speed", "100000"], async ({ url, token, repos }) => {
     const runs = `${url}/api/v1/mogplex/runs`;
@@ -73,10 +90,8 @@ test("main() prints its help, and each built-in scenario as a file that can be r
   for (const { name } of FLAGS) expect(helpText()).toContain(`--${name}`);
   for (const name of SCENARIO_NAMES) {
     const { stdout } = await run(["--print-scenario", name]);
-    const { scenarios: [scenario] = [] } = await options(["--scenario", "./copy.yaml"], {
-      files: { "./copy.yaml": stdout },
-    });
-    expect({ ...scenario, name } as unknown).toEqual(builtInScenario(name));
+    const { scenarios = [] } = await options(["--scenario", "./copy.yaml"], { files: { "./copy.yaml": stdout } });
+    expect(scenarios.map((scenario) => ({ name, ...scenario })) as unknown).toEqual(builtInScenarios(name));
   }
 });
 
@@ -103,6 +118,17 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],
     [["--sandbox-limit=-1"], 'bad value of "--sandbox-limit"'],
     [["--sandbox-limit", "1.5"], "give a whole number of 0 or more"],
+    [["--sandbox-linger=-1"], 'bad value of "--sandbox-linger"'],
+    [
+      ["--repos", "many"],
+      '"--repos" must have the form N or OWNER=N, with N from 1 to 100000: current value is "many"',
+    ],
+    [["--repos", "0"], 'current value is "0"'],
+    [["--repos", "acme=100001"], 'current value is "acme=100001"'],
+    [["--repos", "=5"], 'current value is "=5"'],
+    [["--repos", "a/b=5"], "the owner must have letters, digits, underscores, hyphens and dots"],
+    [["--repos", "..=5"], "and not dots alone: ..=5"],
+    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" is given twice; give one number for each owner'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value of "--time-limit"'],
     [["--host", "0.0.0.0", "--control"], 'Cannot listen on "0.0.0.0"'],
@@ -148,6 +174,12 @@ test("readOptions() turns flags into options", async () => {
     "NO_COLOR",
     "--sandbox-limit",
     "3",
+    "--sandbox-linger",
+    "90",
+    "--repos",
+    "120",
+    "--repos",
+    "team-b=7",
   ]);
   expect(given).toMatchObject({
     revision: { tailWindow: false, checksMode: true },
@@ -158,10 +190,21 @@ test("readOptions() turns flags into options", async () => {
     commands: { codex: "sed -i s/a=b/c/ x" },
     environment: ["CI", "NO_COLOR"],
     sandboxLimit: 3,
+    sandboxLingerMs: 90_000,
+    projects: [{ owner: "acme", count: 120 }, { owner: "team-b", count: 7 }],
     controlRoutes: false,
     scenarios: [{ name: "success" }],
   });
   expect((await options(["--control"])).scenarios).toEqual([]);
-  const { scenarios } = await options(["--scenario", "no-changes", "--scenario", "success"]);
-  expect(scenarios?.map(({ name }) => name)).toEqual(["no-changes", "success"]);
+  const { scenarios } = await options(["--scenario", "no-changes", "--scenario", "campaign"]);
+  expect(scenarios?.map(({ name }) => name)).toEqual([
+    "no-changes",
+    "agent-failure",
+    "delivery-failure",
+    "rate-limited",
+    "no-changes",
+    "success",
+    "awaiting-input",
+    "success",
+  ]);
 });

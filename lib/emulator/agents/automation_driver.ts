@@ -28,9 +28,13 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
+  // A trigger is asked about several times, so that there is no nth one.
+  const own = scenarios.filter(({ automation, match }) => automation !== undefined && match.every === undefined);
+
   function story(trigger: Trigger): { scenario: Scenario; story: AutomationStory } | undefined {
-    const facts = { repo: trigger.repo.full_name, key: trigger.key, automation: trigger.automation.name };
-    const scenario = scenarios.find(({ automation, match }) => automation !== undefined && matches(match, facts));
+    const { repo, key, automation } = trigger;
+    const facts = { repo: repo.full_name, key, automation: automation.name, revision: world.revision };
+    const scenario = own.find(({ match }) => matches(match, facts));
     return scenario?.automation === undefined ? undefined : { scenario, story: scenario.automation };
   }
 

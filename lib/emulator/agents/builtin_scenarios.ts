@@ -1,187 +1,21 @@
 /**
- * The built-in scenarios, as the text of their files. `--print-scenario NAME` prints one.
+ * The built-in scenarios by name.
  *
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { parseScenario, type Scenario } from "./scenario.ts";
 import { lookup } from "../../lookup.ts";
+import { parseScenarios, type Scenario } from "./scenario.ts";
+import { SCENARIO_NAMES, SCENARIO_TEXTS } from "./scenario_texts.ts";
 
-// A healthy run until the agent works. Source: API reference, "Ordered flow, with what is visible when".
-const UNTIL_AGENT = `
-  - { after: 8, sandbox: up }
-  - after: 1
-    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
-  - after: 2
-    event:
-      message: "Synchronized \${branch}"
-      payload: { stage: git_sync, base_branch: "\${base}", working_branch: "\${branch}", created_branch: true }
-  - after: 1
-    command: cmd_agent
-    event:
-      type: status_changed
-      message: Harness run streaming
-      payload: { from: pending, to: streaming, runtime_command_id: cmd_agent }`;
-
-const FINISHED = `
-  - after: 1
-    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
-  - { after: 0.2, call: success }
-  - { after: 1, status: success }`;
-
-function delivered(changed: boolean): string {
-  const message = changed ? "Pull request ready" : "No code changes to deliver";
-  const url = changed ? '"${pull}"' : "null";
-  return `
-  - after: 20
-    event:
-      message: ${message}
-      payload:
-        stage: git_delivery
-        changed: ${changed}
-        pull_request_url: ${url}
-        base_branch: "\${base}"
-        working_branch: "\${branch}"
-        auto_committed_files: []`;
-}
-
-const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote rejected (protected branch)";
-
-/** Texts of the scenarios by name. */
-export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
-  "success": `
-description: The agent changes something and opens a pull request; runs of automations succeed
-steps:${UNTIL_AGENT}${delivered(true)}${FINISHED}
-automation:
-  steps:
-    - { after: 25, status: success }`,
-  "no-changes": `
-description: The agent succeeds without changing anything
-steps:${UNTIL_AGENT}${delivered(false)}${FINISHED}`,
-  "agent-failure": `
-description: The agent exits with 1; runs of automations fail
-steps:${UNTIL_AGENT}
-  - after: 15
-    event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: command_failed } }
-  - { after: 0.2, call: failed, error: Agent run exited with code 1. }
-  - { after: 1, status: failed, error: Agent run exited with code 1. }
-automation:
-  steps:
-    - { after: 15, status: failed, error: Agent run exited with code 1. }`,
-  "boot-failure": `
-description: The sandbox does not boot
-steps:
-  - { after: 12, fail: Too many active sandboxes }`,
-  "delivery-failure": `
-description: The agent succeeds and the push is refused; two failed events
-steps:${UNTIL_AGENT}
-  - after: 20
-    event: { type: failed, message: Harness stream failed, payload: { error: "${DELIVERY_ERROR}" } }
-  - { after: 0.2, call: failed, error: "${DELIVERY_ERROR}" }
-  - { after: 1, fail: "${DELIVERY_ERROR}" }`,
-  "duplicate-failed": `
-description: The agent fails, and three events report its end
-steps:${UNTIL_AGENT}
-  - after: 10
-    event: { type: failed, message: Harness run failed, payload: { exit_code: 2, failure_code: command_failed } }
-  - after: 0.1
-    event: { type: failed, message: Harness stream failed, payload: { error: stream closed } }
-  - { after: 0.2, call: failed, error: Agent run exited with code 2. }
-  - { after: 1, fail: Agent run exited with code 2. }`,
-  "stuck-streaming": `
-description: The worker dies while the agent works; the run stays streaming for ever
-steps:${UNTIL_AGENT}`,
-  "stuck-pending": `
-description: No worker takes the run; it stays pending for ever
-steps: []`,
-  "cancelled-during-boot": `
-description: A person cancels the run while its sandbox boots, and it stays cancelled
-steps:
-  - { after: 5, cancel: true }`,
-  "cancelled-during-boot-revived": `
-description: A person cancels the run while its sandbox boots; the worker revives it and fails it
-steps:
-  - { after: 5, cancel: true }
-  - { after: 10, sandbox: up }`,
-  "queue-failure": `
-description: The queue refuses the run; the start is a 500 and its retry shows a failed run
-refuseQueue: Trigger.dev runtime is not configured`,
-  "many-events": `
-description: More events than one read shows
-steps:${UNTIL_AGENT}
-  - after: 1
-    repeat: 260
-    every: 0.25
-    event: { message: "step \${n} of 260\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
-  "agent-progress": `
-description: The agent reports progress and the use of tools, and opens a pull request (later revisions)
-steps:${UNTIL_AGENT}
-  - after: 3
-    event: { message: "I look at the tests.\\n", payload: { kind: assistant_delta } }
-  - after: 2
-    event: { type: tool_started, toolName: bash, message: bash started, payload: { kind: tool, toolCallId: call_1, state: running, input: { command: npm test } } }
-  - after: 4
-    event: { type: tool_finished, toolName: bash, message: bash finished, payload: { kind: tool, toolCallId: call_1, state: completed, output: 12 passed } }
-  - after: 2
-    event: { message: "All tests pass.\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
-  "awaiting-input": `
-description: The agent stops at a checkpoint for a person (later revisions)
-steps:${UNTIL_AGENT}
-  - after: 10
-    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
-  - { after: 0.2, call: success }
-  - { after: 1, status: awaiting_input }`,
-  "awaiting-input-resumed": `
-description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts anew (later revisions)
-steps:${UNTIL_AGENT}
-  - after: 10
-    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
-  - { after: 0.2, call: success }
-  - { after: 1, status: awaiting_input }
-  - { after: 60, resume: true }
-  - after: 1
-    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
-${delivered(true)}${FINISHED}`,
-  "automation-slot": `
-description: A run of an automation waits half a minute for a slot, then succeeds
-automation:
-  slotAfter: 30
-  steps:
-    - { after: 20, status: success }`,
-  "automation-suppressed": `
-description: The service accepts triggers of automations and starts nothing, as too many runs are active
-automation: { suppress: REPO_PENDING_LIMIT }`,
-  "automation-resumed": `
-description: A run of an automation waits for a person, who answers a minute later; then it succeeds
-automation:
-  steps:
-    - { after: 10, wait: true }
-    - { after: 60, resume: true }
-    - { after: 10, status: success }`,
-  "automation-cancelled": `
-description: A person cancels a run of an automation in the app
-automation:
-  steps:
-    - { after: 10, status: cancelled }`,
-  "automation-stuck": `
-description: A run of an automation stays running for ever
-automation: { steps: [] }`,
-  "stuck-finished": `
-description: The agent finishes, then the worker dies; the run stays streaming for ever
-steps:${UNTIL_AGENT}
-  - after: 20
-    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
-};
-
-/** Names of the built-in scenarios. */
-export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
+export { SCENARIO_NAMES, SCENARIO_TEXTS };
 
 /**
- * A built-in scenario by name.
+ * The scenarios behind a built-in name: one, or those of a set, in order.
  *
- * @throws {UsageError} if there is none of that name.
+ * @throws {UsageError} if nothing has that name.
  */
-export function builtInScenario(name: string): Scenario {
+export function builtInScenarios(name: string): Scenario[] {
   const text = lookup(SCENARIO_TEXTS, name);
   if (text === undefined) {
     throw new UsageError({
@@ -190,5 +24,20 @@ export function builtInScenario(name: string): Scenario {
       advice: `there are ${SCENARIO_NAMES.join(", ")}`,
     });
   }
-  return { ...parseScenario(text, name), name };
+  return parseScenarios(text, name).map((scenario) => ({ ...scenario, name: scenario.name ?? name }));
+}
+
+/**
+ * A built-in scenario by name.
+ *
+ * @throws {UsageError} if none has that name, or if it is the name of a set.
+ */
+export function builtInScenario(name: string): Scenario {
+  const [scenario, ...more] = builtInScenarios(name);
+  if (scenario !== undefined && more.length === 0) return scenario;
+  throw new UsageError({
+    attempted: "find scenario",
+    why: `"${name}" is a set of scenarios`,
+    advice: "take all of them with builtInScenarios()",
+  });
 }

@@ -60,13 +60,13 @@ export async function prepareCheckout(
 ): Promise<Checkout> {
   let branch = run.working_branch;
   try {
-    await git(directory, ["clone", "--quiet", "--no-checkout", otherEnd("upload-pack"), "--", path, "."], signal);
-    const names = await git(directory, ["for-each-ref", "--format=%(refname)", "refs/remotes/origin"], signal);
+    await git(directory, ["clone", "--quiet", "--no-checkout", otherEnd("upload-pack"), "--", path, "."], { signal });
+    const names = await git(directory, ["for-each-ref", "--format=%(refname)", "refs/remotes/origin"], { signal });
     const known = new Set(names.split("\n").map((name) => name.replace("refs/remotes/origin/", "")));
     branch = agentBranch(run, (name) => known.has(name));
     const created = !known.has(branch);
     const start = `refs/remotes/origin/${created ? run.base_branch : branch}`;
-    await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], signal);
+    await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], { signal });
     return { directory, branch, created };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -83,22 +83,22 @@ const lines = (text: string) => text.split("\n").filter((line) => line !== "");
  */
 export async function deliver({ directory, branch }: Checkout, run: RunRow, signal: AbortSignal): Promise<Delivery> {
   try {
-    const untracked = lines(await git(directory, ["ls-files", "--others", "--exclude-standard"], signal));
+    const untracked = lines(await git(directory, ["ls-files", "--others", "--exclude-standard"], { signal }));
     if (untracked.length > 0) {
       const more = untracked.length > MAX_NAMED_FILES ? ", …" : "";
       throw new GitError(`untracked files remain: ${untracked.slice(0, MAX_NAMED_FILES).join(", ")}${more}`);
     }
-    const autoCommitted = lines(await git(directory, ["diff", "--name-only", "HEAD"], signal));
+    const autoCommitted = lines(await git(directory, ["diff", "--name-only", "HEAD"], { signal }));
     if (autoCommitted.length > 0) {
-      await git(directory, ["commit", "--quiet", "--no-verify", "-a", "-m", "Commit remaining changes"], signal);
+      await git(directory, ["commit", "--quiet", "--no-verify", "-a", "-m", "Commit remaining changes"], { signal });
     }
     const base = `refs/remotes/origin/${run.base_branch}`;
-    const commit = (await git(directory, ["rev-parse", "HEAD"], signal)).trim();
-    const ahead = Number(await git(directory, ["rev-list", "--count", `${base}..HEAD`], signal));
+    const commit = (await git(directory, ["rev-parse", "HEAD"], { signal })).trim();
+    const ahead = Number(await git(directory, ["rev-list", "--count", `${base}..HEAD`], { signal }));
     if (ahead === 0) return { changed: false, autoCommitted, diff: "", commit };
     const target = `HEAD:refs/heads/${branch}`;
-    await git(directory, ["push", "--quiet", "--no-verify", otherEnd("receive-pack"), "origin", target], signal);
-    const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], signal);
+    await git(directory, ["push", "--quiet", "--no-verify", otherEnd("receive-pack"), "origin", target], { signal });
+    const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], { signal });
     return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF_CHARS), commit };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -17,7 +17,7 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
   const all = [...new Set([...exec.values(), script])];
   return {
     queued: (run) => of(run).queued(run),
-    catchUp: (run) => of(run).catchUp(run),
+    catchUp: () => all.forEach((driver) => driver.catchUp()),
     due: (run) => of(run).due?.(run),
     worker: (run) => of(run).worker?.(run),
     kill: (run) => of(run).kill(run),

@@ -10,6 +10,7 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
 import { harnessExit, startHarness, stopHarness } from "./command.ts";
 import { openPull } from "../service/pulls.ts";
+import { reserveSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
 import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./worker.ts";
 import type { Driver, World } from "../state/world.ts";
@@ -18,8 +19,8 @@ import type { Driver, World } from "../state/world.ts";
 export interface ExecOptions {
   /** Command, run by `sh -c` in the working copy. */
   command: string;
-  /** Paths of local repositories by `owner/name`. */
-  repos: ReadonlyMap<string, string>;
+  /** Path of the repository that a run works on; undefined if there is none. */
+  pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
    * Milliseconds that a command may take. Then it is killed, and the run stays `streaming` as in the base of the service.
    * @default {1_800_000}
@@ -35,6 +36,7 @@ export interface ExecOptions {
 const COMMAND_TIME_LIMIT_MS = 30 * 60_000;
 
 interface Work {
+  run: RunRow;
   abort: AbortController;
   child: ChildProcess | undefined;
   timedOut: boolean;
@@ -57,7 +59,7 @@ async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<s
 
 /** Makes a driver that runs a command for every run. */
 export function execDriver(world: World, options: ExecOptions): Driver {
-  const { command, repos, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
+  const { command, pathOf, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
   const works = new Map<string, Work>();
   /** Runs whose command is over. */
   const over = new Set<string>();
@@ -154,9 +156,10 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   }
 
   async function work(run: RunRow, state: Work): Promise<void> {
-    const name = repoName(run);
-    const path = repos.get(name);
-    if (path === undefined) return failRun(world, run, `Sandbox launch failed: no local repository for ${name}`);
+    const path = await pathOf(run);
+    if (path === undefined) {
+      return failRun(world, run, `Sandbox launch failed: no local repository for ${repoName(run)}`);
+    }
     const directory = await makeDirectory(run);
     try {
       if (!sandboxUp(world, run, `sbx_${run.id.slice(0, 8)}`)) return;
@@ -184,7 +187,9 @@ export function execDriver(world: World, options: ExecOptions): Driver {
 
   return {
     queued(run) {
-      const state: Work = { abort: new AbortController(), child: undefined, timedOut: false, done: Promise.resolve() };
+      const abort = new AbortController();
+      const state: Work = { run, abort, child: undefined, timedOut: false, done: Promise.resolve() };
+      reserveSandbox(world, run);
       works.set(run.id, state);
       state.done = (async () => {
         // The 202 is sent before any step of the boot is visible.
@@ -199,10 +204,11 @@ export function execDriver(world: World, options: ExecOptions): Driver {
         }
       })();
     },
-    catchUp(run) {
+    catchUp() {
       // A run that was cancelled during the boot has no command to kill, and must not start one.
-      const state = works.get(run.id);
-      if (state !== undefined && isTerminal(run.status)) stop(state);
+      for (const state of works.values()) {
+        if (isTerminal(state.run.status) && !state.abort.signal.aborted) stop(state);
+      }
     },
     worker: (run) => works.has(run.id) ? "working" : over.has(run.id) ? "dead" : undefined,
     kill(run) {

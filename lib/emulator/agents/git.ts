@@ -60,24 +60,44 @@ export function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
 
+/** Options of {@linkcode git}. */
+export interface GitOptions {
+  /** Kills the process when it aborts. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /** Standard input. @default {""} */
+  input?: string | undefined;
+}
+
 /**
  * Runs Git.
  *
  * @param directory Working directory.
  * @param args Arguments after `git`.
- * @param signal Kills the process when it aborts.
  * @returns Standard output.
  * @throws {GitError} if Git fails.
  */
-export function git(directory: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+export function git(
+  directory: string,
+  args: readonly string[],
+  { signal, input = "" }: GitOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn("git", args, { cwd: directory, env: chosenEnvironment(), signal });
+    // A command may end without reading it.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
     const out: Uint8Array[] = [];
     const err: Uint8Array[] = [];
     child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
     child.stderr.on("data", (chunk: Uint8Array) => err.push(chunk));
-    child.on("error", reject);
+    let failure: Error | undefined;
+    child.on("error", (error) => {
+      failure = error;
+      if (child.pid === undefined) reject(error);
+    });
+    // Not before the end of the process: one that was aborted still removes its files, in a directory that somebody else removes.
     child.on("close", (code) => {
+      if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
       if (code === 0) resolve(text(out));
       else reject(new GitError(text(err).trim() || `git ${args[0]} ended with ${code}`));

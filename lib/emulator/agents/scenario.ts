@@ -1,125 +1,63 @@
 /**
- * Scenario files: the steps of a run and their times, in YAML or JSON. `README.md` describes the format.
+ * Reads scenario files: YAML or JSON to scenarios, and every mistake with its place.
  *
  * @module
  */
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
-import { EVENT_TYPES } from "../service/events.ts";
 import { UsageError } from "../../errors.ts";
+import { lookup } from "../../lookup.ts";
+import { nearest } from "../../nearest.ts";
 import { explainIssue } from "../state/fixture.ts";
+import { type Scenario, scenarioSchema, scenarioSetSchema } from "./scenario_schema.ts";
+import { SCENARIO_TEXTS } from "./scenario_texts.ts";
 
-const seconds = z.number().check(z.nonnegative());
+export type { AutomationStep, AutomationStory, Scenario, ScenarioEvent, ScenarioStep } from "./scenario_schema.ts";
 
-const eventSchema = z.strictObject({
-  /** One of the nine types. */
-  type: z._default(z.enum(EVENT_TYPES), "log"),
-  /** Name of the tool that the event is about. */
-  toolName: z.optional(z.nullable(z.string())),
-  /** Text for the reader. */
-  message: z.optional(z.nullable(z.string())),
-  /** Further fields. */
-  payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Store the payload unchanged instead of cleaning it as the service's writer does. */
-  verbatim: z._default(z.boolean(), false),
-});
+type Schema = z.core.$ZodType;
+type Written = z.infer<typeof scenarioSchema>;
 
-const stepSchema = z.strictObject({
-  /** Seconds since the step before. */
-  after: z._default(seconds, 0),
-  /** The sandbox is up: the run is `streaming` from now on. */
-  sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
-  /** Id of the agent's process, which a cancel has to kill. */
-  command: z.optional(z.string()),
-  /** An event to write. */
-  event: z.optional(eventSchema),
-  /** Number of times that the whole step plays. */
-  repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
-  /** Seconds between the repetitions. */
-  every: z._default(seconds, 0),
-  /** The inner call ends with this status. */
-  call: z.optional(z.enum(["success", "failed", "cancelled"])),
-  /** New status of the run. */
-  status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
-  /** Error text that goes with `call` and `status`. */
-  error: z.optional(z.nullable(z.string())),
-  /** The worker gives up with this error: the run fails, then the last event is written. */
-  fail: z.optional(z.string()),
-  /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
-  resume: z.optional(z.literal(true)),
-  /** A person cancels the run in the app. */
-  cancel: z.optional(z.literal(true)),
-});
+/** The issue that says most: of a value that may have several forms, the one of the form that it has. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const deeper = issue.errors.map(([first]) => first).find((first) =>
+    first !== undefined && (first.path.length > 0 || first.code === "unrecognized_keys")
+  );
+  return deeper === undefined ? issue : innermost({ ...deeper, path: [...issue.path, ...deeper.path] });
+}
 
-const automationStepSchema = z.strictObject({
-  /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
-  after: z._default(seconds, 0),
-  /** New status of the run. */
-  status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
-  /** Error text that goes with `status`. */
-  error: z.optional(z.nullable(z.string())),
-  /** The run waits for a person or an event. Its status stays. */
-  wait: z.optional(z.literal(true)),
-  /** A person lets the run continue. */
-  resume: z.optional(z.literal(true)),
-});
+/** Names of the fields that a schema knows at a path; empty if it knows none there. */
+function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): string[] {
+  const def = schema._zod.def as {
+    type: string;
+    innerType?: Schema;
+    element?: Schema;
+    options?: readonly Schema[];
+    shape?: Readonly<Record<string, Schema>>;
+  };
+  if (def.innerType !== undefined) return fieldsAt(def.innerType, first === undefined ? [] : [first, ...rest]);
+  if (def.options !== undefined) {
+    return def.options.flatMap((option) => fieldsAt(option, first === undefined ? [] : [first, ...rest]));
+  }
+  if (def.element !== undefined) return first === undefined ? [] : fieldsAt(def.element, rest);
+  if (def.shape === undefined) return [];
+  if (first === undefined) return Object.keys(def.shape);
+  const field = lookup(def.shape, String(first));
+  return field === undefined ? [] : fieldsAt(field, rest);
+}
 
-const automationSchema = z.strictObject({
-  /** The service accepts the trigger and starts nothing, for this reason. */
-  suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
-  /** Number of triggers to suppress. @default all */
-  times: z.optional(z.number().check(z.int(), z.minimum(1))),
-  /** Seconds that the run waits for a slot although one is free. */
-  slotAfter: z.optional(seconds),
-  /** Steps in order. */
-  steps: z._default(z.array(automationStepSchema), []),
-});
+/** What is wrong, with the known name that is nearest to an unknown one. */
+function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): string {
+  const [unknown = "", known] = issue.code === "unrecognized_keys"
+    ? [issue.keys[0], fieldsAt(schema, issue.path)]
+    : [String(value), issue.code === "invalid_value" ? issue.values.map(String) : []];
+  const hint = nearest(unknown, known);
+  return hint === undefined ? explainIssue(issue) : `${explainIssue(issue)}; did you mean "${hint}"?`;
+}
 
-const scenarioSchema = z.strictObject({
-  /** Name of the scenario in messages. */
-  name: z.optional(z.string()),
-  /** What the scenario shows. */
-  description: z.optional(z.string()),
-  /** Runs that the scenario plays for: every given field has to fit. @default every run */
-  match: z._default(
-    z.strictObject({
-      /** Text that the prompt contains. */
-      prompt: z.optional(z.string()),
-      /** `owner/name`. */
-      repo: z.optional(z.string()),
-      /** Text that the idempotency key contains. */
-      key: z.optional(z.string()),
-      /** Harness. */
-      harness: z.optional(z.string()),
-      /** Text that the name of the automation contains. */
-      automation: z.optional(z.string()),
-    }),
-    {},
-  ),
-  /** All times are divided by this factor. */
-  speed: z._default(z.number().check(z.positive()), 1),
-  /** The queue refuses the run with this error. No step plays. */
-  refuseQueue: z.optional(z.string()),
-  /** Steps of a run, in order. */
-  steps: z._default(z.array(stepSchema), []),
-  /** Script for runs of automations. Without it the scenario plays for none of them. */
-  automation: z.optional(automationSchema),
-});
-
-/** A scenario. */
-export type Scenario = z.infer<typeof scenarioSchema>;
-/** A step of a {@linkcode Scenario}. */
-export type ScenarioStep = Scenario["steps"][number];
-/** The script of a {@linkcode Scenario} for runs of automations. */
-export type AutomationStory = z.infer<typeof automationSchema>;
-/** A step of an {@linkcode AutomationStory}. */
-export type AutomationStep = AutomationStory["steps"][number];
-/** An event of a {@linkcode ScenarioStep}. */
-export type ScenarioEvent = z.infer<typeof eventSchema>;
-
-/** Path of an issue, with an unknown key at its end. */
-function issuePath(issue: z.core.$ZodIssue): PropertyKey[] {
-  return issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path;
+/** The value at a path; undefined if there is none. */
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
 /** Does a part of the reading that a hostile file can make fail: by aliases that multiply, lead nowhere or to themselves, or by depth. */
@@ -132,26 +70,55 @@ function reading<T>(name: string, work: () => T): T {
   }
 }
 
+function problem(why: string): UsageError {
+  return new UsageError({ attempted: "read scenario", why });
+}
+
+/** The scenario with the steps of the built-in one that it plays. */
+function resolved({ play, ...written }: Written, place: () => string): Scenario {
+  if (play === undefined) return written;
+  if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
+    throw problem(`${place()}: "play" stands for steps of its own; leave out steps, automation and refuseQueue`);
+  }
+  const { steps, automation, refuseQueue, speed } = parseScenario(lookup(SCENARIO_TEXTS, play) ?? "", play);
+  return {
+    ...written,
+    name: written.name ?? play,
+    speed: written.speed * speed,
+    steps,
+    ...(automation === undefined ? {} : { automation }),
+    ...(refuseQueue === undefined ? {} : { refuseQueue }),
+  };
+}
+
 /**
- * Parses a scenario.
+ * Parses a file with one scenario, or with a set of them below `scenarios`.
  *
  * @param text YAML or JSON.
- * @param name Name of the scenario in messages.
+ * @param name Name of the file in messages.
+ * @returns The scenarios in order.
  * @throws {UsageError} with line and column of the first problem.
  */
-export function parseScenario(text: string, name: string): Scenario {
-  const problem = (why: string) => new UsageError({ attempted: "read scenario", why });
+export function parseScenarios(text: string, name: string): Scenario[] {
   const lines = new LineCounter();
   const document = reading(name, () => parseDocument(text, { lineCounter: lines }));
-  const place = (offset: number) => {
+  const placeOf = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
+  /** Place of the nearest existing node: a missing field is reported at its parent. */
+  const placeAt = (path: readonly PropertyKey[]) => {
+    let offset = 0;
+    for (let length = 0; length <= path.length; length++) {
+      const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+      if (isNode(node)) offset = node.range?.[0] ?? offset;
+    }
+    return placeOf(offset);
+  };
   const [mistake] = document.errors;
   if (mistake !== undefined) {
-    throw problem(
-      `${place(mistake.pos[0])}: ${mistake.message.split("\n")[0]?.replace(/ at line \d+, column \d+:$/, "")}`,
-    );
+    const why = mistake.message.split("\n")[0]?.replace(/ at line \d+, column \d+:$/, "");
+    throw problem(`${placeOf(mistake.pos[0])}: ${why}`);
   }
   const value = reading(name, () => {
     const plain: unknown = document.toJS();
@@ -159,16 +126,31 @@ export function parseScenario(text: string, name: string): Scenario {
     JSON.stringify(plain);
     return plain;
   });
-  const result = z.safeParse(scenarioSchema, value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  if (issue === undefined) throw problem(name);
-  const path = issuePath(issue);
-  let offset = 0;
-  // The nearest existing node: a missing field is reported at its parent.
-  for (let length = 0; length <= path.length; length++) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    if (isNode(node)) offset = node.range?.[0] ?? offset;
+  function check<T>(schema: z.core.$ZodType<T>): T {
+    const result = z.safeParse(schema, value);
+    if (result.success) return result.data;
+    const issue = innermost(result.error.issues[0] as z.core.$ZodIssue);
+    const path = issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path;
+    const why = explain(schema, issue, valueAt(value, path));
+    throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  throw problem(`${place(offset)}: at "${path.map(String).join(".")}", ${explainIssue(issue)}`);
+  if (value === null || typeof value !== "object" || !Object.hasOwn(value, "scenarios")) {
+    return [resolved(check(scenarioSchema), () => placeAt(["play"]))];
+  }
+  return check(scenarioSetSchema).scenarios.map((each, index) =>
+    resolved(each, () => placeAt(["scenarios", index, "play"]))
+  );
+}
+
+/**
+ * Parses a file with one scenario.
+ *
+ * @param text YAML or JSON.
+ * @param name Name of the file in messages.
+ * @throws {UsageError} with line and column of the first problem, or for a set of several scenarios.
+ */
+export function parseScenario(text: string, name: string): Scenario {
+  const [scenario, ...more] = parseScenarios(text, name);
+  if (scenario === undefined || more.length > 0) throw problem(`${name}: it has several scenarios`);
+  return scenario;
 }

@@ -1,32 +1,36 @@
 /**
- * Plays scenarios for runs. Nothing runs in the background: every read of a run first plays the steps that are due. This works
- * the same with a real clock and with a virtual one.
+ * Plays scenarios for runs. Nothing runs in the background: every read first plays the steps of all runs that are due, in the order
+ * of their times. This works the same with a real clock and with a virtual one.
  *
  * @module
  */
 import { isTerminal } from "../../api/contract/rules.ts";
 import { cancelRun } from "../service/cancel.ts";
-import { matches, type Moment, type RunFacts, schedule } from "./schedule.ts";
+import { Chooser, type Moment, type RunFacts, schedule, secondsOf, stretch } from "./schedule.ts";
 import { agentBranch, closeCall, failRun, report, reportVerbatim, sandboxUp, setStatus } from "./worker.ts";
 import { resumeRun, startCommand } from "./worker.ts";
 import { openPull } from "../service/pulls.ts";
+import { reserveSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
 import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
+import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, type World } from "../state/world.ts";
 
 interface Play {
+  run: RunRow;
   moments: Moment<ScenarioStep>[];
   next: number;
   startMs: number;
   startMicros: number;
   /** First free stamp, in microseconds since 1970. */
   nextMicros: number;
+  /** Time of the step that it entered into the timeline last. */
+  enteredMs: number | undefined;
   booted: boolean;
   /** Whether the script itself ended the run. Later steps still play. */
   closed: boolean;
   /** Time of a cancel while the agent worked. */
   killedMs: number | undefined;
-  playing: boolean;
   pullUrl: string | undefined;
 }
 
@@ -40,21 +44,33 @@ function scriptsRuns({ automation, steps, refuseQueue }: Scenario): boolean {
 
 /** Options of {@linkcode scriptDriver}. */
 export interface ScriptOptions {
-  /** The first scenario that fits plays for a run. Without one the run stays as it is. */
+  /** The first scenario that fits a run plays. Without one the run stays as it is. */
   scenarios: readonly Scenario[];
   /** All times are divided by it, and by the scenario's own speed. @default {1} */
   speed?: number | undefined;
+  /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
+  runDuration?: ((run: RunFacts) => number | undefined) | undefined;
 }
 
 /** Makes the driver that plays scenarios. */
-export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptions): Driver {
+export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
+  const timeline = new Timeline<Play>();
   /** Runs whose script is over. */
   const over = new Set<string>();
+  const chooser = new Chooser(scenarios.filter(scriptsRuns));
+  /** Number of runs so far, by repository and root directory. */
+  const attempts = new Map<string, number>();
+  /** Time of the step that plays; undefined while none does. */
+  let playingMs: number | undefined;
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
   function facts(run: RunRow): RunFacts {
-    return { repo: repoName(run), key: run.idempotency_key, prompt: run.prompt, harness: run.harness };
+    const { idempotency_key: key, prompt, harness, root_directory: root } = run;
+    const place = JSON.stringify([run.repo_id, root]);
+    const attempt = (attempts.get(place) ?? 0) + 1;
+    attempts.set(place, attempt);
+    return { repo: repoName(run), key, prompt, harness, root, attempt, revision: world.revision };
   }
 
   function pullUrl(run: RunRow, play: Play): string {
@@ -118,27 +134,30 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
     return result;
   }
 
-  /** Writes the agent's last event about a run that was cancelled while it worked. @returns Whether there is no more to write. */
-  function reportKill(run: RunRow, play: Play, nowMs: number): boolean {
-    if (play.killedMs === undefined) return true;
-    if (nowMs < play.killedMs + KILL_REPORT_DELAY_MS) return false;
-    const payload = { runtime_command_id: null, install_logs_present: false };
-    const event = { type: "cancelled", message: "Harness run cancelled", payload };
-    atMoment(play, play.killedMs + KILL_REPORT_DELAY_MS - play.startMs, () => report(world, run, event));
-    return true;
+  /** Whether a run was ended from outside. The worker does not read the row while the sandbox boots. */
+  function isCut({ run, booted, closed }: Play): boolean {
+    return isTerminal(run.status) && !closed && (booted || run.status !== "cancelled");
   }
 
-  function advance(run: RunRow, play: Play): void {
-    const nowMs = world.clock.nowMs();
-    const ended = () => isTerminal(run.status) && !play.closed;
-    // The worker does not read the row while the sandbox boots. Afterwards a run that was ended from outside is over.
-    if (ended() && (play.booted || run.status !== "cancelled")) {
-      if (reportKill(run, play, nowMs)) plays.delete(run.id);
-      return;
+  /** Ends a play that was cut. The agent's last event, if the cancel killed it, comes a little later. */
+  function cut(play: Play, atMs: number): void {
+    if (play.killedMs !== undefined) {
+      const reportMs = play.killedMs + KILL_REPORT_DELAY_MS;
+      if (atMs < reportMs) return;
+      const payload = { runtime_command_id: null, install_logs_present: false };
+      const event = { type: "cancelled", message: "Harness run cancelled", payload };
+      atMoment(play, reportMs - play.startMs, () => report(world, play.run, event));
     }
-    for (; play.next < play.moments.length; play.next++) {
-      const moment = play.moments[play.next];
-      if (moment === undefined || play.startMs + moment.dueMs > nowMs) return;
+    plays.delete(play.run.id);
+  }
+
+  /** Plays the steps of a run that are due at a moment, and enters the next one into the timeline. */
+  function advance(play: Play, atMs: number): void {
+    const { run, moments } = play;
+    if (isCut(play)) return cut(play, atMs);
+    for (; play.next < moments.length; play.next++) {
+      const moment = moments[play.next];
+      if (moment === undefined || play.startMs + moment.dueMs > atMs) return enter(play);
       // A cancelled run has nothing to report until its sandbox is up.
       const skipped = run.status === "cancelled" && !play.booted && !play.closed && moment.step.sandbox === undefined;
       if (skipped) continue;
@@ -148,50 +167,92 @@ export function scriptDriver(world: World, { scenarios, speed = 1 }: ScriptOptio
     over.add(run.id);
   }
 
+  /** Time of the next step of a play; undefined when there is none. */
+  function nextMs({ moments, next, startMs }: Play): number | undefined {
+    const moment = moments[next];
+    return moment === undefined ? undefined : startMs + moment.dueMs;
+  }
+
+  function enter(play: Play): void {
+    const atMs = nextMs(play);
+    if (atMs !== undefined && atMs > (play.enteredMs ?? -1)) timeline.add(atMs, play);
+    play.enteredMs = atMs;
+  }
+
+  function momentsOf(scenario: Scenario, run: RunFacts): Moment<ScenarioStep>[] {
+    const factor = scenario.speed * speed;
+    const moments = schedule(scenario.steps, factor);
+    const seconds = secondsOf(scenario, run);
+    const lengthMs = runDuration?.(run) ?? (seconds === undefined ? undefined : seconds * 1_000 / factor);
+    return lengthMs === undefined ? moments : stretch(moments, lengthMs);
+  }
+
   return {
     queued(run) {
-      const scenario = scenarios.find((each) => scriptsRuns(each) && matches(each.match, facts(run)));
+      const known = facts(run);
+      const scenario = chooser.choose(known);
       if (scenario === undefined) return;
       if (scenario.refuseQueue !== undefined) throw new QueueError(scenario.refuseQueue);
-      plays.set(run.id, {
-        moments: schedule(scenario.steps, scenario.speed * speed),
+      const moments = momentsOf(scenario, known);
+      // No worker ever takes a run without steps.
+      if (moments.length === 0) return;
+      const play: Play = {
+        run,
+        moments,
         next: 0,
         startMs: world.clock.nowMs(),
         startMicros: world.clock.stamp(),
         nextMicros: 0,
+        enteredMs: undefined,
         booted: false,
         closed: false,
         killedMs: undefined,
-        playing: false,
         pullUrl: undefined,
-      });
+      };
+      if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) reserveSandbox(world, run);
+      plays.set(run.id, play);
+      enter(play);
     },
-    catchUp(run) {
-      const play = plays.get(run.id);
+    catchUp() {
       // A step that cancels reads the run again.
-      if (play === undefined || play.playing) return;
-      play.playing = true;
+      if (playingMs !== undefined) return;
+      const nowMs = world.clock.nowMs();
       try {
-        advance(run, play);
+        for (let due = timeline.take(nowMs); due !== undefined; due = timeline.take(nowMs)) {
+          const { at, item: play } = due;
+          if (plays.get(play.run.id) !== play) continue;
+          playingMs = at;
+          try {
+            advance(play, at);
+          } catch (error) {
+            // A step that failed is tried again at the next read.
+            timeline.add(at, play);
+            throw error;
+          }
+        }
       } finally {
-        play.playing = false;
+        playingMs = undefined;
       }
     },
     due(run) {
       const play = plays.get(run.id);
       if (play === undefined) return undefined;
-      if (play.killedMs !== undefined) return play.killedMs + KILL_REPORT_DELAY_MS;
-      const moment = play.moments[play.next];
-      return moment === undefined ? undefined : play.startMs + moment.dueMs;
+      if (!isCut(play)) return nextMs(play);
+      return play.killedMs === undefined ? undefined : play.killedMs + KILL_REPORT_DELAY_MS;
     },
     worker: (run) => plays.has(run.id) ? "working" : over.has(run.id) ? "dead" : undefined,
     kill(run) {
       const play = plays.get(run.id);
-      if (play !== undefined) play.killedMs = world.clock.nowMs();
+      if (play === undefined) return;
+      play.killedMs = playingMs ?? world.clock.nowMs();
+      timeline.add(play.killedMs + KILL_REPORT_DELAY_MS, play);
     },
     reset() {
       plays.clear();
+      timeline.clear();
       over.clear();
+      attempts.clear();
+      chooser.reset();
     },
     close: () => Promise.resolve(),
   };

@@ -7,8 +7,9 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import { nativeEvent } from "./native_events.ts";
 import { insertEvent, type NewEvent, writeEvent } from "../service/events.ts";
 import { fallbackBranch } from "../service/hash.ts";
-import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
-import { LIVE_SANDBOXES, updateRun } from "../service/runs.ts";
+import { updateRun } from "../service/runs.ts";
+import { bootSandbox } from "../service/sandboxes.ts";
+import type { CallRow, RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
 /** The inner call of a run; undefined if a control action deleted it. */
@@ -67,52 +68,11 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
   if (call !== undefined) Object.assign(call, { status: "streaming", runtime_command_id: commandId });
 }
 
-// Source: API reference, "Other limits" and "Times".
+// Source: API reference, "Other limits".
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
-const SANDBOX_LIFETIME_MICROS = 5 * 3_600_000_000;
-
-/** Whether a sandbox counts as active. One that a run booted here ends after its lifetime; others are what the fixture says. */
-function isActive(world: World, sandbox: SandboxRow): boolean {
-  const old = world.clock.stamp() - sandbox.created_at >= SANDBOX_LIFETIME_MICROS;
-  return LIVE_SANDBOXES.includes(sandbox.status) && !(old && world.store.runs.has(sandbox.key));
-}
-
-/** Whether a run that needs a sandbox of its own cannot get one. */
-function lacksSandbox(world: World, run: RunRow): boolean {
-  if (world.sandboxLimit === undefined || run.sandbox_record_id !== null) return false;
-  const own = [...world.store.sandboxes.values()].filter(({ userId }) => userId === run.user_id);
-  return own.filter((sandbox) => isActive(world, sandbox)).length >= world.sandboxLimit;
-}
-
-/** The sandbox of a run: the one that it took over at its start, or a new one. */
-function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow {
-  const known = run.sandbox_record_id === null ? undefined : world.store.sandboxes.get(run.sandbox_record_id);
-  const stamp = world.clock.stamp();
-  const record = known ?? {
-    id: crypto.randomUUID(),
-    key: run.id,
-    userId: run.user_id,
-    sandbox_id: sandboxId,
-    repo_id: run.repo_id,
-    status: "running",
-    base_branch: run.base_branch,
-    working_branch: run.working_branch,
-    root_directory: run.root_directory,
-    preview_url: null,
-    created_at: stamp,
-    last_active_at: stamp,
-    error: null,
-    install_log: null,
-    dev_log: null,
-  };
-  if (record.sandbox_id === "pending" || record.sandbox_id === null) record.sandbox_id = sandboxId;
-  Object.assign(record, { status: "running", last_active_at: stamp });
-  world.store.sandboxes.set(record.id, record);
-  return record;
-}
 
 /**
- * Records that the sandbox of a run is up. A run beyond the limit on active sandboxes fails instead.
+ * Records that the sandbox of a run is up. A run that got none, since its user had too many, fails instead.
  *
  * In the base the worker does not read the row: it revives a run that was cancelled while its sandbox booted, and then fails it,
  * since its call has ended. Source: API reference, "Statuses and transitions".
@@ -121,12 +81,12 @@ function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow {
  */
 export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
   if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
-  if (lacksSandbox(world, run)) {
+  const record = bootSandbox(world, run, sandboxId);
+  if (record === undefined) {
     closeCall(world, run, "failed", TOO_MANY_SANDBOXES);
     failRun(world, run, TOO_MANY_SANDBOXES);
     return false;
   }
-  const record = bootSandbox(world, run, sandboxId);
   const fields = { sandbox_record_id: record.id, sandbox_id: record.sandbox_id, status: "streaming", error: null };
   updateRun(world, run, fields);
   if (callOf(world, run)?.status === "pending") return true;

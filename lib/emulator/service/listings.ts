@@ -5,7 +5,8 @@
  */
 import { isUuid } from "../../api/contract/rules.ts";
 import type { Repo, Sandbox } from "../../model.ts";
-import { containsLike, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
+import { formatTimestamp, likeFinder, parseUuid, storeText } from "../state/postgres.ts";
+import { sandboxStatus } from "./sandboxes.ts";
 import type { SandboxRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
@@ -28,10 +29,10 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   if (id !== null && !isUuid(id)) return [];
   world.store.guard("select", "repos");
   const wanted = id?.toLowerCase();
-  const part = storeText(query);
+  const fits = query === null ? () => true : likeFinder(storeText(query));
   const rows = [...world.store.repos.values()].filter((repo) => {
     if (repo.userId !== userId || repo.hidden) return false;
-    return wanted === undefined ? part === null || containsLike(repo.full_name, part) : repo.id === wanted;
+    return wanted === undefined ? fits(repo.full_name) : repo.id === wanted;
   });
   rows.sort((a, b) => a.full_name < b.full_name ? -1 : a.full_name > b.full_name ? 1 : 0);
   return rows.slice(0, limit).map((repo) => ({
@@ -43,12 +44,12 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   }));
 }
 
-function presentSandbox(row: SandboxRow): Sandbox {
+function presentSandbox(world: World, row: SandboxRow): Sandbox {
   return {
     id: row.id,
     sandbox_id: row.sandbox_id,
     repo_id: row.repo_id,
-    status: row.status,
+    status: sandboxStatus(world, row),
     base_branch: row.base_branch,
     working_branch: row.working_branch,
     root_directory: row.root_directory,
@@ -78,12 +79,14 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
   world.store.guard("select", "sandboxes");
   const wanted = repoId === null ? null : parseUuid(repoId);
   storeText(status);
+  world.driver.catchUp();
   const rows = [...world.store.sandboxes.values()].filter((row) =>
-    row.userId === userId && (wanted === null || row.repo_id === wanted) && (status === null || row.status === status)
+    row.userId === userId && (wanted === null || row.repo_id === wanted) &&
+    (status === null || sandboxStatus(world, row) === status)
   );
   const activity = (row: SandboxRow) => row.last_active_at ?? Number.POSITIVE_INFINITY;
   rows.sort((a, b) => activity(b) - activity(a));
-  return rows.slice(0, limit).map(presentSandbox);
+  return rows.slice(0, limit).map((row) => presentSandbox(world, row));
 }
 
 /** A sandbox with its logs and its history. The service does not mask secrets in it. */
@@ -109,13 +112,14 @@ export interface SandboxLogs {
  */
 export function sandboxLogs(world: World, userId: string, id: string): SandboxLogs | undefined {
   world.store.guard("select", "sandboxes");
+  world.driver.catchUp();
   const row = world.store.sandboxes.get(parseUuid(id));
   if (row === undefined || row.userId !== userId) return undefined;
   world.store.guard("select", "sandbox_lifecycle_events");
   const events = world.store.lifecycle.filter((event) => event.sandboxId === row.id && event.userId === userId);
   events.sort((a, b) => a.created_at - b.created_at);
   return {
-    sandbox: { ...presentSandbox(row), install_log: row.install_log, dev_log: row.dev_log },
+    sandbox: { ...presentSandbox(world, row), install_log: row.install_log, dev_log: row.dev_log },
     lifecycle_events: events.slice(0, MAX_LIFECYCLE_EVENTS).map((event) => ({
       id: event.id,
       event_type: event.event_type,

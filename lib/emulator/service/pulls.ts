@@ -21,17 +21,18 @@ export function openPull(
 ): string {
   const { repo, base, branch, diff } = pull;
   const title = (pull.prompt.split("\n")[0] ?? "").slice(0, MAX_TITLE_LENGTH);
-  const pulls = world.pulls.filter((known) => known.repo === repo);
+  const pulls = world.pulls.get(repo) ?? [];
+  world.pulls.set(repo, pulls);
   const known = pulls.find((candidate) => candidate.branch === branch);
   const number = known?.number ?? pulls.length + 1;
   if (known !== undefined) Object.assign(known, { title, base, diff });
-  else world.pulls.push({ number, repo, title, base, branch, diff });
+  else pulls.push({ number, repo, title, base, branch, diff });
   return `${world.origin}/__pulls/${repo}/${number}`;
 }
 
 /** Page of a pull request, with every value escaped; undefined if there is no such pull request. */
 export function pullPage(world: World, repo: string, number: string): string | undefined {
-  const pull = world.pulls.find((candidate) => candidate.repo === repo && String(candidate.number) === number);
+  const pull = world.pulls.get(repo)?.find((candidate) => String(candidate.number) === number);
   if (pull === undefined) return undefined;
   const name = `${pull.repo}#${pull.number}`;
   return html`

@@ -9,15 +9,10 @@ import type { Caller } from "./caller.ts";
 import { eventWindow, writeEvent } from "./events.ts";
 import { DatabaseError, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
 import { Refusal } from "./refusal.ts";
+import { holdSandbox, liveSandboxes, releaseSandbox } from "./sandboxes.ts";
 import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
 import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
 import { queueWork, type World } from "../state/world.ts";
-
-/**
- * Statuses of an active sandbox. A new run takes over a sandbox in one of these, and none that is paused, stopped or broken.
- * Source: conformance.
- */
-export const LIVE_SANDBOXES: readonly string[] = ["creating", "installing", "running", "pausing"];
 
 /** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {
@@ -49,13 +44,11 @@ export function presentRun(world: World, row: RunRow): Run {
   };
 }
 
-/** Changes the record of a run, and its `updatedAt`. Later revisions then stop the sandbox of a finished `createBranch` run. */
+/** Changes the record of a run, and its `updatedAt`. A run that has ended gives up its sandbox. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
-  if (!world.revision.stopsSandboxes || !row.create_branch || !isTerminal(row.status)) return;
-  const sandbox = world.store.sandboxes.get(row.sandbox_record_id ?? "");
-  if (sandbox !== undefined) sandbox.status = "stopped";
+  if (isTerminal(row.status)) releaseSandbox(world, row);
 }
 
 /**
@@ -68,22 +61,21 @@ export function findRun(world: World, userId: string, id: string): RunRow | unde
   world.store.guard("select", "external_agent_runs");
   const row = world.store.runs.get(parseUuid(id));
   if (row === undefined || row.user_id !== userId) return undefined;
-  world.driver.catchUp(row);
+  world.driver.catchUp();
   return row;
 }
 
 function findByKey(world: World, userId: string, key: string): RunRow | undefined {
   world.store.guard("select", "external_agent_runs");
-  const row = world.store.runs.get(world.store.runKeys.get(`${userId} ${key}`) ?? "");
-  if (row !== undefined) world.driver.catchUp(row);
-  return row;
+  world.driver.catchUp();
+  return world.store.runs.get(world.store.runKeys.get(`${userId} ${key}`) ?? "");
 }
 
 function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalisedStart): SandboxRow | undefined {
   world.store.guard("select", "sandboxes");
-  const fitting = [...world.store.sandboxes.values()].filter((sandbox) =>
-    sandbox.userId === userId && sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
-    sandbox.root_directory === start.rootDirectory && LIVE_SANDBOXES.includes(sandbox.status)
+  const fitting = liveSandboxes(world, userId).filter((sandbox) =>
+    sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
+    sandbox.root_directory === start.rootDirectory
   );
   return fitting.sort((a, b) => b.created_at - a.created_at)[0];
 }
@@ -192,6 +184,7 @@ export async function startRun(world: World, caller: Caller, key: string, body: 
     if (raced !== undefined) return replay(world, raced, requestHash);
     throw error;
   }
+  if (sandbox !== undefined) holdSandbox(world, row, sandbox);
   writeEvent(world, call.id, {
     type: "started",
     message: "External Mogplex run accepted",

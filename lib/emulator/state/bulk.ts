@@ -51,7 +51,7 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
         });
         break;
       case "sandboxes":
-        store.sandboxes.set(id, {
+        store.addSandbox({
           id,
           key: id,
           userId,
@@ -67,6 +67,7 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
           error: null,
           install_log: null,
           dev_log: null,
+          free_at: null,
         });
         break;
       case "automations":

@@ -192,7 +192,8 @@ export function parseFixture(value: unknown, name = "fixture"): Fixture {
   return fixture;
 }
 
-function randomToken(): string {
+/** A new personal access token. */
+export function randomToken(): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   return `mog_${Array.from(bytes, (byte) => letters[byte % letters.length]).join("")}`;

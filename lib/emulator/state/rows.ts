@@ -69,6 +69,8 @@ export interface SandboxRow {
   error: string | null;
   install_log: string | null;
   dev_log: string | null;
+  /** When it is free again after its last run; null while a run holds it, and for a sandbox that no run booted. */
+  free_at: number | null;
 }
 
 /** An entry of a sandbox's history. */

@@ -51,6 +51,12 @@ export class Store {
   readonly repos = new Map<string, RepoRow>();
   /** By id. */
   readonly sandboxes = new Map<string, SandboxRow>();
+  /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
+  readonly currentSandboxes = new Set<SandboxRow>();
+  /** Sandboxes that runs booted, by run id. */
+  readonly bootedSandboxes = new Map<string, SandboxRow>();
+  /** Ids of the runs that hold a sandbox, by its id. */
+  readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
   /** By id. */
@@ -112,6 +118,8 @@ export class Store {
       this.oauthTokens,
       this.repos,
       this.sandboxes,
+      this.bootedSandboxes,
+      this.sandboxHolders,
       this.automations,
       this.runs,
       this.runKeys,
@@ -121,8 +129,15 @@ export class Store {
       this.automationRunKeys,
     ];
     for (const map of maps) map.clear();
+    this.currentSandboxes.clear();
     for (const list of [this.lifecycle, this.agents, this.models, this.preferences, this.dispatches]) list.length = 0;
     this.#load(this.#fixture);
+  }
+
+  /** Adds a sandbox. */
+  addSandbox(sandbox: SandboxRow): void {
+    this.sandboxes.set(sandbox.id, sandbox);
+    this.currentSandboxes.add(sandbox);
   }
 
   /** Id of the user with this key. @throws {UsageError} if there is none. */
@@ -138,6 +153,13 @@ export class Store {
     }
     // Not quoted: it may be a token of the real service.
     throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
+  }
+
+  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
+  anyRepo(name: string): RepoRow {
+    const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
+    if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `none is called "${name}"` });
+    return repo;
   }
 
   /** The run with this id, of any user. @throws {UsageError} if there is none. */
@@ -189,12 +211,13 @@ export class Store {
     const repoIds = new Map(fixture.repos.map((repo) => [repo.key, repo.id]));
     const sandboxIds = new Map(fixture.sandboxes.map((sandbox) => [sandbox.key, sandbox.id]));
     for (const sandbox of fixture.sandboxes) {
-      this.sandboxes.set(sandbox.id, {
+      this.addSandbox({
         ...sandbox,
         userId: this.userId(sandbox.user),
         repo_id: idOf(repoIds, sandbox.repo),
         created_at: parseTimestamp(sandbox.created_at),
         last_active_at: timeOrNull(sandbox.last_active_at),
+        free_at: null,
       });
     }
     for (const event of fixture.sandboxLifecycleEvents) {

@@ -37,8 +37,8 @@ export interface Surroundings {
 export interface Driver {
   /** Takes a run that was queued. @throws {QueueError} to refuse it. */
   queued(run: RunRow): void;
-  /** Brings a run to its state of this moment. Called before every read of it. */
-  catchUp(run: RunRow): void;
+  /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
+  catchUp(): void;
   /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
@@ -91,8 +91,10 @@ export interface World {
   readonly startLimitScope: "token" | "user";
   /** Maximum number of active sandboxes of a user; undefined for no limit. */
   readonly sandboxLimit: number | undefined;
-  /** Pull requests of all repositories. */
-  readonly pulls: Pull[];
+  /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
+  readonly sandboxLingerMs: number;
+  /** Pull requests by repository, in order of their numbers. */
+  readonly pulls: Map<string, Pull[]>;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
   /** Set after the world is made, since a driver needs the world itself. */

@@ -43,7 +43,7 @@ async function keepPlaying(world: World, run: RunRow, until: number, signal: Abo
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;
     await world.clock.until(Math.min(due, until), signal);
-    if (!signal.aborted) world.driver.catchUp(run);
+    if (!signal.aborted) world.driver.catchUp();
   }
 }
 

@@ -67,6 +67,11 @@ const ENDS: Record<string, { status: string; error: string | null; last: string 
     error: "The agent finished, but GitHub delivery failed: remote rejected (protected branch)",
     last: "External Mogplex run failed",
   },
+  "rate-limited": {
+    status: "failed",
+    error: "OpenAI rate-limited this run. Wait a moment, then try again.",
+    last: "Harness run failed",
+  },
   "duplicate-failed": {
     status: "failed",
     error: "Agent run exited with code 2.",
@@ -97,8 +102,8 @@ for (const [name, { status, error, last }] of Object.entries(ENDS)) {
 }
 
 test("every built-in scenario is tested, and can be parsed", () => {
-  // Those with a script for automations only are tested in automation_driver.test.ts.
-  const names = SCENARIO_NAMES.filter((name) => !name.startsWith("automation-"));
+  // Those with a script for automations only are tested in automation_driver.test.ts, the set in campaign.test.ts.
+  const names = SCENARIO_NAMES.filter((name) => !name.startsWith("automation-") && name !== "campaign");
   expect([...names].sort()).toEqual([...Object.keys(ENDS), "many-events", "queue-failure"].sort());
 });
 
@@ -223,7 +228,7 @@ steps:
   const { emulator, start } = arrange({ scenarios: [parseScenario(text, "test")] });
   const runId = await start();
   const run = emulator.world.store.anyRun(runId);
-  emulator.world.driver.catchUp(run);
+  emulator.world.driver.catchUp();
   const [, first, second] = emulator.world.store.events.get(run.ai_call_id) ?? [];
   expect((first?.payload as { list: unknown[] }).list).toHaveLength(50);
   expect([second?.message, second?.payload]).toEqual(["codex ${nothing}", { l1: { l2: { l3: { l4: 1 } } } }]);

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import {
-  containsLike,
   DatabaseError,
   formatTimestamp,
+  likeFinder,
   parseTimestamp,
   parseUuid,
   storeJson,
@@ -75,13 +75,16 @@ test("storeJson() refuses NUL and half a surrogate pair, in keys too", () => {
   }
 });
 
-test("containsLike() knows SQL's wildcards and escapes, and ignores letter case", () => {
+test("likeFinder() knows SQL's wildcards and escapes, and ignores letter case", () => {
   const names = ["acme/snake_case", "acme/snakexcase", "acme/100%", "acme/back\\slash", "acme/[a-z].*"];
-  const found = (part: string) => names.filter((name) => containsLike(name, part));
+  const found = (part: string) => names.filter(likeFinder(part));
   expect(found("SNAKE_CASE")).toEqual(["acme/snake_case", "acme/snakexcase"]);
   expect(found("snake\\_case")).toEqual(["acme/snake_case"]);
   expect(found("e/%se")).toEqual(["acme/snake_case", "acme/snakexcase"]);
   expect(found("100\\%")).toEqual(["acme/100%"]);
   expect(found("back\\\\slash")).toEqual(["acme/back\\slash"]);
   expect(found("[a-z].*")).toEqual(["acme/[a-z].*"]);
+  expect(found("")).toEqual(names);
+  expect(found("100\\")).toEqual(["acme/100%"]);
+  expect(found("10\\")).toEqual([]);
 });

@@ -9,6 +9,7 @@ import { unauthorized } from "../auth.ts";
 import type { Fault, FaultKind, RandomFaults } from "./faults.ts";
 import { loginRedirect, splitUrl } from "../gate.ts";
 import { bare, fail } from "../reply.ts";
+import { chance } from "../../state/chance.ts";
 import { cut, discard, isStream, playStreamFault, STREAM_FAULT_KINDS, type StreamFaultKind } from "./stream_faults.ts";
 
 const DEFAULT_RETRY_AFTER_SECONDS = 60;
@@ -46,14 +47,6 @@ const inProcess: Breaker = {
 
 function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
   return (STREAM_FAULT_KINDS as readonly string[]).includes(kind);
-}
-
-/** A number in [0, 1) that depends only on the arguments: splitmix32. */
-function chance(seed: number, n: number, salt: number): number {
-  let state = (seed ^ Math.imul(n, 0x9e3779b9) ^ Math.imul(salt, 0x85ebca6b)) | 0;
-  state = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-  state = Math.imul(state ^ (state >>> 15), 0x735a2d97);
-  return ((state ^ (state >>> 15)) >>> 0) / 2 ** 32;
 }
 
 /** Whether the `route` of a fault matches a request. */
