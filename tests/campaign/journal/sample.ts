@@ -1,0 +1,214 @@
+/** Locks, records and histories for tests. */
+import fc from "fast-check";
+import { beginChain } from "../../../lib/campaign/journal/chain.ts";
+import type { Lock, LockItem } from "../../../lib/campaign/journal/lock.ts";
+import type { JournalRecord, RecordBody } from "../../../lib/campaign/journal/record.ts";
+
+/** A time of this machine. */
+export const AT = "2026-09-01T00:00:00.000Z";
+/** A name and a round. */
+export const CAMPAIGN = "replace-moment";
+export const ROUND = "2026-12";
+
+/** A UUID with a number in it. */
+export function uuidOf(number: number): string {
+  return `5b1f0c1e-6a53-4d0c-9d5e-${number.toString(16).padStart(12, "0")}`;
+}
+
+/** A key with a number in it. */
+export function keyOf(number: number): string {
+  return `cp1-${number.toString(16).padStart(40, "0")}`;
+}
+
+/** The service's time, some seconds after a fixed one. */
+export function serviceTime(seconds: number): string {
+  return new Date(Date.UTC(2026, 8, 1) + seconds * 1000).toISOString();
+}
+
+/** An item. */
+export function lockItem(number: number, fields: Partial<LockItem> = {}): LockItem {
+  return {
+    id: `acme/r${number}@main`,
+    repository: `acme/r${number}`,
+    repositoryId: uuidOf(0xa0000 + number),
+    baseBranch: "main",
+    root: null,
+    variables: {},
+    requestHash: "0".repeat(64),
+    task: 0,
+    canary: false,
+    excluded: null,
+    ...fields,
+  };
+}
+
+/** A lock with some items. */
+export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock> = {}): Lock {
+  return {
+    schema: 1,
+    campaign: CAMPAIGN,
+    round: ROUND,
+    plannedAt: AT,
+    origin: "https://mogplex.example",
+    fileHash: "f".repeat(64),
+    tasks: [{
+      title: "Replace moment",
+      prompt: "Replace moment by Temporal\n\tin {{ repository.name }}",
+      variables: { ticket: "OPS-12" },
+      agent: { harness: "codex", mode: "AUTO" },
+      branch: "codemod/{{ campaign }}",
+    }],
+    success: { require: "pull-request", acceptUnchanged: true },
+    limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null },
+    canary: null,
+    windows: [],
+    items: typeof items === "number" ? Array.from({ length: items }, (_, index) => lockItem(index)) : items,
+    ...fields,
+  };
+}
+
+/** An `intent`. */
+export function intent(item: string, start: number, fields: Partial<RecordBody> = {}): RecordBody {
+  const body = {
+    type: "intent",
+    item,
+    kind: "task",
+    start,
+    key: keyOf(start),
+    sentAt: serviceTime(start),
+    branch: null,
+  };
+  return { ...body, ...fields } as RecordBody;
+}
+
+/** A `started`. */
+export function started(item: string, start: number, runId: string, fields: Partial<RecordBody> = {}): RecordBody {
+  const times = { createdAt: serviceTime(start), slotAt: serviceTime(start) };
+  return { type: "started", item, start, runId, status: "pending", replayed: false, ...times, ...fields } as RecordBody;
+}
+
+/** An `ended`. */
+export function ended(item: string, start: number, as: string, fields: Partial<RecordBody> = {}): RecordBody {
+  return {
+    type: "ended",
+    item,
+    start,
+    as,
+    runId: null,
+    slot: false,
+    retryAt: null,
+    reason: null,
+    status: null,
+    changed: null,
+    branch: null,
+    pullRequest: null,
+    createdAt: null,
+    updatedAt: null,
+    ...fields,
+  } as RecordBody;
+}
+
+/** Records and their lines, as a journal has them. */
+export async function chained(bodies: readonly RecordBody[]): Promise<{ record: JournalRecord; line: string }[]> {
+  return (await beginChain(CAMPAIGN, ROUND)).make(bodies, AT);
+}
+
+/** Records, as a journal has them. */
+export async function recordsOf(bodies: readonly RecordBody[]): Promise<JournalRecord[]> {
+  return (await chained(bodies)).map(({ record }) => record);
+}
+
+/** What may happen next to an item whose last start is in a certain phase. */
+type Phase = "idle" | "sent" | "at work" | "asks" | "unclear" | "refused";
+
+/**
+ * Histories as a campaign may write them, over `items` items, with everything in any order: starts that are sent again, replays, ends of
+ * every kind, people who retry, skip, stop and approve.
+ */
+export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[]> {
+  const step = fc.record({ item: fc.nat(items - 1), choice: fc.nat(1000), flag: fc.boolean(), seconds: fc.nat(7200) });
+  return fc.array(step, { maxLength }).map((steps) => {
+    const phases = Array.from({ length: items }, () => ({ phase: "idle" as Phase, start: 0, adopt: false, key: 0 }));
+    let runs = 0;
+    const bodies: RecordBody[] = [];
+    for (const { item, choice, flag, seconds } of steps) {
+      const id = `acme/r${item}@main`;
+      const now = phases[item];
+      if (now === undefined) continue;
+      const at = serviceTime(seconds);
+      const run = uuidOf(item * 1000 + now.start);
+      const pick = <T>(values: readonly T[]): T => values[choice % values.length] as T;
+      const others: RecordBody[] = [
+        { type: "wave" },
+        { type: "gate", gate: flag ? "canary" : "threshold", reason: "10 of 50 have failed" },
+        { type: "approved", gate: flag ? "canary" : "threshold", by: "somebody", note: null },
+        { type: "stopped", by: "somebody", cancel: flag },
+        { type: "resumed", by: "somebody" },
+        { type: "note", text: "a note" },
+        { type: "joined", from: "elsewhere", records: choice },
+        { type: "pull-request", item: id, state: "open", url: `https://forge.example/${choice}` },
+        { type: "skipped", items: [id], by: "somebody", reason: "on purpose" },
+      ];
+      if (choice % 5 === 0) {
+        bodies.push(others[choice / 5 % others.length] as RecordBody);
+        continue;
+      }
+      if (choice % 7 === 0) {
+        bodies.push({ type: "retry", items: [id], by: "somebody", adopt: flag });
+        if (now.phase === "refused" && flag) now.key = 1000 + ++runs;
+        continue;
+      }
+      switch (now.phase) {
+        case "idle":
+        case "refused":
+          if (now.phase === "idle") now.start++;
+          bodies.push(intent(id, now.start, { key: keyOf(item * 1_000_000 + now.start * 1000 + now.key), sentAt: at }));
+          now.phase = "sent";
+          break;
+        case "sent": {
+          const kind = pick(["started", "again", "ended", "refused", "conflict"] as const);
+          if (kind === "again") {
+            bodies.push(
+              intent(id, now.start, { key: keyOf(item * 1_000_000 + now.start * 1000 + now.key), sentAt: at }),
+            );
+          } else if (kind === "started") {
+            bodies.push(
+              started(id, now.start, run, { replayed: flag, slotAt: at, status: flag ? "streaming" : "pending" }),
+            );
+            now.phase = "at work";
+          } else if (kind === "ended") {
+            bodies.push(
+              ended(id, now.start, pick(["succeeded", "failed", "quota", "service"]), { runId: run, slot: true }),
+            );
+            now.phase = "idle";
+            now.key = 0;
+          } else if (kind === "conflict") {
+            bodies.push(ended(id, now.start, "conflict", { slot: true, reason: "the key belongs to another request" }));
+            now.phase = "idle";
+            now.key = 0;
+          } else {
+            const as = pick(["quota", "service", "invalid"]);
+            bodies.push(ended(id, now.start, as, { slot: flag, retryAt: as === "quota" ? at : null }));
+            now.phase = "refused";
+          }
+          break;
+        }
+        case "at work":
+        case "asks":
+        case "unclear": {
+          const ends = ["succeeded", "unchanged", "failed", "cancelled", "overdue", "quota", "service", "unknown"];
+          const as = pick([...ends, "needs-input", "seen"]);
+          if (as === "seen" && now.phase !== "unclear") {
+            bodies.push({ type: "seen", item: id, start: now.start, status: "streaming", updatedAt: at });
+            now.phase = "at work";
+            break;
+          }
+          bodies.push(ended(id, now.start, as === "seen" ? "failed" : as, { runId: run, status: "x", updatedAt: at }));
+          now.phase = as === "needs-input" ? "asks" : as === "unknown" ? "unclear" : "idle";
+          if (now.phase === "idle") now.key = 0;
+        }
+      }
+    }
+    return bodies;
+  });
+}
