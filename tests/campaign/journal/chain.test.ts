@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beginChain, MAX_LINE_BYTES } from "../../../lib/campaign/journal/chain.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
-import { AT, CAMPAIGN, chained, ended, history, intent, keyOf, ROUND, serviceTime, uuidOf } from "./sample.ts";
+import { history } from "./history.ts";
+import { AT, CAMPAIGN, chained, ended, intent, keyOf, ROUND, serviceTime, uuidOf } from "./sample.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const bytesOf = (line: string) => new TextEncoder().encode(line);

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
-import { ended, history, intent, lockOf, uuidOf } from "../sample.ts";
+import { history } from "../history.ts";
+import { ended, intent, lockOf, uuidOf } from "../sample.ts";
 import { DIRECTORY, failureOf, makeRoom, processesOf, type Room } from "./rooms.ts";
 
 const note = (text: string): RecordBody => ({ type: "note", text });
@@ -248,9 +249,11 @@ test("append() refuses to write behind what another process has appended meanwhi
 
 test("append() leaves whole lines, whatever step a process dies at", async () => {
   class Crash extends Error {}
+  const text = (await roomWith(notes(998))).files.text(ONE) ?? "";
   let crashes = 0;
   for (let dieAt = 1; dieAt < 80; dieAt++) {
-    const room = await roomWith(notes(998));
+    const room = makeRoom();
+    room.files.put(ONE, text);
     let steps = 0;
     room.files.before = () => {
       if (++steps === dieAt) throw new Crash();
