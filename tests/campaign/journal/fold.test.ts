@@ -202,8 +202,8 @@ test("a retry gives an item one more attempt, and leaves alone what is at work",
 test("a retry with another request may change the key of a start that had no run", async () => {
   const other = intent(A, 1, { key: keyOf(77) });
   const refused = [intent(A, 1), ended(A, 1, "invalid")];
-  expect(after([...refused, other])).rejects.toThrow("start 1 has another key");
-  expect(after([...refused, { type: "retry", items: [A], by: "x", adopt: false }, other])).rejects.toThrow(
+  await expect(after([...refused, other])).rejects.toThrow("start 1 has another key");
+  await expect(after([...refused, { type: "retry", items: [A], by: "x", adopt: false }, other])).rejects.toThrow(
     "another key",
   );
   const adopted = await after([...refused, { type: "retry", items: [A], by: "x", adopt: true }, other]);
@@ -376,7 +376,7 @@ test("applyRecord() refuses records of items that the lock does not have", async
     intent("constructor", 1),
   ];
   for (const body of bodies) {
-    expect(after([body])).rejects.toThrow(
+    await expect(after([body])).rejects.toThrow(
       /^Cannot go on with the campaign as the journal speaks of item ".*", which the lock does not have: "record 1"; restore/,
     );
   }
@@ -440,7 +440,7 @@ test("checkOpenStarts() refuses a lock whose requests are not those of the start
   for (const bodies of open) {
     const records = await recordsOf(bodies);
     await checkOpenStarts(foldJournal(lock, records));
-    expect(checkOpenStarts(foldJournal(changed, records))).rejects.toThrow(message);
+    await expect(checkOpenStarts(foldJournal(changed, records))).rejects.toThrow(message);
   }
   const harmless: RecordBody[][] = [
     [],

@@ -114,7 +114,7 @@ test("parseLock() refuses what is no lock, or was changed by hand", async () => 
     expect(await problemOf(content)).toBe(refused(field));
   }
   const utf16 = new Uint8Array([0xff, 0xfe, 0x7b, 0]);
-  expect(parseLock(utf16, CHECKS)).rejects.toThrow("it is UTF-16");
+  await expect(parseLock(utf16, CHECKS)).rejects.toThrow("it is UTF-16");
 });
 
 test("parseLock() compares the hash of each request that can be started with its task and variables", async () => {

@@ -213,9 +213,11 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
       stopped.abort();
       openTokens?.delete(token);
       const guard = successorPath(directory, token);
+      const guardToken = newToken();
       try {
-        if (!isOurs() || !files.create(guard, writerText({ ...facts, token: newToken() }))) return;
-        files.remove(writerPath(directory));
+        if (!isOurs() || !files.create(guard, writerText({ ...facts, token: guardToken }))) return;
+        // Another process may have taken over before the guard was there.
+        if (readWriters(files, directory, hash).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
         // The next process sees that this one has ended.

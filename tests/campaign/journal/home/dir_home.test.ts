@@ -91,7 +91,7 @@ test("readJournal() tells each record's place", async () => {
         })()
       )
     );
-  expect(stop()).rejects.toBeInstanceOf(RangeError);
+  await expect(stop()).rejects.toBeInstanceOf(RangeError);
 });
 
 test("readJournal() repairs a journal that a crash has cut at any byte of its last append, and tells", async () => {

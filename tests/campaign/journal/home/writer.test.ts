@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DirHomeOptions } from "../../../../lib/campaign/journal/home/dir_home.ts";
-import { takeNow } from "../../../../lib/campaign/journal/home/writer.ts";
+import { takeNow, type Writer } from "../../../../lib/campaign/journal/home/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import type { ProcessIdentity, ProcessState } from "../../../../lib/files/processes.ts";
 import { prepareSha256 } from "../../../../lib/sha256.ts";
@@ -157,6 +157,29 @@ test("append() and writeLock() refuse with 75 once another process has taken ove
   await other.append([note("theirs")]);
   await other.close();
   expect((await room.records()).map((record) => "text" in record && record.text)).toEqual(["mine", "theirs"]);
+});
+
+test("close() leaves the writer file of a process that took over while this one was asleep before its last steps", async () => {
+  for (let pause = 0; pause < 4; pause++) {
+    const room = makeRoom();
+    const { files, clock } = room;
+    const hash = await prepareSha256();
+    const world = (host: string) => ({ files, clock, processes: processesOf({ host }), onNotice: () => {} });
+    const first = takeNow("c", world("two"), hash);
+    let other: Writer | undefined;
+    let steps = 0;
+    files.before = () => {
+      if (steps++ !== pause) return;
+      files.before = undefined;
+      clock.advance(6 * MINUTE);
+      other = takeNow("c", world("one"), hash);
+    };
+    first.release();
+    expect(other, `${pause}`).toBeDefined();
+    expect(() => other?.check()).not.toThrow();
+    other?.release();
+    expect(files.paths().filter((path) => path === WRITER)).toEqual([]);
+  }
 });
 
 test("openDirHome() removes what dead processes left behind, and nothing that is young or not ours", async () => {
