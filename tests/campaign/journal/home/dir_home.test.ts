@@ -30,8 +30,8 @@ test("openDirHome() makes nothing but what it needs, and nothing at all for read
   const room = makeRoom();
   const reader = await room.open({ access: "read" });
   expect([await reader.readLock(), await room.records(), room.files.paths()]).toEqual([undefined, [], []]);
-  expect(() => reader.append([note("x")])).toThrow("open for reading");
-  expect(() => reader.writeLock(lockOf(1))).toThrow("open for reading");
+  await expect(reader.append([note("x")])).rejects.toThrow("open for reading");
+  await expect(reader.writeLock(lockOf(1))).rejects.toThrow("open for reading");
   const home = await room.open();
   expect(room.files.paths()).toEqual(["c/.gitignore", "c/writer.json"]);
   await home.append([{ type: "wave" }, intent("acme/r0@main", 1)]);
@@ -41,7 +41,7 @@ test("openDirHome() makes nothing but what it needs, and nothing at all for read
   await home.close();
   expect(room.files.paths()).toEqual(["c/.gitignore", ONE, "c/lock.json"]);
   expect(room.files.text("c/.gitignore")).toContain("writer*.json\n");
-  expect(() => home.append([note("x")])).toThrow("or closed");
+  await expect(home.append([note("x")])).rejects.toThrow("or closed");
   room.files.put("c/.gitignore", "mine");
   await room.with(() => Promise.resolve());
   expect(room.files.text("c/.gitignore")).toBe("mine");
@@ -62,6 +62,16 @@ test("append() goes on where the journal ends, with the number of the wave, over
     }),
     { numRuns: 30 },
   );
+});
+
+test("append() takes calls of the same time one after the other, and close() waits for them", async () => {
+  const room = makeRoom();
+  const home = await room.open();
+  const calls = [home.append([note("1"), note("2")]), home.append([note("3")]), home.readJournal(() => {})];
+  const last = home.append([note("4")]);
+  await home.close();
+  await Promise.all([...calls, last]);
+  expect((await room.records()).map((record) => "text" in record && record.text)).toEqual(["1", "2", "3", "4"]);
 });
 
 test("append() begins a new segment after every 1000 records, also within one call", async () => {

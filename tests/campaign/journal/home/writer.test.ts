@@ -272,7 +272,8 @@ for (const [name, prepare] of Object.entries(DEAD)) {
     for (const keeps of KEEPS) {
       let entered = 0;
       for (let [one, goesOn] = [0, true]; goesOn; one++) {
-        for (let two = 0; two >= 0; two++) {
+        let two = 0;
+        while (true) {
           const seen = await race(prepare, [one, two], keeps);
           // Those that keep it are alive: at the end it belongs to the one that got it last, or to nobody.
           expect([seen.most, seen.left.includes(WRITER)], `${keeps} ${one} ${two}`).toEqual([1, seen.inside === 1]);
@@ -280,6 +281,7 @@ for (const [name, prepare] of Object.entries(DEAD)) {
           goesOn = seen.paused > 0;
           // Beyond its last step.
           if (seen.paused < 2) break;
+          two++;
         }
       }
       expect(entered).toBe(keeps[0] ? 1 : keeps[1] ? 2 : 3);
