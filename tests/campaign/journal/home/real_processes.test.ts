@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -111,6 +121,20 @@ test("a directory that is never closed keeps no process alive", async () => {
     expect(await run(runtime, "forget", directory)).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect(JSON.parse(readFileSync(join(directory, "writer.json"), "utf8"))).toMatchObject({ schema: 1 });
   }
+});
+
+test("a directory, or a part of it, that is a symbolic link is refused, and nothing behind it changes", async () => {
+  const outside = join(folder, "outside");
+  mkdirSync(join(outside, "journal"), { recursive: true });
+  symlinkSync(outside, join(folder, "link"));
+  const linked = join(folder, "linked");
+  mkdirSync(linked);
+  symlinkSync(join(outside, "journal"), join(linked, "journal"));
+  const first = await run(RUNTIMES.node, "once", join(folder, "link"));
+  expect(first.stdout).toMatch(/^2 Cannot write in ".*link": it is reached through the symbolic link/);
+  const second = await run(RUNTIMES.node, "once", linked);
+  expect(second.stdout).toMatch(/^2 Cannot read journal ".*journal": it is reached through the symbolic link/);
+  expect([readdirSync(outside), readdirSync(join(outside, "journal"))]).toEqual([["journal"], []]);
 });
 
 test("Deno needs no permission but to read and write the directory, and waits 5 minutes for what it cannot look at", async () => {
