@@ -1,7 +1,7 @@
 /**
  * Facts about the process that need no file and no stream, so that the program starts fast.
  *
- * Only this module and `io.ts` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so that a
+ * Only this module, `io.ts` and `files/` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so that a
  * script can import the library without any permission.
  *
  * @module

@@ -74,7 +74,11 @@ export function memoryFiles(clock: Pick<Clock, "wallTime">): MemoryFiles {
       step("append", path);
       const before = store.get(path)?.bytes ?? new Uint8Array(0);
       if (before.length !== bytesBefore) throw new Error(`it has ${before.length} bytes in place of ${bytesBefore}`);
-      write(path, new Uint8Array([...before, ...encoder.encode(text)]));
+      const added = encoder.encode(text);
+      const bytes = new Uint8Array(before.length + added.length);
+      bytes.set(before);
+      bytes.set(added, before.length);
+      write(path, bytes);
     },
     truncate(path, bytes) {
       step("truncate", path);

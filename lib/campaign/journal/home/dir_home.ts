@@ -8,10 +8,10 @@ import { MogplexError, UsageError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
-import { beginChain, type Chain } from "../chain.ts";
-import type { Home } from "./home.ts";
-import type { LockChecks } from "../lock_file.ts";
-import { lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
+import { beginChain } from "../chain.ts";
+import type { JournalRecord, RecordBody } from "../record.ts";
+import type { Home, OnRecord } from "./home.ts";
+import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
 import { openSegments, type Segments } from "./segments.ts";
 import { takeDirectory, type Writer } from "./writer.ts";
 
@@ -66,17 +66,52 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     writer = await takeDirectory(directory, options);
   }
 
-  let open: { chain: Chain; segments: Segments } | undefined;
+  let segments: Segments | undefined;
   let failed: unknown;
+  let last: Promise<unknown> = Promise.resolve();
 
-  /** Proves that we may write. */
-  function mayWrite(): Writer {
-    if (writer === undefined) throw new Error("Cannot write: this home is open for reading, or closed");
-    writer.check();
-    return writer;
+  /** Lets calls that came at the same time have their turn one after the other. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = last.then(act, act);
+    last = result.catch(() => {});
+    return result;
   }
 
-  const home: Home = {
+  /** Proves that we may write. */
+  function mayWrite(): void {
+    if (writer === undefined) throw new Error("Cannot write: this home is open for reading, or closed");
+    writer.check();
+  }
+
+  async function readJournal(onRecord: OnRecord): Promise<Segments> {
+    segments = undefined;
+    const repair = writer !== undefined;
+    if (repair) mayWrite();
+    const read = openSegments(files, directory, await beginChain(campaign, round));
+    const torn = read.read(onRecord, repair);
+    segments = read;
+    if (torn === undefined || !repair) return read;
+    const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
+    const text = `a crash had cut the journal: ${what} at ${torn.place}`;
+    onNotice({ kind: "text", message: text });
+    for (const record of append(read, [{ type: "note", text }])) {
+      onRecord(record, `${directory}/journal, record ${record.seq}`);
+    }
+    return read;
+  }
+
+  function append(to: Segments, bodies: readonly RecordBody[]): JournalRecord[] {
+    mayWrite();
+    try {
+      return to.append(bodies, new Date(clock.wallTime()).toISOString());
+    } catch (error) {
+      // What is on the disk now is not sure.
+      if (error instanceof MogplexError) failed = error;
+      throw error;
+    }
+  }
+
+  return {
     async readLock() {
       let file;
       try {
@@ -91,47 +126,26 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     // deno-lint-ignore require-await
     async writeLock(lock) {
       mayWrite();
+      const text = lockText(lock);
       try {
-        files.replace(lockPath, lockText(lock));
+        files.replace(lockPath, text);
       } catch (cause) {
         const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
         const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
         throw new MogplexError(problem, "unavailable", { cause });
       }
     },
-    async readJournal(onRecord) {
-      open = undefined;
-      const repair = writer !== undefined;
-      if (repair) mayWrite();
-      const chain = await beginChain(campaign, round);
-      const segments = openSegments(files, directory, chain);
-      const torn = segments.read(onRecord, repair);
-      open = { chain, segments };
-      if (torn === undefined || !repair) return;
-      const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
-      const text = `a crash had cut the journal: ${what} at ${torn.place}`;
-      onNotice({ kind: "text", message: text });
-      for (const record of await home.append([{ type: "note", text }])) {
-        onRecord(record, `${directory}/journal, record ${record.seq}`);
-      }
-    },
-    async append(bodies) {
-      if (failed !== undefined) throw failed;
-      if (open === undefined) await home.readJournal(() => {});
-      mayWrite();
-      try {
-        return open?.segments.append(bodies, new Date(clock.wallTime()).toISOString()) ?? [];
-      } catch (error) {
-        // What is on the disk now is not sure; reading it again tells.
-        if (error instanceof MogplexError) failed = error;
-        throw error;
-      }
-    },
-    // deno-lint-ignore require-await
-    async close() {
-      writer?.release();
-      writer = undefined;
-    },
+    readJournal: (onRecord) => inTurn(async () => void await readJournal(onRecord)),
+    append: (bodies) =>
+      inTurn(async () => {
+        if (failed !== undefined) throw failed;
+        return append(segments ?? await readJournal(() => {}), bodies);
+      }),
+    close: () =>
+      inTurn(() => {
+        writer?.release();
+        writer = undefined;
+        return Promise.resolve();
+      }),
   };
-  return home;
 }

@@ -6,7 +6,7 @@
  * - `writer.json`, when there is none.
  * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
  *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts anew.
- * - To end its work, a writer takes over from itself in the same way, with a file that says `released`, before it removes both.
+ * - To end its work, a writer first takes over from itself in the same way, so that nobody else can, and then removes both files.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
 import { prepareSha256 } from "../../../sha256.ts";
 import {
+  type Hash,
   idInName,
   readWriters,
   successorPath,
@@ -64,25 +65,27 @@ function busy(directory: string, why: string, advice: string): MogplexError {
   return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
 }
 
+function newToken(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
 /** Whether a writer has ended: `stale` when that follows only from the time of its last touch. */
 function judge(entry: WriterEntry, world: WriterWorld, directory: string): "ended" | "stale" | "at work" {
   const { facts } = entry;
-  if (facts?.released) return "ended";
-  if (facts !== null && openTokens?.has(facts.token)) return "at work";
   const own = world.processes.own();
   const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
     facts.pidSpace === own.pidSpace;
+  if (here && facts.pid === own.pid) {
+    // Our own, or that of a process that had our number before.
+    return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
+  }
   if (here) {
-    const found = facts.pid === own.pid
-      ? { state: "alive" as const, startedAt: own.startedAt }
-      : world.processes.find(facts.pid);
+    const found = world.processes.find(facts.pid);
     if (found.state === "dead") return "ended";
     if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
-      // Its number belongs to another process now, or it is us, who have no such writer open.
-      if (found.startedAt !== facts.startedAt || facts.pid === own.pid) return "ended";
-      return "at work";
+      // Another process may have got the number since.
+      return found.startedAt === facts.startedAt ? "at work" : "ended";
     }
-    if (facts.pid === own.pid) return "ended";
   }
   // A time in the future comes from a clock that was set back; such a file would never grow old.
   return Math.abs(world.files.timeIn(directory) - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
@@ -115,14 +118,17 @@ function takenOverNotice({ facts }: WriterEntry): string {
  * @throws {UsageError} when the directory cannot be written.
  */
 export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
+  return takeNow(directory, world, await prepareSha256());
+}
+
+/** {@linkcode takeDirectory} once a hash function is there. Every step of it is one call of {@linkcode DurableFiles}. */
+export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writer {
   const { files, processes, clock, onNotice } = world;
-  const hash = await prepareSha256();
-  const token = crypto.randomUUID().replaceAll("-", "");
+  const token = newToken();
   const facts: WriterFacts = {
     token,
     ...processes.own(),
     since: new Date(clock.wallTime()).toISOString(),
-    released: false,
   };
 
   /** One try: whether we are the writer now. */
@@ -207,9 +213,11 @@ export async function takeDirectory(directory: string, world: WriterWorld): Prom
       stopped.abort();
       openTokens?.delete(token);
       const guard = successorPath(directory, token);
+      const guardToken = newToken();
       try {
-        if (!isOurs() || !files.create(guard, writerText({ ...facts, released: true }))) return;
-        files.remove(writerPath(directory));
+        if (!isOurs() || !files.create(guard, writerText({ ...facts, token: guardToken }))) return;
+        // Another process may have taken over before the guard was there.
+        if (readWriters(files, directory, hash).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
         // The next process sees that this one has ended.

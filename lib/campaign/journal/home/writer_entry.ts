@@ -13,8 +13,6 @@ export interface WriterFacts extends ProcessIdentity {
   token: string;
   /** This machine's time when it began, in ISO 8601. Only for people. */
   since: string;
-  /** Whether it has ended its work, and only the removal of the file is missing. */
-  released: boolean;
 }
 
 /** A writer file that was found. */
@@ -28,6 +26,9 @@ export interface WriterEntry {
   /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
   touchedMs: number;
 }
+
+/** SHA-256 as `prepareSha256` makes it. */
+export type Hash = (content: string | Uint8Array) => string;
 
 const MAX_BYTES = 4096;
 /** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
@@ -66,14 +67,13 @@ export function parseWriter(text: string): WriterFacts | null {
     return null;
   }
   if (typeof value !== "object" || value === null) return null;
-  const { schema, token, since, released, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
+  const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
   if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
   // A number of 0 or less would mean a group of processes.
-  if (!Number.isSafeInteger(pid) || (pid as number) < 1 || typeof released !== "boolean") return null;
+  if (!Number.isSafeInteger(pid) || (pid as number) < 1) return null;
   return {
     token,
     since: textOrNull(since) ?? "an unknown time",
-    released,
     host: textOrNull(host),
     bootId: textOrNull(bootId),
     pidSpace: textOrNull(pidSpace),
@@ -85,14 +85,9 @@ export function parseWriter(text: string): WriterFacts | null {
 /**
  * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is at work.
  *
- * @param hash See `prepareSha256`.
  * @throws when a file cannot be read.
  */
-export function readWriters(
-  files: DurableFiles,
-  directory: string,
-  hash: (content: string | Uint8Array) => string,
-): WriterEntry[] {
+export function readWriters(files: DurableFiles, directory: string, hash: Hash): WriterEntry[] {
   const entries: WriterEntry[] = [];
   let path = writerPath(directory);
   while (entries.length < MAX_ENTRIES) {
