@@ -42,6 +42,11 @@ export class MogplexError extends Error {
     this.advice = advice ?? null;
   }
 
+  /** The message in lines that can be printed one by one. There is one, unless the error lists mistakes. */
+  get lines(): readonly string[] {
+    return [this.message];
+  }
+
   /** Exit code of toolkit verbs. */
   get exitCode(): number {
     return EXIT[this.exit];

@@ -25,7 +25,7 @@ function quoted(value: unknown): string {
  * What is wrong with a text that is going to be sent; undefined when nothing is. The service's database stores neither NUL nor half
  * of a surrogate pair: the answer would be a 500, however often it is tried. Source: contract, section 12.
  */
-function textProblem(text: string): string | undefined {
+export function textProblem(text: string): string | undefined {
   if (text.includes("\0")) return "it contains a NUL character (U+0000)";
   const half = /\p{Surrogate}/u.exec(text)?.[0];
   return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
@@ -168,7 +168,16 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
   return trimmed;
 }
 
-/** What is wrong with a branch name that the service accepts but Git refuses, which would fail the run minutes later. */
+/**
+ * The rule of the service or of Git that a branch name breaks; undefined when there is none. Git refuses some names that the service
+ * accepts, which would fail the run minutes later.
+ *
+ * @param name The name, trimmed.
+ */
+export function branchNameProblem(name: string): string | undefined {
+  return branchProblem(name) ?? gitProblem(name);
+}
+
 function gitProblem(name: string): string | undefined {
   if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
   if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;
@@ -178,7 +187,7 @@ function gitProblem(name: string): string | undefined {
 
 function checkBranch(name: string, what: string): string {
   const trimmed = trimText(name, what);
-  const problem = branchProblem(trimmed) ?? gitProblem(trimmed);
+  const problem = branchNameProblem(trimmed);
   if (problem === undefined) return trimmed;
   throw new UsageError({
     attempted: `use ${what}`,

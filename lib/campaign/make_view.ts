@@ -34,7 +34,7 @@ function sentAtOf({ slotAt, sentAt }: StartMemory): string {
 }
 
 /** How screens and reports show an item. */
-export function itemView({ item, state, reason, starts, attempts, branch, pullRequest }: ItemMemory): ItemView {
+export function itemView({ item, state, reason, starts, sent, attempts, branch, pullRequest }: ItemMemory): ItemView {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
   return {
@@ -44,7 +44,7 @@ export function itemView({ item, state, reason, starts, attempts, branch, pullRe
     root: item.root,
     verdict: state,
     reason,
-    starts: starts.length,
+    starts: sent,
     attempts,
     runId: withRun?.runId ?? null,
     branch,

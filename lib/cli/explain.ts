@@ -17,9 +17,12 @@ export function createWriter(io: Io, platform: Platform, group: VerbGroup | unde
   return new Writer(io, platform, createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
 }
 
-/** Prints one line for an error of ours, and the place in the code for an internal error. */
+/** Prints the lines of an error of ours, and the place in the code for an internal error. */
 export function explain(error: unknown, writer: Writer): void {
-  if (error instanceof MogplexError) return writer.error(error.message);
+  if (error instanceof MogplexError) {
+    for (const line of error.lines) writer.error(line);
+    return;
+  }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   writer.error(`Internal error, please report it: ${text}`);
   // Stack frames name our own code only: nothing of the environment is in them.

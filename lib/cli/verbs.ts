@@ -8,6 +8,7 @@ import { automationsGetVerb } from "./verbs/automations_get.ts";
 import { automationsListVerb } from "./verbs/automations_list.ts";
 import { automationsTriggerVerb } from "./verbs/automations_trigger.ts";
 import { automationsTriggerFollowVerb } from "./verbs/automations_trigger_follow.ts";
+import { campaignCheckVerb } from "./verbs/campaign/check.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
@@ -37,6 +38,7 @@ export const VERBS: readonly Verb[] = [
   automationsTriggerVerb,
   automationsTriggerFollowVerb,
   prReviewsRerunVerb,
+  campaignCheckVerb,
   runsGetVerb,
   runsEventsVerb,
   runsCancelVerb,

@@ -1,5 +1,5 @@
 /**
- * Durations and numbers for people.
+ * Durations and numbers for people, and durations as people write them.
  *
  * @module
  */
@@ -26,4 +26,19 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
 /** A count with its noun: `1 request`, `2 requests`. */
 export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+/** The forms that {@linkcode parseDuration} reads, for messages. */
+export const DURATION_FORMS = "60m, 1h30m, 45s, or a number of seconds";
+
+/**
+ * A duration as people write it: hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or seconds alone (`90`).
+ *
+ * @returns Milliseconds; undefined for everything else.
+ */
+export function parseDuration(text: string): number | undefined {
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const [all = "", hours = "0", minutes = "0", seconds = "0"] =
+    /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text) ?? [];
+  return all === "" ? undefined : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }

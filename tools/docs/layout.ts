@@ -67,6 +67,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/script": "what scripts call beside run and follow",
   "lib/campaign": "one task over many repositories as an operation whose items are runs",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
+  "lib/campaign/file/syntax": "YAML and JSON to a tree whose values and keys know their places",
   "lib/campaign/journal":
     "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
   "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
@@ -76,6 +77,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/report": "screens and files of a campaign, from its view alone",
   "lib/cli": "the program: help, the list of verbs, errors to exit codes",
   "lib/cli/verbs": "one file for each verb of the toolkit",
+  "lib/cli/verbs/campaign": "one file for each verb of `campaign`",
   "lib/cli/verbs/doctor": "the checks of `doctor`",
   "lib/cli/verbs/drop_in": "one file for each verb of the product's own command",
   "lib/cli/options": "flags, variables and files to settings",

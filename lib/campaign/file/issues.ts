@@ -1,0 +1,205 @@
+/**
+ * What the schema finds, as mistakes with places.
+ *
+ * @module
+ */
+import type * as z from "zod/mini";
+import { lookup } from "../../lookup.ts";
+import { nearest } from "../../nearest.ts";
+import { formatCount } from "../../result/duration.ts";
+import { excerpt, type MistakeList } from "./mistakes.ts";
+import { REFUSED_KEYS } from "./schema.ts";
+import { keyOf, keyStartAt, nodeAt, type Path, type Source, type TreeNode } from "./syntax/tree.ts";
+import { otherMeaning } from "./syntax/words.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** A tree that was checked. */
+export interface CheckedTree {
+  source: Source;
+  root: TreeNode;
+  /** Where the first error of syntax is: what follows, or contains it, may have been read wrongly. `Infinity` without one. */
+  brokenFrom: number;
+}
+
+/** Where a key belongs that people write at the top. */
+const HOMES: Readonly<Record<string, string>> = {
+  "parallel": "limits.parallel",
+  "attempts": "limits.attempts",
+  "run-timeout": "limits.run-timeout",
+  "timeout": "limits.run-timeout",
+  "stop-after-failures": "limits.stop-after-failures",
+  "open-pull-requests": "limits.open-pull-requests",
+  "require": "success.require",
+  "accept-unchanged": "success.accept-unchanged",
+  "harness": "agent.harness",
+  "mode": "agent.mode",
+  "repos": "repositories",
+  "repo": "repositories",
+  "query": "repositories: [{ query: … }]",
+  "file": "repositories: [{ file: … }]",
+  "base-branch": "repositories: [{ repo: …, base-branch: … }]",
+  "root": "repositories: [{ repo: …, root: … }]",
+};
+
+/** Longest word that is compared with the known ones. */
+const MAX_WORD = 100;
+
+function near(word: string, known: readonly string[]): string | undefined {
+  if (word.length > MAX_WORD) return undefined;
+  return known.find((each) => each.toLowerCase() === word.trim().toLowerCase()) ?? nearest(word, known);
+}
+
+/** What stands at a place. */
+function found(node: TreeNode): string {
+  if (node.kind === "list") return `it is a list of ${formatCount(node.items.length, "item")}`;
+  if (node.kind === "map") {
+    const keys = [...node.entries.keys()].slice(0, 5).map((key) => excerpt(key)).join(", ");
+    return keys === "" ? "it is an empty map" : `it is a map with ${keys}`;
+  }
+  if (node.kind === "broken") return "it cannot be read";
+  if (node.value === null) return "it has no value; give one or remove the key";
+  return typeof node.value === "number"
+    ? `it is the number ${excerpt(node.text).slice(1, -1)}`
+    : `it is ${typeof node.value === "string" ? excerpt(node.value) : node.text}`;
+}
+
+/** A text in quotes, for the advice to write it so. */
+function inQuotes(text: string): string {
+  return `put it in quotes: ${excerpt(text)}`;
+}
+
+/** What else can be said about a value of the wrong kind. */
+function hint(issue: Issue, node: TreeNode): string {
+  if (node.kind !== "scalar" || node.value === null) return "";
+  const expected = issue.code === "invalid_type" ? String(issue.expected) : "";
+  if (expected === "string" && typeof node.value !== "string") return `; ${inQuotes(node.text)}`;
+  if (typeof node.value !== "string") return "";
+  if (expected === "boolean") {
+    const meant = /^(?:y|yes|on|true|1)$/i.test(node.value) || /^(?:n|no|off|false|0)$/i.test(node.value);
+    return meant ? `; did you mean ${/^[yot1]/i.test(node.value) && !/^off$/i.test(node.value)}?` : "";
+  }
+  if (issue.code === "invalid_value") {
+    const word = near(node.value, issue.values.filter((value) => typeof value === "string"));
+    if (word !== undefined) return `; did you mean "${word}"?`;
+  }
+  return /^\d+$/.test(node.value) && expected !== "object" ? "; write it without quotes" : "";
+}
+
+/** The message about one value. */
+function messageFor(issue: Issue, node: TreeNode): string {
+  if (issue.code === "custom") {
+    const value = node.kind === "scalar" && typeof node.value === "string" ? node.value : "";
+    return value === "" || value.length > MAX_WORD ? issue.message : `it is ${excerpt(value)}; ${issue.message}`;
+  }
+  const isMap = issue.code === "invalid_type" && String(issue.expected) === "object";
+  const allowed = isMap ? `it must be a map with keys of these: ${issue.message}` : issue.message;
+  const isLine = isMap && node.kind === "scalar" && /^[\w-]+:\S/.test(node.text);
+  return `${found(node)}; ${allowed}${hint(issue, node)}${isLine ? "; write a blank after the colon of a key" : ""}`;
+}
+
+/** The message about a key that is not known. */
+function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
+  const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);
+  return `there is no such key; ${word === undefined ? `known are ${known.join(", ")}` : `did you mean "${word}"?`}`;
+}
+
+/** An issue of a value, the path from the root being complete. */
+type Leaf = { issue: Issue; path: Path };
+
+/** Whether an issue says that a value is of another form altogether, so that an alternative of a union is not meant. */
+function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
+  if (issue.code !== "invalid_type") return false;
+  return issue.path.length === 0 || node !== undefined && nodeAt(node, issue.path) === undefined;
+}
+
+/** Replaces an issue of a union by those of the alternative that was meant, if there is one. */
+function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
+  const path = [...base, ...issue.path];
+  if (issue.code !== "invalid_union") return [{ issue, path }];
+  const node = nodeAt(root, path);
+  const meant = issue.errors.filter((errors) => !errors.some((each) => isOtherForm(each, node)));
+  const [only, ...others] = meant;
+  if (only === undefined || others.length > 0) return [{ issue, path }];
+  return only.flatMap((each) => leavesOf(each, path, root));
+}
+
+/** For a map that is no alternative of a union: the key that may be misspelt. */
+function misspelt(issue: Issue, node: TreeNode): string {
+  if (issue.code !== "invalid_union" || node.kind !== "map") return "";
+  const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
+  const known = [...new Set(unknown.flatMap(({ message }) => message.split(", ")))];
+  for (const key of node.entries.keys()) {
+    const word = known.includes(key) ? undefined : near(key, known);
+    if (word !== undefined) return `; did you mean "${word}" by ${excerpt(key)}?`;
+  }
+  return "";
+}
+
+/** Whether a path is that of a refused key, or of a value below one. */
+function isRefused(path: Path): boolean {
+  const key = keyOf(path);
+  return REFUSED_KEYS.some((each) => key === each || key.startsWith(`${each}.`) || key.startsWith(`${each}[`));
+}
+
+/** Adds the mistakes that the schema found. */
+export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistakes: MistakeList): void {
+  const { root, source, brokenFrom } = tree;
+  function add(start: number, end: number, path: Path, message: string): void {
+    if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
+  }
+  for (const { issue, path } of issues.flatMap((each) => leavesOf(each, [], root))) {
+    if (mistakes.full) return;
+    if (isRefused(path)) continue;
+    const node = nodeAt(root, path);
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys.slice(0, 1_000)) {
+        const own = [...path, key];
+        const start = keyStartAt(root, own) ?? 0;
+        add(start, start, own, unknownKey(key, issue.message.split(", "), path.length === 0));
+      }
+    } else if (issue.code === "invalid_key") {
+      const start = keyStartAt(root, path) ?? 0;
+      add(start, start, path, issue.issues[0]?.message ?? issue.message);
+    } else if (node === undefined) {
+      const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
+      // A key that is missing may stand behind an error of syntax.
+      add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
+    } else if (node.kind !== "broken") {
+      add(node.start, node.end, path, messageFor(issue, node) + misspelt(issue, node));
+    }
+  }
+}
+
+/** Adds the mistake for every key of a later version. */
+export function reportRefusedKeys({ root, source, brokenFrom }: CheckedTree, mistakes: MistakeList): void {
+  for (const key of REFUSED_KEYS) {
+    const start = keyStartAt(root, key.split("."));
+    if (start === undefined || start >= brokenFrom) continue;
+    mistakes.add(source.placeAt(start), key, "this version does not support this key; remove it");
+  }
+}
+
+/** Adds a mistake for every value without quotes that readers of YAML understand differently. */
+export function reportAmbiguous({ root, source, brokenFrom }: CheckedTree, mistakes: MistakeList): void {
+  function visit(node: TreeNode, path: Path): void {
+    if (mistakes.full || node.start >= brokenFrom) return;
+    if (node.kind === "list") node.items.forEach((item, index) => visit(item, [...path, index]));
+    else if (node.kind === "map") { for (const { key, value } of node.entries.values()) visit(value, [...path, key]); }
+    else if (node.kind === "scalar" && node.plain && node.value !== null) {
+      const meaning = typeof node.value === "string" ? otherMeaning(node.value) : undefined;
+      if (meaning !== undefined) {
+        const message = `it is ${excerpt(node.text)}, which readers of YAML take for ${meaning}; ${
+          inQuotes(node.text)
+        }`;
+        mistakes.add(source.placeAt(node.start), keyOf(path), message);
+      } else if (typeof node.value === "number" && !/^-?(?:0|[1-9]\d*)$/.test(node.text)) {
+        const message = `it is the number ${
+          excerpt(node.text).slice(1, -1)
+        }; write a number with plain digits: ${node.value}`;
+        mistakes.add(source.placeAt(node.start), keyOf(path), message);
+      }
+    }
+  }
+  visit(root, []);
+}

@@ -1,0 +1,106 @@
+/**
+ * The mistakes of a campaign file: each has a place, a key and what to do about it, and all of them are one error.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { formatCount } from "../../result/duration.ts";
+import type { Place } from "./campaign_file.ts";
+
+/** A mistake in a campaign file, or in a file that it names. */
+export interface Mistake extends Place {
+  /** The key at fault, as `repositories[2].root`, the first entry being 0; empty when it is about the whole file. */
+  key: string;
+  /** What is wrong, what is allowed, and the nearest word where there is one. One line. */
+  message: string;
+}
+
+/** Most mistakes that are kept. A file with more is probably no campaign file. */
+const MAX_MISTAKES = 1_000;
+
+/** Longest value that a message shows, in UTF-16 units. */
+const MAX_EXCERPT = 80;
+
+/** A value for a message: quoted, on one line, cut to 80 units. */
+export function excerpt(text: string): string {
+  return JSON.stringify(text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text);
+}
+
+/** A text of a file in a line of a message: line breaks and other control characters become visible. */
+function onOneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1));
+}
+
+/** A mistake as a line: `FILE:LINE:COLUMN: key: message`. */
+export function mistakeLine({ file, line, column, key, message }: Mistake): string {
+  const at = `${file}:${line}:${column}`;
+  return onOneLine(key === "" ? `${at}: ${message}` : `${at}: ${key}: ${message}`);
+}
+
+/** A campaign file cannot be used: it has mistakes. Nothing was sent. Exit code 2. */
+export class CampaignFileError extends UsageError {
+  override name = "CampaignFileError";
+  /** All mistakes, by file and place; never empty. */
+  readonly mistakes: readonly Mistake[];
+  /** How many there are, with those that are not in the list. */
+  readonly count: number;
+
+  /**
+   * @param path The campaign file as the user wrote it.
+   * @param mistakes At least one.
+   * @param omitted How many more there are.
+   */
+  constructor(path: string, mistakes: readonly Mistake[], omitted = 0) {
+    const count = mistakes.length + omitted;
+    const rest = omitted === 0 ? [] : [`… and ${omitted} more`];
+    const why = [`it has ${formatCount(count, "mistake")}`, ...mistakes.map(mistakeLine), ...rest].join("\n");
+    super({ attempted: `use campaign file ${excerpt(path)}`, why });
+    this.mistakes = mistakes;
+    this.count = count;
+  }
+
+  override get lines(): readonly string[] {
+    return this.message.split("\n");
+  }
+}
+
+/** Collects mistakes. A second one of the same key at the same place is dropped: it follows from the first. */
+export class MistakeList {
+  readonly #mistakes = new Map<string, Mistake>();
+  /** In which order the files were named. */
+  readonly #files = new Map<string, number>();
+  #omitted = 0;
+
+  /** Whether no further mistake is kept: work that only finds more of them can stop. */
+  get full(): boolean {
+    return this.#mistakes.size >= MAX_MISTAKES;
+  }
+
+  /** Whether there is none. */
+  get empty(): boolean {
+    return this.#mistakes.size === 0;
+  }
+
+  /** Adds one. */
+  add(place: Place, key: string, message: string): void {
+    const { file, line, column } = place;
+    const id = JSON.stringify([file, line, column, key]);
+    if (this.#mistakes.has(id)) return;
+    if (this.full) {
+      this.#omitted++;
+      return;
+    }
+    if (!this.#files.has(file)) this.#files.set(file, this.#files.size);
+    this.#mistakes.set(id, { file, line, column, key, message });
+  }
+
+  /** All of them as an error. @param path The campaign file, whose mistakes come first. */
+  error(path: string): CampaignFileError {
+    const order = ({ file }: Mistake) => file === path ? -1 : this.#files.get(file) ?? 0;
+    const sorted = [...this.#mistakes.values()].sort((a, b) =>
+      order(a) - order(b) || a.line - b.line || a.column - b.column
+    );
+    return new CampaignFileError(path, sorted, this.#omitted);
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Reads a campaign file with everything that it names, and tells all mistakes at once. Sends nothing.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { parseDuration } from "../../result/duration.ts";
+import { sha256Hex } from "../../sha256.ts";
+import type { CampaignFile, Place, RepositoryEntry, StartWindow, Threshold } from "./campaign_file.ts";
+import { EntryReader, type StdinRule, textsOf } from "./entries.ts";
+import { type FileIo, Includes, MAX_FILE_BYTES, readText } from "./includes.ts";
+import { type CheckedTree, reportAmbiguous, reportIssues, reportRefusedKeys } from "./issues.ts";
+import { reportItems, type TaskText } from "./items.ts";
+import { MistakeList } from "./mistakes.ts";
+import { reportRelations } from "./relations.ts";
+import { type CampaignInput, campaignSchema } from "./schema.ts";
+import { parseText } from "./syntax/parse.ts";
+import { dataOf, nodeAt, type ScalarNode, Source, textAt } from "./syntax/tree.ts";
+import { parseWindow } from "./windows.ts";
+
+/** Options of {@linkcode readCampaignFile}. */
+export interface ReadCampaignOptions {
+  /** Whether files that it names may be outside of its folder. @default {false} */
+  allowOutside?: boolean | undefined;
+  /** What becomes of the list `-`. @default {"refuse"} */
+  stdin?: StdinRule | undefined;
+}
+
+/** A campaign file that was read. */
+export interface ReadCampaign {
+  file: CampaignFile;
+  /** SHA-256 of the file with the files that it names, as 64 hex digits. Standard input and line ends do not change it. */
+  hash: string;
+  /** Paths of the files that it names, in the order in which they were read. */
+  includes: string[];
+}
+
+function numberOrShare(value: string | number): Threshold {
+  return typeof value === "number"
+    ? { kind: "count", count: value }
+    : { kind: "share", share: Number(value.slice(0, -1)) / 100 };
+}
+
+function windowsOf(texts: readonly string[]): StartWindow[] {
+  return texts.flatMap((text) => {
+    const result = parseWindow(text);
+    return result.ok ? [result.window] : [];
+  });
+}
+
+/** The result of a file without mistakes. */
+function fileOf(
+  input: CampaignInput,
+  task: { prompt: string; variables: CampaignFile["variables"] },
+  repositories: readonly RepositoryEntry[],
+  exclude: readonly string[],
+): CampaignFile {
+  const { agent, success, limits, canary } = input;
+  const timeout = limits["run-timeout"];
+  const threshold = limits["stop-after-failures"];
+  return {
+    name: input.name,
+    round: input.round,
+    title: input.title ?? null,
+    prompt: task.prompt.trim(),
+    variables: task.variables,
+    repositories,
+    exclude,
+    agent: { harness: agent.harness, mode: agent.mode ?? null },
+    branch: input.branch ?? null,
+    success: { require: success.require, acceptUnchanged: success["accept-unchanged"] },
+    limits: {
+      parallel: limits.parallel,
+      attempts: limits.attempts,
+      runTimeoutMs: parseDuration(String(timeout)) ?? 0,
+      stopAfterFailures: threshold === undefined ? null : numberOrShare(threshold),
+    },
+    canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
+    windows: windowsOf(input.windows),
+  };
+}
+
+/** The place of a part of a value: where the same text stands in the file, else the place of the value. */
+function placeInside(source: Source, node: ScalarNode, text: string, offset: number, length: number): Place {
+  const wanted = text.slice(offset, offset + length);
+  let at = source.text.indexOf(wanted, node.start);
+  for (let before = text.indexOf(wanted); before >= 0 && before < offset && at >= 0;) {
+    before = text.indexOf(wanted, before + 1);
+    at = source.text.indexOf(wanted, at + 1);
+  }
+  return source.placeAt(at < 0 || at >= node.end ? node.start : at);
+}
+
+/** A text with templates in the campaign file itself. */
+function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
+  const node = nodeAt(root, [key]);
+  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
+  const text = node.value;
+  return {
+    key,
+    text,
+    place: source.placeAt(node.start),
+    placeOf: (offset, length) => placeInside(source, node, text, offset, length),
+  };
+}
+
+/** The text of `prompt-file`. */
+function promptFileText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): TaskText | undefined {
+  const node = nodeAt(tree.root, ["prompt-file"]);
+  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
+  const result = includes.read(node.value, MAX_FILE_BYTES);
+  const place = tree.source.placeAt(node.start);
+  if (!result.ok) {
+    mistakes.add(place, "prompt-file", result.problem);
+    return undefined;
+  }
+  const source = new Source(result.path, result.text);
+  if (result.text.trim() === "") {
+    mistakes.add(source.placeAt(0), "prompt-file", "the file is empty; write the task in it");
+  }
+  return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
+}
+
+/** Everything behind the form of single values, for a file that is YAML. */
+async function readRest(
+  tree: CheckedTree,
+  issues: readonly z.core.$ZodIssue[],
+  { io, includes, stdin }: { io: FileIo; includes: Includes; stdin: StdinRule },
+  mistakes: MistakeList,
+) {
+  reportRelations(tree, mistakes);
+  const { root } = tree;
+  /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
+  function goodText(key: string): string {
+    return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
+  }
+  const prompt = taskText(tree, "prompt");
+  const fromFile = promptFileText(tree, includes, mistakes);
+  const reader = new EntryReader(tree, includes, mistakes);
+  const exclude = reader.exclude();
+  const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
+  const repositories = await reader.repositories(wrong, io, stdin);
+  const variables = textsOf(nodeAt(root, ["variables"]));
+  const texts = [taskText(tree, "title"), prompt ?? fromFile, taskText(tree, "branch")];
+  reportItems({
+    campaign: goodText("name"),
+    round: textAt(root, ["round"]) === undefined ? "" : goodText("round"),
+    variables,
+    texts: texts.filter((text) => text !== undefined),
+    entries: repositories,
+    entryVariables: reader.variableNames,
+  }, mistakes);
+  return { exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+}
+
+/**
+ * Reads a campaign file with the files that it names.
+ *
+ * @param path YAML or JSON, at most 1 MiB.
+ * @param io Reads files, and standard input.
+ * @throws {CampaignFileError} with every mistake. Nothing was sent.
+ */
+export async function readCampaignFile(
+  path: string,
+  io: FileIo,
+  options: ReadCampaignOptions = {},
+): Promise<ReadCampaign> {
+  const { allowOutside = false, stdin = "refuse" } = options;
+  const mistakes = new MistakeList();
+  const whole = readText(io, path, MAX_FILE_BYTES);
+  if (!whole.ok) {
+    mistakes.add({ file: path, line: 1, column: 1 }, "", whole.problem);
+    throw mistakes.error(path);
+  }
+  const source = new Source(path, whole.text);
+  const { root, brokenFrom } = await parseText(source, mistakes);
+  if (root === undefined) throw mistakes.error(path);
+  const tree = { source, root, brokenFrom };
+  const checked = z.safeParse(campaignSchema(), dataOf(root));
+  const issues = checked.success ? [] : checked.error.issues;
+  reportIssues(issues, tree, mistakes);
+  reportRefusedKeys(tree, mistakes);
+  reportAmbiguous(tree, mistakes);
+  // A file that was read wrongly from some place on has no task and no list that could be judged.
+  if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
+  const includes = new Includes(path, io, allowOutside);
+  const rest = await readRest(tree, issues, { io, includes, stdin }, mistakes);
+  if (!mistakes.empty || !checked.success) throw mistakes.error(path);
+  const texts = [...includes.texts];
+  return {
+    file: fileOf(checked.data, rest, rest.repositories, rest.exclude),
+    hash: await sha256Hex(JSON.stringify([whole.text, ...texts])),
+    includes: texts.map(([included]) => included),
+  };
+}

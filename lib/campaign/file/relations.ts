@@ -1,0 +1,40 @@
+/**
+ * Rules between keys of a campaign file: what excludes each other, and what needs something else.
+ *
+ * @module
+ */
+import { excerpt, type MistakeList } from "./mistakes.ts";
+import type { CheckedTree } from "./issues.ts";
+import { keyStartAt, nodeAt, textAt } from "./syntax/tree.ts";
+
+/** Adds the mistakes of keys that do not go together. */
+export function reportRelations({ root, source }: CheckedTree, mistakes: MistakeList): void {
+  function add(path: readonly string[], message: string): void {
+    const start = nodeAt(root, path)?.start ?? 0;
+    mistakes.add(source.placeAt(start), path.join("."), message);
+  }
+
+  const prompt = keyStartAt(root, ["prompt"]);
+  const promptFile = keyStartAt(root, ["prompt-file"]);
+  if (prompt === undefined && promptFile === undefined) {
+    mistakes.add(source.placeAt(0), "prompt", "it is missing; give the task as prompt or as prompt-file");
+  } else if (prompt !== undefined && promptFile !== undefined) {
+    const [second, key] = prompt > promptFile ? [prompt, "prompt"] : [promptFile, "prompt-file"];
+    mistakes.add(source.placeAt(second), key, "prompt and prompt-file exclude each other; remove one of them");
+  }
+
+  const harness = textAt(root, ["agent", "harness"]);
+  const mode = textAt(root, ["agent", "mode"]);
+  if (harness === "mogplex" && mode !== undefined) {
+    add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');
+  }
+  const require = textAt(root, ["success", "require"]);
+  if (require !== "changes" && require !== "pull-request") return;
+  if (harness === "mogplex") {
+    const why = `it is ${excerpt(require)}, which cannot be seen with the harness "mogplex"`;
+    add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
+  } else if (mode === "SAFE") {
+    const why = `it is ${excerpt(require)}, which no run brings in mode SAFE`;
+    add(["success", "require"], `${why}: the agent changes nothing then; write run, or choose the mode AUTO or YOLO`);
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The rules for single values of a campaign file. Each function returns what is wrong and what is allowed, or undefined.
+ *
+ * @module
+ */
+import { isUuid, MODES, normaliseRoot } from "../../api/contract/rules.ts";
+import { branchNameProblem, textProblem } from "../../api/validate.ts";
+import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { globProblem } from "./glob.ts";
+
+/** A rule for a text. */
+export type Rule = (text: string) => string | undefined;
+
+/** Shortest and longest `run-timeout`, in milliseconds. */
+const RUN_TIMEOUT = { min: 60_000, max: 86_400_000 };
+
+/** Longest name of an owner or of a repository, in characters. Source: GitHub's limit for names is 100. */
+const MAX_NAME = 100;
+
+/** Longest working branch, in characters, before and after its variables have their values. */
+export const MAX_BRANCH = 200;
+
+/** Names that templates give to values of their own. */
+export const BUILT_IN_VARIABLES: readonly string[] = [
+  "campaign",
+  "repository.name",
+  "repository.owner",
+  "root",
+  "round",
+];
+
+/** The first rule that a text breaks. */
+export function firstProblem(...rules: readonly Rule[]): Rule {
+  return (text) => {
+    for (const rule of rules) {
+      const problem = rule(text);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+}
+
+/** A text that the service can store. */
+export function storable(text: string): string | undefined {
+  const problem = textProblem(text);
+  return problem === undefined ? undefined : `${problem}, which the service cannot store; remove it`;
+}
+
+/** A text of a length, in UTF-16 units. */
+export function ofLength(min: number, max: number): Rule {
+  return (text) => {
+    if (text.length < min) return min === 1 ? "it is empty" : `it must have at least ${min} characters`;
+    return text.length <= max ? undefined : `it has ${text.length} characters; at most ${max} are allowed`;
+  };
+}
+
+/** A text with something in it. */
+export function notBlank(text: string): string | undefined {
+  return text.trim() === "" ? "it is empty; give a text" : undefined;
+}
+
+/** One line, without blanks at its ends. */
+export function oneLine(text: string): string | undefined {
+  // deno-lint-ignore no-control-regex
+  if (/[\x00-\x1f\x7f\u0085\u2028\u2029]/.test(text)) return "it must be one line without control characters";
+  return text === text.trim() ? undefined : "it has blanks at its beginning or end; remove them";
+}
+
+/** Name of a campaign. */
+export function campaignName(text: string): string | undefined {
+  if (/^[a-z0-9][a-z0-9-]{0,39}$/.test(text)) return undefined;
+  const allowed = 'allowed are 1 to 40 lower-case letters, digits and "-", and it must not begin with "-"';
+  const near = text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+  return near === "" ? allowed : `${allowed}; did you mean "${near}"?`;
+}
+
+/** Name of a variable of templates. */
+export function variableName(text: string): string | undefined {
+  if (["root", "campaign", "round", "repository"].includes(text)) {
+    return `this name is taken: {{ ${text} }} is known already; choose another`;
+  }
+  return /^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(text)
+    ? undefined
+    : 'a name of a variable has 1 to 40 letters, digits, "_" and "-", and begins with a letter';
+}
+
+/** Name of an environment variable. */
+export function environmentName(text: string): string | undefined {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
+}
+
+/** `owner/name` from the address of a repository. */
+function nameInAddress(text: string): string | undefined {
+  const match = /^(?:(?:https?|ssh):\/\/[^/]+\/|git@[^:/]+:)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(text);
+  return match?.[1];
+}
+
+/** A repository: `owner/name` or an id. */
+export function repository(text: string): string | undefined {
+  if (isUuid(text)) return undefined;
+  const allowed = "it must be owner/name or the id of a repository (a UUID)";
+  const address = nameInAddress(text);
+  if (address !== undefined) return `${allowed}, without an address; did you mean "${address}"?`;
+  if (/[*?]/.test(text)) {
+    return `${allowed}, without * and ?; for several repositories write { query: owner/, exclude: [...] }`;
+  }
+  const [owner = "", name = "", ...more] = text.split("/");
+  if (more.length > 0) return `${allowed}: there are too many "/"`;
+  const isName = (part: string) => /^[A-Za-z0-9_.-]+$/.test(part) && part.length <= MAX_NAME && !/^\.\.?$/.test(part);
+  return isName(owner) && isName(name) ? undefined : allowed;
+}
+
+/** Beginning of full names. */
+export function queryText(text: string): string | undefined {
+  if (/[*?]/.test(text)) return "it is the beginning of names, without * and ?; put globs in exclude";
+  if (/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]*)?$/.test(text) && text.length <= 2 * MAX_NAME) return undefined;
+  return 'it must be the beginning of names, as in acme/ or acme/web-; allowed are letters, digits, "_", ".", "-" and one "/"';
+}
+
+/** A glob of full names. */
+export function nameGlob(text: string): string | undefined {
+  const address = nameInAddress(text);
+  if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
+  if (isUuid(text)) return "names are compared, not ids; write owner/name";
+  return globProblem(text);
+}
+
+/** A branch that exists. */
+export function branchName(text: string): string | undefined {
+  const problem = branchNameProblem(text);
+  return problem === undefined
+    ? undefined
+    : `${problem}; the service accepts letters, digits, "_", ".", "/" and "-" in a branch`;
+}
+
+/** A directory of a repository. */
+export function rootDirectory(text: string): string | undefined {
+  const control = oneLine(text);
+  if (control !== undefined) return control;
+  const result = normaliseRoot(text);
+  return result.ok ? undefined : `${result.problem}; give a directory inside the repository, as in packages/api`;
+}
+
+/** Path of a file. */
+export function filePath(text: string): string | undefined {
+  // deno-lint-ignore no-control-regex
+  return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
+}
+
+/** Mode of the agent: the mistake is often its case. */
+export function nearestMode(text: string): string | undefined {
+  return MODES.find((mode) => mode === text.trim().toUpperCase());
+}
+
+/** Longest time of a run. */
+export function runTimeout(text: string): string | undefined {
+  const ms = parseDuration(text);
+  return ms !== undefined && ms >= RUN_TIMEOUT.min && ms <= RUN_TIMEOUT.max ? undefined : RUN_TIMEOUT_FORMS;
+}
+
+/** What is allowed as longest time of a run. */
+export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
+
+/** What is allowed as threshold. */
+export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a share from 1% to 100%";
+
+/** A share of the items. */
+export function percentage(text: string): string | undefined {
+  return /^(?:[1-9]\d?|100)%$/.test(text) ? undefined : THRESHOLD_FORMS;
+}

@@ -1,0 +1,221 @@
+/**
+ * Text to a tree. YAML 1.2 without what makes a file hard to read: aliases, anchors, merge keys, tags, directives. JSON is YAML.
+ *
+ * @module
+ */
+import type { CST, ParsedNode } from "yaml";
+import type { MistakeList } from "../mistakes.ts";
+import { codePoint, Converter } from "./convert.ts";
+import { keyOf, nodeAt, type Path, pathBefore, type Source, type TreeNode } from "./tree.ts";
+import { syntaxMessage } from "./words.ts";
+
+/** The parser, which is loaded on first use. */
+type Yaml = typeof import("./yaml.ts");
+
+/** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
+const MAX_DEPTH = 20;
+/** Most errors of the parser that are looked at. */
+const MAX_ERRORS = 200;
+
+const EMPTY = "the file is empty; begin it with version: 1";
+
+/** A file as a tree. */
+export interface Parsed {
+  /** Undefined when there is none: an empty file, or one that is nested too deeply. */
+  root: TreeNode | undefined;
+  /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
+  brokenFrom: number;
+}
+
+/** What the lexer and the parser found. */
+interface Tokens {
+  tokens: CST.Token[];
+  /** Offsets of anchors and tags, ascending. */
+  properties: number[];
+  /** Where the nesting is too deep. */
+  tooDeepAt: number | undefined;
+}
+
+function tokensOf({ Lexer, Parser }: Yaml, text: string): Tokens {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  const properties: number[] = [];
+  let offset = 0;
+  let isContent = false;
+  let errors = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
+    // The mark before the content of a text. It and the other two marks stand for nothing in the file.
+    isContent = lexeme === "\x1f";
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === "error") errors++;
+    }
+    // The stack has the document and one element for each level.
+    if (parser.stack.length > MAX_DEPTH + 2) return { tokens, properties, tooDeepAt: offset };
+    if (errors > MAX_ERRORS) return { tokens, properties, tooDeepAt: undefined };
+    if (!["\x02", "\x18", "\x1f"].includes(lexeme)) offset += lexeme.length;
+  }
+  tokens.push(...parser.end());
+  return { tokens, properties, tooDeepAt: undefined };
+}
+
+/** Thrown to end the work of the composer, which has no limit of its own. */
+class TooManyErrors extends Error {}
+
+/** An error of the parser. */
+interface SyntaxProblem {
+  offset: number;
+  message: string;
+}
+
+function offsetOf(source: unknown): number {
+  if (typeof source === "number") return source;
+  if (Array.isArray(source)) return Number(source[0]);
+  return (source as { offset: number }).offset;
+}
+
+/** Builds the first document. Errors are collected; a second document and directives are told apart by their tokens. */
+function compose({ Composer }: Yaml, { tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
+  const problems: SyntaxProblem[] = [];
+  const composer = new Composer({
+    // The parser compares every key with every other one.
+    uniqueKeys: false,
+    merge: false,
+    schema: "core",
+    resolveKnownTags: false,
+    logLevel: "silent",
+  });
+  // The parser's own function makes an error with a stack for each problem, and never gives up.
+  Object.assign(composer, {
+    onError(source: unknown, code: string, message: string, isWarning?: boolean) {
+      if (isWarning || code === "TAG_RESOLVE_FAILED" || code.startsWith("MULTIPLE_")) return;
+      problems.push({ offset: offsetOf(source), message });
+      if (problems.length > MAX_ERRORS) throw new TooManyErrors();
+    },
+  });
+  let contents: ParsedNode | null = null;
+  try {
+    for (const token of tokens) {
+      if (token.type === "error") problems.push({ offset: token.offset, message: token.message });
+      else for (const _ of composer.next(token));
+    }
+    for (const document of composer.end()) contents = document.contents as ParsedNode | null;
+  } catch (error) {
+    if (!(error instanceof TooManyErrors)) throw error;
+  }
+  return { contents, problems };
+}
+
+/** Everything before a second document, with what is not permitted there taken out and told. */
+function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
+  const kept: CST.Token[] = [];
+  for (const token of found.tokens) {
+    if (token.type === "document" && kept.some(({ type }) => type === "document")) {
+      mistakes.add(
+        source.placeAt(token.offset),
+        "",
+        'a second document begins; one file is one campaign, remove "---"',
+      );
+      break;
+    }
+    if (token.type === "directive") {
+      mistakes.add(
+        source.placeAt(token.offset),
+        "",
+        "a directive (a line that begins with %) is not permitted; remove it",
+      );
+    } else kept.push(token);
+  }
+  return { ...found, tokens: kept };
+}
+
+/** Characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
+function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
+  // deno-lint-ignore no-control-regex
+  const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
+  for (const { 0: character, index } of odd) {
+    const message = character === "\r"
+      ? "a carriage return without a line feed; save the file with LF or CRLF line ends"
+      : `the control character ${codePoint(character)} is not permitted; remove it`;
+    mistakes.add(source.placeAt(index), "", message);
+  }
+  return odd.length > 0;
+}
+
+/** The innermost list or map in brackets that begins before an offset. */
+function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
+  for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
+    const node = nodeAt(root, path);
+    if (node !== undefined && /[[{]/.test(source.text[node.start] ?? "")) return { path, start: node.start };
+    if (path.length === 0) return undefined;
+  }
+}
+
+/** A syntax problem where a reader looks for it: the parser often notices it later than it begins. */
+function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source) {
+  const offset = Math.min(noticed, source.end);
+  const path = pathBefore(root, offset);
+  const plain = { offset, path, message: syntaxMessage(message, source.lineAt(offset)) };
+  const line = source.lineAt(offset);
+  if (/^ *\t/.test(line)) return { ...plain, message: syntaxMessage("Tabs are not allowed", line) };
+  if (message.startsWith("Missing closing")) return { ...plain, offset: nodeAt(root, path)?.start ?? offset };
+  if (message.startsWith("Flow ")) {
+    const bracket = openBracket(root, source, offset);
+    return bracket === undefined ? plain : { ...plain, path: bracket.path, offset: bracket.start };
+  }
+  if (message.startsWith("Block collections")) return { ...plain, path: path.slice(0, -1) };
+  if (!/^(?:Nested mappings|Implicit keys)/.test(message)) return plain;
+  const own = { ...plain, path: path.slice(0, -1) };
+  const before = source.placeAt(offset).column - 1;
+  if (/:(?:\s|$)/.test(line.slice(before))) return own;
+  // The text of this line goes on in the next one, which has a key.
+  const from = source.text.indexOf("\n", offset) + 1;
+  const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
+  const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
+  if (line.slice(0, before).trim() === "" && indentation <= before) {
+    return { ...own, message: syntaxMessage("Implicit map keys need", line) };
+  }
+  const advice =
+    "this line is indented as if it continued the value before it; give the keys of a map the same indentation";
+  return { ...own, offset: from + blanks.length, message: advice };
+}
+
+/**
+ * Reads YAML or JSON.
+ *
+ * @param mistakes Gets every mistake of syntax.
+ * @throws nothing on purpose, whatever the text is.
+ */
+export async function parseText(source: Source, mistakes: MistakeList): Promise<Parsed> {
+  if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
+  const yaml = await import("./yaml.ts");
+  const found = tokensOf(yaml, source.text);
+  if (found.tooDeepAt !== undefined) {
+    const message = `the file is nested more than ${MAX_DEPTH} levels deep; check brackets and indentation`;
+    mistakes.add(source.placeAt(found.tooDeepAt), "", message);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  const { contents, problems } = compose(yaml, onlyDocument(found, source, mistakes));
+  if (contents === null && problems.length === 0) {
+    if (mistakes.empty) mistakes.add(source.placeAt(0), "", EMPTY);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  const noticedFrom = Math.min(...problems.map(({ offset }) => offset));
+  const root = new Converter(yaml, source, mistakes, found.properties, noticedFrom).convert(contents, 0, []);
+  if (root.kind === "scalar" && root.value === null && problems.length === 0) {
+    mistakes.add(source.placeAt(0), "", EMPTY);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  const lines = new Set<number>();
+  let brokenFrom = Infinity;
+  for (const problem of problems.map((each) => explained(each, root, source)).sort((a, b) => a.offset - b.offset)) {
+    brokenFrom = Math.min(brokenFrom, problem.offset);
+    const place = source.placeAt(problem.offset);
+    // The first error of a line is often the cause of the others.
+    if (lines.has(place.line)) continue;
+    lines.add(place.line);
+    mistakes.add(place, keyOf(problem.path), problem.message);
+  }
+  return { root, brokenFrom };
+}
