@@ -1,0 +1,180 @@
+/**
+ * What people decide about a campaign: retry, approve, stop, resume, skip. Each decision is a record of the journal, and sends nothing.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { approveAll } from "./campaign_operation.ts";
+import { matchesGlob } from "./file/glob.ts";
+import { hasRun, type ItemMemory } from "./journal/memory.ts";
+import { makeView } from "./make_view.ts";
+import { type CampaignInternals, type CampaignOptions, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
+import { adoptTask } from "./plan/make_lock.ts";
+import { hasVerdict, type ItemState } from "./verdicts.ts";
+import type { CampaignView } from "./view.ts";
+import type { Store } from "./work/store.ts";
+import { DEFAULT_MEAN_RUN_MS } from "./work/work.ts";
+
+/** Which items a decision is about. Those that fit every given choice. */
+export interface Selection {
+  /** Items whose verdict is `failed` or `overdue`. @default {false} */
+  failed?: boolean | undefined;
+  /** The word of a cause, as `status` shows it. @default {undefined} */
+  cause?: string | undefined;
+  /** Globs of names of repositories or items. @default {[]} */
+  only?: readonly string[] | undefined;
+}
+
+/** What somebody decides. */
+export type Decision =
+  /** Allows another attempt. `adopt`: with the task that the file has now. */
+  | { kind: "retry"; select: Selection; adopt: boolean }
+  /** Opens closed gates. */
+  | { kind: "approve"; note: string | null }
+  /** Starts nothing more. `cancel`: the next wave cancels what runs. */
+  | { kind: "stop"; cancel: boolean }
+  /** Lets it go on. */
+  | { kind: "resume" }
+  /** Decides that items are not started any more. */
+  | { kind: "skip"; select: Selection; reason: string };
+
+/** What a decision changed. */
+export interface Decided {
+  /** Names of the items that it is about; empty for decisions about the whole. */
+  items: string[];
+  /** One sentence for people. */
+  text: string;
+  /** What the campaign looks like afterwards. */
+  view: CampaignView;
+}
+
+/** Verdicts that `--failed` means. */
+const FAILED: readonly ItemState[] = ["failed", "overdue"];
+
+function viewOf(store: Store, nowMs: number): CampaignView {
+  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS });
+}
+
+/** Items that fit a selection. @throws {UsageError} when there is nothing to select by, or no item fits. */
+function selected(
+  store: Store,
+  attempted: string,
+  { failed, cause, only = [] }: Selection,
+  nowMs: number,
+): ItemMemory[] {
+  if (!failed && cause === undefined && only.length === 0) {
+    throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
+  }
+  const { causes } = viewOf(store, nowMs);
+  const group = causes.find(({ word }) => word === cause);
+  if (cause !== undefined && group === undefined) {
+    const known = causes.map(({ word }) => word).join(", ");
+    const advice = known === "" ? "no item has a cause now" : `there are ${known}`;
+    throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
+  }
+  const named = new Set(group?.items);
+  const items = [...store.memory.items.values()].filter(({ item, state }) =>
+    (!failed || FAILED.includes(state)) && (group === undefined || named.has(item.id)) &&
+    (only.length === 0 || only.some((glob) => matchesGlob(glob, item.repository) || matchesGlob(glob, item.id)))
+  );
+  if (items.length > 0) return items;
+  const value = only.length > 0 ? only.map((glob) => JSON.stringify(glob)).join(", ") : undefined;
+  throw new UsageError({ attempted, why: "no item fits", value, advice: "`campaign status --all` lists the items" });
+}
+
+function counted(count: number): string {
+  return count === 1 ? "1 item" : `${count} items`;
+}
+
+/** Items that can be started again: what is at work must end first, and what the plan found invalid needs another plan. */
+function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
+  const found = items.filter((item) => hasVerdict(item.state) && !hasRun(item) && item.item.excluded?.as !== "invalid");
+  if (found.length > 0) return found;
+  const why = "none of these items has ended";
+  throw new UsageError({ attempted, why, advice: "wait for their runs; after a correction of the file, plan again" });
+}
+
+/** Options of {@linkcode decideCampaign}. */
+export interface DecideOptions extends CampaignOptions {
+  /** Who decides, for the journal: at most 200 characters. */
+  by: string;
+  /** Whether nothing is written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+/**
+ * Records a decision.
+ *
+ * @param path Path of the campaign file.
+ * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
+ * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
+ */
+export async function decideCampaign(
+  path: string,
+  decision: Decision,
+  options: DecideOptions,
+  internals: CampaignInternals = {},
+): Promise<Decided> {
+  const { by, dryRun = false } = options;
+  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+    const attempted = `${decision.kind} campaign`;
+    let store = plannedStore(opened, attempted);
+    const nowMs = opened.clock.wallTime();
+    const done = (items: readonly ItemMemory[], text: string): Decided => ({
+      items: items.map(({ item }) => item.id),
+      text: dryRun ? `would: ${text}` : text,
+      view: viewOf(store, nowMs),
+    });
+    switch (decision.kind) {
+      case "retry": {
+        const { select, adopt } = decision;
+        const items = retriable(selected(store, attempted, select, nowMs), attempted);
+        const ids = items.map(({ item }) => item.id);
+        if (!dryRun && adopt) {
+          const lock = await adoptTask(store.memory.lock, opened.file, opened.fileHash, new Set(ids));
+          await store.record({ type: "retry", items: ids, by, adopt });
+          await opened.home.writeLock(lock);
+          store = await reopen(opened) ?? store;
+        } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt });
+        return done(
+          items,
+          `${counted(items.length)} will be started again${adopt ? " with the task of the file" : ""}`,
+        );
+      }
+      case "approve": {
+        const closed = (["canary", "threshold"] as const).filter((gate) => store.memory.gates[gate].closed);
+        if (closed.length === 0) {
+          const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
+          throw new UsageError({ attempted, why: "no gate is closed", advice });
+        }
+        if (!dryRun) await approveAll(store, by, decision.note);
+        return done([], `opened the gate of the ${closed.join(" and the ")}`);
+      }
+      case "stop": {
+        if (store.memory.stopped !== null && (store.memory.stopped.cancel || !decision.cancel)) {
+          const why = `it was stopped by ${store.memory.stopped.by} at ${store.memory.stopped.at}`;
+          throw new UsageError({ attempted, why, advice: "`campaign resume` lets it go on" });
+        }
+        if (!dryRun) await store.record({ type: "stopped", by, cancel: decision.cancel });
+        const runs = store.openRuns().length;
+        const what = decision.cancel ? `the next wave cancels ${runs} runs` : `${runs} runs go on to their end`;
+        return done([], `nothing more is started; ${what}`);
+      }
+      case "resume": {
+        if (store.memory.stopped === null) {
+          const advice = "`campaign approve` opens a gate, also after too many failures";
+          throw new UsageError({ attempted, why: "nobody stopped it", advice });
+        }
+        if (!dryRun) await store.record({ type: "resumed", by });
+        return done([], "the next wave starts runs again");
+      }
+      case "skip": {
+        const { select, reason } = decision;
+        const items = selected(store, attempted, select, nowMs).filter(({ state }) => state !== "skipped");
+        const ids = items.map(({ item }) => item.id);
+        if (!dryRun && ids.length > 0) await store.record({ type: "skipped", items: ids, by, reason });
+        return done(items, `${counted(items.length)} will not be started any more`);
+      }
+    }
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * What the next wave would do, without a request and without a change: for `--dry-run`.
+ *
+ * @module
+ */
+import { makeView } from "./make_view.ts";
+import { type CampaignInternals, type CampaignOptions, plannedStore, withCampaign } from "./open_campaign.ts";
+import { nextStarts } from "./pace/next_starts.ts";
+import { closedBy, gateDue, startableItems } from "./progress.ts";
+import type { CampaignView } from "./view.ts";
+import { DEFAULT_MEAN_RUN_MS } from "./work/work.ts";
+
+/** What the next wave would do. */
+export interface Preview {
+  /** Names of the items whose runs it would read. */
+  reads: string[];
+  /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
+  starts: string[];
+  /** What the campaign looks like. */
+  view: CampaignView;
+}
+
+/**
+ * Computes what the next wave would do.
+ *
+ * @param path Path of the campaign file.
+ * @throws as {@linkcode readCampaign} does.
+ */
+export async function previewWave(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+): Promise<Preview> {
+  return await withCampaign(path, options, internals, "read", (opened) => {
+    const store = plannedStore(opened, "preview the next wave");
+    const { memory } = store;
+    const nowMs = opened.clock.wallTime();
+    const items = startableItems(memory);
+    const open = store.openRuns();
+    const { starts } = nextStarts({
+      nowMs,
+      slotsMs: memory.slotsMs,
+      refusedUntilMs: memory.refusedUntilMs,
+      sandboxRefusals: memory.sandboxRefusals,
+      sandboxes: null,
+      running: open.length,
+      parallel: memory.lock.limits.parallel,
+      windows: memory.lock.windows,
+      closed: gateDue(memory) === undefined ? closedBy(memory) : "gate",
+      waiting: items.length,
+    });
+    return Promise.resolve({
+      reads: open.map(({ item }) => item.item.id),
+      starts: items.slice(0, starts).map(({ item }) => item.id),
+      view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS }),
+    });
+  });
+}
