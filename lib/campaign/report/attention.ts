@@ -33,6 +33,8 @@ export interface Attention {
 /** Most items that an entry names. */
 export const MAX_NAMED = 20;
 
+const MAX_NAME = 300;
+
 /** After a wave is due, how long nobody is told that it is late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;
 
@@ -109,12 +111,14 @@ function located({ verdict, runId, pullRequest, branch }: ItemView, name: string
 function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, command }: Context): Step[] {
   const { verdict, word, items } = group;
   const retry = campaignCommand(command, "retry", "--cause", word);
-  const only = items.length === 1 ? first?.repository ?? "NAME" : "GLOB";
+  const { repository = "", runId = null } = items.length === 1 && first !== undefined ? first : {};
+  // A name that reports would cut is no name of a repository.
+  const only = repository === "" || repository.length > MAX_NAME ? "GLOB" : repository;
   const skip = (reason: string) => campaignCommand(command, "skip", "--only", only, "--reason", reason);
   const limit = view.quota.sandboxes.limit;
   switch (verdict) {
     case "needs-input": {
-      const run = items.length === 1 ? first?.runId ?? null : null;
+      const run = runId !== null && /^[\w-]{1,100}$/.test(runId) ? runId : null;
       const holds = items.length === 1 ? "the run keeps" : "each of these runs keeps";
       return [
         step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),

@@ -9,9 +9,10 @@ import type { CampaignView } from "../../campaign/view.ts";
 import type { Clock } from "../../clock.ts";
 import type { Platform, Section } from "../../platforms/platform.ts";
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
+import { cutText } from "../../text/plain_text.ts";
 import type { Writer } from "../log/writer.ts";
 import { liveTable } from "./live_table.ts";
-import { campaignLine, changedItems, heartbeatLine } from "./log_lines.ts";
+import { campaignLine, changedItems, heartbeatLine, MAX_LINE } from "./log_lines.ts";
 
 /** Options of {@linkcode LiveCampaign}. */
 export interface LiveCampaignOptions {
@@ -117,7 +118,7 @@ export class LiveCampaign {
       this.#sectionShown = true;
       writer.command(this.#section.open);
     }
-    writer.out(writer.untrusted(text));
+    writer.out(cutText(writer.untrusted(text), MAX_LINE));
   }
 
   /** Begins a section, which is printed with its first line: an empty section says nothing. */

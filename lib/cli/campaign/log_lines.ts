@@ -8,10 +8,9 @@ import { boundText, nextWaveText, runMs, totalsOf } from "../../campaign/report/
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
 import { spanText } from "../../result/times.ts";
-import { cutText } from "../../text/plain_text.ts";
 
-/** Most UTF-16 units of a reason in a line; the reports have all of it. */
-const MAX_REASON = 200;
+/** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
+export const MAX_LINE = 500;
 const VERDICT = 11;
 
 /** The items whose verdict, run or pull request differ from those before. */
@@ -37,7 +36,7 @@ function details(item: ItemView, nowMs: number): string {
   return [
     ...(isOpen && runId !== null ? [`run ${runId}`] : []),
     ...(work === null ? [] : [work]),
-    ...(reason === null ? [] : [cutText(reason, MAX_REASON)]),
+    ...(reason === null ? [] : [reason]),
     ...(facts.length === 0 ? [] : [`(${facts.join(", ")})`]),
   ].join("  ");
 }

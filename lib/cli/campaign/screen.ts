@@ -34,6 +34,13 @@ export interface ScreenOptions {
 }
 
 const MIN_WIDTH = 40;
+/** Longer than names that forges permit, and five lines of a narrow screen. */
+const MAX_TEXT = 400;
+/** UTF-16 units that are read of a text, of which the most may be invisible. */
+const MAX_READ = 20_000;
+const MAX_SECRET = 1_000;
+/** Cells of a command, which is not cut before: it would be another one. */
+const MAX_COMMAND = 4_000;
 
 /** Collects lines. */
 export class Screen {
@@ -48,12 +55,18 @@ export class Screen {
     this.width = Math.max(MIN_WIDTH, options.width);
   }
 
-  /** An untrusted text on one line, without what is invisible, redacted. */
-  text(untrusted: string): string {
+  /**
+   * An untrusted text on one line, without what is invisible, redacted.
+   *
+   * @param maxCells Longer texts are cut. @default {400}
+   */
+  text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
-    // Redaction comes before lines are joined: a secret can have several. Cutting comes last.
-    const lines = redact(plainLines(untrusted).join("\n")).split("\n");
-    return lines.map((line) => line.trim()).join(" ").replaceAll("\t", " ");
+    // Redaction comes before lines are joined: a secret can have several. Cutting to cells comes last.
+    const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
+    const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
+    // The end may be one half of a secret, which has no shape that could be found.
+    return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
   }
 
   /** Adds a line, which is cut to the width. */
@@ -61,9 +74,9 @@ export class Screen {
     this.#add(spans, this.width);
   }
 
-  /** Adds a line that is never cut: a command that people copy. */
-  whole(...spans: readonly Span[]): void {
-    this.#add(spans, Infinity);
+  /** Adds a command that people copy, on a line that is not cut. It may hold untrusted texts. */
+  command(indent: number, command: string): void {
+    this.#add([{ text: " ".repeat(indent) }, { text: this.text(command, MAX_COMMAND), style: "bold" }], Infinity);
   }
 
   /**

@@ -31,7 +31,8 @@ const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
 /** Most groups that need attention; the rest is counted. */
 const MAX_GROUPS = 20;
-const MAX_CAUSE = 400;
+/** Cells of a cause, which may be the message of an error with its advice. */
+const MAX_CAUSE = 600;
 /** Most items of a group that have a line each. */
 const MAX_LINES = 5;
 const LABEL = 14;
@@ -46,13 +47,13 @@ function isItemState(title: string): title is ItemState {
 
 function entry(screen: Screen, one: Attention): void {
   const style = isItemState(one.title) ? styleOf(one.title) : "yellow";
-  const cause = screen.text(one.cause).slice(0, MAX_CAUSE);
+  const cause = screen.text(one.cause, MAX_CAUSE);
   screen.space();
   screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
   if (one.items.length > 0) itemsLine(screen, one);
   for (const { text, command } of one.steps) {
     screen.paragraph(4, screen.text(text));
-    if (command !== null) screen.whole({ text: " ".repeat(6) }, { text: screen.text(command), style: "bold" });
+    if (command !== null) screen.command(6, command);
   }
 }
 
@@ -120,7 +121,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   fact(screen, "next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`);
   if (next !== null) {
     fact(screen, "", "A schedule or `campaign run` starts it. By hand:");
-    screen.whole({ text: " ".repeat(LABEL + 4) }, { text: screen.text(campaignCommand(command, "advance")) });
+    screen.command(LABEL + 4, campaignCommand(command, "advance"));
   }
   fact(screen, "earliest end", end === null ? null : `${timeText(end, nowMs)}, by the mean of the runs so far`);
 }

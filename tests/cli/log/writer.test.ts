@@ -47,6 +47,17 @@ test("Writer keeps the status line below what is printed on either stream, until
   });
 });
 
+test("Writer keeps several lines below what is printed, and goes up to remove them", () => {
+  const { io, writer: out } = writer();
+  out.transient("one\ntwo\nthree");
+  out.out("a");
+  out.transient("one");
+  out.transient("");
+  const three = "\x1b[?7lone\ntwo\nthree\x1b[?7h";
+  const gone = "\r\x1b[2A\x1b[J";
+  expect(io.text.stdout).toBe(`${three}${gone}a\n${three}${gone}\x1b[?7lone\x1b[?7h\r\x1b[K`);
+});
+
 test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says otherwise", () => {
   const paint = (terminal: boolean, env: Record<string, string> = {}) => {
     const io = fakeIo({ env, terminal });

@@ -74,3 +74,23 @@ export function parseNdjson(text: string): Record<string, unknown>[] {
     return value as Record<string, unknown>;
   });
 }
+
+/**
+ * Parses comma-separated values strictly: CR LF after every line, the same number of cells in each, quotes only around whole cells.
+ * Source: RFC 4180, section 2.
+ */
+export function parseCsv(text: string): string[][] {
+  const CELL = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/y;
+  const rows: string[][] = [[]];
+  while (CELL.lastIndex < text.length) {
+    const at = CELL.lastIndex;
+    const match = CELL.exec(text);
+    if (match === null) throw new SyntaxError(`Not a cell: ${text.slice(at, at + 100)}`);
+    const [, quoted, bare = "", after] = match;
+    rows.at(-1)?.push(quoted?.replaceAll('""', '"') ?? bare);
+    if (after === "\r\n") rows.push([]);
+  }
+  if (rows.pop()?.length !== 0) throw new SyntaxError("The last line is not closed");
+  if (new Set(rows.map((row) => row.length)).size > 1) throw new SyntaxError("Lines have different numbers of cells");
+  return rows;
+}
