@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
+import { campaignKeysTable, campaignLimitsTable, campaignSchemaFile, refusedKeysList } from "./campaign_schema.ts";
 import {
   exampleBlock,
   inputsTable,
@@ -48,6 +49,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
       ),
     "outputs": outputsTable,
   },
+  "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable, refused: refusedKeysList },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
   "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
   ...Object.fromEntries(
@@ -57,6 +59,14 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     }]),
   ),
 };
+
+/** Files that are generated as a whole, by their path below the checkout. */
+const GENERATED: Parts = { "schema/campaign.schema.json": campaignSchemaFile };
+
+/** The text of a file; empty when there is none. */
+function textOf(path: string): string {
+  return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
+}
 
 /** Renders each part between `<!-- NAME -->` and `<!-- /NAME -->` again. @throws when a marker is missing. */
 export function withParts(text: string, parts: Parts): string {
@@ -76,5 +86,6 @@ export function stale(): Record<string, string> {
     const after = withVersion(withParts(before, DOCUMENTS[path] ?? {}));
     if (after !== before) found[path] = after;
   }
+  for (const [path, render] of Object.entries(GENERATED)) if (textOf(path) !== render()) found[path] = render();
   return found;
 }

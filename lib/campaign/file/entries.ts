@@ -25,12 +25,12 @@ const STDIN = "<stdin>";
 
 /** Texts of a map, by key. A value that is no text, which is a mistake of its own, stands as it is written. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
-  const texts: Record<string, string> = Object.create(null);
-  if (node?.kind !== "map") return texts;
-  for (const { key, value } of node.entries.values()) {
-    texts[key] = value.kind !== "scalar" ? "" : typeof value.value === "string" ? value.value : value.text;
-  }
-  return texts;
+  const entries = node?.kind === "map" ? [...node.entries.values()] : [];
+  const texts = entries.map(({ key, value }) => {
+    if (value.kind !== "scalar") return [key, ""];
+    return [key, typeof value.value === "string" ? value.value : value.text];
+  });
+  return Object.assign(Object.create(null), Object.fromEntries(texts));
 }
 
 /** The globs of a list in the tree. */

@@ -146,7 +146,10 @@ function isRefused(path: Path): boolean {
 export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistakes: MistakeList): void {
   const { root, source, brokenFrom } = tree;
   function add(start: number, end: number, path: Path, message: string): void {
-    if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
+    if (start >= brokenFrom || end > brokenFrom) return;
+    // A value that seems to be missing may begin where the syntax is wrong.
+    const isBefore = brokenFrom < Infinity && source.text.slice(end, brokenFrom).trim() === "";
+    if (start < end || !isBefore) mistakes.add(source.placeAt(start), keyOf(path), message);
   }
   for (const { issue, path } of issues.flatMap((each) => leavesOf(each, [], root))) {
     if (mistakes.full) return;

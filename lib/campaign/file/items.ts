@@ -14,7 +14,7 @@ import { variablesOf } from "./task.ts";
 import { parseTemplate, renderTemplate, type Template, templateProblems, variablesIn } from "./templates.ts";
 
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
-const MAX_TITLE = 72;
+export const MAX_TITLE = 72;
 /** Most variables without a value that are told. */
 const MAX_MISSING = 100;
 /** Stands for a value that only the service knows, in checks. */

@@ -115,9 +115,6 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
     return undefined;
   }
   const source = new Source(result.path, result.text);
-  if (result.text.trim() === "") {
-    mistakes.add(source.placeAt(0), "prompt-file", "the file is empty; write the task in it");
-  }
   return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
 }
 

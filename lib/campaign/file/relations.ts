@@ -7,8 +7,27 @@ import { excerpt, type MistakeList } from "./mistakes.ts";
 import type { CheckedTree } from "./issues.ts";
 import { keyStartAt, nodeAt, textAt } from "./syntax/tree.ts";
 
+/** Keys with sentences, in which people write `#12`. */
+const SENTENCES: readonly string[] = ["title", "prompt"];
+
+/** Adds a mistake where a comment swallowed the end of a sentence. */
+function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
+  for (const key of SENTENCES) {
+    const node = nodeAt(root, [key]);
+    if (node?.kind !== "scalar" || !node.plain) continue;
+    const comment = /^[ \t]+(#\S+)/.exec(source.text.slice(node.end, node.end + 100))?.[1];
+    if (comment === undefined) continue;
+    const message = `${
+      excerpt(comment)
+    } is read as a comment; put the whole text in quotes, or write a blank after "#"`;
+    mistakes.add(source.placeAt(source.text.indexOf("#", node.end)), key, message);
+  }
+}
+
 /** Adds the mistakes of keys that do not go together. */
-export function reportRelations({ root, source }: CheckedTree, mistakes: MistakeList): void {
+export function reportRelations(tree: CheckedTree, mistakes: MistakeList): void {
+  const { root, source } = tree;
+  reportCutTexts(tree, mistakes);
   function add(path: readonly string[], message: string): void {
     const start = nodeAt(root, path)?.start ?? 0;
     mistakes.add(source.placeAt(start), path.join("."), message);

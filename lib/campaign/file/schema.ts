@@ -176,6 +176,7 @@ function build() {
     "name": text("it must be a text of 1 to 40 characters", rules.campaignName, {
       description: "Name of the campaign: lower-case letters, digits and `-`. Part of the key of every start.",
       pattern: "^[a-z0-9][a-z0-9-]{0,39}$",
+      maxLength: 40,
       examples: ["replace-moment"],
     }),
     "round": z._default(

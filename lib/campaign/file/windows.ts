@@ -31,11 +31,9 @@ function daysOf(text: string): number[] {
   for (const part of text.split(",")) {
     const [first = "", last = first, ...more] = part.split("-");
     if (more.length > 0) throw new Problem(`${FORM}; a range of days has two days`);
-    const to = dayNumber(last);
-    for (let day = dayNumber(first);; day = day % 7 + 1) {
-      days.add(day);
-      if (day === to) break;
-    }
+    const [from, to] = [dayNumber(first), dayNumber(last)];
+    for (let day = from; day !== to; day = day % 7 + 1) days.add(day);
+    days.add(to);
   }
   return [...days].sort((a, b) => a - b);
 }

@@ -21,7 +21,7 @@ export class Converter {
   readonly #source: Source;
   readonly #mistakes: MistakeList;
   readonly #properties: readonly number[];
-  readonly #brokenFrom: number;
+  #brokenFrom: number;
 
   /**
    * @param mistakes Gets what is not permitted.
@@ -40,6 +40,11 @@ export class Converter {
     this.#mistakes = mistakes;
     this.#properties = properties;
     this.#brokenFrom = brokenFrom;
+  }
+
+  /** Where the structure is wrong for the first time: the value that was given, or an earlier one that was found. */
+  get brokenFrom(): number {
+    return this.#brokenFrom;
   }
 
   #add(offset: number, path: Path, message: string): void {
@@ -138,6 +143,7 @@ export class Converter {
       else if (key === "") this.#add(start, path, "there is no key before the colon");
       else if (/^\s/.test(key)) {
         this.#add(start, path, `a key begins with the blank ${codePoint(key)}; indent with ordinary spaces`);
+        this.#brokenFrom = Math.min(this.#brokenFrom, start);
       } else return key;
     } else if (isAlias(node)) {
       this.#add(start, path, `an alias (${excerpt(`*${node.source}`)}) is not permitted as a key`);

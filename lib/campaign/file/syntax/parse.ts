@@ -6,14 +6,14 @@
 import type { CST, ParsedNode } from "yaml";
 import type { MistakeList } from "../mistakes.ts";
 import { codePoint, Converter } from "./convert.ts";
-import { keyOf, nodeAt, type Path, pathBefore, type Source, type TreeNode } from "./tree.ts";
-import { syntaxMessage } from "./words.ts";
+import { explained, type SyntaxProblem } from "./problems.ts";
+import { keyOf, type Source, type TreeNode } from "./tree.ts";
 
 /** The parser, which is loaded on first use. */
 type Yaml = typeof import("./yaml.ts");
 
 /** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
-const MAX_DEPTH = 20;
+export const MAX_DEPTH = 20;
 /** Most errors of the parser that are looked at. */
 const MAX_ERRORS = 200;
 
@@ -62,12 +62,6 @@ function tokensOf({ Lexer, Parser }: Yaml, text: string): Tokens {
 
 /** Thrown to end the work of the composer, which has no limit of its own. */
 class TooManyErrors extends Error {}
-
-/** An error of the parser. */
-interface SyntaxProblem {
-  offset: number;
-  message: string;
-}
 
 function offsetOf(source: unknown): number {
   if (typeof source === "number") return source;
@@ -143,44 +137,6 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
-/** The innermost list or map in brackets that begins before an offset. */
-function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
-  for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
-    const node = nodeAt(root, path);
-    if (node !== undefined && /[[{]/.test(source.text[node.start] ?? "")) return { path, start: node.start };
-    if (path.length === 0) return undefined;
-  }
-}
-
-/** A syntax problem where a reader looks for it: the parser often notices it later than it begins. */
-function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source) {
-  const offset = Math.min(noticed, source.end);
-  const path = pathBefore(root, offset);
-  const plain = { offset, path, message: syntaxMessage(message, source.lineAt(offset)) };
-  const line = source.lineAt(offset);
-  if (/^ *\t/.test(line)) return { ...plain, message: syntaxMessage("Tabs are not allowed", line) };
-  if (message.startsWith("Missing closing")) return { ...plain, offset: nodeAt(root, path)?.start ?? offset };
-  if (message.startsWith("Flow ")) {
-    const bracket = openBracket(root, source, offset);
-    return bracket === undefined ? plain : { ...plain, path: bracket.path, offset: bracket.start };
-  }
-  if (message.startsWith("Block collections")) return { ...plain, path: path.slice(0, -1) };
-  if (!/^(?:Nested mappings|Implicit keys)/.test(message)) return plain;
-  const own = { ...plain, path: path.slice(0, -1) };
-  const before = source.placeAt(offset).column - 1;
-  if (/:(?:\s|$)/.test(line.slice(before))) return own;
-  // The text of this line goes on in the next one, which has a key.
-  const from = source.text.indexOf("\n", offset) + 1;
-  const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
-  const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
-  if (line.slice(0, before).trim() === "" && indentation <= before) {
-    return { ...own, message: syntaxMessage("Implicit map keys need", line) };
-  }
-  const advice =
-    "this line is indented as if it continued the value before it; give the keys of a map the same indentation";
-  return { ...own, offset: from + blanks.length, message: advice };
-}
-
 /**
  * Reads YAML or JSON.
  *
@@ -202,13 +158,14 @@ export async function parseText(source: Source, mistakes: MistakeList): Promise<
     return { root: undefined, brokenFrom: 0 };
   }
   const noticedFrom = Math.min(...problems.map(({ offset }) => offset));
-  const root = new Converter(yaml, source, mistakes, found.properties, noticedFrom).convert(contents, 0, []);
+  const converter = new Converter(yaml, source, mistakes, found.properties, noticedFrom);
+  const root = converter.convert(contents, 0, []);
   if (root.kind === "scalar" && root.value === null && problems.length === 0) {
     mistakes.add(source.placeAt(0), "", EMPTY);
     return { root: undefined, brokenFrom: 0 };
   }
   const lines = new Set<number>();
-  let brokenFrom = Infinity;
+  let { brokenFrom } = converter;
   for (const problem of problems.map((each) => explained(each, root, source)).sort((a, b) => a.offset - b.offset)) {
     brokenFrom = Math.min(brokenFrom, problem.offset);
     const place = source.placeAt(problem.offset);

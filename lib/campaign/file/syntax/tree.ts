@@ -149,13 +149,19 @@ export function pathBefore(root: TreeNode, offset: number): Path {
   return path;
 }
 
-/** The value as plain data. Maps have no prototype, as their keys may be names of something inherited. */
+/** Most items of a list that become data: more than any list may have. */
+const MAX_ITEMS = 20_001;
+
+/**
+ * The value as plain data, lists cut after 20001 items. Maps have no prototype, as their keys may be names of something inherited. A broken
+ * value is undefined.
+ */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
     case "scalar":
       return node.value;
     case "list":
-      return node.items.map(dataOf);
+      return node.items.slice(0, MAX_ITEMS).map(dataOf);
     case "map":
       return Object.assign(
         Object.create(null),

@@ -1,0 +1,178 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { CORPUS } from "../../hostile/corpus.ts";
+import { errorOf, fileWith, read } from "./files.ts";
+import { WRONG_FILES } from "./wrong_files.ts";
+
+/** What becomes of a text: nothing but a file or the mistakes of one. */
+async function outcome(text: string, files: Record<string, string> = {}): Promise<"read" | "refused"> {
+  try {
+    await read(text, { files });
+    return "read";
+  } catch (error) {
+    if ((error as Error).name !== "CampaignFileError") throw error;
+    const { lines, mistakes, exitCode } = error as Awaited<ReturnType<typeof errorOf>>;
+    expect(exitCode).toBe(2);
+    expect(mistakes.length).toBeGreaterThan(0);
+    // Each is a line of its own, with a place that is in the file.
+    expect(lines.length).toBe(mistakes.length + 1 + (lines.at(-1)?.startsWith("… and ") ? 1 : 0));
+    for (const { line, column, message } of mistakes) {
+      expect(line >= 1 && column >= 1 && message !== "").toBe(true);
+    }
+    return "refused";
+  }
+}
+
+const HEAD = "version: 1\nname: fix\nprompt: x\n";
+
+/** Half a megabyte of something, in some surroundings. */
+function much(piece: string): string {
+  return piece.repeat(Math.ceil(500_000 / piece.length));
+}
+
+test.each([
+  "[",
+  "{",
+  "{[\n",
+  "- ",
+  "- - a\n",
+  "? ",
+  "a: ",
+  "{{",
+  "{{ a }}",
+  "&a ",
+  "!a ",
+  "*a ",
+  "]",
+  "}\n",
+  '"',
+  '"" ',
+  "'",
+  "@",
+  "---\n",
+  "...\n",
+  "%a\n",
+  "\t",
+  "\ta: b\n",
+  ":",
+  ",",
+  "|\n",
+  "# c\n",
+  "\n",
+  " ",
+  "- \n",
+  "- a/b\n",
+  "a: b\n",
+  "? a\n: b\n",
+  '"a": 1,',
+])("readCampaignFile() refuses half a megabyte of %j", async (piece) => {
+  expect(await outcome(much(piece))).toBe("refused");
+  expect(await outcome(`${HEAD}repositories:\n${much(piece)}`)).toBe("refused");
+});
+
+test("readCampaignFile() refuses long lists, many keys and large texts that are repeated", async () => {
+  const keys = Array.from({ length: 30_000 }, (_, index) => `k${index}: v\n`).join("");
+  const entries = Array.from({ length: 20_001 }, (_, index) => `- a/b${index}\n`).join("");
+  expect((await errorOf(`${HEAD}${keys}`)).mistakes.length).toBe(1_000);
+  expect((await errorOf(`${HEAD}repositories:\n${entries}`)).lines[1]).toEndWith(
+    "it is a list of 20001 items; it must be a list of 1 to 20000 items",
+  );
+  const list = `${HEAD}repositories: [{ file: a.txt }, { file: b.txt }]`;
+  const [first, second] = ["a", "b"].map((owner) => entries.replaceAll("- a/", `${owner}/`));
+  expect((await errorOf(list, { files: { "a.txt": first ?? "", "b.txt": "a/b" } })).lines).toContain(
+    "a.txt:20001:1: repositories[0].file: a list has at most 20000 lines; divide the campaign",
+  );
+  const shorter = (text = "") => text.split("\n").slice(0, 15_000).join("\n");
+  expect((await errorOf(list, { files: { "a.txt": shorter(first), "b.txt": shorter(second) } })).lines[1]).toBe(
+    "c.yaml:4:15: repositories: there are 30000 entries; at most 20000 are allowed; divide the campaign",
+  );
+  const large = `variables: { v: ${"x".repeat(10_000)} }\nprompt: '${"{{ v }}".repeat(10_000)}'`;
+  expect(await outcome(`version: 1\nname: fix\nrepositories: [a/b]\n${large}`)).toBe("refused");
+});
+
+test("readCampaignFile() reads 20000 entries with templates in branch and prompt", async () => {
+  const entries = Array.from({ length: 20_000 }, (_, index) => `- { repo: a/b, root: r${index} }\n`).join("");
+  expect(await outcome(`${HEAD}branch: 'x/{{ root }}'\nrepositories:\n${entries}`)).toBe("read");
+});
+
+test(
+  "readCampaignFile() refuses or reads hostile texts in every place, and every mistake stays on its line",
+  async () => {
+    for (const { text } of CORPUS) {
+      const short = text.slice(0, 2_000);
+      const quoted = JSON.stringify(short);
+      await outcome(short);
+      await outcome(fileWith({ title: `title: ${quoted}`, branch: `branch: ${quoted}`, key: `${quoted}: ${quoted}` }));
+      await outcome(fileWith({ repositories: `repositories: [${quoted}, { repo: ${quoted} }, { file: ${quoted} }]` }));
+      await outcome(fileWith({ prompt: "prompt-file: p", windows: `windows: [${quoted}]` }), { p: short });
+      await outcome(fileWith({ repositories: "repositories: [{ file: l }]", e: "exclude-file: l" }), { l: short });
+    }
+  },
+  60_000,
+);
+
+test("readCampaignFile() reads or refuses any text, and throws nothing else", async () => {
+  const token = fc.constantFrom(
+    ..."version: 1|name: x|\n|  |\t|- |: |[|]|{|}|,|\"|'|&a|*a|!t|#|<<: |? ||-|>|repositories|repo|a/b|prompt|---|...|%|@|`|0x1|null|{{ a }}|{{|\r|\u00a0|\\"
+      .split("|"),
+  );
+  const texts = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 80 }),
+    fc.array(token, { maxLength: 40 }).map((all) => all.join("")),
+  );
+  await fc.assert(fc.asyncProperty(texts, async (text) => void await outcome(text)), { numRuns: 3_000 });
+});
+
+test("readCampaignFile() reads or refuses a file in which something was cut or put in", async () => {
+  const sources = WRONG_FILES.filter(({ text }) => text.length < 1_000);
+  const edit = fc.record({
+    source: fc.constantFrom(...sources),
+    at: fc.nat(400),
+    cut: fc.nat(12),
+    put: fc.constantFrom(
+      "",
+      " ",
+      "\n",
+      "\t",
+      ":",
+      "- ",
+      "{",
+      "]",
+      '"',
+      "'",
+      "&a ",
+      "*a",
+      "{{",
+      "#",
+      "x",
+      "\u0000",
+      "\ud800",
+    ),
+  });
+  await fc.assert(
+    fc.asyncProperty(edit, async ({ source: { text, files = {} }, at, cut, put }) => {
+      await outcome(text.slice(0, at) + put + text.slice(at + cut), files);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("readCampaignFile() reads or refuses any JSON", async () => {
+  const value = fc.jsonValue({ maxDepth: 3 });
+  const keys = [
+    "version",
+    "name",
+    "prompt",
+    "repositories",
+    "variables",
+    "limits",
+    "agent",
+    "windows",
+    "canary",
+    "exclude",
+  ];
+  const file = fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), value, { maxKeys: 8 });
+  await fc.assert(fc.asyncProperty(file, async (given) => void await outcome(JSON.stringify(given))), {
+    numRuns: 2_000,
+  });
+});

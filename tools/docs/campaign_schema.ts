@@ -1,0 +1,115 @@
+/**
+ * The JSON Schema of a campaign file and the table of its keys, both made from the schema that reads it.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { MAX_PROMPT_LENGTH } from "../../lib/api/contract/rules.ts";
+import { MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../lib/campaign/file/includes.ts";
+import { MAX_TITLE } from "../../lib/campaign/file/items.ts";
+import { MAX_BRANCH } from "../../lib/campaign/file/rules.ts";
+import { campaignSchema, MAX_ENTRIES, REFUSED_KEYS } from "../../lib/campaign/file/schema.ts";
+import { MAX_DEPTH } from "../../lib/campaign/file/syntax/parse.ts";
+import { table } from "./markdown_table.ts";
+
+/** The parts of a JSON Schema that the table shows. */
+export interface JsonSchema {
+  type?: string;
+  description?: string;
+  default?: unknown;
+  const?: unknown;
+  enum?: readonly unknown[];
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  maxItems?: number;
+  maxProperties?: number;
+  required?: readonly string[];
+  properties?: Readonly<Record<string, JsonSchema>>;
+  additionalProperties?: boolean | JsonSchema;
+  items?: JsonSchema;
+  anyOf?: readonly JsonSchema[];
+}
+
+/** The JSON Schema of a campaign file. */
+export function campaignJsonSchema(): JsonSchema {
+  const { $schema, ...rest } = z.toJSONSchema(campaignSchema(), { io: "input" });
+  return { $schema, title: "campaign file of @mogplex/ci", ...rest } as JsonSchema;
+}
+
+/** The text of `schema/campaign.schema.json`. */
+export function campaignSchemaFile(): string {
+  return `${JSON.stringify(campaignJsonSchema(), null, 2)}\n`;
+}
+
+function code(value: unknown): string {
+  return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+}
+
+/** The type of a value, with its limits. */
+function typeOf(schema: JsonSchema): string {
+  if (schema.const !== undefined) return code(schema.const);
+  if (schema.enum !== undefined) return schema.enum.map(code).join(", ");
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
+  switch (schema.type) {
+    case "integer":
+      return `whole number, ${schema.minimum} to ${schema.maximum}`;
+    case "boolean":
+      return "`true`, `false`";
+    case "array":
+      return `list, at most ${schema.maxItems}`;
+    case "object":
+      return schema.maxProperties === undefined ? "map" : `map of texts, at most ${schema.maxProperties}`;
+    default:
+      return schema.maxLength === undefined ? "text" : `text, at most ${schema.maxLength}`;
+  }
+}
+
+/** What stands in the column of defaults. */
+function defaultOf(schema: JsonSchema, isRequired: boolean): string {
+  if (isRequired) return "required";
+  const isMap = schema.type === "object" && schema.maxProperties === undefined;
+  if (schema.default === undefined || isMap) return "–";
+  return schema.default === "" ? "empty" : code(schema.default);
+}
+
+/** A row for each key, and for those below it. */
+function rowsOf(schema: JsonSchema, above: string): string[][] {
+  const { properties = {}, required = [] } = schema;
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const key = `${above}${name}`;
+    const forms = property.items?.anyOf ?? (property.items === undefined ? [property] : [property.items]);
+    const below = property.items === undefined ? `${key}.` : `${key}[].`;
+    return [
+      [code(key), typeOf(property), defaultOf(property, required.includes(name)), property.description ?? ""],
+      ...forms.flatMap((form) => rowsOf(form, below)),
+    ];
+  });
+}
+
+/** The table of all keys. */
+export function campaignKeysTable(): string {
+  return table(["Key", "Type", "Default", "Meaning"], rowsOf(campaignJsonSchema(), ""));
+}
+
+function size(bytes: number): string {
+  return `${bytes / 1024 / 1024} MiB`;
+}
+
+/** The table of limits that are not those of one value. */
+export function campaignLimitsTable(): string {
+  return table(["What", "At most"], [
+    ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],
+    ["A list, and the file of `exclude-file`", `${size(MAX_LIST_BYTES)}, ${MAX_ENTRIES} lines`],
+    ["Entries, those of lists included", String(MAX_ENTRIES)],
+    ["Nesting", `${MAX_DEPTH} levels`],
+    ["The prompt: title, blank line and task with their variables", `${MAX_PROMPT_LENGTH} characters`],
+    ["The title with its variables", `${MAX_TITLE} characters`],
+    ["The branch with its variables", `${MAX_BRANCH} characters`],
+  ]);
+}
+
+/** The keys that this version refuses. */
+export function refusedKeysList(): string {
+  return REFUSED_KEYS.map((key) => `- \`${key}\``).join("\n");
+}
