@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "59c12234a58573b38635619a91655e3458591762042e98186d96acb4f49ff9ca"
+val MOGPLEX_CI_SHA256 = "940dfd3ada5797e21bd1abefcd2ce5d4ed998075554a6936384d76dc3489bee1"
 
 project {
     buildType(Cleanup)

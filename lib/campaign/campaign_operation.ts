@@ -110,6 +110,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     this.#noteChanges(store);
     this.#work = this.#workOn(store);
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
+    this.#settings.onView?.(() => this.view());
   }
 
   /** Proves that the campaign was planned for this service. */
@@ -138,6 +139,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       store,
       pace: this.#pace,
       proven: this.#proven,
+      seen: { sandboxes: null },
       reason: reasonCleaner(this.#redact),
     };
   }
@@ -241,6 +243,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     return makeView(memory, {
       nowMs: serviceNow(this.#session),
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
+      sandboxes: this.#work?.seen.sandboxes,
     });
   }
 

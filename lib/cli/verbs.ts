@@ -8,7 +8,17 @@ import { automationsGetVerb } from "./verbs/automations_get.ts";
 import { automationsListVerb } from "./verbs/automations_list.ts";
 import { automationsTriggerVerb } from "./verbs/automations_trigger.ts";
 import { automationsTriggerFollowVerb } from "./verbs/automations_trigger_follow.ts";
+import { campaignAdvanceVerb } from "./verbs/campaign/advance.ts";
+import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
+import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
+import { campaignReportVerb } from "./verbs/campaign/report.ts";
+import { campaignResumeVerb } from "./verbs/campaign/resume.ts";
+import { campaignRetryVerb } from "./verbs/campaign/retry.ts";
+import { campaignRunVerb } from "./verbs/campaign/run.ts";
+import { campaignSkipVerb } from "./verbs/campaign/skip.ts";
+import { campaignStatusVerb } from "./verbs/campaign/status.ts";
+import { campaignStopVerb } from "./verbs/campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
@@ -39,6 +49,16 @@ export const VERBS: readonly Verb[] = [
   automationsTriggerFollowVerb,
   prReviewsRerunVerb,
   campaignCheckVerb,
+  campaignPlanVerb,
+  campaignAdvanceVerb,
+  campaignRunVerb,
+  campaignStatusVerb,
+  campaignRetryVerb,
+  campaignApproveVerb,
+  campaignStopVerb,
+  campaignResumeVerb,
+  campaignSkipVerb,
+  campaignReportVerb,
   runsGetVerb,
   runsEventsVerb,
   runsCancelVerb,

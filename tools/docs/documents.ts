@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
@@ -48,6 +49,19 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
         ]),
       ),
     "outputs": outputsTable,
+  },
+  "docs/campaigns.md": {
+    outcomes: () =>
+      table(
+        ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
+        OUTCOMES.map(({ endedAs, item, remark, attempt, failure, again }) => [
+          endedAs,
+          [item ?? "as it was", remark].filter((text) => text !== "").join("; "),
+          attempt ? "yes" : "no",
+          failure ? "yes" : "no",
+          { never: "no", attempts: "while it has attempts", free: "yes" }[again],
+        ]),
+      ),
   },
   "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable, refused: refusedKeysList },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },

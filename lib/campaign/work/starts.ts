@@ -62,7 +62,7 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
     if (starts === 0) return rest;
     if (sandboxes === null) {
       await proveUser(work);
-      sandboxes = await readSandboxes(work);
+      sandboxes = work.seen.sandboxes = await readSandboxes(work);
       continue;
     }
     const [item] = startableItems(store.memory);
@@ -75,7 +75,7 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
       continue;
     }
     trouble = 0;
-    sandboxes++;
+    work.seen.sandboxes = ++sandboxes;
     // Its key found a run that has ended: the next start of the item may have to follow at once.
     if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) yield item.item.id;
   }

@@ -93,17 +93,18 @@ function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
   return [place.api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
 }
 
+/** Renders a summary. `mayLink` says whether an address may be a link. */
+export type RenderSummary = (mayLink: (url: string) => boolean) => string;
+
 async function write(
   context: VerbContext,
   plan: NotePlan & { kind: "write" },
-  result: AnyResult,
+  render: RenderSummary,
 ): Promise<void> {
   const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
   const { job, node } = platform.identity(env) ?? { job: null, node: "" };
   const hosts = ownHosts(env, plan.place);
-  const summary = renderMarkdown(cleanResult(result, redact, redact.token), {
-    mayLink: (url) => !hosts.includes(new URL(url).hostname),
-  });
+  const summary = render((url) => !hosts.includes(new URL(url).hostname));
   const name = markdownCode(cutText(redact(plainText(job ?? "")), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const marker = await noteMarker(job ?? "", node);
@@ -112,19 +113,26 @@ async function write(
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
-export async function writeJobNote(
-  context: VerbContext,
-  plan: NotePlan,
-  result: AnyResult,
-): Promise<void> {
-  // A job that only starts a run leaves the note to the one that follows it.
-  if (plan.kind === "none" || result.outcome === "started") return;
+export async function writeTextNote(context: VerbContext, plan: NotePlan, render: RenderSummary): Promise<void> {
+  if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
   try {
-    await write(context, plan, result);
+    await write(context, plan, render);
   } catch (error) {
     context.writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
   }
+}
+
+/** {@linkcode writeTextNote} for the result of a job. */
+export async function writeJobNote(context: VerbContext, plan: NotePlan, result: AnyResult): Promise<void> {
+  // A job that only starts a run leaves the note to the one that follows it.
+  if (result.outcome === "started") return;
+  const { redact } = context.writer;
+  await writeTextNote(
+    context,
+    plan,
+    (mayLink) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink }),
+  );
 }
 
 /**

@@ -1,0 +1,118 @@
+/**
+ * A wave of a campaign, or a campaign to its end, on the command line: log or live table, reports, exit code.
+ *
+ * @module
+ */
+import { campaignJob, type CampaignJobInternals, type RunCampaignOptions } from "../../campaign/campaign.ts";
+import type { CampaignItem } from "../../campaign/campaign_items.ts";
+import { CampaignGoesOnError } from "../../campaign/campaign_operation.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { interruptible } from "../../job/interrupt.ts";
+import { terminalSize } from "../../runtime.ts";
+import { isInteractive } from "../log/interactive.ts";
+import { noticeText } from "../log/notices.ts";
+import { planNote } from "../job/note.ts";
+import type { VerbContext } from "../verb.ts";
+import { LiveCampaign } from "./live_campaign.ts";
+import type { CampaignPlace } from "./place.ts";
+import { publishCampaign } from "./publish.ts";
+import { statusText } from "./status.ts";
+
+/** What a verb adds. */
+export interface CampaignWork {
+  /** Whether to make one wave only. */
+  once: boolean;
+  /** Whether a campaign that goes on ends the command with 75. */
+  exitStatus: boolean;
+  options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
+  onInterrupt?: CampaignJobInternals["onInterrupt"];
+}
+
+/** Shortest time between two reports while the campaign goes on, in milliseconds. */
+const REPORT_MS = 60_000;
+/** Width of a log that is no terminal, in cells. */
+const LOG_WIDTH = 120;
+
+/** Prints the whole campaign: what a reader needs to know at the end. */
+export function printStatus(
+  context: VerbContext,
+  { command }: Pick<CampaignPlace, "command">,
+  view: CampaignView,
+  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+): void {
+  const { writer, platform } = context;
+  const size = isInteractive(context) ? terminalSize() : undefined;
+  writer.out(...statusText(view, {
+    width: size?.columns ?? LOG_WIDTH,
+    colour: writer.coloured,
+    redact: writer.redact,
+    escapeLine: (line) => platform.escapeLine(line),
+    command,
+    problem,
+    all,
+  }));
+}
+
+/** A line of `--json`. The end is printed when everything else is done. */
+function jsonLine(context: VerbContext, item: CampaignItem): void {
+  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+}
+
+/** Does the work. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
+export async function endWithCampaign(
+  context: VerbContext,
+  place: CampaignPlace,
+  { once, exitStatus, options, onInterrupt }: CampaignWork,
+): Promise<number> {
+  const { io, flags, writer, clock, platform } = context;
+  const note = planNote(context);
+  const json = flags.has("json");
+  const interactive = !json && isInteractive(context);
+  const live = json
+    ? undefined
+    : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
+  let reportedAt = -Infinity;
+  const onView = (view: () => CampaignView) => {
+    const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
+    if (live === undefined && !isDue) return;
+    const now = view();
+    live?.update(now);
+    if (!isDue) return;
+    reportedAt = clock.now();
+    void publishCampaign(context, place, now, { problem: null, isEnd: false, note });
+  };
+  const process = {
+    onSignal: io.onSignal,
+    isTerminal: io.isTerminal,
+    exitNow(code: number) {
+      live?.leave();
+      io.exitNow(code);
+    },
+  };
+  try {
+    const { result, error } = await interruptible({ io: process, clock }, (interrupts) => {
+      const more: RunCampaignOptions = {
+        ...place.options,
+        ...options,
+        onNotice: (notice) => notice.kind !== "heartbeat" && writer.note(noticeText(notice)),
+        onItem: json ? (item) => jsonLine(context, item) : undefined,
+      };
+      // Not copied: the connection is looked for when it is needed.
+      const internals = Object.assign(Object.create(place.internals), { interrupts, onInterrupt, onView });
+      return campaignJob(place.path, more, internals, once);
+    }).finally(() => live?.close());
+    const goesOn = error instanceof CampaignGoesOnError;
+    const problem = error instanceof Error && !goesOn ? error.message : null;
+    if (result.view !== null) {
+      await publishCampaign(context, place, result.view, { problem, isEnd: true, note });
+      if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
+      else printStatus(context, place, result.view, { problem });
+    }
+    if (problem !== null) writer.error(problem);
+    else if (goesOn && !once) writer.note(error.message);
+    return goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
+  } finally {
+    writer.unfence();
+  }
+}

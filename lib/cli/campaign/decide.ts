@@ -1,0 +1,42 @@
+/**
+ * Records a decision about a campaign and says what it means.
+ *
+ * @module
+ */
+import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { VerbContext, VerbFlag } from "../verb.ts";
+import { BY, CAUSE, DRY_RUN, FAILED, JSON_OBJECT, ONLY } from "./flags.ts";
+import { decider, maskToken, readPlace } from "./place.ts";
+
+/** Flags of every decision. */
+export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
+
+/** The flags that choose items. */
+export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
+
+/** Reads the flags that choose items. */
+export function readSelection({ flags, option }: VerbContext): Selection {
+  return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
+}
+
+/** Most names of items that are printed. */
+const MAX_NAMES = 20;
+
+/** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
+export async function decide(context: VerbContext, verb: string, decision: Decision): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, verb);
+  maskToken(context);
+  const dryRun = flags.has(DRY_RUN.name);
+  const options = { ...place.options, by: decider(context), dryRun };
+  const { items, text, view } = await decideCampaign(place.path, decision, options, place.internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
+    return EXIT.success;
+  }
+  writer.out(writer.untrusted(text));
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
+  return EXIT.success;
+}

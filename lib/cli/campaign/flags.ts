@@ -1,0 +1,99 @@
+/**
+ * Flags that several campaign verbs have.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { anyText } from "../options/values.ts";
+import type { Option, VerbFlag } from "../verb.ts";
+
+/** Directory of the campaign. */
+export const DIR: Option<string> = {
+  name: "dir",
+  value: "DIR",
+  help: "Directory with lock, journal and reports (mogplex-campaign)",
+  parse: anyText,
+};
+
+/** Where lock and journal are kept between two waves. */
+export const HOME: Option<"dir"> = {
+  name: "home",
+  value: "HOME",
+  help: "Where lock and journal are kept between two waves: dir, the directory itself (dir)",
+  parse(text, source) {
+    if (text === "dir") return text;
+    throw new UsageError({
+      attempted: `use ${source}`,
+      why: "this version keeps campaigns in directories only",
+      value: JSON.stringify(text),
+      advice: "leave the flag out, and keep the directory from one wave to the next",
+    });
+  },
+};
+
+/** Permits files outside of the campaign file's folder. */
+export const ALLOW_OUTSIDE: VerbFlag = {
+  name: "allow-outside",
+  help: "Permit files outside of the folder of the campaign file",
+};
+
+/** Sends and writes nothing. */
+export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be done; send, start and write nothing" };
+
+/** The answer is one object. */
+export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object" };
+
+/** Ends with 75 while the campaign goes on. */
+export const EXIT_STATUS: VerbFlag = { name: "exit-status", help: "End with 75 while the campaign goes on" };
+
+/** Who decides. */
+export const BY: Option<string> = {
+  name: "by",
+  value: "NAME",
+  help: "Who decides, for the journal (the user of the CI job, or of this machine)",
+  parse: anyText,
+};
+
+/** Keeps what cannot be used as invalid items. */
+export const SKIP_INVALID: VerbFlag = {
+  name: "skip-invalid",
+  help: "Keep repositories that cannot be used as invalid items, in place of an error",
+};
+
+/** A length of time: `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
+export function duration(text: string, source: string): number {
+  const ms = parseDuration(text.trim());
+  if (ms !== undefined && ms > 0) return ms;
+  const why = `it must be a time like ${DURATION_FORMS}`;
+  throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
+}
+
+/** Mean time of a run. */
+export const MEAN_RUN: Option<number> = {
+  name: "mean-run",
+  value: "TIME",
+  help: "Mean time of a run, until runs have ended (20m)",
+  parse: duration,
+};
+
+/** Which items a decision is about. */
+export const FAILED: VerbFlag = { name: "failed", help: "Items that failed or were overdue" };
+/** See {@linkcode FAILED}. */
+export const CAUSE: Option<string> = {
+  name: "cause",
+  value: "WORD",
+  help: "Items with this cause, by its word in `campaign status`",
+  parse: anyText,
+};
+/** See {@linkcode FAILED}. */
+export const ONLY: Option<string> = {
+  name: "only",
+  value: "GLOB",
+  multiple: true,
+  help: "Items of repositories whose name fits, as in acme/legacy-*",
+  parse: anyText,
+};
+
+/** Flags that say which campaign a verb is about. */
+export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE];

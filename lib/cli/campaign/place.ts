@@ -1,0 +1,80 @@
+/**
+ * Which campaign a verb is about, and what the library needs to work on it.
+ *
+ * @module
+ */
+import { type CampaignInternals, type CampaignOptions, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
+import type { CampaignCommand } from "../../campaign/report/commands.ts";
+import { personOf } from "../../platforms/person.ts";
+import { noticeText } from "../log/notices.ts";
+import { requiredArgument } from "../options/arguments.ts";
+import { PROGRAM } from "../vocabulary.ts";
+import type { VerbContext } from "../verb.ts";
+import { ALLOW_OUTSIDE, BY, DIR, HOME } from "./flags.ts";
+
+/** A campaign on the command line. */
+export interface CampaignPlace {
+  /** Path of the campaign file. */
+  path: string;
+  /** Path of its directory. */
+  directory: string;
+  options: CampaignOptions;
+  internals: CampaignInternals;
+  /** How hints write commands about it. */
+  command: CampaignCommand;
+}
+
+/**
+ * Reads the campaign of a verb. Service and token are looked for when a request is to be sent, and not before: a campaign that is done
+ * needs neither.
+ *
+ * @param verb Words of the verb, for messages.
+ * @throws {UsageError} when the file is missing, or a flag is wrong.
+ */
+export function readPlace(context: VerbContext, verb: string): CampaignPlace {
+  const { io, flags, option, clock, fetch, platform, writer } = context;
+  context.guard();
+  const path = requiredArgument(context, verb, "file");
+  const given = option(DIR);
+  option(HOME);
+  const directory = given ?? DEFAULT_DIRECTORY;
+  const allowOutside = flags.has(ALLOW_OUTSIDE.name);
+  return {
+    path,
+    directory,
+    options: {
+      directory,
+      allowOutside,
+      clock,
+      fetch,
+      env: io.env,
+      onNotice: (notice) => writer.note(noticeText(notice)),
+    },
+    internals: {
+      io,
+      platform,
+      get connection() {
+        return context.connection();
+      },
+    },
+    command: {
+      program: PROGRAM,
+      file: path,
+      flags: [...given === undefined ? [] : ["--dir", given], ...allowOutside ? ["--allow-outside"] : []],
+    },
+  };
+}
+
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no mistake there. */
+export function maskToken(context: VerbContext): void {
+  try {
+    context.connection();
+  } catch {
+    // Then there is none to mask.
+  }
+}
+
+/** Who decides: the flag, else what the environment says. */
+export function decider({ option, io }: VerbContext): string {
+  return option(BY)?.trim() || personOf(io.env);
+}

@@ -1,0 +1,55 @@
+/**
+ * Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
+ *
+ * @module
+ */
+import { cleanCampaign } from "../../campaign/report/clean.ts";
+import { CAMPAIGN_FORMATS } from "../../campaign/report/formats.ts";
+import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
+import { writeCampaignReports } from "../../campaign/report/write.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import type { VerbContext } from "../verb.ts";
+import { writeTextNote } from "../job/note.ts";
+import type { NotePlan } from "../job/note.ts";
+import { commandCampaign } from "./ci_commands.ts";
+import type { CampaignPlace } from "./place.ts";
+
+/** What to publish beside the reports. */
+export interface PublishOptions {
+  /** Message of the error that stopped the step; null for none. */
+  problem: string | null;
+  /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
+  isEnd: boolean;
+  /** The note that was planned. */
+  note: NotePlan;
+}
+
+/** Publishes a view. What cannot be written is one line on stderr, and changes no exit code. */
+export async function publishCampaign(
+  context: VerbContext,
+  { directory, command }: CampaignPlace,
+  view: CampaignView,
+  { problem, isEnd, note }: PublishOptions,
+): Promise<void> {
+  const { io, writer, platform, flags } = context;
+  const links = platform.links(io.env);
+  const redactToken = (text: string) => writer.redact.token(text);
+  const problems = writeCampaignReports(view, directory, io, writer.redact, {
+    files: isEnd ? platform.files(io.env) : {},
+    links,
+    redactToken,
+    command,
+    problem,
+  });
+  for (const { message } of problems) writer.error(message);
+  if (!isEnd) return;
+  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
+  if (!flags.has("json")) {
+    const isWritten = !problems.some(({ path }) => path === summary);
+    commandCampaign(context, platform, view, isWritten ? summary : null);
+  }
+  await writeTextNote(context, note, (mayLink) => {
+    const clean = cleanCampaign(view, writer.redact, redactToken);
+    return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`.
+ *
+ * @module
+ */
+import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
+import { DRY_RUN, duration, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { readPlace } from "../../campaign/place.ts";
+import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION } from "../../options/table.ts";
+import type { Option, Verb, VerbContext } from "../../verb.ts";
+import { printPreview } from "./advance.ts";
+import { OF_RUN, WAVE_CODES } from "./codes.ts";
+
+const RUN_TIMEOUT: Option<number> = {
+  name: "timeout",
+  value: "TIME",
+  help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  parse: duration,
+};
+
+async function run(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign run");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: false,
+    exitStatus: true,
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      timeoutMs: option(RUN_TIMEOUT),
+    },
+    onInterrupt: option(ON_INTERRUPT_OPTION),
+  });
+}
+
+export const campaignRunVerb: Verb = {
+  name: "campaign run",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Follow a campaign until it is done, with a live table or a line for each change",
+  group: "toolkit",
+  flags: [PLACE, [RUN_TIMEOUT, ON_INTERRUPT_OPTION], [SKIP_INVALID, MEAN_RUN], DRY_RUN, NOTE, JSON_LINES],
+  codes: WAVE_CODES,
+  meanings: OF_RUN,
+  examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
+  run,
+};

@@ -1,0 +1,28 @@
+/**
+ * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys.
+ *
+ * @module
+ */
+import { decide, DECISION } from "../../campaign/decide.ts";
+import { PLACE } from "../../campaign/flags.ts";
+import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
+import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };
+
+function stop(context: VerbContext): Promise<number> {
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
+}
+
+export const campaignStopVerb: Verb = {
+  name: "campaign stop",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Start nothing more; runs go on to their end",
+  group: "toolkit",
+  flags: [PLACE, CANCEL, DECISION],
+  codes: LOCAL_CODES,
+  meanings: OF_DECISIONS,
+  examples: ["mogplex-ci campaign stop campaign.yml"],
+  run: stop,
+};
