@@ -146,7 +146,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
     waves: wave,
     nextWaveAt: iso(nextMs),
-    waitsFor: isOver || rest.because === "nothing" ? null : rest.because,
+    waitsFor: isOver ? null : closedBy(memory) ?? (rest.because === "nothing" ? null : rest.because),
     endsAt: isOver ? null : iso(endMs(memory, input, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),

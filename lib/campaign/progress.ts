@@ -45,8 +45,8 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
 
 /** Why nothing may be started although quotas allow it; null when something may be. */
 export function closedBy({ gates, stopped }: CampaignMemory): "gate" | "stopped" | null {
-  if (stopped !== null || gates.threshold.closed) return "stopped";
-  return gates.canary.closed ? "gate" : null;
+  if (stopped !== null) return "stopped";
+  return gates.canary.closed || gates.threshold.closed ? "gate" : null;
 }
 
 function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): RecordBody | undefined {
