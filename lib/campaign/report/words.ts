@@ -7,6 +7,7 @@
 import type { Bound } from "../pace/pace.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView, QuotaView } from "../view.ts";
+import { lookup } from "../../lookup.ts";
 import { formatCount } from "../../result/duration.ts";
 import { isTrouble } from "./causes.ts";
 import { instantMs, timeText } from "../../result/times.ts";
@@ -52,7 +53,9 @@ const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
 
 /** The counts that are not zero: `3 failed, 1 needs-input`. */
 function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
-  return states.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${PHRASES[state] ?? state}`)
+  return states.filter((state) => counts[state] > 0).map((state) =>
+    `${counts[state]} ${lookup(PHRASES, state) ?? state}`
+  )
     .join(", ");
 }
 

@@ -12,16 +12,17 @@ import { cellWidth, fitCells } from "../../text/cells.ts";
 import type { Screen, Span, Style } from "./screen.ts";
 
 const GAP = "  ";
-const MIN_NAME = 12;
-const MAX_NAME = 60;
-const VERDICT = 11;
-const TIME = 11;
-const ATTEMPTS = 8;
-const SHORT_ID = 8;
-const LONG_ID = 36;
-const MAX_SHORT_PULL = 12;
 /** From this width on there is room for whole ids and addresses. */
 const WIDE = 130;
+const SHORT_ID = 8;
+/** What the columns of names and of addresses keep when there is little room. */
+const MIN_NAME = 12;
+const MIN_PULL = 12;
+const MAX_NAME = 60;
+const NAME = 0;
+const PULL = 3;
+/** Columns of numbers, which are aligned on the right. */
+const NUMBERS: readonly number[] = [4, 5];
 
 /** The colour of a verdict. */
 export function styleOf(state: ItemState): Style | undefined {
@@ -38,77 +39,78 @@ function shortPull(url: string): string {
   return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
 }
 
+function widest(texts: readonly string[]): number {
+  return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
+}
+
 /** A table that knows its columns before its first row. */
 export class ItemTable {
   readonly #screen: Screen;
   readonly #names: ReadonlyMap<string, string>;
   readonly #nowMs: number;
   readonly #wide: boolean;
-  readonly #name: number;
-  readonly #pull: number;
+  readonly #head: readonly string[];
+  readonly #widths: number[];
 
   /**
    * @param all All items of the campaign: their names depend on each other.
-   * @param shown The items that will get a row, for the width of columns.
+   * @param measured The items that the columns have room for.
    */
-  constructor(screen: Screen, all: readonly ItemView[], shown: readonly ItemView[], nowMs: number) {
+  constructor(screen: Screen, all: readonly ItemView[], measured: readonly ItemView[], nowMs: number) {
     this.#screen = screen;
     this.#names = itemNames(all);
     this.#nowMs = nowMs;
     this.#wide = screen.width >= WIDE;
-    const widest = (texts: readonly string[]) => texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
-    const pulls = widest(shown.map((item) => this.#pullText(item)));
-    const id = this.#wide ? LONG_ID : SHORT_ID;
-    const room = screen.width - VERDICT - id - TIME - ATTEMPTS - GAP.length * 6;
-    const name = Math.min(MAX_NAME, Math.max(MIN_NAME, widest(shown.map((item) => this.#nameText(item)))));
-    // The name comes first; addresses get what is free.
-    this.#pull = Math.min(
-      Math.max(pulls, "PULL REQUEST".length),
-      Math.max(MAX_SHORT_PULL, room - name),
-    );
-    this.#name = Math.max(MIN_NAME, Math.min(name, room - this.#pull));
+    this.#head = ["ITEM", "VERDICT", "RUN", this.#wide ? "PULL REQUEST" : "PR", "TIME", "ATTEMPTS"];
+    const rows = measured.map((item) => this.#cells(item));
+    this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
+    this.#fit();
   }
 
-  #nameText({ id }: ItemView): string {
-    return this.#screen.text(this.#names.get(id) ?? id);
+  /** Makes addresses, then names, as short as the screen demands. */
+  #fit(): void {
+    const widths = this.#widths;
+    const over = () => widths.reduce((sum, width) => sum + width + GAP.length, 0) - this.#screen.width;
+    const shrink = (column: number, least: number) => {
+      const width = widths[column] ?? 0;
+      widths[column] = Math.max(Math.min(least, width), width - Math.max(0, over()));
+    };
+    widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
+    shrink(PULL, MIN_PULL);
+    shrink(NAME, MIN_NAME);
   }
 
-  #pullText({ pullRequest }: ItemView): string {
-    if (pullRequest === null) return "";
-    const url = this.#screen.text(pullRequest);
-    return this.#wide ? url : shortPull(url);
-  }
-
-  #cells(name: string, verdict: Span, run: string, pull: string, time: string, attempts: string): Span[] {
-    const id = this.#wide ? LONG_ID : SHORT_ID;
+  #cells(item: ItemView): string[] {
+    const { id, verdict, runId, pullRequest, attempts } = item;
+    const run = runId === null ? "" : this.#screen.text(runId);
+    const pull = pullRequest === null ? "" : this.#screen.text(pullRequest);
+    const ms = runMs(item, this.#nowMs);
     return [
-      { text: `${GAP}${fitCells(name, this.#name)}${GAP}` },
-      { text: `${fitCells(verdict.text, VERDICT)}${GAP}`, style: verdict.style },
-      { text: `${this.#wide ? fitCells(run, id) : fitCells(run.slice(0, id), id)}${GAP}` },
-      { text: `${fitCells(pull, this.#pull)}${GAP}` },
-      { text: `${fitCells(time, TIME, "right")}${GAP}` },
-      { text: fitCells(attempts, ATTEMPTS, "right") },
+      this.#screen.text(this.#names.get(id) ?? id),
+      verdict,
+      this.#wide ? run : run.slice(0, SHORT_ID),
+      this.#wide ? pull : shortPull(pull),
+      ms === null ? "" : spanText(ms),
+      attempts === 0 ? "" : String(attempts),
     ];
+  }
+
+  #line(cells: readonly string[], style: (column: number) => Style | undefined): void {
+    const spans = cells.map((cell, column): Span => {
+      const side = NUMBERS.includes(column) ? "right" : "left";
+      return { text: `${GAP}${fitCells(cell, this.#widths[column] ?? 0, side)}`, style: style(column) };
+    });
+    this.#screen.line(...spans);
   }
 
   /** Adds the heading. */
   heading(): void {
-    const spans = this.#cells("ITEM", { text: "VERDICT" }, "RUN", "PULL REQUEST", "TIME", "ATTEMPTS");
-    this.#screen.line({ text: spans.map(({ text }) => text).join(""), style: "dim" });
+    this.#line(this.#head, () => "dim");
   }
 
   /** Adds the row of an item. */
   row(item: ItemView): void {
-    const { verdict, runId, attempts } = item;
-    const ms = runMs(item, this.#nowMs);
-    this.#screen.line(...this.#cells(
-      this.#nameText(item),
-      { text: verdict, style: styleOf(verdict) },
-      runId === null ? "" : this.#screen.text(runId),
-      this.#pullText(item),
-      ms === null ? "" : spanText(ms),
-      attempts === 0 ? "" : String(attempts),
-    ));
+    this.#line(this.#cells(item), (column) => column === 1 ? styleOf(item.verdict) : undefined);
   }
 
   /** Adds a line about rows that are not shown. */

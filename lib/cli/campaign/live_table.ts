@@ -21,6 +21,7 @@ export interface LiveTableOptions extends ScreenOptions {
 
 /** Lines about the whole, the heading of the table, and the line that counts the others. */
 const OTHER_LINES = 6;
+const MAX_MEASURED = 500;
 /** The order in which the others are counted: a narrow terminal cuts the end. */
 const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
 
@@ -105,7 +106,9 @@ export function liveTable(view: CampaignView, options: LiveTableOptions): string
   if (rows > 0 && view.items.length > 0) {
     const shown = chosen(view.items, rows);
     if (shown.length > 0) {
-      const table = new ItemTable(screen, view.items, view.items, nowMs);
+      // Columns that fit all items stay where they are while rows come and go.
+      const measured = view.items.length <= MAX_MEASURED ? view.items : shown;
+      const table = new ItemTable(screen, view.items, measured, nowMs);
       table.heading();
       for (const item of shown) table.row(item);
     }
