@@ -35,6 +35,8 @@ export interface Attempted {
   recent?: boolean | undefined;
   /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
   runId?: string | undefined;
+  /** UUID, in lower case, of the repository of that run. @default {undefined} (not known yet) */
+  repoId?: string | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
@@ -165,14 +167,16 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : foreign(described);
 }
 
-/** Refuses an answer about another run, from a cache for example: it must not become a verdict. */
-function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> {
+/** Refuses an answer about another run, or a run of another repository, from a cache for example: it must not become a verdict. */
+function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (runId === undefined || !result.ok) return result;
   // The documentation permits null for an automation run; the client's method handles that.
-  const { run } = result.data as { run?: { runId?: string; id?: string } | null };
-  return run === null || (run?.runId ?? run?.id)?.toLowerCase() === runId
+  const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
+  if (run === null) return result;
+  if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };
+  return repoId === undefined || run?.repoId?.toLowerCase() === repoId
     ? result
-    : { ok: false, problem: "data.run.runId: another run" };
+    : { ok: false, problem: "data.run.repoId: another repository than before" };
 }
 
 /**
