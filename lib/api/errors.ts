@@ -16,7 +16,9 @@ import {
   UnavailableError,
 } from "../errors.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, parseJson } from "../http/answer.ts";
+import { MAX_RETRY_AFTER_MS } from "../http/retry_after.ts";
 import type { Verdict } from "../http/transport.ts";
+import { formatCount, formatDuration } from "../result/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
 import type { Lazy } from "./contract/schemas.ts";
@@ -133,8 +135,14 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 
+/** A delay that the service named, for a message. */
+function delayText(ms: number): string {
+  if (ms >= MAX_RETRY_AFTER_MS) return "30 days or more";
+  return ms < 3_600_000 ? formatCount(Math.ceil(ms / 1_000), "second") : formatDuration(ms);
+}
+
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
-  const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
+  const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
   const why = `the token has used up its requests or starts${wait} ${said}`;
   return new RateLimitedError(
     { attempted: what, why, advice: "wait, or give this job its own token" },
