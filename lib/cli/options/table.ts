@@ -29,6 +29,11 @@ function option<T>(name: string, parse: Parse<T>): Option<T> {
 
 /** Repository of the run. */
 export const REPO = option("repo", anyText);
+/** Repository to check, which may be given by its name. */
+export const REPO_OR_NAME: Option<string> = {
+  ...REPO,
+  help: "Repository (UUID, see `repos list`; for owner/name the check fails and shows the UUID)",
+};
 /** Agent. The words are checked with the request. */
 export const HARNESS = option("harness", anyText);
 /** How much the agent may do. The words are checked with the request. */

@@ -25,7 +25,7 @@ import { checkRuntime } from "./doctor/runtime.ts";
 import { checkService, checkToken, findToken } from "./doctor/service.ts";
 import { checkCi, checkSettings, checkVariables } from "./doctor/surroundings.ts";
 import type { Writer } from "../log/writer.ts";
-import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options/table.ts";
+import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO_OR_NAME, REPORT, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 
@@ -150,7 +150,7 @@ export const doctorVerb: Verb = {
   maxPositionals: 0,
   summary: "Check token, repository, network and CI setup without starting anything; ends as a job would end",
   group: "toolkit",
-  flags: [REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  flags: [REPO_OR_NAME, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
   codes: ASKING,
   meanings: { success: "a job can start" },
   examples: [
