@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { EXIT_TABLE } from "../exit_codes.ts";
+import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
+import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
 import { PROGRAM } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -71,7 +71,7 @@ function variableRows(variables: readonly Variable[]): string {
   ]));
 }
 
-function exitRows(column: "toolkit" | "dropIn", codes?: Verb["codes"], meanings: Meanings = {}): string {
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
   const rows = EXIT_TABLE.filter((row) =>
     row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
@@ -86,7 +86,8 @@ function formatRows(): string {
 }
 
 function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples, codes, meanings, verdict } = verb;
+  const { name, usage, summary, examples, meanings, verdict } = verb;
+  const codes = codesOf(verb);
   const flags = flagsOf(verb);
   const read = variablesOf(verb);
   const parts = [

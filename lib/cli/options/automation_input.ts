@@ -5,7 +5,7 @@
  */
 import type { TriggerRequest } from "../../automations/plan.ts";
 import { UsageError } from "../../errors.ts";
-import type { Option, VerbContext } from "../verb.ts";
+import type { Option, VerbContext, VerbFlag } from "../verb.ts";
 import { requiredRepo } from "./arguments.ts";
 import { readCheckoutFile } from "./checkout_file.ts";
 import { anyText } from "./values.ts";
@@ -26,6 +26,9 @@ export const INPUT_FILE: Option<string> = {
   help: "Input as a JSON object, - for standard input; --input wins over it",
   parse: anyText,
 };
+
+/** The input of a trigger. */
+export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
 
 // A text, or a number. A text comes first, so that digits in it are no number.
 const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

@@ -29,11 +29,6 @@ function option<T>(name: string, parse: Parse<T>): Option<T> {
 
 /** Repository of the run. */
 export const REPO = option("repo", anyText);
-/** Repository to check, which may be given by its name. */
-export const REPO_OR_NAME: Option<string> = {
-  ...REPO,
-  help: "Repository (UUID, see `repos list`; for owner/name the check fails and shows the UUID)",
-};
 /** Agent. The words are checked with the request. */
 export const HARNESS = option("harness", anyText);
 /** How much the agent may do. The words are checked with the request. */
@@ -91,6 +86,12 @@ export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one objec
 
 /** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
 export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT];
+
+/** Which run a start finds again. */
+export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
+
+/** Where a verdict is reported. */
+export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT];
 
 /** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

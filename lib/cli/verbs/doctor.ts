@@ -25,9 +25,15 @@ import { checkRuntime } from "./doctor/runtime.ts";
 import { checkService, checkToken, findToken } from "./doctor/service.ts";
 import { checkCi, checkSettings, checkVariables } from "./doctor/surroundings.ts";
 import type { Writer } from "../log/writer.ts";
-import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO_OR_NAME, REPORT, STATE } from "../options/table.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options/table.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { ASKING } from "./codes.ts";
+
+/** The repository to check. Unlike for other verbs, it may be given by its name. */
+const REPO_OR_NAME: VerbFlag = {
+  ...REPO,
+  help: "Repository (UUID, see `repos list`; for owner/name the check fails and shows the UUID)",
+};
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
