@@ -2,8 +2,8 @@
  * Proves on real programs that the recipes, the components and the scripts work: installs the programs into `.lab/`, runs them on our files
  * against the local emulator, and prints one line for each check and the totals.
  *
- * Arguments choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could heal,
- * `--write` writes `docs/tested-on.md`.
+ * Arguments choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could
+ * heal, `--write` writes `docs/tested-on.md`.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -127,7 +127,7 @@ test("exitCodeOf() is 0 only when something passed and nothing failed; strict co
   expect(exitCodeOf({ ...totals, skipped: 1, notPossible: 1 }, true)).toBe(0);
 });
 
-test("Bench finds a process that living its session, and seen() tells what was printed instead", async () => {
+test("Bench finds a process that left its session, and seen() says what was printed instead", async () => {
   const bench = new Bench();
   try {
     await bench.run(["sh", "-c", "setsid sleep 600 > /dev/null 2>&1 < /dev/null &"]);
