@@ -54,7 +54,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mogplex.mjs",
     entry: "lib/cli/main.ts",
     program: true,
-    limit: { readable: 424 * 1024, gzipped: 117 * 1024 },
+    limit: { readable: 428 * 1024, gzipped: 119 * 1024 },
   },
   COMPONENT,
   { file: "mod.mjs", entry: "mod.ts", program: false },
