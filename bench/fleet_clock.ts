@@ -46,9 +46,9 @@ function pop(heap: Sleeper[]): Sleeper | undefined {
   let at = 0;
   for (;;) {
     let down = 2 * at + 1;
-    const [left, right] = [heap[down], heap[down + 1]];
-    if (left === undefined) break;
-    if (right !== undefined && isBefore(right, left)) down++;
+    const [leftChild, rightChild] = [heap[down], heap[down + 1]];
+    if (leftChild === undefined) break;
+    if (rightChild !== undefined && isBefore(rightChild, leftChild)) down++;
     const child = heap[down] as Sleeper;
     if (isBefore(last, child)) break;
     heap[at] = child;

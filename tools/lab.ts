@@ -2,8 +2,8 @@
  * Proves on real programs that the recipes, the components and the scripts work: installs the programs into `.lab/`, runs them on our files
  * against the local emulator, and prints one line for each check and the totals.
  *
- * Words choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could heal,
- * `--write` writes `docs/tested-on.md`.
+ * Arguments choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could
+ * heal, `--write` writes `docs/tested-on.md`.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,25 +20,27 @@ const AT_ONCE = 3;
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main(args: readonly string[]): Promise<number> {
-  const words = args.filter((each) => !each.startsWith("--"));
+  const nameFilters = args.filter((each) => !each.startsWith("--"));
   const unknown = args.find((each) => each.startsWith("--") && !["--list", "--strict", "--write"].includes(each));
-  const chosen = EXPERIMENTS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const chosen = EXPERIMENTS.filter(({ name }) =>
+    nameFilters.length === 0 || nameFilters.some((part) => name.includes(part))
+  );
   const write = args.includes("--write");
   if (args.includes("--list")) {
     for (const { name, tried } of chosen) print(`${name}: ${tried}`);
     return 0;
   }
-  const wrong = unknown !== undefined
+  const problem = unknown !== undefined
     ? `there is no flag "${unknown}"`
     : chosen.length === 0
-    ? `no experiment is called like ${JSON.stringify(words)}: see --list`
-    : write && words.length > 0
+    ? `no experiment is called like ${JSON.stringify(nameFilters)}: see --list`
+    : write && nameFilters.length > 0
     ? "--write needs all experiments"
     : !existsSync(COMMAND)
     ? "dist/mogplex.mjs is missing: run `npm run build`"
     : undefined;
-  if (wrong !== undefined) {
-    process.stderr.write(`error: Cannot run the lab as ${wrong}\n`);
+  if (problem !== undefined) {
+    process.stderr.write(`error: Cannot run the lab as ${problem}\n`);
     return 2;
   }
   const started = performance.now();

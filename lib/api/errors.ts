@@ -16,7 +16,9 @@ import {
   UnavailableError,
 } from "../errors.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, parseJson } from "../http/answer.ts";
+import { MAX_RETRY_AFTER_MS } from "../http/retry_after.ts";
 import type { Verdict } from "../http/transport.ts";
+import { formatCount, formatDuration } from "../result/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
 import type { Lazy } from "./contract/schemas.ts";
@@ -35,6 +37,8 @@ export interface Attempted {
   recent?: boolean | undefined;
   /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
   runId?: string | undefined;
+  /** UUID, in lower case, of the repository of that run. @default {undefined} (not known yet) */
+  repoId?: string | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
 }
@@ -131,8 +135,14 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 
+/** A delay that the service named, for a message. */
+function delayText(ms: number): string {
+  if (ms >= MAX_RETRY_AFTER_MS) return "30 days or more";
+  return ms < 3_600_000 ? formatCount(Math.ceil(ms / 1_000), "second") : formatDuration(ms);
+}
+
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
-  const wait = facts.retryAfterMs === null ? "" : ` for ${Math.ceil(facts.retryAfterMs / 1000)} seconds`;
+  const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
   const why = `the token has used up its requests or starts${wait} ${said}`;
   return new RateLimitedError(
     { attempted: what, why, advice: "wait, or give this job its own token" },
@@ -165,14 +175,16 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : foreign(described);
 }
 
-/** Refuses an answer about another run, from a cache for example: it must not become a verdict. */
-function sameRun<T>({ runId }: Attempted, result: ReadResult<T>): ReadResult<T> {
+/** Refuses an answer about another run, or a run of another repository, from a cache for example: it must not become a verdict. */
+function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (runId === undefined || !result.ok) return result;
   // The documentation permits null for an automation run; the client's method handles that.
-  const { run } = result.data as { run?: { runId?: string; id?: string } | null };
-  return run === null || (run?.runId ?? run?.id)?.toLowerCase() === runId
+  const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
+  if (run === null) return result;
+  if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };
+  return repoId === undefined || run?.repoId?.toLowerCase() === repoId
     ? result
-    : { ok: false, problem: "data.run.runId: another run" };
+    : { ok: false, problem: "data.run.repoId: another repository than before" };
 }
 
 /**

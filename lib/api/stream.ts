@@ -44,10 +44,10 @@ function read<T>(message: StreamMessage, schema: Lazy<T>): T | undefined {
   }
 }
 
-function itemOf(message: StreamMessage): StreamItem | undefined {
+function itemOf(message: StreamMessage, believes: (run: Run) => boolean): StreamItem | undefined {
   if (message.event === "run") {
     const run = read(message, runSchema);
-    return run === undefined ? undefined : { type: "run", run };
+    return run === undefined || !believes(run) ? undefined : { type: "run", run };
   }
   const event = read(message, eventSchema);
   if (event !== undefined) return { type: "event", event };
@@ -55,13 +55,18 @@ function itemOf(message: StreamMessage): StreamItem | undefined {
   return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: ownCopy(message.id) } : undefined;
 }
 
-/** Decodes the messages of a stream and drops keep-alives. */
-export function readRunEvents(stream: EventStream): RunEventStream {
+/**
+ * Decodes the messages of a stream and drops keep-alives.
+ *
+ * @param believes Whether a message may say this about a run; the message is dropped if not.
+ */
+export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): RunEventStream {
+  const decode = (message: StreamMessage) => itemOf(message, believes);
   return {
     async next(limitMs) {
       const step = await stream.next(limitMs);
       if (step.kind !== "messages") return step;
-      return { kind: "messages", messages: step.messages.map(itemOf).filter((item) => item !== undefined) };
+      return { kind: "messages", messages: step.messages.map(decode).filter((item) => item !== undefined) };
     },
     close: () => stream.close(),
   };

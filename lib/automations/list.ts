@@ -6,6 +6,7 @@
 import { ApiError, MogplexError } from "../errors.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import type { Automation } from "../model.ts";
+import { formatCount } from "../result/duration.ts";
 import { setbackOf } from "../retry/setback.ts";
 
 /** Options of {@linkcode listAutomations}. */
@@ -15,8 +16,9 @@ export interface ListAutomationsOptions extends ConnectOptions {
   /** Automations that one request asks for: 1 to 100. @default {100} */
   pageSize?: number | undefined;
   /**
-   * Called if the list ends early: with the number of the page that could not be read (at least 2), the number of automations before
-   * it, and the error of its last attempt. `onNotice` is called as well. If this function throws, the list throws that error.
+   * Called if the list ends early: with the number of the first page that is missing (at least 2), the number of automations before
+   * it, and why it is missing: the error of its last attempt, or one that says why it was not requested. `onNotice` is called as well.
+   * If this function throws, the list throws that error.
    * @default {undefined}
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
@@ -59,11 +61,17 @@ function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }
 
-function announce({ notify }: Session, page: number, count: number, error: MogplexError): void {
+/** Why a page that could not be read is missing, for the notice. */
+function failureOf(page: number, error: MogplexError): string {
   const detail = setbackOf(error, { worked: true })?.detail ?? "it refused its own cursor";
-  const message = `the list ends after ${count} automations, as the service failed at page ${page} (${detail}); some ` +
-    "revisions of it cannot give a second page";
-  notify({ kind: "text", message });
+  return `the service failed at page ${page} (${detail}); some revisions of it cannot give a second page`;
+}
+
+/** Why no further page may be requested; undefined if one may. */
+function stopAfter(page: number, repeated: boolean): string | undefined {
+  // A repeated cursor would loop for ever.
+  if (repeated) return `the service gave the same cursor again at page ${page}`;
+  return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }
 
 /**
@@ -81,6 +89,11 @@ export async function* automationsOf(
   const seen = new Set<string>();
   let cursor: string | undefined;
   let count = 0;
+  const endEarly = (page: number, why: string, error: MogplexError): true => {
+    session.notify({ kind: "text", message: `the list ends after ${formatCount(count, "automation")}, as ${why}` });
+    onIncomplete?.({ page, count, error });
+    return true;
+  };
   for (let page = 1;; page++) {
     let read: Page;
     try {
@@ -88,9 +101,7 @@ export async function* automationsOf(
     } catch (error) {
       session.signal?.throwIfAborted();
       if (page === 1 || !endsList(error)) throw error;
-      announce(session, page, count, error);
-      onIncomplete?.({ page, count, error });
-      return true;
+      return endEarly(page, failureOf(page, error), error);
     }
     cursor = read.nextCursor ?? undefined;
     for (const automation of read.automations) {
@@ -100,11 +111,9 @@ export async function* automationsOf(
     }
     if (cursor === undefined) return false;
     if (count >= limit) return true;
-    // A repeated cursor would loop for ever.
-    const repeated = seen.has(cursor);
-    if (repeated || page === MAX_PAGES) {
-      const why = repeated ? "the service gave the same cursor twice" : `the list has more than ${MAX_PAGES} pages`;
-      throw new MogplexError({ attempted: "list automations", why }, "unavailable");
+    const why = stopAfter(page, seen.has(cursor));
+    if (why !== undefined) {
+      return endEarly(page + 1, why, new MogplexError({ attempted: "list automations", why }, "unavailable"));
     }
     seen.add(cursor);
   }
@@ -114,7 +123,7 @@ export async function* automationsOf(
  * Lists all automations, newest first. It requests a page only when the loop needs it.
  *
  * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
- * service cannot return a second page.
+ * service cannot return a second page. The same happens if the service gives a cursor twice, and after 1 000 pages.
  *
  * @param options See {@linkcode ListAutomationsOptions}.
  * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { EXIT_TABLE } from "../exit_codes.ts";
+import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
+import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
 import { PROGRAM } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -16,10 +16,34 @@ function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
+/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
+const WIDTH = 80;
+
+/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
+function wrapped(text: string, indent = 0): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const part of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + part.length > WIDTH) {
+      lines.push(line);
+      line = part;
+    } else line += line === "" ? part : ` ${part}`;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+/** One line for each row, or more if its last cell needs them. */
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`)
-    .join("");
+  return rows.map((row) => {
+    const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
+    return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;
+  }).join("");
+}
+
+/** Command lines as they are: a broken one could not be copied. */
+function commands(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}\n`).join("");
 }
 
 /** Variables that a verb reads. */
@@ -47,7 +71,7 @@ function variableRows(variables: readonly Variable[]): string {
   ]));
 }
 
-function exitRows(column: "toolkit" | "dropIn", codes?: Verb["codes"], meanings: Meanings = {}): string {
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
   const rows = EXIT_TABLE.filter((row) =>
     row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
@@ -62,14 +86,15 @@ function formatRows(): string {
 }
 
 function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples, codes, meanings, verdict } = verb;
+  const { name, usage, summary, examples, meanings, verdict } = verb;
+  const codes = codesOf(verb);
   const flags = flagsOf(verb);
   const read = variablesOf(verb);
   const parts = [
-    `${summary}\n`,
+    `${wrapped(summary)}\n`,
     `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
     `Flags:\n${columns([...flags.map((flag) => flagRow(flag, read)), ["--help", "Print this text"]])}`,
-    `Examples:\n${examples.map((example) => `  ${example}\n`).join("")}`,
+    `Examples:\n${commands(examples)}`,
   ];
   if (flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
   const others = read.filter((variable) => !flags.some((flag) => flag.variable === variable));
@@ -93,7 +118,7 @@ export function programHelp(group?: string): string {
   const verbs = group === undefined ? VERBS : VERBS.filter((verb) => verb.name.startsWith(`${group} `));
   const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
-  const examples = `Examples:\n${columns(verbs.flatMap((verb) => verb.examples.slice(0, 1).map((each) => [each])))}`;
+  const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
   if (group !== undefined) return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
   return [
     `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
@@ -101,7 +126,7 @@ export function programHelp(group?: string): string {
     `Verbs (each has --help):\n${columns(rows)}`,
     `Flags:\n${columns([["--help", "Print this text"], ["--version", "Print the version"]])}`,
     examples,
-    `Environment (run without --follow, runs, repos and sandboxes read those marked *):\n${
+    `Environment (run without --follow, runs, repos, sandboxes read those marked *):\n${
       variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
     }`,
     `Exit codes (toolkit verbs):\n${exitRows("toolkit")}`,

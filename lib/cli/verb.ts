@@ -104,8 +104,8 @@ export interface Verb {
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
   /** Variables that it reads beside those of its flags and those that choose service and token. @default {[]} */
   variables?: readonly string[];
-  /** Exit codes that it can end with, in the order of the table. @default all of its group */
-  codes?: readonly ExitName[];
+  /** Exit codes, and lists of them, that it can end with, in the order of the table: see {@linkcode codesOf}. @default all of its group */
+  codes?: readonly (ExitName | readonly ExitName[])[];
   /** What exit codes mean for it. @default what they mean for its group */
   meanings?: Meanings;
   /** A flag with which a drop-in verb ends with a verdict, as toolkit verbs do, and what the codes mean then. */
@@ -119,4 +119,9 @@ export interface Verb {
 /** All flags of a verb, without groups. */
 export function flagsOf({ flags }: Verb): VerbFlag[] {
   return flags.flat();
+}
+
+/** All exit codes of a verb, without lists of them; undefined for all of its group. */
+export function codesOf({ codes }: Verb): ExitName[] | undefined {
+  return codes?.flat();
 }

@@ -15,6 +15,7 @@ import {
   StartUnknownError,
   UnavailableError,
 } from "../errors.ts";
+import { MAX_RETRY_AFTER_MS } from "../http/retry_after.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { retry } from "../retry/retry.ts";
 import { type Setback, statusOf } from "../retry/setback.ts";
@@ -248,7 +249,8 @@ export class Starter<R extends Found> {
   /** Adds to an error when a start would be possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
     const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
-    const later = `the deadline comes first, it would work from ${at} on`;
+    const when = namedMs >= MAX_RETRY_AFTER_MS ? `not work before ${at}` : `work from ${at} on`;
+    const later = `the deadline comes first, it would ${when}`;
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what,
       why: error.attempted === null ? error.message : error.why,

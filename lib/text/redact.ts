@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { type Span, unescapeText } from "./unescape.ts";
 import { plainText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
@@ -105,18 +106,12 @@ function percentEncoded(text: string): string {
 
 /**
  * A pattern of the secret itself. Each character may also be percent-encoded, in either case of the digits (programs disagree on which
- * characters need it), or escaped as in JSON (also several times over), and a blank may be a plus.
+ * characters need it), and a blank may be a plus.
  */
 function loosePattern(secret: string): string {
-  // Backslashes in a row are one unit: a repetition for each of them would take exponential time.
-  return secret.replace(/\\+|[^\\]/gu, (char) => {
+  return secret.replace(/./gsu, (char) => {
     const encoded = percentEncoded(char).replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
-    const escaped = char.startsWith("\\")
-      ? `\\\\{${char.length},${char.length * 8}}`
-      : char === '"' || char === "/"
-      ? `\\\\{0,7}${char}`
-      : escapePattern(char);
-    return `(?:${escaped}|${encoded}${char === " " ? "|\\+" : ""})`;
+    return `(?:${escapePattern(char)}|${encoded}${char === " " ? "|\\+" : ""})`;
   });
 }
 
@@ -185,33 +180,64 @@ function byHead(pieces: readonly string[]): Map<string, string[]> {
   return heads;
 }
 
-/** Masks every place at which a piece stands, in linear time; pieces that overlap or touch become one mask. */
-function maskPieces(text: string, heads: ReadonlyMap<string, readonly string[]>): string {
-  if (heads.size === 0) return text;
-  let masked = "";
-  let end = -1;
+/** Every place at which a piece stands, in linear time. */
+function piecesIn(text: string, heads: ReadonlyMap<string, readonly string[]>): Span[] {
+  const spans: Span[] = [];
+  if (heads.size === 0) return spans;
   for (let at = 0; at <= text.length - PIECE_HEAD; at++) {
     for (const piece of heads.get(text.slice(at, at + PIECE_HEAD)) ?? []) {
-      if (!text.startsWith(piece, at)) continue;
-      if (at > end) masked += text.slice(Math.max(end, 0), at) + MASK;
-      end = Math.max(end, at + piece.length);
+      if (text.startsWith(piece, at)) spans.push([at, at + piece.length]);
     }
   }
-  return end < 0 ? text : masked + text.slice(end);
+  return spans;
 }
 
-/** Masks all of these secrets. */
-function maskerOf(secrets: readonly string[]): (text: string) => string {
+/** Every match of an expression, without the text before the secret. */
+function matchesIn(text: string, expression: RegExp): Span[] {
+  const spans: Span[] = [];
+  expression.lastIndex = 0;
+  for (let match = expression.exec(text); match !== null; match = expression.exec(text)) {
+    const { bearer, login, begin } = match.groups ?? {};
+    spans.push([match.index + (bearer ?? login ?? begin ?? "").length, expression.lastIndex]);
+  }
+  return spans;
+}
+
+/** Masks these parts of a text; those that overlap or touch become one mask. */
+function maskSpans(text: string, spans: Span[]): string {
+  if (spans.length === 0) return text;
+  let masked = "";
+  let end = -1;
+  for (const [from, to] of spans.sort(([a], [b]) => a - b)) {
+    if (from > end) masked += text.slice(Math.max(end, 0), from) + MASK;
+    end = Math.max(end, to);
+  }
+  return masked + text.slice(end);
+}
+
+/** A secret, and how it reads in a text whose escapes are undone: a backslash before a letter may have looked like one. */
+function withUnescaped(secret: string): string[] {
+  const unescaped = [unescapeText(secret)?.text ?? secret, secret.replaceAll("\\", "")];
+  return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
+}
+
+/** Masks all of these secrets, and what has one of these shapes. */
+function maskerOf(given: readonly string[], shapes: readonly string[] = []): (text: string) => string {
+  const secrets = [...new Set(given.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
   const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
   // Longest first: a secret that begins with another one must be masked whole.
   const patterns = secrets.filter((secret) => !isLong(secret)).flatMap(patternsOf)
     .sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
-  const expressions = expressionsOf([...new Set(patterns)]);
+  const expressions = [...expressionsOf([...new Set(patterns)]), ...shapes.map((shape) => new RegExp(shape, "g"))];
+  const find = (text: string) => [
+    ...piecesIn(text, pieces),
+    ...expressions.flatMap((expression) => matchesIn(text, expression)),
+  ];
   return (text) => {
-    let masked = maskPieces(text, pieces);
-    for (const expression of expressions) masked = masked.replace(expression, MASK);
-    return masked;
+    const unescaped = unescapeText(text);
+    const hidden = unescaped === undefined ? [] : find(unescaped.text).map(unescaped.given);
+    return maskSpans(text, [...find(text), ...hidden]);
   };
 }
 
@@ -220,18 +246,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
-  const maskToken = maskerOf(token === "" ? [] : [token]);
-  const maskAll = maskerOf(token === "" ? secrets : [token, ...secrets]);
-  const shapes = new RegExp(SHAPES, "g");
-
-  function redact(text: string): string {
-    return maskAll(text).replace(shapes, (...match) => {
-      const groups = match.at(-1) as Record<string, string | undefined>;
-      return `${groups.bearer ?? groups.login ?? groups.begin ?? ""}${MASK}`;
-    });
-  }
-  redact.token = maskToken;
-  return redact;
+  const tokens = token === "" ? [] : [token];
+  return Object.assign(maskerOf([...tokens, ...secrets], [SHAPES]), { token: maskerOf(tokens) });
 }
 
 /**

@@ -121,6 +121,33 @@ test("getRun(), getRunEvents() and cancelRun() refuse an answer about another ru
   }
 });
 
+test("getRun(), getRunEvents() and cancelRun() refuse a run of another repository than its first answer named", async () => {
+  const other = run("success", { repoId: AUTOMATION_ID });
+  const once = { maxAttempts: 1 };
+  const request = { repoId: REPO_ID.toUpperCase(), prompt: "x" };
+  const calls: ((client: ReturnType<typeof scripted>["client"]) => Promise<unknown>)[] = [
+    (client) => client.getRun(RUN_ID, once),
+    (client) => client.getRunEvents(RUN_ID, {}, once),
+    (client) => client.cancelRun(RUN_ID, once),
+    (client) => client.startRun(request, KEY, once),
+  ];
+  const answers = (
+    of: ReturnType<typeof run>,
+  ) => [{ run: of }, { run: of, events: [] }, { run: of, status: of.status, alreadyTerminal: true }];
+  const named = run("streaming", { repoId: REPO_ID.toUpperCase() });
+  for (const [index, first] of [...answers(named), { ...named, replayed: false }].entries()) {
+    for (const [later, damaged] of answers(other).entries()) {
+      const { client } = scripted([good(first), good(damaged), good(answers(run("success"))[later])]);
+      await calls[index]?.(client);
+      expect(await thrown(calls[later]?.(client) as Promise<unknown>)).toMatchObject({
+        message: expect.stringContaining("data.run.repoId: another repository than before"),
+        exit: "unavailable",
+      });
+      await calls[later]?.(client);
+    }
+  }
+});
+
 test("getRunEvents() keeps no more events than it asked for", async () => {
   const event = { type: "log", toolName: null, message: "x", payload: {}, createdAt: "2026-08-10T12:07:41+00:00" };
   const events = Array.from({ length: 50_000 }, (_, index) => ({ ...event, id: String(index) }));

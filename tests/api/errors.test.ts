@@ -94,6 +94,22 @@ test("an error carries status, code, request id and the delay", async () => {
   );
 });
 
+test("an error names a delay in units that people read", async () => {
+  for (
+    const [seconds, text] of [
+      ["1", "1 second"],
+      ["3599", "3599 seconds"],
+      ["85000", "23 h 37 min"],
+      ["2591999", "720 h"],
+      ["2592000", "30 days or more"],
+      ["9000000000000", "30 days or more"],
+    ]
+  ) {
+    const { message } = await failure(bad(429, "RATE_LIMITED", "x", { "retry-after": String(seconds) }));
+    expect(message).toContain(`the token has used up its requests or starts for ${text} (HTTP 429)`);
+  }
+});
+
 test("an answer that is not the API's is described by status, content type, request id and a short excerpt", async () => {
   const answer = new Response(`<html>${"x".repeat(500)}`, {
     status: 404,

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { VERBS } from "../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
 import { REPORT_FORMATS } from "../../lib/report/formats.ts";
 import { VARIABLES } from "../../lib/variables.ts";
@@ -22,6 +23,33 @@ test("docs/reference.md lists every row of REPORT_FORMATS with its file", () => 
   );
   const advice = 'Write a row for it in the table of docs/reference.md, "Reports"';
   expect(rows.sort(), advice).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
+});
+
+/** The commands that a cell names: `a b`, `c` is `a b` and `a c`, and `a …` is every command that begins with `a`. */
+function commandsIn(cell: string): string[] {
+  const [first = "", ...others] = [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name.replace(/ <.*/, ""));
+  const group = first.split(" ")[0] ?? "";
+  const isGroup = VERBS.some(({ name }) => name.startsWith(`${group} `)) && first.includes(" ");
+  const named = [first, ...others.map((name) => isGroup && !name.includes(" ") ? `${group} ${name}` : name)];
+  return named.flatMap((name) =>
+    name.endsWith(" …") ? VERBS.map((verb) => verb.name).filter((verb) => verb.startsWith(name.slice(0, -1))) : [name]
+  );
+}
+
+test("README.md, Commands, names every verb, and nothing that is none", () => {
+  const section = read("README.md").split(/^## /m).find((part) => part.startsWith("Commands\n")) ?? "";
+  const rows = [...section.matchAll(/^\| (`.*?) +\|/gm)].map(([, cell = ""]) => cell);
+  expect(rows.length).toBeGreaterThan(5);
+  const named = rows.flatMap(commandsIn);
+  expect(named).toEqual([...new Set(named)]);
+  const chosen = VERBS.flatMap(({ name, chosenBy = [] }) => chosenBy.map((flag) => name.replace(/--.*/, `--${flag}`)));
+  const verbs = VERBS.map(({ name }) => name);
+  const advice = 'Change the table of README.md, "Commands"';
+  expect(named.filter((name) => ![...verbs, ...chosen].includes(name)), advice).toEqual([]);
+  // A row of a verb stands for its forms with a flag, too.
+  expect(verbs.filter((name) => !named.includes(name) && !named.includes(name.replace(/ --.*/, ""))), advice).toEqual(
+    [],
+  );
 });
 
 test("README.md stays readable in one go when it has at most 200 lines", () => {

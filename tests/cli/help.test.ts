@@ -29,6 +29,28 @@ test("--help of a verb shows every flag, an example and the exit codes", async (
   }
 });
 
+test("--help has no line above 80 characters but command lines, breaks at blanks, and loses nothing", async () => {
+  for (const name of [[], ["runs"], ...VERBS.map(({ name }) => name.split(" "))]) {
+    const text = await help(...name, "--help");
+    const examples = VERBS.flatMap((verb) => verb.examples.map((example) => `  ${example}`));
+    const long = text.split("\n").filter((line) => line.length > 80 && !examples.includes(line));
+    expect(long).toEqual([]);
+    expect(text).not.toMatch(/ $/m);
+  }
+  const flat = (await help("--help")).replace(/\s+/g, " ");
+  for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
+  for (const { name, meaning } of VARIABLES) {
+    expect([name, flat.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
+  }
+});
+
+test("doctor --help says what becomes of a repository that is given by its name", async () => {
+  expect(await help("doctor", "--help")).toContain(
+    "  --repo ID               Repository (UUID, see repos list; for owner/name the\n" +
+      `${" ".repeat(26)}check fails and shows the UUID) [MOGPLEX_REPO_ID]\n`,
+  );
+});
+
 test("--help of the program shows every verb, variable and exit code", async () => {
   const text = await help("--help");
   for (const verb of VERBS) expect(text).toContain(`  ${verb.name} `);
@@ -38,7 +60,8 @@ test("--help of the program shows every verb, variable and exit code", async () 
 
 test("--help shows a flag's variable and default as the list of variables has them", async () => {
   expect(await help("follow", "--help")).toContain(
-    "  --timeout SECONDS       Maximum time to wait, in seconds [MOGPLEX_TIMEOUT, default 1800]\n",
+    "  --timeout SECONDS       Maximum time to wait, in seconds [MOGPLEX_TIMEOUT,\n" +
+      `${" ".repeat(26)}default 1800]\n`,
   );
 });
 

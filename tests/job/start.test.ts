@@ -274,7 +274,7 @@ test("start() and triggerAutomation() end with 69 or 75 when the service names a
         expect([after, exitCodeFor(error), error.message]).toEqual([
           after,
           exitCode,
-          expect.stringContaining("would work"),
+          expect.stringContaining("the deadline comes first, it would not work before 2"),
         ]);
       }
     }

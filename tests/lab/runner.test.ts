@@ -46,14 +46,14 @@ test("runExperiment() keeps earlier checks and fails when an experiment throws",
 });
 
 test("runExperiment() fails when an experiment is still at work at its limit, and ends its processes", async () => {
-  let left = () => 1;
+  let living = () => 1;
   const one = experiment(async (bench) => {
-    left = () => bench.left().length;
+    living = () => bench.livingProcesses().length;
     await bench.run(["sleep", "600"]);
   }, { limitSeconds: 0.2 });
   expect(await checksOf(one)).toEqual([["it works", "failed", "it was still at work after 0.2 seconds: "]]);
-  for (let tries = 0; left() > 0 && tries < 100; tries++) await Bun.sleep(20);
-  expect(left()).toBe(0);
+  for (let tries = 0; living() > 0 && tries < 100; tries++) await Bun.sleep(20);
+  expect(living()).toBe(0);
 });
 
 test("runExperiment() skips when a program is missing, or when the machine forbids it", async () => {
@@ -127,12 +127,12 @@ test("exitCodeOf() is 0 only when something passed and nothing failed; strict co
   expect(exitCodeOf({ ...totals, skipped: 1, notPossible: 1 }, true)).toBe(0);
 });
 
-test("Bench finds a process that left its session, and seen() tells what was printed instead", async () => {
+test("Bench finds a process that left its session, and seen() says what was printed instead", async () => {
   const bench = new Bench();
   try {
     await bench.run(["sh", "-c", "setsid sleep 600 > /dev/null 2>&1 < /dev/null &"]);
-    for (let tries = 0; bench.left().length !== 1 && tries < 100; tries++) await Bun.sleep(20);
-    expect(bench.left().map(({ line }) => line)).toEqual(["sleep 600"]);
+    for (let tries = 0; bench.livingProcesses().length !== 1 && tries < 100; tries++) await Bun.sleep(20);
+    expect(bench.livingProcesses().map(({ line }) => line)).toEqual(["sleep 600"]);
     await expect(bench.start(["echo", "another"]).seen(/this/)).rejects.toThrow("another");
   } finally {
     await bench.close();

@@ -78,7 +78,7 @@ const page = (status: number) =>
     status,
     headers: { "content-type": "text/html", location: "https://evil.example/" },
   });
-// Those that are not tried again; the others take seconds of real time, and are told of in tests/cli/job/note.test.ts.
+// Those that are not tried again; the others take seconds of real time, and are tested in tests/cli/job/note.test.ts.
 const FAULTS: readonly [fault: () => Fault, words: string][] = [
   [() => page(401), "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401"],
   [() => page(403), "the token in variable TEAM_TOKEN may not do this"],
@@ -91,10 +91,10 @@ for (const name of Object.keys(RUNTIMES)) {
     const gitlab = await listening();
     for (let index = 0; index < 230; index++) gitlab.add(`Comment ${index}`);
     const first = await job(name, "<success>", gitlab);
-    const told = (what: string) => `note: summary ${what} in note 1230 of merge request !7\n`;
-    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: told("written") });
+    const noteLine = (what: string) => `note: summary ${what} in note 1230 of merge request !7\n`;
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: noteLine("written") });
     const second = await job(name, "<agent-failure>", gitlab);
-    expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 1, stderr: told("updated") });
+    expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 1, stderr: noteLine("updated") });
     const own = gitlab.notes.filter((note) => note.author.id === BOT);
     expect(own.map(({ body }) => body.startsWith(`${MARKER}\n\n${second.summary}`))).toEqual([true]);
     const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());

@@ -190,13 +190,13 @@ test("renderJson() keeps to the schema for a success, an early failure, and host
 });
 
 test("renderJson() keeps to the schema for what attach() returns", async () => {
-  const told = (script: Parameters<typeof fakeClient>[1], timeoutMs?: number) => {
+  const resultOf = (script: Parameters<typeof fakeClient>[1], timeoutMs?: number) => {
     const clock = virtualClock();
     return attach(RUN_ID, { client: fakeClient(clock, script), clock, timeoutMs, throwOnFailure: false });
   };
-  const success = await told({ events: [page("success", [...someEvents(1, 3), anEvent("f", "finished")])] });
-  const failed = await told({ events: [page("failed", [anEvent("f", "failed")], { error: "out of memory" })] });
-  const late = await told({ events: [page("streaming", someEvents(1, 3))] }, 20_000);
+  const success = await resultOf({ events: [page("success", [...someEvents(1, 3), anEvent("f", "finished")])] });
+  const failed = await resultOf({ events: [page("failed", [anEvent("f", "failed")], { error: "out of memory" })] });
+  const late = await resultOf({ events: [page("streaming", someEvents(1, 3))] }, 20_000);
   expect([success, failed, late].map(({ outcome }) => outcome)).toEqual(["success", "failed", "deadline"]);
   expect([success, failed, late].map(({ error }) => error === null)).toEqual([true, true, false]);
   expect([success, failed, late].flatMap(problems)).toEqual([]);

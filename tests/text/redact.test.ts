@@ -135,6 +135,77 @@ test("createRedactor() masks a token of which any characters are percent-encoded
   }
 });
 
+/** One way in which an encoder may write a UTF-16 unit. */
+const UNITS: ((unit: string) => string)[] = [
+  (unit) => unit,
+  (unit) => JSON.stringify(unit).slice(1, -1),
+  (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+];
+
+test("createRedactor() masks a token of which any characters are escaped as in JSON, any number of times", () => {
+  const ways = fc.array(fc.nat(UNITS.length - 1), { minLength: TOKEN.length, maxLength: TOKEN.length });
+  fc.assert(fc.property(ways, fc.nat(3), (chosen, levels) => {
+    let form = chosen.map((way, index) => UNITS[way]?.(TOKEN[index] ?? "")).join("");
+    for (let level = 0; level < levels; level++) form = JSON.stringify(form).slice(1, -1);
+    for (const redact of [createRedactor({ token: TOKEN }), createRedactor({ token: TOKEN }).token]) {
+      expect(redact(`a ${form}"b`)).toBe(`a ${MASK}"b`);
+    }
+  }));
+});
+
+test("createRedactor() masks any secret of which any characters are escaped as in JSON", () => {
+  const units = fc.string({
+    unit: fc.constantFrom(...'ab5_-.u"/&<\u{e9}\u{1f600}\n\t'),
+    minLength: 12,
+    maxLength: 700,
+  });
+  fc.assert(
+    fc.property(units, fc.infiniteStream(fc.nat(UNITS.length - 1)), (body, ways) => {
+      const secret = `s${body}t`;
+      const form = [...Array(secret.length).keys()].map((index) => UNITS[ways.next().value ?? 0]?.(secret[index] ?? ""))
+        .join("");
+      expect(createRedactor({ secrets: [secret] })(`x ${form} y`)).toBe(`x ${MASK} y`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("createRedactor() masks a secret with backslashes, however often it was escaped", () => {
+  const secret = String.raw`{\"key\":\"a\\n/b\u0041\"}`;
+  const redact = createRedactor({ secrets: [secret] });
+  for (let form = secret, level = 0; level < 4; level++, form = JSON.stringify(form).slice(1, -1)) {
+    for (const text of [form, encodeURIComponent(form), form.replaceAll("\\", "\\u005c")]) {
+      expect([text, redact(`x ${text} y`)]).toEqual([text, `x ${MASK} y`]);
+    }
+  }
+});
+
+test("createRedactor() masks known shapes of secrets that are escaped as in JSON, and leaves the rest of the line valid", () => {
+  const redact = createRedactor();
+  const texts = [
+    ["mog\\u005f1234567890abcdef", MASK],
+    ["mog\\\\u005F1234567890abcdef", MASK],
+    ["mog\\u005cu005f1234567890abcdef", MASK],
+    ["a\\nghp_abcdefghijklmnopqrstuvwxyz0123456789", `a\\n${MASK}`],
+    ["https:\\/\\/me:abcdef@example.com", `https:\\/\\/me:${MASK}@example.com`],
+    [
+      "-----BEGIN PRIVATE KEY-----\\nMIIEabcdefghijklmnop\\nqrst==\\n-----END",
+      `-----BEGIN PRIVATE KEY-----${MASK}-----END`,
+    ],
+  ];
+  for (const [text, masked] of texts) {
+    const line = `{"text":"${text}","nested":"{\\"a\\":\\"${text}\\"}"}`;
+    expect(redact(line)).toBe(`{"text":"${masked}","nested":"{\\"a\\":\\"${masked}\\"}"}`);
+    JSON.parse(redact(line));
+  }
+});
+
+test("createRedactor() does not change escaped text without a secret", () => {
+  const text = String.raw`{"a":"C:\\new\\build \u00e9\ud83d\n\"b\" \u12 \","c":"%5c%5Cu00"}` + "\\".repeat(200);
+  expect(createRedactor({ token: TOKEN, secrets: [String.raw`p\a/s"s\nw\u0041`] })(text)).toBe(text);
+});
+
 /** Text of any length in which no piece comes twice. */
 function long(length: number, alphabet: string): string {
   let state = 7;
@@ -245,9 +316,22 @@ test("createRedactor() takes linear time for any text", () => {
     '"',
     "/",
     "%5c",
+    "\\u",
+    "\\u005c",
+    "\\u006d",
+    "\\u005cu006d",
+    `${"\\".repeat(70)}u006d`,
+    "%5cu005c%5c",
   ];
   // Quadratic work on a megabyte would take minutes; the test runner's limit is seconds.
   for (const seed of seeds) redact(seed.repeat(Math.ceil(1_000_000 / seed.length)));
+});
+
+test("createRedactor() takes linear time for a text that is nearly a secret, with more backslashes", () => {
+  const redact = createRedactor({ secrets: [`${'\\\\"a\\\\":'.repeat(30)}end`] });
+  const text = `${"\\".repeat(8)}"a${"\\".repeat(8)}":`.repeat(30);
+  expect(redact(`${text}other`)).toBe(`${text}other`);
+  expect(redact(`${text}end`)).toContain(MASK);
 });
 
 test("redactValue() masks texts at any depth and keeps keys, ids, statuses and other values", () => {

@@ -33,7 +33,11 @@ test("trap 15: a run that succeeds while it is cancelled at the deadline is a su
   const late = (url: string, init: RequestInit) => {
     if (!url.endsWith("/cancel")) return fetch(url, init);
     emulator.control("setRun", { runId, run: { status: "success" } });
-    return good({ run: runOf("success", { runId }), status: "success", alreadyTerminal: false });
+    return good({
+      run: runOf("success", { runId, repoId: REQUEST.repoId }),
+      status: "success",
+      alreadyTerminal: false,
+    });
   };
   const result = await attach(runId, options({ fetch: late, timeoutMs: 60_000, onTimeout: "cancel" }));
   expect([result.outcome, result.exitCode]).toEqual(["success", 0]);

@@ -14,7 +14,8 @@ import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
 /**
- * Largest size of a template in bytes. Our own limit, so that growth is a decision: GitLab takes eight times as much.
+ * Largest size of a template in bytes. Our own limit, so that growth is a decision: GitLab takes sixteen times as much, and eight times
+ * before version 17.3.
  *
  * Source: GitLab, "Instance limits", "Maximum size and depth of CI/CD configuration YAML files": 2 MB a file, 1 MB before 17.3.
  */

@@ -45,7 +45,7 @@ export interface StartOptions {
   stdin?: string;
 }
 
-/** Serves the one file that recipes download, from wherever they want it; everything else goes to the real program. */
+/** Stands in for curl: copies the built command if a recipe downloads it, from any address, and calls the real curl for all else. */
 const CURL = `#!/bin/sh
 out= url=
 for word; do
@@ -101,7 +101,7 @@ export class Bench {
 
   static readonly #open = new Set<Bench>();
 
-  /** Closes every open bench, for an end of the lab by a signal. */
+  /** Closes every open bench. Called when a signal ends the lab. */
   static async closeAll(): Promise<void> {
     await Promise.allSettled([...Bench.#open].map((bench) => bench.close()));
   }
@@ -113,17 +113,17 @@ export class Bench {
     this.writeProgram("curl", CURL.replace("@COMMAND@", COMMAND).replace("@PATH@", process.env.PATH ?? ""));
   }
 
-  /** Notes whether something holds. */
+  /** Records a check. @param seen What was seen, for a check that failed. */
   check(what: string, holds: boolean, seen = ""): void {
     this.checks.push({ what, outcome: holds ? "passed" : "failed", why: holds ? "" : seen.slice(-600) });
   }
 
-  /** Notes something that could not be looked at. */
+  /** Records a check that could not be made. */
   skip(what: string, why: string): void {
     this.checks.push({ what, outcome: "skipped", why });
   }
 
-  /** Notes what this machine forbids. */
+  /** Records a check that this machine does not permit. */
   notPossible(what: string, why: string): void {
     this.skip(what, new NotPossibleError(why).message);
   }
@@ -201,35 +201,36 @@ export class Bench {
 
   #last: Running | undefined;
 
-  /** The end of what the last process printed, for an error that says no more. */
-  lastWords(): string {
+  /** The last output of the process that was started last, for errors. */
+  lastOutput(): string {
     return this.#last?.text().slice(-400) ?? "";
   }
 
   readonly #services = new Set<number>();
 
-  /** Says that a process is part of the bench: {@linkcode left} does not count it. */
+  /** Marks a process as part of the bench: {@linkcode livingProcesses} does not count it. */
   keep(pid: number): void {
     this.#services.add(pid);
   }
 
   readonly #endings: (() => Promise<void>)[] = [];
 
-  /** Does something before the processes end. */
+  /** Registers a function that is called before the bench ends its processes. */
   atEnd(ending: () => Promise<void>): void {
     this.#endings.push(ending);
   }
 
-  /** Processes that still live, but for the services. */
-  left(): Survivor[] {
+  /** Processes of this bench that are still alive, without the services. */
+  livingProcesses(): Survivor[] {
     return survivors(this.#mark).filter(({ pid }) => !this.#services.has(pid));
   }
 
-  /** Notes whether everything that was started has gone, after some seconds at most. */
-  async checkNothingLeft(what: string, seconds = 5): Promise<void> {
+  /** Records whether all processes have ended, waiting up to that many seconds. */
+  async checkAllEnded(what: string, seconds = 5): Promise<void> {
     const until = performance.now() + seconds * 1_000;
-    while (this.left().length > 0 && performance.now() < until) await Bun.sleep(100);
-    this.check(what, this.left().length === 0, this.left().map(({ line }) => line.slice(0, 120)).join("; "));
+    while (this.livingProcesses().length > 0 && performance.now() < until) await Bun.sleep(100);
+    const living = this.livingProcesses();
+    this.check(what, living.length === 0, living.map(({ line }) => line.slice(0, 120)).join("; "));
   }
 
   #closing: Promise<void> | undefined;

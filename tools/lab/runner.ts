@@ -55,7 +55,7 @@ async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`it was still at work after ${limitSeconds} seconds: ${bench.lastWords()}`)),
+      () => reject(new Error(`it was still at work after ${limitSeconds} seconds: ${bench.lastOutput()}`)),
       limitSeconds * 1_000,
     );
   });

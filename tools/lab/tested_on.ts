@@ -23,10 +23,10 @@ function versionOf({ programs: [first] }: Experiment): string {
 export function resultOf({ checks }: Finished): string {
   const count = (outcome: string) => checks.filter((check) => check.outcome === outcome).length;
   const skipped = checks.find(({ outcome }) => outcome === "skipped");
-  const words = [`${count("passed")} passed`];
-  if (count("failed") > 0) words.push(`${count("failed")} failed`);
-  if (skipped !== undefined) words.push(`${count("skipped")} skipped: ${skipped.why}`);
-  return words.join(", ");
+  const counts = [`${count("passed")} passed`];
+  if (count("failed") > 0) counts.push(`${count("failed")} failed`);
+  if (skipped !== undefined) counts.push(`${count("skipped")} skipped: ${skipped.why}`);
+  return counts.join(", ");
 }
 
 /** The columns of an experiment that do not depend on a run of the lab. */

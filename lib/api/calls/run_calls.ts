@@ -4,11 +4,11 @@
  * @module
  */
 import { ApiError, ConflictError } from "../../errors.ts";
-import type { StartResult } from "../../model.ts";
+import type { Run, StartResult } from "../../model.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
 import type { Redactor } from "../../text/redact.ts";
 import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
-import { MAX_EVENTS } from "../contract/rules.ts";
+import { isUuid, MAX_EVENTS } from "../contract/rules.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
@@ -35,6 +35,31 @@ function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undef
   };
 }
 
+/** Most runs whose repository is remembered: a process can follow any number of runs. */
+const MAX_KNOWN = 1_000;
+
+/** Remembers the repository of each run, from the first answer that names it. No later answer may name another one. */
+class KnownRepos {
+  readonly #repos = new Map<string, string>();
+
+  /** What is attempted with a run, and what its answer must be about. @param runId UUID, in lower case. */
+  attempted(what: string, scope: Attempted["scope"], runId: string): Attempted {
+    return { what, scope, runId, repoId: this.#repos.get(runId) };
+  }
+
+  /** Remembers the repository that an answer names. @returns Whether it is the one that is known, if one is. */
+  learn(run: Pick<Run, "runId" | "repoId">): boolean {
+    const [runId, repoId] = [run.runId.toLowerCase(), run.repoId.toLowerCase()];
+    const known = this.#repos.get(runId);
+    if (known !== undefined) return known === repoId;
+    if (!isUuid(runId) || !isUuid(repoId)) return true;
+    const [oldest] = this.#repos.keys();
+    if (this.#repos.size >= MAX_KNOWN && oldest !== undefined) this.#repos.delete(oldest);
+    this.#repos.set(runId, repoId);
+    return true;
+  }
+}
+
 /** The error for a key that found a run of another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
@@ -51,6 +76,7 @@ function otherRepository({ runId }: StartResult, key: string): ConflictError {
 export function runCalls(caller: Caller, redact: Redactor): RunCalls {
   const { api, send, open } = caller;
   const reaches = repositoryCheck(caller);
+  const repos = new KnownRepos();
   return {
     async startRun(request, { idempotencyKey }, call) {
       const json = validateStartRequest(request);
@@ -64,6 +90,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
         return send(attempted, schemas.startResultSchema, call, ask, extras);
       });
       if (started.repoId.toLowerCase() !== repoId) throw otherRepository(started, redact.token(key));
+      repos.learn(started);
       return started;
     },
     async checkStartAccess(call) {
@@ -78,14 +105,18 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
     async getRun(id, call) {
       const runId = checkUuid(id, "run id");
       const ask = (how: How) => api.runs[":runId"].$get({ param: { runId } }, how);
-      return (await send({ what: `read run "${runId}"`, scope: "read", runId }, schemas.runDataSchema, call, ask)).run;
+      const attempted = repos.attempted(`read run "${runId}"`, "read", runId);
+      const { run } = await send(attempted, schemas.runDataSchema, call, ask);
+      repos.learn(run);
+      return run;
     },
     async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
       const runId = checkUuid(id, "run id");
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
       const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
-      const attempted: Attempted = { what: `read events of run "${runId}"`, scope: "read", runId };
+      const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
+      repos.learn(run);
       // An answer with more events than requested is not the service's, and could have any number of them.
       return { run, events: events.slice(-limit) };
     },
@@ -95,13 +126,16 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
       const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
       const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
-      return readRunEvents(await open(attempted, call, ask));
+      const isSame = (run: Run) => run.runId.toLowerCase() === runId && repos.learn(run);
+      return readRunEvents(await open(attempted, call, ask), isSame);
     },
     async cancelRun(id, call) {
       const runId = checkUuid(id, "run id");
       const ask = (how: How) => api.runs[":runId"].cancel.$post({ param: { runId } }, how);
-      const attempted: Attempted = { what: `cancel run "${runId}"`, scope: "write", runId };
-      return await send(attempted, schemas.cancelResultSchema, call, ask);
+      const attempted = repos.attempted(`cancel run "${runId}"`, "write", runId);
+      const cancelled = await send(attempted, schemas.cancelResultSchema, call, ask);
+      repos.learn(cancelled.run);
+      return cancelled;
     },
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { TriggerRequest } from "../../automations/plan.ts";
 import { UsageError } from "../../errors.ts";
-import type { Option, VerbContext } from "../verb.ts";
+import type { Option, VerbContext, VerbFlag } from "../verb.ts";
 import { requiredRepo } from "./arguments.ts";
 import { readCheckoutFile } from "./checkout_file.ts";
 import { anyText } from "./values.ts";
@@ -27,6 +27,26 @@ export const INPUT_FILE: Option<string> = {
   parse: anyText,
 };
 
+/** The input of a trigger. */
+export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
+
+// A text, or a number. A text comes first, so that digits in it are no number.
+const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
+function losesDigits(json: string): boolean {
+  // Backslashes stand in texts only. Without what follows them, a text ends at its next quotation mark.
+  const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
+  return tokens.some((token) => {
+    const value = Number(token);
+    // Numbers that are too large for JSON are refused with the request.
+    return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
+      BigInt(token) !== BigInt(value);
+  });
+}
+
+const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
+
 /** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
 function inputPair(text: string): [name: string, value: unknown] {
   const attempted = "use --input";
@@ -35,12 +55,16 @@ function inputPair(text: string): [name: string, value: unknown] {
     throw new UsageError({ attempted, why: "it must have the form name=value, or name:=JSON" });
   }
   if (sign === "=") return [name, value];
+  const refused = (why: string) =>
+    new UsageError({ attempted, why, value: JSON.stringify(name), advice: "write name=value to send text" });
+  let parsed: unknown;
   try {
-    return [name, JSON.parse(value)];
+    parsed = JSON.parse(value);
   } catch {
-    const why = `what follows ":=" is no JSON`;
-    throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "write name=value to send text" });
+    throw refused(`what follows ":=" is no JSON`);
   }
+  if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
+  return [name, parsed];
 }
 
 /** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
@@ -54,13 +78,18 @@ function inputPairs({ flags }: VerbContext): [name: string, value: unknown][] {
 /** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
 async function readInputFile(context: VerbContext, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
-  const text = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
+  const given = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
+  // Editors and shells on Windows put a byte order mark before it.
+  const text = given.replace(/^\ufeff/, "");
   let value: unknown;
   try {
-    // Editors and shells on Windows put a byte order mark before it.
-    value = JSON.parse(text.replace(/^\ufeff/, ""));
+    value = JSON.parse(text);
   } catch {
     throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
+  }
+  if (losesDigits(text)) {
+    const advice = "write that number as a text";
+    throw new UsageError({ attempted, why: TOO_MANY_DIGITS, value: JSON.stringify(path), advice });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });

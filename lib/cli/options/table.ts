@@ -87,5 +87,11 @@ export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one objec
 /** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
 export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT];
 
+/** Which run a start finds again. */
+export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
+
+/** Where a verdict is reported. */
+export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT];
+
 /** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

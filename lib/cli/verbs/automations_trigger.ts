@@ -12,10 +12,11 @@ import { triggerJob } from "../../automations/trigger.ts";
 import { connectOptions } from "../job/one_shot.ts";
 import { shownTrigger, triggerEnd, triggerLines } from "../log/automation_text.ts";
 import { requiredArgument } from "../options/arguments.ts";
-import { INPUT, INPUT_FILE, readTriggerRequest } from "../options/automation_input.ts";
+import { INPUTS, readTriggerRequest } from "../options/automation_input.ts";
 import { readTriggerSettings } from "../options/settings.ts";
-import { IDEMPOTENCY_KEY, JSON_LINES, KEY_PART, KEY_SCOPE, REPO, TIMEOUT } from "../options/table.ts";
+import { JSON_LINES, KEYS, REPO, TIMEOUT } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
+import { TRIGGERING } from "./codes.ts";
 
 /** Triggers, and prints the run that was started or found, or why there is none. */
 async function triggerOnce(context: VerbContext): Promise<number> {
@@ -48,25 +49,8 @@ export const automationsTriggerVerb: Verb = {
   maxPositionals: 1,
   summary: "Trigger an automation, and print the run that it started or found",
   group: "toolkit",
-  flags: [
-    REPO,
-    [INPUT, INPUT_FILE],
-    [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART],
-    TIMEOUT,
-    JSON_LINES,
-  ],
-  codes: [
-    "success",
-    "failed",
-    "usage",
-    "cancelled",
-    "unauthorized",
-    "forbidden",
-    "unavailable",
-    "internal",
-    "rateLimited",
-    "deadline",
-  ],
+  flags: [REPO, INPUTS, KEYS, TIMEOUT, JSON_LINES],
+  codes: TRIGGERING,
   meanings: { success: "the run works or has succeeded" },
   examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --input-file input.json --json | jq -r .runId'],
   run: triggerOnce,

@@ -14,22 +14,12 @@ import { endWithVerdict } from "../job/whole_job.ts";
 import { shownTrigger, triggerLines } from "../log/automation_text.ts";
 import type { LiveLog } from "../log/live_log.ts";
 import { requiredArgument } from "../options/arguments.ts";
-import { INPUT, INPUT_FILE, readTriggerRequest } from "../options/automation_input.ts";
+import { INPUTS, readTriggerRequest } from "../options/automation_input.ts";
 import type { Places } from "../options/places.ts";
 import { readTriggerSettings } from "../options/settings.ts";
-import {
-  IDEMPOTENCY_KEY,
-  JSON_LINES,
-  KEY_PART,
-  KEY_SCOPE,
-  NOTE,
-  OUT,
-  REPO,
-  REPORT,
-  TIMEOUT,
-  WATCHING,
-} from "../options/table.ts";
+import { JSON_LINES, KEYS, REPO, REPORTING, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import { TRIGGERING } from "./codes.ts";
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
 
@@ -90,30 +80,8 @@ export const automationsTriggerFollowVerb: Verb = {
   maxPositionals: 1,
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",
-  flags: [
-    FOLLOW,
-    REPO,
-    [INPUT, INPUT_FILE],
-    [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART],
-    TIMEOUT,
-    WATCHING,
-    [REPORT, NOTE, OUT],
-    JSON_LINES,
-  ],
-  codes: [
-    "success",
-    "failed",
-    "usage",
-    "cancelled",
-    "unauthorized",
-    "forbidden",
-    "unavailable",
-    "internal",
-    "rateLimited",
-    "deadline",
-    "sigint",
-    "sigterm",
-  ],
+  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, JSON_LINES],
+  codes: [TRIGGERING, "sigint", "sigterm"],
   meanings: {
     success: "the automation run succeeded",
     failed: "the automation run failed",

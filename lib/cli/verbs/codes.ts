@@ -17,6 +17,20 @@ export const ASKING: readonly ExitName[] = [
   "rateLimited",
 ];
 
+/** Codes of a verb that triggers an automation, and then ends. */
+export const TRIGGERING: readonly ExitName[] = [
+  "success",
+  "failed",
+  "usage",
+  "cancelled",
+  "unauthorized",
+  "forbidden",
+  "unavailable",
+  "internal",
+  "rateLimited",
+  "deadline",
+];
+
 /** What codes mean for a verb that follows a run: the common table speaks of automations, too. */
 export const OF_RUNS: Meanings = {
   rateLimited: "429 for longer than the deadline allows",

@@ -11,7 +11,7 @@ import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
-import { JSON_LINES, NOTE, OUT, PROMPT_FILE, REPORT, STATE } from "../options/table.ts";
+import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
 /** Variables that no list names: `NODE_ENV`, with which the origin is checked; those that turn off colours, and those of the network. */
@@ -121,7 +121,7 @@ export const permissionsVerb: Verb = {
   maxPositionals: 0,
   summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
   group: "toolkit",
-  flags: [PROMPT_FILE, [REPORT, NOTE, OUT, STATE], JSON_LINES],
+  flags: [PROMPT_FILE, REPORTING, STATE, JSON_LINES],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the flags are printed" },
   examples: ["mogplex-ci permissions --out reports"],

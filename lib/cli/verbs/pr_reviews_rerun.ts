@@ -16,6 +16,7 @@ import { requiredRepo } from "../options/arguments.ts";
 import { JSON_LINES, REPO } from "../options/table.ts";
 import { wholeNumber } from "../options/values.ts";
 import type { Option, Verb } from "../verb.ts";
+import { ASKING } from "./codes.ts";
 
 const PR: Option<number> = {
   name: "pr",
@@ -49,7 +50,7 @@ export const prReviewsRerunVerb: Verb = {
   summary: "Run the review of a pull request again; each call queues another one",
   group: "toolkit",
   flags: [REPO, PR, JSON_LINES],
-  codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited", "deadline"],
+  codes: [ASKING, "deadline"],
   meanings: {
     success: "the review runs",
     rateLimited: "429 for longer than it waits; nothing was queued",

@@ -9,7 +9,7 @@ import { lookJob } from "../../runs/run.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import { givenRunId, requiredRunId } from "../options/arguments.ts";
-import { JSON_LINES, NOTE, OUT, REPORT } from "../options/table.ts";
+import { JSON_LINES, REPORTING } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
 async function reportRun(context: VerbContext): Promise<number> {
@@ -30,7 +30,7 @@ export const reportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write reports for an existing run and end with its verdict, without waiting",
   group: "toolkit",
-  flags: [REPORT, NOTE, OUT, JSON_LINES],
+  flags: [REPORTING, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: ["mogplex-ci report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md"],

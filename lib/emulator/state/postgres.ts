@@ -74,11 +74,11 @@ export function storeText<T extends string | null>(text: T): T {
 }
 
 function compareKeys(a: string, b: string): number {
-  const left = new TextEncoder().encode(a);
-  const right = new TextEncoder().encode(b);
-  if (left.length !== right.length) return left.length - right.length;
-  for (let index = 0; index < left.length; index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+  const bytesA = new TextEncoder().encode(a);
+  const bytesB = new TextEncoder().encode(b);
+  if (bytesA.length !== bytesB.length) return bytesA.length - bytesB.length;
+  for (let index = 0; index < bytesA.length; index++) {
+    const difference = (bytesA[index] ?? 0) - (bytesB[index] ?? 0);
     if (difference !== 0) return difference;
   }
   return 0;

@@ -38,14 +38,14 @@ function commands(env: Record<string, string>, result: Partial<RunResult>): stri
 test("run --follow tells Azure each output once, the run at the start, the summary, and no verdict when it succeeded", async () => {
   const { stdout, code } = await world().cli(RUN, { env: AZURE });
   const set = (name: string, value: string) => `##vso[task.setvariable variable=MOGPLEX_${name};isOutput=true]${value}`;
-  const told = stdout.split("\n").filter((line) => line.startsWith("##vso"));
+  const lines = stdout.split("\n").filter((line) => line.startsWith("##vso"));
   const branch = /MOGPLEX_BRANCH;isOutput=true\](.+)/.exec(stdout)?.[1] ?? "";
   const pullRequest = /MOGPLEX_PULL_REQUEST_URL;isOutput=true\](.+)/.exec(stdout)?.[1] ?? "";
   expect(branch).toStartWith("mogplex/external/");
   expect(pullRequest).toStartWith("http://localhost/__pulls/");
-  expect({ code, told }).toEqual({
+  expect({ code, lines }).toEqual({
     code: 0,
-    told: [
+    lines: [
       set("RUN_ID", "<run>"),
       set("RUN_STATUS", "success"),
       set("OUTCOME", "success"),
@@ -59,19 +59,19 @@ test("run --follow tells Azure each output once, the run at the start, the summa
 });
 
 test("run --follow tells each system of a failure once, in its own words", async () => {
-  const told = async (env: Record<string, string>, mark: RegExp) => {
+  const marked = async (env: Record<string, string>, mark: RegExp) => {
     const { stdout, code } = await world("agent-failure").cli(RUN, { env });
     return [code, ...stdout.split("\n").filter((line) => mark.test(line)).map((line) => line.slice(0, 96))];
   };
-  expect(await told(GITHUB, /^::(error|warning|notice)/)).toEqual([
+  expect(await marked(GITHUB, /^::(error|warning|notice)/)).toEqual([
     1,
     "::error title=Mogplex run failed::run <run> (failed), exit code 1: Agent run exited with code 1.",
   ]);
-  expect(await told(AZURE, /logissue/)).toEqual([
+  expect(await marked(AZURE, /logissue/)).toEqual([
     1,
     "##vso[task.logissue type=error]Mogplex run failed: run <run> (failed), exit code 1: Agent run ex",
   ]);
-  expect(await told(TEAMCITY, /teamcity\[message/)).toEqual([
+  expect(await marked(TEAMCITY, /teamcity\[message/)).toEqual([
     1,
     "##teamcity[message text='Mogplex run failed: run <run> (failed), exit code 1: Agent run exited w",
   ]);

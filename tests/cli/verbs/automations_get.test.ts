@@ -126,6 +126,28 @@ test("automations trigger shows the name of an input that is no JSON, and not it
   expect(stderr).not.toContain("hunter2");
 });
 
+test("automations trigger refuses a whole number whose digits JSON does not keep, and sends every other one as it is", async () => {
+  const { cli, requests, emulator } = world();
+  const lost = ["9007199254740993", "-9007199254740993", "12345678901234567890", '[[1, {"a\\"": 9007199254740993 }]]'];
+  for (const value of lost) {
+    const one = await cli([...TRIGGER, "--input", `count:=${value}`]);
+    expect({ value, code: one.code, stderr: one.stderr }).toEqual({
+      value,
+      code: 2,
+      stderr:
+        'error: Cannot use --input as it has a whole number with more digits than a number of JSON keeps: "count"; write name=value to send text\n',
+    });
+    const file = await cli([...TRIGGER, "--input-file", "-"], { stdin: `{"count":${value}}` });
+    expect([file.code, file.stderr]).toEqual([2, expect.stringContaining("write that number as a text")]);
+  }
+  expect(requests).toEqual([]);
+  const kept = ["9007199254740991", "9007199254740992", "-9007199254740994", "1" + "0".repeat(22), "1e21", "0.5"];
+  const text = '"9007199254740993 \\" 9007199254740993 \\\\"';
+  const list = `[${[...kept, text].join()}]`;
+  expect((await cli([...TRIGGER, "--input", `list:=${list}`])).code).toBe(0);
+  expect([...emulator.world.store.automationRuns.values()].at(-1)?.metadata.list).toEqual(JSON.parse(list));
+});
+
 test("automations trigger sends the input of a file and of single values, which win", async () => {
   const { cli, emulator } = world();
   const files = { "input.json": '\ufeff{"depth":"shallow","paths":["a","b"]}' };

@@ -96,8 +96,8 @@ shell(
       };
       await stand.run(shell, ["Fix the tests"], act);
       await stand.run(shell, ["Fix the tests"], { ...act, MOGPLEX_KEY_SCOPE: "pipeline" });
-      const [own, told] = stand.of(START).map(({ key }) => key);
-      expect(own).toMatch(/^[0-9a-f]{32}$/);
-      expect(told).toMatch(/^ci1-[0-9a-f]{40}$/);
+      const [randomKey, pipelineKey] = stand.of(START).map(({ key }) => key);
+      expect(randomKey).toMatch(/^[0-9a-f]{32}$/);
+      expect(pipelineKey).toMatch(/^ci1-[0-9a-f]{40}$/);
     }),
 );

@@ -1,6 +1,6 @@
 /**
- * Buildkite's way to run a command: on a pseudo-terminal, by `bash -e -c`, with hooks around it. Source: buildkite/agent, process/pty.go and
- * internal/job/executor.go; a cancelled job gets SIGTERM for the process group, and pre-exit runs all the same.
+ * Runs commands as Buildkite does: on a pseudo-terminal, by `bash -e -c`, with a hook after the command. A cancelled job gets SIGTERM for
+ * its process group, and then the hook `pre-exit` runs as usual. Source: buildkite/agent, process/pty.go and internal/job/executor.go.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ interface Job {
   preExit(after: Record<string, string>): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
-/** What `pipeline upload` does with variables of the recipe. */
+/** Replaces what `pipeline upload` replaces in a recipe: `$$` stands for `$`. */
 const upload = (text: string) => text.replaceAll("$$", "$");
 
 function startJob(bench: Bench, service: Service): Job {
@@ -46,10 +46,10 @@ function startJob(bench: Bench, service: Service): Job {
     BUILDKITE_STEP_KEY: step.key,
     BUILDKITE_LABEL: step.label,
     BUILDKITE_RETRY_COUNT: "0",
-    // The agent runs its commands on a terminal of this kind.
+    // The agent sets this kind of terminal.
     TERM: "xterm-256color",
   };
-  // Commands of a list are lines of one script. Hooks call the agent for annotations and meta-data.
+  // The agent joins a list of commands to one script. The recipe calls `buildkite-agent` for annotations and meta-data.
   const command = [step.command].flat().map(upload).join("\n");
   bench.writeProgram("buildkite-agent", `#!/bin/sh\nprintf '%s\\n' "buildkite-agent $*"\ncat > /dev/null\n`);
   bench.writeFiles(cwd, { "command.sh": command });
@@ -63,7 +63,7 @@ function startJob(bench: Bench, service: Service): Job {
   };
 }
 
-/** Lines of a log that begin a group, with what stands before on the same line. */
+/** Lines of a log that contain the header of a group. */
 function groups(log: string): string[] {
   return log.split(/\r?\n/).filter((line) => /(?:---|\+\+\+|~~~) Mogplex/.test(line));
 }
@@ -89,15 +89,15 @@ async function cancel(bench: Bench): Promise<void> {
   const job = startJob(bench, service);
   const [, runId = ""] = await job.running.seen(/started run ([\w-]+)/);
   await job.running.seen(/Harness run streaming/);
-  // The processes on the terminal have a session of their own, as the agent's command has.
-  for (const { pid } of bench.left().filter(({ pid }) => pid !== job.running.pid)) signal(pid, "SIGTERM");
+  // The processes on the pseudo-terminal have their own session, as those of the agent have.
+  for (const { pid } of bench.livingProcesses().filter(({ pid }) => pid !== job.running.pid)) signal(pid, "SIGTERM");
   await job.running.ended;
   bench.check("the run is cancelled before the hook", await service.reaches(runId, "cancelled"), job.running.text());
   const after = { BUILDKITE_COMMAND_EXIT_STATUS: "-1", BUILDKITE_JOB_CANCELLED: "true" };
   const hook = await job.preExit(after);
   bench.check("pre-exit ends with 0", hook.code === 0, hook.stdout + hook.stderr);
   bench.check("the reports are there", existsSync(join(job.cwd, "mogplex-ci/result.json")));
-  await bench.checkNothingLeft("no process is left behind");
+  await bench.checkAllEnded("no process is left behind");
 }
 
 async function killed(bench: Bench): Promise<void> {
@@ -105,7 +105,7 @@ async function killed(bench: Bench): Promise<void> {
   const job = startJob(bench, service);
   const [, runId = ""] = await job.running.seen(/started run ([\w-]+)/);
   await job.running.seen(/Harness run streaming/);
-  for (const { pid } of bench.left()) signal(pid, "SIGKILL");
+  for (const { pid } of bench.livingProcesses()) signal(pid, "SIGKILL");
   await job.running.ended;
   bench.check("the run is at work when the command was killed", await service.status(runId) === "streaming");
   const hook = await job.preExit({ BUILDKITE_COMMAND_EXIT_STATUS: "-1", BUILDKITE_JOB_CANCELLED: "true" });

@@ -133,7 +133,7 @@ async function cancel(bench: Bench): Promise<void> {
   const { code } = await running.ended;
   bench.check("a cancelled act ends with a failure", code !== 0, `act ended with ${code}`);
   bench.check("the run is cancelled", await service.reaches(runId, "cancelled"), tail(running.text()));
-  await bench.checkNothingLeft("no process is left behind");
+  await bench.checkAllEnded("no process is left behind");
 }
 
 /** Another recipe, and what starts it. */

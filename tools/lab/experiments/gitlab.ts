@@ -1,6 +1,6 @@
 /**
- * GitLab Runner's ways with a script: the shell executor as root, the shell executor with `--user` (by the real `su`), and both forms of the
- * script in a real bash. Source: gitlab-runner, helpers/process, executors/shell/shell_unix.go and shells/bash.go.
+ * Runs job scripts as GitLab Runner does: by the shell executor as root, by the shell executor with `--user` (with the real `su`), and in
+ * both forms of the script, in a real bash. Source: gitlab-runner, helpers/process, executors/shell/shell_unix.go and shells/bash.go.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,12 +12,12 @@ import { componentJob, type Form, FORMS, type GitlabJob, predefined, recipeJob, 
 import { type Ended, type Running, signal } from "../processes.ts";
 import { debianProgram, SU } from "../programs.ts";
 
-/** A user that every Debian system has, and that owns nothing. */
+/** A user that exists on every Debian system and owns no files. */
 const USER = "nobody";
 
 const BASH = debianProgram("bash");
 
-/** A job at a runner. */
+/** A job on a runner. */
 interface Job {
   cwd: string;
   /** Starts its script. */
@@ -38,7 +38,7 @@ interface JobOptions {
 function openJob(bench: Bench, service: Service, job: GitlabJob, options: JobOptions = {}): Job {
   const { asUser = false, form = "subshell", variables = {} } = options;
   const cwd = bench.newFolder();
-  // The command that the other user's shell finds: `bash -l` sets a PATH of its own.
+  // The other user's shell must find the command, too: `bash -l` sets its own PATH.
   const path = { PATH: `${bench.bin}:${process.env.PATH ?? ""}`, HOME: cwd };
   const all = { ...predefined(cwd), ...service.env, ...job.variables, ...path, ...variables };
   const line = asUser ? [SU.provide(), "-s", "/bin/bash", USER, "-c", "bash -l"] : ["bash", "-l"];
@@ -53,7 +53,7 @@ function openJob(bench: Bench, service: Service, job: GitlabJob, options: JobOpt
 
 const PROMPT = { prompt: "Update the dependencies" };
 
-/** How a job of the shell executor is stopped: the runner signals the group; after some time it kills it. */
+/** Stops a job as the shell executor does: the runner sends a signal to the process group, and kills it some time later. */
 async function stop(running: Running): Promise<Ended> {
   signal(-running.pid, "SIGTERM");
   return await running.ended;
@@ -63,11 +63,15 @@ async function stop(running: Running): Promise<Ended> {
 interface Cancelled {
   name: string;
   job: GitlabJob;
-  /** Whether its text says that its script does not notice a cancel under `su`: then only after_script cancels. */
-  isDeaf?: boolean;
+  /** Whether its script gets no signal under `su`, as its comments say, so that only `after_script` cancels the run. @default {false} */
+  ignoresCancel?: boolean;
 }
 
-async function cancelOne(bench: Bench, { name, job: each, isDeaf = false }: Cancelled, asUser: boolean): Promise<void> {
+async function cancelOne(
+  bench: Bench,
+  { name, job: each, ignoresCancel = false }: Cancelled,
+  asUser: boolean,
+): Promise<void> {
   const service = await bench.service("stuck-streaming");
   const job = openJob(bench, service, each, { asUser });
   const running = job.script();
@@ -76,25 +80,29 @@ async function cancelOne(bench: Bench, { name, job: each, isDeaf = false }: Canc
   const began = performance.now();
   await stop(running);
   const seconds = () => ((performance.now() - began) / 1_000).toFixed(1);
-  if (!isDeaf) {
+  if (!ignoresCancel) {
     const done = await service.reaches(runId, "cancelled", 10);
     const said = `after ${seconds()} s: ${running.text()}`;
     bench.check(`${name}: the run is cancelled within 10 seconds of the signal`, done, said);
-    await bench.checkNothingLeft(`${name}: no process is left behind`, 8);
+    await bench.checkAllEnded(`${name}: no process is left behind`, 8);
     const reports = existsSync(join(job.cwd, "mogplex-ci/result.json"));
     bench.check(`${name}: the reports are there`, reports, running.text());
   }
   const after = await job.afterScript("canceled");
   const fine = after.code === 0 && await service.reaches(runId, "cancelled", 10);
   bench.check(`${name}: the run is cancelled after after_script`, fine, after.stdout + after.stderr);
-  if (isDeaf) await bench.checkNothingLeft(`${name}: no process is left behind then`, 20);
+  if (ignoresCancel) await bench.checkAllEnded(`${name}: no process is left behind then`, 20);
 }
 
 async function cancelled(bench: Bench, asUser: boolean): Promise<void> {
   if (asUser && process.getuid?.() !== 0) throw new NotPossibleError("su needs root");
   await cancelOne(bench, { name: "run component", job: componentJob("run", PROMPT) }, asUser);
-  const isDeaf = asUser && /#.*--user/.test(bench.example("gitlab/plain-job.yml"));
-  await cancelOne(bench, { name: "plain-job.yml", job: recipeJob(bench, "plain-job.yml", "agent"), isDeaf }, asUser);
+  const ignoresCancel = asUser && /#.*--user/.test(bench.example("gitlab/plain-job.yml"));
+  await cancelOne(
+    bench,
+    { name: "plain-job.yml", job: recipeJob(bench, "plain-job.yml", "agent"), ignoresCancel },
+    asUser,
+  );
 }
 
 async function ends(bench: Bench): Promise<void> {
@@ -124,7 +132,7 @@ async function ends(bench: Bench): Promise<void> {
   }));
 }
 
-/** Experiments with GitLab Runner's ways. */
+/** Experiments with GitLab Runner. */
 export const GITLAB: readonly Experiment[] = [
   {
     name: "gitlab-ends",

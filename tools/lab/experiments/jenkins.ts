@@ -67,7 +67,7 @@ async function abort(bench: Bench): Promise<void> {
   bench.check("the build is ABORTED", log.includes("FINISHED ABORTED"), log);
   bench.check("the run is cancelled", await service.reaches(runId, "cancelled"), log);
   bench.check("the reports are archived", /^ARCHIVED .*mogplex-ci\/result\.json/m.test(log), log);
-  await bench.checkNothingLeft("no process is left behind");
+  await bench.checkAllEnded("no process is left behind");
 }
 
 /** Experiments with Groovy. */

@@ -75,7 +75,7 @@ async function shells(bench: Bench): Promise<void> {
       }
     }
   }));
-  await bench.checkNothingLeft("no process is left behind");
+  await bench.checkAllEnded("no process is left behind");
 }
 
 /** The experiment with shells. */
