@@ -46,6 +46,27 @@ export type { TriggeredRun, TriggerOptions, TriggerRequest } from "./lib/automat
 export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.ts";
 export { triggerAutomation } from "./lib/automations/trigger.ts";
 
+// Campaigns: one task, many repositories.
+export {
+  advanceCampaign,
+  type AdvanceCampaignOptions,
+  readCampaign,
+  runCampaign,
+  type RunCampaignOptions,
+} from "./lib/campaign/campaign.ts";
+export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
+export type { CampaignOptions } from "./lib/campaign/open_campaign.ts";
+export {
+  type CampaignPlan,
+  planCampaign,
+  type PlanCampaignOptions,
+  type WavesForecast,
+} from "./lib/campaign/planning.ts";
+export type { Bound } from "./lib/campaign/pace/pace.ts";
+export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
+export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
+export type { CampaignView, CauseGroup, ItemView, QuotaView } from "./lib/campaign/view.ts";
+
 // Shared by both: a CI job from the start to the verdict.
 export type { OnTimeout } from "./lib/job/interrupt.ts";
 export type { KeyScope } from "./lib/job/key.ts";

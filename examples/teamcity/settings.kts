@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "940dfd3ada5797e21bd1abefcd2ce5d4ed998075554a6936384d76dc3489bee1"
+val MOGPLEX_CI_SHA256 = "e6e240d198d34edc0f72b059bd2fdc0447818a831303b9221a20ee5278d8307d"
 
 project {
     buildType(Cleanup)

@@ -14,6 +14,7 @@ import {
 } from "./open_campaign.ts";
 import { newMemory } from "./journal/memory.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
+import type { Bound } from "./pace/pace.ts";
 import { planLock } from "./plan/plan_campaign.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
 import { countOf, startableItems } from "./progress.ts";
@@ -50,9 +51,10 @@ export interface CampaignPlan {
   changes: LockChanges;
   /** Requests that reading the lists took, and its time in milliseconds. */
   reading: { requests: number; milliseconds: number };
-  /** The limit that decides the end, and when it would end without each of the limits. */
-  bound: Forecast["bound"];
-  without: { bound: Forecast["bound"]; endsAt: string | null }[];
+  /** The limit that decides the end. */
+  bound: Bound;
+  /** When it would end without each of the limits, the strongest first; in ISO 8601. */
+  without: { bound: Bound; endsAt: string | null }[];
   /** Mean time of a run that all of this is computed with, in milliseconds. */
   meanRunMs: number;
   /** One process that stays, then waves at the usual distances. */

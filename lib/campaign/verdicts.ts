@@ -5,7 +5,7 @@
  */
 
 /** Verdicts of an item: nothing more happens to it by itself. The order is the order of tables: what needs a person comes first. */
-export const ITEM_VERDICTS = [
+export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
   "unknown",
   "conflict",
@@ -16,7 +16,7 @@ export const ITEM_VERDICTS = [
   "skipped",
   "succeeded",
   "unchanged",
-] as const;
+];
 
 /**
  * What became of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
@@ -25,17 +25,27 @@ export const ITEM_VERDICTS = [
  * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
  * decided so, or it left the list before it was started.
  */
-export type ItemVerdict = typeof ITEM_VERDICTS[number];
+export type ItemVerdict =
+  | "needs-input"
+  | "unknown"
+  | "conflict"
+  | "failed"
+  | "overdue"
+  | "cancelled"
+  | "invalid"
+  | "skipped"
+  | "succeeded"
+  | "unchanged";
 
 /** States of an item that is still to get a verdict, in the order of tables. */
-export const OPEN_STATES = ["running", "starting", "quota", "service", "waiting"] as const;
+export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
  * Where an item without a verdict is. `waiting`: it has not been started, or is to be started again. `starting`: its start was sent, and the
  * answer is not recorded. `running`: its run has not ended. `quota`: its last start was refused by a limit. `service`: its last start failed
  * because of the service or the network.
  */
-export type OpenState = typeof OPEN_STATES[number];
+export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
 /** Verdict or open state of an item. */
 export type ItemState = ItemVerdict | OpenState;
@@ -46,11 +56,19 @@ export function hasVerdict(state: ItemState): state is ItemVerdict {
 }
 
 /** States of a campaign. */
-export const CAMPAIGN_STATES = ["planned", "running", "waiting", "gated", "stopping", "stopped", "done"] as const;
+export const CAMPAIGN_STATES: readonly CampaignState[] = [
+  "planned",
+  "running",
+  "waiting",
+  "gated",
+  "stopping",
+  "stopped",
+  "done",
+];
 
 /**
  * Where a campaign is. `planned`: nothing was started. `running`: runs are at work. `waiting`: nothing is at work, the next start waits for a
  * quota or a window. `gated`: nothing is started until somebody approves. `stopping`: nothing is started any more, and runs are still at
  * work. `stopped`: the same, and none is. `done`: every item has its verdict.
  */
-export type CampaignState = typeof CAMPAIGN_STATES[number];
+export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";

@@ -52,9 +52,11 @@ export interface CauseGroup {
 
 /** A quota of starts, as far as it is used. */
 export interface QuotaView {
-  /** Starts in the last minute, hour and day, with the limits. */
+  /** Starts in the last minute, with the limit. */
   minute: { used: number; limit: number };
+  /** Starts in the last hour, with the limit. */
   hour: { used: number; limit: number };
+  /** Starts in the last 24 hours, with the limit. */
   day: { used: number; limit: number };
   /** Sandboxes in use, where they were read, and the limit. */
   sandboxes: { used: number | null; limit: number };
