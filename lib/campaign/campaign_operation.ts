@@ -148,7 +148,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const work = this.#work;
     if (work === undefined) throw new Error("Cannot follow a campaign before it is started");
     if (look.kind === "rest") return;
-    if (!isAtRest(work.store.memory)) {
+    // Also a run that waits for a person is read by every wave: somebody may have answered.
+    if (!isAtRest(work.store.memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
       yield* this.#beginWave(work, states);
       yield* look.kind === "once" ? this.#wave(work, states) : this.#follow(work, states);
@@ -156,11 +157,16 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     yield this.#end(work);
   }
 
-  /** One wave: looks at every run, then starts what the quotas allow. */
-  async *#wave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
+  /** Looks at every run. */
+  async *#collect(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
     for (const open of work.store.openRuns()) {
       if (await lookAtRun(work, open)) yield* this.#changed(work, states, open.item.item.id);
     }
+  }
+
+  /** One wave: looks at every run, then starts what the quotas allow. */
+  async *#wave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
+    yield* this.#collect(work, states);
     const starts = startSome(work);
     for (let next = await starts.next();; next = await starts.next()) {
       if (next.done) {
@@ -173,6 +179,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
 
   async *#follow(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
+    // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
+    if (isAtRest(work.store.memory)) yield* this.#collect(work, states);
     for await (const progress of followCampaign(work, deadline)) yield* this.#progress(work, states, progress);
   }
 
