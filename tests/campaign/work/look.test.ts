@@ -154,7 +154,8 @@ for (const way of ["run", "advance"] as const) {
 }
 
 test("the time in which a run waited for a person does not count against run-timeout", async () => {
-  const world = campaignWorld({ scenarios: "play: awaiting-input", file: ONE, revision: REVISIONS.later });
+  const revision = { ...REVISIONS.later, repairsRuns: false };
+  const world = campaignWorld({ scenarios: "play: awaiting-input", file: ONE, revision });
   expect((await world.run()).code).toBe(4);
   await world.clock.sleep(5 * 60 * MINUTE);
   // Somebody answers: the agent is at work again.
