@@ -7,7 +7,7 @@ import { openDirHome } from "../../lib/campaign/journal/home/dir_home.ts";
 import type { Lock } from "../../lib/campaign/journal/lock.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
 import type { CampaignInternals } from "../../lib/campaign/open_campaign.ts";
-import { type CampaignPlan, planCampaignWith, type PlanCampaignOptions } from "../../lib/campaign/planning.ts";
+import { type CampaignPlan, type PlanCampaignOptions, planCampaignWith } from "../../lib/campaign/planning.ts";
 import { type Preview, previewWave } from "../../lib/campaign/preview.ts";
 import type { ItemState } from "../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";

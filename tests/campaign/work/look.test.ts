@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { campaignWorld, FILE, failureOf, project, REVISIONS, verdicts } from "../world.ts";
+import { campaignWorld, failureOf, FILE, project, REVISIONS, verdicts } from "../world.ts";
 
 const ONE = { repositories: [project(1)] };
 const MINUTE = 60_000;
@@ -168,7 +168,10 @@ test("the time in which a run waited for a person does not count against run-tim
 });
 
 test("a run that ends while it is being cancelled as overdue counts as it ended", async () => {
-  const world = campaignWorld({ scenarios: "play: stuck-streaming", file: { ...ONE, limits: { "run-timeout": "10m" } } });
+  const world = campaignWorld({
+    scenarios: "play: stuck-streaming",
+    file: { ...ONE, limits: { "run-timeout": "10m" } },
+  });
   await world.advance();
   await world.clock.sleep(20 * MINUTE);
   world.before = (request) => {
