@@ -135,7 +135,8 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
 /** Whether nothing more happens by itself: it is done, or only a person can make it go on, and no run is at work. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (openCount(memory) === 0) return true;
-  return memory.counts.running === 0 && closedBy(memory) !== null;
+  // A gate that is due has to be recorded.
+  return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;
 }
 
 /** The row of exit codes that belongs to a campaign now; null while it goes on. */
