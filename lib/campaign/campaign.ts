@@ -21,6 +21,7 @@ import { makeView, type ViewInput } from "./make_view.ts";
 import {
   type CampaignInternals,
   type CampaignOptions,
+  changedNote,
   type OpenedCampaign,
   plannedStore,
   withCampaign,
@@ -96,7 +97,11 @@ export async function campaignJob(
   const watch = checkWatch({}, internals);
   return await withCampaign(path, options, internals, "write", async (opened) => {
     const done = finished(opened);
-    if (done !== undefined) return { result: done, error: undefined };
+    if (done !== undefined) {
+      const changed = changedNote(opened);
+      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
+      return { result: done, error: undefined };
+    }
     const signal = endingSignal(options.signal, internals.interrupts);
     const session = openSession({ ...options, signal }, internals);
     const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, onView: internals.onView };

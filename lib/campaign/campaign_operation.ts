@@ -9,11 +9,13 @@ import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operati
 import type { Session } from "../job/session.ts";
 import type { EndOutcome } from "../result/ends.ts";
 import { type ResultError, resultError } from "../result/result_error.ts";
+import { formatCount } from "../result/duration.ts";
 import { hasEnded } from "../result/ends.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
+import { approveAll } from "./approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { itemView, makeView } from "./make_view.ts";
-import { type OpenedCampaign, reopen } from "./open_campaign.ts";
+import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
 import { planLock } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
 import { campaignState, exitOf, isAtRest } from "./progress.ts";
@@ -107,7 +109,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
     this.#checkOrigin(store);
-    this.#noteChanges(store);
+    const changed = changedNote(this.#opened);
+    if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     this.#work = this.#workOn(store);
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.(() => this.view());
@@ -122,14 +125,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       why: `it was planned for the service at ${lock.origin}, and this is ${origin}`,
       advice: "set MOGPLEX_URL to that address, or plan again in another directory",
     });
-  }
-
-  /** Says that the file has changed since it was planned. */
-  #noteChanges({ memory: { lock } }: Store): void {
-    if (lock.fileHash === this.#opened.fileHash) return;
-    const message = "the campaign file, or a file that it names, has changed since the plan: " +
-      "what was planned holds, until `campaign plan` is run again";
-    this.#session.notify({ kind: "text", message });
   }
 
   #workOn(store: Store): Work {
@@ -260,9 +255,12 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   async stop(cause: StopCause): Promise<Stopped> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];
+    const sent = work?.store.memory.counts.starting ?? 0;
+    const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
+      `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
     // A campaign goes on unless somebody asks to cancel it: the next wave finds its runs.
     if (work === undefined || open.length === 0 || cause.kind === "signal" && !cause.cancels(false)) {
-      return { answered: false, text: "the campaign goes on with the next wave" };
+      return { answered: false, text: `the campaign goes on with the next wave${unknown}` };
     }
     // The session's signal has aborted, and would end these requests as well.
     const { client, clock } = this.#session;
@@ -270,7 +268,12 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const limited = { ...work, pace };
     const ends = await Promise.allSettled(open.map((each) => cancelRun(limited, each)));
     const cancelled = ends.filter(({ status }) => status === "fulfilled").length;
-    return { answered: cancelled > 0, text: `${cancelled} of ${open.length} runs were cancelled` };
+    return {
+      answered: cancelled > 0,
+      text: `${cancelled} of ${formatCount(open.length, "run")} ${
+        open.length === 1 ? "was" : "were"
+      } cancelled${unknown}`,
+    };
   }
 
   result({ outcome, exitCode, reason, error }: Ending): CampaignResult {
@@ -286,11 +289,4 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       resume: null,
     };
   }
-}
-
-/** Opens every gate that is closed. @returns Their names. */
-export async function approveAll(store: Store, by: string, note: string | null): Promise<("canary" | "threshold")[]> {
-  const closed = (["canary", "threshold"] as const).filter((gate) => store.memory.gates[gate].closed);
-  for (const gate of closed) await store.record({ type: "approved", gate, by, note });
-  return closed;
 }

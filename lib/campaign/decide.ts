@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { approveAll } from "./campaign_operation.ts";
+import { approveAll, closedGates } from "./approve.ts";
 import { matchesGlob } from "./file/glob.ts";
 import { hasRun, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
@@ -142,7 +142,7 @@ export async function decideCampaign(
         );
       }
       case "approve": {
-        const closed = (["canary", "threshold"] as const).filter((gate) => store.memory.gates[gate].closed);
+        const closed = closedGates(store);
         if (closed.length === 0) {
           const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
           throw new UsageError({ attempted, why: "no gate is closed", advice });

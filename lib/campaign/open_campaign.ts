@@ -52,6 +52,8 @@ export interface OpenedCampaign {
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
+  /** Whether a list of standard input was left out: nothing can be planned then. */
+  skippedStdin: boolean;
   home: Home;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
@@ -72,7 +74,7 @@ async function openAll(
   const { clock = systemClock, directory = DEFAULT_DIRECTORY, allowOutside = false, onNotice } = options;
   const io = internals.io ?? await processIo();
   const stdin = internals.readsStdin ? "read" : "skip";
-  const { file, hash } = await readCampaignFile(path, io, { allowOutside, stdin });
+  const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
   const home = await openDirHome(directory, {
     files: internals.files ?? await processDurableFiles(),
     processes: internals.processes ?? await systemProcesses(),
@@ -83,7 +85,8 @@ async function openAll(
     requestHash: (task, item) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
   });
-  const opened: OpenedCampaign = { io, clock, path, directory, file, fileHash: hash, home, store: undefined };
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin };
+  const opened: OpenedCampaign = { ...what, home, store: undefined };
   try {
     await reopen(opened);
   } catch (error) {
@@ -116,9 +119,33 @@ export async function withCampaign<T>(
   }
 }
 
+/** The command that plans a campaign, without its program. */
+function planCommand({ directory, path }: OpenedCampaign): string {
+  return `"campaign plan ${path}${directory === DEFAULT_DIRECTORY ? "" : ` --dir ${directory}`}"`;
+}
+
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
-export function plannedStore({ store, directory, path }: OpenedCampaign, attempted: string): Store {
+export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
+  const { store, directory } = opened;
   if (store !== undefined) return store;
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
-  throw new UsageError({ attempted, why, advice: `run "campaign plan ${path}" first, or name another directory` });
+  throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+}
+
+/** Says that the file has changed since it was planned; null when it has not. */
+export function changedNote(opened: OpenedCampaign): string | null {
+  const { store, fileHash } = opened;
+  if (store === undefined || store.memory.lock.fileHash === fileHash) return null;
+  return "the campaign file, or a file that it names, has changed since the plan: what was planned holds, until " +
+    `${planCommand(opened)} is run again`;
+}
+
+/** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */
+export function checkWhole(opened: OpenedCampaign): void {
+  if (!opened.skippedStdin) return;
+  throw new UsageError({
+    attempted: "plan campaign",
+    why: "a list of the file is standard input, which only `campaign plan` reads",
+    advice: `run ${planCommand(opened)} first, with the list`,
+  });
 }

@@ -135,7 +135,10 @@ scenarios:
   - { match: { attempt: 1 }, play: agent-failure }
   - { match: { repo: "*1" }, steps: [{ after: 10, sandbox: up }, { after: 5, call: success, status: success }] }
   - { play: no-changes }`,
-    file: { limits: { "stop-after-failures": 1, attempts: 2 }, success: { require: "changes", "accept-unchanged": true } },
+    file: {
+      limits: { "stop-after-failures": 1, attempts: 2 },
+      success: { require: "changes", "accept-unchanged": true },
+    },
   });
   const { code, view } = await world.run();
   expect([view.state, code, view.counts.unchanged, view.counts.unknown]).toEqual(["done", 1, 5, 1]);

@@ -43,6 +43,7 @@ export function campaignFile(more: Record<string, unknown> = {}): string {
 
 /** What a step of a campaign came to. */
 export interface Step {
+  /** Null, against its type, when there is no plan: no test that looks at it would go on. */
   view: CampaignView;
   /** Exit code of the step; 75 when the campaign goes on. */
   code: number;
@@ -172,8 +173,7 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     }, once);
     const goesOn = error instanceof CampaignGoesOnError;
     if (error !== undefined && !(error instanceof MogplexError)) throw error;
-    const view = result.view ?? await world.read();
-    return { view, code: result.exitCode, problem: goesOn ? null : error?.message ?? null, result, items };
+    return { view: result.view as CampaignView, code: result.exitCode, problem: goesOn ? null : error?.message ?? null, result, items };
   }
 
   const home = () =>

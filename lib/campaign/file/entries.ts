@@ -47,6 +47,8 @@ export class EntryReader {
   readonly #entries: RepositoryEntry[] = [];
   /** Places of what is known, by its identity. */
   readonly #known = new Map<string, Place>();
+  /** Whether a list of standard input was left out. */
+  skippedStdin = false;
 
   constructor(tree: CheckedTree, includes: Includes, mistakes: MistakeList) {
     this.#tree = tree;
@@ -125,6 +127,7 @@ export class EntryReader {
       if (stdin === "refuse") {
         this.#mistakes.add(place, key, "only plan reads standard input; write the list into a file");
       }
+      this.skippedStdin = stdin === "skip";
       if (stdin !== "read") return;
       text = (await io.readStdin()).replaceAll("\r\n", "\n");
     } else {

@@ -33,6 +33,8 @@ export interface ReadCampaign {
   hash: string;
   /** Paths of the files that it names, in the order in which they were read. */
   includes: string[];
+  /** Whether a list of standard input was left out, so that repositories may be missing. */
+  skippedStdin: boolean;
 }
 
 function numberOrShare(value: string | number): Threshold {
@@ -147,7 +149,8 @@ async function readRest(
     entries: repositories,
     entryVariables: reader.variableNames,
   }, mistakes);
-  return { exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+  const { skippedStdin } = reader;
+  return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
 /**
@@ -188,5 +191,6 @@ export async function readCampaignFile(
     file: fileOf(checked.data, rest, rest.repositories, rest.exclude),
     hash: await sha256Hex(JSON.stringify([whole.text, ...texts])),
     includes: texts.map(([included]) => included),
+    skippedStdin: rest.skippedStdin,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import type { Session } from "../../job/session.ts";
-import type { OpenedCampaign } from "../open_campaign.ts";
+import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import { type LockChanges, makeLock } from "./make_lock.ts";
 import { RequestPace } from "./request_pace.ts";
@@ -55,9 +55,11 @@ function refuse(problems: readonly EntryProblem[]): UsageError {
  */
 export async function planLock(
   session: Session,
-  { file, fileHash, store }: OpenedCampaign,
+  opened: OpenedCampaign,
   { skipInvalid, limitMs }: PlanSettings,
 ): Promise<NewPlan> {
+  checkWhole(opened);
+  const { file, fileHash, store } = opened;
   const { client, clock, signal } = session;
   const startedAt = clock.now();
   const before = client.requests;
