@@ -9,12 +9,8 @@ import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { CampaignItem } from "./campaign_items.ts";
-import {
-  CampaignGoesOnError,
-  CampaignOperation,
-  type CampaignResult,
-  type CampaignSettings,
-} from "./campaign_operation.ts";
+import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
+import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,

@@ -49,7 +49,10 @@ export function closedBy({ gates, stopped }: CampaignMemory): "gate" | "stopped"
   return gates.canary.closed || gates.threshold.closed ? "gate" : null;
 }
 
-function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): RecordBody | undefined {
+/** The record that closes a gate. */
+export type GateRecord = Extract<RecordBody, { type: "gate" }>;
+
+function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): GateRecord | undefined {
   if (canary === null || gates.canary.closed || gates.canary.approved !== null) return undefined;
   const own = [...items.values()].filter(({ item }) => item.canary);
   if (own.length === 0 || own.some(({ state }) => !hasVerdict(state) || state === "needs-input")) return undefined;
@@ -66,7 +69,7 @@ function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): RecordB
   return { type: "gate", gate: "canary", reason: `the ${own.length} canary items have ended well: look at them` };
 }
 
-function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): RecordBody | undefined {
+function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRecord | undefined {
   const threshold = lock.limits.stopAfterFailures;
   if (threshold === null || gates.threshold.closed) return undefined;
   const { approved } = gates.threshold;
@@ -81,7 +84,7 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): Record
 }
 
 /** A gate that has to be closed now; undefined when there is none. */
-export function gateDue(memory: CampaignMemory): RecordBody | undefined {
+export function gateDue(memory: CampaignMemory): GateRecord | undefined {
   return canaryGate(memory) ?? thresholdGate(memory);
 }
 

@@ -9,11 +9,11 @@ import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
-import { type Rest, startSome } from "./starts.ts";
+import { type Rest, startSome, type Step } from "./starts.ts";
 import { DEFAULT_MEAN_RUN_MS, serviceNow, type Work } from "./work.ts";
 
-/** What {@linkcode followCampaign} yields: the name of an item that has changed, or what the next start waits for. */
-export type Progress = { type: "changed"; item: string } | { type: "rest"; rest: Rest };
+/** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
+export type Progress = Step | { type: "rest"; rest: Rest };
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
 const LONGEST_SLEEP_MS = 60_000;
@@ -71,14 +71,7 @@ class Follower {
   async *#start(): AsyncGenerator<Progress, void, void> {
     const { clock } = this.#work.session;
     if (this.#startAt() > clock.now()) return;
-    const rest = yield* this.#tolerate("start runs", async function* (work) {
-      const items = startSome(work);
-      for (;;) {
-        const next = await items.next();
-        if (next.done) return next.value;
-        yield { type: "changed", item: next.value } as const;
-      }
-    });
+    const rest = yield* this.#tolerate("start runs", startSome);
     if (rest === undefined) return;
     this.#rest = rest;
     yield { type: "rest", rest };

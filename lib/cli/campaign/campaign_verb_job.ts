@@ -5,7 +5,7 @@
  */
 import { campaignJob, type CampaignJobInternals, type RunCampaignOptions } from "../../campaign/campaign.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";
-import { CampaignGoesOnError } from "../../campaign/campaign_operation.ts";
+import { CampaignGoesOnError } from "../../campaign/campaign_result.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
