@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "59c12234a58573b38635619a91655e3458591762042e98186d96acb4f49ff9ca"
+val MOGPLEX_CI_SHA256 = "3174c9632e97a6d738d745deaeeb780d545eabddb539af45e9d18470fb0080f8"
 
 project {
     buildType(Cleanup)
