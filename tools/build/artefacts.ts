@@ -23,8 +23,8 @@ export interface Artefact {
   /** Source text that replaces a module, by the module's path below the checkout. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
-   * Largest size in bytes, plain and gzipped: today's size and a little. The design asks for 120 KiB and 40 KiB; bench/README.md explains why
-   * a file that people can read does not reach that.
+   * Largest size in bytes, plain and gzipped: today's size and what the rest of campaigns may take. bench/README.md has the sizes of the
+   * parts, and says why a file that people can read is not smaller.
    */
   limit?: { readable: number; gzipped: number };
 }
