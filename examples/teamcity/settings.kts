@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "e6e240d198d34edc0f72b059bd2fdc0447818a831303b9221a20ee5278d8307d"
+val MOGPLEX_CI_SHA256 = "f6d52dbb4a87919d3358c93ebb9ec660ab40bdce96d9f0793c612fe8d130fea3"
 
 project {
     buildType(Cleanup)
