@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3174c9632e97a6d738d745deaeeb780d545eabddb539af45e9d18470fb0080f8"
+val MOGPLEX_CI_SHA256 = "47202296a6ac45ccffd92d887205de44966becb80045b7624c0be7ed1e4804ed"
 
 project {
     buildType(Cleanup)
