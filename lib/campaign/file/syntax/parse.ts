@@ -22,7 +22,7 @@ const EMPTY = "the file is empty; begin it with version: 1";
 
 /** A file as a tree. */
 export interface Parsed {
-  /** Undefined when there is none: an empty file, or one that is nested too deeply. */
+  /** Undefined when there is none: an empty file, one that is nested too deeply, or one with too many errors of syntax. */
   root: TreeNode | undefined;
   /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
   brokenFrom: number;
@@ -191,5 +191,5 @@ export async function parseText(source: Source, mistakes: MistakeList): Promise<
     lines.add(place.line);
     mistakes.add(place, keyOf(problem.path), problem.message);
   }
-  return { root, brokenFrom };
+  return { root: contents === null ? undefined : root, brokenFrom };
 }
