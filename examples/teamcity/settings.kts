@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "f6d52dbb4a87919d3358c93ebb9ec660ab40bdce96d9f0793c612fe8d130fea3"
+val MOGPLEX_CI_SHA256 = "72d899ce8bac644642b91e33ab57a6fee9bbb0da0053f867c7588ac9c7cd9475"
 
 project {
     buildType(Cleanup)

@@ -63,6 +63,6 @@ export const ARTEFACTS: readonly Artefact[] = [
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },
   COMPONENT,
-  { file: "mod.mjs", entry: "mod.ts", program: false },
+  { file: "mod.mjs", entry: "mod.ts", program: false, packed: "lib/campaign/file/syntax/yaml.ts" },
   { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts", program: true },
 ];

@@ -6,6 +6,7 @@
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
+import type { LockChanges } from "./lock_changes.ts";
 import { hashOfItem } from "./request.ts";
 import type { ResolvedItem } from "./resolve.ts";
 
@@ -22,18 +23,6 @@ export interface LockInput {
   plannedAt: string;
   /** The campaign so far; undefined when there is no lock. */
   before: CampaignMemory | undefined;
-}
-
-/** What a plan changes. */
-export interface LockChanges {
-  /** Names of items that are new. */
-  added: string[];
-  /** Names of items that left the list. They are skipped from now on. */
-  skipped: string[];
-  /** Names of items that left the list, and go on because they were started. */
-  kept: string[];
-  /** Everything else that a reader should know, one sentence each. */
-  notes: string[];
 }
 
 function taskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {

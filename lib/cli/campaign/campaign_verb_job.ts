@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { campaignJob, type CampaignJobInternals, type RunCampaignOptions } from "../../campaign/campaign.ts";
+import type { RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import { campaignJob, type CampaignJobInternals } from "../../campaign/jobs.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";
 import { CampaignGoesOnError } from "../../campaign/campaign_result.ts";
 import type { CampaignView } from "../../campaign/view.ts";

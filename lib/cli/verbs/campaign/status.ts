@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readCampaignWith } from "../../../campaign/campaign.ts";
+import { readCampaignWith } from "../../../campaign/jobs.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { printStatus } from "../../campaign/campaign_verb_job.ts";
