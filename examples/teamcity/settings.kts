@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "72d899ce8bac644642b91e33ab57a6fee9bbb0da0053f867c7588ac9c7cd9475"
+val MOGPLEX_CI_SHA256 = "cb3ab47cf029113dd5ae5dfec0b8740ab6cc4fa06141edc2c7501c3b59138d00"
 
 project {
     buildType(Cleanup)
