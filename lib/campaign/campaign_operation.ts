@@ -150,6 +150,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
 
   async *#follow(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
+    // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
+    if (isAtRest(work.store.memory)) yield* this.#collect(work, states);
     for await (const progress of followCampaign(work, deadline)) yield* this.#progress(work, states, progress);
   }
 

@@ -88,6 +88,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
       status: null,
       createdAt: null,
       updatedAt: null,
+      resumedAt: null,
       end: null,
       reason: null,
       changed: null,
@@ -128,6 +129,7 @@ export function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"
   const start = lastStart(item, record.start);
   if (start.runId === null) throw new Contradiction(`start ${start.number} has no run`);
   if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
+  if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
   start.end = null;
   item.reason = null;
   start.status = record.status;

@@ -27,6 +27,8 @@ export interface StartMemory {
   /** When the run was created and last changed, by the service, in ISO 8601. */
   createdAt: string | null;
   updatedAt: string | null;
+  /** When it went on after it had waited for a person, by the service, in ISO 8601; null when it never has. */
+  resumedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
   end: StartEnd | null;
   /** Why, in one line. */

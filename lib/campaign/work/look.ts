@@ -51,9 +51,13 @@ function runIdOf({ start }: OpenRun): string {
   return start.runId;
 }
 
-/** Age of the run, in milliseconds by the service's clock; 0 when it is not known. */
-function ageOf({ session }: Work, { start }: OpenRun): number {
-  const since = Date.parse(start.createdAt ?? start.slotAt ?? "");
+/**
+ * How long the run has been at work, in milliseconds by the service's clock; 0 when that is not known. After it has waited for a person it
+ * counts from when it went on.
+ */
+function ageOf({ session }: Work, { start }: OpenRun, run: Run): number {
+  const resumedAt = start.end === "needs-input" ? run.updatedAt : start.resumedAt;
+  const since = Date.parse(resumedAt ?? start.createdAt ?? start.slotAt ?? "");
   return Number.isNaN(since) ? 0 : serviceNow(session) - since;
 }
 
@@ -70,7 +74,7 @@ async function read(work: Work, open: OpenRun): Promise<Seen> {
   try {
     const { run, events } = await pace.request((call) => reader.read(call));
     prove(work, open.item, run);
-    if (ageOf(work, open) < REPAIR_MS || judgeRun(run, noFacts(), work.lock.success) !== undefined) {
+    if (ageOf(work, open, run) < REPAIR_MS || judgeRun(run, noFacts(), work.lock.success) !== undefined) {
       return { run, events };
     }
     const record = await pace.request((call) => reader.readRecord(call));
@@ -139,7 +143,8 @@ async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<b
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   const { limits, success } = work.lock;
   const seen = await read(work, open);
-  const isOverdue = ageOf(work, open) > limits.runTimeoutMs && judgeRun(seen.run, noFacts(), success) === undefined;
+  const goesOn = judgeRun(seen.run, noFacts(), success) === undefined;
+  const isOverdue = goesOn && ageOf(work, open, seen.run) > limits.runTimeoutMs;
   if (!isOverdue) return await take(work, open, seen);
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await take(work, open, await read(work, open));
