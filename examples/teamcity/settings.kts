@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "cb3ab47cf029113dd5ae5dfec0b8740ab6cc4fa06141edc2c7501c3b59138d00"
+val MOGPLEX_CI_SHA256 = "877b8b9beed5863b90a7547f42e2a98932caa76508abfe005eb575c866fdea22"
 
 project {
     buildType(Cleanup)
