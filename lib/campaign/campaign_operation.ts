@@ -223,10 +223,12 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   view(): CampaignView {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
+    const nowMs = serviceNow(this.#session);
     return makeView(memory, {
-      nowMs: serviceNow(this.#session),
+      nowMs,
+      lookedAtMs: nowMs,
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
-      sandboxes: this.#work?.seen.sandboxes,
+      sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
     });
   }
 

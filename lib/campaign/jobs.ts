@@ -7,16 +7,19 @@ import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
+import { InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import { createRedactor } from "../text/redact.ts";
 import type { CampaignOptions, RunCampaignOptions } from "./campaign_options.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
-import { makeView } from "./make_view.ts";
+import { makeView, type ViewInput } from "./make_view.ts";
 import { type CampaignInternals, type OpenedCampaign, plannedStore, withCampaign } from "./open_campaign.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
-import { DEFAULT_MEAN_RUN_MS } from "./work/work.ts";
+import type { Store } from "./work/store.ts";
+import { DEFAULT_MEAN_RUN_MS, reasonCleaner, type Work } from "./work/work.ts";
 
 /** What only the command line sets. */
 export interface CampaignJobInternals extends CampaignInternals {
@@ -44,8 +47,8 @@ function finished({ store, clock }: OpenedCampaign): CampaignResult | undefined 
   };
 }
 
-function viewOf(store: NonNullable<OpenedCampaign["store"]>, nowMs: number, meanRunMs = DEFAULT_MEAN_RUN_MS) {
-  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? meanRunMs });
+function viewOf(store: Store, nowMs: number, more: Partial<ViewInput> = {}): CampaignView {
+  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS, ...more });
 }
 
 /**
@@ -72,8 +75,18 @@ export async function campaignJob(
     const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, onView: internals.onView };
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
-    return await job.start({ once });
+    const end = await job.start({ once });
+    await noteTrouble(opened, end.error, reasonCleaner(createRedactor({ token: session.token, env: session.env })));
+    return end;
   });
+}
+
+/** Records what stopped the wave, so that everybody who reads the journal sees it. What cannot be recorded is told by the error alone. */
+async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Work["reason"]): Promise<void> {
+  if (store === undefined || !(error instanceof MogplexError)) return;
+  if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
+  const reason = clean(error.message) ?? error.name;
+  if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
 }
 
 /** The view, or the error that stopped the step. A campaign that goes on is no error. */
@@ -89,8 +102,8 @@ export async function readCampaignWith(
   options: CampaignOptions,
   internals: CampaignInternals,
 ): Promise<CampaignView> {
-  return await withCampaign(path, options, internals, "read", (opened) => {
+  return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
-    return Promise.resolve(viewOf(store, opened.clock.wallTime()));
+    return viewOf(store, opened.clock.wallTime(), { atWork: await opened.home.atWork() });
   });
 }

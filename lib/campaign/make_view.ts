@@ -19,14 +19,21 @@ export interface ViewInput {
   nowMs: number;
   /** Mean time of a run, in milliseconds. */
   meanRunMs: number;
-  /** What further starts wait for; computed from the memory alone by default. @default {undefined} */
-  rest?: Omit<Pace, "starts"> | undefined;
-  /** Active sandboxes of the user; null when they were not read. @default {null} */
+  /**
+   * When the campaign was looked at last, in milliseconds since 1970: the next wave is due some time after it. @default the time of the last
+   * record, else `nowMs`
+   */
+  lookedAtMs?: number | undefined;
+  /** Active sandboxes of the user; null when they were not read. @default what the journal says */
   sandboxes?: number | null | undefined;
+  /** Which other process is at work on it. @default {null} */
+  atWork?: string | null | undefined;
 }
 
 /** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
+/** Time until the next wave while sandboxes of others are in the way, of whose end nobody tells, in milliseconds. */
+const OTHERS_MS = 5 * 60_000;
 
 /** The moment at which a start was sent: when it took its slot, else our own estimate. */
 function sentAtOf({ slotAt, sentAt }: StartMemory): string {
@@ -64,11 +71,10 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
   return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
 }
 
-/** The pace now. Sandboxes that were not read count as those of our own runs. */
-function paceOf(memory: CampaignMemory, running: number, { nowMs, sandboxes = null }: ViewInput): Omit<Pace, "starts"> {
+/** The pace at a moment. Sandboxes that were not read count as those of our own runs. */
+function paceAt(memory: CampaignMemory, nowMs: number, running: number, sandboxes: number | null): Pace {
   const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits, windows } } = memory;
-  const waiting = startableItems(memory).length;
-  const pace = nextStarts({
+  return nextStarts({
     nowMs,
     slotsMs,
     refusedUntilMs,
@@ -78,22 +84,23 @@ function paceOf(memory: CampaignMemory, running: number, { nowMs, sandboxes = nu
     parallel: limits.parallel,
     windows,
     closed: closedBy(memory),
-    waiting,
+    waiting: startableItems(memory).length,
   });
-  return pace.starts > 0 ? { because: pace.because, nextMs: nowMs } : pace;
 }
 
-/** When the next wave is due: soon enough for the next start, and for the end of a run. */
+/** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
 function nextWaveMs(
-  { nowMs, meanRunMs }: ViewInput,
-  rest: Omit<Pace, "starts">,
+  fromMs: number,
+  meanRunMs: number,
+  { starts, because, nextMs }: Pace,
   open: readonly StartMemory[],
 ): number | null {
   const times = open.map((start) => {
-    const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, nowMs);
-    return nowMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
+    const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, fromMs);
+    return fromMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
   });
-  if (rest.nextMs !== null) times.push(Math.max(rest.nextMs, nowMs));
+  if (starts > 0) times.push(fromMs);
+  else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
   return times.length === 0 ? null : Math.min(...times);
 }
 
@@ -101,22 +108,28 @@ function iso(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : new Date(ms).toISOString();
 }
 
-/** When the campaign ends at the earliest, in milliseconds since 1970; null when that cannot be said. */
+/**
+ * When the campaign ends at the earliest, in milliseconds since 1970; null when that cannot be said. Nobody knows when a person answers, so
+ * runs that wait for one are left out, and keep their sandboxes.
+ */
 function endMs(memory: CampaignMemory, { nowMs, meanRunMs }: ViewInput, open: readonly StartMemory[]): number | null {
   const { lock, slotsMs, refusedUntilMs, items } = memory;
   if (closedBy(memory) !== null) return null;
   const waiting = [...items.values()].filter(({ state }) =>
     ["waiting", "quota", "service", "starting"].includes(state)
   );
+  const working = open.filter(({ status }) => status !== "awaiting_input");
+  const parallel = Math.min(lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
+  if (waiting.length + working.length === 0 || parallel < 1) return null;
   const canary = waiting.filter(({ item }) => item.canary).length;
   const isCanaryOpen = startableItems(memory).length < waiting.length;
   const { endsAtMs } = forecast({
     nowMs,
     slotsMs,
     waiting: waiting.length,
-    runningSinceMs: open.map((start) => nowMs - ageMs(start, nowMs)),
+    runningSinceMs: working.map((start) => nowMs - ageMs(start, nowMs)),
     canary: isCanaryOpen ? canary : null,
-    parallel: lock.limits.parallel,
+    parallel,
     meanRunMs,
     windows: lock.windows,
     refusedUntilMs,
@@ -126,14 +139,17 @@ function endMs(memory: CampaignMemory, { nowMs, meanRunMs }: ViewInput, open: re
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round }, counts, slotsMs, wave } = memory;
-  const { nowMs, sandboxes = null } = input;
+  const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
+  const { nowMs, meanRunMs, sandboxes = memory.sandboxes, atWork = null } = input;
   const items = [...memory.items.values()].map(itemView);
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
-  const rest = input.rest ?? paceOf(memory, open.length, input);
-  const nextMs = isOver || state === "stopped" || state === "gated" ? null : nextWaveMs(input, rest, open);
+  const pace = paceAt(memory, nowMs, open.length, sandboxes);
+  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
+  const nextMs = isOver || open.length === 0 && closedBy(memory) !== null
+    ? null
+    : nextWaveMs(lookedAtMs, meanRunMs, paceAt(memory, lookedAtMs, open.length, sandboxes), open);
   return {
     schema: 1,
     campaign,
@@ -145,8 +161,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     causes: groupByCause(items),
     quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
     waves: wave,
+    trouble,
+    atWork,
     nextWaveAt: iso(nextMs),
-    waitsFor: isOver ? null : closedBy(memory) ?? (rest.because === "nothing" ? null : rest.because),
+    waitsFor: isOver ? null : closedBy(memory) ?? (pace.starts > 0 ? null : pace.because),
     endsAt: isOver ? null : iso(endMs(memory, input, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),

@@ -19,14 +19,23 @@ function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
 
+function canaryOf({ items }: CampaignMemory): ItemMemory[] {
+  return [...items.values()].filter(({ item }) => item.canary);
+}
+
+/** Whether the canary's gate is closed. An automatic one opens again once all items of the canary are good. */
+function isCanaryClosed(memory: CampaignMemory): boolean {
+  const { lock: { canary }, gates } = memory;
+  if (!gates.canary.closed) return false;
+  return canary?.gate !== "automatic" || canaryOf(memory).some(({ state }) => !GOOD.includes(state));
+}
+
 /** Whether a canary still holds the other items back. */
-function holdsBack({ lock, items, gates }: CampaignMemory): boolean {
+function holdsBack(memory: CampaignMemory): boolean {
+  const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
-  for (const { item, state } of items.values()) {
-    if (item.canary && !GOOD.includes(state)) return true;
-  }
-  // All are good: a gate that a person has to open is closed by now.
-  return gates.canary.closed;
+  // When all are good, a gate that a person has to open is closed by now.
+  return canaryOf(memory).some(({ state }) => !GOOD.includes(state)) || isCanaryClosed(memory);
 }
 
 /**
@@ -43,30 +52,42 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
   return groups.flat();
 }
 
-/** Why nothing may be started although quotas allow it; null when something may be. */
-export function closedBy({ gates, stopped }: CampaignMemory): "gate" | "stopped" | null {
-  if (stopped !== null) return "stopped";
-  return gates.canary.closed || gates.threshold.closed ? "gate" : null;
+/**
+ * Why nothing may be started although quotas allow it; null when something may be. Items of a canary that are to be started again pass its
+ * closed gate.
+ */
+export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
+  if (memory.stopped !== null) return "stopped";
+  if (memory.gates.threshold.closed) return "gate";
+  return isCanaryClosed(memory) && !canaryOf(memory).some(isStartable) ? "gate" : null;
 }
 
 /** The record that closes a gate. */
 export type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
-function canaryGate({ lock: { canary }, items, gates }: CampaignMemory): GateRecord | undefined {
-  if (canary === null || gates.canary.closed || gates.canary.approved !== null) return undefined;
-  const own = [...items.values()].filter(({ item }) => item.canary);
-  if (own.length === 0 || own.some(({ state }) => !hasVerdict(state) || state === "needs-input")) return undefined;
+/** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
+function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = own.filter(({ state }) => !GOOD.includes(state));
   if (bad.length > 0) {
     const names = bad.slice(0, 3).map(({ item, state }) => `${item.repository} ${state}`).join(", ");
-    return {
-      type: "gate",
-      gate: "canary",
-      reason: `${bad.length} of ${own.length} canary items are not good: ${names}`,
-    };
+    const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";
+    return `${bad.length} of ${own.length} canary items ${bad.length === 1 ? "is" : "are"} not good: ${names}${more}`;
   }
-  if (canary.gate === "automatic") return undefined;
-  return { type: "gate", gate: "canary", reason: `the ${own.length} canary items have ended well: look at them` };
+  if (gate === "automatic") return null;
+  return own.length === 1
+    ? "the canary item has ended well: look at it"
+    : `the ${own.length} canary items have ended well: look at them`;
+}
+
+function canaryGate(memory: CampaignMemory): GateRecord | undefined {
+  const { lock: { canary }, gates: { canary: gate } } = memory;
+  if (canary === null || gate.approved !== null) return undefined;
+  const own = canaryOf(memory);
+  if (own.length === 0 || own.some(({ state }) => !hasVerdict(state) || state === "needs-input")) return undefined;
+  const reason = canaryReason(own, canary.gate);
+  // Closed already, it is closed anew when items that were started again have ended otherwise.
+  if (reason === null || gate.closed && gate.reason === reason) return undefined;
+  return { type: "gate", gate: "canary", reason };
 }
 
 function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRecord | undefined {
@@ -100,27 +121,25 @@ function openCount(memory: Pick<CampaignMemory, "counts">): number {
 
 /** Where the campaign is, and why when it does not go on by itself. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
-  const { counts, stopped, gates, seq } = memory;
+  const { counts, stopped, gates } = memory;
   if (openCount(memory) === 0) {
-    if (counts["needs-input"] === 0) return { state: "done", reason: null };
-    return { state: "waiting", reason: `${counts["needs-input"]} of its runs wait for a person` };
+    return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: null };
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
     const reason = stopped === null ? gates.threshold.reason : `stopped by ${stopped.by}`;
     return { state: counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
   }
-  if (gates.canary.closed) return { state: "gated", reason: gates.canary.reason };
-  if (seq === 0 || [...memory.items.values()].every(({ sent }) => sent === 0)) {
-    return { state: "planned", reason: null };
-  }
+  if (closedBy(memory) === "gate") return { state: "gated", reason: gates.canary.reason };
+  if (memory.wave === 0) return { state: "planned", reason: null };
   return { state: counts.running > 0 ? "running" : "waiting", reason: null };
 }
 
 /** Whether nothing more happens by itself: it is done, or only a person can make it go on, and no run is at work. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (openCount(memory) === 0) return true;
-  return memory.counts.running === 0 && closedBy(memory) !== null;
+  // A gate that is due has to be recorded.
+  return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;
 }
 
 /** The row of exit codes that belongs to a campaign now; null while it goes on. */

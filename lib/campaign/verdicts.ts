@@ -67,8 +67,8 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 ];
 
 /**
- * Where a campaign is. `planned`: nothing was started. `running`: runs are at work. `waiting`: nothing is at work, the next start waits for a
- * quota or a window. `gated`: nothing is started until somebody approves. `stopping`: nothing is started any more, and runs are still at
- * work. `stopped`: the same, and none is. `done`: every item has its verdict.
+ * Where a campaign is. `planned`: no wave was made. `running`: runs are at work. `waiting`: nothing is at work, the next start waits for a
+ * quota, a window, a sandbox or the next wave. `gated`: nothing is started until somebody approves. `stopping`: nothing is started any more,
+ * and runs are still at work. `stopped`: the same, and none is. `done`: every item has its verdict.
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";

@@ -84,9 +84,13 @@ export interface CampaignView {
   quota: QuotaView;
   /** Number of waves so far. */
   waves: number;
-  /** When the next wave is due, in ISO 8601; null when no wave is. */
+  /** What stopped the last wave; null when nothing did. */
+  trouble: string | null;
+  /** Which other process is at work on it now, in a few words; null when none is. */
+  atWork: string | null;
+  /** When the next wave is due, in ISO 8601; in the past when it is late, null when none is due. */
   nextWaveAt: string | null;
-  /** What the next start waits for; null when it waits for nothing. */
+  /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitsFor: Bound | null;
   /** Earliest end, in ISO 8601, by the mean of the runs so far; null when it is done, or cannot be told. */
   endsAt: string | null;

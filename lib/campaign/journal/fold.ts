@@ -38,6 +38,8 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "wave":
       memory.wave = record.wave;
       memory.waveAt = record.at;
+      memory.trouble = null;
+      memory.sandboxes = null;
       return;
     case "intent":
       return applyIntent(memory, itemOf(memory, record.item, place), record);
@@ -47,6 +49,12 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return applySeen(memory, itemOf(memory, record.item, place), record);
     case "ended":
       return applyEnded(memory, itemOf(memory, record.item, place), record);
+    case "sandboxes":
+      memory.sandboxes = record.used;
+      return;
+    case "trouble":
+      memory.trouble = record.reason;
+      return;
     case "pull-request": {
       const item = itemOf(memory, record.item, place);
       item.pullRequest = record.url;
@@ -104,6 +112,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     }, { cause });
   }
   memory.seq = record.seq;
+  memory.lastAt = record.at;
 }
 
 /** The memory after all records of a journal. @throws {UsageError} as {@linkcode applyRecord} does. */

@@ -120,6 +120,7 @@ export function applyStarted(memory: CampaignMemory, item: ItemMemory, record: O
   start.status = record.status;
   start.createdAt = record.createdAt;
   memory.refusedUntilMs = null;
+  memory.sandboxes = null;
   noteSandbox(memory, start);
   setState(memory, item, "running", "none");
 }

@@ -112,8 +112,13 @@ export interface CampaignMemory {
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
   wave: number;
   waveAt: string | null;
-  /** Number of the last record. */
+  /** What stopped the last wave; null when nothing did. */
+  trouble: string | null;
+  /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
+  sandboxes: number | null;
+  /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
   seq: number;
+  lastAt: string | null;
   /** When starts took their slots, in milliseconds since 1970 by the service, ascending. A start without an answer counts. */
   readonly slotsMs: number[];
   /** Until when the service refuses starts, as it said, in milliseconds since 1970; null when it has accepted one since. */
@@ -162,7 +167,10 @@ export function newMemory(lock: Lock): CampaignMemory {
     stopped: null,
     wave: 0,
     waveAt: null,
+    trouble: null,
+    sandboxes: null,
     seq: 0,
+    lastAt: null,
     slotsMs: [],
     refusedUntilMs: null,
     sandboxRefusals: null,

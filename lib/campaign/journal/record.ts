@@ -77,6 +77,10 @@ export type RecordBody =
     createdAt: string | null;
     updatedAt: string | null;
   }
+  /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
+  | { type: "sandboxes"; used: number }
+  /** An error stopped the wave. */
+  | { type: "trouble"; reason: string }
   /** A pull request was read from its forge. */
   | { type: "pull-request"; item: string; state: string; url: string }
   /** Nothing is started from here on, until somebody approves. */

@@ -93,6 +93,8 @@ function makeSchema() {
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
+    z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
+    z.object({ ...place, type: z.literal("trouble"), reason }),
     z.object({ ...place, type: z.literal("pull-request"), item, state: status, url: webUrl() }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),
     z.object({ ...place, type: z.literal("approved"), gate, by, note: z.nullable(reason) }),
@@ -159,6 +161,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "pull-request":
       return [{ ...body, state: statusOf(body.state) }];
     case "gate":
+    case "trouble":
       return [{ ...body, reason: reasonOf(body.reason) }];
     case "approved":
       return [{ ...body, by: personOf(body.by), note: body.note === null ? null : reasonOf(body.note) }];
@@ -178,6 +181,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
       return [{ ...body, from: reasonOf(body.from) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
+    case "sandboxes":
     case "wave":
       return [body];
   }

@@ -33,8 +33,6 @@ export interface Attention {
 /** Most items that an entry names. */
 export const MAX_NAMED = 20;
 
-const MAX_NAME = 300;
-
 /** After a wave is due, how long nobody is told that it is late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;
 
@@ -53,19 +51,25 @@ function step(text: string, command: string | null = null): Step {
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, waitsFor, nextWaveAt, at, counts } = view;
+  const { state, stateReason, waitsFor, nextWaveAt, at, atWork, counts } = view;
   const reason = stateReason ?? "";
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitsFor === "gate") {
+    const again = state === "gated"
+      ? "Look at what has ended; what is tried again, by the commands below, passes the gate. When all may go on:"
+      : "Correct the cause, and let be tried again what is to be, by the commands below. When all may go on:";
     return ofCampaign(
       "gate closed",
       reason,
-      step("Look at what has ended. When it may go on:", campaignCommand(command, "approve")),
+      step(
+        view.causes.length > 0 ? again : "Look at what has ended. When it may go on:",
+        campaignCommand(command, "approve"),
+      ),
       ...(state === "gated" ? [step("If it must not:", campaignCommand(command, "stop"))] : []),
     );
   }
   if (isClosed) {
-    const runs = counts.running + counts.starting > 0;
+    const runs = counts.running + counts["needs-input"] > 0;
     return ofCampaign(
       state,
       reason,
@@ -90,6 +94,8 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   }
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
+  // A process that stays makes its waves when something is due, and says nothing in between.
+  if (atWork !== null) return undefined;
   if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
     return ofCampaign(
       "wave is late",
@@ -98,6 +104,15 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     );
   }
   return undefined;
+}
+
+/** What stopped the last wave. The message says what to do about it. */
+function troubleEntry(problem: string, { view, command }: Context): Attention {
+  const next = step(
+    "Nothing is lost. Once that is mended, the next wave goes on. By hand:",
+    campaignCommand(command, "advance"),
+  );
+  return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
 /** An item with what is needed to find its work: the run of one that waits, the work of one that nobody has judged. */
@@ -110,16 +125,16 @@ function located({ verdict, runId, pullRequest, branch }: ItemView, name: string
 
 function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, command }: Context): Step[] {
   const { verdict, word, items } = group;
+  const isOne = items.length === 1;
+  const runId = isOne ? first?.runId ?? null : null;
   const retry = campaignCommand(command, "retry", "--cause", word);
-  const { repository = "", runId = null } = items.length === 1 && first !== undefined ? first : {};
-  // A name that reports would cut is no name of a repository.
-  const only = repository === "" || repository.length > MAX_NAME ? "GLOB" : repository;
-  const skip = (reason: string) => campaignCommand(command, "skip", "--only", only, "--reason", reason);
+  const skip = (reason: string) => campaignCommand(command, "skip", "--cause", word, "--reason", reason);
+  const leaveOut = isOne ? "Or leave it out:" : "Or leave them out:";
   const limit = view.quota.sandboxes.limit;
   switch (verdict) {
     case "needs-input": {
       const run = runId !== null && /^[\w-]{1,100}$/.test(runId) ? runId : null;
-      const holds = items.length === 1 ? "the run keeps" : "each of these runs keeps";
+      const holds = isOne ? "the run keeps" : "each of these runs keeps";
       return [
         step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),
         ...(run === null ? [] : [step("Or end it:", commandLine(command.program, "runs", "cancel", run))]),
@@ -128,10 +143,13 @@ function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, comman
     case "unknown":
       return [
         step(
-          "The run succeeded, but nothing shows whether it brought what the file requires. Look at its work. If it is good:",
+          isOne
+            ? "The run succeeded, but nothing shows whether it brought what the file requires. Look at its work. If it is good:"
+            : "The runs succeeded, but nothing shows whether they brought what the file requires. Look at their work. If all of " +
+              "it is good (--only NAME in place of --cause is one of them):",
           skip("checked by hand"),
         ),
-        step("If it is not, try again:", retry),
+        step(isOne ? "If it is not, try again:" : "If it is not, try again, all or one:", retry),
       ];
     case "conflict":
       return [
@@ -143,11 +161,11 @@ function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, comman
     case "overdue":
       return [step("If the task needs more time, raise limits.run-timeout and plan again. Then try again:", retry)];
     case "cancelled":
-      return [step("Try again:", retry), step("Or leave it out:", skip("not wanted"))];
+      return [step("Try again:", retry), step(leaveOut, skip("not wanted"))];
     case "invalid":
       return [
         step("Correct the file, then plan again:", campaignCommand(command, "plan")),
-        step("Or leave it out:", skip("not wanted")),
+        step(leaveOut, skip("not wanted")),
       ];
     case "service":
       return [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
@@ -164,6 +182,7 @@ function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, comman
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
   const context: Context = { view, command };
+  const stopped = problem ?? view.trouble;
   const ofAll = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
@@ -171,7 +190,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const groups = [...view.causes].sort((a, b) => (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0));
   const noWave = view.state === "done" && groups.length > 0;
   return [
-    ...(problem === null ? [] : [ofCampaign("last step refused", problem)]),
+    ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...(ofAll === undefined ? [] : [ofAll]),
     ...groups.map((group): Attention => {
       const shown = group.items.slice(0, MAX_NAMED).map((id) => {

@@ -92,6 +92,8 @@ export function cleanCampaign(
     causes: view.causes.map(cleanCause),
     quota: view.quota,
     waves: view.waves,
+    trouble: some(reason, view.trouble),
+    atWork: some(name, view.atWork),
     nextWaveAt: instant(view.nextWaveAt),
     waitsFor: view.waitsFor,
     endsAt: instant(view.endsAt),

@@ -19,6 +19,9 @@ export const STATES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !isTrouble(verdict)),
 ];
 
+/** Verdicts that are good. */
+const GOOD: readonly ItemState[] = ["succeeded", "unchanged", "skipped"];
+
 /** Numbers of a campaign. */
 export interface Totals {
   /** All items. */
@@ -29,7 +32,7 @@ export interface Totals {
   good: number;
   /** Without a good end, so that a person has to decide. */
   bad: number;
-  /** With a start that has not ended. */
+  /** With a run that has not ended, and waits for nobody. */
   running: number;
 }
 
@@ -41,12 +44,13 @@ export function totalsOf({ counts }: Pick<CampaignView, "counts">): Totals {
     ended: sum(ITEM_VERDICTS) - counts["needs-input"],
     good: counts.succeeded + counts.unchanged,
     bad: sum(ITEM_VERDICTS.filter(isTrouble)),
-    running: counts.running + counts.starting,
+    running: counts.running,
   };
 }
 
 /** In a sentence, the names of these states would not be understood. */
 const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
+  starting: "sent to the service without an answer so far",
   quota: "held back by a quota",
   service: "held back by the service",
 };
@@ -98,11 +102,23 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
   return texts[bound];
 }
 
-function nextStart({ waitsFor, quota }: CampaignView): string {
-  if (waitsFor === null) return "more is started in the next wave";
-  return waitsFor === "nothing"
-    ? "no item waits for a start"
-    : `the next start waits for ${boundText(waitsFor, quota)}`;
+/** What the next start waits for, after "the next start"; null when no item is ready for one. */
+export function nextStartText({ waitsFor, quota, counts, items }: CampaignView): string | null {
+  if (waitsFor === null) return "comes with the next wave";
+  const others = (quota.sandboxes.used ?? 0) - counts.running - counts["needs-input"];
+  if (waitsFor === "sandboxes" && others > 0) {
+    const { used, limit } = quota.sandboxes;
+    return `waits for a free sandbox (${used} of ${limit} used, ${others} of them not by this campaign)`;
+  }
+  if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
+  if (counts.waiting === 0) return null;
+  const canary = items.filter((item) => item.canary && !GOOD.includes(item.verdict)).length;
+  return `waits for the end of the canary (${formatCount(canary, "item")})`;
+}
+
+function nextStart(view: CampaignView): string {
+  const text = nextStartText(view);
+  return text === null ? "no item waits for a start" : `the next start ${text}`;
 }
 
 function doneText(view: CampaignView): string {
@@ -127,14 +143,19 @@ export function stateDetail(view: CampaignView, show: (text: string) => string =
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? "" : `${show(stateReason)}; `;
-  const atWork = running === 0 ? "nothing runs" : `${formatCount(running, "run")} at work`;
+  const { starting, "needs-input": asking } = view.counts;
+  const atWork = [
+    ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
+    ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
+    ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
+  ].join(", ") || "nothing runs";
   const details: Readonly<Record<CampaignView["state"], () => string>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view)}`,
     waiting: () => `${atWork}; ${nextStart(view)}`,
     gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
     stopping: () => `${because}nothing more is started, ${atWork}`,
-    stopped: () => `${because}nothing more is started, and nothing runs`,
+    stopped: () => `${because}nothing more is started, and ${atWork}`,
     done: () => doneText(view),
   };
   return details[state]();

@@ -102,6 +102,8 @@ async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts,
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });
+  // Its sandbox may be free, or not yet.
+  work.seen.sandboxes = null;
 }
 
 /** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */

@@ -48,6 +48,12 @@ async function readSandboxes({ session, pace }: Work): Promise<number> {
   return rows.filter(({ status }) => ACTIVE.includes(status)).length;
 }
 
+/** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */
+async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
+  if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
+  if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
+}
+
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
@@ -61,13 +67,16 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
   let sandboxes: number | null = null;
   let trouble = 0;
   for (;;) {
-    const gate = gateDue(store.memory);
-    if (gate !== undefined) {
+    for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) {
       await store.record(gate);
       yield { type: "gate", gate: gate.gate, reason: gate.reason };
     }
-    const { starts, ...rest } = nextStarts(paceInput(work, sandboxes));
-    if (starts === 0) return rest;
+    const input = paceInput(work, sandboxes);
+    const { starts, ...rest } = nextStarts(input);
+    if (starts === 0) {
+      await noteOthers(work, rest, input);
+      return rest;
+    }
     if (sandboxes === null) {
       await proveUser(work);
       sandboxes = work.seen.sandboxes = await readSandboxes(work);

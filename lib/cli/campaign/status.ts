@@ -5,7 +5,14 @@
  */
 import { type Attention, attentionOf } from "../../campaign/report/attention.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "../../campaign/report/commands.ts";
-import { boundText, campaignName, countSentences, stateDetail, STATES } from "../../campaign/report/words.ts";
+import {
+  campaignName,
+  countSentences,
+  nextStartText,
+  stateDetail,
+  STATES,
+  totalsOf,
+} from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
@@ -87,6 +94,12 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
   const groups = entries.filter(({ count }) => count > 0).length;
   const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
   screen.line({ text: `Needs attention${counted}`, style: "bold" });
+  if (view.atWork !== null) {
+    screen.paragraph(
+      2,
+      `A process is at work (${screen.text(view.atWork)}): end it before you give one of these commands.`,
+    );
+  }
   for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
   const more = entries.length - MAX_GROUPS;
   if (more > 0) {
@@ -100,7 +113,7 @@ function fact(screen: Screen, label: string, text: string | null): void {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota: { minute, hour, day, sandboxes }, waitsFor, nextWaveAt, endsAt, waves, state } = view;
+  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
   const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
   screen.space();
   screen.line({ text: "Pace", style: "bold" });
@@ -109,21 +122,24 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
     "starts",
     `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
   );
+  if (state === "done") return;
   fact(
     screen,
     "sandboxes",
     sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : `${sandboxes.used} of ${sandboxes.limit} in use`,
   );
-  if (waitsFor !== null && waitsFor !== "nothing" && state !== "done") {
-    fact(screen, "next start", `waits for ${boundText(waitsFor, view.quota)}`);
-  }
+  fact(screen, "next start", nextStartText(view));
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   fact(screen, "next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`);
-  if (next !== null) {
+  if (atWork !== null) fact(screen, "at work", screen.text(atWork));
+  else if (next !== null) {
     fact(screen, "", "A schedule or `campaign run` starts it. By hand:");
     screen.command(LABEL + 4, campaignCommand(command, "advance"));
   }
-  fact(screen, "earliest end", end === null ? null : `${timeText(end, nowMs)}, by the mean of the runs so far`);
+  const by = totalsOf(view).ended > view.counts.skipped
+    ? "by the mean of the runs so far"
+    : "by a guess, as no run has ended";
+  fact(screen, "earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`);
 }
 
 /** The items of each verdict that get a row, and how many do not. */

@@ -66,6 +66,8 @@ export function viewOf(items: readonly ItemView[], changes: Partial<CampaignView
       sandboxes: { used: 2, limit: 3 },
     },
     waves: 11,
+    trouble: null,
+    atWork: null,
     nextWaveAt: "2026-12-01T14:05:00.000Z",
     waitsFor: "hour",
     endsAt: "2026-12-02T18:40:00.000Z",
@@ -145,5 +147,5 @@ export function hostileView(text: string): CampaignView {
       pullRequest: text,
     })
   );
-  return viewOf(items, { campaign: text, round: text, state: "gated", stateReason: text });
+  return viewOf(items, { campaign: text, round: text, state: "gated", stateReason: text, trouble: text, atWork: text });
 }

@@ -45,6 +45,8 @@ const VIEW: Fields<CampaignView> = {
   causes: true,
   quota: true,
   waves: true,
+  trouble: true,
+  atWork: true,
   nextWaveAt: true,
   waitsFor: true,
   endsAt: true,

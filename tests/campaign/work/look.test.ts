@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { ItemState } from "../../../lib/campaign/verdicts.ts";
 import { campaignWorld, failureOf, FILE, project, REVISIONS, verdicts } from "../world.ts";
 
 const ONE = { repositories: [project(1)] };
@@ -9,7 +10,7 @@ const ROWS: readonly {
   row: string;
   scenarios: string;
   file?: Record<string, unknown>;
-  item: string;
+  item: ItemState;
   code: number;
   attempts?: number;
   reason?: string;

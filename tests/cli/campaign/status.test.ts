@@ -52,16 +52,16 @@ test("statusText() tells for every cause what to do, with commands that can be c
   const commands = attention.filter((line) => line.startsWith("      ")).map((line) => line.trim());
   expect(commands).toEqual([
     "mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
-    "mogplex-ci campaign skip campaign.yaml --only acme/service-1 --reason 'checked by hand'",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("unknown")} --reason 'checked by hand'`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("unknown")}`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("conflict")}`,
-    "mogplex-ci campaign skip campaign.yaml --only acme/service-2 --reason 'done by an earlier run'",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("conflict")} --reason 'done by an earlier run'`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("failed")}`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("overdue")}`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("cancelled")}`,
-    "mogplex-ci campaign skip campaign.yaml --only acme/service-5 --reason 'not wanted'",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("cancelled")} --reason 'not wanted'`,
     "mogplex-ci campaign plan campaign.yaml",
-    "mogplex-ci campaign skip campaign.yaml --only acme/service-6 --reason 'not wanted'",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("invalid")} --reason 'not wanted'`,
   ]);
   expect(attention.slice(2, 8)).toEqual([
     "  needs-input (1): Should dates without a zone be read as UTC?",
@@ -115,9 +115,47 @@ test("statusText() shows the problem of the last step first: a token of another 
   expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
     "Needs attention",
     "",
-    "  last step refused: Cannot advance campaign: this token belongs to another user",
-    "    than the runs so far; use the token of that user",
+    "  stopped by an error: Cannot advance campaign: this token belongs to another",
+    "    user than the runs so far; use the token of that user",
   ]);
+});
+
+test("statusText() shows what stopped the last wave, and how it goes on", () => {
+  const lines = part(status(mixedView(3, { trouble: "Cannot read run: the network failed" })), "Needs attention");
+  expect(lines.slice(2)).toEqual([
+    "  stopped by an error: Cannot read run: the network failed",
+    "    Nothing is lost. Once that is mended, the next wave goes on. By hand:",
+    "      mogplex-ci campaign advance campaign.yaml",
+  ]);
+});
+
+test("statusText() says which process is at work, which is never late, and that nobody else can decide meanwhile", () => {
+  const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
+  const quiet = status(mixedView(3, changes));
+  expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");
+  expect(quiet).toContain('  at work       process 7 on "one"');
+  expect(quiet.join("\n")).not.toContain("By hand");
+  const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
+  expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
+    '  A process is at work (process 7 on "one"): end it before you give one of these',
+    "  commands.",
+  ]);
+});
+
+test("statusText() says whose sandboxes are in the way, and what the canary holds back", () => {
+  const others = viewOf([anItem(1, "running"), anItem(2, "waiting")], {
+    waitsFor: "sandboxes",
+    quota: { ...viewOf([]).quota, sandboxes: { used: 3, limit: 3 } },
+  });
+  expect(status(others).join(" ").replace(/\s+/g, " ")).toContain(
+    "waits for a free sandbox (3 of 3 used, 2 of them not by this campaign)",
+  );
+  const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitsFor: "nothing" });
+  expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
+    "1 run at work; the next start waits for the end of the canary (1 item)",
+  );
+  const last = viewOf([anItem(1, "running")], { waitsFor: "nothing" });
+  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run at work; no item waits for a start");
 });
 
 test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {

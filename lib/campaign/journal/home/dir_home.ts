@@ -13,7 +13,7 @@ import type { JournalRecord, RecordBody } from "../record.ts";
 import type { Home, OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
 import { openSegments, type Segments } from "./segments.ts";
-import { takeDirectory, type Writer } from "./writer.ts";
+import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 
 /** Options of {@linkcode openDirHome}. */
 export interface DirHomeOptions {
@@ -141,6 +141,14 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         if (failed !== undefined) throw failed;
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
+    async atWork() {
+      if (writer !== undefined) return null;
+      try {
+        return await writerAtWork(directory, options);
+      } catch {
+        return null;
+      }
+    },
     close: () =>
       inTurn(() => {
         writer?.release();

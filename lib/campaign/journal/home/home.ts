@@ -47,6 +47,8 @@ export interface Home {
    * by this home then.
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
+  /** Which other process is at work there, in a few words; null when none is, or it cannot be found out. Never throws. */
+  atWork(): Promise<string | null>;
   /** Lets the next process in. Never throws. */
   close(): Promise<void>;
 }

@@ -69,8 +69,16 @@ function newToken(): string {
   return crypto.randomUUID().replaceAll("-", "");
 }
 
-/** Whether a writer has ended: `stale` when that follows only from the time of its last touch. */
-function judge(entry: WriterEntry, world: WriterWorld, directory: string): "ended" | "stale" | "at work" {
+/**
+ * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
+ *
+ * @param timeMs Tells the time, by the clock that the touch was made by.
+ */
+function judge(
+  entry: WriterEntry,
+  world: Pick<WriterWorld, "processes">,
+  timeMs: () => number,
+): "ended" | "stale" | "at work" {
   const { facts } = entry;
   const own = world.processes.own();
   const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
@@ -88,7 +96,7 @@ function judge(entry: WriterEntry, world: WriterWorld, directory: string): "ende
     }
   }
   // A time in the future comes from a clock that was set back; such a file would never grow old.
-  return Math.abs(world.files.timeIn(directory) - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
+  return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
 }
 
 function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
@@ -97,18 +105,36 @@ function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError
     const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
     return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
   }
-  const place = facts.host === null ? "" : ` on ${JSON.stringify(facts.host)}`;
   return busy(
     directory,
-    `process ${facts.pid}${place} is at work there since ${facts.since}`,
+    `${processText(facts)} is at work there since ${facts.since}`,
     `wait until it has ended; ${remove}`,
   );
 }
 
+function processText({ pid, host }: WriterFacts): string {
+  return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
+}
+
+/**
+ * Which process is at work in a directory, in a few words; null when none is. Writes nothing.
+ *
+ * @throws when that cannot be read.
+ */
+export async function writerAtWork(
+  directory: string,
+  world: Pick<WriterWorld, "files" | "processes" | "clock">,
+): Promise<string | null> {
+  const last = readWriters(world.files, directory, await prepareSha256()).at(-1);
+  if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
+  return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
+}
+
 function takenOverNotice({ facts }: WriterEntry): string {
   if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
-  const where = facts.host === null ? "" : ` on ${JSON.stringify(facts.host)}`;
-  return `process ${facts.pid}${where}, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
+  return `${
+    processText(facts)
+  }, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
 }
 
 /**
@@ -135,7 +161,7 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
   function attempt(): boolean {
     const last = readWriters(files, directory, hash).at(-1);
     if (last === undefined) return files.create(writerPath(directory), writerText(facts));
-    const verdict = judge(last, world, directory);
+    const verdict = judge(last, world, () => files.timeIn(directory));
     if (verdict === "at work") throw busyWith(directory, last);
     const successor = successorPath(directory, last.id);
     if (!files.create(successor, writerText(facts))) return false;
