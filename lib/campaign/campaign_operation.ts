@@ -122,7 +122,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (work === undefined) throw new Error("Cannot follow a campaign before it is started");
     if (look.kind === "rest") return;
     const { memory } = work.store;
-    if (campaignState(memory).state !== "done") {
+    if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
       yield* this.#beginWave(work, states);
       // A run that waits for a person may have its answer by now. Otherwise following looks at every run, and survives trouble.
