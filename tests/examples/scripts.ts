@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { builtInScenario, SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario_texts.ts";
 import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
@@ -22,8 +23,8 @@ export const SCRIPTS: readonly string[] = [
   .sort();
 
 /** Scenarios for repositories that are called as one. */
-const BY_REPOSITORY = Object.entries(SCENARIO_TEXTS).map(([name, text]) =>
-  parseScenario(`match: { repo: "acme/${name}" }\n${text}`, name)
+const BY_REPOSITORY = PLAYABLE_NAMES.map((name) =>
+  parseScenario(`match: { repo: "acme/${name}" }\n${SCENARIO_TEXTS[name]}`, name)
 );
 
 /** Text of a script. */
