@@ -21,23 +21,29 @@ import { createLogText, EXIT, exitCodeFor, InterruptedError, planCampaign, runCa
 const { line } = createLogText();
 const stop = new AbortController();
 
+/** @param {string} text */
+function print(text) {
+  process.stdout.write(`${line(text)}\n`);
+}
+
 /** @param {string[]} args */
 async function main([path = "campaign.yml"]) {
   if (path.startsWith("-")) throw new UsageError("Cannot start campaign: usage: many_repositories.mjs FILE");
   const { view: plan, bound } = await planCampaign(path);
-  console.log(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
+  print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
   const { counts, exitCode, state } = await runCampaign(path, {
     signal: stop.signal,
-    onItem: (each) =>
-      each.type === "item" && console.log(line(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`)),
+    onItem(each) {
+      if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
+    },
   });
-  console.log(`${state}: ${counts.succeeded + counts.unchanged} of ${plan.items.length} succeeded`);
+  print(`${state}: ${counts.succeeded + counts.unchanged} of ${plan.items.length} succeeded`);
   return state === "done" ? exitCode : exitCode || EXIT.rateLimited;
 }
 
 /** @param {unknown} error */
 function complain(error) {
-  console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
+  process.stderr.write(`error: ${line(error instanceof Error ? error.message : String(error))}\n`);
   return exitCodeFor(error);
 }
 

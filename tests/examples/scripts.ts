@@ -104,6 +104,8 @@ export interface ScriptOptions {
   env?: Record<string, string>;
   /** Files beside it. */
   files?: Record<string, string>;
+  /** Working directory of a call before. @default a new one */
+  cwd?: string;
 }
 
 /** A script at work. */
@@ -142,13 +144,14 @@ export async function openScripts(): Promise<Scripts> {
 
   const scripts: Scripts = {
     release,
-    launch(file, service, { command = (line) => line, edit = (text) => text, env, files = {} }: ScriptOptions = {}) {
+    launch(file, service, options: ScriptOptions = {}) {
+      const { command = (line) => line, edit = (text) => text, env, files = {} } = options;
       const [runtime = "", name = ""] = file.split("/");
-      const cwd = mkdtempSync(join(top, runtime, "work-"));
+      const cwd = options.cwd ?? mkdtempSync(join(top, runtime, "work-"));
       writeFileSync(join(cwd, name), edit(readScript(file)));
       copyFileSync(join(release.folder, "dist/mod.mjs"), join(cwd, "mod.mjs"));
-      const list = service.repos.map(({ id, full_name }) => `${id} ${full_name}\n`).join("");
-      const given = { "task.md": `Fix the flaky tests\n`, "repositories.txt": `# all\n\n${list}`, ...files };
+      const campaign = "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [{ query: acme/ }]\n";
+      const given = { "task.md": `Fix the flaky tests\n`, "campaign.yml": campaign, ...files };
       for (const [path, text] of Object.entries(given)) writeFileSync(join(cwd, path), text);
       const lines = commandsOf(file).run.map((line) => command(line));
       const last = lines.pop() ?? "";
