@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "877b8b9beed5863b90a7547f42e2a98932caa76508abfe005eb575c866fdea22"
+val MOGPLEX_CI_SHA256 = "4a12809668f2e2004d6b556d3ccc4456aba610064d19df610f55efa31eeb96da"
 
 project {
     buildType(Cleanup)
