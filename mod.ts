@@ -47,23 +47,18 @@ export { runAutomation, type RunAutomationOptions } from "./lib/automations/run.
 export { triggerAutomation } from "./lib/automations/trigger.ts";
 
 // Campaigns: one task, many repositories.
-export {
-  advanceCampaign,
-  type AdvanceCampaignOptions,
-  readCampaign,
-  runCampaign,
-  type RunCampaignOptions,
-} from "./lib/campaign/campaign.ts";
+export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "./lib/campaign/campaign.ts";
 export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
-export type { CampaignOptions } from "./lib/campaign/open_campaign.ts";
-export {
-  type CampaignPlan,
-  planCampaign,
-  type PlanCampaignOptions,
-  type WavesForecast,
-} from "./lib/campaign/planning.ts";
+export type {
+  AdvanceCampaignOptions,
+  CampaignOptions,
+  CampaignPlan,
+  PlanCampaignOptions,
+  RunCampaignOptions,
+  WavesForecast,
+} from "./lib/campaign/campaign_options.ts";
 export type { Bound } from "./lib/campaign/pace/pace.ts";
-export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
+export type { LockChanges } from "./lib/campaign/plan/lock_changes.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
 export type { CampaignView, CauseGroup, ItemView, QuotaView } from "./lib/campaign/view.ts";
 

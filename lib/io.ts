@@ -94,12 +94,15 @@ function trustedParts(parts: readonly string[]): number {
   return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
 }
 
+/** What {@linkcode refuseLinks} asks of a file system. The types of Node would be in our declarations otherwise. */
+type LinkFacts = (path: string, options: { throwIfNoEntry: false }) => { isSymbolicLink(): boolean } | undefined;
+
 /**
  * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link: a checkout can contain one that
  * makes us write elsewhere. A relative path is checked whole, an absolute one below the working directory; of any other absolute
  * path only the last two parts are checked.
  */
-export function refuseLinks(fs: typeof Files, path: string): void {
+export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   // A prefix that ended in an empty part would end in `/`, and `lstat` would follow a link before it.
   const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
   const from = trustedParts(parts) + 1;
@@ -166,8 +169,14 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-function isAbsent(error: unknown): boolean {
-  return (error as { code?: string }).code === "ENOENT";
+/** What `read` returns; undefined when there is no such file. */
+function unlessAbsent<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
@@ -209,24 +218,9 @@ function readFile(
   decoding: DecodeRule = "refuse",
 ): string | undefined {
   const limit = maxBytes ?? (decoding === "replace" ? Infinity : MAX_TEXT_BYTES);
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = readOrdinaryFile(fs, path, limit, links);
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
+  const bytes = unlessAbsent(() => readOrdinaryFile(fs, path, limit, links));
   if (bytes === undefined) return undefined;
   return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
-}
-
-function realPath(fs: typeof Files, path: string): string | undefined {
-  try {
-    return fs.realpathSync(path);
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
 }
 
 async function readStdin(): Promise<string> {
@@ -275,7 +269,7 @@ export async function processIo(): Promise<Io> {
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
     readFile: (path, maxBytes, links, decoding) => readFile(fs, path, maxBytes, links, decoding),
-    realPath: (path) => realPath(fs, path),
+    realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),
     writeFile: (path, text) => writeFile(fs, path, text),
     growFile: (path) => growFile(fs, path),
     appendFile(path, text) {

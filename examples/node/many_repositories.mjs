@@ -1,124 +1,44 @@
 /**
- * One task for a list of repositories. Starts one run for each, a few at a time, prints one line per verdict, and exits with one
- * code for all.
+ * One task for many repositories, in one process: plans a campaign, follows it to its end, prints a line for each change, and exits with
+ * the code of the whole.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
- * node many_repositories.mjs repositories.txt "Replace the deprecated logger by the new one"
+ * node many_repositories.mjs campaign.yml
  * ```
  *
- * Set `MOGPLEX_API_KEY` in the CI system. Each line of the list has the id of a repository, optionally followed by its name. `#`
- * begins a comment. `mogplex-ci doctor --repo owner/name` finds an id.
+ * Set `MOGPLEX_API_KEY` in the CI system. The file says what to do and where: see docs/campaign-file.md. The directory `mogplex-campaign`
+ * remembers what was done. Stop the script whenever you like: runs go on, and the next call goes on with them, on any machine that has the
+ * directory. A long list takes hours or days, as the service allows 150 starts a day: see docs/campaigns.md for waves from a schedule.
  *
- * A token may start 10 runs a minute, 30 an hour and 150 a day, so a long list takes hours: each start waits as long as the
- * service says. If that is longer than the time left, the rest of the list is not started, and its lines say when it could be.
- * If the job runs again in the same pipeline, it attaches to every run that has not failed. Attaching counts as a start, too.
- *
- * The exit code is that of the worst line, in this order: 130 and 143 (stopped; all runs of this job are cancelled), 70, 64, 65
- * and 2 (fix these first), 1, 4 and 3 (failed, waits for a person, cancelled), 124, 75 and 69 (nothing has failed; running the
- * job again may make it green), 0.
+ * The exit code is 0 when every repository succeeded, 1 when some did not, 4 when only a person can go on, and 75 when the campaign goes on
+ * without this process.
  */
 // @ts-check
-import { readFileSync } from "node:fs";
 import process from "node:process";
-import {
-  cancel,
-  createLogText,
-  EXIT,
-  exitCodeFor,
-  InterruptedError,
-  RateLimitedError,
-  run,
-  UsageError,
-} from "@mogplex/ci";
-
-const AT_A_TIME = 4;
-const TIMEOUT_MS = 5 * 60 * 60_000;
-const MOST = 150;
-const WORST_FIRST = [
-  ...[EXIT.sigterm, EXIT.sigint, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
-  ...[EXIT.failed, EXIT.awaitingInput, EXIT.cancelled, EXIT.deadline, EXIT.rateLimited, EXIT.unavailable, EXIT.success],
-];
+import { createLogText, EXIT, exitCodeFor, InterruptedError, planCampaign, runCampaign, UsageError } from "@mogplex/ci";
 
 const { line } = createLogText();
 const stop = new AbortController();
-/** Runs of this job that have not ended. @type {Set<string>} */
-const mine = new Set();
-/** Set once the quota is used up: nothing more is started. @type {RateLimitedError | undefined} */
-let full;
 
-/** @param {string} path */
-function readList(path) {
-  let text;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new UsageError(`Cannot read list of repositories: ${JSON.stringify(path)}`, { cause });
-  }
-  const ids = text.split("\n").map((each) => each.replace(/#.*/, "").trim().split(/\s+/)[0]?.toLowerCase() ?? "");
-  const list = [...new Set(ids.filter((id) => id !== ""))];
-  if (list.length > 0 && list.length <= MOST) return list;
-  throw new UsageError(
-    `Cannot start as the list must have 1 to ${MOST} repositories, the starts of a day: it has ${list.length}`,
-  );
-}
-
-/**
- * @param {string} repoId
- * @param {string} prompt
- * @param {number} until
- */
-async function runOne(repoId, prompt, until) {
-  /** @type {string | undefined} */
-  let own;
-  try {
-    if (full !== undefined) throw full;
-    const { exitCode, outcome, pullRequest, reason } = await run({ repoId, prompt, createBranch: true }, {
-      timeoutMs: Math.max(until - performance.now(), 1),
-      tokenShare: AT_A_TIME,
-      keyPart: repoId,
-      throwOnFailure: false,
-      signal: stop.signal,
-      onStarted({ runId, owned }) {
-        if (owned) mine.add(own = runId);
-      },
-    });
-    if (own !== undefined) mine.delete(own);
-    return { exitCode, words: `${outcome} ${pullRequest.url ?? ""} ${line(reason ?? "", 300)}` };
-  } catch (error) {
-    if (error instanceof RateLimitedError) full ??= error;
-    return { exitCode: exitCodeFor(error), words: line(error instanceof Error ? error.message : String(error), 600) };
-  }
+/** @param {string} text */
+function print(text) {
+  process.stdout.write(`${line(text)}\n`);
 }
 
 /** @param {string[]} args */
-async function main([path = "repositories.txt", prompt = ""]) {
-  if ([path, prompt].some((each) => each.startsWith("-"))) {
-    throw new UsageError(
-      'Cannot start as neither argument may begin with "-": usage: many_repositories.mjs LIST PROMPT',
-    );
-  }
-  const list = readList(path);
-  const until = performance.now() + TIMEOUT_MS;
-  /** @type {number[]} */
-  const codes = [];
-  const rest = list.values();
-  async function work() {
-    // All workers share one iterator, so each repository is taken once.
-    for (const repoId of rest) {
-      const { exitCode, words } = await runOne(repoId, prompt, until);
-      codes.push(exitCode);
-      process.stdout.write(`${String(exitCode).padStart(3)} ${line(repoId)} ${words.trim()}\n`);
-    }
-  }
-  await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  if (stop.signal.aborted) {
-    await Promise.all([...mine].map((runId) => cancel(runId, { timeoutMs: 4_000 }).catch(complain)));
-  }
-  const worst = WORST_FIRST.find((code) => codes.includes(code)) ?? EXIT.internal;
-  const good = codes.filter((code) => code === EXIT.success).length;
-  process.stdout.write(`${good} of ${list.length} succeeded, exit code ${worst}\n`);
-  return worst;
+async function main([path = "campaign.yml"]) {
+  if (path.startsWith("-")) throw new UsageError("Cannot start campaign: usage: many_repositories.mjs FILE");
+  const { view: plan, bound } = await planCampaign(path);
+  print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
+  const { counts, exitCode, state } = await runCampaign(path, {
+    signal: stop.signal,
+    onItem(each) {
+      if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
+    },
+  });
+  print(`${state}: ${counts.succeeded + counts.unchanged} of ${plan.items.length} succeeded`);
+  return state === "done" ? exitCode : exitCode || EXIT.rateLimited;
 }
 
 /** @param {unknown} error */

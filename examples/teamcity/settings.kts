@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "e6e240d198d34edc0f72b059bd2fdc0447818a831303b9221a20ee5278d8307d"
+val MOGPLEX_CI_SHA256 = "4a12809668f2e2004d6b556d3ccc4456aba610064d19df610f55efa31eeb96da"
 
 project {
     buildType(Cleanup)

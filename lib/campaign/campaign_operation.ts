@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { MogplexError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
-import type { EndOutcome } from "../result/ends.ts";
-import { type ResultError, resultError } from "../result/result_error.ts";
 import { formatCount } from "../result/duration.ts";
-import { hasEnded } from "../result/ends.ts";
+import { type EndOutcome, hasEnded } from "../result/ends.ts";
+import { resultError } from "../result/result_error.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { approveAll } from "./approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
+import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
 import { planLock } from "./plan/plan_campaign.ts";
@@ -27,24 +27,6 @@ import { type Rest, startSome } from "./work/starts.ts";
 import type { Store } from "./work/store.ts";
 import { DEFAULT_MEAN_RUN_MS, reasonCleaner, serviceNow, type Work } from "./work/work.ts";
 
-/** What a step of a campaign came to. */
-export interface CampaignResult {
-  /** Tells this result from that of a run. */
-  kind: "campaign";
-  /** What the campaign looks like; null when there is no plan. */
-  view: CampaignView | null;
-  /** Our verdict on the step: a verdict of the campaign, or `started` when it goes on, `interrupted`, or `error`. */
-  outcome: EndOutcome | "started" | "interrupted" | "error";
-  /** Exit code that belongs to it. */
-  exitCode: number;
-  /** Why; null when there is nothing to say. */
-  reason: string | null;
-  /** What stopped the step; null when nothing did. */
-  error: ResultError | null;
-  /** Always null: the command that goes on is the same one. */
-  resume: string | null;
-}
-
 /** Settings of a {@linkcode CampaignOperation}. */
 export interface CampaignSettings {
   /** Longest time of the whole, in milliseconds. */
@@ -57,15 +39,6 @@ export interface CampaignSettings {
   meanRunMs: number | undefined;
   /** Called with what the campaign looks like, after each change. */
   onView: ((view: () => CampaignView) => void) | undefined;
-}
-
-/** The campaign goes on, and this process leaves it. Exit code 75 where that is asked for. */
-export class CampaignGoesOnError extends MogplexError {
-  override name = "CampaignGoesOnError";
-  /** @param why What it waits for, as a clause. */
-  constructor(campaign: string, why: string, advice?: string) {
-    super({ attempted: `end campaign "${campaign}" now`, why, advice }, "rateLimited");
-  }
 }
 
 /** Longest time of one request with its retries, in milliseconds. */
@@ -143,32 +116,30 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const work = this.#work;
     if (work === undefined) throw new Error("Cannot follow a campaign before it is started");
     if (look.kind === "rest") return;
-    // Also a run that waits for a person is read by every wave: somebody may have answered.
-    if (!isAtRest(work.store.memory) || work.store.openRuns().length > 0) {
+    const { memory } = work.store;
+    if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
       yield* this.#beginWave(work, states);
-      yield* look.kind === "once" ? this.#wave(work, states) : this.#follow(work, states);
+      // A run that waits for a person may have its answer by now. Otherwise following looks at every run, and survives trouble.
+      if (look.kind === "once" || isAtRest(memory)) yield* this.#collect(work, states);
+      if (look.kind === "once") yield* this.#rests(yield* this.#startSome(work, states));
+      else if (!isAtRest(memory)) yield* this.#follow(work, states);
     }
     yield this.#end(work);
   }
 
-  /** Looks at every run. */
+  /** Looks at every run once, also at those that wait for a person. */
   async *#collect(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
     for (const open of work.store.openRuns()) {
       if (await lookAtRun(work, open)) yield* this.#changed(work, states, open.item.item.id);
     }
   }
 
-  /** One wave: looks at every run, then starts what the quotas allow. */
-  async *#wave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
-    yield* this.#collect(work, states);
-    const starts = startSome(work);
-    for (let next = await starts.next();; next = await starts.next()) {
-      if (next.done) {
-        yield* this.#rests(next.value);
-        return;
-      }
-      yield* this.#changed(work, states, next.value);
+  async *#startSome(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, Rest, void> {
+    const steps = startSome(work);
+    for (let next = await steps.next();; next = await steps.next()) {
+      if (next.done) return next.value;
+      yield* this.#progress(work, states, next.value);
     }
   }
 
@@ -185,7 +156,11 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     progress: Progress,
   ): Generator<CampaignItem, void, void> {
     if (progress.type === "rest") yield* this.#rests(progress.rest);
-    else yield* this.#changed(work, states, progress.item);
+    else if (progress.type === "changed") yield* this.#changed(work, states, progress.item);
+    else {
+      this.#settings.onView?.(() => this.view());
+      yield progress;
+    }
   }
 
   /** Records that a wave begins, and cancels what runs if somebody stopped the campaign in that way. */

@@ -10,8 +10,8 @@ import type { DurableFiles } from "../files/durable_files.ts";
 import { type Processes, systemProcesses } from "../files/processes.ts";
 import { type Io, processIo } from "../io.ts";
 import type { JobInternals } from "../job/options.ts";
-import type { ConnectOptions } from "../job/session.ts";
 import type { Notice } from "../notice.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { openDirHome } from "./journal/home/dir_home.ts";
@@ -21,14 +21,6 @@ import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
-
-/** Options of everything that reads a campaign. */
-export interface CampaignOptions extends ConnectOptions {
-  /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
-  directory?: string | undefined;
-  /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
-  allowOutside?: boolean | undefined;
-}
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends JobInternals {

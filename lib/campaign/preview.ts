@@ -4,7 +4,8 @@
  * @module
  */
 import { makeView } from "./make_view.ts";
-import { type CampaignInternals, type CampaignOptions, plannedStore, withCampaign } from "./open_campaign.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
+import { type CampaignInternals, plannedStore, withCampaign } from "./open_campaign.ts";
 import { nextStarts } from "./pace/next_starts.ts";
 import { closedBy, gateDue, startableItems } from "./progress.ts";
 import type { CampaignView } from "./view.ts";

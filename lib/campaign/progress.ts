@@ -62,6 +62,9 @@ export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   return isCanaryClosed(memory) && !canaryOf(memory).some(isStartable) ? "gate" : null;
 }
 
+/** The record that closes a gate. */
+export type GateRecord = Extract<RecordBody, { type: "gate" }>;
+
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
 function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = own.filter(({ state }) => !GOOD.includes(state));
@@ -76,7 +79,7 @@ function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"):
     : `the ${own.length} canary items have ended well: look at them`;
 }
 
-function canaryGate(memory: CampaignMemory): RecordBody | undefined {
+function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const { lock: { canary }, gates: { canary: gate } } = memory;
   if (canary === null || gate.approved !== null) return undefined;
   const own = canaryOf(memory);
@@ -87,7 +90,7 @@ function canaryGate(memory: CampaignMemory): RecordBody | undefined {
   return { type: "gate", gate: "canary", reason };
 }
 
-function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): RecordBody | undefined {
+function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRecord | undefined {
   const threshold = lock.limits.stopAfterFailures;
   if (threshold === null || gates.threshold.closed) return undefined;
   const { approved } = gates.threshold;
@@ -102,7 +105,7 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): Record
 }
 
 /** A gate that has to be closed now; undefined when there is none. */
-export function gateDue(memory: CampaignMemory): RecordBody | undefined {
+export function gateDue(memory: CampaignMemory): GateRecord | undefined {
   return canaryGate(memory) ?? thresholdGate(memory);
 }
 

@@ -60,6 +60,7 @@ test("a folder of tests that mirrors one of lib has no sub-folder that lib lacks
 /** The file that runs, or reads, the examples of a folder; those of CI systems are in {@linkcode RECIPES}. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   "bun": "tests/examples/scripts.ts",
+  "campaign": "tests/examples/campaign.test.ts",
   "dashboards": "tests/examples/dashboards.test.ts",
   "demo": "tools/demo.ts",
   "deno": "tests/examples/scripts.ts",

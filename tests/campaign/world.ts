@@ -1,13 +1,14 @@
 /** A campaign on an emulator, in memory and on one virtual clock. */
-import { campaignJob, readCampaignWith, type RunCampaignOptions } from "../../lib/campaign/campaign.ts";
-import { CampaignGoesOnError, type CampaignResult } from "../../lib/campaign/campaign_operation.ts";
+import type { CampaignPlan, PlanCampaignOptions, RunCampaignOptions } from "../../lib/campaign/campaign_options.ts";
+import { campaignJob, readCampaignWith } from "../../lib/campaign/jobs.ts";
+import { CampaignGoesOnError, type CampaignResult } from "../../lib/campaign/campaign_result.ts";
 import type { CampaignItem } from "../../lib/campaign/campaign_items.ts";
 import { decideCampaign, type Decided, type Decision } from "../../lib/campaign/decide.ts";
 import { openDirHome } from "../../lib/campaign/journal/home/dir_home.ts";
 import type { Lock } from "../../lib/campaign/journal/lock.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
 import type { CampaignInternals } from "../../lib/campaign/open_campaign.ts";
-import { type CampaignPlan, type PlanCampaignOptions, planCampaignWith } from "../../lib/campaign/planning.ts";
+import { planCampaignWith } from "../../lib/campaign/planning.ts";
 import { type Preview, previewWave } from "../../lib/campaign/preview.ts";
 import type { ItemState } from "../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
@@ -173,7 +174,13 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     }, once);
     const goesOn = error instanceof CampaignGoesOnError;
     if (error !== undefined && !(error instanceof MogplexError)) throw error;
-    return { view: result.view as CampaignView, code: result.exitCode, problem: goesOn ? null : error?.message ?? null, result, items };
+    return {
+      view: result.view as CampaignView,
+      code: result.exitCode,
+      problem: goesOn ? null : error?.message ?? null,
+      result,
+      items,
+    };
   }
 
   const home = () =>

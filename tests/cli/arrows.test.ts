@@ -10,6 +10,7 @@ const PARTS: readonly (readonly string[])[] = [
   ["help.ts", "find_verb.ts"],
   ["verbs.ts"],
   ["verbs"],
+  ["campaign"],
   ["job"],
   ["options"],
   ["explain.ts"],

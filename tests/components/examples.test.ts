@@ -143,6 +143,16 @@ const recipe = (file: string, more?: Record<string, string>) => copied(read(`${R
 const codes = ({ jobs }: Pipeline) => Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
 const SCHEDULE = { CI_PIPELINE_SOURCE: "schedule" };
 
+/** Node, and a `curl` that gets the pinned file and nothing else, for jobs without a component. */
+function programs(): void {
+  const line = `-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part ${DOWNLOAD}`;
+  writeFiles(stubs, {
+    "curl.sh": `#!/bin/sh\n[ "$*" = "${line}" ] && exec cp "${service.command}" mogplex.mjs.part\nexit 22\n`,
+  });
+  spawnSync("ln", ["-sf", "curl.sh", join(stubs, "curl")]);
+  spawnSync("ln", ["-sf", runtimes.node, join(stubs, "node")]);
+}
+
 const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   async "scheduled-cleanup.yml"() {
     const { run, jobs, starts } = await recipe("scheduled-cleanup.yml");
@@ -267,12 +277,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   async "plain-job.yml"() {
-    const line = `-fsSL --proto =https --retry 3 -o mogplex.mjs.part ${DOWNLOAD}`;
-    writeFiles(stubs, {
-      "curl.sh": `#!/bin/sh\n[ "$*" = "${line}" ] && exec cp "${service.command}" mogplex.mjs.part\nexit 22\n`,
-    });
-    spawnSync("ln", ["-s", "curl.sh", join(stubs, "curl")]);
-    spawnSync("ln", ["-s", runtimes.node, join(stubs, "node")]);
+    programs();
     const text = read(`${RECIPES}/plain-job.yml`);
     const right = await copied(withPins(text, pinsOf(readFileSync(service.command, "utf8"))));
     expect(await right.jobs()).toEqual([]);
@@ -288,6 +293,31 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(stopped.jobs.agent?.code).toBe(1);
     expect(stopped.text).not.toContain("EVIL");
     expect(wrong.recorder.requests).toEqual([]);
+  },
+
+  async "scheduled-campaign.yml"() {
+    programs();
+    const pinned = withPins(read(`${RECIPES}/scheduled-campaign.yml`), pinsOf(readFileSync(service.command, "utf8")));
+    const { run, jobs, starts } = await copied(pinned, {
+      "campaign.yml": "version: 1\nname: replace-moment\nprompt-file: task.md\nrepositories: [acme/web, acme/api]\n",
+      "task.md": "Fix the flaky tests.\n",
+    });
+    expect(await jobs()).toEqual([]);
+    expect(await jobs({ server: { ...SCHEDULE, CI_COMMIT_BRANCH: "feature/login" } })).toEqual([]);
+    // gitlab-ci-local keeps caches of isolated shells only.
+    const args = ["--shell-isolation"];
+    const web = { CI_PIPELINE_SOURCE: "web" };
+    const plan = await run({ server: web, args: [...args, "--input", "command=plan campaign.yml"] });
+    expect(codes(plan)).toEqual({ campaign: 0 });
+    expect(starts()).toEqual([]);
+    const states = [];
+    for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
+      const { jobs: { campaign } } = await run({ server: SCHEDULE, args });
+      const outputs = campaign?.artifact("mogplex-campaign/outputs.env") ?? "";
+      states.push(/^MOGPLEX_CAMPAIGN_STATE=(.*)$/m.exec(outputs)?.[1]);
+      expect(campaign?.code).toBe(0);
+    }
+    expect([states[0], states.at(-1), starts().length]).toEqual(["running", "done", 2]);
   },
 
   // deno-lint-ignore require-await
@@ -327,7 +357,7 @@ test("no recipe leaves it to the default in which pipelines an agent starts", ()
   const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
   const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
   for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {
-    const agents = text.match(/- component: \S+|^agent:\n +image:/gm) ?? [];
+    const agents = text.match(/- component: \S+|^(?:agent|campaign):\n +image:/gm) ?? [];
     const rules = text.match(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /g) ?? [];
     expect(agents.length, text).toBeGreaterThan(0);
     expect(rules.length, text).toBeGreaterThanOrEqual(agents.length);

@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { builtInScenario, SCENARIO_TEXTS } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario_texts.ts";
 import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../lib/emulator/server.ts";
@@ -22,8 +23,8 @@ export const SCRIPTS: readonly string[] = [
   .sort();
 
 /** Scenarios for repositories that are called as one. */
-const BY_REPOSITORY = Object.entries(SCENARIO_TEXTS).map(([name, text]) =>
-  parseScenario(`match: { repo: "acme/${name}" }\n${text}`, name)
+const BY_REPOSITORY = PLAYABLE_NAMES.map((name) =>
+  parseScenario(`match: { repo: "acme/${name}" }\n${SCENARIO_TEXTS[name]}`, name)
 );
 
 /** Text of a script. */
@@ -103,6 +104,8 @@ export interface ScriptOptions {
   env?: Record<string, string>;
   /** Files beside it. */
   files?: Record<string, string>;
+  /** Working directory of a call before. @default a new one */
+  cwd?: string;
 }
 
 /** A script at work. */
@@ -141,13 +144,14 @@ export async function openScripts(): Promise<Scripts> {
 
   const scripts: Scripts = {
     release,
-    launch(file, service, { command = (line) => line, edit = (text) => text, env, files = {} }: ScriptOptions = {}) {
+    launch(file, service, options: ScriptOptions = {}) {
+      const { command = (line) => line, edit = (text) => text, env, files = {} } = options;
       const [runtime = "", name = ""] = file.split("/");
-      const cwd = mkdtempSync(join(top, runtime, "work-"));
+      const cwd = options.cwd ?? mkdtempSync(join(top, runtime, "work-"));
       writeFileSync(join(cwd, name), edit(readScript(file)));
       copyFileSync(join(release.folder, "dist/mod.mjs"), join(cwd, "mod.mjs"));
-      const list = service.repos.map(({ id, full_name }) => `${id} ${full_name}\n`).join("");
-      const given = { "task.md": `Fix the flaky tests\n`, "repositories.txt": `# all\n\n${list}`, ...files };
+      const campaign = "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [{ query: acme/ }]\n";
+      const given = { "task.md": `Fix the flaky tests\n`, "campaign.yml": campaign, ...files };
       for (const [path, text] of Object.entries(given)) writeFileSync(join(cwd, path), text);
       const lines = commandsOf(file).run.map((line) => command(line));
       const last = lines.pop() ?? "";

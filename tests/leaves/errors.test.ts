@@ -64,3 +64,7 @@ test("MogplexError composes its message from its parts, and keeps them", () => {
   expect(bare).toMatchObject({ message: "Cannot start run: the connection was reset", value: null, advice: null });
   expect(new errors.DeadlineError("too late")).toMatchObject({ message: "too late", attempted: null, why: "too late" });
 });
+
+test("lines of an error are its message when it lists no mistakes", () => {
+  expect(new errors.UsageError({ attempted: "start", why: "no\nfile" }).lines).toEqual(["Cannot start: no\nfile"]);
+});

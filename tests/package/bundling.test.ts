@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { build } from "esbuild";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
-import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
 import { bundle, problems } from "../../tools/build/bundle.ts";
 import { VERSION } from "../../lib/version.ts";
 import { RUNTIMES, runToEnd } from "./runtimes.ts";
@@ -35,7 +35,34 @@ test("problems() names a foreign import and a size above the limit when a file h
   ]);
 });
 
+test("bundle() keeps the YAML parser out of the component, and as a text in command and library", () => {
+  const text = (file: string) => readFileSync(join(folder, file), "utf8");
+  // A message of the parser, and one of the reader of campaign files.
+  expect(text(COMPONENT.file)).not.toContain("are not allowed in compact mappings");
+  expect(text(COMPONENT.file)).not.toContain("campaign file");
+  for (const file of ["mogplex.mjs", "mod.mjs"]) {
+    const lines = text(file).split("\n").filter((each) => each.includes("are not allowed in compact mappings"));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain("new Function(");
+  }
+});
+
 for (const [name, runtime] of Object.entries(RUNTIMES)) {
+  test(`mogplex.mjs reads a campaign file on ${name}, and needs no permission but to read on Deno`, () => {
+    const good = join(folder, `good-${name}.yaml`);
+    const wrong = join(folder, `wrong-${name}.yaml`);
+    writeFileSync(good, "version: 1\nname: fix\nprompt: Fix it\nrepositories: [acme/web]\n");
+    writeFileSync(wrong, "version: 1\nname: 1\nprompt: Fix it\nrepositories: [acme/web]\n");
+    const line = runtime.map((each) => each === "--allow-all" ? `--allow-read=${folder}` : each);
+    const check = (file: string) => runToEnd([...line, join(folder, "mogplex.mjs"), "campaign", "check", file]);
+    expect(check(good)).toEqual({
+      code: 0,
+      stdout: `${good}: no mistakes: campaign "fix", 1 repository\n`,
+      stderr: "",
+    });
+    expect(check(wrong)).toMatchObject({ code: 2, stdout: expect.stringContaining(":2:7: name: it is the number 1;") });
+  });
+
   test(`mogplex.mjs runs as a command on ${name} when it is started directly or through a symbolic link`, () => {
     const file = join(folder, "mogplex.mjs");
     const link = join(folder, `link-${name}.mjs`);

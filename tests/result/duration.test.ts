@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatDuration } from "../../lib/result/duration.ts";
+import { formatDuration, parseDuration } from "../../lib/result/duration.ts";
 
 test("formatDuration() shows at most two units, rounded", () => {
   const cases: [number, string][] = [
@@ -17,4 +17,27 @@ test("formatDuration() shows at most two units, rounded", () => {
     [90_000_000, "25 h"],
   ];
   expect(cases.map(([ms]) => formatDuration(ms))).toEqual(cases.map(([, text]) => text));
+});
+
+test("parseDuration() reads hours, minutes and seconds in this order, or seconds alone", () => {
+  const cases: [string, number | undefined][] = [
+    ["60m", 3_600_000],
+    ["1h30m", 5_400_000],
+    ["1h5s", 3_605_000],
+    ["0h90m0s", 5_400_000],
+    ["45s", 45_000],
+    ["90", 90_000],
+    ["0", 0],
+    ["", undefined],
+    ["1.5h", undefined],
+    ["30m1h", undefined],
+    ["1h 30m", undefined],
+    ["-5m", undefined],
+    ["m", undefined],
+    ["1d", undefined],
+    ["1M", undefined],
+    ["9".repeat(30), undefined],
+    [`${"9".repeat(30)}h`, undefined],
+  ];
+  expect(cases.map(([text]) => parseDuration(text))).toEqual(cases.map(([, ms]) => ms));
 });

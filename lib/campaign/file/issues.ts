@@ -79,6 +79,7 @@ function hint(issue: Issue, node: TreeNode): string {
     const meant = /^(?:y|yes|on|true|1)$/i.test(node.value) || /^(?:n|no|off|false|0)$/i.test(node.value);
     return meant ? `; did you mean ${/^[yot1]/i.test(node.value) && !/^off$/i.test(node.value)}?` : "";
   }
+  if (expected === "array") return `; write [${excerpt(node.value)}]`;
   if (issue.code === "invalid_value") {
     const word = near(node.value, issue.values.filter((value) => typeof value === "string"));
     if (word !== undefined) return `; did you mean "${word}"?`;
@@ -100,6 +101,7 @@ function messageFor(issue: Issue, node: TreeNode): string {
 
 /** The message about a key that is not known. */
 function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
+  if (/^\/[/*]/.test(key)) return 'this is no key; a comment begins with "#"';
   const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);
   return `there is no such key; ${word === undefined ? `known are ${known.join(", ")}` : `did you mean "${word}"?`}`;
 }
@@ -146,10 +148,12 @@ function isRefused(path: Path): boolean {
 export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistakes: MistakeList): void {
   const { root, source, brokenFrom } = tree;
   function add(start: number, end: number, path: Path, message: string): void {
-    if (start >= brokenFrom || end > brokenFrom) return;
-    // A value that seems to be missing may begin where the syntax is wrong.
-    const isBefore = brokenFrom < Infinity && source.text.slice(end, brokenFrom).trim() === "";
-    if (start < end || !isBefore) mistakes.add(source.placeAt(start), keyOf(path), message);
+    if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
+  }
+  /** Whether a value that seems to be missing may begin where the syntax is wrong. */
+  function isCut(node: TreeNode): boolean {
+    const isEmpty = node.kind === "scalar" && (node.value === null || node.value === "");
+    return isEmpty && brokenFrom < Infinity && source.text.slice(node.end, brokenFrom).trim() === "";
   }
   for (const { issue, path } of issues.flatMap((each) => leavesOf(each, [], root))) {
     if (mistakes.full) return;
@@ -168,7 +172,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
       // A key that is missing may stand behind an error of syntax.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
-    } else if (node.kind !== "broken") {
+    } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node) + misspelt(issue, node));
     }
   }

@@ -6,6 +6,7 @@
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
+import type { LockChanges } from "./lock_changes.ts";
 import { hashOfItem } from "./request.ts";
 import type { ResolvedItem } from "./resolve.ts";
 
@@ -22,18 +23,6 @@ export interface LockInput {
   plannedAt: string;
   /** The campaign so far; undefined when there is no lock. */
   before: CampaignMemory | undefined;
-}
-
-/** What a plan changes. */
-export interface LockChanges {
-  /** Names of items that are new. */
-  added: string[];
-  /** Names of items that left the list. They are skipped from now on. */
-  skipped: string[];
-  /** Names of items that left the list, and go on because they were started. */
-  kept: string[];
-  /** Everything else that a reader should know, one sentence each. */
-  notes: string[];
 }
 
 function taskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {
@@ -85,6 +74,15 @@ async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockIn
       ...items.filter((item) => !canary.has(item)),
     ],
   };
+}
+
+/** Why an item that left the list is not started any more. */
+const LEFT = { as: "skipped", reason: "it left the list before it was started" } as const;
+
+/** Whether the journal speaks of an item. */
+function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
+  const item = items.get(id);
+  return item !== undefined && (item.sent > 0 || item.skipped !== null || item.retries > 0);
 }
 
 /** Pairs what the lists say with what is locked. An entry without a branch of its own goes with the branch that was locked. */
@@ -145,18 +143,18 @@ async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lo
 
   const items: LockItem[] = [];
   for (const item of lock.items) {
+    const { sent = 0 } = before.items.get(item.id) ?? {};
     if (present.has(item)) {
       if (item.excluded !== null) changes.added.push(item.id);
       items.push({ ...item, excluded: null });
-    } else if ((before.items.get(item.id)?.sent ?? 0) > 0) {
+    } else if (sent > 0) {
       changes.kept.push(item.id);
       items.push(item);
-    } else if (item.excluded?.as === "skipped") items.push(item);
-    else if (item.excluded === null) {
+    } else if (item.excluded === null) {
       changes.skipped.push(item.id);
-      items.push({ ...item, excluded: { as: "skipped", reason: "it left the list before it was started" } });
-    }
-    // What was invalid is judged anew below.
+      items.push({ ...item, excluded: LEFT });
+    } else if (item.excluded.as === "skipped" || isNamed(before, item)) items.push(item);
+    // What is invalid otherwise is judged anew below.
   }
   const ids = new Set(items.map(({ id }) => id));
   for (const now of resolved) {
@@ -171,8 +169,20 @@ async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lo
 }
 
 /** Whether anything was sent. Until then a plan is made anew. */
-function wasStarted({ items }: CampaignMemory): boolean {
+export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
+}
+
+/** Items of which the journal speaks, and that the list does not have any more: the journal could not be read without them. */
+async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
+  const items: LockItem[] = [];
+  const [task] = lock.tasks;
+  for (const item of before.lock.items) {
+    if (ids.has(item.id) || !isNamed(before, item) || task === undefined) continue;
+    const requestHash = item.requestHash === "" ? "" : await hashOfItem(lock, task, item);
+    items.push({ ...item, task: 0, requestHash, canary: false, excluded: item.excluded ?? LEFT });
+  }
+  return items;
 }
 
 /** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
@@ -182,8 +192,9 @@ export async function makeLock(input: LockInput): Promise<{ lock: Lock; changes:
   const lock = await firstLock(input);
   const known = new Set(before?.lock.items.map(({ id }) => id));
   const ids = new Set(lock.items.map(({ id }) => id));
+  const named = before === undefined ? [] : await namedItems(lock, before, ids);
   return {
-    lock,
+    lock: { ...lock, items: [...lock.items, ...named] },
     changes: {
       added: lock.items.filter(({ id }) => !known.has(id)).map(({ id }) => id),
       skipped: [...known].filter((id) => !ids.has(id)),

@@ -8,14 +8,19 @@ import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
-import { type Rest, startSome } from "./starts.ts";
+import { RunStreams } from "./run_streams.ts";
+import { type Rest, startSome, type Step } from "./starts.ts";
 import { DEFAULT_MEAN_RUN_MS, serviceNow, type Work } from "./work.ts";
 
-/** What {@linkcode followCampaign} yields: the name of an item that has changed, or what the next start waits for. */
-export type Progress = { type: "changed"; item: string } | { type: "rest"; rest: Rest };
+/** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
+export type Progress = Step | { type: "rest"; rest: Rest };
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
 const LONGEST_SLEEP_MS = 60_000;
+/** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
+const STREAM_MS = 5 * 60_000;
+/** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
+const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
 /** Follows one campaign. */
 class Follower {
@@ -27,23 +32,31 @@ class Follower {
   /** What the next start waits for; undefined when that is to be found out. */
   #rest: Rest | undefined;
   #failures = 0;
+  readonly #streams: RunStreams;
+  /** Looks that are due because a stream told of an end: when, and how many there were. */
+  readonly #soon = new Map<string, { at: number; count: number }>();
 
   constructor(work: Work, deadline: number) {
     this.#work = work;
     this.#deadline = deadline;
     this.#pacer = work.session.pacer(deadline);
     this.#pacer.status = "running";
+    this.#streams = new RunStreams(work.session, work.pace);
   }
 
   async *run(): AsyncGenerator<Progress, void, void> {
     const { clock } = this.#work.session;
-    while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
-      yield* this.#start();
-      if (isAtRest(this.#work.store.memory)) return;
-      const next = this.#nextLook();
-      const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS);
-      if (!await this.#pacer.pause(at - clock.now())) return;
-      if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
+    try {
+      while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
+        yield* this.#start();
+        if (isAtRest(this.#work.store.memory)) return;
+        const next = this.#nextLook();
+        const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS, this.#deadline);
+        if (at > clock.now()) await this.#streams.sleep(at - clock.now());
+        if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
+      }
+    } finally {
+      this.#streams.close();
     }
   }
 
@@ -58,14 +71,7 @@ class Follower {
   async *#start(): AsyncGenerator<Progress, void, void> {
     const { clock } = this.#work.session;
     if (this.#startAt() > clock.now()) return;
-    const rest = yield* this.#tolerate("start runs", async function* (work) {
-      const items = startSome(work);
-      for (;;) {
-        const next = await items.next();
-        if (next.done) return next.value;
-        yield { type: "changed", item: next.value } as const;
-      }
-    });
+    const rest = yield* this.#tolerate("start runs", startSome);
     if (rest === undefined) return;
     this.#rest = rest;
     yield { type: "rest", rest };
@@ -76,9 +82,16 @@ class Follower {
     const nowMs = session.clock.now();
     const ageOf = (at: string | null) => Math.max(serviceNow(session) - Date.parse(at ?? ""), 0) || 0;
     const runs = new Map(store.openRuns().map((open) => [open.start.runId ?? "", open]));
+    this.#streams.keep([...runs.keys()]);
+    for (const id of this.#streams.takeEnded()) this.#soon.set(id, { at: nowMs, count: 0 });
+    for (const [id, { at }] of this.#soon) {
+      const open = runs.get(id);
+      if (open === undefined) this.#soon.delete(id);
+      else return { atMs: at, open };
+    }
     const poll = pollPlan({
       nowMs,
-      runs: [...runs].map(([id, { start }]) => ({
+      runs: [...runs].filter(([id]) => !this.#isStreamed(id)).map(([id, { start }]) => ({
         id,
         status: start.status,
         startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
@@ -93,12 +106,23 @@ class Follower {
     return poll === null || open === undefined ? null : { atMs: poll.atMs, open };
   }
 
+  /** Whether a stream tells of the run's end, so that no look is due. */
+  #isStreamed(runId: string): boolean {
+    const seenAt = this.#seenAt.get(runId);
+    return this.#streams.isLive(runId) && seenAt !== undefined && this.#work.session.clock.now() - seenAt < STREAM_MS;
+  }
+
   async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
     const runId = open.start.runId ?? "";
     const changed = yield* this.#tolerate(`read run "${runId}"`, async function* (work) {
       return await lookAtRun(work, open);
     });
-    this.#seenAt.set(runId, this.#work.session.clock.now());
+    const now = this.#work.session.clock.now();
+    this.#seenAt.set(runId, now);
+    const { count = 0 } = this.#soon.get(runId) ?? {};
+    const waitMs = this.#soon.has(runId) && !changed ? SOON_MS[count] : undefined;
+    if (waitMs === undefined) this.#soon.delete(runId);
+    else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });
     if (!changed) return;
     // A run that ended makes room for another one, and a gate may be due.
     this.#rest = undefined;

@@ -20,6 +20,11 @@ const TROUBLE_MS = 60_000;
 /** What further starts wait for. */
 export type Rest = Omit<Pace, "starts">;
 
+/** What a step of a campaign has done: an item has changed, or a gate was closed. */
+export type Step =
+  | { type: "changed"; item: string }
+  | { type: "gate"; gate: "canary" | "threshold"; reason: string };
+
 /** What the pace of a campaign is decided on. @param sandboxes Active sandboxes of the user; null when they were not read. */
 export function paceInput({ session, lock, store }: Work, sandboxes: number | null): PaceInput {
   const { memory } = store;
@@ -52,17 +57,20 @@ async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, runni
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
- * @returns A generator of the names of items that have changed; its value is what further starts wait for.
+ * @returns A generator of what it has done; its value is what further starts wait for.
  * @throws {UsageError} when the token belongs to another user: nothing is started then.
  * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
  * @throws what the client throws for reads; what the journal throws.
  */
-export async function* startSome(work: Work): AsyncGenerator<string, Rest, void> {
+export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
   const { session, store } = work;
   let sandboxes: number | null = null;
   let trouble = 0;
   for (;;) {
-    for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) await store.record(gate);
+    for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) {
+      await store.record(gate);
+      yield { type: "gate", gate: gate.gate, reason: gate.reason };
+    }
     const input = paceInput(work, sandboxes);
     const { starts, ...rest } = nextStarts(input);
     if (starts === 0) {
@@ -77,7 +85,7 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
     const [item] = startableItems(store.memory);
     if (item === undefined) return { because: "nothing", nextMs: null };
     const outcome = await startItem(work, item);
-    yield item.item.id;
+    yield { type: "changed", item: item.item.id };
     if (outcome.kind === "refused") {
       trouble = outcome.as === "service" ? trouble + 1 : 0;
       if (trouble >= MAX_TROUBLE) return { because: "refused", nextMs: serviceNow(session) + TROUBLE_MS };
@@ -86,6 +94,8 @@ export async function* startSome(work: Work): AsyncGenerator<string, Rest, void>
     trouble = 0;
     work.seen.sandboxes = ++sandboxes;
     // Its key found a run that has ended: the next start of the item may have to follow at once.
-    if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) yield item.item.id;
+    if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) {
+      yield { type: "changed", item: item.item.id };
+    }
   }
 }

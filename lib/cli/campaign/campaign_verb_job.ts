@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { campaignJob, type CampaignJobInternals, type RunCampaignOptions } from "../../campaign/campaign.ts";
+import type { RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import { campaignJob, type CampaignJobInternals } from "../../campaign/jobs.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";
-import { CampaignGoesOnError } from "../../campaign/campaign_operation.ts";
+import { CampaignGoesOnError } from "../../campaign/campaign_result.ts";
 import type { CampaignView } from "../../campaign/view.ts";
+import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import { terminalSize } from "../../runtime.ts";
@@ -103,13 +105,15 @@ export async function endWithCampaign(
       return campaignJob(place.path, more, internals, once);
     }).finally(() => live?.close());
     const goesOn = error instanceof CampaignGoesOnError;
-    const problem = error instanceof Error && !goesOn ? error.message : null;
+    const isInterrupted = error instanceof InterruptedError;
+    const problem = error instanceof Error && !goesOn && !isInterrupted ? error.message : null;
     if (result.view !== null) {
       await publishCampaign(context, place, result.view, { problem, isEnd: true, note });
       if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
       else printStatus(context, place, result.view, { problem });
     }
     if (problem !== null) writer.error(problem);
+    else if (isInterrupted) writer.error(result.reason ?? error.message);
     else if (goesOn && !once) writer.note(error.message);
     return goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
   } finally {

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 import { anyText } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
@@ -45,7 +46,10 @@ export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be d
 export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object" };
 
 /** Ends with 75 while the campaign goes on. */
-export const EXIT_STATUS: VerbFlag = { name: "exit-status", help: "End with 75 while the campaign goes on" };
+export const EXIT_STATUS: VerbFlag = {
+  name: "exit-status",
+  help: `End with ${EXIT.rateLimited} while the campaign goes on`,
+};
 
 /** Who decides. */
 export const BY: Option<string> = {

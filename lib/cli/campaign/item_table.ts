@@ -13,7 +13,7 @@ import type { Screen, Span, Style } from "./screen.ts";
 
 const GAP = "  ";
 /** From this width on there is room for whole ids and addresses. */
-const WIDE = 130;
+const WIDE = 128;
 const SHORT_ID = 8;
 /** What the columns of names and of addresses keep when there is little room. */
 const MIN_NAME = 12;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CampaignInternals, type CampaignOptions, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
+import type { CampaignOptions } from "../../campaign/campaign_options.ts";
+import { type CampaignInternals, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
 import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
 import { noticeText } from "../log/notices.ts";

@@ -3,10 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorOf, fileWith, MINIMAL, mistakesOf, read } from "./files.ts";
 
+const DOCUMENT = readFileSync(join(import.meta.dir, "../../../docs/campaign-file.md"), "utf8");
 /** The example of the documents. */
-const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(
-  readFileSync(join(import.meta.dir, "../../../docs/campaign-file.md"), "utf8"),
-)?.[1] ?? "";
+const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(DOCUMENT)?.[1] ?? "";
 const TASK = "Replace moment for {{ ticket }} in {{ repository.name }}.\n";
 const LIST = "# from the inventory\nacme/shop\n\n8f3a2b1c-1234-4abc-9def-1234567890ab # hidden\n";
 const FILES = { "task.md": TASK, "repositories.txt": LIST };
@@ -55,6 +54,12 @@ test("readCampaignFile() reads the example of the documents with everything that
     }],
   });
   expect(includes).toEqual(["task.md", "repositories.txt"]);
+});
+
+test("readCampaignFile() finds the mistakes that the documents show, when the example has them", async () => {
+  const wrong = EXAMPLE.replace("OPS-12", "12").replace("codex", "codx");
+  const { lines } = await errorOf(wrong, { files: FILES, path: "campaign.yaml" });
+  expect(/```text\n([\s\S]*?)```/.exec(DOCUMENT)?.[1]).toBe(lines.slice(1).map((line) => `${line}\n`).join(""));
 });
 
 test("readCampaignFile() fills in defaults when a file has only what is required", async () => {

@@ -68,6 +68,9 @@ const KINDS: readonly Kind[] = [
   { schema: "vendor.woodpecker-ci", files: () => examples("woodpecker") },
 ];
 
+/** Our own schema, with the campaign to copy. */
+const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
+
 /** A file that no schema accepts. */
 const WRONG: Readonly<Record<string, string>> = {
   "vendor.gitlab-ci": "job: { script: 7 }\n",
@@ -93,6 +96,21 @@ async function schemas(bench: Bench): Promise<void> {
     const wrong = await bench.run([...line, "wrong.yml"], { cwd });
     bench.check(`${schema} refuses a wrong file`, wrong.code === 1 && wrong.stdout.includes("$."), wrong.stdout);
   }
+}
+
+async function campaignSchema(bench: Bench): Promise<void> {
+  const line = [CHECK_JSONSCHEMA.provide(), "--no-cache", ...CAMPAIGN];
+  const cwd = bench.newFolder();
+  const good = readFileSync(join(root, "examples/campaign/campaign.yml"), "utf8");
+  bench.writeFiles(cwd, { "campaign.yml": good, "wrong.yml": good.replace("repositories:", "repositoris:") });
+  const { code, stdout } = await bench.run([...line, "campaign.yml"], { cwd });
+  bench.check("campaign.schema.json accepts examples/campaign/campaign.yml", code === 0, stdout.slice(0, 600));
+  const wrong = await bench.run([...line, "wrong.yml"], { cwd });
+  bench.check(
+    "campaign.schema.json refuses a wrong file",
+    wrong.code === 1 && wrong.stdout.includes("$"),
+    wrong.stdout,
+  );
 }
 
 /** Path of the vendored schemas below the folder of the program. */
@@ -138,6 +156,13 @@ export const LINTERS: readonly Experiment[] = [
     programs: [CHECK_JSONSCHEMA],
     tried: "the editors' schemas accept every recipe and refuse a wrong file",
     run: schemas,
+  },
+  {
+    name: "schema-campaign",
+    system: "Editors that know JSON Schema",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "our schema of campaign files accepts the one to copy and refuses a wrong one",
+    run: campaignSchema,
   },
   {
     name: "schema-azure",

@@ -7,6 +7,7 @@ import type { CST, ParsedNode } from "yaml";
 import type { MistakeList } from "../mistakes.ts";
 import { codePoint, Converter } from "./convert.ts";
 import { explained, type SyntaxProblem } from "./problems.ts";
+import { AFTER_END } from "./words.ts";
 import { keyOf, type Source, type TreeNode } from "./tree.ts";
 
 /** The parser, which is loaded on first use. */
@@ -21,7 +22,7 @@ const EMPTY = "the file is empty; begin it with version: 1";
 
 /** A file as a tree. */
 export interface Parsed {
-  /** Undefined when there is none: an empty file, or one that is nested too deeply. */
+  /** Undefined when there is none: an empty file, one that is nested too deeply, or one with too many errors of syntax. */
   root: TreeNode | undefined;
   /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
   brokenFrom: number;
@@ -137,6 +138,22 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
+/** The problems in their order, without those that follow from another one. */
+function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
+  const offsets = new Set<number>();
+  let hasEnded = false;
+  // Of two at the same place, the one about brackets says more.
+  const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
+  return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
+    // After the end of the only value, nothing fits any more.
+    const isAfterEnd = AFTER_END.test(message);
+    const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
+    offsets.add(offset);
+    hasEnded ||= isAfterEnd;
+    return !isEcho;
+  });
+}
+
 /**
  * Reads YAML or JSON.
  *
@@ -164,9 +181,9 @@ export async function parseText(source: Source, mistakes: MistakeList): Promise<
     mistakes.add(source.placeAt(0), "", EMPTY);
     return { root: undefined, brokenFrom: 0 };
   }
-  const lines = new Set<number>();
   let { brokenFrom } = converter;
-  for (const problem of problems.map((each) => explained(each, root, source)).sort((a, b) => a.offset - b.offset)) {
+  const lines = new Set<number>();
+  for (const problem of withoutEchoes(problems).map((each) => explained(each, root, source))) {
     brokenFrom = Math.min(brokenFrom, problem.offset);
     const place = source.placeAt(problem.offset);
     // The first error of a line is often the cause of the others.
@@ -174,5 +191,5 @@ export async function parseText(source: Source, mistakes: MistakeList): Promise<
     lines.add(place.line);
     mistakes.add(place, keyOf(problem.path), problem.message);
   }
-  return { root, brokenFrom };
+  return { root: contents === null ? undefined : root, brokenFrom };
 }

@@ -17,11 +17,14 @@ export interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
 
-/** The innermost list or map in brackets that begins before an offset. */
+/** The innermost list or map in brackets that begins before an offset and is not closed. */
 function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
   for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
     const node = nodeAt(root, path);
-    if (node !== undefined && /[[{]/.test(source.text[node.start] ?? "")) return { path, start: node.start };
+    const close = source.text[node?.start ?? 0] === "[" ? "]" : "}";
+    const isOpen = node !== undefined && /[[{]/.test(source.text[node.start] ?? "") &&
+      source.text[node.end - 1] !== close;
+    if (isOpen) return { path, start: node.start };
     if (path.length === 0) return undefined;
   }
 }
@@ -32,7 +35,12 @@ function keyIn(line: string): Path | undefined {
   return key === undefined ? undefined : [key];
 }
 
-/** A syntax problem where a reader looks for it: the parser often notices it later than it begins. */
+/** What stands in the place of a key in a line that has none. */
+function firstWord(line: string): Path {
+  return [/\S{1,40}/.exec(line)?.[0] ?? ""];
+}
+
+/** A problem where a reader looks for it: the parser often notices it later than it begins. */
 export function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -53,8 +61,9 @@ export function explained({ offset: noticed, message }: SyntaxProblem, root: Tre
     const bracket = openBracket(root, source, offset);
     return bracket === undefined ? plain : { ...plain, path: bracket.path, offset: bracket.start };
   }
-  if (message.startsWith("All mapping items")) return { ...plain, path: keyIn(line) ?? path };
+  if (/^All mapping items|at node end|in YAML document/.test(message)) return { ...plain, path: keyIn(line) ?? path };
   if (message.startsWith("Block collections")) return { ...plain, path: path.slice(0, -1) };
+  if (message.startsWith("Implicit map keys need")) return { ...plain, path: firstWord(line) };
   if (!/^(?:Nested mappings|Implicit keys)/.test(message)) return plain;
   const own = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
@@ -64,7 +73,7 @@ export function explained({ offset: noticed, message }: SyntaxProblem, root: Tre
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
   if (line.slice(0, before).trim() === "" && indentation <= before) {
-    return { ...own, message: syntaxMessage("Implicit map keys need", line) };
+    return { ...own, path: firstWord(line), message: syntaxMessage("Implicit map keys need", line) };
   }
   const advice =
     "this line is indented as if it continued the value before it; give the keys of a map the same indentation";

@@ -37,7 +37,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Unexpected block-seq-ind/, "a list begins on the line of its key; begin it on the next line"],
   [
     /^A block sequence|^Block collections/,
-    'a comma is missing here, or lines without brackets stand inside of "[…]" or "{…}"',
+    'a comma or a closing quote is missing here, or lines without brackets stand inside of "[…]" or "{…}"',
   ],
   [
     /^Block scalar header includes extra characters|^Not a YAML token/,
@@ -50,6 +50,9 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^(?:Alias|Anchor) cannot be an empty/, "an alias or an anchor has no name; put a text that begins so in quotes"],
 ];
 
+/** Messages of the parser about something after the end of a value. */
+export const AFTER_END = /at node end|in YAML (?:document|stream)/;
+
 /**
  * What is said about an error of the YAML parser.
  *
@@ -60,9 +63,12 @@ export function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
+  if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {
+    return 'an item of a list needs a blank after its "-"';
+  }
   const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
   if (words !== undefined) return words;
-  if (/at node end|in YAML (?:document|stream)/.test(message)) {
+  if (AFTER_END.test(message)) {
     return "there is something after the end of a value; check the indentation, and put a text with quotes, brackets or braces in quotes";
   }
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;

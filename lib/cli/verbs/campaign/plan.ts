@@ -4,7 +4,8 @@
  * @module
  */
 import type { Bound } from "../../../campaign/pace/pace.ts";
-import { type CampaignPlan, planCampaignWith, type WavesForecast } from "../../../campaign/planning.ts";
+import type { CampaignPlan, WavesForecast } from "../../../campaign/campaign_options.ts";
+import { planCampaignWith } from "../../../campaign/planning.ts";
 import type { CampaignView, ItemView } from "../../../campaign/view.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { formatCount, formatDuration } from "../../../result/duration.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readCampaignWith } from "../../../campaign/campaign.ts";
+import { readCampaignWith } from "../../../campaign/jobs.ts";
 import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";

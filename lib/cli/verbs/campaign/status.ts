@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readCampaignWith } from "../../../campaign/campaign.ts";
+import { readCampaignWith } from "../../../campaign/jobs.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { printStatus } from "../../campaign/campaign_verb_job.ts";
@@ -20,7 +20,7 @@ const WATCH: VerbFlag = {
 };
 const STATUS_EXIT: VerbFlag = {
   name: "exit-status",
-  help: "End with the code of the campaign: 0, 1, 4, or 75 while it goes on",
+  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
 };
 
 /** How often `--watch` reads the directory, in milliseconds. */

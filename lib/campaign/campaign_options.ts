@@ -1,0 +1,76 @@
+/**
+ * Options and results of the public functions of campaigns.
+ *
+ * @module
+ */
+import type { ConnectOptions } from "../job/session.ts";
+import type { CampaignItem } from "./campaign_items.ts";
+import type { Bound } from "./pace/pace.ts";
+import type { LockChanges } from "./plan/lock_changes.ts";
+import type { CampaignView } from "./view.ts";
+
+/** Options of everything that reads a campaign. */
+export interface CampaignOptions extends ConnectOptions {
+  /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
+  directory?: string | undefined;
+  /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
+  allowOutside?: boolean | undefined;
+}
+
+/** Options of {@linkcode planCampaign}. */
+export interface PlanCampaignOptions extends CampaignOptions {
+  /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
+  skipInvalid?: boolean | undefined;
+  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  meanRunMs?: number | undefined;
+  /** Whether nothing is written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+/** How long a campaign takes with waves at a distance. */
+export interface WavesForecast {
+  /** Distance of two waves in milliseconds; 0 for one process that stays until the end. */
+  everyMs: number;
+  /** Earliest end, in ISO 8601; null when the windows never open. */
+  endsAt: string | null;
+  /** Number of waves; 1 for a process that stays. */
+  waves: number;
+  /** Minutes of a runner. */
+  computeMinutes: number;
+}
+
+/** What {@linkcode planCampaign} found. */
+export interface CampaignPlan {
+  /** What the campaign looks like. */
+  view: CampaignView;
+  /** What the plan changed. Everything is `added` by the first one. */
+  changes: LockChanges;
+  /** Requests that reading the lists took, and its time in milliseconds. */
+  reading: { requests: number; milliseconds: number };
+  /** The limit that decides the end. */
+  bound: Bound;
+  /** When it would end without each of the limits, the strongest first; in ISO 8601. */
+  without: { bound: Bound; endsAt: string | null }[];
+  /** Mean time of a run that all of this is computed with, in milliseconds. */
+  meanRunMs: number;
+  /** One process that stays, then waves at the usual distances. */
+  forecasts: WavesForecast[];
+}
+
+/** Options of {@linkcode advanceCampaign}. */
+export interface AdvanceCampaignOptions extends CampaignOptions {
+  /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
+  skipInvalid?: boolean | undefined;
+  /** Opens a closed gate before anything is started, in the name of this person. @default {undefined} (gates stay closed) */
+  approvedBy?: string | undefined;
+  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  meanRunMs?: number | undefined;
+  /** Called with each item as it comes; must not throw. @default {undefined} */
+  onItem?: ((item: CampaignItem) => void) | undefined;
+}
+
+/** Options of {@linkcode runCampaign}. */
+export interface RunCampaignOptions extends AdvanceCampaignOptions {
+  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
+  timeoutMs?: number | undefined;
+}

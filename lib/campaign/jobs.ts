@@ -1,0 +1,119 @@
+/**
+ * The jobs of campaigns, for the public functions and for the command line.
+ *
+ * @module
+ */
+import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
+import { Job, type JobEnd } from "../job/job.ts";
+import { checkWatch } from "../job/options.ts";
+import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
+import { InterruptedError, MogplexError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { createRedactor } from "../text/redact.ts";
+import type { CampaignOptions, RunCampaignOptions } from "./campaign_options.ts";
+import type { CampaignItem } from "./campaign_items.ts";
+import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
+import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
+import { makeView, type ViewInput } from "./make_view.ts";
+import {
+  type CampaignInternals,
+  changedNote,
+  type OpenedCampaign,
+  plannedStore,
+  withCampaign,
+} from "./open_campaign.ts";
+import { isAtRest } from "./progress.ts";
+import type { CampaignView } from "./view.ts";
+import type { Store } from "./work/store.ts";
+import { DEFAULT_MEAN_RUN_MS, reasonCleaner, type Work } from "./work/work.ts";
+
+/** What only the command line sets. */
+export interface CampaignJobInternals extends CampaignInternals {
+  /** See {@linkcode CampaignSettings.onView}. */
+  onView?: CampaignSettings["onView"];
+  onInterrupt?: OnInterrupt | undefined;
+}
+
+/** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
+const WAVE_MS = 60 * 60_000;
+
+/** The result of a campaign with which nothing is left to do. */
+function finished({ store, clock }: OpenedCampaign): CampaignResult | undefined {
+  if (store === undefined || !isAtRest(store.memory)) return undefined;
+  const view = viewOf(store, clock.wallTime());
+  if (view.state !== "done") return undefined;
+  return {
+    kind: "campaign",
+    view,
+    outcome: view.exitCode === EXIT.success ? "success" : "failed",
+    exitCode: view.exitCode,
+    reason: null,
+    error: null,
+    resume: null,
+  };
+}
+
+function viewOf(store: Store, nowMs: number, more: Partial<ViewInput> = {}): CampaignView {
+  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS, ...more });
+}
+
+/**
+ * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`.
+ *
+ * @param once Whether to make one wave only.
+ * @returns How it ended. The error that stopped it is in `error`.
+ * @throws {MogplexError} when the campaign could not be opened.
+ */
+export async function campaignJob(
+  path: string,
+  options: RunCampaignOptions,
+  internals: CampaignJobInternals,
+  once: boolean,
+): Promise<JobEnd<CampaignResult>> {
+  const { approvedBy, meanRunMs, onItem, skipInvalid = false } = options;
+  const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
+  const watch = checkWatch({}, internals);
+  return await withCampaign(path, options, internals, "write", async (opened) => {
+    const done = finished(opened);
+    if (done !== undefined) {
+      const changed = changedNote(opened);
+      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
+      return { result: done, error: undefined };
+    }
+    const signal = endingSignal(options.signal, internals.interrupts);
+    const session = openSession({ ...options, signal }, internals);
+    const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, onView: internals.onView };
+    const operation = new CampaignOperation(session, opened, settings);
+    const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
+    const end = await job.start({ once });
+    await noteTrouble(opened, end.error, reasonCleaner(createRedactor({ token: session.token, env: session.env })));
+    return end;
+  });
+}
+
+/** Records what stopped the wave, so that everybody who reads the journal sees it. What cannot be recorded is told by the error alone. */
+async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Work["reason"]): Promise<void> {
+  if (store === undefined || !(error instanceof MogplexError)) return;
+  if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
+  const reason = clean(error.message) ?? error.name;
+  if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
+}
+
+/** The view, or the error that stopped the step. A campaign that goes on is no error. */
+export function viewOrThrow({ result: { view }, error }: JobEnd<CampaignResult>): CampaignView {
+  if (error !== undefined && !(error instanceof CampaignGoesOnError)) throw error;
+  if (view === null) throw new Error("Cannot show the campaign: it has no plan");
+  return view;
+}
+
+/** Reads what a campaign looks like. See {@linkcode readCampaign}. */
+export async function readCampaignWith(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+): Promise<CampaignView> {
+  return await withCampaign(path, options, internals, "read", async (opened) => {
+    const store = plannedStore(opened, "read campaign");
+    return viewOf(store, opened.clock.wallTime(), { atWork: await opened.home.atWork() });
+  });
+}

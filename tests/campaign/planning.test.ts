@@ -1,0 +1,288 @@
+import { expect, test } from "bun:test";
+import { type CampaignWorld, campaignWorld, failureOf, project, REVISIONS, verdicts } from "./world.ts";
+
+const MINUTE = 60_000;
+
+function repoOf(world: CampaignWorld, name: string): string {
+  const found = [...world.emulator.world.store.repos.values()].find((repo) => repo.full_name === name);
+  return found?.id ?? "";
+}
+
+/** Renames repositories, changes their branches, or hides them. */
+function setRepo(world: CampaignWorld, name: string, set: Record<string, unknown>): void {
+  world.emulator.control("setRepo", { id: repoOf(world, name), set });
+}
+
+test("planCampaign() writes a lock with each request frozen, and starts nothing", async () => {
+  const world = campaignWorld({ count: 3, file: { canary: { size: 1 } } });
+  const { view, changes, reading, bound, forecasts } = await world.plan();
+  expect([view.state, view.items.length, changes.added.length, world.starts.length]).toEqual(["planned", 3, 3, 0]);
+  expect(reading.requests).toBe(world.requests.length);
+  expect(bound).toBe("nothing");
+  expect(forecasts.map(({ everyMs }) => everyMs / MINUTE)).toEqual([0, 10, 15, 20, 60]);
+  const lock = await world.lock();
+  expect(lock?.items.map(({ id, baseBranch, root, canary }) => ({ id, baseBranch, root, canary }))).toEqual([
+    { id: `${project(1)}@main`, baseBranch: "main", root: null, canary: true },
+    { id: `${project(2)}@main`, baseBranch: "main", root: null, canary: false },
+    { id: `${project(3)}@main`, baseBranch: "main", root: null, canary: false },
+  ]);
+  expect(new Set(lock?.items.map(({ requestHash }) => requestHash)).size).toBe(3);
+  expect(await world.records()).toEqual([]);
+});
+
+test("planCampaign() with dryRun writes nothing, not even a directory", async () => {
+  const world = campaignWorld();
+  const { view } = await world.plan({ dryRun: true });
+  expect([view.items.length, world.files.paths()]).toEqual([3, []]);
+});
+
+const BAD: readonly [what: string, repositories: unknown[], lines: string[]][] = [
+  ["an unknown name", [project(1), "acme/projekt-0002"], [
+    `campaign.yml:1:122: "acme/projekt-0002": the service lists no repository of this name; did you mean "acme/project-0002"?`,
+  ]],
+  ["an unknown id", ["00000000-0000-4000-8000-00000000000f"], [
+    `"00000000-0000-4000-8000-00000000000f": the service lists no repository with this id; ` +
+    "give base-branch and root if it is hidden: without them nothing says where to start",
+  ]],
+  ["a query that finds nothing", [{ query: "nobody/" }], ["no repository's name begins with it"]],
+];
+
+for (const [what, repositories, lines] of BAD) {
+  test(`planCampaign() refuses ${what}, and writes no lock`, async () => {
+    const world = campaignWorld({ file: { repositories } });
+    const failure = await failureOf(() => world.plan());
+    expect(failure).toStartWith("2 Cannot plan campaign: one repository cannot be used");
+    for (const line of lines) expect(failure).toContain(line);
+    expect(await world.lock()).toBeUndefined();
+    const { code, problem } = await world.advance();
+    expect([code, world.starts.length]).toEqual([2, 0]);
+    expect(problem).toContain("cannot be used");
+  });
+}
+
+test("planCampaign() refuses a hidden repository by name, and takes it by id with branch and root", async () => {
+  const world = campaignWorld({ file: { repositories: [project(1)] } });
+  setRepo(world, project(1), { hidden: true });
+  expect(await failureOf(() => world.plan())).toContain("give the id of a hidden one, with base-branch and root");
+  const repo = repoOf(world, project(1));
+  world.write({ repositories: [{ repo, "base-branch": "main", root: "" }] });
+  const first = await failureOf(() => world.plan());
+  world.write({ repositories: [{ repo, "base-branch": "main", root: "." }] });
+  expect([first === "none" || first.includes("root"), (await world.plan()).view.items[0]?.repository]).toEqual([
+    true,
+    repo,
+  ]);
+  expect((await world.run()).code).toBe(0);
+});
+
+test("planCampaign() refuses one repository by name and by id, and tells where the first one is", async () => {
+  const world = campaignWorld();
+  world.write({ repositories: [project(1), repoOf(world, project(1))] });
+  expect(await failureOf(() => world.plan())).toMatch(
+    /it is the same item as another one in campaign\.yml:1; remove one of them/,
+  );
+});
+
+test("planCampaign() with skipInvalid keeps what cannot be used as invalid items, which end the campaign with 1", async () => {
+  const world = campaignWorld({ file: { repositories: [project(1), "acme/nope"] } });
+  const { view } = await world.plan({ skipInvalid: true });
+  expect(verdicts(view)).toEqual({ [project(1)]: "waiting", "acme/nope": "invalid" });
+  const end = await world.run();
+  expect([end.code, world.starts.length]).toEqual([1, 1]);
+  // A person decides about it, and the next plan does not stumble over that.
+  await world.decide({ kind: "skip", select: { only: ["acme/nope"] }, reason: "gone" });
+  expect((await world.advance()).code).toBe(0);
+  world.write({ repositories: [project(1), project(2)] });
+  expect((await world.plan()).changes).toMatchObject({ added: [`${project(2)}@main`] });
+  expect((await world.run()).code).toBe(0);
+});
+
+for (const [revision, switches] of Object.entries(REVISIONS)) {
+  test(`planCampaign() reads lists of exactly 200 in full, on the ${revision} revision`, async () => {
+    for (const count of [199, 200, 201, 450]) {
+      const world = campaignWorld({ count, revision: switches });
+      expect((await world.plan()).view.items.length).toBe(count);
+    }
+  });
+}
+
+test("planCampaign() refuses a list that the service does not show in full", async () => {
+  const world = campaignWorld({ count: 3, file: { repositories: [{ query: "same/name" }] } });
+  // 201 repositories of one and the same name cannot be told apart by longer prefixes.
+  const { store } = world.emulator.world;
+  const [like] = [...store.repos.values()];
+  if (like === undefined) throw new Error("no repository");
+  for (let index = 0; index < 201; index++) {
+    const id = crypto.randomUUID();
+    store.repos.set(id, { ...like, id, key: id, full_name: "same/name" });
+  }
+  expect(await failureOf(() => world.plan())).toMatch(/^2 .*longer beginnings do not make the list shorter/);
+  expect(await world.lock()).toBeUndefined();
+});
+
+test("a plan that is made again before anything was started is made anew", async () => {
+  const world = campaignWorld({ count: 3, file: { repositories: [project(1), project(2)] } });
+  await world.plan();
+  world.write({ repositories: [project(2), project(3)], prompt: "Another task" });
+  const { changes, view } = await world.plan();
+  expect([changes.added, changes.skipped]).toEqual([[`${project(3)}@main`], [`${project(1)}@main`]]);
+  expect(Object.keys(verdicts(view))).toEqual([project(2), project(3)]);
+  expect((await world.lock())?.tasks[0]?.prompt).toBe("Another task");
+  expect((await world.run()).code).toBe(0);
+});
+
+test("a plan that is made anew keeps the items that somebody has decided about", async () => {
+  const world = campaignWorld({ count: 3, file: { repositories: [project(1), project(2)] } });
+  await world.plan();
+  await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "archived" });
+  world.write({ repositories: [project(2), project(3)], prompt: "Another task" });
+  const { view } = await world.plan();
+  expect(verdicts(view)).toEqual({ [project(1)]: "skipped", [project(2)]: "waiting", [project(3)]: "waiting" });
+  expect(verdicts((await world.run()).view)).toEqual({
+    [project(1)]: "skipped",
+    [project(2)]: "succeeded",
+    [project(3)]: "succeeded",
+  });
+});
+
+test("a plan that is made again leaves locked items byte for byte, adds new ones, and skips those that left", async () => {
+  const world = campaignWorld({
+    count: 5,
+    file: { repositories: [1, 2, 3, 4].map(project), limits: { parallel: 1 } },
+    runDuration: () => 20 * MINUTE,
+  });
+  await world.advance();
+  const line = (name: string) =>
+    world.files.text("d/lock.json")?.split("\n").find((each) => each.includes(`"${name}@`));
+  const before = [1, 2].map(project).map(line);
+  world.write({ repositories: [2, 3, 5].map(project), limits: { parallel: 1 } });
+  const { changes } = await world.plan();
+  expect(changes).toEqual({
+    added: [`${project(5)}@main`],
+    skipped: [`${project(4)}@main`],
+    kept: [`${project(1)}@main`],
+    notes: [],
+  });
+  expect([1, 2].map(project).map(line)).toEqual(before);
+  const { view, code } = await world.run();
+  expect([code, verdicts(view)]).toEqual([0, {
+    [project(1)]: "succeeded",
+    [project(2)]: "succeeded",
+    [project(3)]: "succeeded",
+    [project(4)]: "skipped",
+    [project(5)]: "succeeded",
+  }]);
+  // One that comes back is started after all.
+  world.write({ repositories: [2, 3, 4, 5].map(project), limits: { parallel: 1 } });
+  expect((await world.plan()).changes.added).toEqual([`${project(4)}@main`]);
+  expect((await world.run()).view.counts.succeeded).toBe(5);
+});
+
+test("a plan that is made again keeps name and branch of a repository that was renamed, or has another default", async () => {
+  const world = campaignWorld({ count: 3, file: { limits: { parallel: 1 } } });
+  await world.advance();
+  setRepo(world, project(2), { full_name: "acme/renamed" });
+  setRepo(world, project(3), { default_branch: "trunk" });
+  const { changes } = await world.plan();
+  expect(changes).toEqual({
+    added: [],
+    skipped: [],
+    kept: [],
+    notes: [
+      `${project(2)} is called acme/renamed now; its item keeps the name`,
+      `${project(3)} has the default trunk now; its item keeps main`,
+    ],
+  });
+  expect((await world.run()).code).toBe(0);
+  expect(world.starts.map(({ body }) => JSON.parse(body).baseBranch)).toEqual(["main", "main", "main"]);
+});
+
+test("a changed default branch or root between two waves makes no conflict of a start that is sent again", async () => {
+  const world = campaignWorld({ count: 1 });
+  world.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 3 });
+  expect((await world.advance()).view.counts.service).toBe(1);
+  setRepo(world, project(1), { default_branch: "trunk", root_directory: "apps" });
+  const { code, view } = await world.run();
+  expect([code, verdicts(view), world.runs().length]).toEqual([0, { [project(1)]: "succeeded" }, 1]);
+});
+
+test("a changed task is told, and holds only for another round, or for what is retried with adopted changes", async () => {
+  const world = campaignWorld({ count: 2, scenarios: "play: agent-failure" });
+  await world.run();
+  const prompts = () => world.starts.map(({ body }) => JSON.parse(body).prompt as string);
+  world.write({ prompt: "A better task for {{ repository.name }}" });
+  world.notices.length = 0;
+  await world.advance();
+  expect(world.notices.join("\n")).toContain("has changed since the plan");
+  const { changes } = await world.plan();
+  expect(changes.notes.join("\n")).toMatch(/the task in the file has changed.*another name or round.*--adopt-changes/);
+  await world.decide({ kind: "retry", select: { only: [project(1)] }, adopt: false });
+  await world.run();
+  expect(prompts().at(-1)).toBe("Replace moment in project-0001");
+  await world.decide({ kind: "retry", select: { only: [project(2)] }, adopt: true });
+  await world.run();
+  expect(prompts().at(-1)).toBe("A better task for project-0002");
+  // A new item has the task that the campaign began with.
+  expect((await world.lock())?.tasks.length).toBe(2);
+});
+
+test("changed limits hold after a plan, and are told", async () => {
+  const world = campaignWorld({ count: 1, scenarios: "play: agent-failure" });
+  expect((await world.run()).code).toBe(1);
+  world.write({ limits: { attempts: 3 } });
+  expect((await world.run()).view.items[0]?.attempts).toBe(1);
+  expect((await world.plan()).changes.notes).toEqual(["limits changed, and holds from now on"]);
+  expect((await world.run()).view.items[0]?.attempts).toBe(3);
+});
+
+test("a dry run of a plan for a campaign that has begun counts what has ended", async () => {
+  const world = campaignWorld({ count: 3 });
+  await world.run();
+  world.write({ repositories: [{ query: "acme/" }], limits: { parallel: 2 } });
+  const { view, forecasts } = await world.plan({ dryRun: true });
+  expect([view.state, view.counts.succeeded, forecasts[0]?.waves]).toEqual(["done", 3, 0]);
+});
+
+test("a lock of another origin of the service is refused", async () => {
+  const world = campaignWorld();
+  await world.plan();
+  const { code, problem } = await world.advance({ url: "http://localhost:9999" });
+  expect([code, world.starts.length]).toEqual([2, 0]);
+  expect(problem).toContain("it was planned for the service at http://localhost, and this is http://localhost:9999");
+  expect(await failureOf(() => world.plan({ url: "http://localhost:9999" }))).toBe("none");
+});
+
+test("a plan of a campaign that has begun is refused at another origin of the service", async () => {
+  const world = campaignWorld();
+  await world.run();
+  world.write({ limits: { parallel: 1 } });
+  expect(await failureOf(() => world.plan({ url: "http://localhost:9999" }))).toMatch(
+    /^2 .*was planned for the service at/,
+  );
+});
+
+test("a plan needs a token that works, and a service that answers", async () => {
+  const world = campaignWorld();
+  world.emulator.control("setToken", { token: world.token, set: { revokedAt: "2026-09-01T00:00:00Z" } });
+  expect(await failureOf(() => world.plan())).toStartWith("64 ");
+  world.emulator.control("setToken", { token: world.token, set: { revokedAt: null } });
+  world.emulator.control("fault", { kind: "reset0", times: 1_000 });
+  expect(await failureOf(() => world.plan())).toStartWith("69 ");
+  expect(await world.lock()).toBeUndefined();
+});
+
+test("an excluded repository is no item, and a file of which nothing is left is a mistake", async () => {
+  const world = campaignWorld({ count: 3, file: { exclude: ["acme/*2"] } });
+  expect(Object.keys(verdicts((await world.plan()).view))).toEqual([project(1), project(3)]);
+  world.write({ exclude: ["acme/*"] });
+  expect(await failureOf(() => world.plan())).toMatch(/^2 .*names no repository that is not excluded/);
+});
+
+test("a plan tells the limit that decides the end", async () => {
+  const world = campaignWorld({ count: 400 });
+  const { bound, without, view } = await world.plan();
+  expect([bound, without[0]?.bound]).toEqual(["day", "day"]);
+  const days = (Date.parse(view.endsAt ?? "") - world.clock.wallTime()) / 86_400_000;
+  expect(days).toBeGreaterThan(2);
+  expect(days).toBeLessThan(3);
+});
