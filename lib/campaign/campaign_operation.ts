@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
 import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
 import { formatCount } from "../result/duration.ts";
@@ -16,7 +15,7 @@ import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
-import { planLock } from "./plan/plan_campaign.ts";
+import { checkOrigin, planLock } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
 import { campaignState, exitOf, isAtRest } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
@@ -81,23 +80,12 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       store = await reopen(this.#opened);
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
-    this.#checkOrigin(store);
+    checkOrigin(store.memory.lock, this.#session.client.origin);
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     this.#work = this.#workOn(store);
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.(() => this.view());
-  }
-
-  /** Proves that the campaign was planned for this service. */
-  #checkOrigin({ memory: { lock } }: Store): void {
-    const { origin } = this.#session.client;
-    if (lock.origin === origin) return;
-    throw new UsageError({
-      attempted: `go on with ${this.label}`,
-      why: `it was planned for the service at ${lock.origin}, and this is ${origin}`,
-      advice: "set MOGPLEX_URL to that address, or plan again in another directory",
-    });
   }
 
   #workOn(store: Store): Work {

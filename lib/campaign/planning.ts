@@ -6,11 +6,11 @@
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
 import { openSession } from "../job/session.ts";
 import { makeView } from "./make_view.ts";
-import { type CampaignInternals, type OpenedCampaign, reopen, withCampaign } from "./open_campaign.ts";
-import { newMemory } from "./journal/memory.ts";
+import { type CampaignInternals, withCampaign } from "./open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
 import { planLock } from "./plan/plan_campaign.ts";
 import { countOf, startableItems } from "./progress.ts";
+import { Store } from "./work/store.ts";
 import { DEFAULT_MEAN_RUN_MS, serviceNow } from "./work/work.ts";
 
 function iso(ms: number | null): string | null {
@@ -37,16 +37,20 @@ export async function planCampaignWith(
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     const session = openSession(options, internals);
     const plan = await planLock(session, opened, { skipInvalid, limitMs: REQUEST_MS });
-    const meanRunMs = opened.store?.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
-    const memory = dryRun ? newMemory(plan.lock) : await written(opened, plan.lock);
+    if (!dryRun) await opened.home.writeLock(plan.lock);
+    // The journal is read with the new lock, also where that is not written.
+    const store = await Store.open(opened.home, plan.lock);
+    const { memory } = store;
+    const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
     const nowMs = serviceNow(session);
     const waiting = countOf(memory, ["waiting", "quota", "service", "starting"]);
     const canary = startableItems(memory).length;
     const input: Frame = {
       nowMs,
-      slotsMs: opened.store?.memory.slotsMs ?? [],
+      slotsMs: memory.slotsMs,
+      refusedUntilMs: memory.refusedUntilMs,
       waiting,
-      runningSinceMs: (opened.store?.openRuns() ?? []).map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
+      runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
       canary: canary < waiting ? canary : null,
       parallel: plan.lock.limits.parallel,
       meanRunMs,
@@ -67,11 +71,3 @@ export async function planCampaignWith(
 
 /** Longest time of one request with its retries, in milliseconds. */
 const REQUEST_MS = 60_000;
-
-/** Writes the lock, and reads the journal with it. */
-async function written(opened: OpenedCampaign, lock: Parameters<typeof newMemory>[0]) {
-  await opened.home.writeLock(lock);
-  const store = await reopen(opened);
-  if (store === undefined) throw new Error("Cannot find the lock that was just written");
-  return store.memory;
-}

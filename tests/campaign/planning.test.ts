@@ -38,7 +38,7 @@ test("planCampaign() with dryRun writes nothing, not even a directory", async ()
 
 const BAD: readonly [what: string, repositories: unknown[], lines: string[]][] = [
   ["an unknown name", [project(1), "acme/projekt-0002"], [
-    `campaign.yml:1:122: "acme/projekt-0002": the service lists no repository of this name; did you mean "acme/project-0002"?`,
+    `campaign.yml:1:125: "acme/projekt-0002": the service lists no repository of this name; did you mean "acme/project-0002"?`,
   ]],
   ["an unknown id", ["00000000-0000-4000-8000-00000000000f"], [
     `"00000000-0000-4000-8000-00000000000f": the service lists no repository with this id; ` +
@@ -199,7 +199,7 @@ test("a plan that is made again keeps name and branch of a repository that was r
 
 test("a changed default branch or root between two waves makes no conflict of a start that is sent again", async () => {
   const world = campaignWorld({ count: 1 });
-  world.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 3 });
+  world.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 6 });
   expect((await world.advance()).view.counts.service).toBe(1);
   setRepo(world, project(1), { default_branch: "trunk", root_directory: "apps" });
   const { code, view } = await world.run();

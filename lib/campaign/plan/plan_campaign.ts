@@ -8,7 +8,7 @@ import type { Session } from "../../job/session.ts";
 import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import type { LockChanges } from "./lock_changes.ts";
-import { makeLock } from "./make_lock.ts";
+import { makeLock, wasStarted } from "./make_lock.ts";
 import { RequestPace } from "./request_pace.ts";
 import { type EntryProblem, resolveEntries } from "./resolve.ts";
 import type { Lock } from "../journal/lock.ts";
@@ -33,6 +33,16 @@ export interface NewPlan {
 function problemLine({ place, value, why, advice }: EntryProblem): string {
   const where = `${place.file}:${place.line}:${place.column}`;
   return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
+export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
+  if (planned === origin) return;
+  throw new UsageError({
+    attempted: `go on with campaign "${campaign}"`,
+    why: `it was planned for the service at ${planned}, and this is ${origin}`,
+    advice: "set MOGPLEX_URL to that address, or plan again in another directory",
+  });
 }
 
 /** Most problems in a message. */
@@ -68,6 +78,7 @@ export async function planLock(
   const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
   if (problems.length > 0) throw refuse(problems);
   const { origin } = client;
+  if (store !== undefined && wasStarted(store.memory)) checkOrigin(store.memory.lock, origin);
   const plannedAt = new Date(clock.wallTime()).toISOString();
   const plan = await makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
   if (plan.lock.items.length === 0) {
