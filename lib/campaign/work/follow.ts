@@ -32,6 +32,8 @@ class Follower {
   /** What the next start waits for; undefined when that is to be found out. */
   #rest: Rest | undefined;
   #failures = 0;
+  /** Why the last step failed; undefined when it worked. */
+  #error: MogplexError | undefined;
   readonly #streams: RunStreams;
   /** Looks that are due because a stream told of an end: when, and how many there were. */
   readonly #soon = new Map<string, { at: number; count: number }>();
@@ -55,6 +57,8 @@ class Follower {
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
         if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
       }
+      // The service was out of reach at the end: that is the reason to leave.
+      if (this.#error !== undefined) throw this.#error;
     } finally {
       this.#streams.close();
     }
@@ -138,12 +142,14 @@ class Follower {
     try {
       const value = yield* step(this.#work);
       this.#failures = 0;
+      this.#error = undefined;
       return value;
     } catch (error) {
       session.signal?.throwIfAborted();
       // The client has given a refused token its second chance.
       const setback = isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
       if (setback === undefined || !(error instanceof MogplexError)) throw error;
+      this.#error = error;
       if (!await this.#pacer.setBack(what, setback, ++this.#failures)) throw error;
       return undefined;
     }
