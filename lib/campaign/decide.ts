@@ -5,12 +5,13 @@
  */
 import { UsageError } from "../errors.ts";
 import { approveAll, closedGates } from "./approve.ts";
-import { matchesGlob } from "./file/glob.ts";
+import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type CampaignInternals, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
 import { adoptTask } from "./plan/make_lock.ts";
+import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import type { Store } from "./work/store.ts";
@@ -49,6 +50,9 @@ export interface Decided {
   view: CampaignView;
 }
 
+const LISTS = "`campaign status --all` lists the items";
+/** Verdicts of items with which nothing is left to do. */
+const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 /** Verdicts that `--failed` means. */
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
@@ -56,7 +60,17 @@ function viewOf(store: Store, nowMs: number): CampaignView {
   return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS });
 }
 
-/** Items that fit a selection. @throws {UsageError} when there is nothing to select by, or no item fits. */
+/** Whether a glob is the name of one repository or item. */
+function isName(glob: string): boolean {
+  return !/[*?]/.test(glob);
+}
+
+/**
+ * Items that fit a selection. What has ended well is meant only by its whole name: nobody wants a second pull request of everything that a
+ * glob fits.
+ *
+ * @throws {UsageError} when there is nothing to select by, or no item fits.
+ */
 function selected(
   store: Store,
   attempted: string,
@@ -66,7 +80,8 @@ function selected(
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
-  const { causes } = viewOf(store, nowMs);
+  const { causes, items: shown } = viewOf(store, nowMs);
+  const names = itemNames(shown);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
     const known = causes.map(({ word }) => word).join(", ");
@@ -74,13 +89,19 @@ function selected(
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const named = new Set(group?.items);
-  const items = [...store.memory.items.values()].filter(({ item, state }) =>
-    (!failed || FAILED.includes(state)) && (group === undefined || named.has(item.id)) &&
-    (only.length === 0 || only.some((glob) => matchesGlob(glob, item.repository) || matchesGlob(glob, item.id)))
+  const fits = (glob: string, { item, state }: ItemMemory) =>
+    [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
+    (!WELL.includes(state) || isName(glob));
+  const items = [...store.memory.items.values()].filter((each) =>
+    (!failed || FAILED.includes(each.state)) && (group === undefined || named.has(each.item.id)) &&
+    (only.length === 0 || only.some((glob) => fits(glob, each)))
   );
   if (items.length > 0) return items;
   const value = only.length > 0 ? only.map((glob) => JSON.stringify(glob)).join(", ") : undefined;
-  throw new UsageError({ attempted, why: "no item fits", value, advice: "`campaign status --all` lists the items" });
+  const advice = only.map((glob) => glob.includes("/") ? undefined : globProblem(glob)).find((each) =>
+    each !== undefined
+  );
+  throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? LISTS });
 }
 
 function counted(count: number): string {
@@ -91,8 +112,12 @@ function counted(count: number): string {
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const found = items.filter((item) => hasVerdict(item.state) && !hasRun(item) && item.item.excluded?.as !== "invalid");
   if (found.length > 0) return found;
-  const why = "none of these items has ended";
-  throw new UsageError({ attempted, why, advice: "wait for their runs; after a correction of the file, plan again" });
+  if (items.some(({ item }) => item.excluded?.as === "invalid")) {
+    const why = "the plan could not use these repositories";
+    throw new UsageError({ attempted, why, advice: "correct the file, and plan again" });
+  }
+  const advice = "they will be started, or their runs will end, by themselves";
+  throw new UsageError({ attempted, why: "none of these items has ended", advice });
 }
 
 /** Options of {@linkcode decideCampaign}. */
@@ -123,7 +148,7 @@ export async function decideCampaign(
     const nowMs = opened.clock.wallTime();
     const done = (items: readonly ItemMemory[], text: string): Decided => ({
       items: items.map(({ item }) => item.id),
-      text: dryRun ? `would: ${text}` : text,
+      text: dryRun ? `nothing was recorded; it would say: ${text}` : text,
       view: viewOf(store, nowMs),
     });
     switch (decision.kind) {
@@ -139,7 +164,9 @@ export async function decideCampaign(
         } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt });
         return done(
           items,
-          `${counted(items.length)} will be started again${adopt ? " with the task of the file" : ""}`,
+          `${counted(items.length)} will be started again by the next wave${
+            adopt ? ", with the task of the file" : ""
+          }`,
         );
       }
       case "approve": {
@@ -157,8 +184,10 @@ export async function decideCampaign(
           throw new UsageError({ attempted, why, advice: "`campaign resume` lets it go on" });
         }
         if (!dryRun) await store.record({ type: "stopped", by, cancel: decision.cancel });
-        const runs = store.openRuns().length;
-        const what = decision.cancel ? `the next wave cancels ${runs} runs` : `${runs} runs go on to their end`;
+        const count = store.openRuns().length;
+        const runs = count === 1 ? "1 run" : `${count} runs`;
+        const goOn = `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
+        const what = count === 0 ? "nothing runs" : decision.cancel ? `the next wave cancels ${runs}` : goOn;
         return done([], `nothing more is started; ${what}`);
       }
       case "resume": {
@@ -171,9 +200,15 @@ export async function decideCampaign(
       }
       case "skip": {
         const { select, reason } = decision;
-        const items = selected(store, attempted, select, nowMs).filter(({ state }) => state !== "skipped");
+        const items = selected(store, attempted, select, nowMs).filter(({ state, skipped }) =>
+          state !== "skipped" && skipped === null && !WELL.includes(state)
+        );
+        if (items.length === 0) {
+          const why = "these items have ended well, or are skipped already";
+          throw new UsageError({ attempted, why, advice: LISTS });
+        }
         const ids = items.map(({ item }) => item.id);
-        if (!dryRun && ids.length > 0) await store.record({ type: "skipped", items: ids, by, reason });
+        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason });
         return done(items, `${counted(items.length)} will not be started any more`);
       }
     }
