@@ -20,9 +20,10 @@ import { campaignState, exitOf, isAtRest } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
-import { cancelRun, lookAtRun } from "./work/look.ts";
-import { type Rest, startSome } from "./work/starts.ts";
+import { cancelRun } from "./work/look.ts";
+import type { Rest } from "./work/starts.ts";
 import type { Store } from "./work/store.ts";
+import { makeWave } from "./work/wave.ts";
 import { DEFAULT_MEAN_RUN_MS, reasonCleaner, serviceNow, type Work } from "./work/work.ts";
 
 /** What a step of a campaign came to. */
@@ -151,29 +152,15 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (!isAtRest(work.store.memory)) {
       const states = this.#states(work);
       yield* this.#beginWave(work, states);
-      yield* look.kind === "once" ? this.#wave(work, states) : this.#follow(work, states);
+      yield* this.#advance(work, states, look.kind === "once");
     }
     yield this.#end(work);
   }
 
-  /** One wave: looks at every run, then starts what the quotas allow. */
-  async *#wave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
-    for (const open of work.store.openRuns()) {
-      if (await lookAtRun(work, open)) yield* this.#changed(work, states, open.item.item.id);
-    }
-    const starts = startSome(work);
-    for (let next = await starts.next();; next = await starts.next()) {
-      if (next.done) {
-        yield* this.#rests(next.value);
-        return;
-      }
-      yield* this.#changed(work, states, next.value);
-    }
-  }
-
-  async *#follow(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
+  async *#advance(work: Work, states: Map<string, ItemState>, once: boolean): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
-    for await (const progress of followCampaign(work, deadline)) yield* this.#progress(work, states, progress);
+    const steps = once ? makeWave(work) : followCampaign(work, deadline);
+    for await (const progress of steps) yield* this.#progress(work, states, progress);
   }
 
   *#progress(
