@@ -10,6 +10,7 @@ import { hasRun, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
 import { type CampaignInternals, type CampaignOptions, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
 import { adoptTask } from "./plan/make_lock.ts";
+import { formatCount } from "../result/duration.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import type { Store } from "./work/store.ts";
@@ -157,7 +158,12 @@ export async function decideCampaign(
         }
         if (!dryRun) await store.record({ type: "stopped", by, cancel: decision.cancel });
         const runs = store.openRuns().length;
-        const what = decision.cancel ? `the next wave cancels ${runs} runs` : `${runs} runs go on to their end`;
+        const some = formatCount(runs, "run");
+        const what = runs === 0
+          ? "nothing runs"
+          : decision.cancel
+          ? `the next wave cancels ${some}`
+          : `${some} ${runs === 1 ? "goes on to its end" : "go on to their end"}`;
         return done([], `nothing more is started; ${what}`);
       }
       case "resume": {
