@@ -9,7 +9,7 @@ import type { Lock } from "../../lib/campaign/journal/lock.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
 import type { CampaignInternals } from "../../lib/campaign/open_campaign.ts";
 import { planCampaignWith } from "../../lib/campaign/planning.ts";
-import { type Preview, previewWave } from "../../lib/campaign/preview.ts";
+import { type Preview, previewWave } from "../../lib/campaign/work/preview.ts";
 import type { ItemState } from "../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { type VirtualClock, virtualClock } from "../../lib/clock.ts";

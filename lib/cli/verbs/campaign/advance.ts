@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { previewWave } from "../../../campaign/preview.ts";
+import { previewWave } from "../../../campaign/work/preview.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
 import { DRY_RUN, EXIT_STATUS, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { makeView } from "./make_view.ts";
-import type { CampaignOptions } from "./campaign_options.ts";
-import { type CampaignInternals, plannedStore, withCampaign } from "./open_campaign.ts";
-import { nextStarts } from "./pace/next_starts.ts";
-import { closedBy, gateDue, startableItems } from "./progress.ts";
-import type { CampaignView } from "./view.ts";
-import { DEFAULT_MEAN_RUN_MS } from "./work/work.ts";
+import { makeView } from "../make_view.ts";
+import type { CampaignOptions } from "../campaign_options.ts";
+import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
+import { nextStarts } from "../pace/next_starts.ts";
+import { closedBy, gateDue, startableItems } from "../progress.ts";
+import type { CampaignView } from "../view.ts";
+import { DEFAULT_MEAN_RUN_MS } from "./work.ts";
 
 /** What the next wave would do. */
 export interface Preview {
