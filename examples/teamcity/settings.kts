@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "6b9905268db3dd847079e221845345b1e9a4af997476abf1dd4eb8ac4585f8b4"
+val MOGPLEX_CI_SHA256 = "3f7f4e9821eed3217f894c7c60cabc241d2256a41c397925d31982c57af44554"
 
 project {
     buildType(Cleanup)

@@ -10,9 +10,10 @@ import type {
   PlanCampaignOptions,
   RunCampaignOptions,
 } from "./campaign_options.ts";
-import { campaignJob, readCampaignWith, viewOrThrow } from "./jobs.ts";
-import { planCampaignWith } from "./planning.ts";
 import type { CampaignView } from "./view.ts";
+
+// A script that imports the library and has no campaign does not pay for the code of campaigns.
+const load = () => import("./jobs.ts");
 
 /**
  * Plans a campaign: finds its repositories, freezes them with base branch and root directory in `lock.json`, and computes the earliest end.
@@ -32,6 +33,7 @@ import type { CampaignView } from "./view.ts";
  * ```
  */
 export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
+  const { planCampaignWith } = await load();
   return await planCampaignWith(path, options, { readsStdin: true });
 }
 
@@ -51,6 +53,7 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
  * ```
  */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
+  const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, true));
 }
 
@@ -70,6 +73,7 @@ export async function advanceCampaign(path: string, options: AdvanceCampaignOpti
  * ```
  */
 export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
+  const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, false));
 }
 
@@ -87,5 +91,6 @@ export async function runCampaign(path: string, options: RunCampaignOptions = {}
  * ```
  */
 export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
+  const { readCampaignWith } = await load();
   return await readCampaignWith(path, options, {});
 }

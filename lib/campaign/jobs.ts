@@ -1,5 +1,5 @@
 /**
- * The jobs of campaigns, for the public functions and for the command line.
+ * The jobs of campaigns, for the public functions, which import this module when one of them is called, and for the command line.
  *
  * @module
  */
@@ -26,6 +26,8 @@ import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import type { Store } from "./work/store.ts";
 import { DEFAULT_MEAN_RUN_MS, reasonCleaner, type Work } from "./work/work.ts";
+
+export { planCampaignWith } from "./planning.ts";
 
 /** What only the command line sets. */
 export interface CampaignJobInternals extends CampaignInternals {

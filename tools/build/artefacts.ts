@@ -4,6 +4,7 @@
  * @module
  */
 import * as variables from "../../lib/variables.ts";
+import type { LazyPart } from "./parts.ts";
 
 /** One file of `dist/`. */
 export interface Artefact {
@@ -15,11 +16,8 @@ export interface Artefact {
   program: boolean;
   /** Whether names and white space are shortened, for a program that is embedded in another file. @default {false} */
   minify?: boolean;
-  /**
-   * Module of ours that stands for a package which most calls do not need. It is minified together with the package, and kept as a text
-   * until `import()` asks for it. @default {undefined} (none)
-   */
-  packed?: string;
+  /** Parts that stay texts until a call needs them. @default {undefined} (none: everything is code) */
+  lazy?: readonly LazyPart[];
   /** Source text that replaces a module, by the module's path below the checkout. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
@@ -53,16 +51,23 @@ export const COMPONENT: Artefact = {
   },
 };
 
+const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
+
 /** All files that are built. */
 export const ARTEFACTS: readonly Artefact[] = [
   {
     file: "mogplex.mjs",
     entry: "lib/cli/main.ts",
     program: true,
-    packed: "lib/campaign/file/syntax/yaml.ts",
+    lazy: [{ name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" }, YAML],
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },
   COMPONENT,
-  { file: "mod.mjs", entry: "mod.ts", program: false, packed: "lib/campaign/file/syntax/yaml.ts" },
+  {
+    file: "mod.mjs",
+    entry: "mod.ts",
+    program: false,
+    lazy: [{ name: "campaign", module: "lib/campaign/jobs.ts" }, YAML],
+  },
   { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts", program: true },
 ];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { build, type Metafile, type Plugin, transform } from "esbuild";
+import { build, type BuildOptions, type Metafile, type Plugin, transform } from "esbuild";
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -11,6 +11,7 @@ import { minify } from "terser";
 import { VERSION } from "../../lib/version.ts";
 import { root } from "../setup.mjs";
 import type { Artefact } from "./artefacts.ts";
+import { IN_CHUNKS, inOneFile } from "./parts.ts";
 
 /** A built file, in memory. */
 export interface Built {
@@ -38,8 +39,8 @@ function banner(artefact: Artefact): string {
   return (artefact.program ? ["#!/usr/bin/env node", ...lines] : lines).join("\n");
 }
 
-function packagesOf(metafiles: readonly Metafile[]): string[] {
-  const used = metafiles.flatMap(({ outputs }) => Object.values(outputs)).flatMap((output) =>
+function packagesOf({ outputs }: Metafile): string[] {
+  const used = Object.values(outputs).flatMap((output) =>
     Object.entries(output.inputs).filter(([, input]) => input.bytesInOutput > 0).map(([path]) => path)
   );
   const names = used.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
@@ -87,47 +88,6 @@ function replacing(texts: Readonly<Record<string, string>>): Plugin {
 // The package's default entry is CommonJS and loads "process" by `require`; this entry has the same code as modules.
 const ALIAS = { yaml: "./node_modules/yaml/browser/index.js" };
 
-/** A module with everything that it imports, minified, and what went into it. */
-async function bundled(module: string, format: "esm" | "iife"): Promise<{ text: string; metafile: Metafile }> {
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: [module],
-    bundle: true,
-    write: false,
-    metafile: true,
-    format,
-    globalName: format === "iife" ? "packed" : undefined,
-    target: "node20",
-    minify: true,
-    legalComments: "inline",
-    alias: ALIAS,
-  });
-  return { text: outputFiles[0]?.text ?? "", metafile };
-}
-
-/**
- * Turns the package that a module of ours stands for into a text, which becomes code when the module is imported. Runtimes read all code
- * of the file at each start, and Bun translates it; a text costs them nothing.
- *
- * @param metafiles Gets the list of what went into it.
- */
-function packing(module: string | undefined, metafiles: Metafile[]): Plugin {
-  return {
-    name: "packing",
-    setup({ onLoad }) {
-      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (module === undefined || relative(root, path) !== module) return undefined;
-        const { metafile } = await bundled(module, "esm");
-        metafiles.push(metafile);
-        const names = Object.values(metafile.outputs).flatMap(({ exports }) => exports).join(", ");
-        const { text } = await bundled(module, "iife");
-        const contents = `export const { ${names} } = new Function(${JSON.stringify(`${text}return packed;`)})();`;
-        return { contents, loader: "js" };
-      });
-    },
-  };
-}
-
 // Terser: 4 % smaller than esbuild's own minifier, measured compressed.
 async function minified(text: string, artefact: Artefact): Promise<string> {
   const format = { comments: "some" as const, preamble: banner(artefact), shebang: false };
@@ -141,42 +101,45 @@ async function minified(text: string, artefact: Artefact): Promise<string> {
  * @throws when a module does not compile, or when one that is to be replaced is not imported: it has probably moved.
  */
 export async function bundle(artefact: Artefact): Promise<Built> {
-  const packed: Metafile[] = [];
-  const result = await build({
+  const output: BuildOptions = {
     absWorkingDir: root,
-    entryPoints: [artefact.entry],
-    outfile: join("dist", artefact.file),
-    bundle: true,
-    write: false,
-    metafile: true,
     platform: "node",
     format: "esm",
     target: "node20",
     charset: "utf8",
     legalComments: "inline",
-    minify: artefact.minify ?? false,
-    plugins: [
-      replacing(replacementsOf(artefact)),
-      packing(artefact.packed, packed),
-      ...(artefact.minify ? [] : [withoutComments]),
-    ],
-    logLevel: "warning",
-    banner: { js: banner(artefact) },
-    alias: ALIAS,
     // The main block of mod.ts never runs in a bundle (it checks for the file name mod.ts), so the command stays out.
     external: artefact.entry === "mod.ts" ? ["./lib/cli/main.ts"] : [],
+  };
+  const header = { banner: { js: banner(artefact) } };
+  const result = await build({
+    ...output,
+    ...(artefact.lazy === undefined ? { ...header, outfile: join("dist", artefact.file) } : IN_CHUNKS),
+    entryPoints: [artefact.entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    minify: artefact.minify ?? false,
+    plugins: [replacing(replacementsOf(artefact)), ...(artefact.minify ? [] : [withoutComments])],
+    logLevel: "warning",
+    alias: ALIAS,
   });
   const unused = Object.keys(replacementsOf(artefact)).filter((path) => result.metafile.inputs[path] === undefined);
   if (unused.length > 0) {
     throw new Error(`Cannot build ${artefact.file}: nothing imports the modules to replace: "${unused.join('", "')}"`);
   }
-  const output = Object.values(result.metafile.outputs)[0];
-  const text = result.outputFiles[0]?.text ?? "";
+  const text = artefact.lazy === undefined
+    ? result.outputFiles[0]?.text ?? ""
+    : await inOneFile(result, artefact.entry, artefact.lazy, { ...output, ...header });
+  const imports = Object.values(result.metafile.outputs).flatMap((each) => each.imports).filter(({ external }) =>
+    external
+  )
+    .map(({ path }) => path);
   return {
     artefact,
     text: artefact.minify ? await minified(text, artefact) : text,
-    imports: (output?.imports ?? []).map((each) => each.path).filter((path) => path !== "./lib/cli/main.ts"),
-    packages: packagesOf([result.metafile, ...packed]),
+    imports: [...new Set(imports)].filter((path) => path !== "./lib/cli/main.ts"),
+    packages: packagesOf(result.metafile),
   };
 }
 

@@ -5,15 +5,9 @@
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { VerbContext, VerbFlag } from "../verb.ts";
-import { BY, CAUSE, DRY_RUN, FAILED, JSON_OBJECT, ONLY } from "./flags.ts";
+import type { VerbContext } from "../verb.ts";
+import { CAUSE, DRY_RUN, FAILED, ONLY } from "./flags.ts";
 import { decider, maskToken, readPlace } from "./place.ts";
-
-/** Flags of every decision. */
-export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
-
-/** The flags that choose items. */
-export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 /** Reads the flags that choose items. */
 export function readSelection({ flags, option }: VerbContext): Selection {

@@ -101,3 +101,9 @@ export const ONLY: Option<string> = {
 
 /** Flags that say which campaign a verb is about. */
 export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE];
+
+/** Flags of every decision. */
+export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
+
+/** The flags that choose items. */
+export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];

@@ -1,52 +1,14 @@
 /**
- * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves.
+ * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves. Its function is in `lib/cli/campaign/verbs/advance.ts`.
  *
  * @module
  */
-import { previewWave } from "../../../campaign/work/preview.ts";
-import { EXIT } from "../../../exit_codes.ts";
-import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
-import { DRY_RUN, EXIT_STATUS, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { type CampaignPlace, decider, maskToken, readPlace } from "../../campaign/place.ts";
-import { BY } from "../../campaign/flags.ts";
+import { BY, DRY_RUN, EXIT_STATUS, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import { APPROVE } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE } from "../../options/table.ts";
-import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
+import type { Verb } from "../../verb.ts";
 import { OF_WAVES, WAVE_CODES } from "./codes.ts";
-
-const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
-
-/** Prints what a wave would do. */
-export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
-  const { flags, writer } = context;
-  maskToken(context);
-  const { reads, starts, view } = await previewWave(place.path, place.options, place.internals);
-  if (flags.has("json")) writer.json(writer.clean({ dryRun: true, reads, starts, waitsFor: view.waitsFor }));
-  else {
-    const list = (names: readonly string[]) => names.map((name) => `  ${writer.untrusted(name)}`);
-    writer.out(
-      `would read ${reads.length} runs${reads.length > 0 ? ":" : ""}`,
-      ...list(reads),
-      `would start ${starts.length} items at most${starts.length > 0 ? ":" : ""}`,
-      ...list(starts),
-    );
-  }
-  return EXIT.success;
-}
-
-async function advance(context: VerbContext): Promise<number> {
-  const { flags, option } = context;
-  const place = readPlace(context, "campaign advance");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
-  return await endWithCampaign(context, place, {
-    once: true,
-    exitStatus: flags.has(EXIT_STATUS.name),
-    options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
-      meanRunMs: option(MEAN_RUN),
-      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
-    },
-  });
-}
 
 export const campaignAdvanceVerb: Verb = {
   name: "campaign advance",
@@ -58,5 +20,5 @@ export const campaignAdvanceVerb: Verb = {
   codes: WAVE_CODES,
   meanings: OF_WAVES,
   examples: ["mogplex-ci campaign advance campaign.yml"],
-  run: advance,
+  run: async (context) => await (await campaignVerbs()).advance(context),
 };

@@ -1,24 +1,13 @@
 /**
- * `campaign approve`: opens a closed gate. Sends nothing: the next wave obeys.
+ * `campaign approve`: opens a closed gate. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/approve.ts`.
  *
  * @module
  */
-import { decide, DECISION } from "../../campaign/decide.ts";
-import { anyText } from "../../options/values.ts";
-import { PLACE } from "../../campaign/flags.ts";
-import type { Option, Verb, VerbContext } from "../../verb.ts";
+import { DECISION, PLACE } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import { NOTE_TEXT } from "../../campaign/own_flags.ts";
+import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
-
-const NOTE_TEXT: Option<string> = {
-  name: "note",
-  value: "TEXT",
-  help: "Why, for the journal",
-  parse: anyText,
-};
-
-function approve(context: VerbContext): Promise<number> {
-  return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
-}
 
 export const campaignApproveVerb: Verb = {
   name: "campaign approve",
@@ -30,5 +19,5 @@ export const campaignApproveVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ['mogplex-ci campaign approve campaign.yml --note "looked at three pull requests"'],
-  run: approve,
+  run: async (context) => await (await campaignVerbs()).approve(context),
 };

@@ -1,30 +1,12 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal alone.
+ * `campaign report`: writes the reports again, from lock and journal alone. Its function is in `lib/cli/campaign/verbs/report.ts`.
  *
  * @module
  */
-import { readCampaignWith } from "../../../campaign/jobs.ts";
-import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
-import { EXIT } from "../../../exit_codes.ts";
 import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
-import { maskToken, readPlace } from "../../campaign/place.ts";
-import { publishCampaign } from "../../campaign/publish.ts";
-import { planNote } from "../../job/note.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
 import { NOTE } from "../../options/table.ts";
-import type { Verb, VerbContext } from "../../verb.ts";
-
-async function report(context: VerbContext): Promise<number> {
-  const { flags, writer } = context;
-  const place = readPlace(context, "campaign report");
-  maskToken(context);
-  const note = planNote(context);
-  const view = await readCampaignWith(place.path, place.options, place.internals);
-  await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
-  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory}/${file}`);
-  if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
-  else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
-  return EXIT.success;
-}
+import type { Verb } from "../../verb.ts";
 
 export const campaignReportVerb: Verb = {
   name: "campaign report",
@@ -39,5 +21,5 @@ export const campaignReportVerb: Verb = {
     usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
-  run: report,
+  run: async (context) => await (await campaignVerbs()).report(context),
 };

@@ -1,16 +1,12 @@
 /**
- * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys.
+ * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/resume.ts`.
  *
  * @module
  */
-import { decide, DECISION } from "../../campaign/decide.ts";
-import { PLACE } from "../../campaign/flags.ts";
-import type { Verb, VerbContext } from "../../verb.ts";
+import { DECISION, PLACE } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
-
-function resume(context: VerbContext): Promise<number> {
-  return decide(context, "campaign resume", { kind: "resume" });
-}
 
 export const campaignResumeVerb: Verb = {
   name: "campaign resume",
@@ -22,5 +18,5 @@ export const campaignResumeVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign resume campaign.yml"],
-  run: resume,
+  run: async (context) => await (await campaignVerbs()).resume(context),
 };

@@ -1,19 +1,13 @@
 /**
- * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys.
+ * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/retry.ts`.
  *
  * @module
  */
-import { decide, DECISION, readSelection, SELECTION } from "../../campaign/decide.ts";
-import { PLACE } from "../../campaign/flags.ts";
-import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
+import { DECISION, PLACE, SELECTION } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import { ADOPT } from "../../campaign/own_flags.ts";
+import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
-
-const ADOPT: VerbFlag = { name: "adopt-changes", help: "With the task that the file has now" };
-
-function retry(context: VerbContext): Promise<number> {
-  const adopt = context.flags.has(ADOPT.name);
-  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
-}
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",
@@ -28,5 +22,5 @@ export const campaignRetryVerb: Verb = {
     "mogplex-ci campaign retry campaign.yml --failed",
     "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",
   ],
-  run: retry,
+  run: async (context) => await (await campaignVerbs()).retry(context),
 };

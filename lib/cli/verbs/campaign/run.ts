@@ -1,38 +1,14 @@
 /**
- * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`.
+ * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`. Its function is in `lib/cli/campaign/verbs/run.ts`.
  *
  * @module
  */
-import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
-import { DRY_RUN, duration, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { readPlace } from "../../campaign/place.ts";
+import { DRY_RUN, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import { RUN_TIMEOUT } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION } from "../../options/table.ts";
-import type { Option, Verb, VerbContext } from "../../verb.ts";
-import { printPreview } from "./advance.ts";
+import type { Verb } from "../../verb.ts";
 import { OF_RUN, WAVE_CODES } from "./codes.ts";
-
-const RUN_TIMEOUT: Option<number> = {
-  name: "timeout",
-  value: "TIME",
-  help: "Longest time of the command; the campaign then goes on without it (30 days)",
-  parse: duration,
-};
-
-async function run(context: VerbContext): Promise<number> {
-  const { flags, option } = context;
-  const place = readPlace(context, "campaign run");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
-  return await endWithCampaign(context, place, {
-    once: false,
-    exitStatus: true,
-    options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
-      meanRunMs: option(MEAN_RUN),
-      timeoutMs: option(RUN_TIMEOUT),
-    },
-    onInterrupt: option(ON_INTERRUPT_OPTION),
-  });
-}
 
 export const campaignRunVerb: Verb = {
   name: "campaign run",
@@ -44,5 +20,5 @@ export const campaignRunVerb: Verb = {
   codes: WAVE_CODES,
   meanings: OF_RUN,
   examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
-  run,
+  run: async (context) => await (await campaignVerbs()).run(context),
 };

@@ -1,18 +1,13 @@
 /**
- * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys.
+ * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/stop.ts`.
  *
  * @module
  */
-import { decide, DECISION } from "../../campaign/decide.ts";
-import { PLACE } from "../../campaign/flags.ts";
-import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
+import { DECISION, PLACE } from "../../campaign/flags.ts";
+import { campaignVerbs } from "../../campaign/load.ts";
+import { CANCEL } from "../../campaign/own_flags.ts";
+import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
-
-const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };
-
-function stop(context: VerbContext): Promise<number> {
-  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
-}
 
 export const campaignStopVerb: Verb = {
   name: "campaign stop",
@@ -24,5 +19,5 @@ export const campaignStopVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign stop campaign.yml"],
-  run: stop,
+  run: async (context) => await (await campaignVerbs()).stop(context),
 };

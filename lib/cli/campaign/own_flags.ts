@@ -1,0 +1,60 @@
+/**
+ * Flags that one campaign verb has. They stand apart from its function, which is not loaded for the help.
+ *
+ * @module
+ */
+import { EXIT } from "../../exit_codes.ts";
+import { anyText } from "../options/values.ts";
+import type { Option, VerbFlag } from "../verb.ts";
+import { duration } from "./flags.ts";
+
+/** `campaign advance`: approves before the wave. */
+export const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
+
+/** `campaign approve`: the reason. */
+export const NOTE_TEXT: Option<string> = {
+  name: "note",
+  value: "TEXT",
+  help: "Why, for the journal",
+  parse: anyText,
+};
+
+/** `campaign plan`: no list is shortened. */
+export const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
+
+/** `campaign retry`: the attempt gets the task of today. */
+export const ADOPT: VerbFlag = { name: "adopt-changes", help: "With the task that the file has now" };
+
+/** `campaign run`: longest time of the command, in milliseconds. */
+export const RUN_TIMEOUT: Option<number> = {
+  name: "timeout",
+  value: "TIME",
+  help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  parse: duration,
+};
+
+/** `campaign skip`: the reason. */
+export const REASON: Option<string> = {
+  name: "reason",
+  value: "TEXT",
+  help: "Why, for the journal (required)",
+  parse: anyText,
+};
+
+/** `campaign status`: the table is not shortened. */
+export const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
+
+/** `campaign status`: goes on printing. */
+export const WATCH: VerbFlag = {
+  name: "watch",
+  help: "Print again whenever something has changed, until the campaign is done",
+};
+
+/** `campaign status`: ends with the code of the campaign. */
+export const STATUS_EXIT: VerbFlag = {
+  name: "exit-status",
+  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
+};
+
+/** `campaign stop`: runs are cancelled too. */
+export const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };

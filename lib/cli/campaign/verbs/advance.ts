@@ -1,0 +1,46 @@
+/**
+ * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves.
+ *
+ * @module
+ */
+import { previewWave } from "../../../campaign/work/preview.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { endWithCampaign } from "../campaign_verb_job.ts";
+import { type CampaignPlace, decider, maskToken, readPlace } from "../place.ts";
+import { DRY_RUN, EXIT_STATUS, MEAN_RUN, SKIP_INVALID } from "../flags.ts";
+import { APPROVE } from "../own_flags.ts";
+import type { VerbContext } from "../../verb.ts";
+
+/** Prints what a wave would do. */
+export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
+  const { flags, writer } = context;
+  maskToken(context);
+  const { reads, starts, view } = await previewWave(place.path, place.options, place.internals);
+  if (flags.has("json")) writer.json(writer.clean({ dryRun: true, reads, starts, waitsFor: view.waitsFor }));
+  else {
+    const list = (names: readonly string[]) => names.map((name) => `  ${writer.untrusted(name)}`);
+    writer.out(
+      `would read ${reads.length} runs${reads.length > 0 ? ":" : ""}`,
+      ...list(reads),
+      `would start ${starts.length} items at most${starts.length > 0 ? ":" : ""}`,
+      ...list(starts),
+    );
+  }
+  return EXIT.success;
+}
+
+/** Does the work of `campaign advance`. @returns The exit code. */
+export async function advance(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign advance");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: true,
+    exitStatus: flags.has(EXIT_STATUS.name),
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
+    },
+  });
+}

@@ -1,0 +1,26 @@
+/**
+ * `campaign report`: writes the reports again, from lock and journal alone.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../../campaign/jobs.ts";
+import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { maskToken, readPlace } from "../place.ts";
+import { publishCampaign } from "../publish.ts";
+import { planNote } from "../../job/note.ts";
+import type { VerbContext } from "../../verb.ts";
+
+/** Does the work of `campaign report`. @returns The exit code. */
+export async function report(context: VerbContext): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, "campaign report");
+  maskToken(context);
+  const note = planNote(context);
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
+  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory}/${file}`);
+  if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
+  else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
+  return EXIT.success;
+}

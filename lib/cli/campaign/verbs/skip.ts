@@ -1,0 +1,19 @@
+/**
+ * `campaign skip`: decides about items. Sends nothing: the next wave obeys.
+ *
+ * @module
+ */
+import { UsageError } from "../../../errors.ts";
+import { decide, readSelection } from "../decide.ts";
+import { REASON } from "../own_flags.ts";
+import type { VerbContext } from "../../verb.ts";
+
+/** Does the work of `campaign skip`. @returns The exit code. */
+export function skip(context: VerbContext): Promise<number> {
+  const reason = context.option(REASON)?.trim() ?? "";
+  if (reason === "") {
+    const advice = "give --reason TEXT: it stands in the reports";
+    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
+  }
+  return decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason });
+}

@@ -1,0 +1,66 @@
+/**
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only, and without a request.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../../campaign/jobs.ts";
+import type { CampaignView } from "../../../campaign/view.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { printStatus } from "../campaign_verb_job.ts";
+import { type CampaignPlace, maskToken, readPlace } from "../place.ts";
+import { isInteractive } from "../../log/interactive.ts";
+import { interruptible } from "../../../job/interrupt.ts";
+import { ALL_ROWS, STATUS_EXIT, WATCH } from "../own_flags.ts";
+import type { VerbContext } from "../../verb.ts";
+
+/** How often `--watch` reads the directory, in milliseconds. */
+const WATCH_MS = 5_000;
+const CLEAR = "\x1b[2J\x1b[H";
+
+function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
+  const { flags, writer } = context;
+  if (flags.has("json")) return writer.json(writer.clean(view));
+  printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
+}
+
+function codeOf({ exitCode, state }: CampaignView): number {
+  const isOver = state === "done" || exitCode !== EXIT.success;
+  return isOver ? exitCode : EXIT.rateLimited;
+}
+
+/** What of a view is no function of the time alone. */
+function contentOf({ at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, ...view }: CampaignView): string {
+  return JSON.stringify(view);
+}
+
+async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
+  const { io, clock } = context;
+  return await interruptible({ io, clock }, async ({ signal }) => {
+    let shown = "";
+    for (;;) {
+      const view = await readCampaignWith(place.path, place.options, place.internals);
+      const content = contentOf(view);
+      if (content !== shown) {
+        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) io.write("stdout", CLEAR);
+        print(context, place, view);
+        shown = content;
+      }
+      if (view.state === "done") return view;
+      await clock.sleep(WATCH_MS, { signal });
+    }
+  });
+}
+
+/** Does the work of `campaign status`. @returns The exit code. */
+export async function status(context: VerbContext): Promise<number> {
+  const { flags } = context;
+  const place = readPlace(context, "campaign status");
+  maskToken(context);
+  if (flags.has(WATCH.name)) {
+    const last = await watch(context, place);
+    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  print(context, place, view);
+  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
+}

@@ -1,0 +1,249 @@
+/**
+ * Parts of a built file that are texts until they are needed. Runtimes read all code of a file at each start, and Bun translates it; a text
+ * costs them next to nothing. The bundler divides the code into chunks; here they become one file again.
+ *
+ * @module
+ */
+import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { root } from "../setup.mjs";
+
+/** A part that is a text until its module is imported. */
+export interface LazyPart {
+  /** Its name in the built file: one word. */
+  name: string;
+  /** Module that is imported by `import()` alone, below the checkout. All that only it needs belongs to the part. */
+  module: string;
+  /** Whether names and white space are shortened: for packages, not for our own code. @default {false} */
+  minify?: boolean;
+}
+
+/** The chunks that a bundler made of a file. */
+interface Chunks {
+  outputFiles: readonly OutputFile[];
+  metafile: Metafile;
+}
+
+type Output = Metafile["outputs"][string];
+
+/** Options that make the bundler divide a file into chunks. */
+export const IN_CHUNKS: BuildOptions = {
+  splitting: true,
+  outdir: join(root, "dist"),
+  entryNames: "[name]",
+  chunkNames: "[name]-[hash]",
+};
+
+const IMPORT = /^import\b[^;"']*["']([^"']+)["'];\n?/gm;
+const EXPORT = /(?:^|[;}\n])export ?\{([^}]*)\};?\s*$/;
+
+/** One chunk, taken apart. */
+interface Chunk {
+  name: string;
+  output: Output;
+  text: string;
+}
+
+function chunksOf({ outputFiles, metafile }: Chunks): Chunk[] {
+  return outputFiles.map(({ path, text }) => {
+    const found = Object.entries(metafile.outputs).find(([key]) => join(root, key) === path);
+    if (found === undefined) throw new Error(`Cannot find ${path} in the list of what was built`);
+    return { name: basename(path), output: found[1], text };
+  });
+}
+
+/** Comments that name sources: the bundler keeps those that look like a licence. */
+const keepComments = (text: string) => text.replace(/^\/\/ (?=(?:lib|node_modules)\/|mod\.ts$)/gm, "//! ");
+const restoreComments = (text: string) =>
+  text.replace(/^\/\/ part:.*\n/gm, "").replace(/^\/\/! (?=(?:lib|node_modules)\/|mod\.ts$|A text)/gm, "// ");
+
+/** A text as a template literal, so that its lines stay lines. */
+function literal(text: string): string {
+  return `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&")}\``;
+}
+
+/** Entries of `a, b as c`, as pairs. */
+function pairs(list: string): [string, string][] {
+  return list.split(",").map((each) => each.trim()).filter((each) => each !== "").map((each) => {
+    const [from = "", to = from] = each.split(" as ");
+    return [from, to];
+  });
+}
+
+/** The statements that import, and the names that they bind. @throws when a statement was not understood. */
+function importsOf({ name, text, output }: Chunk): { statements: string[]; names: string[]; rest: string } {
+  const statements = [...text.matchAll(IMPORT)].map(([statement]) => statement);
+  const expected = output.imports.filter(({ kind }) => kind === "import-statement").length;
+  if (statements.length !== expected) {
+    throw new Error(`Cannot take ${name} apart: it has ${expected} imports, and ${statements.length} were found`);
+  }
+  const names = statements.flatMap((statement) => {
+    const [, first = "", list = ""] = /^import ([^{]*)(?:\{([^}]*)\})?/.exec(statement) ?? [];
+    const whole = first.replace(/^\* as /, "").replace(/\bfrom.*/s, "").replace(/,\s*$/, "").trim();
+    return [...(whole === "" ? [] : [whole]), ...pairs(list).map(([, local]) => local)];
+  });
+  return { statements, names, rest: text.replace(IMPORT, "") };
+}
+
+/** Names that modules declare as variables that may get another value later: a part would not see it. */
+function variablesOf(chunks: readonly Chunk[]): Set<string> {
+  const sources = chunks.flatMap(({ output }) => Object.keys(output.inputs));
+  const found = sources.flatMap((path) => [
+    ...readFileSync(join(root, path), "utf8").matchAll(/^export (?:let|var) (\w+)/gm),
+  ]);
+  return new Set(found.map(([, name = ""]) => name));
+}
+
+const loaderOf = ({ name }: LazyPart) => `${name}Part`;
+
+/** Replaces `import()` in the text of a chunk. @returns The text, and the parts and modules that it imports in this way. */
+function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modules?: Set<string>) {
+  const used = new Set<LazyPart>();
+  const replaced = text.replace(/\bimport\("(?:\.\/)?([^"]+)"\)/g, (whole, target: string) => {
+    const part = parts.get(target);
+    if (part !== undefined) {
+      used.add(part);
+      return `Promise.resolve().then(${loaderOf(part)})`;
+    }
+    if (modules === undefined) return whole;
+    modules.add(target);
+    return `importModule[${JSON.stringify(target)}]()`;
+  });
+  return { text: replaced, used: [...used] };
+}
+
+const importLoaders = (parts: readonly LazyPart[]) =>
+  parts.map((part) => `import { ${loaderOf(part)} } from "part:${part.name}";\n`).join("");
+
+/** Code of a function that returns what a package exports, shortened. */
+async function shortened(chunk: Chunk): Promise<string> {
+  const options = { minify: true, charset: "utf8", legalComments: "inline", target: "node20" } as const;
+  const { code } = await transform(chunk.text, { ...options, format: "iife", globalName: "exported" });
+  return `${code.trim()}return exported;`;
+}
+
+/** Code of a function that returns what a chunk exports. @throws when it has something that a function cannot have. */
+function asFunction({ name }: Chunk, text: string): string {
+  const [statement = "", list = ""] = EXPORT.exec(text) ?? [];
+  const body = text.slice(0, text.length - statement.length);
+  if (statement === "" || /\bimport\.meta\b|\bimport\(|^(?:import|export)\b/m.test(body)) {
+    throw new Error(
+      `Cannot make a text of ${name}: it has imports, exports or import.meta, which a function cannot have`,
+    );
+  }
+  const result = pairs(list).map(([local, exported]) => local === exported ? local : `${exported}: ${local}`);
+  return `"use strict";\n${body.trim()}\nreturn { ${result.join(", ")} };`;
+}
+
+/** The module of a part: imports what the part shares with the rest, and makes code of the text at the first call. */
+async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string, LazyPart>): Promise<string> {
+  const { statements, names, rest } = importsOf(chunk);
+  const modules = new Set<string>();
+  const { text, used } = replaceImports(rest, parts, modules);
+  if (part.minify && names.length + used.length + modules.size > 0) {
+    throw new Error(`Cannot shorten ${part.module}: it imports something that other parts need`);
+  }
+  const given = [...names, ...used.map(loaderOf), ...(modules.size > 0 ? ["importModule"] : [])];
+  const importers = [...modules].map((name) => `${JSON.stringify(name)}: () => import(${JSON.stringify(name)})`);
+  const source = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
+  return `${statements.join("")}${importLoaders(used)}
+${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
+//! A text, which becomes code at the first call: ${part.module} and what only it needs.
+const text = ${literal(source)};
+let loaded;
+export function ${loaderOf(part)}() {
+  return loaded ??= new Function(${[...given.map((name) => JSON.stringify(name)), "text"].join(", ")})(${
+    given.join(", ")
+  });
+}
+`;
+}
+
+/** Refuses parts that share code which the rest does not have, or that share a variable. */
+function check(lazy: readonly Chunk[], rest: readonly Chunk[]): void {
+  const outside = new Set(rest.flatMap(({ name, output }) => [name, ...externalsOf(output)]));
+  const variables = variablesOf(rest);
+  for (const chunk of lazy) {
+    const needed = chunk.output.imports.filter(({ kind }) => kind === "import-statement");
+    const missing = needed.map(({ path, external }) => external ? path : basename(path)).filter((each) =>
+      !outside.has(each)
+    );
+    const shared = importsOf(chunk).names.filter((name) => variables.has(name));
+    if (missing.length > 0) {
+      throw new Error(`Cannot make a text of ${chunk.name}: only parts import ${missing.join(", ")}`);
+    }
+    if (shared.length > 0) {
+      throw new Error(`Cannot make a text of ${chunk.name}: it would not see changes of ${shared.join(", ")}`);
+    }
+  }
+}
+
+function externalsOf({ imports }: Output): string[] {
+  return imports.filter(({ external, kind }) => external === true && kind === "import-statement").map(({ path }) =>
+    path
+  );
+}
+
+/** Gives the bundler texts in the place of files. */
+function virtual(texts: ReadonlyMap<string, string>): Plugin {
+  return {
+    name: "virtual",
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /.*/ }, ({ path }) => {
+        const name = path.replace(/^\.\//, "");
+        return texts.has(name) ? { path: name.replace(/^part:/, ""), namespace: "part", pluginData: name } : undefined;
+      });
+      onLoad(
+        { filter: /.*/, namespace: "part" },
+        ({ pluginData }) => ({ contents: texts.get(pluginData) ?? "", loader: "js" }),
+      );
+    },
+  };
+}
+
+/**
+ * Makes one file of chunks: lazy parts become texts, the rest stays code.
+ *
+ * @param chunks What the bundler made with {@linkcode IN_CHUNKS}.
+ * @param entry Module that the file starts with, below the checkout.
+ * @param lazy All parts that are imported by `import()`.
+ * @param options Of the bundler, for the file.
+ * @throws when the parts are not the ones that the sources import, or one of them cannot be a text.
+ */
+export async function inOneFile(
+  chunks: Chunks,
+  entry: string,
+  lazy: readonly LazyPart[],
+  options: BuildOptions,
+): Promise<string> {
+  const all = chunksOf(chunks);
+  const parts = new Map<string, LazyPart>();
+  let start = "";
+  for (const { name, output } of all) {
+    const part = lazy.find(({ module }) => module === output.entryPoint);
+    if (part !== undefined) parts.set(name, part);
+    else if (output.entryPoint === entry) start = name;
+    else if (output.entryPoint !== undefined) throw new Error(`Cannot build: ${output.entryPoint} is no lazy part`);
+  }
+  const gone = lazy.filter((part) => ![...parts.values()].includes(part)).map(({ module }) => module);
+  if (gone.length > 0) throw new Error(`Cannot build: nothing imports these parts by import(): ${gone.join(", ")}`);
+  check(all.filter(({ name }) => parts.has(name)), all.filter(({ name }) => !parts.has(name)));
+  const texts = new Map<string, string>();
+  for (const chunk of all) {
+    const part = parts.get(chunk.name);
+    if (part !== undefined) texts.set(`part:${part.name}`, await moduleOf(chunk, part, parts));
+    else {
+      const { text, used } = replaceImports(chunk.text, parts);
+      texts.set(chunk.name, importLoaders(used) + keepComments(text));
+    }
+  }
+  const { outputFiles } = await build({
+    ...options,
+    bundle: true,
+    write: false,
+    entryPoints: [start],
+    plugins: [virtual(texts)],
+  });
+  return restoreComments(outputFiles?.[0]?.text ?? "");
+}
