@@ -1,8 +1,8 @@
 /**
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
-import { join } from "node:path";
-import { advanceCampaign, runCampaign } from "../../lib/campaign/campaign.ts";
+import { campaignJob } from "../../lib/campaign/campaign.ts";
+import { CampaignGoesOnError } from "../../lib/campaign/campaign_operation.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { run } from "../../lib/runs/run.ts";
@@ -26,8 +26,20 @@ export function verdictsOf({ items }: CampaignView): Verdicts {
   }));
 }
 
+/**
+ * `campaign advance`, or `campaign run`, with the random numbers of the world: the same seed gives the same campaign.
+ *
+ * @throws what stopped it, unless it only goes on.
+ */
+export async function callCampaign({ file, options, random }: CampaignWorld, once: boolean): Promise<CampaignView> {
+  const { result: { view }, error } = await campaignJob(file, options(), { random }, once);
+  if (error !== undefined && !(error instanceof CampaignGoesOnError)) throw error;
+  if (view === null) throw new Error("Cannot show the campaign: it has no plan");
+  return view;
+}
+
 /** `campaign run`. */
-export const stay: Way = async (world) => verdictsOf(await runCampaign(world.file, world.options()));
+export const stay: Way = async (world) => verdictsOf(await callCampaign(world, false));
 
 /**
  * `campaign advance`, called by a clock on the wall.
@@ -41,7 +53,7 @@ export function waves(everyMs: number, lateMs: (wave: number) => number = () => 
     for (let wave = 0; wave < MOST_WAVES; wave++) {
       const atMs = wave * everyMs + lateMs(wave);
       if (atMs > clock.now()) await clock.sleep(atMs - clock.now());
-      const view = await advanceCampaign(world.file, world.options());
+      const view = await callCampaign(world, true);
       if (view.state === "done") return verdictsOf(view);
     }
     throw new Error(`Cannot end the campaign in ${MOST_WAVES} waves`);
@@ -121,8 +133,3 @@ export const script: Way = async (world) => {
   }
   return verdicts;
 };
-
-/** Path of the journal of a world's campaign. */
-export function journalOf({ folder }: CampaignWorld): string {
-  return join(folder, "state/journal");
-}

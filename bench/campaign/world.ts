@@ -68,6 +68,8 @@ export interface CampaignWorld {
   /** Token of the user. */
   token: string;
   wire: WireCount;
+  /** Random numbers of the client, for jitter. */
+  random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Path of the campaign file. */
   file: string;
@@ -175,6 +177,7 @@ export function campaignWorld(options: WorldOptions): CampaignWorld {
     ids,
     token,
     wire,
+    random: seeded(seed * 104_729 + 3),
     fetch,
     file,
     folder,
