@@ -1,8 +1,8 @@
 /**
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
-import { campaignJob } from "../../lib/campaign/campaign.ts";
-import { CampaignGoesOnError } from "../../lib/campaign/campaign_operation.ts";
+import { campaignJob } from "../../lib/campaign/jobs.ts";
+import { CampaignGoesOnError } from "../../lib/campaign/campaign_result.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { run } from "../../lib/runs/run.ts";

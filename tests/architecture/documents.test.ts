@@ -52,6 +52,12 @@ test("README.md, Commands, names every verb, and nothing that is none", () => {
   );
 });
 
+test("docs/reference.md, Campaigns, has a row for every verb of campaign", () => {
+  const section = read("docs/reference.md").split(/^## /m).find((part) => part.startsWith("Campaigns\n")) ?? "";
+  const rows = [...section.matchAll(/^\| `(campaign \w+)` +\|/gm)].map(([, name = ""]) => name);
+  expect(rows.sort()).toEqual(VERBS.map(({ name }) => name).filter((name) => name.startsWith("campaign ")).sort());
+});
+
 test("README.md stays readable in one go when it has at most 200 lines", () => {
   expect(read("README.md").split("\n").length).toBeLessThanOrEqual(201);
 });

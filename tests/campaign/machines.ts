@@ -1,9 +1,9 @@
 /** Machines that work on a campaign, each with a disk of its own, on the service and the virtual clock of a world of the bench. */
 import { type CampaignWorld, ORIGIN } from "../../bench/campaign/world.ts";
 import { seeded } from "../../bench/fleet_world.ts";
-import { campaignJob, type CampaignJobInternals, type RunCampaignOptions } from "../../lib/campaign/campaign.ts";
-import { CampaignGoesOnError } from "../../lib/campaign/campaign_operation.ts";
-import { readCampaignWith } from "../../lib/campaign/campaign.ts";
+import type { RunCampaignOptions } from "../../lib/campaign/campaign_options.ts";
+import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../lib/campaign/jobs.ts";
+import { CampaignGoesOnError } from "../../lib/campaign/campaign_result.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import type { Processes } from "../../lib/files/processes.ts";
 import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
