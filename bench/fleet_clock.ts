@@ -2,7 +2,7 @@
  * A virtual clock for many jobs in one process: time jumps to the next sleeper as soon as the event loop is idle. Unlike the
  * clock of the tests it turns the event loop without timers, each of which costs a millisecond.
  */
-import { setImmediate } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 import type { Clock } from "../lib/clock.ts";
 
 /** A virtual clock that moves only while {@linkcode FleetClock.drive} runs. */
@@ -22,6 +22,8 @@ interface Sleeper {
 const START_MS = Date.UTC(2026, 8, 1);
 /** Turns of the event loop after which it counts as idle: an answer that is read in pieces takes two. */
 const QUIET_TURNS = 6;
+/** Pauses of a millisecond without any sleeper after which nothing more is going to happen. */
+const MAX_IDLE = 5_000;
 
 function isBefore(a: Sleeper, b: Sleeper): boolean {
   return a.at < b.at || a.at === b.at && a.order < b.order;
@@ -61,6 +63,8 @@ function pop(heap: Sleeper[]): Sleeper | undefined {
 /** Creates a {@linkcode FleetClock}. */
 export function fleetClock(): FleetClock {
   const heap: Sleeper[] = [];
+  /** Sleepers in the background, for which time does not move. */
+  const background: Sleeper[] = [];
   let now = 0;
   let order = 0;
   let held = 0;
@@ -70,10 +74,17 @@ export function fleetClock(): FleetClock {
     return pop(heap);
   }
 
+  /** Wakes those in the background whose time has come. */
+  function wakeBackground(): void {
+    while (background[0] !== undefined && (background[0].at <= now || background[0].wake === undefined)) {
+      pop(background)?.wake?.();
+    }
+  }
+
   return {
     now: () => now,
     wallTime: () => START_MS + now,
-    sleep(ms, { signal } = {}) {
+    sleep(ms, { signal, background: isBackground = false } = {}) {
       return new Promise((resolve, reject) => {
         signal?.throwIfAborted();
         const sleeper: Sleeper = { at: now + (ms > 0 ? ms : 0), order: order++, wake };
@@ -86,7 +97,7 @@ export function fleetClock(): FleetClock {
           reject(signal?.reason);
         }
         signal?.addEventListener("abort", abort, { once: true });
-        push(heap, sleeper);
+        push(isBackground ? background : heap, sleeper);
       });
     },
     hold(work) {
@@ -95,6 +106,7 @@ export function fleetClock(): FleetClock {
     },
     async drive(work) {
       let settled = false;
+      let idle = 0;
       const end = work.finally(() => settled = true);
       end.catch(() => {});
       while (!settled) {
@@ -103,9 +115,14 @@ export function fleetClock(): FleetClock {
         if (held > 0) continue;
         const sleeper = next();
         if (sleeper === undefined) {
-          throw new Error("Cannot go on: the work is not done, and nothing sleeps on the clock");
+          // The work may load a module, or read a file.
+          if (++idle > MAX_IDLE) throw new Error("Cannot go on: the work is not done, and nothing sleeps on the clock");
+          await new Promise<void>((resolve) => setTimeout(resolve, 1));
+          continue;
         }
+        idle = 0;
         now = sleeper.at;
+        wakeBackground();
         sleeper.wake?.();
       }
       return await end;

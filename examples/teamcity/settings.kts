@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "4a12809668f2e2004d6b556d3ccc4456aba610064d19df610f55efa31eeb96da"
+val MOGPLEX_CI_SHA256 = "6b9905268db3dd847079e221845345b1e9a4af997476abf1dd4eb8ac4585f8b4"
 
 project {
     buildType(Cleanup)

@@ -21,9 +21,10 @@ import { campaignState, exitOf, isAtRest } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
-import { cancelRun, lookAtRun } from "./work/look.ts";
-import { type Rest, startSome } from "./work/starts.ts";
+import { cancelRun } from "./work/look.ts";
+import type { Rest } from "./work/starts.ts";
 import type { Store } from "./work/store.ts";
+import { makeWave } from "./work/wave.ts";
 import { DEFAULT_MEAN_RUN_MS, reasonCleaner, serviceNow, type Work } from "./work/work.ts";
 
 /** Settings of a {@linkcode CampaignOperation}. */
@@ -108,34 +109,16 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
       yield* this.#beginWave(work, states);
-      // A run that waits for a person may have its answer by now. Otherwise following looks at every run, and survives trouble.
-      if (look.kind === "once" || isAtRest(memory)) yield* this.#collect(work, states);
-      if (look.kind === "once") yield* this.#rests(yield* this.#startSome(work, states));
-      else if (!isAtRest(memory)) yield* this.#follow(work, states);
+      yield* this.#advance(work, states, look.kind === "once");
     }
     yield this.#end(work);
   }
 
-  /** Looks at every run once, also at those that wait for a person. */
-  async *#collect(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
-    for (const open of work.store.openRuns()) {
-      if (await lookAtRun(work, open)) yield* this.#changed(work, states, open.item.item.id);
-    }
-  }
-
-  async *#startSome(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, Rest, void> {
-    const steps = startSome(work);
-    for (let next = await steps.next();; next = await steps.next()) {
-      if (next.done) return next.value;
-      yield* this.#progress(work, states, next.value);
-    }
-  }
-
-  async *#follow(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
+  async *#advance(work: Work, states: Map<string, ItemState>, once: boolean): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
-    if (isAtRest(work.store.memory)) yield* this.#collect(work, states);
-    for await (const progress of followCampaign(work, deadline)) yield* this.#progress(work, states, progress);
+    const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
+    for await (const progress of steps) yield* this.#progress(work, states, progress);
   }
 
   *#progress(

@@ -10,6 +10,7 @@ import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
+import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
 import { campaignKeysTable, campaignLimitsTable, campaignSchemaFile, refusedKeysList } from "./campaign_schema.ts";
 import {
   exampleBlock,
@@ -49,6 +50,9 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
         ]),
       ),
     "outputs": outputsTable,
+    "campaign-codes": campaignCodesTable,
+    "campaign-reports": campaignReportsTable,
+    "campaign-outputs": campaignOutputsTable,
   },
   "docs/campaigns.md": {
     outcomes: () =>

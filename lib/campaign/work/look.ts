@@ -54,9 +54,12 @@ function runIdOf({ start }: OpenRun): string {
 /**
  * How long the run has been at work, in milliseconds by the service's clock; 0 when that is not known. After it has waited for a person it
  * counts from when it went on.
+ *
+ * @param run The run as it was read now; without it, one that waited for a person counts as new.
  */
-function ageOf({ session }: Work, { start }: OpenRun, run: Run): number {
-  const resumedAt = start.end === "needs-input" ? run.updatedAt : start.resumedAt;
+function ageOf({ session }: Work, { start }: OpenRun, run?: Run): number {
+  if (start.end === "needs-input" && run === undefined) return 0;
+  const resumedAt = start.end === "needs-input" ? run?.updatedAt : start.resumedAt;
   const since = Date.parse(resumedAt ?? start.createdAt ?? start.slotAt ?? "");
   return Number.isNaN(since) ? 0 : serviceNow(session) - since;
 }
@@ -66,20 +69,25 @@ interface Seen {
   events: RunEvent[];
 }
 
+/** Whether a run has ended, or waits for a person. */
+function isJudged({ lock }: Work, run: Run): boolean {
+  return judgeRun(run, noFacts(), lock.success) !== undefined;
+}
+
 /** Reads a run with its events. @throws {UsageError} when it is of another user or of another repository. */
 async function read(work: Work, open: OpenRun): Promise<Seen> {
   const { session, pace } = work;
   const runId = runIdOf(open);
   const reader = new Reader(session.client, runId);
   try {
+    // Before the events: they would be older than an end that only the record shows.
+    if (ageOf(work, open) >= REPAIR_MS) {
+      const { run } = await pace.request((call) => reader.readRecord(call));
+      prove(work, open.item, run);
+    }
     const { run, events } = await pace.request((call) => reader.read(call));
     prove(work, open.item, run);
-    if (ageOf(work, open, run) < REPAIR_MS || judgeRun(run, noFacts(), work.lock.success) !== undefined) {
-      return { run, events };
-    }
-    const record = await pace.request((call) => reader.readRecord(call));
-    prove(work, open.item, record.run);
-    return { run: record.run, events };
+    return { run, events };
   } catch (error) {
     throw error instanceof NotFoundError ? otherUser(runId, error) : error;
   }
@@ -143,10 +151,9 @@ async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<b
  * @throws what the client and the journal throw.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
-  const { limits, success } = work.lock;
+  const { limits } = work.lock;
   const seen = await read(work, open);
-  const goesOn = judgeRun(seen.run, noFacts(), success) === undefined;
-  const isOverdue = goesOn && ageOf(work, open, seen.run) > limits.runTimeoutMs;
+  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(work, seen.run);
   if (!isOverdue) return await take(work, open, seen);
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await take(work, open, await read(work, open));

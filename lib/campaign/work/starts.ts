@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts } from "../pace/next_starts.ts";
 import type { Pace, PaceInput } from "../pace/pace.ts";
 import { closedBy, gateDue, startableItems } from "../progress.ts";
@@ -17,6 +18,12 @@ const MAX_TROUBLE = 2;
 /** That while, in milliseconds. */
 const TROUBLE_MS = 60_000;
 
+/**
+ * How long an item waits after a start that failed because of the service, by the number of its failures in a row, in milliseconds. The fifth
+ * one makes it fail for good: no outage of less than an hour and a half does that.
+ */
+const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
+
 /** What further starts wait for. */
 export type Rest = Omit<Pace, "starts">;
 
@@ -25,8 +32,30 @@ export type Step =
   | { type: "changed"; item: string }
   | { type: "gate"; gate: "canary" | "threshold"; reason: string };
 
-/** What the pace of a campaign is decided on. @param sandboxes Active sandboxes of the user; null when they were not read. */
-export function paceInput({ session, lock, store }: Work, sandboxes: number | null): PaceInput {
+/** When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once. */
+function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number): number {
+  const last = starts.at(-1);
+  if (state !== "service" || last === undefined) return -Infinity;
+  const waitMs = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
+  // A time ahead of now comes from a clock that was set.
+  return Math.min(Date.parse(last.sentAt), nowMs) + waitMs;
+}
+
+/** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
+function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: number | null } {
+  const nowMs = serviceNow(session);
+  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs) }));
+  const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
+  return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
+}
+
+/**
+ * What the pace of a campaign is decided on.
+ *
+ * @param sandboxes Active sandboxes of the user; null when they were not read.
+ * @param waiting Items that may be started now.
+ */
+function paceInput({ session, lock, store }: Work, sandboxes: number | null, waiting: number): PaceInput {
   const { memory } = store;
   return {
     nowMs: serviceNow(session),
@@ -38,7 +67,7 @@ export function paceInput({ session, lock, store }: Work, sandboxes: number | nu
     parallel: lock.limits.parallel,
     windows: lock.windows,
     closed: closedBy(memory),
-    waiting: startableItems(memory).length,
+    waiting,
   };
 }
 
@@ -71,18 +100,19 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       await store.record(gate);
       yield { type: "gate", gate: gate.gate, reason: gate.reason };
     }
-    const input = paceInput(work, sandboxes);
+    const { items, nextMs } = readyItems(work);
+    const input = paceInput(work, sandboxes, items.length);
     const { starts, ...rest } = nextStarts(input);
     if (starts === 0) {
       await noteOthers(work, rest, input);
-      return rest;
+      return rest.because === "nothing" && nextMs !== null ? { because: "refused", nextMs } : rest;
     }
     if (sandboxes === null) {
       await proveUser(work);
       sandboxes = work.seen.sandboxes = await readSandboxes(work);
       continue;
     }
-    const [item] = startableItems(store.memory);
+    const [item] = items;
     if (item === undefined) return { because: "nothing", nextMs: null };
     const outcome = await startItem(work, item);
     yield { type: "changed", item: item.item.id };

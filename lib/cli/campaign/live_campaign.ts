@@ -58,9 +58,14 @@ export class LiveCampaign {
     this.#view = view;
     if (this.#options.interactive) return this.#draw();
     if (before === undefined || view.waves > before.waves) this.#enterWave(view.waves);
+    this.#printItems(before, view);
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
       this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
     }
+  }
+
+  /** A line for each item that has changed. */
+  #printItems(before: CampaignView | undefined, view: CampaignView): void {
     if (before === undefined) return;
     const changed = changedItems(before.items, view.items);
     if (changed.length === 0) return;

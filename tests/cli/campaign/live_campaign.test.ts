@@ -71,6 +71,15 @@ test("LiveCampaign opens a section for each wave on a system that has sections, 
   expect(io.text.stdout).toContain("Mogplex: wave 2");
 });
 
+test("LiveCampaign prints the items before the state that follows from them", () => {
+  const { io, campaign } = live({ CI: "true" });
+  campaign.update(VIEWS[1] as CampaignView);
+  campaign.update({ ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]), state: "done" });
+  campaign.close();
+  const lines = io.text.stdout.trimEnd().split("\n").slice(1);
+  expect(lines.map((line) => /succeeded|is done/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is done"]);
+});
+
 test("LiveCampaign prints a change of state with its reason", () => {
   const { io, campaign } = live({});
   campaign.update(VIEWS[0] as CampaignView);

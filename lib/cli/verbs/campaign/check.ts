@@ -26,7 +26,7 @@ function summary({ name, round, repositories }: CampaignFile): string {
   const queries = repositories.length - names;
   const parts = [
     `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`,
-    names === 1 ? "1 repository" : `${names} repositories`,
+    ...(names === 0 ? [] : [names === 1 ? "1 repository" : `${names} repositories`]),
     ...(queries === 0 ? [] : [queries === 1 ? "1 query" : `${queries} queries`]),
   ];
   return parts.join(", ");

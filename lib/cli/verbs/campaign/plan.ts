@@ -92,9 +92,11 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
     ...excludedLines(view.items),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
-    `Earliest end, with runs of ${formatDuration(meanRunMs)} on average:`,
-    ...forecasts.map((row) => waveRow(row, nowMs)),
-    ...whyLines(plan.bound, plan.without, nowMs),
+    ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
+      `Earliest end, with runs of ${formatDuration(meanRunMs)} on average:`,
+      ...forecasts.map((row) => waveRow(row, nowMs)),
+      ...whyLines(plan.bound, plan.without, nowMs),
+    ]),
     quotaLine(view),
   ];
 }

@@ -1,0 +1,51 @@
+/** Compares what a way of working says of the repositories with what became of their runs. */
+import { isTerminal } from "../../lib/api/contract/rules.ts";
+import type { RunRow } from "../../lib/emulator/state/rows.ts";
+import type { Verdicts } from "./ways.ts";
+import type { CampaignWorld, Told } from "./world.ts";
+
+/** What is right and wrong in a world. */
+export interface Judged {
+  /** Repositories with the verdict that their task deserves. */
+  right: number;
+  /** Repositories with another verdict, or with none. */
+  wrong: number;
+  /** Repositories with more than one run that the agent worked on: runs that failed for want of a sandbox, or a queue, are none. */
+  secondRuns: number;
+  /** Repositories without a run. */
+  forgotten: number;
+  /** Names of the wrong ones, with what is said and what is true. */
+  story: string[];
+}
+
+/** Verdicts by the end of a repository's name. Source: the emulator's scenarios "campaign". */
+const ENDS: readonly [RegExp, Told][] = [[/(?:13|63|27|77|41)$/, "failed"], [/(?:05|55)$/, "unchanged"]];
+
+/** What the task of a repository comes to when an agent works on it. */
+export function truthOf(name: string): Told {
+  return ENDS.find(([pattern]) => pattern.test(name))?.[1] ?? "succeeded";
+}
+
+/** Whether an agent worked on a run, or will. */
+function isReal({ status, error, runtime_run_id: handle }: RunRow): boolean {
+  return !isTerminal(status) || handle !== null && !/too many active sandboxes/i.test(error ?? "");
+}
+
+/** Judges. `run()` does not tell an unchanged repository from a changed one: both are a success. */
+export function judge(world: CampaignWorld, verdicts: Verdicts): Judged {
+  const judged: Judged = { right: 0, wrong: 0, secondRuns: 0, forgotten: 0, story: [] };
+  const byRepo = Map.groupBy(world.emulator.world.store.runs.values(), ({ repo_id: id }) => id);
+  for (const name of world.names) {
+    const runs = byRepo.get(world.ids.get(name) ?? "") ?? [];
+    if (runs.length === 0) judged.forgotten++;
+    if (runs.filter(isReal).length > 1) judged.secondRuns++;
+    const truth = truthOf(name);
+    const told = verdicts.get(name);
+    if (told === truth || told === "succeeded" && truth === "unchanged") judged.right++;
+    else {
+      judged.wrong++;
+      judged.story.push(`${name}: ${told ?? "nothing"} in place of ${truth}`);
+    }
+  }
+  return judged;
+}

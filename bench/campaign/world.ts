@@ -1,0 +1,195 @@
+/**
+ * The world of a campaign in the benchmarks: the emulator with its real limiter and three sandboxes on a virtual clock, a wire that counts,
+ * and a judge who compares what a way of working says with what became of the runs.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CampaignOptions } from "../../lib/campaign/campaign_options.ts";
+import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
+import { builtInScenarios } from "../../lib/emulator/agents/builtin_scenarios.ts";
+import type { RunRow } from "../../lib/emulator/state/rows.ts";
+import { type FleetClock, fleetClock } from "../fleet_clock.ts";
+import { seeded } from "../fleet_world.ts";
+
+/** Origin of the emulated service. */
+export const ORIGIN = "https://mogplex.example";
+/** Owner of all repositories. */
+export const OWNER = "acme";
+/** Active sandboxes of a user. */
+export const SANDBOXES = 3;
+const MINUTE_MS = 60_000;
+
+/** How long the runs take: all the mean, or log-normal around it. */
+export type RunTimes = "constant" | "log-normal";
+
+/** Mean of all run times, in milliseconds. */
+export const MEAN_MS = 20 * MINUTE_MS;
+/** Standard deviation of the logarithm of the run times. Two thirds lie between 0.6 and 1.6 medians. */
+const SPREAD = 0.5;
+const SHORTEST_MS = 2 * MINUTE_MS;
+/** Below the campaign file's default of `run-timeout`: an overdue run would be cut, and the bound with it. */
+const LONGEST_MS = 58 * MINUTE_MS;
+
+/** Times of the first runs of all items, in milliseconds. */
+export function runTimes(kind: RunTimes, count: number, seed: number): number[] {
+  if (kind === "constant") return Array.from({ length: count }, () => MEAN_MS);
+  const random = seeded(seed);
+  return Array.from({ length: count }, () => {
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    const ms = MEAN_MS * Math.exp(SPREAD * normal - SPREAD * SPREAD / 2);
+    return Math.round(Math.min(Math.max(ms, SHORTEST_MS), LONGEST_MS));
+  });
+}
+
+/** What went over the wire. */
+export interface WireCount {
+  /** Requests. */
+  requests: number;
+  /** The most of them within a minute. */
+  mostAMinute: number;
+  /** Answers with the status 429. */
+  refusals: number;
+  /** Starts that took a slot: replays do as well, and those whose answer was lost. */
+  starts: number;
+}
+
+/** What became of an item, as a way of working says it. */
+export type Told = "succeeded" | "unchanged" | "failed" | "other";
+
+/** A world. */
+export interface CampaignWorld {
+  clock: FleetClock;
+  emulator: Emulator;
+  /** Names of the repositories, in the order of the file. */
+  names: readonly string[];
+  /** Ids of the repositories by name. */
+  ids: ReadonlyMap<string, string>;
+  /** Token of the user. */
+  token: string;
+  wire: WireCount;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** Path of the campaign file. */
+  file: string;
+  /** Folder of the file and of everything else that is written. */
+  folder: string;
+  /** Options of everything that works on the campaign. */
+  options(directory?: string): CampaignOptions;
+  /** Every run of a repository, in the order of their starts. */
+  runsOf(name: string): RunRow[];
+  close(): Promise<void>;
+}
+
+/** How to make a {@linkcode CampaignWorld}. */
+export interface WorldOptions extends Pick<EmulatorOptions, "randomFaults" | "revision" | "startLimitScope"> {
+  /** Number of repositories. */
+  repositories: number;
+  /** Time of the first run of each, in milliseconds; of further runs, the mean. */
+  times: readonly number[];
+  /** Name of the scenarios. @default {"campaign"} (most succeed) */
+  scenario?: string | undefined;
+  /** Seed of the delays of answers. */
+  seed: number;
+  /** Longest time from a request to its answer, in milliseconds; the mean is half of it. @default {400} */
+  delayMs?: number | undefined;
+  /** Further lines of the campaign file. @default {""} */
+  settings?: string | undefined;
+  /** Stands between the client and the service. @default {undefined} */
+  between?:
+    | ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>)
+    | undefined;
+}
+
+function campaignText(settings: string): string {
+  return `version: 1
+name: replace-moment
+title: Replace moment by Temporal
+prompt: Replace moment by Temporal in {{ repository.name }}
+repositories:
+  - { query: ${OWNER}/ }
+success: { require: pull-request, accept-unchanged: true }
+${settings}`;
+}
+
+/** Makes a world. */
+export function campaignWorld(options: WorldOptions): CampaignWorld {
+  const { repositories, times, scenario = "campaign", seed, delayMs = 400, settings = "", between } = options;
+  const { randomFaults, revision, startLimitScope } = options;
+  const clock = fleetClock();
+  const random = seeded(seed * 7_919 + 17);
+  const timeOf = new Map<string, number>();
+  const emulator = createEmulator({
+    clock,
+    projects: [{ owner: OWNER, count: repositories }],
+    scenarios: builtInScenarios(scenario),
+    sandboxLimit: SANDBOXES,
+    runDuration: ({ repo, attempt }) => attempt === 1 ? timeOf.get(repo) : MEAN_MS,
+    randomFaults,
+    revision,
+    startLimitScope,
+  });
+  const { store } = emulator.world;
+  const repos = [...store.repos.values()].filter(({ full_name: name }) => name.startsWith(`${OWNER}/`));
+  const names = repos.map(({ full_name: name }) => name).sort();
+  for (const [index, name] of names.entries()) timeOf.set(name, times[index] ?? MEAN_MS);
+  const ids = new Map(repos.map(({ full_name: name, id }) => [name, id]));
+  const [tokenRow] = store.tokens.values();
+  const token = tokenRow?.token ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-campaign-"));
+  const file = join(folder, "campaign.yml");
+  writeFileSync(file, campaignText(settings));
+  const wire: WireCount = { requests: 0, mostAMinute: 0, refusals: 0, starts: 0 };
+  let lastMinute: number[] = [];
+  const limiter = emulator.world.starts;
+  const claim = limiter.claim.bind(limiter);
+  limiter.claim = (key, nowMs) => {
+    const decision = claim(key, nowMs);
+    if (decision.allowed) wire.starts++;
+    return decision;
+  };
+
+  function count(): void {
+    wire.requests++;
+    const now = clock.now();
+    lastMinute = [...lastMinute.filter((at) => at > now - MINUTE_MS), now];
+    wire.mostAMinute = Math.max(wire.mostAMinute, lastMinute.length);
+  }
+
+  async function fetch(url: string, init: RequestInit): Promise<Response> {
+    count();
+    const request = { method: init.method ?? "GET", path: new URL(url).pathname.replace("/api/v1/mogplex", "") };
+    const signal = init.signal ?? undefined;
+    const half = () => delayMs === 0 ? Promise.resolve() : clock.sleep(random() * delayMs / 2, { signal });
+    await half();
+    const send = () => clock.hold(emulator.fetch(url, init));
+    const answer = await (between === undefined ? send() : between(send, request));
+    if (answer.status === 429) wire.refusals++;
+    await half();
+    return answer;
+  }
+
+  return {
+    clock,
+    emulator,
+    names,
+    ids,
+    token,
+    wire,
+    fetch,
+    file,
+    folder,
+    options: (directory = "state") => ({
+      token,
+      url: ORIGIN,
+      clock,
+      fetch,
+      env: () => undefined,
+      directory: join(folder, directory),
+    }),
+    runsOf: (name) => [...store.runs.values()].filter(({ repo_id: id }) => id === ids.get(name)),
+    async close() {
+      await emulator.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * One wave: looks at every run, starts what the quotas allow, and leaves. It stays a few seconds longer when something is about to happen: a
+ * wave that misses a start by a second makes the campaign wait for the next wave.
+ *
+ * @module
+ */
+import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
+import type { Progress } from "./follow.ts";
+import { lookAtRun, type OpenRun } from "./look.ts";
+import { type Rest, startSome } from "./starts.ts";
+import { serviceNow, type Work } from "./work.ts";
+
+/** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
+export const LINGER_MS = 20_000;
+/** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
+const END_GUARD_MS = 1_500;
+/** Runs that cannot be read, after which the service counts as out of reach. */
+const MAX_UNREADABLE = 2;
+
+/** When a run ends if it takes as long as those before, in milliseconds since 1970 by the service; NaN when that cannot be said. */
+function expectedEnd({ store }: Work, { start }: OpenRun): number {
+  if (start.status === "awaiting_input") return Number.NaN;
+  return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
+}
+
+/** Makes one wave. */
+class Wave {
+  readonly #work: Work;
+  /** What could not be read, although a later attempt may. */
+  readonly #failures: unknown[] = [];
+
+  constructor(work: Work) {
+    this.#work = work;
+  }
+
+  async *run(): AsyncGenerator<Progress, void, void> {
+    const { session: { clock, signal }, store } = this.#work;
+    const leaveBy = clock.now() + LINGER_MS;
+    let due = store.openRuns();
+    for (;;) {
+      const lookedMs = serviceNow(this.#work.session);
+      for (const open of due) yield* this.#look(open);
+      const rest = yield* startSome(this.#work);
+      yield { type: "rest", rest };
+      const nextMs = this.#nextMs(rest, lookedMs);
+      const waitMs = nextMs - serviceNow(this.#work.session);
+      if (this.#failures.length > 0 || !(clock.now() + waitMs <= leaveBy)) break;
+      await clock.sleep(waitMs, { signal });
+      due = store.openRuns().filter((open) => {
+        const ms = expectedEnd(this.#work, open);
+        return ms > lookedMs && ms <= nextMs;
+      });
+    }
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  /** When something is expected to happen that this wave has not looked at, in milliseconds since 1970 by the service; Infinity for never. */
+  #nextMs({ nextMs }: Rest, lookedMs: number): number {
+    const ends = this.#work.store.openRuns().map((open) => expectedEnd(this.#work, open)).filter((ms) => ms > lookedMs);
+    return Math.min(nextMs ?? Infinity, ...ends);
+  }
+
+  async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
+    try {
+      if (await lookAtRun(this.#work, open)) yield { type: "changed", item: open.item.item.id };
+    } catch (error) {
+      const { signal } = this.#work.session;
+      signal?.throwIfAborted();
+      const isTransient = !isUnauthorized(error) && setbackOf(error, { worked: true }) !== undefined;
+      this.#failures.push(error);
+      // One run that cannot be read keeps no other one from being started.
+      if (!isTransient || this.#failures.length >= MAX_UNREADABLE) throw error;
+    }
+  }
+}
+
+/**
+ * Makes one wave.
+ *
+ * @throws the first error of a run that could not be read, once everything else is done; any other error at once.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function makeWave(work: Work): AsyncGenerator<Progress, void, void> {
+  return new Wave(work).run();
+}

@@ -1,0 +1,74 @@
+/**
+ * Renders the generated parts of the reference that are about campaigns, from the constants that the code uses.
+ *
+ * @module
+ */
+import { CAMPAIGN_FORMATS } from "../../lib/campaign/report/formats.ts";
+import { campaignVariables } from "../../lib/campaign/report/outputs.ts";
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../../lib/campaign/verdicts.ts";
+import type { CampaignView } from "../../lib/campaign/view.ts";
+import { VERBS } from "../../lib/cli/verbs.ts";
+import { EXIT } from "../../lib/exit_codes.ts";
+import { table } from "./markdown_table.ts";
+
+/** What each report is for. */
+const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
+  json:
+    "programs: [campaign-report.schema.json](../schema/campaign-report.schema.json), also printed by `status --json`",
+  csv: "spreadsheets: a row for each item; no cell is a formula",
+  markdown: "people: where it is, what needs attention with its command, the items; on GitHub also the step summary",
+  junit: "test pages: a case for each item; red for each without a good end",
+  openmetrics: "GitLab's metrics table, Prometheus: items by verdict, starts, waves, quotas, times",
+  dotenv: "later jobs: the variables [below](#outputs-of-a-campaign)",
+  annotations: "GitLab's job page: links to the pull requests",
+};
+
+/** The table of the reports of a campaign. */
+export function campaignReportsTable(): string {
+  const rows = Object.entries(CAMPAIGN_FORMATS).map(([name, { file }]) => [
+    `\`${file}\``,
+    REPORTS[name as keyof typeof REPORTS],
+  ]);
+  return table(["File", "For"], rows);
+}
+
+const COUNT: Readonly<Record<string, string>> = {
+  NEEDS_INPUT: "Items whose run waits for a person.",
+  UNKNOWN: "Items of which nobody can see whether they succeeded.",
+};
+
+const OUTPUTS: Readonly<Record<string, string>> = {
+  STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped` or `done`.",
+  NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if none is.",
+  ENDS_AT: "Earliest end, in ISO 8601. Empty if it is done, or cannot be told.",
+  ITEMS: "All items.",
+  OPEN: "Items that have not ended.",
+  ...COUNT,
+};
+
+/** The table of the outputs of a campaign. */
+export function campaignOutputsTable(): string {
+  const counts = Object.fromEntries([...ITEM_VERDICTS, ...OPEN_STATES].map((name) => [name, 0])) as Record<
+    ItemState,
+    number
+  >;
+  const none = { state: "planned", nextWaveAt: null, endsAt: null, counts } as unknown as CampaignView;
+  const rows = Object.keys(campaignVariables(none)).map((variable) => {
+    const name = variable.replace("MOGPLEX_CAMPAIGN_", "");
+    return [
+      `\`${variable}\``,
+      OUTPUTS[name] ?? `Items with the verdict \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
+    ];
+  });
+  return table(["Variable", "Meaning"], rows);
+}
+
+/** The table of the exit codes of the campaign verbs: verbs with the same codes share a row. */
+export function campaignCodesTable(): string {
+  const verbs = new Map<string, string[]>();
+  for (const { name, codes = [] } of VERBS.filter((verb) => verb.name.startsWith("campaign "))) {
+    const key = codes.flat().map((code) => EXIT[code]).join(", ");
+    verbs.set(key, [...verbs.get(key) ?? [], `\`${name.replace("campaign ", "")}\``]);
+  }
+  return table(["Verb", "Codes"], [...verbs].map(([codes, names]) => [names.join(", "), codes]));
+}
