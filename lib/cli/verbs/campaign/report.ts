@@ -19,11 +19,12 @@ async function report(context: VerbContext): Promise<number> {
   maskToken(context);
   const note = planNote(context);
   const view = await readCampaignWith(place.path, place.options, place.internals);
-  await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
-  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory}/${file}`);
+  const unwritten = await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
+  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
+    .filter((file) => !unwritten.includes(file));
   if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
   else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
-  return EXIT.success;
+  return unwritten.length === 0 ? EXIT.success : EXIT.usage;
 }
 
 export const campaignReportVerb: Verb = {
@@ -36,7 +37,8 @@ export const campaignReportVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: {
     success: "the reports are written",
-    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    usage:
+      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
   run: report,
