@@ -26,8 +26,8 @@ export function diskError(
 ): MogplexError {
   const why = cause instanceof Error ? cause.message : String(cause);
   if (isNotPermitted(cause)) {
-    const flags = "start Deno with --allow-read and --allow-write for the directory; " +
-      "the verb permissions prints all flags (permissions --campaign)";
+    const flags = "start it with --allow-read and --allow-write for the directory, " +
+      "the verb permissions prints all flags (permissions --out DIR)";
     return new UsageError({ attempted, why: "Deno may not use it", advice: flags }, { cause });
   }
   const { code } = Object(cause) as { code?: unknown };
