@@ -182,7 +182,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     }
     const { counts } = memory;
     const open = counts.waiting + counts.quota + counts.service + counts.starting;
-    throw new CampaignGoesOnError(memory.lock.campaign, `${counts.running} of its items run, and ${open} wait`);
+    const why = `${formatCount(counts.running, "run")} at work, and ${formatCount(open, "item")} to be started`;
+    throw new CampaignGoesOnError(memory.lock.campaign, why, "the next call goes on");
   }
 
   /** What the campaign looks like now. */

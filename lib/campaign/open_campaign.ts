@@ -17,6 +17,7 @@ import { readCampaignFile } from "./file/read.ts";
 import { openDirHome } from "./journal/home/dir_home.ts";
 import type { Home } from "./journal/home/home.ts";
 import { hashOfItem } from "./plan/request.ts";
+import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
@@ -111,9 +112,10 @@ export async function withCampaign<T>(
   }
 }
 
-/** The command that plans a campaign, without its program. */
+/** The command that plans a campaign, to be copied. */
 function planCommand({ directory, path }: OpenedCampaign): string {
-  return `"campaign plan ${path}${directory === DEFAULT_DIRECTORY ? "" : ` --dir ${directory}`}"`;
+  const flags = directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory];
+  return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
@@ -137,7 +139,7 @@ export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
     attempted: "plan campaign",
-    why: "a list of the file is standard input, which only `campaign plan` reads",
-    advice: `run ${planCommand(opened)} first, with the list`,
+    why: "a list of the file is standard input, which only the verb plan reads",
+    advice: `run ${planCommand(opened)} first, with the list as its input`,
   });
 }

@@ -6,7 +6,7 @@
 import type { ReadEnv } from "./platform.ts";
 
 /** Variables that name a person: those of CI systems first. Source: the lists of variables in the documentation of each system. */
-const PERSONS: readonly string[] = [
+export const PERSON_VARIABLES: readonly string[] = [
   "GITLAB_USER_LOGIN",
   "GITHUB_ACTOR",
   "BUILDKITE_BUILD_CREATOR",
@@ -21,7 +21,7 @@ const PERSONS: readonly string[] = [
 
 /** Name of the person; `unknown` when nothing says it. Not a proof of anything: anybody can set these variables. */
 export function personOf(env: ReadEnv): string {
-  for (const name of PERSONS) {
+  for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();
     if (value) return value;
   }

@@ -48,14 +48,23 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
 /** Most problems in a message. */
 const MAX_PROBLEMS = 100;
 
-function refuse(problems: readonly EntryProblem[]): UsageError {
+/** Repositories of a campaign file that cannot be used. Its message has a line for each. */
+export class RepositoriesError extends UsageError {
+  override name = "RepositoriesError";
+
+  override get lines(): readonly string[] {
+    return this.message.split("\n");
+  }
+}
+
+function refuse(problems: readonly EntryProblem[]): RepositoriesError {
   const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
   if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
   const count = problems.length === 1
     ? "one repository cannot be used"
     : `${problems.length} repositories cannot be used`;
   const advice = "correct the file, or keep them out with --skip-invalid";
-  return new UsageError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
+  return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
 /**

@@ -88,14 +88,11 @@ class Follower {
     const runs = new Map(store.openRuns().map((open) => [open.start.runId ?? "", open]));
     this.#streams.keep([...runs.keys()]);
     for (const id of this.#streams.takeEnded()) this.#soon.set(id, { at: nowMs, count: 0 });
-    for (const [id, { at }] of this.#soon) {
-      const open = runs.get(id);
-      if (open === undefined) this.#soon.delete(id);
-      else return { atMs: at, open };
-    }
+    for (const id of this.#soon.keys()) if (!runs.has(id)) this.#soon.delete(id);
+    const [soon] = [...this.#soon].map(([id, { at }]) => ({ id, atMs: at })).sort((a, b) => a.atMs - b.atMs);
     const poll = pollPlan({
       nowMs,
-      runs: [...runs].filter(([id]) => !this.#isStreamed(id)).map(([id, { start }]) => ({
+      runs: [...runs].filter(([id]) => !this.#isStreamed(id) && !this.#soon.has(id)).map(([id, { start }]) => ({
         id,
         status: start.status,
         startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
@@ -106,8 +103,9 @@ class Follower {
       startsDue: 0,
       refusedUntilMs: null,
     });
-    const open = poll === null ? undefined : runs.get(poll.id);
-    return poll === null || open === undefined ? null : { atMs: poll.atMs, open };
+    const next = soon === undefined || poll !== null && poll.atMs < soon.atMs ? poll : soon;
+    const open = next === null ? undefined : runs.get(next.id);
+    return next === null || open === undefined ? null : { atMs: next.atMs, open };
   }
 
   /** Whether a stream tells of the run's end, so that no look is due. */
@@ -124,7 +122,9 @@ class Follower {
     const now = this.#work.session.clock.now();
     this.#seenAt.set(runId, now);
     const { count = 0 } = this.#soon.get(runId) ?? {};
-    const waitMs = this.#soon.has(runId) && !changed ? SOON_MS[count] : undefined;
+    // That it has begun to work is a change as well, and not what the stream told of.
+    const goesOn = this.#work.store.openRuns().some(({ start }) => start.runId === runId);
+    const waitMs = this.#soon.has(runId) && goesOn ? SOON_MS[count] : undefined;
     if (waitMs === undefined) this.#soon.delete(runId);
     else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });
     if (!changed) return;

@@ -176,19 +176,29 @@ export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
 }
 
 /**
- * Proves that the token can read the runs of the campaign, since no route tells whose token it is. Needs no request when this process has
- * read or started a run, or when there is none.
+ * Proves that the token can read the runs of the campaign, since no route tells whose token it is: those at work, or else the newest one.
+ * Needs no request for runs that this process has read or started.
  *
- * @throws {UsageError} when the token belongs to another user.
+ * @throws {UsageError} when the token belongs to another user, or a run to another repository.
  * @throws what the client throws.
  */
-export async function proveUser({ session, store, pace, proven }: Work): Promise<void> {
-  const runId = [...store.memory.runs.keys()].at(-1);
-  if (proven.size > 0 || runId === undefined) return;
-  try {
-    await pace.request((call) => session.client.getRun(runId, call));
-  } catch (error) {
-    throw error instanceof NotFoundError ? otherUser(runId, error) : error;
+export async function proveUser(work: Work): Promise<void> {
+  const { session, store, pace, proven } = work;
+  const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
+  const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
+  for (const each of newest === undefined ? open : [newest]) {
+    const runId = runIdOf(each);
+    try {
+      prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
+    } catch (error) {
+      throw error instanceof NotFoundError ? otherUser(runId, error) : error;
+    }
   }
-  proven.add(runId);
+}
+
+/** The run that was started last, with its item; undefined when there is none. */
+function newestRun({ store: { memory } }: Work): OpenRun | undefined {
+  const start = [...memory.runs.values()].at(-1);
+  const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
+  return start === undefined || item === undefined ? undefined : { item, start };
 }

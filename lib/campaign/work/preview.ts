@@ -15,6 +15,8 @@ import { DEFAULT_MEAN_RUN_MS } from "./work.ts";
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
+  /** Names of the items whose runs it would cancel, as somebody stopped the campaign in that way. */
+  cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];
   /** What the campaign looks like. */
@@ -43,15 +45,18 @@ export async function previewWave(
       slotsMs: memory.slotsMs,
       refusedUntilMs: memory.refusedUntilMs,
       sandboxRefusals: memory.sandboxRefusals,
-      sandboxes: null,
+      sandboxes: memory.sandboxes,
       running: open.length,
       parallel: memory.lock.limits.parallel,
       windows: memory.lock.windows,
       closed: gateDue(memory) === undefined ? closedBy(memory) : "gate",
       waiting: items.length,
     });
+    const names = open.map(({ item }) => item.item.id);
+    const cancels = memory.stopped?.cancel === true;
     return Promise.resolve({
-      reads: open.map(({ item }) => item.item.id),
+      reads: cancels ? [] : names,
+      cancels: cancels ? names : [],
       starts: items.slice(0, starts).map(({ item }) => item.id),
       view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS }),
     });

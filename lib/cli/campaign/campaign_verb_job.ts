@@ -12,6 +12,7 @@ import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import { terminalSize } from "../../runtime.ts";
+import { explain } from "../explain.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { noticeText } from "../log/notices.ts";
 import { planNote } from "../job/note.ts";
@@ -112,9 +113,11 @@ export async function endWithCampaign(
       if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
       else printStatus(context, place, result.view, { problem });
     }
-    if (problem !== null) writer.error(problem);
+    if (problem !== null) explain(error, writer);
     else if (isInterrupted) writer.error(result.reason ?? error.message);
-    else if (goesOn && !once) writer.note(error.message);
+    else if (goesOn && !once) {
+      writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
+    }
     return goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
   } finally {
     writer.unfence();

@@ -24,13 +24,17 @@ export interface PublishOptions {
   note: NotePlan;
 }
 
-/** Publishes a view. What cannot be written is one line on stderr, and changes no exit code. */
+/**
+ * Publishes a view. What cannot be written is one line on stderr, and changes no verdict.
+ *
+ * @returns Paths of the reports that could not be written.
+ */
 export async function publishCampaign(
   context: VerbContext,
   { directory, command }: CampaignPlace,
   view: CampaignView,
   { problem, isEnd, note }: PublishOptions,
-): Promise<void> {
+): Promise<string[]> {
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
   const redactToken = (text: string) => writer.redact.token(text);
@@ -42,14 +46,16 @@ export async function publishCampaign(
     problem,
   });
   for (const { message } of problems) writer.error(message);
-  if (!isEnd) return;
+  const unwritten = problems.map(({ path }) => path);
+  if (!isEnd) return unwritten;
   const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
   if (!flags.has("json")) {
-    const isWritten = !problems.some(({ path }) => path === summary);
+    const isWritten = !unwritten.includes(summary);
     commandCampaign(context, platform, view, isWritten ? summary : null);
   }
   await writeTextNote(context, note, (mayLink) => {
     const clean = cleanCampaign(view, writer.redact, redactToken);
     return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
   });
+  return unwritten;
 }

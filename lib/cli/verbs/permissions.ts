@@ -7,6 +7,7 @@ import { resolveOrigin } from "../../api/connection/connection.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { platformVariables } from "../../platforms/detect.ts";
+import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
@@ -58,6 +59,7 @@ export function readVariables(env: ReadEnv): string[] {
     ...VARIABLES.map((each) => each.name),
     ...OTHER_VARIABLES,
     ...platformVariables(),
+    ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
   ];
   return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);

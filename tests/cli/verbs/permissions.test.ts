@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { denoFlags, permissionsFor } from "../../../lib/cli/verbs/permissions.ts";
 import { detectPlatform, platformVariables } from "../../../lib/platforms/detect.ts";
+import { PERSON_VARIABLES } from "../../../lib/platforms/person.ts";
 import type { ReadEnv } from "../../../lib/platforms/platform.ts";
 import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
@@ -16,6 +17,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
   const names = [
     ...VARIABLES.map((each) => each.name),
     ...platformVariables(),
+    ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
     ...NETWORK_VARIABLES,
     "NODE_ENV",

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../../clock.ts";
-import { MogplexError, UsageError } from "../../../errors.ts";
+import { MogplexError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
@@ -12,6 +12,7 @@ import { beginChain } from "../chain.ts";
 import type { JournalRecord, RecordBody } from "../record.ts";
 import type { Home, OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
+import { diskError } from "./disk_error.ts";
 import { openSegments, type Segments } from "./segments.ts";
 import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 
@@ -49,8 +50,8 @@ function messageOf(error: unknown): string {
  * Opens a directory with `lock.json`, `journal/`, and while somebody writes `writer.json`.
  *
  * @param directory Its path. It is created when it is opened for writing.
- * @throws {UsageError} when it cannot be written, or is reached through a symbolic link.
- * @throws {MogplexError} with exit code 75 when another process is at work there.
+ * @throws {UsageError} when it is no directory, or is reached through a symbolic link.
+ * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
  */
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
   const { files, clock, campaign, round, access, onNotice } = options;
@@ -61,7 +62,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       files.makeDirectory(directory);
       files.create(`${directory}/.gitignore`, IGNORED);
     } catch (cause) {
-      throw new UsageError({ attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) }, { cause });
+      throw diskError(`write in ${JSON.stringify(directory)}`, cause);
     }
     writer = await takeDirectory(directory, options);
   }
@@ -117,7 +118,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       try {
         file = files.read(lockPath, MAX_LOCK_BYTES);
       } catch (cause) {
-        throw new UsageError({ attempted: `read lock ${JSON.stringify(lockPath)}`, why: messageOf(cause) }, { cause });
+        throw diskError(`read lock ${JSON.stringify(lockPath)}`, cause);
       }
       if (file === undefined) return undefined;
       const { requestHash } = options;

@@ -5,6 +5,7 @@
  */
 import { MogplexError, UsageError } from "../../../errors.ts";
 import type { DurableFiles, FileLine } from "../../../files/durable_files.ts";
+import { diskError } from "./disk_error.ts";
 import { type Chain, type ChainProblem, MAX_LINE_BYTES } from "../chain.ts";
 import type { OnRecord } from "./home.ts";
 import type { JournalRecord, RecordBody } from "../record.ts";
@@ -80,8 +81,7 @@ export function openSegments(files: DurableFiles, directory: string, chain: Chai
     try {
       return read();
     } catch (cause) {
-      const problem = { attempted: `read journal ${JSON.stringify(path)}`, why: messageOf(cause) };
-      throw new UsageError(problem, { cause });
+      throw diskError(`read journal ${JSON.stringify(path)}`, cause, RESTORE);
     }
   }
 

@@ -11,11 +11,12 @@
  * @module
  */
 import type { Clock } from "../../../clock.ts";
-import { MogplexError, UsageError } from "../../../errors.ts";
+import { MogplexError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
 import { prepareSha256 } from "../../../sha256.ts";
+import { diskError } from "./disk_error.ts";
 import {
   type Hash,
   idInName,
@@ -140,8 +141,8 @@ function takenOverNotice({ facts }: WriterEntry): string {
 /**
  * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on.
  *
- * @throws {MogplexError} with exit code 75 when another process is at work.
- * @throws {UsageError} when the directory cannot be written.
+ * @throws {MogplexError} with exit code 75 when another process is at work, 69 when the disk cannot be used.
+ * @throws {UsageError} when there is something else in its place.
  */
 export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
   return takeNow(directory, world, await prepareSha256());
@@ -200,7 +201,7 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
   } catch (cause) {
     openTokens?.delete(token);
     if (cause instanceof MogplexError) throw cause;
-    throw new UsageError({ attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) }, { cause });
+    throw diskError(`write in ${JSON.stringify(directory)}`, cause);
   }
 
   const stopped = new AbortController();

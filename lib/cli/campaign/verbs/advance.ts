@@ -5,6 +5,7 @@
  */
 import { previewWave } from "../../../campaign/work/preview.ts";
 import { EXIT } from "../../../exit_codes.ts";
+import { formatCount } from "../../../result/duration.ts";
 import { endWithCampaign } from "../campaign_verb_job.ts";
 import { type CampaignPlace, decider, maskToken, readPlace } from "../place.ts";
 import { DRY_RUN, EXIT_STATUS, MEAN_RUN, SKIP_INVALID } from "../flags.ts";
@@ -15,17 +16,21 @@ import type { VerbContext } from "../../verb.ts";
 export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
   const { flags, writer } = context;
   maskToken(context);
-  const { reads, starts, view } = await previewWave(place.path, place.options, place.internals);
-  if (flags.has("json")) writer.json(writer.clean({ dryRun: true, reads, starts, waitsFor: view.waitsFor }));
-  else {
-    const list = (names: readonly string[]) => names.map((name) => `  ${writer.untrusted(name)}`);
-    writer.out(
-      `would read ${reads.length} runs${reads.length > 0 ? ":" : ""}`,
-      ...list(reads),
-      `would start ${starts.length} items at most${starts.length > 0 ? ":" : ""}`,
-      ...list(starts),
-    );
+  const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
+    return EXIT.success;
   }
+  const list = (head: string, names: readonly string[]) => [
+    names.length > 0 ? `${head}:` : head,
+    ...names.map((name) => `  ${writer.untrusted(name)}`),
+  ];
+  writer.out(
+    writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
+    ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
+    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
+    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
+  );
   return EXIT.success;
 }
 

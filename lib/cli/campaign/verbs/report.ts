@@ -18,9 +18,10 @@ export async function report(context: VerbContext): Promise<number> {
   maskToken(context);
   const note = planNote(context);
   const view = await readCampaignWith(place.path, place.options, place.internals);
-  await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
-  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory}/${file}`);
+  const unwritten = await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
+  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
+    .filter((file) => !unwritten.includes(file));
   if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
   else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
-  return EXIT.success;
+  return unwritten.length === 0 ? EXIT.success : EXIT.usage;
 }

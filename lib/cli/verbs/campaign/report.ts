@@ -18,7 +18,8 @@ export const campaignReportVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: {
     success: "the reports are written",
-    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    usage:
+      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
   run: async (context) => await (await campaignVerbs()).report(context),

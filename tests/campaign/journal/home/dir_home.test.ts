@@ -215,13 +215,15 @@ test("readJournal() tells the journal of another campaign or round, and one of a
 test("readJournal() refuses a line that is longer than any record, and what cannot be read", async () => {
   const room = await roomWith([{ type: "wave" }]);
   room.files.put(ONE, `${room.files.text(ONE)}{"reason":"${"x".repeat(1024 * 1024)}"}\n`);
-  expect(await failureOf(() => room.records())).toBe(
-    `2 Cannot read journal "${ONE}": line 2 is longer than 524288 bytes`,
+  expect(await failureOf(() => room.records())).toStartWith(
+    `2 Cannot read journal "${ONE}": line 2 is longer than 524288 bytes; restore lock.json and journal from the wave before`,
   );
   room.files.before = (step) => {
-    if (step === "list") throw new Error("EACCES: permission denied");
+    if (step === "list") throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
   };
-  expect(await failureOf(() => room.records())).toBe('2 Cannot read journal "c/journal": EACCES: permission denied');
+  expect(await failureOf(() => room.records())).toBe(
+    '69 Cannot read journal "c/journal": EACCES: permission denied; when the disk can be used, start the same command again: nothing is lost',
+  );
 });
 
 test("append() and writeLock() fail with 69 when the disk is full, and nothing is appended by that home any more", async () => {
@@ -229,7 +231,8 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
   const home = await room.open();
   await home.readJournal(() => {});
   const fail = (...steps: string[]) => (step: string) => {
-    if (steps.includes(step)) throw new Error("ENOSPC: no space left on device");
+    if (!steps.includes(step)) return;
+    throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   };
   room.files.before = fail("append", "replace");
   const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
@@ -244,7 +247,10 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
   await room.with((next) => next.append([note("y")]));
   expect((await room.records()).map(({ type }) => type)).toEqual(["wave", "note"]);
   room.files.before = fail("create");
-  expect(await failureOf(() => room.open())).toBe('2 Cannot write in "c": ENOSPC: no space left on device');
+  expect(await failureOf(() => room.open())).toBe(
+    '69 Cannot write in "c": ENOSPC: no space left on device; when the disk can be used, start the same command again: ' +
+      "nothing is lost",
+  );
 });
 
 test("append() refuses to write behind what another process has appended meanwhile", async () => {

@@ -98,7 +98,9 @@ test("openDirHome() takes over a writer file that cannot be understood after 5 m
   room.clock.advance(-60 * MINUTE);
   expect(await opens(room, {})).toBe("none");
   room.files.put(WRITER, "x".repeat(4097));
-  expect(await opens(room, {})).toBe('2 Cannot write in "c": it is larger than 4096 bytes');
+  expect(await opens(room, {})).toBe(
+    '2 Cannot write in "c": it is larger than 4096 bytes; name another directory with --dir',
+  );
 });
 
 test("openDirHome() ends with an error for a chain of writer files that leads in a circle", async () => {

@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+import { campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
+
+const MINUTE = 60_000;
+
+/** A run whose service writes its end some time after the event of the end. */
+const LATE = `
+steps:
+  - { after: 8, sandbox: up }
+  - { after: 600, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+  - { after: 3, call: success, status: success }`;
+
+test("followCampaign() sees ends by streams within seconds, also of several runs at once that are written late", async () => {
+  const world = campaignWorld({ count: 3, scenarios: LATE, revision: REVISIONS.later });
+  const { code, items } = await world.run();
+  expect(code).toBe(0);
+  const ends = items.flatMap((item) => item.type === "item" && item.item.verdict === "succeeded" ? [item.item] : []);
+  expect(ends.length).toBe(3);
+  expect(world.clock.now()).toBeLessThan(617_000);
+});
+
+test("followCampaign() looks again soon when the first look at a run that is about to end shows only that it is at work", async () => {
+  const short = `
+steps:
+  - { after: 1, sandbox: up }
+  - { after: 1, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+  - { after: 3, call: success, status: success }`;
+  const world = campaignWorld({ count: 3, scenarios: short, revision: REVISIONS.later });
+  expect((await world.run()).code).toBe(0);
+  expect(world.clock.now()).toBeLessThan(8_000);
+});
+
+test("followCampaign() looks at runs without a stream as often as their age asks for, within the request budget", async () => {
+  const world = campaignWorld({ count: 3, runDuration: () => 20 * MINUTE });
+  const at: number[] = [];
+  world.before = () => void at.push(world.clock.now());
+  expect((await world.run()).code).toBe(0);
+  expect(world.clock.now()).toBeLessThan(20 * MINUTE + 15_000);
+  for (const from of at) {
+    expect(at.filter((each) => each >= from && each < from + MINUTE).length).toBeLessThanOrEqual(48);
+  }
+});
+
+test("followCampaign() starts the next item as soon as a run has ended", async () => {
+  const world = campaignWorld({ count: 4, file: { limits: { parallel: 1 } }, runDuration: () => 10 * MINUTE });
+  expect((await world.run()).code).toBe(0);
+  expect(world.clock.now()).toBeLessThan(4 * (10 * MINUTE + 20_000));
+});
+
+test("followCampaign() survives every kind of trouble, and starts nothing twice", async () => {
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const kinds = ["503", "500", "empty5xx", "html502", "truncated", "reset0", "resetMid", "429"] as const;
+    const world = campaignWorld({
+      count: 6,
+      runDuration: () => 5 * MINUTE,
+      randomFaults: { rate: 0.3, kinds, seed, retryAfter: 5 },
+    });
+    const { code, view } = await world.run();
+    expect([seed, code, view.counts.succeeded, world.runs().length]).toEqual([seed, 0, 6, 6]);
+  }
+});
+
+test("followCampaign() takes a jump of the machine's clock for what it is", async () => {
+  const world = campaignWorld({ count: 12, runDuration: () => MINUTE });
+  void world.clock.sleep(90_000).then(() => world.clock.jumpWallTime(-3 * 3_600_000));
+  const { code, view } = await world.run();
+  expect([code, view.counts.succeeded]).toEqual([0, 12]);
+  expect(verdicts(view)[project(1)]).toBe("succeeded");
+});
