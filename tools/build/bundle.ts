@@ -11,6 +11,7 @@ import { minify } from "terser";
 import { VERSION } from "../../lib/version.ts";
 import { root } from "../setup.mjs";
 import type { Artefact } from "./artefacts.ts";
+import { standingIn } from "./lazy_package.ts";
 import { IN_CHUNKS, inOneFile } from "./parts.ts";
 
 /** A built file, in memory. */
@@ -39,8 +40,8 @@ function banner(artefact: Artefact): string {
   return (artefact.program ? ["#!/usr/bin/env node", ...lines] : lines).join("\n");
 }
 
-function packagesOf({ outputs }: Metafile): string[] {
-  const used = Object.values(outputs).flatMap((output) =>
+function packagesOf(metafiles: readonly Metafile[]): string[] {
+  const used = metafiles.flatMap(({ outputs }) => Object.values(outputs)).flatMap((output) =>
     Object.entries(output.inputs).filter(([, input]) => input.bytesInOutput > 0).map(([path]) => path)
   );
   const names = used.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
@@ -101,6 +102,7 @@ async function minified(text: string, artefact: Artefact): Promise<string> {
  * @throws when a module does not compile, or when one that is to be replaced is not imported: it has probably moved.
  */
 export async function bundle(artefact: Artefact): Promise<Built> {
+  const { lazy, lazyPackages = [] } = artefact;
   const output: BuildOptions = {
     absWorkingDir: root,
     platform: "node",
@@ -114,13 +116,17 @@ export async function bundle(artefact: Artefact): Promise<Built> {
   const header = { banner: { js: banner(artefact) } };
   const result = await build({
     ...output,
-    ...(artefact.lazy === undefined ? { ...header, outfile: join("dist", artefact.file) } : IN_CHUNKS),
+    ...(lazy === undefined ? { ...header, outfile: join("dist", artefact.file) } : IN_CHUNKS),
     entryPoints: [artefact.entry],
     bundle: true,
     write: false,
     metafile: true,
     minify: artefact.minify ?? false,
-    plugins: [replacing(replacementsOf(artefact)), ...(artefact.minify ? [] : [withoutComments])],
+    plugins: [
+      replacing(replacementsOf(artefact)),
+      ...lazyPackages.map(standingIn),
+      ...(artefact.minify ? [] : [withoutComments]),
+    ],
     logLevel: "warning",
     alias: ALIAS,
   });
@@ -128,9 +134,9 @@ export async function bundle(artefact: Artefact): Promise<Built> {
   if (unused.length > 0) {
     throw new Error(`Cannot build ${artefact.file}: nothing imports the modules to replace: "${unused.join('", "')}"`);
   }
-  const text = artefact.lazy === undefined
-    ? result.outputFiles[0]?.text ?? ""
-    : await inOneFile(result, artefact.entry, artefact.lazy, { ...output, ...header });
+  const { text, metafiles } = lazy === undefined
+    ? { text: result.outputFiles[0]?.text ?? "", metafiles: [] }
+    : await inOneFile(result, artefact.entry, { lazy, packages: lazyPackages }, output, header);
   const imports = Object.values(result.metafile.outputs).flatMap((each) => each.imports).filter(({ external }) =>
     external
   )
@@ -138,8 +144,8 @@ export async function bundle(artefact: Artefact): Promise<Built> {
   return {
     artefact,
     text: artefact.minify ? await minified(text, artefact) : text,
-    imports: [...new Set(imports)].filter((path) => path !== "./lib/cli/main.ts"),
-    packages: packagesOf(result.metafile),
+    imports: [...new Set(imports)].filter((path) => path !== "./lib/cli/main.ts" && !path.startsWith("part:")),
+    packages: packagesOf([result.metafile, ...metafiles]),
   };
 }
 

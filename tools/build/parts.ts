@@ -8,6 +8,7 @@ import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin, 
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { root } from "../setup.mjs";
+import { type LazyPackage, packageCode } from "./lazy_package.ts";
 
 /** A part that is a text until its module is imported. */
 export interface LazyPart {
@@ -88,14 +89,14 @@ function importsOf({ name, text, output }: Chunk): { statements: string[]; names
 
 /** Names that modules declare as variables that may get another value later: a part would not see it. */
 function variablesOf(chunks: readonly Chunk[]): Set<string> {
-  const sources = chunks.flatMap(({ output }) => Object.keys(output.inputs));
+  const sources = chunks.flatMap(({ output }) => Object.keys(output.inputs)).filter((path) => !path.includes(":"));
   const found = sources.flatMap((path) => [
     ...readFileSync(join(root, path), "utf8").matchAll(/^export (?:let|var) (\w+)/gm),
   ]);
   return new Set(found.map(([, name = ""]) => name));
 }
 
-const loaderOf = ({ name }: LazyPart) => `${name}Part`;
+const loaderOf = ({ name }: { name: string }) => `${name}Part`;
 
 /** Replaces `import()` in the text of a chunk. @returns The text, and the parts and modules that it imports in this way. */
 function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modules?: Set<string>) {
@@ -136,6 +137,18 @@ function asFunction({ name }: Chunk, text: string): string {
   return `"use strict";\n${body.trim()}\nreturn { ${result.join(", ")} };`;
 }
 
+/** Code that makes code of a text at the first call. @param given Names of what the text gets as arguments. */
+function loading(part: { name: string }, what: string, source: string, given: readonly string[]): string {
+  const parameters = [...given.map((name) => JSON.stringify(name)), "text"].join(", ");
+  return `//! A text, which becomes code at the first call: ${what}.
+const text = ${literal(source)};
+let loaded;
+export function ${loaderOf(part)}() {
+  return loaded ??= new Function(${parameters})(${given.join(", ")});
+}
+`;
+}
+
 /** The module of a part: imports what the part shares with the rest, and makes code of the text at the first call. */
 async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string, LazyPart>): Promise<string> {
   const { statements, names, rest } = importsOf(chunk);
@@ -149,15 +162,7 @@ async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string,
   const source = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
   return `${statements.join("")}${importLoaders(used)}
 ${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
-//! A text, which becomes code at the first call: ${part.module} and what only it needs.
-const text = ${literal(source)};
-let loaded;
-export function ${loaderOf(part)}() {
-  return loaded ??= new Function(${[...given.map((name) => JSON.stringify(name)), "text"].join(", ")})(${
-    given.join(", ")
-  });
-}
-`;
+${loading(part, `${part.module} and what only it needs`, source, given)}`;
 }
 
 /** Refuses parts that share code which the rest does not have, or that share a variable. */
@@ -207,16 +212,18 @@ function virtual(texts: ReadonlyMap<string, string>): Plugin {
  *
  * @param chunks What the bundler made with {@linkcode IN_CHUNKS}.
  * @param entry Module that the file starts with, below the checkout.
- * @param lazy All parts that are imported by `import()`.
- * @param options Of the bundler, for the file.
+ * @param parts All parts that are imported by `import()`, and packages that {@linkcode standingIn} took the place of.
+ * @param options Of the bundler.
+ * @param header Of the bundler, for the file alone.
  * @throws when the parts are not the ones that the sources import, or one of them cannot be a text.
  */
 export async function inOneFile(
   chunks: Chunks,
   entry: string,
-  lazy: readonly LazyPart[],
+  { lazy, packages }: { lazy: readonly LazyPart[]; packages: readonly LazyPackage[] },
   options: BuildOptions,
-): Promise<string> {
+  header: BuildOptions,
+): Promise<{ text: string; metafiles: Metafile[] }> {
   const all = chunksOf(chunks);
   const parts = new Map<string, LazyPart>();
   let start = "";
@@ -238,12 +245,19 @@ export async function inOneFile(
       texts.set(chunk.name, importLoaders(used) + keepComments(text));
     }
   }
+  const metafiles: Metafile[] = [];
+  for (const each of packages) {
+    const { code, metafile } = await packageCode(each, all.map(({ text }) => text), options);
+    metafiles.push(metafile);
+    texts.set(`part:${each.name}`, loading(each, `what is used of the package ${each.package}`, code, []));
+  }
   const { outputFiles } = await build({
     ...options,
+    ...header,
     bundle: true,
     write: false,
     entryPoints: [start],
     plugins: [virtual(texts)],
   });
-  return restoreComments(outputFiles?.[0]?.text ?? "");
+  return { text: restoreComments(outputFiles?.[0]?.text ?? ""), metafiles };
 }
