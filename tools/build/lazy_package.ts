@@ -5,6 +5,7 @@
  */
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { root } from "../setup.mjs";
+import { loaderOf } from "./lazy_text.ts";
 
 /** A package that calls import as a whole, and of which they use functions alone. */
 export interface LazyPackage {
@@ -13,8 +14,6 @@ export interface LazyPackage {
   /** What sources import. */
   package: string;
 }
-
-const loaderOf = ({ name }: LazyPackage) => `${name}Part`;
 
 /**
  * Replaces the package: each function becomes one of the same name that loads the package and calls it. The bundler drops those that nobody

@@ -8,6 +8,7 @@ import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin, 
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { root } from "../setup.mjs";
+import { type Carrier, carrierModule, filledIn, lazyText, loaderOf } from "./lazy_text.ts";
 import { type LazyPackage, packageCode } from "./lazy_package.ts";
 
 /** A part that is a text until its module is imported. */
@@ -57,12 +58,7 @@ function chunksOf({ outputFiles, metafile }: Chunks): Chunk[] {
 /** Comments that name sources: the bundler keeps those that look like a licence. */
 const keepComments = (text: string) => text.replace(/^\/\/ (?=(?:lib|node_modules)\/|mod\.ts$)/gm, "//! ");
 const restoreComments = (text: string) =>
-  text.replace(/^\/\/ part:.*\n/gm, "").replace(/^\/\/! (?=(?:lib|node_modules)\/|mod\.ts$|A text)/gm, "// ");
-
-/** A text as a template literal, so that its lines stay lines. */
-function literal(text: string): string {
-  return `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&")}\``;
-}
+  text.replace(/^\/\/ part:.*\n/gm, "").replace(/^\/\/! (?=(?:lib|node_modules)\/|mod\.ts$|Text)/gm, "// ");
 
 /** Entries of `a, b as c`, as pairs. */
 function pairs(list: string): [string, string][] {
@@ -95,8 +91,6 @@ function variablesOf(chunks: readonly Chunk[]): Set<string> {
   ]);
   return new Set(found.map(([, name = ""]) => name));
 }
-
-const loaderOf = ({ name }: { name: string }) => `${name}Part`;
 
 /** Replaces `import()` in the text of a chunk. @returns The text, and the parts and modules that it imports in this way. */
 function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modules?: Set<string>) {
@@ -137,20 +131,12 @@ function asFunction({ name }: Chunk, text: string): string {
   return `"use strict";\n${body.trim()}\nreturn { ${result.join(", ")} };`;
 }
 
-/** Code that makes code of a text at the first call. @param given Names of what the text gets as arguments. */
-function loading(part: { name: string }, what: string, source: string, given: readonly string[]): string {
-  const parameters = [...given.map((name) => JSON.stringify(name)), "text"].join(", ");
-  return `//! A text, which becomes code at the first call: ${what}.
-const text = ${literal(source)};
-let loaded;
-export function ${loaderOf(part)}() {
-  return loaded ??= new Function(${parameters})(${given.join(", ")});
-}
-`;
-}
-
-/** The module of a part: imports what the part shares with the rest, and makes code of the text at the first call. */
-async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string, LazyPart>): Promise<string> {
+/** The module of a part, which imports what the part shares with the rest and loads it; and the code of the part. */
+async function moduleOf(
+  chunk: Chunk,
+  part: LazyPart,
+  parts: ReadonlyMap<string, LazyPart>,
+): Promise<{ module: string; code: string }> {
   const { statements, names, rest } = importsOf(chunk);
   const modules = new Set<string>();
   const { text, used } = replaceImports(rest, parts, modules);
@@ -159,10 +145,11 @@ async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string,
   }
   const given = [...names, ...used.map(loaderOf), ...(modules.size > 0 ? ["importModule"] : [])];
   const importers = [...modules].map((name) => `${JSON.stringify(name)}: () => import(${JSON.stringify(name)})`);
-  const source = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
-  return `${statements.join("")}${importLoaders(used)}
+  const code = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
+  const module = `${statements.join("")}${importLoaders(used)}
 ${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
-${loading(part, `${part.module} and what only it needs`, source, given)}`;
+${lazyText(part, `${part.module} and what only it needs`, given)}`;
+  return { module, code };
 }
 
 /** Refuses parts that share code which the rest does not have, or that share a variable. */
@@ -212,7 +199,7 @@ function virtual(texts: ReadonlyMap<string, string>): Plugin {
  *
  * @param chunks What the bundler made with {@linkcode IN_CHUNKS}.
  * @param entry Module that the file starts with, below the checkout.
- * @param parts All parts that are imported by `import()`, and packages that {@linkcode standingIn} took the place of.
+ * @param parts All parts that are imported by `import()`, packages that {@linkcode standingIn} took the place of, and where texts are.
  * @param options Of the bundler.
  * @param header Of the bundler, for the file alone.
  * @throws when the parts are not the ones that the sources import, or one of them cannot be a text.
@@ -220,7 +207,7 @@ function virtual(texts: ReadonlyMap<string, string>): Plugin {
 export async function inOneFile(
   chunks: Chunks,
   entry: string,
-  { lazy, packages }: { lazy: readonly LazyPart[]; packages: readonly LazyPackage[] },
+  { lazy, packages, carrier }: { lazy: readonly LazyPart[]; packages: readonly LazyPackage[]; carrier: Carrier },
   options: BuildOptions,
   header: BuildOptions,
 ): Promise<{ text: string; metafiles: Metafile[] }> {
@@ -236,11 +223,15 @@ export async function inOneFile(
   const gone = lazy.filter((part) => ![...parts.values()].includes(part)).map(({ module }) => module);
   if (gone.length > 0) throw new Error(`Cannot build: nothing imports these parts by import(): ${gone.join(", ")}`);
   check(all.filter(({ name }) => parts.has(name)), all.filter(({ name }) => !parts.has(name)));
-  const texts = new Map<string, string>();
+  const texts = new Map([["part:text", carrierModule(carrier)]]);
+  const codes = new Map<string, string>();
   for (const chunk of all) {
     const part = parts.get(chunk.name);
-    if (part !== undefined) texts.set(`part:${part.name}`, await moduleOf(chunk, part, parts));
-    else {
+    if (part !== undefined) {
+      const { module, code } = await moduleOf(chunk, part, parts);
+      texts.set(`part:${part.name}`, module);
+      codes.set(part.name, code);
+    } else {
       const { text, used } = replaceImports(chunk.text, parts);
       texts.set(chunk.name, importLoaders(used) + keepComments(text));
     }
@@ -249,7 +240,8 @@ export async function inOneFile(
   for (const each of packages) {
     const { code, metafile } = await packageCode(each, all.map(({ text }) => text), options);
     metafiles.push(metafile);
-    texts.set(`part:${each.name}`, loading(each, `what is used of the package ${each.package}`, code, []));
+    texts.set(`part:${each.name}`, lazyText(each, `what is used of the package ${each.package}`, []));
+    codes.set(each.name, code);
   }
   const { outputFiles } = await build({
     ...options,
@@ -259,5 +251,5 @@ export async function inOneFile(
     entryPoints: [start],
     plugins: [virtual(texts)],
   });
-  return { text: restoreComments(outputFiles?.[0]?.text ?? ""), metafiles };
+  return { text: filledIn(restoreComments(outputFiles?.[0]?.text ?? ""), codes, carrier), metafiles };
 }
