@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
+import * as functions from "../../lib/cli/campaign/verbs/functions.ts";
 import * as TABLE from "../../lib/cli/options/table.ts";
 import { codesOf, flagsOf } from "../../lib/cli/verb.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
@@ -25,6 +26,21 @@ test("exit codes of a verb are in the order of the table of exit codes", () => {
 test("EXIT_TABLE names the codes in the order of EXIT", () => {
   expect(EXIT_TABLE.flatMap(({ names }) => names)).toEqual(CODES);
   for (const { code, names } of EXIT_TABLE) expect(code).toBe(names.map((name) => EXIT[name]).join("/"));
+});
+
+test("the row of each campaign verb calls the function of its name, which is loaded then, and imports no other code of campaigns", () => {
+  const rows = VERBS.filter(({ name }) => name.startsWith("campaign "));
+  const verbs = rows.map(({ name }) => name.replace("campaign ", ""));
+  expect(verbs.toSorted()).toEqual(Object.keys(functions).sort());
+  for (const { name, run } of rows) {
+    expect(String(run)).toContain(`(await campaignVerbs()).${name.replace("campaign ", "")}(context)`);
+  }
+  const folder = join(CLI, "verbs/campaign");
+  const imports = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), "utf8").matchAll(/from "([^"]+)"/g)].map(([, path = ""]) => path)
+  );
+  const ofCampaigns = new Set(imports.filter((path) => path.includes("campaign/")));
+  expect([...ofCampaigns].sort()).toEqual(["flags", "load", "own_flags"].map((name) => `../../campaign/${name}.ts`));
 });
 
 test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {

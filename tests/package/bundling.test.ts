@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
 import { ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
 import { bundle, problems } from "../../tools/build/bundle.ts";
+import { VERBS } from "../../lib/cli/verbs.ts";
+import { EXIT } from "../../lib/exit_codes.ts";
 import { VERSION } from "../../lib/version.ts";
 import { RUNTIMES, runToEnd } from "./runtimes.ts";
 
@@ -18,6 +20,23 @@ beforeAll(async () => {
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The lazy parts of a built file by their names, what each gets as arguments, and the file without them. */
+function textsOf(file: string) {
+  const found = new Map<string, string>();
+  const given = new Map<string, string[]>();
+  const whole = text(file);
+  const rest = whole.replace(
+    /^function (\w+)Text\(\) \{\n {2}(?:\/\*([^]*?)\*\/|return `((?:[^`\\]|\\.)*)`;)\n\}$/gms,
+    (_, name: string, comment: string | undefined, string = "") => {
+      found.set(name, comment?.replaceAll("*\u2215", "*/") ?? string.replace(/\\(.)/gs, "$1"));
+      const [, call = ""] = new RegExp(`new Function\\(([^;]*), codeOf\\(${name}Text\\)\\)`).exec(whole) ?? [];
+      given.set(name, [...call.matchAll(/"([^"]+)"/g)].map(([, each = ""]) => each));
+      return "";
+    },
+  );
+  return { found, given, rest };
+}
 
 test("bundle() leaves only node: imports and keeps the size limits when it is built from this tree", async () => {
   for (const artefact of ARTEFACTS) expect(problems(await bundle(artefact))).toEqual([]);
@@ -35,15 +54,65 @@ test("problems() names a foreign import and a size above the limit when a file h
   ]);
 });
 
-test("bundle() keeps the YAML parser out of the component, and as a text in command and library", () => {
-  const text = (file: string) => readFileSync(join(folder, file), "utf8");
-  // A message of the parser, and one of the reader of campaign files.
-  expect(text(COMPONENT.file)).not.toContain("are not allowed in compact mappings");
-  expect(text(COMPONENT.file)).not.toContain("campaign file");
+const text = (file: string) => readFileSync(join(folder, file), "utf8");
+// A message of the YAML parser, one of the reader of campaign files, and a function of zod.
+const YAML_TEXT = "are not allowed in compact mappings";
+const CAMPAIGN_TEXT = "the file is nested more than";
+const ZOD_TEXT = "Invalid discriminated union option";
+
+test("bundle() keeps campaigns and the YAML parser out of the component", () => {
+  for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(text(COMPONENT.file)).not.toContain(part);
+});
+
+test("bundle() leaves no code of campaigns, of the YAML parser or of zod in the command but in comments", () => {
+  const { found, rest } = textsOf("mogplex.mjs");
+  expect([...found.keys()].sort()).toEqual(["campaign", "yaml", "zod"]);
+  expect(found.get("yaml")).toContain(YAML_TEXT);
+  expect(found.get("campaign")).toContain(CAMPAIGN_TEXT);
+  expect(found.get("zod")).toContain(ZOD_TEXT);
+  for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT]) expect(rest).not.toContain(part);
+  expect(rest).not.toMatch(/^\/\/ (?:lib\/campaign|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m);
+  // Readable: the names of sources, and one statement a line.
+  expect(found.get("campaign")).toMatch(/^\/\/ lib\/campaign\/jobs\.ts$/m);
+  expect(found.get("campaign")?.split("\n").length).toBeGreaterThan(5_000);
+});
+
+test("bundle() leaves no code of campaigns or of the YAML parser in the library but in strings, which bundlers keep", () => {
+  const { found, rest } = textsOf("mod.mjs");
+  expect([...found.keys()].sort()).toEqual(["campaign", "yaml"]);
+  for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(rest).not.toContain(part);
+});
+
+test("a lazy part gets every name that it uses and does not declare", () => {
   for (const file of ["mogplex.mjs", "mod.mjs"]) {
-    const lines = text(file).split("\n").filter((each) => each.includes("are not allowed in compact mappings"));
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain("new Function(");
+    const { found, given } = textsOf(file);
+    const code = found.get("campaign") ?? "";
+    const names = given.get("campaign") ?? [];
+    expect(names.length).toBeGreaterThan(50);
+    const script = join(folder, `names-${file.replace(".mjs", ".js")}`);
+    writeFileSync(script, `function part(${names.join(", ")}) {\n${code}\n}\n`);
+    const line = [
+      "tsc",
+      "--allowJs",
+      "--checkJs",
+      "--noEmit",
+      "--strict",
+      "false",
+      "--target",
+      "es2024",
+      "--types",
+      "node",
+    ];
+    const [tsc = "", ...more] = [join(root, "node_modules/typescript/bin/tsc"), ...line.slice(1)];
+    const roots = ["--typeRoots", join(root, "node_modules/@types"), "--lib", "es2024,dom", "--ignoreConfig"];
+    const { stdout } = runToEnd([runtimes.node, tsc, ...more, ...roots, script]);
+    expect(stdout.split("\n").filter((each) => /Cannot find name|error TS1\d\d\d:|error TS5\d\d\d:/.test(each)))
+      .toEqual([]);
+    // The check sees a name that is missing.
+    writeFileSync(script, `function part(${names.slice(1).join(", ")}) {\n${code}\n}\n`);
+    expect(runToEnd([runtimes.node, tsc, ...more, ...roots, script]).stdout).toContain(
+      `Cannot find name '${names[0]}'`,
+    );
   }
 });
 
@@ -61,6 +130,55 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       stderr: "",
     });
     expect(check(wrong)).toMatchObject({ code: 2, stdout: expect.stringContaining(":2:7: name: it is the number 1;") });
+  });
+
+  test(`mogplex.mjs loads and calls every campaign verb on ${name}`, () => {
+    const file = join(folder, "verbs.yaml");
+    writeFileSync(file, "version: 1\nname: fix\nprompt: Fix it\nrepositories: [acme/web]\n");
+    const verbs = VERBS.filter(({ name }) => name.startsWith("campaign "));
+    expect(verbs.length).toBeGreaterThan(10);
+    for (const { name: verb } of verbs) {
+      const more = verb.endsWith("skip") ? ["--reason", "x", "--failed"] : verb.endsWith("retry") ? ["--failed"] : [];
+      const words = [
+        ...verb.split(" "),
+        file,
+        ...verb.endsWith("check") ? [] : ["--dir", join(folder, "none")],
+        ...more,
+      ];
+      const { code, stderr } = runToEnd([...runtime, join(folder, "mogplex.mjs"), ...words], { cwd: folder });
+      // There is no plan, and no token to make one.
+      const sends = ["campaign plan", "campaign advance", "campaign run"].includes(verb);
+      const expected = verb.endsWith("check") ? EXIT.success : sends ? EXIT.unauthorized : EXIT.usage;
+      expect({ verb, code, stderr }).toEqual({ verb, code: expected, stderr: expect.any(String) });
+    }
+  });
+
+  test(`mogplex.mjs says on ${name} what is wrong when another program removed its comments`, async () => {
+    const file = join(folder, `no-comments-${name}.mjs`);
+    writeFileSync(file, (await transform(text("mogplex.mjs"), { legalComments: "none" })).code);
+    const line = [...runtime, file];
+    expect(runToEnd([...line, "--version"]).code).toBe(EXIT.success);
+    expect(runToEnd([...line, "campaign", "check", "x.yml"])).toMatchObject({
+      code: EXIT.internal,
+      stderr: expect.stringContaining("use the file as it was published"),
+    });
+  });
+
+  test(`mod.mjs reads a campaign on ${name} when it was bundled into a script and minified`, async () => {
+    const script = join(folder, "campaign_script.mjs");
+    const file = join(folder, `campaign-by-esbuild-${name}.mjs`);
+    writeFileSync(join(folder, "script.yaml"), "version: 1\nname: fix\nprompt: Fix it\nrepositories: [acme/web]\n");
+    writeFileSync(
+      script,
+      `import { readCampaign, UsageError } from "./mod.mjs";
+readCampaign("script.yaml", { directory: "none" }).catch((error) => console.log(error instanceof UsageError, error.message));\n`,
+    );
+    const options = { bundle: true, minify: true, platform: "node", format: "esm" } as const;
+    await build({ ...options, entryPoints: [script], outfile: file, external: ["./lib/cli/main.ts"] });
+    expect(runToEnd([...runtime, file], { cwd: folder })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^true Cannot read campaign: nothing was planned/),
+    });
   });
 
   test(`mogplex.mjs runs as a command on ${name} when it is started directly or through a symbolic link`, () => {

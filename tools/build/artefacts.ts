@@ -4,6 +4,7 @@
  * @module
  */
 import * as variables from "../../lib/variables.ts";
+import type { LazyPackage } from "./lazy_package.ts";
 import type { LazyPart } from "./parts.ts";
 
 /** One file of `dist/`. */
@@ -18,6 +19,8 @@ export interface Artefact {
   minify?: boolean;
   /** Parts that stay texts until a call needs them. @default {undefined} (none: everything is code) */
   lazy?: readonly LazyPart[];
+  /** Packages that stay texts until one of their functions is called. @default {undefined} (none) */
+  lazyPackages?: readonly LazyPackage[];
   /** Source text that replaces a module, by the module's path below the checkout. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
@@ -60,6 +63,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     entry: "lib/cli/main.ts",
     program: true,
     lazy: [{ name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" }, YAML],
+    lazyPackages: [{ name: "zod", package: "zod/mini" }],
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },
   COMPONENT,

@@ -8,6 +8,8 @@ import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin, 
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { root } from "../setup.mjs";
+import { type Carrier, carrierModule, filledIn, lazyText, loaderOf } from "./lazy_text.ts";
+import { type LazyPackage, packageCode } from "./lazy_package.ts";
 
 /** A part that is a text until its module is imported. */
 export interface LazyPart {
@@ -56,12 +58,7 @@ function chunksOf({ outputFiles, metafile }: Chunks): Chunk[] {
 /** Comments that name sources: the bundler keeps those that look like a licence. */
 const keepComments = (text: string) => text.replace(/^\/\/ (?=(?:lib|node_modules)\/|mod\.ts$)/gm, "//! ");
 const restoreComments = (text: string) =>
-  text.replace(/^\/\/ part:.*\n/gm, "").replace(/^\/\/! (?=(?:lib|node_modules)\/|mod\.ts$|A text)/gm, "// ");
-
-/** A text as a template literal, so that its lines stay lines. */
-function literal(text: string): string {
-  return `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&")}\``;
-}
+  text.replace(/^\/\/ part:.*\n/gm, "").replace(/^\/\/! (?=(?:lib|node_modules)\/|mod\.ts$|Text)/gm, "// ");
 
 /** Entries of `a, b as c`, as pairs. */
 function pairs(list: string): [string, string][] {
@@ -88,14 +85,12 @@ function importsOf({ name, text, output }: Chunk): { statements: string[]; names
 
 /** Names that modules declare as variables that may get another value later: a part would not see it. */
 function variablesOf(chunks: readonly Chunk[]): Set<string> {
-  const sources = chunks.flatMap(({ output }) => Object.keys(output.inputs));
+  const sources = chunks.flatMap(({ output }) => Object.keys(output.inputs)).filter((path) => !path.includes(":"));
   const found = sources.flatMap((path) => [
     ...readFileSync(join(root, path), "utf8").matchAll(/^export (?:let|var) (\w+)/gm),
   ]);
   return new Set(found.map(([, name = ""]) => name));
 }
-
-const loaderOf = ({ name }: LazyPart) => `${name}Part`;
 
 /** Replaces `import()` in the text of a chunk. @returns The text, and the parts and modules that it imports in this way. */
 function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modules?: Set<string>) {
@@ -136,8 +131,12 @@ function asFunction({ name }: Chunk, text: string): string {
   return `"use strict";\n${body.trim()}\nreturn { ${result.join(", ")} };`;
 }
 
-/** The module of a part: imports what the part shares with the rest, and makes code of the text at the first call. */
-async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string, LazyPart>): Promise<string> {
+/** The module of a part, which imports what the part shares with the rest and loads it; and the code of the part. */
+async function moduleOf(
+  chunk: Chunk,
+  part: LazyPart,
+  parts: ReadonlyMap<string, LazyPart>,
+): Promise<{ module: string; code: string }> {
   const { statements, names, rest } = importsOf(chunk);
   const modules = new Set<string>();
   const { text, used } = replaceImports(rest, parts, modules);
@@ -146,18 +145,11 @@ async function moduleOf(chunk: Chunk, part: LazyPart, parts: ReadonlyMap<string,
   }
   const given = [...names, ...used.map(loaderOf), ...(modules.size > 0 ? ["importModule"] : [])];
   const importers = [...modules].map((name) => `${JSON.stringify(name)}: () => import(${JSON.stringify(name)})`);
-  const source = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
-  return `${statements.join("")}${importLoaders(used)}
+  const code = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
+  const module = `${statements.join("")}${importLoaders(used)}
 ${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
-//! A text, which becomes code at the first call: ${part.module} and what only it needs.
-const text = ${literal(source)};
-let loaded;
-export function ${loaderOf(part)}() {
-  return loaded ??= new Function(${[...given.map((name) => JSON.stringify(name)), "text"].join(", ")})(${
-    given.join(", ")
-  });
-}
-`;
+${lazyText(part, `${part.module} and what only it needs`, given)}`;
+  return { module, code };
 }
 
 /** Refuses parts that share code which the rest does not have, or that share a variable. */
@@ -207,16 +199,18 @@ function virtual(texts: ReadonlyMap<string, string>): Plugin {
  *
  * @param chunks What the bundler made with {@linkcode IN_CHUNKS}.
  * @param entry Module that the file starts with, below the checkout.
- * @param lazy All parts that are imported by `import()`.
- * @param options Of the bundler, for the file.
+ * @param parts All parts that are imported by `import()`, packages that {@linkcode standingIn} took the place of, and where texts are.
+ * @param options Of the bundler.
+ * @param header Of the bundler, for the file alone.
  * @throws when the parts are not the ones that the sources import, or one of them cannot be a text.
  */
 export async function inOneFile(
   chunks: Chunks,
   entry: string,
-  lazy: readonly LazyPart[],
+  { lazy, packages, carrier }: { lazy: readonly LazyPart[]; packages: readonly LazyPackage[]; carrier: Carrier },
   options: BuildOptions,
-): Promise<string> {
+  header: BuildOptions,
+): Promise<{ text: string; metafiles: Metafile[] }> {
   const all = chunksOf(chunks);
   const parts = new Map<string, LazyPart>();
   let start = "";
@@ -229,21 +223,33 @@ export async function inOneFile(
   const gone = lazy.filter((part) => ![...parts.values()].includes(part)).map(({ module }) => module);
   if (gone.length > 0) throw new Error(`Cannot build: nothing imports these parts by import(): ${gone.join(", ")}`);
   check(all.filter(({ name }) => parts.has(name)), all.filter(({ name }) => !parts.has(name)));
-  const texts = new Map<string, string>();
+  const texts = new Map([["part:text", carrierModule(carrier)]]);
+  const codes = new Map<string, string>();
   for (const chunk of all) {
     const part = parts.get(chunk.name);
-    if (part !== undefined) texts.set(`part:${part.name}`, await moduleOf(chunk, part, parts));
-    else {
+    if (part !== undefined) {
+      const { module, code } = await moduleOf(chunk, part, parts);
+      texts.set(`part:${part.name}`, module);
+      codes.set(part.name, code);
+    } else {
       const { text, used } = replaceImports(chunk.text, parts);
       texts.set(chunk.name, importLoaders(used) + keepComments(text));
     }
   }
+  const metafiles: Metafile[] = [];
+  for (const each of packages) {
+    const { code, metafile } = await packageCode(each, all.map(({ text }) => text), options);
+    metafiles.push(metafile);
+    texts.set(`part:${each.name}`, lazyText(each, `what is used of the package ${each.package}`, []));
+    codes.set(each.name, code);
+  }
   const { outputFiles } = await build({
     ...options,
+    ...header,
     bundle: true,
     write: false,
     entryPoints: [start],
     plugins: [virtual(texts)],
   });
-  return restoreComments(outputFiles?.[0]?.text ?? "");
+  return { text: filledIn(restoreComments(outputFiles?.[0]?.text ?? ""), codes, carrier), metafiles };
 }
