@@ -7,6 +7,7 @@
  */
 import type * as Files from "node:fs";
 import { refuseLinks } from "../io.ts";
+import { isNotPermitted } from "../runtime.ts";
 import type { DurableFiles, FileLine } from "./durable_files.ts";
 
 const BUFFER_BYTES = 65_536;
@@ -25,9 +26,23 @@ function parentOf(path: string): string {
 export function durableFilesOn(fs: typeof Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
+  /**
+   * Throws when a path leads through a symbolic link. Where Deno permits the directory itself and nothing above it, that is all that is
+   * looked at.
+   */
+  function refuse(path: string): void {
+    try {
+      refuseLinks(fs, path);
+    } catch (error) {
+      if (!isNotPermitted(error)) throw error;
+      const isLink = fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+      if (isLink) throw new Error(`it is reached through the symbolic link ${JSON.stringify(path)}`);
+    }
+  }
+
   /** Facts of what is at a path, itself a link or not; undefined when there is nothing. */
   function look(path: string): Files.Stats | undefined {
-    refuseLinks(fs, path);
+    refuse(path);
     const facts = fs.lstatSync(path, { throwIfNoEntry: false });
     if (facts?.isFile() === false) throw new Error("it is not an ordinary file");
     return facts;
@@ -61,6 +76,8 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
         fs.closeSync(file);
       }
     } catch (error) {
+      // Nor is it permitted on Deno for a directory that was not named.
+      if (isNotPermitted(error)) return;
       if (!hasCode(error, "EACCES", "EBADF", "EINVAL", "EISDIR", "ENOTSUP", "EPERM")) throw error;
     }
   }
@@ -80,16 +97,22 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
   }
 
   function makeDirectory(path: string): void {
-    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-    const parent = parentOf(path);
-    if (parent !== path) makeDirectory(parent);
+    const missing: string[] = [];
+    for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
+    if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
+    // In one call, for which Deno asks for no more than the directory itself. Another process may create it meanwhile.
+    fs.mkdirSync(path, { recursive: true });
+    for (const made of missing.reverse()) syncDirectory(parentOf(made));
+  }
+
+  /** Whether there is nothing at a path. What Deno may not look at counts as being there. */
+  function isMissing(path: string): boolean {
     try {
-      fs.mkdirSync(path);
+      return fs.statSync(path, { throwIfNoEntry: false }) === undefined;
     } catch (error) {
-      // Another process may have created it meanwhile.
-      if (!hasCode(error, "EEXIST") || !fs.statSync(path).isDirectory()) throw error;
+      if (isNotPermitted(error)) return false;
+      throw error;
     }
-    syncDirectory(parent);
   }
 
   function readLines(path: string, maxLineBytes: number, onLine: (line: FileLine) => void): boolean {
@@ -128,11 +151,11 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
 
   return {
     makeDirectory(path) {
-      refuseLinks(fs, path);
+      refuse(path);
       makeDirectory(path);
     },
     list(directory) {
-      refuseLinks(fs, directory);
+      refuse(directory);
       try {
         return fs.readdirSync(directory).sort();
       } catch (error) {
@@ -191,7 +214,7 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
       syncDirectory(parentOf(path));
     },
     create(path, text) {
-      refuseLinks(fs, parentOf(path));
+      refuse(parentOf(path));
       return withTemporary(path, text, false, (temporary) => {
         try {
           fs.linkSync(temporary, path);
@@ -217,7 +240,7 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
       fs.renameSync(from, to);
     },
     remove(path) {
-      refuseLinks(fs, parentOf(path));
+      refuse(parentOf(path));
       fs.rmSync(path, { force: true });
     },
     touch(path) {
@@ -229,7 +252,7 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
       });
     },
     timeIn(directory) {
-      refuseLinks(fs, directory);
+      refuse(directory);
       return withTemporary(`${directory}/time`, "now", false, (temporary) => fs.lstatSync(temporary).mtimeMs);
     },
   };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { launch, type Service, startService } from "./world/service.ts";
@@ -143,6 +143,31 @@ test("permissions prints all that Deno needs for a campaign, which runs without 
   );
   const named = flags.find((flag) => flag.startsWith("--allow-env="))?.slice("--allow-env=".length).split(",") ?? [];
   for (const { permission, value } of asked) if (permission === "env") expect(named).toContain(value ?? "(all)");
+});
+
+test("permissions prints what a campaign needs in any directory, and a link in its place is refused", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const other = mkdtempSync(join(service.folder, "other-"));
+  mkdirSync(join(other, "target"));
+  symlinkSync(join(other, "target"), join(other, "link"));
+  const file = { version: 1, name: "places", prompt: "<success>", repositories: ["acme/project-0001"] };
+  writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  async function plan(directory: string) {
+    const listed = await launch([runtimes.node, service.command, "permissions", "--out", directory], { cwd, env })
+      .ended;
+    const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...listed.stdout.trim().split(" ")];
+    const verb = ["campaign", "plan", "campaign.yml", "--dir", directory];
+    return await launch([...deno, service.command, ...verb], { cwd, env }).ended;
+  }
+  for (const directory of [join(other, "d"), join(other, "x/y"), "sub/d", `../${basename(other)}/z`]) {
+    const { code, stderr } = await plan(directory);
+    expect([directory, code, quiet(stderr)]).toEqual([directory, 0, ""]);
+    expect(existsSync(resolve(cwd, directory, "lock.json"))).toBe(true);
+  }
+  const linked = await plan(join(other, "link"));
+  expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("it is reached through the symbolic link")]);
+  expect(readdirSync(join(other, "target"))).toEqual([]);
 });
 
 test("a campaign's directory that Deno may not write ends with 2, and says which flags are needed", async () => {

@@ -76,6 +76,7 @@ export async function endWithCampaign(
     ? undefined
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
   let reportedAt = -Infinity;
+  const known = new Set<string>();
   const onView = (view: () => CampaignView) => {
     const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
     if (live === undefined && !isDue) return;
@@ -83,7 +84,7 @@ export async function endWithCampaign(
     live?.update(now);
     if (!isDue) return;
     reportedAt = clock.now();
-    void publishCampaign(context, place, now, { problem: null, isEnd: false, note });
+    void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
   };
   const process = {
     onSignal: io.onSignal,
@@ -109,7 +110,7 @@ export async function endWithCampaign(
     const isInterrupted = error instanceof InterruptedError;
     const problem = error instanceof Error && !goesOn && !isInterrupted ? error.message : null;
     if (result.view !== null) {
-      await publishCampaign(context, place, result.view, { problem, isEnd: true, note });
+      await publishCampaign(context, place, result.view, { problem, isEnd: true, note, known });
       if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
       else printStatus(context, place, result.view, { problem });
     }

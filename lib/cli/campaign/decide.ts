@@ -17,6 +17,13 @@ export function readSelection({ flags, option }: VerbContext): Selection {
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
 
+/** The decision with its texts fit for the journal: people copy all kinds of things into them. */
+function masked(decision: Decision, redact: (text: string) => string): Decision {
+  if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
+  if (decision.kind !== "approve" || decision.note === null) return decision;
+  return { ...decision, note: redact(decision.note) };
+}
+
 /** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
 export async function decide(context: VerbContext, verb: string, decision: Decision): Promise<number> {
   const { flags, writer } = context;
@@ -24,7 +31,12 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
   maskToken(context);
   const dryRun = flags.has(DRY_RUN.name);
   const options = { ...place.options, by: decider(context), dryRun };
-  const { items, text, view } = await decideCampaign(place.path, decision, options, place.internals);
+  const { items, text, view } = await decideCampaign(
+    place.path,
+    masked(decision, writer.redact),
+    options,
+    place.internals,
+  );
   if (flags.has("json")) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
     return EXIT.success;

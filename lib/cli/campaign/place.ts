@@ -76,6 +76,6 @@ export function maskToken(context: VerbContext): void {
 }
 
 /** Who decides: the flag, else what the environment says. */
-export function decider({ option, io }: VerbContext): string {
-  return option(BY)?.trim() || personOf(io.env);
+export function decider({ option, io, writer }: VerbContext): string {
+  return writer.redact(option(BY)?.trim() || personOf(io.env));
 }

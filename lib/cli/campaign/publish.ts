@@ -22,6 +22,8 @@ export interface PublishOptions {
   isEnd: boolean;
   /** The note that was planned. */
   note: NotePlan;
+  /** Messages that were printed before, and are not printed again. @default {new Set()} */
+  known?: Set<string>;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function publishCampaign(
   context: VerbContext,
   { directory, command }: CampaignPlace,
   view: CampaignView,
-  { problem, isEnd, note }: PublishOptions,
+  { problem, isEnd, note, known = new Set() }: PublishOptions,
 ): Promise<string[]> {
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
@@ -45,7 +47,10 @@ export async function publishCampaign(
     command,
     problem,
   });
-  for (const { message } of problems) writer.error(message);
+  for (const { message } of problems) {
+    if (!known.has(message)) writer.error(message);
+    known.add(message);
+  }
   const unwritten = problems.map(({ path }) => path);
   if (!isEnd) return unwritten;
   const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;

@@ -49,6 +49,11 @@ function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory.replace(/\/+$/, "")}/`);
 }
 
+/** Whether a path leads out of the working directory. */
+function isElsewhere(path: string): boolean {
+  return path.startsWith("/") || path.split("/").includes("..");
+}
+
 function distinct(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
 }
@@ -87,7 +92,10 @@ export function permissionsFor(
   return {
     net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
     env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
-    read: distinct([".", ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path?.startsWith("/"))]),
+    read: distinct([
+      ".",
+      ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
+    ]),
     write: distinct([paths.out, ...outside, ...appended, files.summary]),
   };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../../../lib/cli/main.ts";
 import { campaignFile, type CampaignWorld, campaignWorld, type CampaignWorldOptions } from "../../campaign/world.ts";
+import type { GitlabServer } from "../../note/gitlab_server.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 
 /** What one call of the command did. The campaign's directory is shown as `DIR`. */
@@ -32,6 +33,8 @@ export interface CliWorld extends Pick<CampaignWorld, "clock" | "emulator" | "re
   write(more?: Record<string, unknown>): void;
   /** Called before each request; what it returns takes the place of the answer. */
   before: CampaignWorld["before"];
+  /** The GitLab that takes notes on merge requests; undefined for none. */
+  gitlab: GitlabServer | undefined;
   /** Runs `campaign VERB campaign.yml --dir DIR` with further arguments. */
   campaign(verb: string, args?: string[], options?: CallOptions): Promise<Called>;
   /** Runs any command line. */
@@ -51,6 +54,7 @@ export function cliWorld(options: CampaignWorldOptions = {}): CliWorld {
   const files = new Map([[FILE, campaignFile(options.file)]]);
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
+    if (world.gitlab !== undefined && url.startsWith(world.gitlab.api)) return await world.gitlab.fetch(url, init);
     const { pathname, search } = new URL(url);
     const request = `${init.method ?? "GET"} ${pathname.replace("/api/v1/mogplex", "")}${search}`;
     requests.push(request);
@@ -67,6 +71,7 @@ export function cliWorld(options: CampaignWorldOptions = {}): CliWorld {
     token: inner.token,
     files,
     before: undefined,
+    gitlab: undefined,
     write: (more = {}) => void files.set(FILE, campaignFile(more)),
     campaign: (verb, args = [], given = {}) => world.cli(["campaign", verb, FILE, "--dir", directory, ...args], given),
     async cli(args, { before, ...given } = {}) {

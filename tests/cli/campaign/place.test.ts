@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { campaignFile } from "../../campaign/world.ts";
+import { cliWorld } from "./world.ts";
+
+test("without --dir a campaign is in mogplex-campaign, and no command names it", async () => {
+  const before = process.cwd();
+  process.chdir(realpathSync(mkdtempSync(join(tmpdir(), "mogplex-place-"))));
+  try {
+    const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+    expect((await world.cli(["campaign", "status", "campaign.yml"])).stderr).toBe(
+      'error: Cannot read campaign: nothing was planned in "mogplex-campaign"; ' +
+        "run `mogplex-ci campaign plan campaign.yml` first, or name another directory\n",
+    );
+    const { code, stdout } = await world.cli(["campaign", "run", "campaign.yml"]);
+    expect([code, stdout.includes("mogplex-ci campaign retry campaign.yml --cause agent-run-exited")]).toEqual([
+      1,
+      true,
+    ]);
+    expect(readFileSync("mogplex-campaign/lock.json", "utf8")).toContain('"campaign": "replace-moment"');
+    expect(world.files.has("mogplex-campaign/campaign.json")).toBe(true);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("commands quote names that a shell would take apart", async () => {
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+  world.files.set("my campaign's.yml", campaignFile());
+  const args = ["my campaign's.yml", "--dir", world.directory];
+  const { code, stdout } = await world.cli(["campaign", "run", ...args]);
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining(`campaign retry 'my campaign'\\''s.yml' --dir DIR --cause`),
+  ]);
+});
+
+test("--home knows directories only", async () => {
+  const world = cliWorld({ count: 1 });
+  expect((await world.campaign("plan", ["--home", "dir"])).code).toBe(0);
+  for (const verb of ["plan", "advance", "run", "status", "stop", "report"]) {
+    const { code, stderr } = await world.campaign(verb, ["--home", "git:origin#x"]);
+    expect([verb, code, stderr]).toEqual([
+      verb,
+      2,
+      'error: Cannot use --home as this version keeps campaigns in directories only: "git:origin#x"; ' +
+      "leave the flag out, and keep the directory from one wave to the next\n",
+    ]);
+  }
+});
+
+test("the token of the environment is masked in everything that verbs without requests print", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  const { stdout, stderr } = await world.campaign("skip", [
+    "--only",
+    "acme/*1",
+    "--reason",
+    `because of ${world.token}`,
+  ]);
+  expect(stdout + stderr).not.toContain(world.token);
+  for (const args of [[], ["--json"], ["--all"]]) {
+    const status = await world.campaign("status", args);
+    expect(status.stdout + status.stderr).not.toContain(world.token);
+    expect(status.stdout).toContain("skipped");
+  }
+  await world.campaign("report");
+  for (const [path, text] of world.files) if (path.startsWith(world.directory)) expect(text).not.toContain(world.token);
+  // A decision is masked before it is recorded.
+  expect(readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8")).not.toContain(world.token);
+});
+
+test("a file that is missing or no campaign file ends every verb with 2", async () => {
+  const world = cliWorld();
+  for (const verb of ["check", "plan", "advance", "run", "status", "retry", "approve", "stop", "resume", "report"]) {
+    const none = await world.cli(["campaign", verb]);
+    expect([verb, none.code, none.stderr]).toEqual([verb, 2, expect.stringContaining("<file> is missing")]);
+    const gone = await world.cli(["campaign", verb, "nope.yml"]);
+    expect([verb, gone.code, gone.stdout + gone.stderr]).toEqual([
+      verb,
+      2,
+      expect.stringContaining("the file does not exist"),
+    ]);
+  }
+});
