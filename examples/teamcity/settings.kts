@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f7f4e9821eed3217f894c7c60cabc241d2256a41c397925d31982c57af44554"
+val MOGPLEX_CI_SHA256 = "b2035155097a6715ec21969999187cdb241932a733898d00e17f5ef4d3b67575"
 
 project {
     buildType(Cleanup)

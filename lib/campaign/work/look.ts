@@ -6,6 +6,7 @@
 import { NotFoundError, UsageError } from "../../errors.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
+import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
 import { cancelWith } from "../../runs/cancel.ts";
 import { Reader } from "../../runs/events/reader.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
@@ -191,7 +192,10 @@ export async function proveUser(work: Work): Promise<void> {
     try {
       prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
-      throw error instanceof NotFoundError ? otherUser(runId, error) : error;
+      if (error instanceof NotFoundError) throw otherUser(runId, error);
+      // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
+      const isTransient = !isUnauthorized(error) && setbackOf(error, { worked: true }) !== undefined;
+      if (!isTransient || proven.size === 0) throw error;
     }
   }
 }
