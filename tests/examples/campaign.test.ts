@@ -8,7 +8,7 @@ import { root, runtimes } from "../../tools/setup.mjs";
 import { launch } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
 import { withService } from "./scripts.ts";
-import { buildCommand } from "./systems/campaign_recipes.ts";
+import { buildCommand, endRuns, UNTIL_ENDED } from "./systems/campaign_recipes.ts";
 
 const FOLDER = join(root, "examples/campaign");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -50,7 +50,8 @@ for (const runtime of ["node", "deno", "bun"] as const) {
 
 test("campaign.yml is planned and its canary started, with the task of each repository", async () => {
   const names = ["web", "api", "lib-a", "lib-legacy-b", "docs", "mobile", "archive-old", "other"];
-  await withService({ names, speed: 10_000, sandboxLimit: 3 }, async ({ token, recorder }) => {
+  await withService({ ...UNTIL_ENDED, names }, async (service) => {
+    const { token, recorder } = service;
     const cwd = mkdtempSync(join(built.folder, "plan-"));
     cpSync(FOLDER, cwd, { recursive: true });
     const env = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token };
@@ -70,6 +71,8 @@ test("campaign.yml is planned and its canary started, with the task of each repo
       prompt: expect.stringContaining("Mention OPS-13 in"),
       ...{ createBranch: true, workingBranch: "codemod/replace-moment" },
     });
+    endRuns(service);
+    // Without a pull request nobody knows whether they succeeded: that closes the gate, too.
     await campaign("advance");
     expect((await campaign("status")).stdout).toContain("campaign approve campaign.yml");
   });

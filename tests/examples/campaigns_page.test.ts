@@ -9,7 +9,7 @@ import { type Ended, launch } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
 import { blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "./scripts.ts";
-import { buildCommand } from "./systems/campaign_recipes.ts";
+import { buildCommand, endRuns, UNTIL_ENDED } from "./systems/campaign_recipes.ts";
 
 const PAGE = readPage("docs/campaigns.md");
 const SECTION = readPage("README.md").split(/^## /m).find((part) => part.startsWith("Many repositories\n")) ?? "";
@@ -102,12 +102,12 @@ test(
 test(
   "every command in the text of docs/campaigns.md does what it says",
   () =>
-    withService({ ...FAST, names: ["web", "agent-failure", "docs", "stuck-streaming"] }, async (service) => {
+    withService({ ...UNTIL_ENDED, names: ["docs", "web", "api", "stuck"] }, async (service) => {
       const { cwd, run } = place(service, {
         "campaign.yml": "version: 1\nname: page\nprompt-file: task.md\nrepositories: [{ file: list.txt }]\n" +
           "canary: { size: 1, gate: manual }\n",
         "task.md": "Fix it\n",
-        "list.txt": "acme/web\nacme/agent-failure\nacme/docs\nacme/stuck-streaming\n",
+        "list.txt": "acme/docs\nacme/web\nacme/api\nacme/stuck\n",
       });
       const ran = new Set<string>();
       const view = async () => JSON.parse((await run("mogplex-ci campaign status campaign.yml --json")).stdout);
@@ -119,7 +119,11 @@ test(
         const filled = `campaign ${verb} campaign.yml${rest.replace("WORD", causes[0]?.word)}`;
         const before = service.recorder.of(START).length;
         expect(await run(`mogplex-ci ${filled} ${more}`), filled).toMatchObject({ code: 0 });
-        for (const _ of [1, 2]) await run("mogplex-ci campaign advance campaign.yml || true");
+        for (const _ of [1, 2]) {
+          await run("mogplex-ci campaign advance campaign.yml || true");
+          endRuns(service, "web");
+        }
+        await run("mogplex-ci campaign advance campaign.yml || true");
         return service.recorder.of(START).length - before;
       }
 

@@ -9,7 +9,7 @@ import { writeFiles } from "../../components/project.ts";
 import { type Ended, launch } from "../../processes/world/service.ts";
 import { START } from "../../processes/world/stage.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand, campaignFiles } from "../systems/campaign_recipes.ts";
+import { buildCommand, campaignFiles, endRuns, UNTIL_ENDED } from "../systems/campaign_recipes.ts";
 import { isInstalled, type Shell, which } from "./shells.ts";
 
 const FILE = join(root, "examples/shell/campaign-cron.sh");
@@ -30,7 +30,7 @@ afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
 /** The folder of the script on a machine, and what cron has of it. */
 interface Place {
   cwd: string;
-  /** Makes a wave, as cron does. */
+  /** Ends the runs at work, and then makes a wave, as cron does. */
   wave(shell?: readonly string[]): Promise<Ended>;
   /** What somebody does by hand. */
   campaign(...args: string[]): Promise<Ended>;
@@ -46,7 +46,10 @@ function placeOf(service: ScriptService, names: readonly string[], more = ""): P
   return {
     cwd,
     // cron starts in the home directory.
-    wave: (shell = ["sh"]) => launch([...shell, join(cwd, "campaign-cron.sh")], { cwd: built.folder, env }).ended,
+    wave(shell = ["sh"]) {
+      endRuns(service);
+      return launch([...shell, join(cwd, "campaign-cron.sh")], { cwd: built.folder, env }).ended;
+    },
     campaign: (...args) =>
       launch([runtimes.node, "mogplex.mjs", "campaign", ...args], {
         cwd,
@@ -55,11 +58,9 @@ function placeOf(service: ScriptService, names: readonly string[], more = ""): P
   };
 }
 
-const FAST = { speed: 10_000, sandboxLimit: 3 };
-
 /** A test with a service of its own, beside the others. */
 function together(what: string, names: readonly string[], body: Parameters<typeof withService>[1]): void {
-  test.concurrent(what, () => withService({ ...FAST, names }, body), 60_000);
+  test.concurrent(what, () => withService({ ...UNTIL_ENDED, names }, body), 60_000);
 }
 
 test.skipIf(which("shellcheck") === undefined)("campaign-cron.sh has nothing that shellcheck finds", () => {
@@ -75,9 +76,9 @@ for (const { name, line } of SHELLS) {
   const installed = isInstalled({ name, line, busybox: false, jq: false });
   (installed ? together : (what: string) => test.skip(what, () => {}))(
     `campaign-cron.sh is silent in ${name} while the campaign goes on, and prints its log once at the end`,
-    ["web", "api", "docs", "agent-failure"],
+    ["web", "api", "docs", "failure"],
     async (service) => {
-      const { wave, campaign } = placeOf(service, ["web", "api", "docs", "agent-failure"]);
+      const { wave, campaign } = placeOf(service, ["web", "api", "docs", "failure"]);
       expect((await campaign("plan", "campaign.yml")).code).toBe(0);
       const ends = [];
       for (let waves = 0; waves < 4; waves++) ends.push(await wave(line));

@@ -115,7 +115,7 @@ export interface CampaignBench {
   service: ScriptService;
   recorder: Recorder;
   kept: Kept;
-  /** Makes a wave, or does what is asked for. */
+  /** Ends the runs at work, and then makes a wave, or does what is asked for. */
   wave(options?: Partial<WaveOptions>): Promise<Wave>;
   /** Path of a file of the campaign's directory, as it was kept last. */
   keptPath(name: string): string;
@@ -133,7 +133,21 @@ export async function buildCommand(): Promise<{ folder: string; command: string 
   return { folder, command };
 }
 
-/** A campaign over repositories of `acme`, each called as the scenario that plays for it. */
+/** Options of a service whose runs go on until {@linkcode endRuns}, so that no test depends on how long they take. */
+export const UNTIL_ENDED: ScriptServiceOptions = { scenario: "stuck-streaming", speed: 10_000, sandboxLimit: 3 };
+
+/** Ends every run at work: those of the repository `failing` fail, those of `stuck` go on. */
+export function endRuns({ emulator, repos }: ScriptService, failing = "failure"): void {
+  const names = new Map(repos.map(({ id, full_name }) => [id, full_name.replace("acme/", "")]));
+  for (const { id, repo_id, status } of emulator.world.store.runs.values()) {
+    const name = names.get(repo_id) ?? "";
+    if (["success", "failed", "cancelled"].includes(status) || name === "stuck") continue;
+    const bad = { status: "failed", error: "Agent run exited with code 1." };
+    emulator.control("setRun", { runId: id, run: name === failing ? bad : { status: "success" } });
+  }
+}
+
+/** A campaign over repositories of `acme`. */
 export function campaignFiles(names: readonly string[], more = ""): Record<string, string> {
   const list = names.map((name) => `acme/${name}\n`).join("");
   const file = `version: 1\nname: codemod\ntitle: Replace the logger\nprompt-file: task.md\n` +
@@ -149,8 +163,7 @@ export async function withCampaign(
   body: (bench: CampaignBench) => Promise<void>,
   { more = "", ...options }: ScriptServiceOptions & { more?: string } = {},
 ): Promise<void> {
-  // So fast that what a wave has started has ended before the next one.
-  const service = await startScriptService({ names, speed: 10_000, sandboxLimit: 3, ...options });
+  const service = await startScriptService({ ...UNTIL_ENDED, names, ...options });
   const { url, token, readOnlyToken } = service;
   const machine = await openMachine({
     ...{ url, folder, command, token: () => token, readOnlyToken: readOnlyToken ?? "" },
@@ -164,7 +177,10 @@ export async function withCampaign(
   try {
     await body({
       ...{ machine, service, kept, recorder: machine.recorder },
-      wave: (given = {}) => system.run(machine, { files, kept, ...given }),
+      wave(given = {}) {
+        endRuns(service);
+        return system.run(machine, { files, kept, ...given });
+      },
       keptPath: (name) =>
         join(
           kept.github.at(-1)?.folder ?? kept.gitlab.get("mogplex-campaign") ?? "",
