@@ -8,7 +8,7 @@ import { MogplexError } from "../../lib/errors.ts";
 import type { RandomFaults } from "../../lib/emulator/wire/faults/faults.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
-import { type Judged, judge } from "./judge.ts";
+import { judge, type Judged } from "./judge.ts";
 import { callCampaign, verdictsOf } from "./ways.ts";
 import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
 

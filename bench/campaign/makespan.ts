@@ -5,7 +5,7 @@
 import { lowerBound } from "../../lib/campaign/pace/schedule.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
-import { type Judged, judge } from "./judge.ts";
+import { judge, type Judged } from "./judge.ts";
 import { script, stay, waves, type Way, workers } from "./ways.ts";
 import { type CampaignWorld, campaignWorld, MEAN_MS, type RunTimes, runTimes, SANDBOXES } from "./world.ts";
 
@@ -88,7 +88,13 @@ function isMet({ bar, mostRequests = Infinity }: Case, ratio: number, row: Judge
 }
 
 /** Plays one way. */
-export async function play(each: Case, kind: RunTimes, repositories: number, seed = 1, delayMs?: number): Promise<MakespanRow> {
+export async function play(
+  each: Case,
+  kind: RunTimes,
+  repositories: number,
+  seed = 1,
+  delayMs?: number,
+): Promise<MakespanRow> {
   const times = runTimes(kind, repositories, seed);
   const world = campaignWorld({ repositories, times, seed, delayMs });
   const { clock, wire } = world;

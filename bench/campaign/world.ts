@@ -97,7 +97,9 @@ export interface WorldOptions extends Pick<EmulatorOptions, "randomFaults" | "re
   /** Further lines of the campaign file. @default {""} */
   settings?: string | undefined;
   /** Stands between the client and the service. @default {undefined} */
-  between?: ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>) | undefined;
+  between?:
+    | ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>)
+    | undefined;
 }
 
 function campaignText(settings: string): string {

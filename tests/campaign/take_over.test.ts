@@ -77,7 +77,9 @@ test("a second machine takes over from one that died in the middle of its work, 
     expect(refused.message).toMatch(/process 8 on "one" is at work there since 2026-09-01T00:00:00\.000Z/);
     await world.clock.drive(world.clock.sleep(5 * MINUTE_MS));
     const view = await world.clock.drive(second.work("run"));
-    expect(second.notices[0]).toMatch(/^process 8 on "one", .* has not touched its writer file for 5 minutes: taken over$/);
+    expect(second.notices[0]).toMatch(
+      /^process 8 on "one", .* has not touched its writer file for 5 minutes: taken over$/,
+    );
     expect(judge(world, verdictsOf(view))).toMatchObject({ right: 12, wrong: 0, secondRuns: 0, forgotten: 0 });
   } finally {
     await world.close();
