@@ -6,6 +6,8 @@
 import type { Connection } from "../api/connection/connection.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
+import type { DurableFiles } from "../files/durable_files.ts";
+import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
@@ -22,6 +24,10 @@ export interface MainOptions {
   clock?: Clock | undefined;
   /** The program as it was called, for hints. @default {PROGRAM} */
   program?: string | undefined;
+  /** Keeps lock and journal of a campaign. @default the disk */
+  files?: DurableFiles | undefined;
+  /** The processes of this machine. @default those of the system */
+  processes?: Processes | undefined;
 }
 
 /** A flag of a verb, and the variable that stands in for it. */
@@ -59,6 +65,8 @@ export interface VerbContext {
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;
+  /** Take the place of the disk and of the machine's processes, for campaigns. */
+  machine: Pick<MainOptions, "files" | "processes">;
   /** The CI system. */
   platform: Platform;
   /** Names of the things that a user can give to this program. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isTerminal } from "../../api/contract/rules.ts";
 import { MogplexError } from "../../errors.ts";
 import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
@@ -94,7 +95,8 @@ class Follower {
       nowMs,
       runs: [...runs].filter(([id]) => !this.#isStreamed(id) && !this.#soon.has(id)).map(([id, { start }]) => ({
         id,
-        status: start.status,
+        // A start whose key found a run that had ended says so, and a crash may have come before that was looked at.
+        status: start.status !== null && isTerminal(start.status) ? null : start.status,
         startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
         lastSeenMs: this.#seenAt.get(id) ?? null,
       })),

@@ -33,7 +33,7 @@ export interface CampaignPlace {
  * @throws {UsageError} when the file is missing, or a flag is wrong.
  */
 export function readPlace(context: VerbContext, verb: string): CampaignPlace {
-  const { io, flags, option, clock, fetch, platform, writer } = context;
+  const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
@@ -54,6 +54,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     internals: {
       io,
       platform,
+      ...machine,
       get connection() {
         return context.connection();
       },

@@ -32,7 +32,7 @@ function once<T>(work: () => T): () => T {
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
  * a file.
  */
-export function openContext(call: Call, { clock = systemClock, fetch }: MainOptions): VerbContext {
+export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
   const { io, platform, writer, flags, vocabulary, dropIn } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
@@ -50,6 +50,7 @@ export function openContext(call: Call, { clock = systemClock, fetch }: MainOpti
     vocabulary,
     clock,
     fetch,
+    machine: { files, processes },
     option: optionReader(flags, io.env),
     guard,
     connection,

@@ -1,0 +1,58 @@
+/** Campaigns whose processes are killed with SIGKILL at a hundred seeded points, on Node, Deno and Bun, and started again. */
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RUNTIMES } from "../../tests/package/runtimes.ts";
+import { buildWorker, type CrashOutcome, crashPlan, playCrashes } from "../../tests/processes/world/crashes.ts";
+import { printTable } from "../table.ts";
+
+/** A row of the table. */
+export interface CrashRow extends Record<string, string | number> {
+  runtime: string;
+  /** Campaigns of 14 repositories. */
+  campaigns: number;
+  /** Processes that were killed. */
+  kills: number;
+  /** Repositories with other runs than without a crash. */
+  "second starts": number;
+  /** Repositories with another verdict, none included. */
+  "wrong verdicts": number;
+}
+
+/** Plays campaigns on every runtime. @param campaigns How many on each. @param from First seed. */
+export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-bench-")));
+  const rows: CrashRow[] = [];
+  try {
+    const worker = await buildWorker(folder);
+    for (const [index, [name, runtime]] of Object.entries(RUNTIMES).entries()) {
+      const all: CrashOutcome[] = [];
+      for (let number = 0; number < campaigns; number++) {
+        const seed = from + index * campaigns + number;
+        const outcome = await playCrashes(crashPlan(seed, runtime, worker));
+        const { otherRuns, wrong, story } = outcome;
+        if (otherRuns.length + wrong.length > 0) console.error(`seed ${seed}`, otherRuns, wrong, story);
+        all.push(outcome);
+      }
+      const sum = (value: (each: CrashOutcome) => number) => all.reduce((total, each) => total + value(each), 0);
+      rows.push({
+        runtime: name,
+        campaigns,
+        kills: sum(({ killed }) => killed),
+        "second starts": sum(({ otherRuns }) => otherRuns.length),
+        "wrong verdicts": sum(({ wrong }) => wrong.length),
+      });
+    }
+    return rows;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Heading of the table. */
+export const TITLE = "Campaigns whose processes are killed";
+
+if (import.meta.main) {
+  const [campaigns = "34", from = "1"] = process.argv.slice(2);
+  printTable(TITLE, await bench(Number(campaigns), Number(from)));
+}
