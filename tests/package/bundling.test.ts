@@ -29,7 +29,7 @@ function textsOf(file: string) {
   const rest = whole.replace(
     /^function (\w+)Text\(\) \{\n {2}(?:\/\*([^]*?)\*\/|return `((?:[^`\\]|\\.)*)`;)\n\}$/gms,
     (_, name: string, comment: string | undefined, string = "") => {
-      found.set(name, comment?.replaceAll("*\u2215", "*/") ?? string.replace(/\\(.)/gs, "$1"));
+      found.set(name, comment?.replaceAll("*{/}", "*/") ?? string.replace(/\\(.)/gs, "$1"));
       const [, call = ""] = new RegExp(`new Function\\(([^;]*), codeOf\\(${name}Text\\)\\)`).exec(whole) ?? [];
       given.set(name, [...call.matchAll(/"([^"]+)"/g)].map(([, each = ""]) => each));
       return "";
@@ -72,6 +72,7 @@ test("bundle() leaves no code of campaigns, of the YAML parser or of zod in the 
   expect(found.get("zod")).toContain(ZOD_TEXT);
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT]) expect(rest).not.toContain(part);
   expect(rest).not.toMatch(/^\/\/ (?:lib\/campaign|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m);
+  expect(text("mogplex.mjs")).toMatch(/^[\n -~]*$/);
   // Readable: the names of sources, and one statement a line.
   expect(found.get("campaign")).toMatch(/^\/\/ lib\/campaign\/jobs\.ts$/m);
   expect(found.get("campaign")?.split("\n").length).toBeGreaterThan(5_000);

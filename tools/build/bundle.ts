@@ -12,7 +12,7 @@ import { VERSION } from "../../lib/version.ts";
 import { root } from "../setup.mjs";
 import type { Artefact } from "./artefacts.ts";
 import { standingIn } from "./lazy_package.ts";
-import { BUN_PRAGMA, type Carrier } from "./lazy_text.ts";
+import { BUN_PRAGMA, type Carrier, CHARSETS } from "./lazy_text.ts";
 import { IN_CHUNKS, inOneFile } from "./parts.ts";
 
 /** A built file, in memory. */
@@ -111,12 +111,13 @@ async function minified(text: string, artefact: Artefact): Promise<string> {
  */
 export async function bundle(artefact: Artefact): Promise<Built> {
   const { lazy, lazyPackages = [] } = artefact;
+  const carrier = carrierOf(artefact);
   const output: BuildOptions = {
     absWorkingDir: root,
     platform: "node",
     format: "esm",
     target: "node20",
-    charset: "utf8",
+    charset: carrier === undefined ? "utf8" : CHARSETS[carrier],
     legalComments: "inline",
     // The main block of mod.ts never runs in a bundle (it checks for the file name mod.ts), so the command stays out.
     external: artefact.entry === "mod.ts" ? ["./lib/cli/main.ts"] : [],
@@ -142,7 +143,6 @@ export async function bundle(artefact: Artefact): Promise<Built> {
   if (unused.length > 0) {
     throw new Error(`Cannot build ${artefact.file}: nothing imports the modules to replace: "${unused.join('", "')}"`);
   }
-  const carrier = carrierOf(artefact);
   const { text, metafiles } = lazy === undefined || carrier === undefined
     ? { text: result.outputFiles[0]?.text ?? "", metafiles: [] }
     : await inOneFile(result, artefact.entry, { lazy, packages: lazyPackages, carrier }, output, header);

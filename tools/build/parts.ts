@@ -112,9 +112,9 @@ const importLoaders = (parts: readonly LazyPart[]) =>
   parts.map((part) => `import { ${loaderOf(part)} } from "part:${part.name}";\n`).join("");
 
 /** Code of a function that returns what a package exports, shortened. */
-async function shortened(chunk: Chunk): Promise<string> {
-  const options = { minify: true, charset: "utf8", legalComments: "inline", target: "node20" } as const;
-  const { code } = await transform(chunk.text, { ...options, format: "iife", globalName: "exported" });
+async function shortened({ text }: Chunk, { charset, legalComments, target }: BuildOptions): Promise<string> {
+  const options = { minify: true, charset, legalComments, target, format: "iife", globalName: "exported" } as const;
+  const { code } = await transform(text, options);
   return `${code.trim()}return exported;`;
 }
 
@@ -136,6 +136,7 @@ async function moduleOf(
   chunk: Chunk,
   part: LazyPart,
   parts: ReadonlyMap<string, LazyPart>,
+  options: BuildOptions,
 ): Promise<{ module: string; code: string }> {
   const { statements, names, rest } = importsOf(chunk);
   const modules = new Set<string>();
@@ -145,7 +146,7 @@ async function moduleOf(
   }
   const given = [...names, ...used.map(loaderOf), ...(modules.size > 0 ? ["importModule"] : [])];
   const importers = [...modules].map((name) => `${JSON.stringify(name)}: () => import(${JSON.stringify(name)})`);
-  const code = part.minify ? await shortened(chunk) : `\n${asFunction(chunk, text)}\n`;
+  const code = part.minify ? await shortened(chunk, options) : `\n${asFunction(chunk, text)}\n`;
   const module = `${statements.join("")}${importLoaders(used)}
 ${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
 ${lazyText(part, `${part.module} and what only it needs`, given)}`;
@@ -228,7 +229,7 @@ export async function inOneFile(
   for (const chunk of all) {
     const part = parts.get(chunk.name);
     if (part !== undefined) {
-      const { module, code } = await moduleOf(chunk, part, parts);
+      const { module, code } = await moduleOf(chunk, part, parts, options);
       texts.set(`part:${part.name}`, module);
       codes.set(part.name, code);
     } else {

@@ -77,7 +77,7 @@ function wordsOf(groups: readonly Group[]): string[] {
 function causeOf({ texts, values }: Group): string {
   const cause = texts.map((text, index) => index === 0 ? text : `${values[index - 1] ?? "…"}${text}`).join("");
   // Several gaps in one word are one.
-  return cause.replace(/…(?:[:/.,_-]*…)+/g, "…");
+  return cause.replace(/\u2026(?:[:/.,_-]*\u2026)+/g, "…");
 }
 
 function merge(group: Group, { values }: CausePattern): void {
