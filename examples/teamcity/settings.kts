@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "b2035155097a6715ec21969999187cdb241932a733898d00e17f5ef4d3b67575"
+val MOGPLEX_CI_SHA256 = "d47e3dd1d6062c857ef479af29602070e7ad6a65a6025433abad996eb93e2a20"
 
 project {
     buildType(Cleanup)
