@@ -1,4 +1,5 @@
 /** Campaigns whose processes are killed with SIGKILL at a hundred seeded points, on Node, Deno and Bun, and started again. */
+import process from "node:process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,7 +32,7 @@ export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
         const seed = from + index * campaigns + number;
         const outcome = await playCrashes(crashPlan(seed, runtime, worker));
         const { otherRuns, wrong, story } = outcome;
-        if (otherRuns.length + wrong.length > 0) console.error(`seed ${seed}`, otherRuns, wrong, story);
+        if (otherRuns.length + wrong.length > 0) process.stderr.write(`${`seed ${seed}`, otherRuns, wrong, story}\n`);
         all.push(outcome);
       }
       const sum = (value: (each: CrashOutcome) => number) => all.reduce((total, each) => total + value(each), 0);

@@ -74,7 +74,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
 
 test("a second signal ends campaign run at once", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
-  const exited: number | undefined;
+  let exited: number | undefined;
   const { io } = await world.campaign("run", [], {
     before(io) {
       void world.clock.sleep(3 * MINUTE).then(() => {
