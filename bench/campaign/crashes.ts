@@ -32,7 +32,9 @@ export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
         const seed = from + index * campaigns + number;
         const outcome = await playCrashes(crashPlan(seed, runtime, worker));
         const { otherRuns, wrong, story } = outcome;
-        if (otherRuns.length + wrong.length > 0) process.stderr.write(`${`seed ${seed}`, otherRuns, wrong, story}\n`);
+        if (otherRuns.length + wrong.length > 0) {
+          process.stderr.write(`${JSON.stringify({ seed, otherRuns, wrong, story })}\n`);
+        }
         all.push(outcome);
       }
       const sum = (value: (each: CrashOutcome) => number) => all.reduce((total, each) => total + value(each), 0);
