@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "4a12809668f2e2004d6b556d3ccc4456aba610064d19df610f55efa31eeb96da"
+val MOGPLEX_CI_SHA256 = "a8b33e5e65efafd0e425e7cf3f027b235acd594997cb8e2b9b5829454055c8de"
 
 project {
     buildType(Cleanup)
