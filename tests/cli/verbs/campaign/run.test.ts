@@ -74,7 +74,6 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
 
 test("a second signal ends campaign run at once", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
-  let exited: number | undefined;
   const { io } = await world.campaign("run", [], {
     before(io) {
       void world.clock.sleep(3 * MINUTE).then(() => {
@@ -84,8 +83,7 @@ test("a second signal ends campaign run at once", async () => {
       });
     },
   });
-  exited = io.exited;
-  expect(exited).toBe(143);
+  expect(io.exited).toBe(143);
 });
 
 test("campaign run --dry-run says what the first wave does, and sends nothing", async () => {
