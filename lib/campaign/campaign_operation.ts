@@ -10,7 +10,7 @@ import { formatCount } from "../result/duration.ts";
 import { type EndOutcome, hasEnded } from "../result/ends.ts";
 import { resultError } from "../result/result_error.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
-import { approveAll } from "./approve.ts";
+import { approveAll } from "./work/approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";

@@ -286,3 +286,30 @@ test("a plan tells the limit that decides the end", async () => {
   expect(days).toBeGreaterThan(2);
   expect(days).toBeLessThan(3);
 });
+
+const ODD: readonly [what: string, entry: Record<string, unknown>, message: RegExp][] = [
+  ["a root directory with characters that nobody sees", { root: "a\u200bb" }, /root/],
+  ["a root directory of 2000 characters", { root: "a/".repeat(1_000) }, /root/],
+  ["a base branch of 300 characters", { "base-branch": "b".repeat(300) }, /base.branch/],
+  ["a base branch that the service refuses", { "base-branch": "a b" }, /base.branch/],
+];
+
+for (const [what, entry, message] of ODD) {
+  test(`planCampaign() refuses ${what}, by name and by id`, async () => {
+    const world = campaignWorld({ count: 1 });
+    for (const repo of [project(1), repoOf(world, project(1))]) {
+      world.write({ repositories: [{ repo, root: ".", "base-branch": "main", ...entry }] });
+      expect(await failureOf(() => world.plan())).toMatch(new RegExp(`^2 .*${message.source}`, "s"));
+      expect(await world.lock()).toBeUndefined();
+    }
+    setRepo(world, project(1), { hidden: true });
+    expect(await failureOf(() => world.plan())).toMatch(new RegExp(`^2 .*${message.source}`, "s"));
+  });
+}
+
+test("planCampaign() refuses a task that becomes too long, or a branch that becomes none, with the item's values", async () => {
+  const long = campaignWorld({ count: 1, file: { prompt: "{{ text }}".repeat(60), variables: { text: "x".repeat(1_990) } } });
+  expect(await failureOf(() => long.plan())).toStartWith("2 ");
+  const branch = campaignWorld({ count: 1, file: { branch: "codemod/{{ text }}", variables: { text: "a b" } } });
+  expect(await failureOf(() => branch.plan())).toStartWith("2 ");
+});

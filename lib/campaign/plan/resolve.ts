@@ -7,6 +7,7 @@ import { branchProblem, isUuid, normaliseRoot } from "../../api/contract/rules.t
 import { nearest } from "../../nearest.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
 import { matchesGlob } from "../file/glob.ts";
+import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/checks.ts";
 import type { LockItem } from "../journal/lock.ts";
 import { itemId } from "../journal/lock_file.ts";
 import type { ListedRepo, Listing } from "./listing.ts";
@@ -42,6 +43,15 @@ type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
 /** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
+
+/** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
+/** Longest full name: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
+const MAX_NAME = 255;
+/** Most characters of a root directory. */
+const MAX_ROOT = 1024;
+/** Most characters of a name in a message. */
+const MAX_SHOWN = 300;
 
 /** Whether any of the globs fits the name. */
 function fitsAny(globs: readonly string[], name: string): boolean {
@@ -111,24 +121,34 @@ class Collector {
     this.items.push({ ...item, id, excluded: null });
   }
 
-  refuse(problem: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
+  refuse({ place: at, value: name, why, advice }: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
+    // Names and branches come from the service, and may be anything.
+    const value = oneLine(name, MAX_SHOWN);
+    const reason = oneLine(why, MAX_REASON);
     if (!this.#skipInvalid) {
-      this.problems.push(problem);
+      this.problems.push({ place: at, value, why: reason, advice });
       return;
     }
-    const { value } = problem;
     const id = itemId(value, "", null);
     if (this.#ids.has(id)) return;
     this.#ids.add(id);
-    const excluded = { as: "invalid", reason: problem.why } as const;
+    const excluded = { as: "invalid", reason } as const;
     const repositoryId = item?.repositoryId ?? (isUuid(value) ? value.toLowerCase() : "");
     const place = { baseBranch: "", root: null, isDefault: false };
     this.items.push({ id, repository: value, repositoryId, ...place, variables: {}, excluded });
   }
 }
 
-/** Whether the service would accept the repository's own branch and root; a clause about what is wrong, else undefined. */
-function settingsProblem(baseBranch: string, root: string | null): string | undefined {
+/**
+ * Whether a repository can have this name, and the service would accept its own branch and root; a clause about what is wrong, else
+ * undefined.
+ */
+function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
+  if (name.length > MAX_NAME || !NAME.test(name)) return "the service gives it a name that no repository can have";
+  if (baseBranch.length > MAX_BRANCH) return `its base branch has more than ${MAX_BRANCH} characters`;
+  if (root !== null && (root.length > MAX_ROOT || !isVisible(root))) {
+    return `its root directory has more than ${MAX_ROOT} characters, or some that are not visible`;
+  }
   const branch = branchProblem(baseBranch);
   if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;
   const normal = root === null ? { ok: true as const } : normaliseRoot(root);
@@ -145,7 +165,7 @@ function addListed(
   const baseBranch = entry.baseBranch ?? repo.default_branch ?? FALLBACK_BRANCH;
   const own = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
   const root = entry.root === undefined ? own.ok ? own.root : repo.root_directory : entry.root;
-  const why = settingsProblem(baseBranch, root);
+  const why = settingsProblem(repo.full_name, baseBranch, root);
   if (why === undefined) {
     const isDefault = entry.baseBranch === undefined && entry.root === undefined;
     const { variables, place } = entry;
@@ -172,6 +192,8 @@ function addNamed(into: Collector, entry: Named, found: ReadonlyMap<string, List
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();
+  const why = settingsProblem(`hidden/${repositoryId}`, baseBranch, root);
+  if (why !== undefined) return into.refuse({ place, value, why, advice: "correct it in the file" }, { repositoryId });
   into.add({ repository: repositoryId, repositoryId, baseBranch, root, variables, isDefault: false }, place);
 }
 

@@ -118,8 +118,10 @@ async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts,
 /** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
 async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
-  const limits = { deadline: clock.now() + CANCEL_MS };
-  const { run, alreadyTerminal } = await work.pace.request(() => cancelWith(client, clock, runIdOf(open), limits));
+  const latest = clock.now() + CANCEL_MS;
+  const { run, alreadyTerminal } = await work.pace.request(({ deadline = latest }) =>
+    cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, latest) })
+  );
   prove(work, open.item, run);
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
 }

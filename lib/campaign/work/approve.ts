@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CampaignMemory } from "./journal/memory.ts";
-import type { Store } from "./work/store.ts";
+import type { CampaignMemory } from "../journal/memory.ts";
+import type { Store } from "./store.ts";
 
 /** A gate. */
 export type GateName = keyof CampaignMemory["gates"];
