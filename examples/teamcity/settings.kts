@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "d47e3dd1d6062c857ef479af29602070e7ad6a65a6025433abad996eb93e2a20"
+val MOGPLEX_CI_SHA256 = "3bd9afbc6e3c07b1836c46468066fedf7d22e165cc122e6c897842ab577390c0"
 
 project {
     buildType(Cleanup)
