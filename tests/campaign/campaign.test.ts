@@ -141,7 +141,7 @@ test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of
   const options = { token, url: "http://localhost", env, fetch, clock, directory };
   expect(await failureOf(() => readCampaign(file, options))).toBe(
     `2 Cannot read campaign: nothing was planned in ${JSON.stringify(directory)}; ` +
-      `run "campaign plan ${file} --dir ${directory}" first, or name another directory`,
+      `run \`mogplex-ci campaign plan ${file} --dir ${directory}\` first, or name another directory`,
   );
   expect((await planCampaign(file, options)).view.state).toBe("planned");
   expect((await advanceCampaign(file, options)).counts.running).toBe(1);
