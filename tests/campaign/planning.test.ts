@@ -308,7 +308,10 @@ for (const [what, entry, message] of ODD) {
 }
 
 test("planCampaign() refuses a task that becomes too long, or a branch that becomes none, with the item's values", async () => {
-  const long = campaignWorld({ count: 1, file: { prompt: "{{ text }}".repeat(60), variables: { text: "x".repeat(1_990) } } });
+  const long = campaignWorld({
+    count: 1,
+    file: { prompt: "{{ text }}".repeat(60), variables: { text: "x".repeat(1_990) } },
+  });
   expect(await failureOf(() => long.plan())).toStartWith("2 ");
   const branch = campaignWorld({ count: 1, file: { branch: "codemod/{{ text }}", variables: { text: "a b" } } });
   expect(await failureOf(() => branch.plan())).toStartWith("2 ");
