@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../../lib/campaign/campaign.ts";
 import { InterruptedError } from "../../lib/errors.ts";
 import type { Interrupts } from "../../lib/job/interrupt.ts";
+import { processesOf } from "./journal/home/rooms.ts";
 import { campaignFile, campaignWorld, failureOf, FILE, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -208,4 +209,30 @@ test("advance plans first when there is no plan, but not by a list of standard i
   listed.notices.length = 0;
   expect((await listed.run()).code).toBe(0);
   expect(listed.notices.join("\n")).not.toContain("changed");
+});
+
+test("another machine goes on with a copy of the directory, and starts nothing twice, also after the first one was killed", async () => {
+  const world = campaignWorld({ count: 12, runDuration: () => 10 * MINUTE });
+  expect((await world.run({ timeoutMs: 15 * MINUTE })).code).toBe(75);
+  const second = { processes: processesOf({ host: "two", bootId: "other", pid: 9 }) };
+  expect((await world.run({ timeoutMs: 15 * MINUTE, internals: second })).code).toBe(75);
+
+  // The first one is killed in the middle: its writer file stays.
+  const killed = world.run();
+  await world.clock.sleep(3 * MINUTE);
+  const copy = world.files.paths().map((path) => [path, world.files.text(path) ?? ""] as const);
+  expect(copy.some(([path]) => path.endsWith("writer.json"))).toBe(true);
+  const third = { processes: processesOf({ host: "three", bootId: "third", pid: 9 }) };
+  expect(await failureOf(() => world.advance({ internals: third }))).toMatch(
+    /^75 .*process 7 on "one" is at work there/,
+  );
+  await killed;
+
+  for (const path of world.files.paths()) world.files.remove(path);
+  for (const [path, text] of copy) world.files.put(path, text);
+  await world.clock.sleep(6 * MINUTE);
+  world.notices.length = 0;
+  const { code, view } = await world.run({ internals: third });
+  expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 12, 12]);
+  expect(world.notices.join("\n")).toContain('process 7 on "one", at work since');
 });

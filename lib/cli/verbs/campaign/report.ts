@@ -15,11 +15,12 @@ export const campaignReportVerb: Verb = {
   summary: "Write the reports of a campaign again, from its lock and journal; no request",
   group: "toolkit",
   flags: [PLACE, NOTE, JSON_OBJECT],
-  codes: ["success", "usage", "internal"],
+  codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",
     usage:
       "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
+    unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
   run: async (context) => await (await campaignVerbs()).report(context),

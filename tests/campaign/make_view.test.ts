@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import { campaignWorld, project, REVISIONS } from "./world.ts";
+
+const MINUTE = 60_000;
+
+test("makeView() says when the next wave is due after the last record, and does not move that with the time", async () => {
+  const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
+  await world.plan();
+  expect((await world.read()).nextWaveAt).toBe("2026-09-01T00:00:00.000Z");
+  await world.advance();
+  for (const minutes of [0, 10, 40]) {
+    await world.clock.sleep(minutes * MINUTE);
+    const { nextWaveAt, state, waitsFor } = await world.read();
+    expect([nextWaveAt, state, waitsFor]).toEqual(["2026-09-01T00:15:00.000Z", "running", "sandboxes"]);
+  }
+  // A decision makes the next wave due at once.
+  await world.decide({ kind: "stop", cancel: true });
+  expect((await world.read()).waitsFor).toBe("stopped");
+});
+
+test("makeView() is the same from lock and journal as in the process that wrote them", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE, file: { canary: { size: 2 } } });
+  for (let wave = 0; wave < 4; wave++) {
+    const { view } = await world.advance();
+    const { quota, ...read } = await world.read();
+    expect({ ...read, quota: { ...quota, sandboxes: view.quota.sandboxes } }).toEqual(view);
+    await world.clock.sleep(15 * MINUTE);
+  }
+});
+
+test("makeView() has no next wave where only a person makes it go on and nothing runs, and one while something does", async () => {
+  const world = campaignWorld({ count: 3, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  await world.decide({ kind: "stop", cancel: false });
+  expect((await world.read()).nextWaveAt).not.toBeNull();
+  await world.run();
+  const { state, nextWaveAt, endsAt } = await world.read();
+  expect([state, nextWaveAt, endsAt]).toEqual(["done", null, null]);
+  const gated = campaignWorld({ count: 3, file: { canary: { size: 1, gate: "manual" } } });
+  const view = (await gated.run()).view;
+  expect([view.state, view.nextWaveAt, view.endsAt, view.waitsFor]).toEqual(["gated", null, null, "gate"]);
+});
+
+test("makeView() knows no end while only persons can answer, and counts their sandboxes as taken", async () => {
+  const world = campaignWorld({ count: 3, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  const { view } = await world.run();
+  expect([view.state, view.endsAt, view.counts["needs-input"]]).toEqual(["waiting", null, 3]);
+  const more = campaignWorld({ count: 4, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  const { view: full } = await more.run({ timeoutMs: 10 * MINUTE });
+  expect([full.counts.waiting, full.endsAt, full.waitsFor]).toEqual([1, null, "sandboxes"]);
+});
+
+test("makeView() says why nothing is started: held by the canary, by nothing, or not held at all", async () => {
+  const world = campaignWorld({ count: 2, runDuration: () => 5 * MINUTE, file: { canary: { size: 1 } } });
+  await world.plan();
+  expect((await world.read()).waitsFor).toBeNull();
+  await world.advance();
+  const canary = await world.read();
+  expect([canary.waitsFor, canary.counts.waiting]).toEqual(["nothing", 1]);
+  await world.run();
+  expect((await world.read()).waitsFor).toBeNull();
+});
+
+test("makeView() shows what stopped the last wave until another one begins", async () => {
+  const world = campaignWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  world.emulator.control("setToken", { token: world.token, set: { revokedAt: "2026-09-01T00:00:00Z" } });
+  const { problem } = await world.advance();
+  expect((await world.read()).trouble).toBe(problem);
+  const records = (await world.records()).length;
+  await world.decide({ kind: "stop", cancel: false });
+  expect((await world.read()).trouble).toBe(problem);
+  world.emulator.control("setToken", { token: world.token, set: { revokedAt: null } });
+  await world.advance();
+  expect([(await world.read()).trouble, (await world.records()).length]).toEqual([null, records + 2]);
+});
+
+test("itemView() shows the newest run, its times, and the branch and pull request of the last end", async () => {
+  const world = campaignWorld({
+    count: 1,
+    file: { limits: { attempts: 2 } },
+    scenarios: "scenarios: [{ match: { attempt: 1 }, play: agent-failure }, { play: success }]",
+  });
+  const { view } = await world.run();
+  const [item] = view.items;
+  const runs = [...world.emulator.world.store.runs.values()];
+  expect(item).toMatchObject({
+    repository: project(1),
+    baseBranch: "main",
+    root: null,
+    verdict: "succeeded",
+    starts: 2,
+    attempts: 2,
+    runId: runs.at(-1)?.id,
+    branch: runs.at(-1)?.working_branch,
+    pullRequest: expect.stringContaining("/acme/project-0001/"),
+  });
+  expect(Date.parse(item?.endedAt ?? "")).toBeGreaterThan(Date.parse(item?.startedAt ?? ""));
+});
