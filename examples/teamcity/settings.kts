@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3bd9afbc6e3c07b1836c46468066fedf7d22e165cc122e6c897842ab577390c0"
+val MOGPLEX_CI_SHA256 = "244f08be7227b7daa5df34da1472b19600d961fc658f3c9a0fb0e3dbb6ab3362"
 
 project {
     buildType(Cleanup)

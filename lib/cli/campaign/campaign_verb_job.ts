@@ -11,7 +11,7 @@ import type { CampaignView } from "../../campaign/view.ts";
 import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
-import { terminalSize } from "../../runtime.ts";
+import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { explain } from "../explain.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { noticeText } from "../log/notices.ts";
@@ -70,6 +70,8 @@ export async function endWithCampaign(
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
+  // A campaign may have 10 000 items, and the container of a CI job little memory.
+  await preferSmallHeap();
   const json = flags.has("json");
   const interactive = !json && isInteractive(context);
   const live = json
