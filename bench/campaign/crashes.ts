@@ -2,6 +2,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { RUNTIMES } from "../../tests/package/runtimes.ts";
 import { buildWorker, type CrashOutcome, crashPlan, playCrashes } from "../../tests/processes/world/crashes.ts";
 import { printTable } from "../table.ts";
@@ -31,7 +32,7 @@ export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
         const seed = from + index * campaigns + number;
         const outcome = await playCrashes(crashPlan(seed, runtime, worker));
         const { otherRuns, wrong, story } = outcome;
-        if (otherRuns.length + wrong.length > 0) console.error(`seed ${seed}`, otherRuns, wrong, story);
+        if (otherRuns.length + wrong.length > 0) process.stderr.write(`seed ${seed}: ${[...otherRuns, ...wrong].join(", ")}\n${story}\n`);
         all.push(outcome);
       }
       const sum = (value: (each: CrashOutcome) => number) => all.reduce((total, each) => total + value(each), 0);

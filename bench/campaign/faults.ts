@@ -2,6 +2,7 @@
  * Campaigns on bad days: nearly a third of all requests fail, bursts of 429, and restarts of the service in the middle. It counts what must
  * never happen: second starts, forgotten repositories, wrong verdicts.
  */
+import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { MogplexError } from "../../lib/errors.ts";
@@ -151,7 +152,7 @@ export async function bench(seeds = 10, repositories = 60): Promise<FaultRow[]> 
     const all: FaultOutcome[] = [];
     for (let seed = 1; seed <= seeds; seed++) all.push(await playFaults(seed, way, repositories));
     const sum = (value: (each: FaultOutcome) => number) => all.reduce((total, each) => total + value(each), 0);
-    for (const { story } of all) if (story.length > 0) console.error(story.join("\n"));
+    for (const { story } of all) if (story.length > 0) process.stderr.write(`${story.join("\n")}\n`);
     const items = seeds * repositories;
     const rounded = (value: number) => Math.round(value * 100) / 100;
     rows.push({

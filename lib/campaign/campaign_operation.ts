@@ -54,8 +54,8 @@ export interface CampaignSettings {
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;
-  /** Called with what the campaign looks like, after each change. */
-  onView: ((view: () => CampaignView) => void) | undefined;
+  /** Called after each change, with a function that makes the view; see `ViewInput.brief`. */
+  onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
 }
 
 /** The campaign goes on, and this process leaves it. Exit code 75 where that is asked for. */
@@ -111,7 +111,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     this.#noteChanges(store);
     this.#work = this.#workOn(store);
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
   }
 
   /** Proves that the campaign was planned for this service. */
@@ -193,14 +193,14 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (item === undefined) return;
     const before = states.get(id) ?? "waiting";
     states.set(id, item.state);
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
     yield { type: "item", item: itemView(item), before };
   }
 
   *#rests(rest: Rest): Generator<CampaignItem, void, void> {
     const changed = this.#rest?.because !== rest.because || this.#rest.nextMs !== rest.nextMs;
     this.#rest = rest;
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
     const nextAt = rest.nextMs === null ? null : new Date(rest.nextMs).toISOString();
     if (changed) yield { type: "waits", because: rest.because, nextAt };
   }
@@ -223,14 +223,15 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     throw new CampaignGoesOnError(memory.lock.campaign, `${counts.running} of its items run, and ${open} wait`);
   }
 
-  /** What the campaign looks like now. */
-  view(): CampaignView {
+  /** What the campaign looks like now. @param brief See `ViewInput.brief`. */
+  view(brief = false): CampaignView {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
     return makeView(memory, {
       nowMs: serviceNow(this.#session),
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       sandboxes: this.#work?.seen.sandboxes,
+      brief,
     });
   }
 

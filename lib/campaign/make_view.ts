@@ -23,6 +23,8 @@ export interface ViewInput {
   rest?: Omit<Pace, "starts"> | undefined;
   /** Active sandboxes of the user; null when they were not read. @default {null} */
   sandboxes?: number | null | undefined;
+  /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
+  brief?: boolean | undefined;
 }
 
 /** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
@@ -127,7 +129,7 @@ function endMs(memory: CampaignMemory, { nowMs, meanRunMs }: ViewInput, open: re
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round }, counts, slotsMs, wave } = memory;
-  const { nowMs, sandboxes = null } = input;
+  const { nowMs, sandboxes = null, brief = false } = input;
   const items = [...memory.items.values()].map(itemView);
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
@@ -142,12 +144,12 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     stateReason: reason,
     counts: { ...counts },
     items,
-    causes: groupByCause(items),
+    causes: brief ? [] : groupByCause(items),
     quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
     waves: wave,
     nextWaveAt: iso(nextMs),
     waitsFor: isOver ? null : closedBy(memory) ?? (rest.because === "nothing" ? null : rest.because),
-    endsAt: isOver ? null : iso(endMs(memory, input, open)),
+    endsAt: isOver || brief ? null : iso(endMs(memory, input, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
   };

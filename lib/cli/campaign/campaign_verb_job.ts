@@ -9,7 +9,7 @@ import { CampaignGoesOnError } from "../../campaign/campaign_operation.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
-import { terminalSize } from "../../runtime.ts";
+import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { noticeText } from "../log/notices.ts";
 import { planNote } from "../job/note.ts";
@@ -66,6 +66,8 @@ export async function endWithCampaign(
   { once, exitStatus, options, onInterrupt }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
+  // Large campaigns leave much garbage, and the container of a CI job may have little room for it.
+  await preferSmallHeap();
   const note = planNote(context);
   const json = flags.has("json");
   const interactive = !json && isInteractive(context);
@@ -73,10 +75,10 @@ export async function endWithCampaign(
     ? undefined
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
   let reportedAt = -Infinity;
-  const onView = (view: () => CampaignView) => {
+  const onView = (view: (brief: boolean) => CampaignView) => {
     const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
     if (live === undefined && !isDue) return;
-    const now = view();
+    const now = view(!isDue && !interactive);
     live?.update(now);
     if (!isDue) return;
     reportedAt = clock.now();

@@ -11,6 +11,7 @@ import { formatCount, formatDuration } from "../../../result/duration.ts";
 import { timeText } from "../../../result/times.ts";
 import { DRY_RUN, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { readPlace } from "../../campaign/place.ts";
+import { preferSmallHeap } from "../../../runtime.ts";
 import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
 
 const ALL: VerbFlag = { name: "all", help: "Print every item" };
@@ -107,6 +108,7 @@ function indented({ writer }: VerbContext, line: string): string {
 async function plan(context: VerbContext): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign plan");
+  await preferSmallHeap();
   const dryRun = flags.has(DRY_RUN.name);
   const options = {
     ...place.options,

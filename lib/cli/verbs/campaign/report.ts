@@ -11,11 +11,13 @@ import { maskToken, readPlace } from "../../campaign/place.ts";
 import { publishCampaign } from "../../campaign/publish.ts";
 import { planNote } from "../../job/note.ts";
 import { NOTE } from "../../options/table.ts";
+import { preferSmallHeap } from "../../../runtime.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
 
 async function report(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, "campaign report");
+  await preferSmallHeap();
   maskToken(context);
   const note = planNote(context);
   const view = await readCampaignWith(place.path, place.options, place.internals);

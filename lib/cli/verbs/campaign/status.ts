@@ -11,6 +11,7 @@ import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
 import { type CampaignPlace, maskToken, readPlace } from "../../campaign/place.ts";
 import { isInteractive } from "../../log/interactive.ts";
 import { interruptible } from "../../../job/interrupt.ts";
+import { preferSmallHeap } from "../../../runtime.ts";
 import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
 
 const ALL: VerbFlag = { name: "all", help: "Print a row for every item" };
@@ -64,6 +65,7 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
 async function status(context: VerbContext): Promise<number> {
   const { flags } = context;
   const place = readPlace(context, "campaign status");
+  await preferSmallHeap();
   maskToken(context);
   if (flags.has(WATCH.name)) {
     const last = await watch(context, place);
