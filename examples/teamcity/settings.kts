@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "cb3ab47cf029113dd5ae5dfec0b8740ab6cc4fa06141edc2c7501c3b59138d00"
+val MOGPLEX_CI_SHA256 = "26895d8a6afdc6fa60ebd24f4faf04a54ee68e4f52ac31f5e1e6ae79a0f9bb25"
 
 project {
     buildType(Cleanup)

@@ -13,7 +13,6 @@ import { interruptible } from "../../job/interrupt.ts";
 import { terminalSize } from "../../runtime.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { noticeText } from "../log/notices.ts";
-import { planNote } from "../job/note.ts";
 import type { VerbContext } from "../verb.ts";
 import { LiveCampaign } from "./live_campaign.ts";
 import type { CampaignPlace } from "./place.ts";
@@ -67,7 +66,7 @@ export async function endWithCampaign(
   { once, exitStatus, options, onInterrupt }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
-  const note = planNote(context);
+  const note = context.planNote();
   const json = flags.has("json");
   const interactive = !json && isInteractive(context);
   const live = json

@@ -9,7 +9,6 @@ import { EXIT } from "../../../exit_codes.ts";
 import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
 import { maskToken, readPlace } from "../../campaign/place.ts";
 import { publishCampaign } from "../../campaign/publish.ts";
-import { planNote } from "../../job/note.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
 
@@ -17,7 +16,7 @@ async function report(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, "campaign report");
   maskToken(context);
-  const note = planNote(context);
+  const note = context.planNote();
   const view = await readCampaignWith(place.path, place.options, place.internals);
   await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory}/${file}`);
