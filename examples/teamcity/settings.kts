@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "26895d8a6afdc6fa60ebd24f4faf04a54ee68e4f52ac31f5e1e6ae79a0f9bb25"
+val MOGPLEX_CI_SHA256 = "aa7e0c157d6f3a4557341799592ff90f38742a1901dff6b92d53e6afaa7e9171"
 
 project {
     buildType(Cleanup)
