@@ -65,6 +65,8 @@ export interface Machine {
   run(script: Script): Promise<Done>;
   /** Tells it to stop the next script with an agent at work; undefined: let it run. */
   stop: Stop | undefined;
+  /** When it stops it. @default an agent is at work */
+  stopWhen: (running: Running) => Promise<unknown>;
   /** What was run, in order. */
   done: Done[];
   /** Seconds that `sleep` was asked for. */
@@ -151,6 +153,7 @@ export async function openMachine(service: Service): Promise<Machine> {
     recorder,
     token: service.token(),
     stop: undefined,
+    stopWhen: (running) => running.seen(AT_WORK),
     done: [],
     settings: {},
     recipe(file, scenario, checksum = pins.sha256) {
@@ -170,7 +173,9 @@ export async function openMachine(service: Service): Promise<Machine> {
       const running = launch(["setsid", ...shell, file], { cwd, env: { ...base, ...machine.settings, ...env, PATH } });
       left.push(running.ended);
       const { stop } = machine;
-      const stopped = stop !== undefined && await running.seen(AT_WORK).then(() => true, () => false);
+      const over = running.ended.then(() => false);
+      const stopped = stop !== undefined &&
+        await Promise.race([machine.stopWhen(running).then(() => true, () => over), over]);
       if (stopped) machine.stop = undefined;
       const done = { name, stopped, ...await (stopped ? stop(running) : running.ended) };
       machine.done.push(done);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario_texts.ts";
 import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
 import { bundle } from "../../../tools/build/bundle.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
@@ -77,7 +77,7 @@ export async function startService(others: Record<string, string> = {}, flags: s
   if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text, { mode: 0o755 });
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
-  const named = Object.keys(SCENARIO_TEXTS).map((name) => [`<${name}>`, name] as const);
+  const named = PLAYABLE_NAMES.map((name) => [`<${name}>`, name] as const);
   const forRuns = [...named, ...Object.entries(others)].map(([prompt, name]) => ({ match: { prompt }, name }));
   const forAutomations = AUTOMATIONS.map((name) => ({ match: { automation: `<${name}>` }, name }));
   const scenarios = [...forRuns, ...forAutomations].map(({ match, name }, index) => {

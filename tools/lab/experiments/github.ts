@@ -5,10 +5,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../setup.mjs";
+import { startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import { makeImage, startDocker } from "../docker.ts";
 import type { Experiment } from "../experiment.ts";
-import { type Running, signal } from "../processes.ts";
+import { signal } from "../processes.ts";
 import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
 
 /** A later job that shows what the first one passes on. */
@@ -19,66 +20,6 @@ const LATER = `
     steps:
       - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
 `;
-
-/** Replaces the upload action, which works on GitHub only: prints the files that the action would upload. */
-const UPLOAD = `name: Upload
-inputs: { name: {}, path: {}, if-no-files-found: {} }
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env: { NAME: "\${{ inputs.name }}", PATHS: "\${{ inputs.path }}" }
-      run: |
-        files=
-        while read -r path; do
-          case $path in
-            '') ;;
-            '!'*) files=$(printf '%s' "$files" | grep -vxF "\${path#!}" || true) ;;
-            *) files=$files$(find "$path" -type f 2> /dev/null || true) ;;
-          esac
-        done <<< "$PATHS"
-        echo "ARTIFACT $NAME:" $files
-`;
-
-interface Workflow {
-  text: string;
-  service: Service;
-  /** @default workflow_dispatch */
-  event?: string;
-  /** Payload of the event. @default none */
-  payload?: unknown;
-  /** More arguments of act. @default [] */
-  args?: readonly string[];
-  /** More variables of act. @default none */
-  env?: Readonly<Record<string, string>>;
-}
-
-/** Starts a workflow in its own repository. */
-async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
-  const { text, service, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
-  const cwd = bench.newFolder();
-  bench.writeFiles(cwd, { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) });
-  // act would fetch actions from their server.
-  const actions = [
-    ...new Set([...text.matchAll(/uses: (actions\/upload-artifact@\w+)/g)].map((match) => match[1] ?? "")),
-  ];
-  const upload = bench.newFolder();
-  bench.writeFiles(upload, { "action.yml": UPLOAD });
-  const local = actions.flatMap((action) => ["--local-repository", `${action}=${upload}`]);
-  const git = ["git", "-c", "user.name=Lab", "-c", "user.email=lab@example.com", "-c", "init.defaultBranch=main"];
-  for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
-    await bench.run([...git, ...step], { cwd });
-  }
-  const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
-  const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
-    .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
-    .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
-    .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
-  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...env } });
-}
-
-/** The end of a log that a reader needs to understand a failure. */
-const tail = (text: string) => text.slice(-500);
 
 // deno-lint-ignore no-control-regex
 const REDRAWN = /\x1b\[(?:\?7l|K)/;
@@ -176,7 +117,8 @@ async function endedWith(status: string, log: string, service: Service): Promise
 }
 
 async function others(bench: Bench): Promise<void> {
-  const files = readdirSync(join(root, "examples/github-actions")).filter((file) => file !== "weekly-cleanup.yml");
+  const files = readdirSync(join(root, "examples/github-actions"))
+    .filter((file) => !["weekly-cleanup.yml", "scheduled-campaign.yml"].includes(file));
   const untried = files.filter((name) => !OTHERS.some(({ file }) => file === name));
   bench.check("every workflow is tried", untried.length === 0, untried.join(", "));
   // A later job calls it to comment on the pull request.

@@ -127,8 +127,9 @@ class Evaluator {
       if (typeof value !== "object" || value === null) throw new ReferenceError(`Cannot look up "${path}"`);
       value = value[key];
     }
-    // A step that was skipped has no outputs, and a variable may be left unset; everything else has to be there.
-    if (value === undefined && (name === "steps" && keys[1] === "outputs" || name === "vars")) return "";
+    // What was skipped has no outputs, variables may be left unset, a schedule has no inputs; everything else has to be there.
+    const isOutput = (name === "steps" || name === "needs") && keys[1] === "outputs";
+    if (value === undefined && (isOutput || name === "vars" || name === "inputs")) return "";
     if (value === undefined) throw new ReferenceError(`Cannot look up "${path}"`);
     return value;
   }
@@ -148,10 +149,14 @@ export function interpolate(text: string, scope: Scope): string {
   });
 }
 
+/** Whether a condition speaks of the status. */
+export function asksStatus(condition: unknown): boolean {
+  return /\b(always|success|failure|cancelled)\(/.test(String(condition ?? ""));
+}
+
 /** Whether an `if` holds: without a function that speaks of the status, only after success. */
 export function holds(condition: string | undefined, scope: Scope): boolean {
   if (condition === undefined) return scope.status === "success";
   const inner = /^\s*\$\{\{(.*)\}\}\s*$/s.exec(condition)?.[1] ?? condition;
-  const asksStatus = /\b(always|success|failure|cancelled)\(/.test(inner);
-  return (asksStatus || scope.status === "success") && isTrue(evaluate(inner, scope));
+  return (asksStatus(inner) || scope.status === "success") && isTrue(evaluate(inner, scope));
 }

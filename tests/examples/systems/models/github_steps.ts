@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { REPO } from "../../../processes/world/service.ts";
 import { parseGithubFile } from "../../../hostile/parsers/file_parsers.ts";
-import { holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
-import { copyMatching, type Machine } from "../machine.ts";
+import { asksStatus, holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
+import { type GithubCache, runAction } from "./github_actions.ts";
+import type { Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";
 
 /** What a job is started with. */
@@ -25,6 +26,18 @@ export interface JobOptions {
   matrix?: Record<string, Value>;
   /** Jobs that this one needs, with their outputs. @default {{}} */
   needs?: Record<string, Value>;
+  /** Name of the workflow. @default none */
+  workflow?: string;
+  /** What has started the workflow. @default {"workflow_dispatch"} */
+  eventName?: string;
+  /** Branch that it runs on; `main` is the default branch. @default {"main"} */
+  branch?: string;
+  /** Files of the repository, by path. @default {{}} */
+  files?: Readonly<Record<string, string>>;
+  /** Caches of the repository, the oldest first. @default none */
+  caches?: GithubCache[];
+  /** Name of the step with which the machine of the job is lost, when that step is stopped. @default none */
+  lostWith?: string;
 }
 
 /** What became of a job. */
@@ -71,6 +84,8 @@ const FILES = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMAR
 
 /** One job at work. */
 class Job {
+  /** Whether the machine is gone, so that nothing more is run. */
+  lost = false;
   readonly end: JobEnd = { status: "success", outputs: {}, ran: [], summary: "", artifacts: {} };
   readonly #machine: Machine;
   readonly #name: string;
@@ -90,11 +105,13 @@ class Job {
   scope(): Scope {
     const { status } = this.end;
     const { inputs = {}, matrix = {}, vars = {}, event = {}, needs = {}, runId, attempt = 1 } = this.#options;
+    const { eventName = "workflow_dispatch", branch = "main" } = this.#options;
     if (status === "skipped") throw new Error("A skipped job has no steps");
     const contexts: Record<string, Value> = {
       github: {
         ...{ repository: "acme/web", event, token: "ghs_token", run_id: runId, run_attempt: String(attempt) },
         server_url: "https://github.example",
+        ...{ event_name: eventName, ref_name: branch },
       },
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
@@ -123,23 +140,20 @@ class Job {
       GITHUB_RUN_ID: this.#options.runId,
       GITHUB_RUN_ATTEMPT: String(this.#options.attempt ?? 1),
       GITHUB_JOB: this.#name,
-      GITHUB_REF: "refs/tags/v1.2.3",
+      GITHUB_WORKFLOW: this.#options.workflow ?? "",
+      GITHUB_ACTOR: "octocat",
+      GITHUB_REF: this.#options.branch === undefined ? "refs/tags/v1.2.3" : `refs/heads/${this.#options.branch}`,
       GITHUB_SHA: "0123456789abcdef0123456789abcdef01234567",
       GITHUB_WORKSPACE: this.#cwd,
     };
   }
 
-  /** The only action that recipes use. Source: actions/upload-artifact, action.yml and src/shared/search.ts. */
-  #upload(step: Fields, name: string): void {
-    const uses = text(step.uses, `uses of ${name}`);
-    if (!/^actions\/upload-artifact@[0-9a-f]{40}$/.test(uses)) throw new TypeError(`Unknown action: ${uses}`);
-    const inputs = fields(step.with, `with of ${name}`, ["name", "path", "if-no-files-found"]);
-    if (inputs["if-no-files-found"] !== "ignore") throw new TypeError("A job without reports would get a warning");
-    const lines = text(inputs.path, "path").trim().split("\n");
-    const left = lines.filter((line) => line.startsWith("!")).map((line) => line.slice(1));
-    const found = lines.filter((line) => !line.startsWith("!")).map((line) => `${line}/**`);
-    const files = copyMatching(found, this.#cwd, this.#machine.directory()).filter((file) => !left.includes(file));
-    if (files.length > 0) this.end.artifacts[interpolate(text(inputs.name, "name"), this.scope())] = files;
+  #act(step: Fields, name: string): void {
+    const { branch = "main", files = {}, caches = [] } = this.#options;
+    runAction(step, name, {
+      ...{ branch, files, caches, machine: this.#machine, cwd: this.#cwd, artifacts: this.end.artifacts },
+      evaluate: (each) => interpolate(each, this.scope()),
+    });
   }
 
   async step(value: unknown, jobEnv: Record<string, string>): Promise<void> {
@@ -151,7 +165,7 @@ class Job {
       return;
     }
     this.end.ran.push(name);
-    if (step.uses !== undefined) return this.#upload(step, name);
+    if (step.uses !== undefined) return this.#act(step, name);
     const folder = this.#machine.directory();
     const files = Object.fromEntries(FILES.map((file) => [file, join(folder, file)]));
     for (const file of Object.values(files)) writeFileSync(file, "");
@@ -177,6 +191,7 @@ class Job {
     this.end.summary += written("GITHUB_STEP_SUMMARY");
     const outcome = stopped ? "cancelled" : code === 0 ? "success" : "failure";
     if (id !== undefined) this.#steps[id] = { outcome, outputs };
+    this.lost = stopped && this.#options.lostWith === name;
     if (outcome !== "success" && this.end.status === "success") this.end.status = outcome;
   }
 }
@@ -188,6 +203,7 @@ export async function runGithubWorkflow(
   options: JobOptions,
 ): Promise<Record<string, JobEnd>> {
   const ends: Record<string, JobEnd> = {};
+  const title = text(fields(parseYaml(workflow), "workflow", WORKFLOW).name, "name of the workflow");
   for (const [name, definition] of readJobs(workflow)) {
     const wanted = definition.needs === undefined ? [] : [text(definition.needs, "needs")];
     const entries = wanted.map((each) => {
@@ -197,9 +213,9 @@ export async function runGithubWorkflow(
     });
     const needs: Record<string, Value> = Object.fromEntries(entries);
     // Source: GitHub, "Workflow syntax", jobs.<job_id>.needs: a job is skipped when one that it needs has not succeeded.
-    const due = wanted.every((each) => ends[each]?.status === "success");
+    const due = wanted.every((each) => ends[each]?.status === "success") || asksStatus(definition.if);
     ends[name] = due
-      ? await runJob(name, definition, machine, { ...options, needs })
+      ? await runJob(name, definition, machine, { workflow: title, ...options, needs })
       : { status: "skipped", outputs: {}, ran: [], summary: "", artifacts: {} };
   }
   return ends;
@@ -216,7 +232,7 @@ async function runJob(name: string, definition: Fields, machine: Machine, option
     return { ...job.end, status: "skipped" };
   }
   const jobEnv = job.variables(definition.env, "env of the job");
-  for (const step of list(definition.steps, "steps")) await job.step(step, jobEnv);
-  job.end.outputs = job.variables(definition.outputs, "outputs of the job");
+  for (const step of list(definition.steps, "steps")) if (!job.lost) await job.step(step, jobEnv);
+  if (!job.lost) job.end.outputs = job.variables(definition.outputs, "outputs of the job");
   return job.end;
 }
