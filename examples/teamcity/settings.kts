@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "aa7e0c157d6f3a4557341799592ff90f38742a1901dff6b92d53e6afaa7e9171"
+val MOGPLEX_CI_SHA256 = "313bdf1db23a6ed9dbc019a5875b1cd8569bf4675569105c4df56a1f071a4f93"
 
 project {
     buildType(Cleanup)
