@@ -22,7 +22,8 @@ beforeAll(async () => {
   service = await startService({
     "Run the dependency cleanup checklist": "success",
     "Apply the linter autofixes": "success",
-  });
+    // The dashboards show sandboxes that are active after their runs.
+  }, ["--sandbox-linger", "3600"]);
 });
 
 afterAll(() => service.close());
