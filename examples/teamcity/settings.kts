@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "244f08be7227b7daa5df34da1472b19600d961fc658f3c9a0fb0e3dbb6ab3362"
+val MOGPLEX_CI_SHA256 = "d57f2ce8a160060c341be1235a2f9188440338c4f6142924d6c194f3d79951c4"
 
 project {
     buildType(Cleanup)

@@ -8,6 +8,7 @@ import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operati
 import type { Session } from "../job/session.ts";
 import { formatCount } from "../result/duration.ts";
 import { type EndOutcome, hasEnded } from "../result/ends.ts";
+import { isoTimeOrNull } from "../result/times.ts";
 import { resultError } from "../result/result_error.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { approveAll } from "./work/approve.ts";
@@ -17,7 +18,7 @@ import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
 import { checkOrigin, planLock } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
-import { campaignState, exitOf, isAtRest } from "./progress.ts";
+import { campaignState, exitOf, isAtRest, toStartCount } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
@@ -25,7 +26,7 @@ import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/starts.ts";
 import type { Store } from "./work/store.ts";
 import { makeWave } from "./work/wave.ts";
-import { DEFAULT_MEAN_RUN_MS, reasonCleaner, serviceNow, type Work } from "./work/work.ts";
+import { reasonCleaner, serviceNow, type Work } from "./work/work.ts";
 
 /** Settings of a {@linkcode CampaignOperation}. */
 export interface CampaignSettings {
@@ -40,9 +41,6 @@ export interface CampaignSettings {
   /** Called with what the campaign looks like, after each change. */
   onView: ((view: () => CampaignView) => void) | undefined;
 }
-
-/** Longest time of one request with its retries, in milliseconds. */
-const REQUEST_MS = 60_000;
 
 /** See the module. */
 export class CampaignOperation implements Operation<CampaignItem, CampaignResult> {
@@ -61,7 +59,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     this.#opened = opened;
     this.#settings = settings;
     this.#redact = createRedactor({ token, env });
-    this.#pace = new RequestPace({ client, clock, signal, limitMs: REQUEST_MS });
+    this.#pace = new RequestPace({ client, clock, signal });
   }
 
   get label(): string {
@@ -76,7 +74,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const { skipInvalid, approvedBy } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
-      const plan = await planLock(this.#session, this.#opened, { skipInvalid, limitMs: REQUEST_MS });
+      const plan = await planLock(this.#session, this.#opened, { skipInvalid });
       await this.#opened.home.writeLock(plan.lock);
       store = await reopen(this.#opened);
     }
@@ -163,16 +161,15 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const changed = this.#rest?.because !== rest.because || this.#rest.nextMs !== rest.nextMs;
     this.#rest = rest;
     this.#settings.onView?.(() => this.view());
-    const nextAt = rest.nextMs === null ? null : new Date(rest.nextMs).toISOString();
-    if (changed) yield { type: "waits", because: rest.because, nextAt };
+    if (changed) yield { type: "waits", because: rest.because, nextAt: isoTimeOrNull(rest.nextMs) };
   }
 
   /** The last item. @throws {CampaignGoesOnError} when the campaign goes on without this process. */
   #end({ store: { memory } }: Work): CampaignItem {
     const exit = exitOf(memory);
-    if (exit === "success") return { type: "end", outcome: "success", view: this.view() };
-    if (exit === "failed") return { type: "end", outcome: "failed", view: this.view() };
-    if (exit === "awaitingInput") return { type: "end", outcome: "awaiting_input", view: this.view() };
+    if (exit !== null) {
+      return { type: "end", outcome: exit === "awaitingInput" ? "awaiting_input" : exit, view: this.view() };
+    }
     const { state, reason } = campaignState(memory);
     if (state === "gated") {
       throw new CampaignGoesOnError(memory.lock.campaign, `it waits for approval: ${reason}`, "approve it, and go on");
@@ -180,9 +177,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (state === "stopped") {
       throw new CampaignGoesOnError(memory.lock.campaign, `it is ${reason}`, "resume it, and go on");
     }
-    const { counts } = memory;
-    const open = counts.waiting + counts.quota + counts.service + counts.starting;
-    const why = `${formatCount(counts.running, "run")} at work, and ${formatCount(open, "item")} to be started`;
+    const runs = formatCount(memory.counts.running, "run");
+    const why = `${runs} at work, and ${formatCount(toStartCount(memory), "item")} to be started`;
     throw new CampaignGoesOnError(memory.lock.campaign, why, "the next call goes on");
   }
 
@@ -194,7 +190,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     return makeView(memory, {
       nowMs,
       lookedAtMs: nowMs,
-      meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
+      meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? null,
       sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
     });
   }

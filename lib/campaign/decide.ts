@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, type ItemMemory } from "./journal/memory.ts";
@@ -15,7 +16,6 @@ import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import type { Store } from "./work/store.ts";
-import { DEFAULT_MEAN_RUN_MS } from "./work/work.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */
 export interface Selection {
@@ -56,10 +56,6 @@ const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 /** Verdicts that `--failed` means. */
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
-function viewOf(store: Store, nowMs: number): CampaignView {
-  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS });
-}
-
 /** Whether a glob is the name of one repository or item. */
 function isName(glob: string): boolean {
   return !/[*?]/.test(glob);
@@ -80,7 +76,7 @@ function selected(
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
-  const { causes, items: shown } = viewOf(store, nowMs);
+  const { causes, items: shown } = makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs });
   const names = itemNames(shown);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
@@ -102,10 +98,6 @@ function selected(
     each !== undefined
   );
   throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? LISTS });
-}
-
-function counted(count: number): string {
-  return count === 1 ? "1 item" : `${count} items`;
 }
 
 /** Items that can be started again: what is at work must end first, and what the plan found invalid needs another plan. */
@@ -149,7 +141,7 @@ export async function decideCampaign(
     const done = (items: readonly ItemMemory[], text: string): Decided => ({
       items: items.map(({ item }) => item.id),
       text: dryRun ? `nothing was recorded; it would say: ${text}` : text,
-      view: viewOf(store, nowMs),
+      view: makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs }),
     });
     switch (decision.kind) {
       case "retry": {
@@ -164,7 +156,7 @@ export async function decideCampaign(
         } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt });
         return done(
           items,
-          `${counted(items.length)} will be started again by the next wave${
+          `${formatCount(items.length, "item")} will be started again by the next wave${
             adopt ? ", with the task of the file" : ""
           }`,
         );
@@ -185,7 +177,7 @@ export async function decideCampaign(
         }
         if (!dryRun) await store.record({ type: "stopped", by, cancel: decision.cancel });
         const count = store.openRuns().length;
-        const runs = count === 1 ? "1 run" : `${count} runs`;
+        const runs = formatCount(count, "run");
         const goOn = `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
         const what = count === 0 ? "nothing runs" : decision.cancel ? `the next wave cancels ${runs}` : goOn;
         return done([], `nothing more is started; ${what}`);
@@ -209,7 +201,7 @@ export async function decideCampaign(
         }
         const ids = items.map(({ item }) => item.id);
         if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason });
-        return done(items, `${counted(items.length)} will not be started any more`);
+        return done(items, `${formatCount(items.length, "item")} will not be started any more`);
       }
     }
   });

@@ -14,7 +14,7 @@ import type { CampaignOptions, RunCampaignOptions } from "./campaign_options.ts"
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
-import { makeView, type ViewInput } from "./make_view.ts";
+import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,
   changedNote,
@@ -24,8 +24,7 @@ import {
 } from "./open_campaign.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
-import type { Store } from "./work/store.ts";
-import { DEFAULT_MEAN_RUN_MS, reasonCleaner, type Work } from "./work/work.ts";
+import { reasonCleaner, type Work } from "./work/work.ts";
 
 export { planCampaignWith } from "./planning.ts";
 
@@ -42,7 +41,7 @@ const WAVE_MS = 60 * 60_000;
 /** The result of a campaign with which nothing is left to do. */
 function finished({ store, clock }: OpenedCampaign): CampaignResult | undefined {
   if (store === undefined || !isAtRest(store.memory)) return undefined;
-  const view = viewOf(store, clock.wallTime());
+  const view = makeView(store.memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs });
   if (view.state !== "done") return undefined;
   return {
     kind: "campaign",
@@ -53,10 +52,6 @@ function finished({ store, clock }: OpenedCampaign): CampaignResult | undefined 
     error: null,
     resume: null,
   };
-}
-
-function viewOf(store: Store, nowMs: number, more: Partial<ViewInput> = {}): CampaignView {
-  return makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS, ...more });
 }
 
 /**
@@ -116,6 +111,8 @@ export async function readCampaignWith(
 ): Promise<CampaignView> {
   return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
-    return viewOf(store, opened.clock.wallTime(), { atWork: await opened.home.atWork() });
+    const { memory, meanRunMs } = store;
+    const atWork = await opened.home.atWork();
+    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork });
   });
 }

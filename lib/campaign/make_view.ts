@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
-import { hasRun } from "./journal/memory.ts";
+import { isoTimeOrNull } from "../result/times.ts";
+import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
 import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
-import type { Pace } from "./pace/pace.ts";
+import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
 import { quotaUse } from "./pace/quota.ts";
-import { campaignState, closedBy, exitCodeOf, startableItems } from "./progress.ts";
+import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import type { CampaignView, ItemView } from "./view.ts";
 
@@ -17,8 +17,8 @@ import type { CampaignView, ItemView } from "./view.ts";
 export interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
-  /** Mean time of a run, in milliseconds. */
-  meanRunMs: number;
+  /** Mean time of a run, in milliseconds; null when none has ended, which counts as {@linkcode DEFAULT_MEAN_RUN_MS}. */
+  meanRunMs: number | null;
   /**
    * When the campaign was looked at last, in milliseconds since 1970: the next wave is due some time after it. @default the time of the last
    * record, else `nowMs`
@@ -71,23 +71,6 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
   return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
 }
 
-/** The pace at a moment. Sandboxes that were not read count as those of our own runs. */
-function paceAt(memory: CampaignMemory, nowMs: number, running: number, sandboxes: number | null): Pace {
-  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits, windows } } = memory;
-  return nextStarts({
-    nowMs,
-    slotsMs,
-    refusedUntilMs,
-    sandboxRefusals,
-    sandboxes,
-    running,
-    parallel: limits.parallel,
-    windows,
-    closed: closedBy(memory),
-    waiting: startableItems(memory).length,
-  });
-}
-
 /** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
 function nextWaveMs(
   fromMs: number,
@@ -104,52 +87,41 @@ function nextWaveMs(
   return times.length === 0 ? null : Math.min(...times);
 }
 
-function iso(ms: number | null): string | null {
-  return ms === null || !Number.isFinite(ms) ? null : new Date(ms).toISOString();
-}
-
 /**
  * When the campaign ends at the earliest, in milliseconds since 1970; null when that cannot be said. Nobody knows when a person answers, so
  * runs that wait for one are left out, and keep their sandboxes.
  */
-function endMs(memory: CampaignMemory, { nowMs, meanRunMs }: ViewInput, open: readonly StartMemory[]): number | null {
-  const { lock, slotsMs, refusedUntilMs, items } = memory;
+function endMs(
+  memory: CampaignMemory,
+  nowMs: number,
+  meanRunMs: number,
+  open: readonly StartMemory[],
+): number | null {
   if (closedBy(memory) !== null) return null;
-  const waiting = [...items.values()].filter(({ state }) =>
-    ["waiting", "quota", "service", "starting"].includes(state)
-  );
   const working = open.filter(({ status }) => status !== "awaiting_input");
-  const parallel = Math.min(lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
-  if (waiting.length + working.length === 0 || parallel < 1) return null;
-  const canary = waiting.filter(({ item }) => item.canary).length;
-  const isCanaryOpen = startableItems(memory).length < waiting.length;
-  const { endsAtMs } = forecast({
-    nowMs,
-    slotsMs,
-    waiting: waiting.length,
-    runningSinceMs: working.map((start) => nowMs - ageMs(start, nowMs)),
-    canary: isCanaryOpen ? canary : null,
-    parallel,
-    meanRunMs,
-    windows: lock.windows,
-    refusedUntilMs,
-  });
-  return endsAtMs;
+  const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
+  const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
+  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs, parallel });
+  if (input.waiting + working.length === 0 || parallel < 1) return null;
+  return forecast(input).endsAtMs;
 }
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
-  const { nowMs, meanRunMs, sandboxes = memory.sandboxes, atWork = null } = input;
+  const { nowMs, sandboxes = memory.sandboxes, atWork = null } = input;
+  const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map(itemView);
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
-  const pace = paceAt(memory, nowMs, open.length, sandboxes);
+  // Sandboxes that were not read count as those of our own runs.
+  const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting: startableItems(memory).length });
+  const pace = nextStarts(now);
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
-  const nextMs = isOver || open.length === 0 && closedBy(memory) !== null
+  const nextMs = isOver || open.length === 0 && now.closed !== null
     ? null
-    : nextWaveMs(lookedAtMs, meanRunMs, paceAt(memory, lookedAtMs, open.length, sandboxes), open);
+    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open);
   return {
     schema: 1,
     campaign,
@@ -163,9 +135,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     waves: wave,
     trouble,
     atWork,
-    nextWaveAt: iso(nextMs),
-    waitsFor: isOver ? null : closedBy(memory) ?? (pace.starts > 0 ? null : pace.because),
-    endsAt: isOver ? null : iso(endMs(memory, input, open)),
+    nextWaveAt: isoTimeOrNull(nextMs),
+    waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
+    endsAt: isOver ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
   };

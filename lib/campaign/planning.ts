@@ -5,25 +5,21 @@
  */
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
 import { openSession } from "../job/session.ts";
+import { isoTimeOrNull } from "../result/times.ts";
 import { makeView } from "./make_view.ts";
 import { type CampaignInternals, withCampaign } from "./open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
+import { DEFAULT_MEAN_RUN_MS } from "./pace/pace.ts";
 import { planLock } from "./plan/plan_campaign.ts";
-import { countOf, startableItems } from "./progress.ts";
+import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
-import { DEFAULT_MEAN_RUN_MS, serviceNow } from "./work/work.ts";
+import { serviceNow } from "./work/work.ts";
 
-function iso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
-}
-
-type Frame = Omit<ForecastInput, "waveEveryMs">;
-
-function forecastsOf(input: Frame, whole: Forecast): WavesForecast[] {
+function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   return [0, ...WAVE_DISTANCES_MS].map((everyMs) => {
     const found = everyMs === 0 ? whole : forecast({ ...input, waveEveryMs: everyMs });
     const { endsAtMs, waves, computeMinutes } = found;
-    return { everyMs, endsAt: iso(endsAtMs), waves, computeMinutes };
+    return { everyMs, endsAt: isoTimeOrNull(endsAtMs), waves, computeMinutes };
   });
 }
 
@@ -36,38 +32,24 @@ export async function planCampaignWith(
   const { skipInvalid = false, meanRunMs: given, dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     const session = openSession(options, internals);
-    const plan = await planLock(session, opened, { skipInvalid, limitMs: REQUEST_MS });
+    const plan = await planLock(session, opened, { skipInvalid });
     if (!dryRun) await opened.home.writeLock(plan.lock);
     // The journal is read with the new lock, also where that is not written.
     const store = await Store.open(opened.home, plan.lock);
     const { memory } = store;
     const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
     const nowMs = serviceNow(session);
-    const waiting = countOf(memory, ["waiting", "quota", "service", "starting"]);
-    const canary = startableItems(memory).length;
-    const input: Frame = {
-      nowMs,
-      slotsMs: memory.slotsMs,
-      refusedUntilMs: memory.refusedUntilMs,
-      waiting,
-      runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
-      canary: canary < waiting ? canary : null,
-      parallel: plan.lock.limits.parallel,
-      meanRunMs,
-      windows: plan.lock.windows,
-    };
+    const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
+    const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
     const whole = forecast(input);
     return {
       view: makeView(memory, { nowMs, meanRunMs }),
       changes: plan.changes,
       reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
       bound: whole.bound,
-      without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: iso(endsAtMs) })),
+      without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
       meanRunMs,
       forecasts: forecastsOf(input, whole),
     };
   });
 }
-
-/** Longest time of one request with its retries, in milliseconds. */
-const REQUEST_MS = 60_000;

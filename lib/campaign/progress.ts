@@ -6,7 +6,9 @@
 import { EXIT, type ExitName } from "../exit_codes.ts";
 import type { CampaignMemory, ItemMemory } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
-import { type CampaignState, hasVerdict, type ItemState } from "./verdicts.ts";
+import type { ForecastInput } from "./pace/forecast.ts";
+import type { PaceInput } from "./pace/pace.ts";
+import { type CampaignState, hasVerdict, type ItemState, OPEN_STATES } from "./verdicts.ts";
 
 /** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
@@ -116,7 +118,34 @@ export function countOf({ counts }: Pick<CampaignMemory, "counts">, states: read
 
 /** Number of items that have no verdict. */
 function openCount(memory: Pick<CampaignMemory, "counts">): number {
-  return countOf(memory, ["running", "starting", "quota", "service", "waiting"]);
+  return countOf(memory, OPEN_STATES);
+}
+
+/** Number of items that wait for a start, also of those that a canary holds back. */
+export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
+  return openCount(memory) - memory.counts.running;
+}
+
+/** What the journal says of the pace. The rest says who asks. */
+export function paceInput(
+  memory: CampaignMemory,
+  rest: Pick<PaceInput, "nowMs" | "sandboxes" | "running" | "waiting"> & Partial<Pick<PaceInput, "closed">>,
+): PaceInput {
+  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel }, windows } } = memory;
+  return { slotsMs, refusedUntilMs, sandboxRefusals, parallel, windows, closed: closedBy(memory), ...rest };
+}
+
+/** What the journal says of the end. The rest says who asks. */
+export function forecastInput(
+  memory: CampaignMemory,
+  rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
+): ForecastInput {
+  const { slotsMs, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
+  const waiting = toStartCount(memory);
+  // A canary that holds the others back is all that may be started.
+  const startable = startableItems(memory).length;
+  const canary = startable < waiting ? startable : null;
+  return { slotsMs, refusedUntilMs, waiting, canary, parallel, windows, ...rest };
 }
 
 /** Where the campaign is, and why when it does not go on by itself. */
@@ -142,8 +171,11 @@ export function isAtRest(memory: CampaignMemory): boolean {
   return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;
 }
 
+/** The rows of exit codes that a campaign can end with. */
+type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
+
 /** The row of exit codes that belongs to a campaign now; null while it goes on. */
-export function exitOf(memory: CampaignMemory): ExitName | null {
+export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
     return isOver ? "failed" : null;

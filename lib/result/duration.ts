@@ -14,12 +14,13 @@ export function formatDuration(ms: number): string {
   if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))} s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3_600) return join(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  if (seconds < 3_600) return twoUnits(Math.floor(seconds / 60), "min", seconds % 60, "s");
   const minutes = Math.round(seconds / 60);
-  return join(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
-function join(large: number, largeUnit: string, small: number, smallUnit: string): string {
+/** A quantity in two units, without the second where that is 0: `1 h 4 min`, `3 min`. */
+export function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
 

@@ -115,6 +115,16 @@ export function setbackOf(error: unknown, circumstances: Circumstances): Setback
   };
 }
 
+/**
+ * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
+ * token its second chance.
+ *
+ * @returns Undefined for an error that time does not mend.
+ */
+export function laterSetback(error: unknown): Setback | undefined {
+  return isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
+}
+
 /** Whether the service may have carried out a request that failed with this error. */
 export function isAmbiguous(error: MogplexError): boolean {
   if (error instanceof NetworkError || error instanceof BodyTooLargeError) return true;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { distanceText, instantMs, spanText, timeText, utcText } from "../../lib/result/times.ts";
+import { distanceText, instantMs, isoTimeOrNull, spanText, timeText, utcText } from "../../lib/result/times.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -35,4 +35,9 @@ test("timeText() is in UTC with the distance; instantMs() gives null for what is
   expect(timeText(NOW + 12 * MINUTE, NOW)).toBe("2026-12-01 14:05 UTC (in 12 min)");
   expect(utcText(NOW)).toBe("2026-12-01 13:53 UTC");
   expect([null, "", "soon", "2026-12-01T13:53:00Z"].map(instantMs)).toEqual([null, null, null, NOW]);
+});
+
+test("isoTimeOrNull() is null for a time that is none", () => {
+  expect([null, NaN, Infinity, -Infinity].map(isoTimeOrNull)).toEqual([null, null, null, null]);
+  expect([0, NOW].map(isoTimeOrNull)).toEqual(["1970-01-01T00:00:00.000Z", "2026-12-01T13:53:00.000Z"]);
 });

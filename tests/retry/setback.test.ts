@@ -14,7 +14,7 @@ import {
   UnavailableError,
   UsageError,
 } from "../../lib/errors.ts";
-import { isAmbiguous, setbackOf } from "../../lib/retry/setback.ts";
+import { isAmbiguous, laterSetback, setbackOf } from "../../lib/retry/setback.ts";
 import { bad, html, RUN_ID, scripted, thrown } from "../http/answers.ts";
 
 type Meaning = "lasts" | "network" | "unavailable" | "invalid_answer" | "rate_limit" | "start_limit" | "unauthorized";
@@ -115,4 +115,12 @@ test("a client call and a look agree on 408, 425, 501, 505 and 401 when each is 
   const { client, sent } = scripted([bad(401, "UNAUTHORIZED")]);
   await thrown(client.getRun(RUN_ID));
   expect(sent.length).toBe(1);
+});
+
+test("laterSetback() is that of a token which has worked, except for one that is refused", () => {
+  const refused = new UnauthorizedError("HTTP 401");
+  expect([setbackOf(refused, { worked: true })?.cause, laterSetback(refused)]).toEqual(["unauthorized", undefined]);
+  for (const error of [unavailable(404), unavailable(501), limited(5_000), new Error("x")]) {
+    expect(laterSetback(error)).toEqual(setbackOf(error, { worked: true }));
+  }
 });

@@ -5,6 +5,9 @@
  */
 import type { StartWindow } from "../file/campaign_file.ts";
 
+/** Mean time of a run while none has ended, in milliseconds. */
+export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
+
 /** Why nothing more is started now. The first five are quotas of the service. */
 export type Bound =
   | "minute"

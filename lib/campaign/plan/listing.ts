@@ -13,8 +13,8 @@ import type { RequestPace } from "./request_pace.ts";
 const PAGE = 200;
 /** Characters of a full name, in lower case. Source: GitHub and GitLab permit no others in the names of owners and repositories. */
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
-/** Longest full name that we look for: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
-const MAX_NAME = 255;
+/** Longest full name of a repository that we know: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
+export const MAX_FULL_NAME = 255;
 /** Most requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
 const MAX_REQUESTS = 1_000;
 /** With at most this share of the alphabet in the names of a page, it pays to ask which characters occur at all. */
@@ -99,7 +99,7 @@ class SplitListing implements Listing {
     prefix: string,
     { chars, wanted }: { chars: readonly string[]; wanted: readonly string[] | undefined },
   ): Promise<void> {
-    if (prefix.length > MAX_NAME) throw this.#cannotSplit(prefix);
+    if (prefix.length > MAX_FULL_NAME) throw this.#cannotSplit(prefix);
     const page = await this.#ask(await this.#queryFor(prefix, found), PAGE, prefix);
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) found.set(repo.id, repo);

@@ -17,8 +17,6 @@ import type { Lock } from "../journal/lock.ts";
 export interface PlanSettings {
   /** Whether repositories that cannot be used are kept as `invalid` items. */
   skipInvalid: boolean;
-  /** Longest time of one request with its retries, in milliseconds. */
-  limitMs: number;
 }
 
 /** A new lock, before it is written. */
@@ -76,14 +74,14 @@ function refuse(problems: readonly EntryProblem[]): RepositoriesError {
 export async function planLock(
   session: Session,
   opened: OpenedCampaign,
-  { skipInvalid, limitMs }: PlanSettings,
+  { skipInvalid }: PlanSettings,
 ): Promise<NewPlan> {
   checkWhole(opened);
   const { file, fileHash, store } = opened;
   const { client, clock, signal } = session;
   const startedAt = clock.now();
   const before = client.requests;
-  const listing = openListing(client, new RequestPace({ client, clock, signal, limitMs }));
+  const listing = openListing(client, new RequestPace({ client, clock, signal }));
   const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
   if (problems.length > 0) throw refuse(problems);
   const { origin } = client;

@@ -9,6 +9,9 @@ import type { Clock } from "../../clock.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
 import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
+/** Longest time of one request with its retries, in milliseconds. */
+const REQUEST_MS = 60_000;
+
 /** Options of {@linkcode RequestPace}. */
 export interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
@@ -17,8 +20,8 @@ export interface RequestPaceOptions {
   clock: Clock;
   /** Ends waits and requests. */
   signal?: AbortSignal | undefined;
-  /** Longest time of one request with its retries, in milliseconds. */
-  limitMs: number;
+  /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
+  limitMs?: number | undefined;
 }
 
 /** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
@@ -51,7 +54,7 @@ export class RequestPace {
    * @throws what `send` throws; `signal.reason` if the signal aborts.
    */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
-    const { client, clock, signal, limitMs } = this.#options;
+    const { client, clock, signal, limitMs = REQUEST_MS } = this.#options;
     signal?.throwIfAborted();
     const waitMs = this.waitMs;
     if (waitMs > 0) await clock.sleep(waitMs, { signal });

@@ -10,7 +10,7 @@ import { matchesGlob } from "../file/glob.ts";
 import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/checks.ts";
 import type { LockItem } from "../journal/lock.ts";
 import { itemId } from "../journal/lock_file.ts";
-import type { ListedRepo, Listing } from "./listing.ts";
+import { type ListedRepo, type Listing, MAX_FULL_NAME } from "./listing.ts";
 
 /** An item before it has a task. */
 export interface ResolvedItem
@@ -46,8 +46,6 @@ const FALLBACK_BRANCH = "main";
 
 /** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
-/** Longest full name: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
-const MAX_NAME = 255;
 /** Most characters of a root directory. */
 const MAX_ROOT = 1024;
 /** Most characters of a name in a message. */
@@ -144,7 +142,7 @@ class Collector {
  * undefined.
  */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
-  if (name.length > MAX_NAME || !NAME.test(name)) return "the service gives it a name that no repository can have";
+  if (name.length > MAX_FULL_NAME || !NAME.test(name)) return "the service gives it a name that no repository can have";
   if (baseBranch.length > MAX_BRANCH) return `its base branch has more than ${MAX_BRANCH} characters`;
   if (root !== null && (root.length > MAX_ROOT || !isVisible(root))) {
     return `its root directory has more than ${MAX_ROOT} characters, or some that are not visible`;

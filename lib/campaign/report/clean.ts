@@ -4,11 +4,11 @@
  * @module
  */
 import type { Redact } from "../../result/clean.ts";
+import { instantMs, isoTimeOrNull } from "../../result/times.ts";
 import { webUrl } from "../../text/escape/url.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
 import type { CampaignCommand } from "./commands.ts";
-import { instantMs } from "../../result/times.ts";
 import { STATES } from "./words.ts";
 
 // Longer than any id and any time of the service.
@@ -38,8 +38,7 @@ function remember(clean: (text: string) => string): (text: string) => string {
 
 /** A time in its usual form, or null. */
 function instant(time: string | null): string | null {
-  const ms = instantMs(time);
-  return ms === null ? null : new Date(ms).toISOString();
+  return isoTimeOrNull(instantMs(time));
 }
 
 /**

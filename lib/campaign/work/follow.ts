@@ -5,13 +5,14 @@
  */
 import { isTerminal } from "../../api/contract/rules.ts";
 import { MogplexError } from "../../errors.ts";
-import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
+import { laterSetback } from "../../retry/setback.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
 import { type Rest, startSome, type Step } from "./starts.ts";
-import { DEFAULT_MEAN_RUN_MS, serviceNow, type Work } from "./work.ts";
+import { serviceNow, type Work } from "./work.ts";
 
 /** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
 export type Progress = Step | { type: "rest"; rest: Rest };
@@ -148,8 +149,7 @@ class Follower {
       return value;
     } catch (error) {
       session.signal?.throwIfAborted();
-      // The client has given a refused token its second chance.
-      const setback = isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
+      const setback = laterSetback(error);
       if (setback === undefined || !(error instanceof MogplexError)) throw error;
       this.#error = error;
       if (!await this.#pacer.setBack(what, setback, ++this.#failures)) throw error;
@@ -162,7 +162,7 @@ class Follower {
  * Follows a campaign until nothing more happens to it by itself, or until the deadline.
  *
  * @param deadline Point on the clock, in milliseconds.
- * @throws an error that a retry cannot mend (see `setbackOf`), or the last one when the deadline comes first.
+ * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
 export function followCampaign(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {

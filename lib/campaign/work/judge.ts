@@ -20,7 +20,7 @@ export interface Judgement {
 const NO_SANDBOX = /too many active sandboxes/i;
 
 /** Whether a run failed for want of a sandbox. */
-export function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
+function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
   return status === "failed" && error !== null && NO_SANDBOX.test(error);
 }
 
@@ -28,7 +28,7 @@ export function lackedSandbox({ status, error }: Pick<Run, "status" | "error">):
  * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
  * queue is unavailable".
  */
-export function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
+function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
   return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
 }
 

@@ -6,7 +6,7 @@
 import { NotFoundError, UsageError } from "../../errors.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
-import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
+import { laterSetback } from "../../retry/setback.ts";
 import { cancelWith } from "../../runs/cancel.ts";
 import { Reader } from "../../runs/events/reader.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
@@ -196,8 +196,7 @@ export async function proveUser(work: Work): Promise<void> {
     } catch (error) {
       if (error instanceof NotFoundError) throw otherUser(runId, error);
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
-      const isTransient = !isUnauthorized(error) && setbackOf(error, { worked: true }) !== undefined;
-      if (!isTransient || proven.size === 0) throw error;
+      if (laterSetback(error) === undefined || proven.size === 0) throw error;
     }
   }
 }

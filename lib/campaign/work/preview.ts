@@ -7,9 +7,8 @@ import { makeView } from "../make_view.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import { closedBy, gateDue, startableItems } from "../progress.ts";
+import { closedBy, gateDue, paceInput, startableItems } from "../progress.ts";
 import type { CampaignView } from "../view.ts";
-import { DEFAULT_MEAN_RUN_MS } from "./work.ts";
 
 /** What the next wave would do. */
 export interface Preview {
@@ -40,25 +39,18 @@ export async function previewWave(
     const nowMs = opened.clock.wallTime();
     const items = startableItems(memory);
     const open = store.openRuns();
-    const { starts } = nextStarts({
-      nowMs,
-      slotsMs: memory.slotsMs,
-      refusedUntilMs: memory.refusedUntilMs,
-      sandboxRefusals: memory.sandboxRefusals,
-      sandboxes: memory.sandboxes,
-      running: open.length,
-      parallel: memory.lock.limits.parallel,
-      windows: memory.lock.windows,
-      closed: gateDue(memory) === undefined ? closedBy(memory) : "gate",
-      waiting: items.length,
-    });
+    const closed = gateDue(memory) === undefined ? closedBy(memory) : "gate";
+    const { sandboxes } = memory;
+    const { starts } = nextStarts(
+      paceInput(memory, { nowMs, sandboxes, running: open.length, waiting: items.length, closed }),
+    );
     const names = open.map(({ item }) => item.item.id);
     const cancels = memory.stopped?.cancel === true;
     return Promise.resolve({
       reads: cancels ? [] : names,
       cancels: cancels ? names : [],
       starts: items.slice(0, starts).map(({ item }) => item.id),
-      view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS }),
+      view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs }),
     });
   });
 }

@@ -7,13 +7,14 @@ import { START_BACKOFF_MS } from "../../api/caller.ts";
 import { ConflictError, MogplexError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
+import { isoTime } from "../../result/times.ts";
 import { retry } from "../../retry/retry.ts";
 import { type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
 import { itemKey } from "../journal/fence.ts";
 import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { requestOf } from "../plan/request.ts";
-import { isoTime, serviceNow, type Work } from "./work.ts";
+import { serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =

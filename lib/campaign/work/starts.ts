@@ -6,7 +6,7 @@
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts } from "../pace/next_starts.ts";
 import type { Pace, PaceInput } from "../pace/pace.ts";
-import { closedBy, gateDue, startableItems } from "../progress.ts";
+import { gateDue, paceInput, startableItems } from "../progress.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import { startItem } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
@@ -49,28 +49,6 @@ function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: nu
   return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
 }
 
-/**
- * What the pace of a campaign is decided on.
- *
- * @param sandboxes Active sandboxes of the user; null when they were not read.
- * @param waiting Items that may be started now.
- */
-function paceInput({ session, lock, store }: Work, sandboxes: number | null, waiting: number): PaceInput {
-  const { memory } = store;
-  return {
-    nowMs: serviceNow(session),
-    slotsMs: memory.slotsMs,
-    refusedUntilMs: memory.refusedUntilMs,
-    sandboxRefusals: memory.sandboxRefusals,
-    sandboxes,
-    running: store.openRuns().length,
-    parallel: lock.limits.parallel,
-    windows: lock.windows,
-    closed: closedBy(memory),
-    waiting,
-  };
-}
-
 /** How many sandboxes of the user are active. @throws what the client throws. */
 async function readSandboxes({ session, pace }: Work): Promise<number> {
   const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
@@ -101,7 +79,8 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       yield { type: "gate", gate: gate.gate, reason: gate.reason };
     }
     const { items, nextMs } = readyItems(work);
-    const input = paceInput(work, sandboxes, items.length);
+    const running = store.openRuns().length;
+    const input = paceInput(store.memory, { nowMs: serviceNow(session), sandboxes, running, waiting: items.length });
     const { starts, ...rest } = nextStarts(input);
     if (starts === 0) {
       await noteOthers(work, rest, input);

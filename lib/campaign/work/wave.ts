@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isUnauthorized, setbackOf } from "../../retry/setback.ts";
+import { laterSetback } from "../../retry/setback.ts";
 import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { type Rest, startSome } from "./starts.ts";
@@ -66,10 +66,9 @@ class Wave {
     } catch (error) {
       const { signal } = this.#work.session;
       signal?.throwIfAborted();
-      const isTransient = !isUnauthorized(error) && setbackOf(error, { worked: true }) !== undefined;
       this.#failures.push(error);
       // One run that cannot be read keeps no other one from being started.
-      if (!isTransient || this.#failures.length >= MAX_UNREADABLE) throw error;
+      if (laterSetback(error) === undefined || this.#failures.length >= MAX_UNREADABLE) throw error;
     }
   }
 }

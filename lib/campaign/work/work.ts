@@ -27,8 +27,6 @@ export interface Work {
   readonly reason: (text: string | null) => string | null;
 }
 
-/** Mean time of a run while none has ended, in milliseconds. */
-export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 /** Longest reason in the journal, in UTF-16 units. Source: specification of campaigns, section 5. */
 const MAX_REASON = 500;
 
@@ -48,9 +46,4 @@ const CUT_NOTE = 40;
 /** The service's time, in milliseconds since 1970: this machine's, corrected by the `Date` of the last answer. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {
   return clock.wallTime() - (client.clockSkewMs ?? 0);
-}
-
-/** A time in ISO 8601. @param ms Milliseconds since 1970. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }

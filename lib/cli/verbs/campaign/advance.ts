@@ -1,5 +1,5 @@
 /**
- * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves. Its function is in `lib/cli/campaign/verbs/advance.ts`.
+ * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `campaign approve`: opens a closed gate. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/approve.ts`.
+ * `campaign approve`: opens a closed gate. Sends nothing: the next wave obeys.
  *
  * @module
  */

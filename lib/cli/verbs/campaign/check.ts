@@ -1,5 +1,5 @@
 /**
- * `campaign check`: reads a campaign file and everything that it names, and prints every mistake. Sends nothing. Its function is in `lib/cli/campaign/verbs/check.ts`.
+ * `campaign check`: reads a campaign file and everything that it names, and prints every mistake. Sends nothing.
  *
  * @module
  */
@@ -19,6 +19,6 @@ export const campaignCheckVerb: Verb = {
   flags: [ALLOW_OUTSIDE, JSON_OBJECT],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
-  examples: ["mogplex-ci campaign check campaign.yaml"],
+  examples: ["mogplex-ci campaign check campaign.yml"],
   run: async (context) => await (await campaignVerbs()).check(context),
 };

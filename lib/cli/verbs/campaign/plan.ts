@@ -1,5 +1,5 @@
 /**
- * `campaign plan`: freezes the list of items, and computes when the campaign will be done. Starts nothing. Its function is in `lib/cli/campaign/verbs/plan.ts`.
+ * `campaign plan`: freezes the list of items, and computes when the campaign will be done. Starts nothing.
  *
  * @module
  */

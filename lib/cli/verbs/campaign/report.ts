@@ -1,5 +1,5 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal alone. Its function is in `lib/cli/campaign/verbs/report.ts`.
+ * `campaign report`: writes the reports again, from lock and journal alone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/resume.ts`.
+ * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys.
  *
  * @module
  */

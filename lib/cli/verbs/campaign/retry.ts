@@ -1,5 +1,5 @@
 /**
- * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/retry.ts`.
+ * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`. Its function is in `lib/cli/campaign/verbs/run.ts`.
+ * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`.
  *
  * @module
  */

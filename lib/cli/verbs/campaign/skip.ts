@@ -1,5 +1,5 @@
 /**
- * `campaign skip`: decides about items. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/skip.ts`.
+ * `campaign skip`: decides about items. Sends nothing: the next wave obeys.
  *
  * @module
  */

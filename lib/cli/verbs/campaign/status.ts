@@ -1,5 +1,5 @@
 /**
- * `campaign status`: what a campaign looks like, and what needs a person. Read-only, and without a request. Its function is in `lib/cli/campaign/verbs/status.ts`.
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only, and without a request.
  *
  * @module
  */

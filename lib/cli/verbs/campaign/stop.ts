@@ -1,5 +1,5 @@
 /**
- * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys. Its function is in `lib/cli/campaign/verbs/stop.ts`.
+ * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys.
  *
  * @module
  */
