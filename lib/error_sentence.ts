@@ -1,5 +1,5 @@
 /**
- * The sentence that an error's parts make.
+ * The sentence that an error's parts make, and the message of whatever was thrown.
  *
  * @module
  */
@@ -20,4 +20,9 @@ export interface ErrorParts {
 export function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
   const reason = value === undefined ? `: ${why}` : ` as ${why}: ${value}`;
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** What is said by something that was thrown, which may be anything. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -5,6 +5,7 @@
  */
 import type * as Files from "node:fs";
 import process from "node:process";
+import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
 import { decodeUtf8, environmentVariable } from "./runtime.ts";
 
@@ -236,7 +237,7 @@ async function readStdin(): Promise<string> {
   try {
     return decodeUtf8(joined(chunks)).replace(/^\ufeff/, "");
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new UsageError({ attempted: "read standard input", why }, { cause });
   }
 }

@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "d57f2ce8a160060c341be1235a2f9188440338c4f6142924d6c194f3d79951c4"
+val MOGPLEX_CI_SHA256 = "ec3256df6d44b1e8144a00c92c415985a56e1a16146e3386fb623690a2d2c715"
 
 project {
     buildType(Cleanup)

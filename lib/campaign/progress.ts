@@ -8,13 +8,20 @@ import type { CampaignMemory, ItemMemory } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
 import type { PaceInput } from "./pace/pace.ts";
-import { type CampaignState, hasVerdict, type ItemState, OPEN_STATES } from "./verdicts.ts";
+import {
+  type CampaignState,
+  GOOD_VERDICTS,
+  hasVerdict,
+  ITEM_VERDICTS,
+  type ItemState,
+  OPEN_STATES,
+} from "./verdicts.ts";
 
 /** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
-const GOOD: readonly ItemState[] = ["succeeded", "unchanged", "skipped"];
-const BAD: readonly ItemState[] = ["unknown", "failed", "overdue", "cancelled", "conflict", "invalid"];
+/** Verdicts that make the campaign end with 1. */
+const BAD = ITEM_VERDICTS.filter((verdict) => verdict !== "needs-input" && !GOOD_VERDICTS.includes(verdict));
 
 /** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
 function isStartable({ state }: ItemMemory): boolean {
@@ -29,7 +36,7 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
 function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
-  return canary?.gate !== "automatic" || canaryOf(memory).some(({ state }) => !GOOD.includes(state));
+  return canary?.gate !== "automatic" || canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state));
 }
 
 /** Whether a canary still holds the other items back. */
@@ -37,7 +44,7 @@ function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
   // When all are good, a gate that a person has to open is closed by now.
-  return canaryOf(memory).some(({ state }) => !GOOD.includes(state)) || isCanaryClosed(memory);
+  return canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state)) || isCanaryClosed(memory);
 }
 
 /**
@@ -69,7 +76,7 @@ export type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
 function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
-  const bad = own.filter(({ state }) => !GOOD.includes(state));
+  const bad = own.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {
     const names = bad.slice(0, 3).map(({ item, state }) => `${item.repository} ${state}`).join(", ");
     const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";

@@ -18,6 +18,9 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "unchanged",
 ];
 
+/** Verdicts with which nothing is left to do, and nothing went wrong. */
+export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
+
 /**
  * What became of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
  * failed, or the requirement was not met. `unknown`: the run succeeded, and whether it met the requirement cannot be seen. `cancelled`: by

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments, type ControlResult } from "./control.ts";
@@ -159,7 +160,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
       return jsonReply(JSON.stringify({ ok: true, ...made }), 200);
     } catch (error) {
       if (error instanceof BodyTooLarge) return bare(413);
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       return jsonReply(JSON.stringify({ ok: false, error: message }), 400);
     }
   }

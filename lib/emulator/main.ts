@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
@@ -70,7 +71,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     forget();
     return EXIT.success;
   } catch (error) {
-    io.write("stderr", `error: ${error instanceof Error ? error.message : String(error)}\n`);
+    io.write("stderr", `error: ${messageOf(error)}\n`);
     return error instanceof MogplexError ? error.exitCode : EXIT.internal;
   }
 }

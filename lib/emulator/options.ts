@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { systemClock, virtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
@@ -129,7 +130,7 @@ function readRevision(flags: ParsedFlags): Revision {
 }
 
 function unreadable(path: string, cause: unknown): UsageError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new UsageError({ attempted: `read "${path}"`, why }, { cause });
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
@@ -66,14 +67,9 @@ export function defaultTargets(directory: string): ReportTarget[] {
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 
-/** Why a file operation failed, in words. @param error What it threw. */
-export function fileProblem(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The parts of the message about a report that cannot be written. @param error What writing it threw. */
 export function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
-  return { attempted: `write report "${report}" to "${path}"`, why: fileProblem(error) };
+  return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error) };
 }
 
 /**

@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import type { Session } from "../job/session.ts";
 import { EventFile } from "../report/event_file.ts";
-import { fileProblem } from "../report/targets.ts";
+import { messageOf } from "../error_sentence.ts";
 import { createRedactor } from "../text/redact.ts";
 
 /**
@@ -23,12 +23,12 @@ export async function openEventsFile(path: string, session: Session, token?: str
   const file = new EventFile(path, await processIo(), {
     redact,
     redactToken: redact.token,
-    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${fileProblem(error)}` }),
+    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${messageOf(error)}` }),
   });
   try {
     file.open();
   } catch (cause) {
-    throw new UsageError({ attempted, why: fileProblem(cause) }, { cause });
+    throw new UsageError({ attempted, why: messageOf(cause) }, { cause });
   }
   return file;
 }

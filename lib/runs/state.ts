@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { isUuid } from "../api/contract/rules.ts";
 import { validateStartRequest } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
@@ -234,7 +235,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     content = files.readFile(path, MAX_BYTES, "refuse", "replace");
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new UsageError({ attempted: `read state file ${JSON.stringify(path)}`, why }, { cause });
   }
   if (content === undefined) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { OnNotice } from "../notice.ts";
 import { type RunState, type StateFiles, stateFolder, type StateSeal, stateText } from "./state.ts";
@@ -111,7 +112,7 @@ export class StateWriter {
       write();
     } catch (cause) {
       if (cause instanceof MogplexError) throw cause;
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new UsageError({ attempted: `write state file ${JSON.stringify(this.#path)}`, why }, { cause });
     }
   }

@@ -82,6 +82,12 @@ export class EntryReader {
     if (this.#isNew(identity, place, key, `${excerpt(repo)}${where.join("")}`)) this.#entries.push(entry);
   }
 
+  /** Adds a repository of which only name or id is given. */
+  #addName(repo: string, place: Place, key: string): void {
+    const variables = Object.create(null);
+    this.#addRepository({ kind: "repository", repo, baseBranch: undefined, root: undefined, variables, place }, key);
+  }
+
   #map(node: MapNode, path: Path): void {
     const place = this.#tree.source.placeAt(node.start);
     const repo = textAt(node, ["repo"]);
@@ -138,11 +144,7 @@ export class EntryReader {
     if (linesOf(path, text).next().done) {
       this.#mistakes.add({ file: path, line: 1, column: 1 }, key, "the list is empty; write one name or id a line");
     }
-    for (const line of this.#goodLines(path, text, key, repository)) {
-      const variables = Object.create(null);
-      const entry = { repo: line.text, baseBranch: undefined, root: undefined, variables, place: line.place };
-      this.#addRepository({ kind: "repository", ...entry }, key);
-    }
+    for (const line of this.#goodLines(path, text, key, repository)) this.#addName(line.text, line.place, key);
   }
 
   /**
@@ -157,10 +159,7 @@ export class EntryReader {
       const path = ["repositories", index];
       if (wrong.has(index) || this.#mistakes.full) continue;
       if (node.kind === "scalar" && typeof node.value === "string") {
-        const place = this.#tree.source.placeAt(node.start);
-        const variables = Object.create(null);
-        const entry = { repo: node.value, baseBranch: undefined, root: undefined, variables, place };
-        this.#addRepository({ kind: "repository", ...entry }, keyOf(path));
+        this.#addName(node.value, this.#tree.source.placeAt(node.start), keyOf(path));
       } else if (node.kind === "map") {
         const file = nodeAt(node, ["file"]);
         if (file?.kind === "scalar" && typeof file.value === "string") {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../error_sentence.ts";
 import type { Io } from "../../io.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import type { Place } from "./campaign_file.ts";
@@ -39,7 +40,7 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
       ? { ok: false, path, problem: "the file does not exist" }
       : { ok: true, path, text: normalised(text) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const problem = isNotPermitted(error)
       ? "Deno may not read the file; start it with --allow-read for it"
       : `the file cannot be read: ${why}`;
@@ -99,7 +100,7 @@ export class Includes {
         return { ok: false, path, problem };
       }
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       return { ok: false, path, problem: `the file cannot be read: ${why}` };
     }
     const result = readText(this.#io, path, maxBytes);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isUuid, MODES, normaliseRoot } from "../../api/contract/rules.ts";
+import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { branchNameProblem, textProblem } from "../../api/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 import { globProblem } from "./glob.ts";
@@ -145,11 +145,6 @@ export function rootDirectory(text: string): string | undefined {
 export function filePath(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
-}
-
-/** Mode of the agent: the mistake is often its case. */
-export function nearestMode(text: string): string | undefined {
-  return MODES.find((mode) => mode === text.trim().toUpperCase());
 }
 
 /** Longest time of a run. */

@@ -14,6 +14,7 @@
  * @module
  */
 import { prepareSha256 } from "../../sha256.ts";
+import { newerSchema } from "./checks.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
 import { fitBody, readRecord } from "./record_schema.ts";
 
@@ -76,13 +77,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The schema of a line that a newer version has written; undefined for any other. */
-function newerSchema(value: unknown): number | undefined {
-  if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
-  const { schema } = value;
-  return typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1 ? schema : undefined;
 }
 
 /** Begins the chain of a campaign and its round. */

@@ -51,6 +51,13 @@ export function isWebUrl(text: string): boolean {
   }
 }
 
+/** The `schema` of a value that a newer version has written; undefined for any other. */
+export function newerSchema(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
+  const { schema } = value;
+  return typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1 ? schema : undefined;
+}
+
 /** A visible text of at most `maxLength` characters, at least `minLength`. */
 export function visible(maxLength: number, minLength = 0): z.ZodMiniType<string> {
   return z.string().check(

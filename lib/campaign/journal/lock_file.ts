@@ -5,6 +5,7 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { decodeUtf8 } from "../../runtime.ts";
+import { newerSchema } from "./checks.ts";
 import type { Lock, LockItem, LockTask } from "./lock.ts";
 import { readLockValue } from "./lock_schema.ts";
 
@@ -81,11 +82,9 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
   } catch (cause) {
     throw refused(cause instanceof SyntaxError ? "it is not JSON" : (cause as Error).message, RESTORE, cause);
   }
-  if (typeof value === "object" && value !== null && "schema" in value) {
-    const { schema } = value;
-    if (typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1) {
-      throw refused(`a newer version made it (schema ${schema})`, "use that version, or a later one");
-    }
+  const newer = newerSchema(value);
+  if (newer !== undefined) {
+    throw refused(`a newer version made it (schema ${newer})`, "use that version, or a later one");
   }
   const result = readLockValue(value);
   if (!result.ok) throw refused(result.problem);

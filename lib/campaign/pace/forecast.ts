@@ -7,7 +7,7 @@ import type { StartWindow } from "../file/campaign_file.ts";
 import { nextStarts, SANDBOX_LIMIT } from "./next_starts.ts";
 import type { Bound } from "./pace.ts";
 import { QUOTAS, recentSlots } from "./quota.ts";
-import { roundUp, schedule, type ScheduleInput } from "./schedule.ts";
+import { insert, roundUp, schedule, type ScheduleInput } from "./schedule.ts";
 import { DAY_MS } from "./zone.ts";
 
 const MINUTE_MS = 60_000;
@@ -106,12 +106,6 @@ function planOf(input: ForecastInput): Plan {
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
   };
-}
-
-/** Ends of runs, ascending. */
-function insert(ends: number[], end: number): void {
-  const index = ends.findIndex((other) => other > end);
-  ends.splice(index < 0 ? ends.length : index, 0, end);
 }
 
 /** Plays the campaign. @returns When it is over; null when the windows never open. */

@@ -41,11 +41,10 @@ export function roundUp(ms: number, zeroMs: number, everyMs: number): number {
   return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }
 
-/** Takes the earliest of the moments at which a place is free, and puts the later moment in, keeping them ascending. */
-function replaceFirst(places: number[], laterMs: number): void {
-  places.shift();
-  const index = places.findIndex((at) => at > laterMs);
-  places.splice(index < 0 ? places.length : index, 0, laterMs);
+/** Puts a moment into a list of moments, keeping them ascending. */
+export function insert(moments: number[], ms: number): void {
+  const index = moments.findIndex((at) => at > ms);
+  moments.splice(index < 0 ? moments.length : index, 0, ms);
 }
 
 /**
@@ -73,7 +72,8 @@ export function schedule(input: ScheduleInput): Schedule {
     const opening = nextOpening(windows, at);
     if (opening === null) return { lastStartMs: Infinity, endsAtMs: Infinity };
     const end = ended(opening + runMs);
-    replaceFirst(places, end);
+    places.shift();
+    insert(places, end);
     starts.push(opening);
     lastStartMs = opening;
     endsAtMs = Math.max(endsAtMs, end);

@@ -6,7 +6,7 @@
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
 import { type CampaignCommand, campaignCommand, commandLine } from "./commands.ts";
 import { instantMs, timeText } from "../../result/times.ts";
-import { itemNames, STATES } from "./words.ts";
+import { byVerdict, itemNames } from "./words.ts";
 
 /** Something to do. */
 export interface Step {
@@ -186,8 +186,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const ofAll = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
-  const rank = new Map(STATES.map((state, index) => [state, index]));
-  const groups = [...view.causes].sort((a, b) => (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0));
+  const groups = [...view.causes].sort(byVerdict);
   const noWave = view.state === "done" && groups.length > 0;
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
+import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
 import type { CauseGroup, ItemView } from "../view.ts";
 import { campaignNames, type CausePattern, causePattern } from "./cause_pattern.ts";
 
 /** What is grouped: verdicts that are no good end, and starts that fail because of the service. A person has skipped the skipped ones. */
 const TROUBLES: readonly ItemState[] = [
-  ...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped" && verdict !== "succeeded" && verdict !== "unchanged"),
+  ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
 ];
 
@@ -110,9 +110,8 @@ export function groupByCause(items: readonly ItemView[]): CauseGroup[] {
       groups.set(key, { verdict: item.verdict, texts, values: [...values], key, items: [item.id] });
     }
   }
-  const rank = new Map(TROUBLES.map((verdict, index) => [verdict, index]));
   const sorted = [...groups.values()].sort((a, b) =>
-    b.items.length - a.items.length || (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0)
+    b.items.length - a.items.length || TROUBLES.indexOf(a.verdict) - TROUBLES.indexOf(b.verdict)
   );
   const words = wordsOf(sorted);
   return sorted.map((group, index) => {

@@ -16,13 +16,13 @@ import { ANY_COMMAND, type CampaignCommand } from "./commands.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import {
   boundText,
+  byVerdict,
   campaignName,
   countSentences,
   itemNames,
   nextWaveText,
   runMs,
   stateDetail,
-  STATES,
   totalsOf,
 } from "./words.ts";
 
@@ -61,14 +61,14 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** As many texts from the beginning as fit. */
-function fitting(texts: Iterable<string>, maxBytes: number, maxCount = Infinity): string[] {
-  const kept: string[] = [];
+/** As many values from the beginning as fit. @param sizeOf Bytes that a value takes. */
+function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
+  const kept: T[] = [];
   let bytes = 0;
-  for (const text of texts) {
-    bytes += bytesOf(text) + 1;
+  for (const value of values) {
+    bytes += sizeOf(value);
     if (bytes > maxBytes || kept.length >= maxCount) break;
-    kept.push(text);
+    kept.push(value);
   }
   return kept;
 }
@@ -91,7 +91,7 @@ function attentionPart(
   const entries = attentionOf(view, command, problem);
   if (entries.length === 0) return ["Nothing needs attention."];
   const texts = entries.map(entryText);
-  const kept = fitting(texts, MAX_ATTENTION_BYTES);
+  const kept = fitting(texts, (text) => bytesOf(text) + 1, MAX_ATTENTION_BYTES);
   const more = texts.length - kept.length;
   return [
     "### Needs attention",
@@ -130,8 +130,7 @@ function factRows(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: CampaignMarkdownOptions): string[] {
   if (view.items.length === 0) return [];
   const names = itemNames(view.items);
-  const rank = new Map(STATES.map((state, index) => [state, index]));
-  const sorted = [...view.items].sort((a, b) => (rank.get(a.verdict) ?? 0) - (rank.get(b.verdict) ?? 0));
+  const sorted = [...view.items].sort(byVerdict);
   function* rows(): Generator<string[]> {
     for (const item of sorted) yield row(item);
   }
@@ -152,13 +151,7 @@ function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: 
       String(attempts),
     ];
   }
-  const kept: string[][] = [];
-  let bytes = 0;
-  for (const cells of rows()) {
-    bytes += bytesOf(cells.join(" | ")) + 5;
-    if (bytes > MAX_ROWS_BYTES || kept.length >= MAX_ROWS) break;
-    kept.push(cells);
-  }
+  const kept = fitting(rows(), (cells) => bytesOf(cells.join(" | ")) + 5, MAX_ROWS_BYTES, MAX_ROWS);
   const more = sorted.length - kept.length;
   return [
     "### Items",

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Bound } from "../pace/pace.ts";
-import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView, QuotaView } from "../view.ts";
 import { lookup } from "../../lookup.ts";
 import { formatCount } from "../../result/duration.ts";
@@ -16,11 +16,13 @@ import { instantMs, timeText } from "../../result/times.ts";
 export const STATES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter(isTrouble),
   ...OPEN_STATES,
-  ...ITEM_VERDICTS.filter((verdict) => !isTrouble(verdict)),
+  ...GOOD_VERDICTS,
 ];
 
-/** Verdicts that are good. */
-const GOOD: readonly ItemState[] = ["succeeded", "unchanged", "skipped"];
+/** Compares two items or groups by the order of tables. */
+export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }): number {
+  return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
+}
 
 /** Numbers of a campaign. */
 export interface Totals {
@@ -112,7 +114,7 @@ export function nextStartText({ waitsFor, quota, counts, items }: CampaignView):
   }
   if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
   if (counts.waiting === 0) return null;
-  const canary = items.filter((item) => item.canary && !GOOD.includes(item.verdict)).length;
+  const canary = items.filter((item) => item.canary && !GOOD_VERDICTS.includes(item.verdict)).length;
   return `waits for the end of the canary (${formatCount(canary, "item")})`;
 }
 

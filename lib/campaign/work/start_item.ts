@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../error_sentence.ts";
 import { START_BACKOFF_MS } from "../../api/caller.ts";
 import { ConflictError, MogplexError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
@@ -122,7 +123,7 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
     runId: null,
     slot: tookSlot(setback),
     retryAt: as === "quota" ? isoTime(serviceNow(session) + Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS)) : null,
-    reason: work.reason(error instanceof Error ? error.message : String(error)),
+    reason: work.reason(messageOf(error)),
     status: null,
     changed: null,
     branch: null,

@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../error_sentence.ts";
 import { git, GitError, otherEnd } from "./git.ts";
 import type { RunRow } from "../state/rows.ts";
 import { agentBranch } from "./worker.ts";
@@ -69,7 +70,7 @@ export async function prepareCheckout(
     await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], { signal });
     return { directory, branch, created };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new GitError(`Could not synchronize ${branch} before the agent run: ${reason}`);
   }
 }
@@ -101,7 +102,7 @@ export async function deliver({ directory, branch }: Checkout, run: RunRow, sign
     const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], { signal });
     return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF_CHARS), commit };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new GitError(`The agent finished, but GitHub delivery failed: ${reason}`);
   }
 }

@@ -6,6 +6,7 @@
 import type { ChildProcess } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../error_sentence.ts";
 import { isTerminal } from "../../api/contract/rules.ts";
 import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
 import { harnessExit, startHarness, stopHarness } from "./command.ts";
@@ -42,8 +43,6 @@ interface Work {
   timedOut: boolean;
   done: Promise<void>;
 }
-
-const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 /**
  * Working directory of the command. A link in the repository must not lead out of the working copy, since most commands change

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../error_sentence.ts";
 import { isTerminal, isUuid } from "../../api/contract/rules.ts";
 import type { Run, StartResult } from "../../model.ts";
 import type { Caller } from "./caller.ts";
@@ -123,7 +124,7 @@ function queueRun(world: World, row: RunRow): void {
     world.driver.queued(row);
   } catch (error) {
     // The caller gets a 500, and the failed run stays behind.
-    updateRun(world, row, { status: "failed", error: error instanceof Error ? error.message : String(error) });
+    updateRun(world, row, { status: "failed", error: messageOf(error) });
     throw error;
   }
   updateRun(world, row, { runtime_provider: "trigger", runtime_run_id: handle });
@@ -179,7 +180,7 @@ export async function startRun(world: World, caller: Caller, key: string, body: 
     });
   } catch (error) {
     call.status = "failed";
-    call.error = error instanceof Error ? error.message : String(error);
+    call.error = messageOf(error);
     const raced = findByKey(world, userId, key);
     if (raced !== undefined) return replay(world, raced, requestHash);
     throw error;

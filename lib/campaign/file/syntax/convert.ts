@@ -57,19 +57,11 @@ export class Converter {
     if (anchor === undefined && tag === undefined) return false;
     const at = this.#properties.findLast((offset) => offset <= start) ?? start;
     const text = /^[^\s,[\]{}]*/.exec(this.#source.text.slice(at, at + 100))?.[0] ?? "";
-    if (anchor !== undefined) {
-      this.#add(
-        at,
-        path,
-        `an anchor (${excerpt(text)}) is not permitted; remove it, or put a text that begins with "&" in quotes`,
-      );
-    } else {
-      this.#add(
-        at,
-        path,
-        `a tag (${excerpt(text)}) is not permitted; remove it, or put a text that begins with "!" in quotes`,
-      );
-    }
+    const [what, sign] = anchor === undefined ? ["a tag", "!"] : ["an anchor", "&"];
+    const message = `${what} (${
+      excerpt(text)
+    }) is not permitted; remove it, or put a text that begins with "${sign}" in quotes`;
+    this.#add(at, path, message);
     return true;
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../error_sentence.ts";
 import type { Clock } from "../../../clock.ts";
 import { MogplexError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
@@ -41,10 +42,6 @@ export interface DirHomeOptions {
 
 /** What no artifact and no commit may contain. */
 const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 /**
  * Opens a directory with `lock.json`, `journal/`, and while somebody writes `writer.json`.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../error_sentence.ts";
 import { MogplexError, UsageError } from "../../../errors.ts";
 import { isNotPermitted } from "../../../runtime.ts";
 
@@ -24,7 +25,7 @@ export function diskError(
   cause: unknown,
   advice = "name another directory with --dir",
 ): MogplexError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   if (isNotPermitted(cause)) {
     const flags = "start it with --allow-read and --allow-write for the directory, " +
       "the verb permissions prints all flags (permissions --out DIR)";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../error_sentence.ts";
 import { MogplexError, UsageError } from "../../../errors.ts";
 import type { DurableFiles, FileLine } from "../../../files/durable_files.ts";
 import { diskError } from "./disk_error.ts";
@@ -56,10 +57,6 @@ function segmentOf(seq: number): number {
 
 function refused({ why, kind }: ChainProblem, place: string): UsageError {
   return new UsageError({ attempted: "read journal", why, value: JSON.stringify(place), advice: ADVICE[kind] });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** The segments below a directory. */

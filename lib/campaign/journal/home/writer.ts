@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../error_sentence.ts";
 import type { Clock } from "../../../clock.ts";
 import { MogplexError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
@@ -57,10 +58,6 @@ export interface Writer {
 
 /** Tokens of the writers that this process has open. */
 let openTokens: Set<string> | undefined;
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 function busy(directory: string, why: string, advice: string): MogplexError {
   return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../../errors.ts";
 import type { Io } from "../../../io.ts";
-import { fileProblem } from "../../../report/targets.ts";
+import { messageOf } from "../../../error_sentence.ts";
 import { guardCheckout, steeringFile } from "../../options/checkout_guard.ts";
 import { type Places, readPlaces } from "../../options/places.ts";
 import type { VerbContext } from "../../verb.ts";
@@ -88,7 +88,7 @@ function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
       io.removeFile(path);
       removeEmpty(io, made);
     } catch (error) {
-      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: fileProblem(error) });
+      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: messageOf(error) });
     }
   }
 }

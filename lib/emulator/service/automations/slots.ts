@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../error_sentence.ts";
 import type { TriggerResult } from "../../../model.ts";
 import { DatabaseError, storeJson } from "../../state/postgres.ts";
 import type { AutomationRunRow, DispatchRow } from "../../state/rows.ts";
@@ -73,7 +74,7 @@ export function startWaiting(world: World, run: AutomationRunRow): boolean {
   try {
     handle = queueWork(world.around);
   } catch (error) {
-    backToPending(run, error instanceof Error ? error.message : String(error));
+    backToPending(run, messageOf(error));
     return false;
   }
   Object.assign(run, { status: "running", started_at: run.last_start_attempt_at, last_start_error: null });
@@ -101,7 +102,7 @@ export function startAutomationRun(world: World, run: AutomationRunRow, held: bo
   try {
     handle = queueWork(world.around);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     backToPending(run, message);
     recordStart(world, run, "start_failed", message);
     throw error;
