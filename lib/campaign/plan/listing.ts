@@ -62,6 +62,21 @@ function unseen(chars: readonly string[], prefix: string, last: string): readonl
   return chars.filter((char) => !isDigit(char) && (!isLetter(next) || !isLetter(char) || char >= next));
 }
 
+/**
+ * Whether the name sorts before `last` in every collation, whatever the case of its letters is: they are the same up to a place where `last`
+ * has a letter or digit that comes later. Capitals in `last` prove nothing, since some collations sort all of them first.
+ */
+function sortsBefore(name: string, last: string): boolean {
+  let same = 0;
+  while (same < name.length && name[same] === last[same]) same++;
+  const [a = "", b = ""] = [name[same], last[same]];
+  return (isDigit(a) || isLetter(a)) && (isDigit(b) || isLetter(b)) && a < b;
+}
+
+function namesIn(found: ReadonlyMap<string, ListedRepo>): ReadonlySet<string> {
+  return new Set([...found.values()].map(lower));
+}
+
 /** Reads lists of repositories, with one request at a time. */
 class SplitListing implements Listing {
   readonly #client: MogplexClient;
@@ -108,8 +123,9 @@ class SplitListing implements Listing {
     if (matching.filter((repo) => lower(repo) === prefix).length > 1) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
     const longer = wanted?.filter((name) => name.length > prefix.length);
-    // The name itself sorts first of all that begin with it. Names that contain it elsewhere may have taken its place.
-    if (!isPure && wanted?.includes(prefix) && !matching.some((repo) => lower(repo) === prefix)) {
+    // The name itself sorts first of all that begin with it, but names that only contain it may have taken its place.
+    const mayBeName = wanted === undefined ? /\/[^/]+$/.test(prefix) : wanted.includes(prefix);
+    if (mayBeName && !isPure && !namesIn(found).has(prefix) && !sortsBefore(prefix, page.at(-1)?.full_name ?? "")) {
       throw this.#cannotSplit(prefix);
     }
     const next = longer === undefined ? await this.#occurring(prefix, matching, chars) : chars;
