@@ -93,14 +93,15 @@ test.skipIf(!CAN_RUN).each(RUNTIMES)(
   60_000,
 );
 
-test.skipIf(!CAN_RUN).each(RUNTIMES)(
-  "a retried job attaches to the run of its pipeline, and a new pipeline starts one of its own, on %s",
-  async (image) => {
+// On every runtime: tests/processes/attach.test.ts.
+test.skipIf(!CAN_RUN)(
+  "a retried job attaches to the run of its pipeline, and a new pipeline starts one of its own",
+  async () => {
     const { run: pipeline, recorder } = await project({ include: [run({})] });
-    const first = await pipeline({ image });
-    const retried = await pipeline({ image, retry: "mogplex-run" });
+    const first = await pipeline();
+    const retried = await pipeline({ retry: "mogplex-run" });
     expect(retried.jobs["mogplex-run"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_REPLAYED=true\n");
-    const next = await pipeline({ image });
+    const next = await pipeline();
     const ids = [first, retried, next].map(({ jobs }) => runIdIn(jobs["mogplex-run"]?.log));
     expect(ids[1]).toBe(ids[0] as string);
     expect(ids[2]).not.toBe(ids[0]);
