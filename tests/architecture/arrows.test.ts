@@ -55,7 +55,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "hono/client, but for its types,",
     pattern: /^import (?!type).*["']hono\/client["']/m,
-    owners: ["lib/api/client.ts"],
+    owners: [],
   },
   {
     what: "fetch",

@@ -54,7 +54,8 @@ export const COMPONENT: Artefact = {
   },
 };
 
-const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
+/** The parser of campaign files. */
+export const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
 
 /** All files that are built. */
 export const ARTEFACTS: readonly Artefact[] = [

@@ -7,13 +7,14 @@ import { build, type BuildOptions, type Metafile, type Plugin, transform } from 
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
-import { minify } from "terser";
 import { VERSION } from "../../lib/version.ts";
 import { root } from "../setup.mjs";
-import type { Artefact } from "./artefacts.ts";
+import { type Artefact, YAML } from "./artefacts.ts";
 import { standingIn } from "./lazy_package.ts";
 import { BUN_PRAGMA, type Carrier, CHARSETS } from "./lazy_text.ts";
 import { IN_CHUNKS, inOneFile } from "./parts.ts";
+import { shorten } from "./shorten.ts";
+import { unusedOfYaml } from "./unused.ts";
 
 /** A built file, in memory. */
 export interface Built {
@@ -26,12 +27,6 @@ export interface Built {
   /** Names of the packages that are bundled in it, sorted. */
   packages: string[];
 }
-
-/** Replaced in every client: hono's client imports this module only to serialise cookies, and ours sends none. */
-const UNUSED: Readonly<Record<string, string>> = {
-  "node_modules/hono/dist/utils/cookie.js":
-    `export function serialize() { throw new Error("Cannot send a cookie: this client sends none"); }`,
-};
 
 /** Where a file has its lazy parts; undefined when it has none. */
 function carrierOf({ lazy, program }: Artefact): Carrier | undefined {
@@ -77,8 +72,8 @@ const withoutComments: Plugin = {
 };
 
 /** The modules that are replaced in an artefact. */
-function replacementsOf({ entry, replace }: Artefact): Readonly<Record<string, string>> {
-  return { ...(entry.startsWith("lib/emulator/") ? {} : UNUSED), ...replace };
+function replacementsOf({ lazy = [], replace }: Artefact): Readonly<Record<string, string>> {
+  return { ...(lazy.includes(YAML) ? unusedOfYaml() : {}), ...replace };
 }
 
 /** Replaces modules by other source texts. */
@@ -96,13 +91,6 @@ function replacing(texts: Readonly<Record<string, string>>): Plugin {
 
 // The package's default entry is CommonJS and loads "process" by `require`; this entry has the same code as modules.
 const ALIAS = { yaml: "./node_modules/yaml/browser/index.js" };
-
-// Terser: 4 % smaller than esbuild's own minifier, measured compressed.
-async function minified(text: string, artefact: Artefact): Promise<string> {
-  const format = { comments: "some" as const, preamble: banner(artefact), shebang: false };
-  const { code } = await minify(text, { module: true, ecma: 2022, compress: { passes: 3 }, format });
-  return `${code}\n`;
-}
 
 /**
  * Builds one file in memory.
@@ -152,7 +140,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     .map(({ path }) => path);
   return {
     artefact,
-    text: artefact.minify ? await minified(text, artefact) : text,
+    text: artefact.minify ? `${await shorten(text, { preamble: banner(artefact) })}\n` : text,
     imports: [...new Set(imports)].filter((path) => path !== "./lib/cli/main.ts" && !path.startsWith("part:")),
     packages: packagesOf([result.metafile, ...metafiles]),
   };
