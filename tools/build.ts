@@ -5,12 +5,12 @@
  * `--check` builds twice and fails when the results differ, when anything but `node:` is imported, when a size limit is exceeded, or when
  * generated files in the checkout differ from the ones that this commit makes.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
+import { writeDeclarations } from "./build/declarations.ts";
 import { notices } from "./build/licences.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
@@ -35,12 +35,6 @@ async function writeTemplates({ text, packages }: Built): Promise<void> {
   for (const name of componentNames()) {
     writeFileSync(join(root, `templates/${name}.yml`), renderTemplate(name, text, base64));
   }
-}
-
-function writeDeclarations(): void {
-  const args = ["--declaration", "--emitDeclarationOnly", "--outDir", "dist/types", "--rootDir", "."];
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tools/declarations.json", ...args], { cwd: root, stdio: "inherit" });
 }
 
 /** Compares everything that is generated with this commit. @returns One sentence for each problem. */
@@ -70,7 +64,7 @@ async function write(): Promise<void> {
     process.stdout.write(`dist/${artefact.file}  ${Buffer.byteLength(built.text)} bytes  sha256 ${digest}\n`);
     if (artefact === COMPONENT) await writeTemplates(built);
   }
-  writeDeclarations();
+  writeDeclarations(DIST);
 }
 
 async function main(args: readonly string[]): Promise<number> {
