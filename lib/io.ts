@@ -74,7 +74,8 @@ export interface Io {
   exitNow(code: number): void;
 }
 
-function parentOf(path: string): string {
+/** The directory of a path, without regard to what exists; `.` for a name alone. */
+export function parentOf(path: string): string {
   const cut = path.replace(/\/+$/, "").lastIndexOf("/");
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }

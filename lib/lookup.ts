@@ -1,5 +1,5 @@
 /**
- * Tables of ours that are read with text from outside.
+ * Plain objects: tables of ours that are read with text from outside, and values from outside.
  *
  * @module
  */
@@ -13,4 +13,9 @@
  */
 export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: string): V | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/** Whether a value is an object with named fields, and no list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,20 +3,32 @@
  * `templates/`, the GitLab components with their program inside.
  *
  * `--check` builds twice and fails when the results differ, when anything but `node:` is imported, when a size limit is exceeded, or when
- * generated files in the checkout differ from the ones that this commit makes.
+ * generated files in the checkout differ from the ones that this commit makes. `--dist` writes `dist/`
+ * alone, unless it is what this checkout builds, and nothing that is committed.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
+import { writeDeclarations } from "./build/declarations.ts";
 import { notices } from "./build/licences.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
 import { root, sha256 } from "./setup.mjs";
 
 const DIST = join(root, "dist");
+/** What `dist/` was built from, so that tests that need it do not build it again. */
+const BUILT_FROM = ".built-from";
 const COMPONENT_NOTICES = "components/LICENSES.txt";
 
 async function componentProblems({ text, packages }: Built): Promise<string[]> {
@@ -37,45 +49,74 @@ async function writeTemplates({ text, packages }: Built): Promise<void> {
   }
 }
 
-function writeDeclarations(): void {
-  const args = ["--declaration", "--emitDeclarationOnly", "--outDir", "dist/types", "--rootDir", "."];
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tools/declarations.json", ...args], { cwd: root, stdio: "inherit" });
+/** The files that a build depends on, in one checksum. */
+function inputs(): string {
+  const folders = ["lib", "tools/build"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+  );
+  const single = ["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"];
+  const paths = [...folders, ...single.map((path) => join(root, path))].sort();
+  return sha256(paths.map((path) => `${path.slice(root.length)}\n${readFileSync(path, "utf8")}`).join("\n"));
 }
 
-/** Compares everything that is generated with this commit. @returns One sentence for each problem. */
+/** Writes `dist/` as a whole, so that nobody finds half of it. */
+function writeDist(files: readonly Built[]): void {
+  const made = mkdtempSync(join(root, "node_modules/.dist-"));
+  for (const { artefact, text, packages } of files) {
+    const path = join(made, artefact.file);
+    writeFileSync(path, text, { mode: artefact.program ? 0o755 : 0o644 });
+    writeFileSync(`${path}.sha256`, `${sha256(text)}  ${artefact.file}\n`);
+    writeFileSync(`${path}.licenses.txt`, notices(packages));
+  }
+  writeDeclarations(made);
+  writeFileSync(join(made, BUILT_FROM), inputs());
+  rmSync(DIST, { recursive: true, force: true });
+  renameSync(made, DIST);
+}
+
+/** Whether `dist/` is what this checkout builds. */
+function isFresh(): boolean {
+  const path = join(DIST, BUILT_FROM);
+  return existsSync(path) && readFileSync(path, "utf8") === inputs();
+}
+
+/** Compares everything that is generated with this commit, and writes `dist/`. @returns One sentence for each problem. */
 async function check(): Promise<string[]> {
   const found: string[] = [];
+  const files: Built[] = [];
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
+    files.push(built);
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), true));
     found.push(...problems(built));
     if (artefact === COMPONENT) found.push(...await componentProblems(built));
     if ((await bundle(artefact)).text !== built.text) found.push(`${artefact.file} differs between two builds`);
   }
+  if (!isFresh()) writeDist(files);
   return found;
 }
 
-async function write(): Promise<void> {
-  rmSync(DIST, { recursive: true, force: true });
-  mkdirSync(DIST, { recursive: true });
+async function write(withTemplates: boolean): Promise<void> {
+  const files: Built[] = [];
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
-    if (artefact.file === PINNED) stampPins(pinsOf(built.text), false);
-    const path = join(DIST, artefact.file);
-    const digest = sha256(built.text);
-    writeFileSync(path, built.text, { mode: artefact.program ? 0o755 : 0o644 });
-    writeFileSync(`${path}.sha256`, `${digest}  ${artefact.file}\n`);
-    writeFileSync(`${path}.licenses.txt`, notices(built.packages));
-    process.stdout.write(`dist/${artefact.file}  ${Buffer.byteLength(built.text)} bytes  sha256 ${digest}\n`);
-    if (artefact === COMPONENT) await writeTemplates(built);
+    files.push(built);
+    if (artefact.file === PINNED && withTemplates) stampPins(pinsOf(built.text), false);
+    const size = Buffer.byteLength(built.text);
+    process.stdout.write(`dist/${artefact.file}  ${size} bytes  sha256 ${sha256(built.text)}\n`);
+    if (artefact === COMPONENT && withTemplates) await writeTemplates(built);
   }
-  writeDeclarations();
+  writeDist(files);
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--dist")) {
+    if (!isFresh()) await write(false);
+    return 0;
+  }
   if (!args.includes("--check")) {
-    await write();
+    await write(true);
     return 0;
   }
   const found = await check();

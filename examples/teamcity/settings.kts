@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f2b66ae0fcbef127079cdbd61190f5416d1ccdd04531921a42312000e16c955"
+val MOGPLEX_CI_SHA256 = "33d100178fcad0ecb5b96b1da6962ecdc6e6182be5b6cbaee89a35e47cf7f338"
 
 project {
     buildType(Cleanup)

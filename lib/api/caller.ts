@@ -9,9 +9,10 @@ import type { EventStream } from "../http/stream.ts";
 import type { CallOptions } from "../retry/call_options.ts";
 import type { Transport } from "../http/transport.ts";
 import { callWithin, type CallWorld, type StandAloneCall } from "../retry/calls.ts";
-import type { Api, Success } from "./contract/routes.ts";
+import type { Success } from "./contract/routes.ts";
 import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
+import type { ApiRoutes } from "./routes_at.ts";
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
 export type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
@@ -35,9 +36,6 @@ export function limitOf(limit: number | undefined, max: number): string | undefi
     value: String(limit),
   });
 }
-
-/** The routes of the service, by their types. */
-export type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
 /** Sends requests for the methods of the client. */
 export interface Caller {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { hc } from "hono/client";
 import { type Clock, systemClock } from "../clock.ts";
 import { createTransport, type Fetch, type TransportOptions } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
@@ -18,8 +17,8 @@ import { automationCalls } from "./calls/automation_calls.ts";
 import { listCalls } from "./calls/list_calls.ts";
 import { runCalls } from "./calls/run_calls.ts";
 import { resolveConnection } from "./connection/connection.ts";
-import type { Api } from "./contract/routes.ts";
 import type { MogplexClient } from "./mogplex_client.ts";
+import { routesAt } from "./routes_at.ts";
 import { shareMemory } from "./stream_memory.ts";
 
 export type { CallOptions, MogplexClient };
@@ -75,7 +74,7 @@ export function clientFor(options: CheckedConnection): MogplexClient {
   const transport = createTransport(options);
   const memory = newTokenMemory();
   const world = { clock, onNotice, random, memory };
-  const caller = createCaller({ api: hc<Api>(origin).api.v1.mogplex, transport, world, tokenPlace });
+  const caller = createCaller({ api: routesAt(origin), transport, world, tokenPlace });
   const client: MogplexClient = {
     origin,
     get requests() {

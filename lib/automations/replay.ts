@@ -6,6 +6,7 @@
 import { TOO_DEEP } from "../api/contract/envelope.ts";
 import { type TriggerFacts, triggerFactsOf } from "../api/trigger_memory.ts";
 import { ConflictError } from "../errors.ts";
+import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import type { TriggerPlan } from "./plan.ts";
 
@@ -24,10 +25,6 @@ const WRITTEN: readonly string[] = [
 /** Names that later revisions may set themselves, or remove from an input. Source: contract, section 12. */
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** Whether a recorded value equals the one that was sent. Parts that are cut off in the record count as equal. */
 function isSame(sent: unknown, recorded: unknown): boolean {

@@ -7,6 +7,7 @@ import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
+import { columnWidths } from "./log/lists.ts";
 import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
 import { PROGRAM } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
@@ -34,7 +35,7 @@ function wrapped(text: string, indent = 0): string {
 
 /** One line for each row, or more if its last cell needs them. */
 function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const widths = columnWidths(rows);
   return rows.map((row) => {
     const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
     return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;

@@ -6,7 +6,7 @@
  * @module
  */
 import type * as Files from "node:fs";
-import { refuseLinks } from "../io.ts";
+import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
 import type { DurableFiles, FileLine } from "./durable_files.ts";
 
@@ -15,11 +15,6 @@ const LINE_FEED = 10;
 
 function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes((error as { code?: string }).code ?? "");
-}
-
-function parentOf(path: string): string {
-  const cut = path.replace(/\/+$/, "").lastIndexOf("/");
-  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
 /** The files of this machine, by a module with the functions of `node:fs`. */

@@ -3,21 +3,11 @@
  *
  * @module
  */
-import { createParser } from "eventsource-parser";
 import type { Clock } from "../clock.ts";
 import type { Redactor } from "../text/redact.ts";
 import { excerpt } from "./answer.ts";
 import { explainLoss, Lost } from "./attempt.ts";
-
-/** A message of a stream. */
-export interface StreamMessage {
-  /** Its `event:`; undefined when it has none. */
-  event?: string | undefined;
-  /** Its `id:`; undefined when it has none. */
-  id?: string | undefined;
-  /** Its lines of `data:`. */
-  data: string;
-}
+import { EventParser, type StreamMessage } from "./event_parser.ts";
 
 /** The outcome of one wait for a stream. */
 export type StreamStep<Message> =
@@ -81,11 +71,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   let pending: Promise<void> | undefined;
   let over: AbortController | undefined;
 
-  const parser = createParser({
-    maxBufferSize: MAX_MESSAGE_LENGTH,
-    onEvent: ({ event, id, data }) => messages.push({ event, id, data }),
-    onError: (error) => tooLarge ||= error.type === "max-buffer-size-exceeded",
-  });
+  const parser = new EventParser();
 
   function end(detail: string | null): void {
     if (closed !== undefined) return;
@@ -107,7 +93,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
       const piece = await reader?.read();
       if (closed !== undefined) return;
       if (piece?.value === undefined) return end(null);
-      parser.feed(decoder.decode(piece.value, { stream: true }));
+      for (const message of parser.feed(decoder.decode(piece.value, { stream: true }))) messages.push(message);
+      tooLarge = parser.size > MAX_MESSAGE_LENGTH;
       if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
     } catch (cause) {
       end(excerpt(explainLoss(new Lost(cause), redact).detail, redact, 300));

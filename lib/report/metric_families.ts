@@ -25,9 +25,14 @@ export interface Family {
 
 const MAX_LABEL = 200;
 
+/** A family with one value; without samples when it is not known. */
+export function single(name: string, help: string, value: number | null): Family {
+  return { name, help, samples: value === null ? [] : [[{}, value]] };
+}
+
 /** A family that answers a question by 1 or 0; without samples when the answer is not known. */
 export function flag(name: string, help: string, value: boolean | null): Family {
-  return { name, help, samples: value === null ? [] : [[{}, value ? 1 : 0]] };
+  return single(name, help, value === null ? null : Number(value));
 }
 
 function sample(name: string, labels: Labels, value: number): string {

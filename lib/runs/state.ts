@@ -23,6 +23,7 @@ import { ON_INTERRUPT, type OnInterrupt } from "../job/interrupt.ts";
 import { hashOf } from "../job/key.ts";
 import type { Parting } from "../job/operation.ts";
 import { MAX_TIMEOUT_MS } from "../job/session.ts";
+import { isObject } from "../lookup.ts";
 import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
@@ -122,8 +123,6 @@ export function stateFolder(files: StateFiles, path: string, job: JobIdentity | 
 
 type Loose = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Loose =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown, limit = 1_000): string | null =>
   typeof value === "string" && value.length <= limit ? value : null;
 

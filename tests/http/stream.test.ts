@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createTransport } from "../../lib/http/transport.ts";
 import { type EventStream, isEventStream, MAX_MESSAGE_LENGTH, readEventStream } from "../../lib/http/stream.ts";
-import type { StreamMessage } from "../../lib/http/stream.ts";
+import type { StreamMessage } from "../../lib/http/event_parser.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
 import { bad, html, ORIGIN, redirect, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
@@ -10,19 +20,30 @@ const root = join(import.meta.dir, "../..");
 let folder: string;
 let consumer: string;
 
+/** Most bytes that `follow` may add to a minified bundle. A limit, so that growth is a decision. */
+const FOLLOW_LIMIT = 104 * 1024;
+
+/** Reads repositories of a service in process: something of the library, and all of the entry for tests. */
 const SCRIPT = `
-import { createClient, exitCodeFor, run, UsageError } from "@mogplex/ci";
-const client = createClient({ token: "mog_abc", url: "https://mogplex.example" });
-console.log(client.origin, exitCodeFor(new UsageError("x")), typeof run);
-process.exitCode = 3;
+import { createClient, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
+import { createEmulator, virtualClock } from "@mogplex/ci/testing";
+const clock = virtualClock();
+const service = createEmulator({ clock });
+const { token } = service.control("addToken", { user: "user" });
+const client = createClient({ token, url: "https://mogplex.example", fetch: service.fetch, clock });
+const repos = await client.listRepos();
+console.log(client.origin, exitCodeFor(new UsageError("x")), repos.length);
+await service.close();
+process.exitCode = EXIT.cancelled;
 `;
+const ENDED = { code: 3, stdout: "https://mogplex.example 2 1\n", stderr: "" };
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
   consumer = join(folder, "consumer");
   mkdirSync(consumer);
   // The package holds what is in dist/: build it from this tree.
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], { cwd: root, stdio: "ignore" });
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
   execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "ignore" });
   const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
@@ -31,7 +52,7 @@ beforeAll(() => {
     stdio: "ignore",
   });
   writeFileSync(join(consumer, "script.mjs"), SCRIPT);
-}, 60_000);
+}, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -40,13 +61,59 @@ const deno = [runtimes.deno, "run", "--no-prompt", "--allow-all", "--node-module
 
 for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
   test(`the package can be imported on ${name} when it is installed in an empty project`, () => {
-    expect(runToEnd([...runtime, "script.mjs"], { cwd: consumer })).toEqual({
-      code: 3,
-      stdout: "https://mogplex.example 2 function\n",
-      stderr: "",
-    });
+    expect(runToEnd([...runtime, "script.mjs"], { cwd: consumer })).toEqual(ENDED);
   });
 }
+
+/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite and webpack are in the lab. */
+const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: readonly string[] }>> = {
+  "esbuild": {
+    command: [
+      join(root, "node_modules/.bin/esbuild"),
+      "script.mjs",
+      "--bundle",
+      "--minify",
+      "--platform=node",
+      "--format=esm",
+      "--log-level=warning",
+      "--outfile=out-esbuild.mjs",
+    ],
+    run: [runtimes.node, "out-esbuild.mjs"],
+  },
+  "bun build": {
+    command: [runtimes.bun, "build", "--target=node", "--outfile=out-bun.mjs", "script.mjs"],
+    run: [runtimes.node, "out-bun.mjs"],
+  },
+  "bun build --compile": {
+    command: [runtimes.bun, "build", "--compile", "--outfile=out-exe", "script.mjs"],
+    run: ["./out-exe"],
+  },
+  "deno bundle": {
+    command: [runtimes.deno, "bundle", "--quiet", "--node-modules-dir=manual", "-o", "out-deno.mjs", "script.mjs"],
+    run: [runtimes.deno, "run", "--no-prompt", "--allow-all", "--no-config", "out-deno.mjs"],
+  },
+};
+
+for (const [name, { command, run }] of Object.entries(BUNDLERS)) {
+  test(`the package is bundled by ${name}, and the bundle runs`, () => {
+    expect(runToEnd(command, { cwd: consumer })).toMatchObject({ code: 0, stderr: "" });
+    // Not where the package is: the bundle has everything.
+    expect(runToEnd(run.map((word) => word.replace(/^(?=out-)|^\.\/(?=out-)/, `${consumer}/`)), { cwd: folder }))
+      .toEqual(ENDED);
+  }, 30_000);
+}
+
+test("a bundle has of the package what a script uses, and nothing of it when it uses nothing", async () => {
+  const sizeOf = async (contents: string) => {
+    const stdin = { contents, resolveDir: consumer };
+    const options = { bundle: true, minify: true, write: false, format: "esm", platform: "node" } as const;
+    const { outputFiles } = await build({ ...options, stdin, target: "node20", logLevel: "silent" });
+    return outputFiles[0]?.contents.length ?? 0;
+  };
+  expect(await sizeOf(`import "@mogplex/ci"; import "@mogplex/ci/testing";`)).toBe(0);
+  expect(await sizeOf(`export { EXIT, exitCodeFor } from "@mogplex/ci";`)).toBeLessThan(8 * 1024);
+  expect(await sizeOf(`export { follow } from "@mogplex/ci";`)).toBeLessThan(FOLLOW_LIMIT);
+});
 
 test("the package's commands end with 2 when they get an unknown verb or flag", () => {
   expect(runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "no-such-verb"]).code).toBe(2);
@@ -86,6 +153,61 @@ export const result = await run({ repoId: 5, prompt: "y" });
   expect(wrong.stdout).toContain("Type 'number' is not assignable to type 'string'");
 });
 
+/** A project of another folder, whose only packages are the types of Node. */
+function otherProject(name: string, script: string): string {
+  const project = join(folder, name);
+  mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+  symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  writeFileSync(join(project, "script.ts"), script);
+  return project;
+}
+
+for (
+  const [what, mod, testing] of [
+    [
+      "the files of the package",
+      "../consumer/node_modules/@mogplex/ci/dist/mod.mjs",
+      "../consumer/node_modules/@mogplex/ci/dist/testing.mjs",
+    ],
+    ["the sources of a checkout", join(root, "mod.ts"), join(root, "testing.ts")],
+  ] as const
+) {
+  test(`deno check finds the types of ${what} from another project, and a wrong use`, () => {
+    const imports = `import { EXIT } from "${mod}";\nimport { createEmulator } from "${testing}";\n`;
+    const project = otherProject(
+      `deno-${mod.length}`,
+      `${imports}const code: number = EXIT.usage;\nconsole.log(code, typeof createEmulator().fetch);\n`,
+    );
+    const flags = ["--no-lock", "--node-modules-dir=manual"];
+    expect(
+      runToEnd([runtimes.deno, "run", "--check", "--no-prompt", "--quiet", ...flags, "script.ts"], { cwd: project }),
+    )
+      .toEqual({ code: 0, stdout: "2 function\n", stderr: "" });
+    writeFileSync(
+      join(project, "wrong.ts"),
+      `${imports}export const wrong: string = EXIT.usage;\nvoid createEmulator;\n`,
+    );
+    const wrong = runToEnd([runtimes.deno, "check", "--quiet", ...flags, "wrong.ts"], { cwd: project });
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringContaining("Type 'number' is not assignable to type 'string'"),
+    ]);
+  }, 60_000);
+}
+
+test("every declaration has its source, to which its map leads, and imports no package", () => {
+  const types = join(consumer, "node_modules/@mogplex/ci/dist/types");
+  const files = [...new Bun.Glob("**/*.d.ts").scanSync(types)].map((name) => join(types, name));
+  expect(files.length).toBeGreaterThan(50);
+  for (const file of files) {
+    const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8"));
+    expect(sources.map((source: string) => existsSync(join(dirname(file), source)))).toEqual([true]);
+    const imported = [...readFileSync(file, "utf8").matchAll(/^(?:import|export) .*from "([^"]+)"/gm)];
+    expect(imported.filter(([, name = ""]) => !/^(?:\.|node:)/.test(name)).map(([line]) => line)).toEqual([]);
+  }
+});
+
 test("the package holds programs with checksums and notices, the schema and no sources of tests when it is packed", () => {
   const top = join(consumer, "node_modules/@mogplex/ci");
   expect(readdirSync(top).sort()).toEqual(
@@ -108,7 +230,7 @@ test("the package holds programs with checksums and notices, the schema and no s
   );
   expect(readdirSync(join(top, "tests"), { recursive: true }).sort()).toEqual(["conformance", "conformance/FORMAT.md"]);
   expect(readdirSync(join(top, "lib"), { recursive: true }).sort()).toEqual(["emulator", "emulator/README.md"]);
-  for (const file of ["mogplex.mjs", "mod.mjs", "mogplex-emulator.mjs"]) {
+  for (const file of ["mogplex.mjs", "mod.mjs", "testing.mjs", "mogplex-emulator.mjs"]) {
     for (const name of [file, `${file}.sha256`, `${file}.licenses.txt`]) {
       expect(`${name} ${existsSync(join(top, "dist", name))}`).toBe(`${name} true`);
     }

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as variables from "../../lib/variables.ts";
+import { root } from "../setup.mjs";
 import type { LazyPackage } from "./lazy_package.ts";
 import type { LazyPart } from "./parts.ts";
 
@@ -54,7 +57,21 @@ export const COMPONENT: Artefact = {
   },
 };
 
-const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
+/**
+ * The module `mod.ts` without what makes it a program: there it imports the command, which is not in the package, and which the bundler of
+ * another project would look for.
+ *
+ * @throws when the end of the module was not found.
+ */
+function withoutProgram(): string {
+  const source = readFileSync(join(root, "mod.ts"), "utf8");
+  const exports = source.replace(/^import \{ isMain \} .*\n/m, "").replace(/^\/\/ Only when the runtime[^]*$/m, "");
+  if (/\bisMain\b|\bimport\(/.test(exports)) throw new Error("Cannot build the library: mod.ts ends in another way");
+  return exports;
+}
+
+/** The parser of campaign files. */
+export const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
 
 /** All files that are built. */
 export const ARTEFACTS: readonly Artefact[] = [
@@ -71,7 +88,10 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mod.mjs",
     entry: "mod.ts",
     program: false,
+    // The library prints no help.
+    replace: { "mod.ts": withoutProgram(), "lib/variables.ts": namesOnly(variables) },
     lazy: [{ name: "campaign", module: "lib/campaign/jobs.ts" }, YAML],
   },
+  { file: "testing.mjs", entry: "testing.ts", program: false },
   { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts", program: true },
 ];

@@ -6,6 +6,7 @@
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { root } from "../setup.mjs";
 import { loaderOf } from "./lazy_text.ts";
+import { shorten } from "./shorten.ts";
 
 /** A package that calls import as a whole, and of which they use functions alone. */
 export interface LazyPackage {
@@ -64,5 +65,6 @@ export async function packageCode(
     format: "iife",
     globalName: "exported",
   });
-  return { code: `${(outputFiles?.[0]?.text ?? "").trim()}return exported;`, metafile: metafile as Metafile };
+  const code = await shorten(outputFiles?.[0]?.text ?? "", { module: false, ascii: options.charset === "ascii" });
+  return { code: `${code}return exported;`, metafile: metafile as Metafile };
 }

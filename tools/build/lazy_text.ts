@@ -48,7 +48,9 @@ export function carrierModule(carrier: Carrier): string {
  * @param given Names of what the part gets as arguments.
  */
 export function lazyText(part: { name: string }, what: string, given: readonly string[]): string {
-  const parameters = [...given.map((name) => JSON.stringify(name)), `codeOf(${part.name}Text)`].join(", ");
+  const call = given.length === 0
+    ? `new Function(codeOf(${part.name}Text))()`
+    : `new Function(...Object.keys(given), codeOf(${part.name}Text))(...Object.values(given))`;
   return `import { codeOf } from "part:text";
 //! Text, which becomes code at the first call: ${what}.
 function ${part.name}Text() {
@@ -56,7 +58,7 @@ function ${part.name}Text() {
 }
 let loaded;
 export function ${loaderOf(part)}() {
-  return loaded ??= new Function(${parameters})(${given.join(", ")});
+${given.length === 0 ? "" : `  const given = { ${given.join(", ")} };\n`}  return loaded ??= ${call};
 }
 `;
 }

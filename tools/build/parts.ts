@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import { root } from "../setup.mjs";
 import { type Carrier, carrierModule, filledIn, lazyText, loaderOf } from "./lazy_text.ts";
 import { type LazyPackage, packageCode } from "./lazy_package.ts";
+import { shorten } from "./shorten.ts";
 
 /** A part that is a text until its module is imported. */
 export interface LazyPart {
@@ -113,9 +114,9 @@ const importLoaders = (parts: readonly LazyPart[]) =>
 
 /** Code of a function that returns what a package exports, shortened. */
 async function shortened({ text }: Chunk, { charset, legalComments, target }: BuildOptions): Promise<string> {
-  const options = { minify: true, charset, legalComments, target, format: "iife", globalName: "exported" } as const;
+  const options = { charset, legalComments, target, format: "iife", globalName: "exported" } as const;
   const { code } = await transform(text, options);
-  return `${code.trim()}return exported;`;
+  return `${await shorten(code, { module: false, ascii: charset === "ascii" })}return exported;`;
 }
 
 /** Code of a function that returns what a chunk exports. @throws when it has something that a function cannot have. */
@@ -252,5 +253,7 @@ export async function inOneFile(
     entryPoints: [start],
     plugins: [virtual(texts)],
   });
-  return { text: filledIn(restoreComments(outputFiles?.[0]?.text ?? ""), codes, carrier), metafiles };
+  const text = filledIn(restoreComments(outputFiles?.[0]?.text ?? ""), codes, carrier);
+  // Notes for bundlers, and nobody bundles a command.
+  return { text: carrier === "comment" ? text.replace(/\/\* @__PURE__ \*(?:\/|\{\/\}) /g, "") : text, metafiles };
 }

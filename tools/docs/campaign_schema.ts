@@ -10,6 +10,7 @@ import { MAX_TITLE } from "../../lib/campaign/file/items.ts";
 import { MAX_BRANCH } from "../../lib/campaign/file/rules.ts";
 import { campaignSchema, MAX_ENTRIES, REFUSED_KEYS } from "../../lib/campaign/file/schema.ts";
 import { MAX_DEPTH } from "../../lib/campaign/file/syntax/parse.ts";
+import { CAMPAIGN_KEYS } from "./campaign_keys.ts";
 import { table } from "./markdown_table.ts";
 
 /** The parts of a JSON Schema that the table shows. */
@@ -28,12 +29,39 @@ export interface JsonSchema {
   properties?: Readonly<Record<string, JsonSchema>>;
   additionalProperties?: boolean | JsonSchema;
   items?: JsonSchema;
+  propertyNames?: JsonSchema;
   anyOf?: readonly JsonSchema[];
 }
 
-/** The JSON Schema of a campaign file. */
+/** The parts of a schema with their paths, as in {@linkcode CAMPAIGN_KEYS}; a part comes after those below it. */
+function partsOf(schema: JsonSchema, path: string): [path: string, part: JsonSchema][] {
+  const { properties = {}, propertyNames, additionalProperties, items, anyOf = [] } = schema;
+  const below: [string, JsonSchema | undefined | boolean][] = [
+    ...Object.entries(properties).map((
+      [name, part],
+    ): [string, JsonSchema] => [path === "" ? name : `${path}.${name}`, part]),
+    [`${path}.name`, propertyNames],
+    [`${path}.value`, additionalProperties],
+    [`${path}[]`, items],
+    ...anyOf.map((part, index): [string, JsonSchema] => [`${path}|${index + 1}`, part]),
+  ];
+  return [...below.flatMap(([at, part]) => typeof part === "object" ? partsOf(part, at) : []), [path, schema]];
+}
+
+/** The JSON Schema of a campaign file. @throws when a key has no description, or a description has no key. */
 export function campaignJsonSchema(): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(campaignSchema(), { io: "input" });
+  const parts = new Map(partsOf(rest as JsonSchema, ""));
+  const missing = [...parts.keys()].filter((path) =>
+    /(?:^|\.)[a-z$-]+$/.test(path) && !/\.(?:name|value)$/.test(path) && CAMPAIGN_KEYS[path]?.description === undefined
+  );
+  const strange = Object.keys(CAMPAIGN_KEYS).filter((path) => !parts.has(path));
+  if (missing.length + strange.length > 0) {
+    throw new Error(
+      `Cannot describe the campaign file: keys without words: "${missing}", words without keys: "${strange}"`,
+    );
+  }
+  for (const [path, facts] of Object.entries(CAMPAIGN_KEYS)) Object.assign(parts.get(path) ?? {}, facts);
   return { $schema, title: "campaign file of @mogplex/ci", ...rest } as JsonSchema;
 }
 

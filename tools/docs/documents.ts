@@ -21,6 +21,7 @@ import {
   troubleshootingTable,
   withVersion,
 } from "./component_docs.ts";
+import { libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
 
@@ -79,7 +80,10 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 };
 
 /** Files that are generated as a whole, by their path below the checkout. */
-const GENERATED: Parts = { "schema/campaign.schema.json": campaignSchemaFile };
+const GENERATED: Parts = {
+  "docs/library-reference.md": libraryReference,
+  "schema/campaign.schema.json": campaignSchemaFile,
+};
 
 /** The text of a file; empty when there is none. */
 function textOf(path: string): string {

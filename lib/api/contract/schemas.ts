@@ -6,6 +6,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { isObject } from "../../lookup.ts";
 import { isUuid } from "./rules.ts";
 import type {
   Automation,
@@ -41,9 +42,6 @@ const uuid = () => z.string().check(z.refine(isUuid, "it is not a UUID"));
  */
 function tolerant<T>(keep: (value: unknown) => T): z.ZodMiniType<T> {
   return z.transform(keep);
-}
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 /** The value if it is text; null when it is absent or of another type. */
 const stringOf = (value: unknown) => typeof value === "string" ? value : null;

@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
-import type { Io } from "../../io.ts";
+import { type Io, parentOf } from "../../io.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import type { Place } from "./campaign_file.ts";
 import { excerpt } from "./mistakes.ts";
@@ -48,11 +48,6 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
   }
 }
 
-function folderOf(path: string): string {
-  const cut = path.lastIndexOf("/");
-  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
-}
-
 /** The files that a campaign file names, by path. */
 export class Includes {
   readonly #io: FileIo;
@@ -66,7 +61,7 @@ export class Includes {
    */
   constructor(path: string, io: FileIo, allowOutside: boolean) {
     this.#io = io;
-    this.#folder = folderOf(path);
+    this.#folder = parentOf(path);
     this.#allowOutside = allowOutside;
   }
 

@@ -1,12 +1,12 @@
 /**
  * The form of a campaign file: its keys, their types, defaults and limits. `schema/campaign.schema.json` and the table in
- * `docs/campaign-file.md` are made from it.
+ * `docs/campaign-file.md` are made from it, with the words for each key in `tools/docs/campaign_keys.ts`.
  *
  * @module
  */
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
-import { about, choice, flag, list, map, text, whole } from "./fields.ts";
+import { choice, flag, list, map, obeys, text, whole } from "./fields.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH } from "./rules.ts";
 import { parseWindow } from "./windows.ts";
@@ -15,240 +15,140 @@ import { parseWindow } from "./windows.ts";
 export const MAX_ENTRIES = 20_000;
 
 /** Most variables of a file, and of an entry. */
-const MAX_VARIABLES = 100;
+export const MAX_VARIABLES = 100;
 
 /** Keys of later versions. A file that has one is refused. */
 export const REFUSED_KEYS: readonly string[] = ["lanes", "limits.open-pull-requests", "on-failed-checks", "notify"];
 
-const LATER = "Not supported by this version: a file with this key is refused.";
-const NAME = "[A-Za-z0-9_.-]{1,100}";
-const UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
-
-function globs(description: string) {
-  return list(
-    text("it must be a text", rules.nameGlob, { pattern: "^[A-Za-z0-9_./*?-]+$", maxLength: 250 }),
-    0,
-    1_000,
-    description,
-  );
+function globs() {
+  return list(text("it must be a text", rules.nameGlob), 0, 1_000);
 }
 
-function variables(description: string) {
+function variables() {
   const error = () => "it must be a map of names and texts";
-  const name = z.string().check(
-    z.superRefine((value, context) => {
-      const problem = rules.variableName(value);
-      if (problem !== undefined) context.addIssue({ code: "custom", message: problem, input: value });
-    }),
-    about({ pattern: "^[A-Za-z][A-Za-z0-9_-]{0,39}$" }),
-  );
-  const value = text("it must be a text", rules.ofLength(0, 10_000), { maxLength: 10_000 });
-  return z.record(name, value, { error }).check(
-    z.superRefine((value, context) => {
-      if (Object.keys(value).length <= MAX_VARIABLES) return;
-      context.addIssue({ code: "custom", message: `at most ${MAX_VARIABLES} variables are allowed`, input: value });
-    }),
-    about({ description, maxProperties: MAX_VARIABLES }),
+  const name = z.string().check(obeys(rules.variableName));
+  return z.record(name, text("it must be a text", rules.ofLength(0, 10_000)), { error }).check(
+    obeys((value: Readonly<Record<string, string>>) =>
+      Object.keys(value).length <= MAX_VARIABLES ? undefined : `at most ${MAX_VARIABLES} variables are allowed`
+    ),
   );
 }
 
-function path(description: string) {
-  return text("it must be the path of a file", rules.firstProblem(rules.notBlank, rules.filePath), {
-    description,
-    minLength: 1,
-  });
+function path() {
+  return text("it must be the path of a file", rules.firstProblem(rules.notBlank, rules.filePath));
 }
 
-function branch(description: string) {
-  return text("it must be a text", rules.branchName, { description, pattern: "^[A-Za-z0-9_./-]+$" });
-}
-
-function environmentVariable(description: string) {
-  return text("it must be the name of an environment variable", rules.environmentName, {
-    description,
-    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
-  });
+function environmentVariable() {
+  return text("it must be the name of an environment variable", rules.environmentName);
 }
 
 function entry() {
-  const form = "it must be owner/name or the id of a repository (a UUID)";
-  const facts = { pattern: `^(?:${NAME}/${NAME}|${UUID})$`, examples: ["acme/web"] };
+  const repository = () => text("it must be owner/name or the id of a repository (a UUID)", rules.repository);
   const error = () => "it must be owner/name, an id, or a map with exactly one of the keys repo, query and file";
   return z.union([
-    text(form, rules.repository, { ...facts, description: "A repository: `owner/name` or its id." }),
+    repository(),
     map({
-      "repo": text(form, rules.repository, { ...facts, description: "`owner/name` or the id of a repository." }),
-      "base-branch": z.optional(branch("Branch to start from. Default: the repository's default branch.")),
-      "root": z.optional(
-        text("it must be a directory of the repository", rules.rootDirectory, {
-          description: "Directory to work in; `.` for the repository's root. Default: the one that the service knows.",
-        }),
-      ),
-      "variables": z.optional(variables("Variables of this entry. They win over those of the file.")),
-    }, "One repository."),
+      "repo": repository(),
+      "base-branch": z.optional(text("it must be a text", rules.branchName)),
+      "root": z.optional(text("it must be a directory of the repository", rules.rootDirectory)),
+      "variables": z.optional(variables()),
+    }),
     map({
-      "query": text("it must be the beginning of names", rules.queryText, {
-        description: "Beginning of full names, without regard to case.",
-        pattern: "^[A-Za-z0-9_./-]+$",
-        examples: ["acme/"],
-      }),
-      "exclude": z._default(globs("Globs of names to leave out of this entry."), []),
-    }, "Every repository whose full name begins with a text."),
-    map({
-      "file": path("Path of a list, one name or id a line; `-` is standard input, for `plan` only."),
-    }, "The repositories of a list."),
+      "query": text("it must be the beginning of names", rules.queryText),
+      "exclude": z._default(globs(), []),
+    }),
+    map({ "file": path() }),
   ], { error });
 }
 
-function threshold(description: string) {
+function threshold() {
   const error = () => rules.THRESHOLD_FORMS;
   return z.union([
     z.int({ error }).check(z.minimum(1, { error }), z.maximum(MAX_ENTRIES, { error })),
-    text(rules.THRESHOLD_FORMS, rules.percentage, { pattern: "^(?:[1-9][0-9]?|100)%$" }),
-  ], { error }).check(about({ description, examples: ["10%", 5] }));
+    text(rules.THRESHOLD_FORMS, rules.percentage),
+  ], { error });
 }
 
-function runTimeout(description: string) {
+function runTimeout() {
   const error = () => rules.RUN_TIMEOUT_FORMS;
   return z.union([
     z.int({ error }).check(z.minimum(60, { error }), z.maximum(86_400, { error })),
-    text(rules.RUN_TIMEOUT_FORMS, rules.runTimeout, { pattern: "^(?:[0-9]+[hms]?)+$" }),
-  ], { error }).check(about({ description, examples: ["60m", "1h30m", 5400] }));
+    text(rules.RUN_TIMEOUT_FORMS, rules.runTimeout),
+  ], { error });
 }
 
 function window() {
-  const rule = (value: string) => {
+  return text('it must be a text such as "Mon-Fri 20:00-06:00 Europe/Vienna"', (value) => {
     const result = parseWindow(value);
     return result.ok ? undefined : result.problem;
-  };
-  return text('it must be a text such as "Mon-Fri 20:00-06:00 Europe/Vienna"', rule, {
-    pattern: "^\\s*[A-Za-z,-]+\\s+[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:\\s+\\S+)?\\s*$",
-    examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   });
 }
 
 function limits() {
   return map({
-    "parallel": z._default(whole(1, 3, "Runs at the same time. The service allows 3 a user."), 3),
-    "attempts": z._default(whole(1, 10, "Attempts of an item whose agent failed or took too long."), 1),
-    "run-timeout": z._default(runTimeout("Longest time of a run, from 1m to 24h. A longer one is cancelled."), "60m"),
-    "stop-after-failures": z.optional(
-      threshold(
-        "Number of failed items, or their share of the ended ones from the fifth on, after which nothing more is started. Default: never.",
-      ),
-    ),
-    "open-pull-requests": z.optional(whole(1, 10_000, `Most open pull requests at a time. ${LATER}`)),
-  }, "Limits.");
+    // The service allows three sandboxes a user.
+    "parallel": z._default(whole(1, 3), 3),
+    "attempts": z._default(whole(1, 10), 1),
+    "run-timeout": z._default(runTimeout(), "60m"),
+    "stop-after-failures": z.optional(threshold()),
+    "open-pull-requests": z.optional(whole(1, 10_000)),
+  });
 }
 
 /** Later keys. What they hold is not checked yet, since they are refused. */
 function laterKeys() {
   const lane = map({
-    "name": text("it must be a text", rules.campaignName, { description: "Name of the lane." }),
-    "token-variable": environmentVariable("Environment variable with the token of the lane's service user."),
-    "repositories": z.optional(
-      globs("Globs of the names of the lane's repositories. Default: what no other lane has."),
-    ),
+    "name": text("it must be a text", rules.campaignName),
+    "token-variable": environmentVariable(),
+    "repositories": z.optional(globs()),
   });
   return {
-    "lanes": z.optional(list(lane, 1, 20, `Service users among whom the items are divided. ${LATER}`)),
+    "lanes": z.optional(list(lane, 1, 20)),
     "on-failed-checks": z.optional(map({
-      "prompt": text("it must be a text", rules.ofLength(1, MAX_PROMPT_LENGTH), {
-        description: "Task of the follow-up.",
-      }),
-      "attempts": z._default(whole(1, 10, "Follow-ups of a pull request."), 1),
-    }, `What to do when the checks of a pull request fail. ${LATER}`)),
+      "prompt": text("it must be a text", rules.ofLength(1, MAX_PROMPT_LENGTH)),
+      "attempts": z._default(whole(1, 10), 1),
+    })),
     "notify": z.optional(map({
-      "webhook-variable": environmentVariable("Environment variable with the address that is called."),
-      "on": list(choice(["gated", "stuck", "done"], "An event."), 1, 3, "Events that are told."),
-    }, `Who is told what. ${LATER}`)),
+      "webhook-variable": environmentVariable(),
+      "on": list(choice(["gated", "stuck", "done"]), 1, 3),
+    })),
   };
 }
 
 function build() {
+  const line = (min: number, max: number) => rules.firstProblem(rules.oneLine, rules.ofLength(min, max));
   return map({
-    "$schema": z.optional(text("it must be a text", () => undefined, {
-      description: "Address of this schema, for editors. It has no effect.",
-    })),
-    "version": z.literal(1, { error: () => "it must be 1, the version of the format that this program reads" }).check(
-      about({ description: "Version of the format." }),
-    ),
-    "name": text("it must be a text of 1 to 40 characters", rules.campaignName, {
-      description: "Name of the campaign: lower-case letters, digits and `-`. Part of the key of every start.",
-      pattern: "^[a-z0-9][a-z0-9-]{0,39}$",
-      maxLength: 40,
-      examples: ["replace-moment"],
-    }),
-    "round": z._default(
-      text("it must be a text", rules.firstProblem(rules.oneLine, rules.ofLength(0, 40)), {
-        description: "Part of the key of every start: with another round, the same campaign starts anew.",
-        maxLength: 40,
-        examples: ["2026-12"],
-      }),
-      "",
-    ),
-    "title": z.optional(
-      text("it must be a text", rules.firstProblem(rules.notBlank, rules.oneLine, rules.ofLength(1, 500)), {
-        description:
-          "First line of the prompt, by which the service names pull requests; at most 72 characters with the values of its variables. A template.",
-        minLength: 1,
-        maxLength: 500,
-      }),
-    ),
-    "prompt": z.optional(
-      text("it must be a text", rules.notBlank, {
-        description:
-          "The task; with title and variables at most 100000 UTF-16 units. A template. Exactly one of `prompt` and `prompt-file` is needed.",
-        minLength: 1,
-      }),
-    ),
-    "prompt-file": z.optional(path("Path of a file with the task, relative to the campaign file.")),
-    "variables": z._default(variables("Values for templates, by name; at most 10000 characters each."), {}),
-    "repositories": list(entry(), 1, MAX_ENTRIES, "The repositories."),
-    "exclude": z._default(globs("Globs of names to leave out everywhere: `*`, `**` and `?`."), []),
-    "exclude-file": z.optional(path("Path of a file with more of them, one a line, relative to the campaign file.")),
+    "$schema": z.optional(text("it must be a text", () => undefined)),
+    "version": z.literal(1, { error: () => "it must be 1, the version of the format that this program reads" }),
+    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
+    "round": z._default(text("it must be a text", line(0, 40)), ""),
+    "title": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, 500)))),
+    "prompt": z.optional(text("it must be a text", rules.notBlank)),
+    "prompt-file": z.optional(path()),
+    "variables": z._default(variables(), {}),
+    "repositories": list(entry(), 1, MAX_ENTRIES),
+    "exclude": z._default(globs(), []),
+    "exclude-file": z.optional(path()),
     "agent": z._default(
-      map({
-        "harness": z._default(choice(HARNESSES, "The agent."), "codex"),
-        "mode": z.optional(choice(MODES, "How much the agent may do. Default: the service decides.")),
-      }, "Who does the work."),
+      map({ "harness": z._default(choice(HARNESSES), "codex"), "mode": z.optional(choice(MODES)) }),
       { harness: "codex" },
     ),
-    "branch": z.optional(
-      text("it must be a text", rules.firstProblem(rules.notBlank, rules.oneLine, rules.ofLength(1, MAX_BRANCH)), {
-        description: "Name of the working branches. A template. Default: the service names them.",
-        minLength: 1,
-        maxLength: MAX_BRANCH,
-        examples: ["codemod/{{ campaign }}"],
-      }),
-    ),
+    "branch": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),
     "success": z._default(
       map({
-        "require": z._default(
-          choice(["run", "changes", "pull-request"], "What a run must bring for its item to succeed."),
-          "run",
-        ),
-        "accept-unchanged": z._default(
-          flag("Whether an item in which nothing had to be changed is no failure."),
-          false,
-        ),
-      }, "What counts as a success."),
+        "require": z._default(choice(["run", "changes", "pull-request"]), "run"),
+        "accept-unchanged": z._default(flag(), false),
+      }),
       { "require": "run", "accept-unchanged": false },
     ),
     "limits": z._default(limits(), { "parallel": 3, "attempts": 1, "run-timeout": "60m" }),
     "canary": z.optional(map({
-      "size": whole(1, 1_000, "Number of items that go first."),
-      "gate": z._default(
-        choice(["automatic", "manual"], "How it goes on: by itself if none of them failed, or when somebody approves."),
-        "automatic",
-      ),
-    }, "The first items, which must end before the others start. Default: none.")),
-    "windows": z._default(
-      list(window(), 0, 50, "Times of the week in which runs may be started. Default: always."),
-      [],
-    ),
+      "size": whole(1, 1_000),
+      "gate": z._default(choice(["automatic", "manual"]), "automatic"),
+    })),
+    "windows": z._default(list(window(), 0, 50), []),
     ...laterKeys(),
-  }).check(about({ description: "One task for many repositories." }));
+  });
 }
 
 let built: ReturnType<typeof build> | undefined;

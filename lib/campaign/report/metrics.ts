@@ -3,15 +3,11 @@
  *
  * @module
  */
-import { type Family, renderFamilies } from "../../report/metric_families.ts";
+import { type Family, renderFamilies, single } from "../../report/metric_families.ts";
 import { CAMPAIGN_STATES } from "../verdicts.ts";
 import type { CampaignView } from "../view.ts";
 import { instantMs } from "../../result/times.ts";
 import { hasEnded, runMs, STATES } from "./words.ts";
-
-function single(name: string, help: string, value: number | null): Family {
-  return { name, help, samples: value === null ? [] : [[{}, value]] };
-}
 
 function progress({ campaign, state, counts, items, causes, waves, exitCode }: CampaignView): Family[] {
   return [

@@ -7,9 +7,10 @@
 import { itemNames, stateDetail } from "../../campaign/report/words.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import type { Clock } from "../../clock.ts";
-import type { Platform, Section } from "../../platforms/platform.ts";
+import type { Platform } from "../../platforms/platform.ts";
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
 import { cutText } from "../../text/plain_text.ts";
+import { LogSection } from "../log/log_section.ts";
 import type { Writer } from "../log/writer.ts";
 import { liveTable } from "./live_table.ts";
 import { campaignLine, changedItems, heartbeatLine, MAX_LINE } from "./log_lines.ts";
@@ -42,12 +43,12 @@ export class LiveCampaign {
   readonly #options: LiveCampaignOptions;
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
-  #section: Section | undefined;
-  #sectionShown = false;
+  readonly #section: LogSection;
 
   /** @param options See {@linkcode LiveCampaignOptions}. */
   constructor(options: LiveCampaignOptions) {
     this.#options = options;
+    this.#section = new LogSection(options);
     if (!options.interactive) options.writer.fence();
     void this.#tick();
   }
@@ -57,7 +58,9 @@ export class LiveCampaign {
     const before = this.#view;
     this.#view = view;
     if (this.#options.interactive) return this.#draw();
-    if (before === undefined || view.waves > before.waves) this.#enterWave(view.waves);
+    if (before === undefined || view.waves > before.waves) {
+      this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
+    }
     this.#printItems(before, view);
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
       this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
@@ -79,7 +82,7 @@ export class LiveCampaign {
   /** Removes the table, or closes the last section. Nothing is shown afterwards. */
   close(): void {
     this.#ticker.abort();
-    this.#endSection();
+    this.#section.end();
     this.#options.writer.transient("");
   }
 
@@ -119,27 +122,7 @@ export class LiveCampaign {
   /** Prints a line that may hold untrusted text. */
   #print(text: string): void {
     const { writer } = this.#options;
-    if (this.#section !== undefined && !this.#sectionShown) {
-      this.#sectionShown = true;
-      writer.command(this.#section.open);
-    }
+    this.#section.show();
     writer.out(cutText(writer.untrusted(text), MAX_LINE));
-  }
-
-  /** Begins a section, which is printed with its first line: an empty section says nothing. */
-  #enterWave(wave: number): void {
-    const { platform, clock } = this.#options;
-    this.#endSection();
-    // Names are unique within the job, which may work on several campaigns.
-    const id = `mogplex_wave_${wave}_${crypto.randomUUID().slice(0, 8)}`;
-    this.#section = platform.section?.(id, `Mogplex: wave ${wave}`, clock.wallTime(), false);
-  }
-
-  #endSection(): void {
-    const { writer, clock } = this.#options;
-    const end = this.#sectionShown ? this.#section?.close(clock.wallTime()) ?? "" : "";
-    this.#section = undefined;
-    this.#sectionShown = false;
-    if (end !== "") writer.command(end);
   }
 }

@@ -34,6 +34,11 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
     return;
   }
   const rows = items.map((item) => cells(item).map((cell) => writer.untrusted(cell)));
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const widths = columnWidths(rows);
   for (const row of rows) writer.out(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+}
+
+/** Length of the longest cell of each column. All rows have as many cells as the first one. */
+export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
 }

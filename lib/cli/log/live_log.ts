@@ -8,12 +8,13 @@ import type { Clock } from "../../clock.ts";
 import type { RunEvent } from "../../model.ts";
 import type { Notice } from "../../notice.ts";
 import { jsonLine } from "../../text/escape/json.ts";
-import type { Platform, Section } from "../../platforms/platform.ts";
+import type { Platform } from "../../platforms/platform.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 import { hasEnded } from "../../result/ends.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import { bareRow, COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, type Row, timedRow } from "./event_text.ts";
+import { LogSection } from "./log_section.ts";
 import { noticeText } from "./notices.ts";
 import type { Writer } from "./writer.ts";
 import { lookup } from "../../lookup.ts";
@@ -74,13 +75,13 @@ export class LiveLog {
   #status = "starting";
   #newsAt: number;
   #phase = -1;
-  #section: Section | undefined;
-  #sectionShown = false;
+  readonly #section: LogSection;
 
   /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
     const { writer, clock, interactive, json, times = true } = options;
     this.#options = options;
+    this.#section = new LogSection(options);
     this.#row = times ? timedRow : bareRow;
     this.#compact = new CompactLog(writer.redact, this.#row);
     this.#startedAt = this.#newsAt = clock.now();
@@ -122,11 +123,11 @@ export class LiveLog {
     const { writer } = this.#options;
     this.#ticker.abort();
     this.#eventLines(this.#compact.end());
-    if (this.#kept.length > 0) this.#showSection();
+    if (this.#kept.length > 0) this.#section.show();
     if (this.#dropped > 0) writer.out(`(${this.#dropped} event lines left out, see the reports)`);
     if (this.#kept.length > 0) writer.out(...this.#kept);
     this.#kept.length = this.#dropped = 0;
-    this.#endSection();
+    this.#section.end();
     this.#fence();
     writer.transient("");
   }
@@ -134,7 +135,7 @@ export class LiveLog {
   /** Closes section and fence at once, without printing anything else: for a process that must end now. */
   leave(): void {
     this.#ticker.abort();
-    this.#endSection();
+    this.#section.end();
     this.#options.writer.unfence();
   }
 
@@ -162,7 +163,7 @@ export class LiveLog {
   line(label: string, text: string): void {
     const { json, writer } = this.#options;
     if (json) return;
-    this.#showSection();
+    this.#section.show();
     writer.out(...writer.untrustedLines(this.#row("", label, text)));
   }
 
@@ -172,35 +173,16 @@ export class LiveLog {
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
     this.#eventLines(this.#compact.flush());
     const text = [noticeText(notice), ...this.#compact.running].join(", ");
-    this.#showSection();
+    this.#section.show();
     writer.out(writer.paint("dim", writer.untrusted(text)));
   }
 
   #enter(phase: number): void {
-    const { form, json, platform, clock } = this.#options;
+    const { form, json } = this.#options;
     if (json || form === null || phase <= this.#phase) return;
     this.#phase = phase;
-    this.#endSection();
     const name = SECTIONS[phase] as string;
-    // Names are unique within the job, which may follow several runs.
-    const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
-    this.#section = platform.section?.(id, `Mogplex: ${name}`, clock.wallTime(), phase === 0);
-    this.#sectionShown = false;
-  }
-
-  /** Prints the beginning of the section, before its first line: an empty section says nothing. */
-  #showSection(): void {
-    if (this.#section === undefined || this.#sectionShown) return;
-    this.#sectionShown = true;
-    this.#options.writer.command(this.#section.open);
-  }
-
-  #endSection(): void {
-    const { writer, clock } = this.#options;
-    const end = this.#sectionShown ? this.#section?.close(clock.wallTime()) ?? "" : "";
-    this.#section = undefined;
-    this.#sectionShown = false;
-    if (end !== "") writer.command(end);
+    this.#section.begin(name, name, phase === 0);
   }
 
   #event(event: RunEvent): void {
@@ -223,7 +205,7 @@ export class LiveLog {
 
   #print(lines: readonly string[]): void {
     const { writer } = this.#options;
-    if (lines.length > 0 && !this.#full) this.#showSection();
+    if (lines.length > 0 && !this.#full) this.#section.show();
     for (const line of lines) {
       const bytes = bytesOf(line);
       this.#bytes += bytes;

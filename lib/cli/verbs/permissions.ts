@@ -6,6 +6,7 @@
 import { resolveOrigin } from "../../api/connection/connection.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { parentOf } from "../../io.ts";
 import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
@@ -38,11 +39,6 @@ export interface PermissionPaths {
   written: readonly string[];
   /** Files that it reads: the task. */
   read: readonly string[];
-}
-
-function parentOf(path: string): string {
-  const cut = path.lastIndexOf("/");
-  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
 function isBelow(path: string, directory: string): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../../errors.ts";
-import type { Io } from "../../../io.ts";
+import { type Io, parentOf } from "../../../io.ts";
 import { messageOf } from "../../../error_sentence.ts";
 import { guardCheckout, steeringFile } from "../../options/checkout_guard.ts";
 import { type Places, readPlaces } from "../../options/places.ts";
@@ -59,15 +59,10 @@ function isTracked(io: Io, directory: string): boolean {
   return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
 }
 
-function directoryOf(path: string): string {
-  const cut = path.lastIndexOf("/");
-  return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
-}
-
 /** The missing directories of a path, the innermost first. */
 function missingDirectories(io: Io, directory: string): string[] {
-  if (io.realPath(directory) !== undefined || directoryOf(directory) === directory) return [];
-  return [directory, ...missingDirectories(io, directoryOf(directory))];
+  if (io.realPath(directory) !== undefined || parentOf(directory) === directory) return [];
+  return [directory, ...missingDirectories(io, parentOf(directory))];
 }
 
 function removeEmpty(io: Io, directories: readonly string[]): void {
@@ -80,7 +75,7 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
 
 /** Writes a file into each directory, as a job would, and removes it again. Existing reports stay as they are. */
 function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
-  for (const directory of new Set([...targets.map(({ path }) => path), state].map(directoryOf))) {
+  for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
     try {
       const made = missingDirectories(io, directory);

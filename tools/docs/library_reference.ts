@@ -1,0 +1,141 @@
+/**
+ * `docs/library-reference.md`: every export of the library, from its declaration and its docstring.
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { root, runtimes } from "../setup.mjs";
+import {
+  type DocComment,
+  type DocMember,
+  type DocParam,
+  type DocType,
+  memberText,
+  paramsText,
+  typeText,
+} from "./type_text.ts";
+
+interface Declaration {
+  kind: string;
+  jsDoc?: DocComment;
+  def: {
+    params?: DocParam[];
+    returnType?: DocType;
+    tsType?: DocType;
+    properties?: DocMember[];
+    methods?: DocMember[];
+    constructors?: DocMember[];
+    extends?: string | DocType[];
+    typeParams?: { name: string }[];
+  };
+}
+
+interface DocSymbol {
+  name: string;
+  declarations: Declaration[];
+}
+
+/** The modules that a script imports, and how. */
+const MODULES = [{ file: "mod.ts", name: "@mogplex/ci" }, { file: "testing.ts", name: "@mogplex/ci/testing" }];
+
+/** The groups of exports, in order. */
+const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
+  ["Functions", ["function"]],
+  ["Errors and classes", ["class"]],
+  ["Constants", ["variable"]],
+  ["Types", ["interface", "typeAlias"]],
+];
+
+/** Exports of a module, by name. */
+function exportsOf(file: string): DocSymbol[] {
+  const options = { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 64 << 20 } as const;
+  const { nodes } = JSON.parse(execFileSync(runtimes.deno, ["doc", "--json", file], options));
+  const modules: { symbols?: DocSymbol[] }[] = Object.values(nodes);
+  return modules.flatMap(({ symbols = [] }) => symbols).sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** Text of a docstring in one line, with links to the sections of this document. */
+function prose(text: string | undefined, known: ReadonlySet<string>): string {
+  return (text ?? "").replace(/```[^]*?```/g, "").replace(
+    /\{@link(?:code)? ([\w.]+)(?:\s+[^}]*)?\}/g,
+    (_, name: string) => {
+      const [whole = ""] = name.split(".");
+      return known.has(whole) ? `[\`${name}\`](#${whole.toLowerCase()})` : `\`${name}\``;
+    },
+  ).replace(/@default \{(.*?)\}(?=\s|$)/g, "Default: `$1`.").replace(/\s+/g, " ").trim();
+}
+
+/** Tags of a docstring as items of a list. */
+function tags({ tags = [] }: DocComment, known: ReadonlySet<string>): string[] {
+  return tags.flatMap(({ kind, name, doc, tsType }) => {
+    if (kind === "param") return [`- \`${name}\`: ${prose(doc, known)}`];
+    if (kind === "return") return [`- returns ${prose(doc, known)}`];
+    if (kind === "throws") {
+      return [`- throws ${tsType ? `\`${typeText(tsType)}\` ` : ""}${prose(doc, known)}`.trimEnd()];
+    }
+    return [];
+  });
+}
+
+function memberItem(member: DocMember, known: ReadonlySet<string>): string {
+  const { jsDoc = {}, functionDef } = member;
+  const text = memberText(functionDef === undefined ? member : { ...member, ...functionDef });
+  const byDefault = jsDoc.tags?.find(({ kind }) => kind === "default")?.value;
+  const meaning = `${prose(jsDoc.doc, known)}${byDefault === undefined ? "" : ` Default: \`${byDefault}\`.`}`;
+  return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
+}
+
+/** How a symbol is declared, in one line. */
+function declared(name: string, { kind, def }: Declaration): string {
+  const typeParams = def.typeParams?.length ? `<${def.typeParams.map((each) => each.name).join(", ")}>` : "";
+  const parents = typeof def.extends === "string" ? def.extends : def.extends?.map(typeText).join(", ");
+  const above = parents ? ` extends ${parents}` : "";
+  switch (kind) {
+    case "function":
+      return `function ${name}${typeParams}(${paramsText(def.params ?? [])}): ${typeText(def.returnType)}`;
+    case "variable":
+      return `const ${name}: ${typeText(def.tsType)}`;
+    case "typeAlias":
+      return `type ${name}${typeParams} = ${typeText(def.tsType)}`;
+    default:
+      return `${kind} ${name}${typeParams}${above}`;
+  }
+}
+
+function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>): string {
+  return declarations.map((declaration, index) => {
+    const { jsDoc = {}, def } = declaration;
+    const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
+      each.accessibility !== "private" && !/^[#[]/.test(each.name)
+    );
+    const blocks = [
+      ...index === 0 ? [`### ${name}`] : [],
+      ["```ts", declared(name, declaration), "```"].join("\n"),
+      prose(jsDoc.doc, known),
+      [...tags(jsDoc, known), ...members.map((each) => memberItem(each, known))].join("\n"),
+    ];
+    return blocks.filter((text) => text !== "").join("\n\n");
+  }).join("\n\n");
+}
+
+/** The whole document. */
+export function libraryReference(): string {
+  const parts = MODULES.map(({ file, name }) => {
+    const symbols = exportsOf(file);
+    const known = new Set(symbols.map((each) => each.name));
+    const groups = GROUPS.map(([heading, kinds]) => {
+      const found = symbols.filter(({ declarations: [first] }) => kinds.includes(first?.kind ?? ""));
+      return found.length === 0
+        ? ""
+        : [`## ${heading} of ${name}`, ...found.map((each) => section(each, known))].join("\n\n");
+    });
+    return groups.filter((text) => text !== "").join("\n\n");
+  });
+  return `# Library reference
+
+Every export of \`@mogplex/ci\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
+name ends in \`Ms\` are milliseconds. How to use them: [use it from scripts](../README.md#use-it-from-scripts).
+
+${parts.join("\n\n")}
+`;
+}
