@@ -83,6 +83,7 @@ function parse(text: string): unknown {
 export async function beginChain(campaign: string, round: string): Promise<Chain> {
   const hash = await prepareSha256();
   const root = hash(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let end: ChainMark = { seq: 0, wave: 0, previous: root, last: undefined };
 
   function waveAfter(type: RecordBody["type"]): number {
@@ -122,7 +123,7 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
     read(bytes) {
       let line: string;
       try {
-        line = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+        line = decoder.decode(bytes);
       } catch {
         return problem("the line was changed: it is not UTF-8");
       }
