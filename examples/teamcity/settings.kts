@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f2b66ae0fcbef127079cdbd61190f5416d1ccdd04531921a42312000e16c955"
+val MOGPLEX_CI_SHA256 = "39e02e88c441079bafcec7492ba4a29b8e32f1724e847e37cd791a24097d9920"
 
 project {
     buildType(Cleanup)

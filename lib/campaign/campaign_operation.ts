@@ -94,6 +94,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       store,
       pace: this.#pace,
       proven: this.#proven,
+      withoutEvents: new Set(),
       seen: { sandboxes: null },
       reason: reasonCleaner(this.#redact),
     };
