@@ -95,7 +95,16 @@ async function historyOf(lock: Lock, index: number, runId: string, atMs: number)
   const end = { createdAt: time(0), updatedAt: time(20 * MINUTE_MS) };
   return [
     { type: "intent", item: id, kind: "task", start: 1, key, sentAt: time(0), branch: null },
-    { type: "started", item: id, start: 1, runId, status: "pending", replayed: false, createdAt: time(0), slotAt: time(0) },
+    {
+      type: "started",
+      item: id,
+      start: 1,
+      runId,
+      status: "pending",
+      replayed: false,
+      createdAt: time(0),
+      slotAt: time(0),
+    },
     { type: "seen", item: id, start: 1, status: "streaming", updatedAt: time(MINUTE_MS) },
     {
       ...{ type: "ended", item: id, start: 1, as: failed ? "failed" : "succeeded", runId, slot: true, retryAt: null },
@@ -108,7 +117,11 @@ async function historyOf(lock: Lock, index: number, runId: string, atMs: number)
 }
 
 /** Writes what happened to nine tenths of the items. @param startOne Starts the run of the last of them: it proves whose the token is. */
-export async function writeHistory(directory: string, clock: Clock, startOne: (repository: string) => Promise<string>): Promise<number> {
+export async function writeHistory(
+  directory: string,
+  clock: Clock,
+  startOne: (repository: string) => Promise<string>,
+): Promise<number> {
   const home = await openDirHome(directory, {
     files: await processDurableFiles(),
     processes: await systemProcesses(),

@@ -6,6 +6,7 @@
 import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { branchNameProblem, textProblem } from "../../api/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { CAMPAIGN_NAME } from "./campaign_file.ts";
 import { globProblem } from "./glob.ts";
 
 /** A rule for a text. */
@@ -68,7 +69,7 @@ export function oneLine(text: string): string | undefined {
 
 /** Name of a campaign. */
 export function campaignName(text: string): string | undefined {
-  if (/^[a-z0-9][a-z0-9-]{0,39}$/.test(text)) return undefined;
+  if (CAMPAIGN_NAME.test(text)) return undefined;
   const allowed = 'allowed are 1 to 40 lower-case letters, digits and "-", and it must not begin with "-"';
   const near = text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
   return near === "" ? allowed : `${allowed}; did you mean "${near}"?`;

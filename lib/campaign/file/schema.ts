@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
+import { CAMPAIGN_NAME } from "./campaign_file.ts";
 import { about, choice, flag, list, map, text, whole } from "./fields.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH } from "./rules.ts";
@@ -175,7 +176,7 @@ function build() {
     ),
     "name": text("it must be a text of 1 to 40 characters", rules.campaignName, {
       description: "Name of the campaign: lower-case letters, digits and `-`. Part of the key of every start.",
-      pattern: "^[a-z0-9][a-z0-9-]{0,39}$",
+      pattern: CAMPAIGN_NAME.source,
       maxLength: 40,
       examples: ["replace-moment"],
     }),

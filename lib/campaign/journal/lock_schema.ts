@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { CAMPAIGN_NAME } from "../file/campaign_file.ts";
 import { hex, isWebUrl, MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, problemOf, time, uuid, visible, whole } from "./checks.ts";
 import type { Lock, LockItem } from "./lock.ts";
 
@@ -47,7 +48,7 @@ function makeItemSchema() {
 
 function makeSchema(item: z.ZodMiniType<LockItem>) {
   const name = z.string().check(
-    z.refine((text) => /^[a-z0-9][a-z0-9-]{0,39}$/.test(text), "it is no name of a campaign"),
+    z.refine((text) => CAMPAIGN_NAME.test(text), "it is no name of a campaign"),
   );
   const prompt = z.string().check(z.maxLength(MAX_PROMPT));
   const threshold = z.discriminatedUnion("kind", [

@@ -40,7 +40,8 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const also = others.length === 0 ? "" : `, and none of ${others.length} others of the campaign`;
   throw new UsageError({
     attempted: `start ${item.repository}`,
-    why: `this token does not reach the repository${also}: it belongs to another user than the one who planned, or that ` +
+    why:
+      `this token does not reach the repository${also}: it belongs to another user than the one who planned, or that ` +
       "user has lost access",
     advice: "use a token of that user, or give the access back: no item has lost anything",
   });

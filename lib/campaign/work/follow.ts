@@ -102,8 +102,6 @@ class Follower {
       })),
       meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       requestsMs: pace.lastMinute,
-      startsDue: 0,
-      refusedUntilMs: null,
     });
     const next = soon === undefined || poll !== null && poll.atMs < soon.atMs ? poll : soon;
     const open = next === null ? undefined : runs.get(next.id);

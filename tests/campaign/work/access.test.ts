@@ -3,23 +3,28 @@ import { campaignWorld, project, verdicts } from "../world.ts";
 
 const WAYS = ["advance", "run"] as const;
 
-test.each(WAYS)("another user's token before the first run stops the campaign, and no item is lost: %s", async (way) => {
-  const world = campaignWorld({ count: 8 });
-  await world.plan();
-  const right = world.token;
-  world.token = world.otherToken();
-  for (let call = 0; call < 3; call++) {
-    const { code, problem, view } = await world[way]();
-    expect([code, view.counts.invalid, view.counts.failed]).toEqual([2, 0, 0]);
-    expect(problem).toMatch(/^Cannot start acme\/project-0001: this token does not reach the repository, and none of 5 others/);
-    expect(problem).toMatch(/belongs to another user than the one who planned.*use a token of that user/);
-  }
-  expect(world.runs()).toEqual([]);
-  expect((await world.read()).trouble).toContain("this token does not reach the repository");
-  world.token = right;
-  const { code, view } = await world.run();
-  expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 8, 8]);
-});
+test.each(WAYS)(
+  "another user's token before the first run stops the campaign, and no item is lost: %s",
+  async (way) => {
+    const world = campaignWorld({ count: 8 });
+    await world.plan();
+    const right = world.token;
+    world.token = world.otherToken();
+    for (let call = 0; call < 3; call++) {
+      const { code, problem, view } = await world[way]();
+      expect([code, view.counts.invalid, view.counts.failed]).toEqual([2, 0, 0]);
+      expect(problem).toMatch(
+        /^Cannot start acme\/project-0001: this token does not reach the repository, and none of 5 others/,
+      );
+      expect(problem).toMatch(/belongs to another user than the one who planned.*use a token of that user/);
+    }
+    expect(world.runs()).toEqual([]);
+    expect((await world.read()).trouble).toContain("this token does not reach the repository");
+    world.token = right;
+    const { code, view } = await world.run();
+    expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 8, 8]);
+  },
+);
 
 test.each(WAYS)("an owner who takes all access away in the middle loses no item: %s", async (way) => {
   const world = campaignWorld({ count: 7 });

@@ -35,7 +35,11 @@ for (const [require, verdict, code] of [["run", "succeeded", 0], ["pull-request"
 }
 
 test("a run that succeeded waits half an hour for events that can be read later, and is then judged by them", async () => {
-  const world = brokenWorld({ count: 1, scenarios: "play: no-changes", file: { success: { require: "pull-request" } } });
+  const world = brokenWorld({
+    count: 1,
+    scenarios: "play: no-changes",
+    file: { success: { require: "pull-request" } },
+  });
   await world.advance();
   await world.clock.sleep(50 * MINUTE);
   // Long after its end, and nothing has failed to read them before.
