@@ -3,6 +3,7 @@ import * as crashes from "./crashes.ts";
 import * as faults from "./faults.ts";
 import * as large from "./large.ts";
 import * as makespan from "./makespan.ts";
+import * as twoWorkers from "./two_workers.ts";
 
 /**
  * Runs the benchmarks of campaigns.
@@ -18,6 +19,7 @@ export async function bench(full: boolean): Promise<{ title: string; rows: Recor
     },
     { title: faults.TITLE, rows: full ? await faults.bench(20) : await faults.bench(2, 30) },
     { title: crashes.TITLE, rows: full ? await crashes.bench() : await crashes.bench(2) },
+    { title: twoWorkers.TITLE, rows: await twoWorkers.bench(full ? 20 : 4) },
     { title: large.TITLE, rows: full ? await large.bench() : await large.bench([100, 1_000]) },
   ];
 }

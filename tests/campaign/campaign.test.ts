@@ -18,10 +18,10 @@ function signalAfter(world: ReturnType<typeof campaignWorld>, ms: number, name: 
 }
 
 test("runCampaign() leaves at its timeout with 75, and the next call finds the runs and starts nothing twice", async () => {
-  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
-  const first = await world.run({ timeoutMs: 5 * MINUTE });
-  expect([first.code, first.problem, first.view.counts.running, world.clock.now()]).toEqual([75, null, 3, 5 * MINUTE]);
-  const second = await world.run({ timeoutMs: 20 * MINUTE });
+  const world = campaignWorld({ count: 5, runDuration: () => 4 * MINUTE });
+  const first = await world.run({ timeoutMs: MINUTE });
+  expect([first.code, first.problem, first.view.counts.running, world.clock.now()]).toEqual([75, null, 3, MINUTE]);
+  const second = await world.run({ timeoutMs: 4 * MINUTE });
   expect([second.code, second.view.counts.succeeded]).toEqual([75, 3]);
   const { code, view } = await world.run();
   expect([code, view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([0, 5, 5, 5]);
@@ -30,8 +30,8 @@ test("runCampaign() leaves at its timeout with 75, and the next call finds the r
 
 for (const [name, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`runCampaign() leaves its runs alone at a first ${name}, and the next call follows them`, async () => {
-    const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
-    const { code, result } = await world.run({ internals: { interrupts: signalAfter(world, 3 * MINUTE, name) } });
+    const world = campaignWorld({ count: 4, runDuration: () => 4 * MINUTE });
+    const { code, result } = await world.run({ internals: { interrupts: signalAfter(world, MINUTE, name) } });
     expect([code, result.outcome]).toEqual([expected, "interrupted"]);
     expect(result.reason).toContain("the campaign goes on with the next wave");
     expect(world.runs().filter((run) => run.endsWith(" streaming")).length).toBe(3);
@@ -40,8 +40,8 @@ for (const [name, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   });
 
   test(`runCampaign() cancels what runs at a first ${name} when it is asked to`, async () => {
-    const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
-    const interrupts = signalAfter(world, 3 * MINUTE, name);
+    const world = campaignWorld({ count: 4, runDuration: () => 4 * MINUTE });
+    const interrupts = signalAfter(world, MINUTE, name);
     const { code, result, view } = await world.run({ internals: { interrupts, onInterrupt: "cancel" } });
     expect([code, view.counts.cancelled, view.counts.waiting]).toEqual([expected, 3, 1]);
     expect(result.reason).toContain("3 of 3 runs were cancelled");
