@@ -212,14 +212,14 @@ test("advance plans first when there is no plan, but not by a list of standard i
 });
 
 test("another machine goes on with a copy of the directory, and starts nothing twice, also after the first one was killed", async () => {
-  const world = campaignWorld({ count: 12, runDuration: () => 10 * MINUTE });
-  expect((await world.run({ timeoutMs: 15 * MINUTE })).code).toBe(75);
+  const world = campaignWorld({ count: 12, runDuration: () => 4 * MINUTE });
+  expect((await world.run({ timeoutMs: 6 * MINUTE })).code).toBe(75);
   const second = { processes: processesOf({ host: "two", bootId: "other", pid: 9 }) };
-  expect((await world.run({ timeoutMs: 15 * MINUTE, internals: second })).code).toBe(75);
+  expect((await world.run({ timeoutMs: 6 * MINUTE, internals: second })).code).toBe(75);
 
   // The first one is killed in the middle: its writer file stays.
   const killed = world.run();
-  await world.clock.sleep(3 * MINUTE);
+  await world.clock.sleep(MINUTE);
   const copy = world.files.paths().map((path) => [path, world.files.text(path) ?? ""] as const);
   expect(copy.some(([path]) => path.endsWith("writer.json"))).toBe(true);
   const third = { processes: processesOf({ host: "three", bootId: "third", pid: 9 }) };
