@@ -105,6 +105,10 @@ export function repository(text: string): string | undefined {
   if (/[*?]/.test(text)) {
     return `${allowed}, without * and ?; for several repositories write { query: owner/, exclude: [...] }`;
   }
+  const owners = /^[\w.-]+$/.exec(text);
+  if (owners !== null) return `${allowed}; for all repositories of an owner write { query: ${text}/ }`;
+  const [, repo, branch] = /^([\w.-]+\/[\w.-]+)[@#,:]([\w./-]+)$/.exec(text) ?? [];
+  if (repo !== undefined) return `${allowed}; a branch is given by { repo: ${repo}, base-branch: ${branch} }`;
   const [owner = "", name = "", ...more] = text.split("/");
   if (more.length > 0) return `${allowed}: there are too many "/"`;
   const isName = (part: string) => /^[A-Za-z0-9_.-]+$/.test(part) && part.length <= MAX_NAME && !/^\.\.?$/.test(part);
