@@ -1,11 +1,20 @@
-/** Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name. */
+/**
+ * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name; with `--full`, those that
+ * have a short and a long form run the long one.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../tools/setup.mjs";
 
-const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unknown[] }>>> = {
+/** A table of a benchmark. */
+interface Table {
+  title: string;
+  rows: unknown[];
+}
+
+const BENCHES: Readonly<Record<string, (full: boolean) => Promise<Table | Table[]>>> = {
   "start-up": async () => ({ title: "Start-up, as ratios", rows: (await import("./start_up.ts")).bench() }),
   "bundle-size": async () => ({ title: "Bundle sizes, in bytes", rows: (await import("./bundle_size.ts")).bench() }),
   "install": async () => ({
@@ -25,10 +34,13 @@ const BENCHES: Readonly<Record<string, () => Promise<{ title: string; rows: unkn
     return { title: TITLE, rows: await bench() };
   },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
+  "campaign": async (full) => await (await import("./campaign/bench.ts")).bench(full),
   "soak": async () => ({ title: "A thousand runs on bad days", rows: await (await import("./soak.ts")).bench() }),
 };
 
-async function main(names: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const full = args.includes("--full");
+  const names = args.filter((arg) => arg !== "--full");
   const unknown = names.filter((name) => !(name in BENCHES));
   if (unknown.length > 0) {
     process.stderr.write(`error: Cannot run bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(", ")}\n`);
@@ -39,9 +51,9 @@ async function main(names: readonly string[]): Promise<number> {
   const results: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    const { title, rows } = await bench();
-    results[name] = rows;
-    printTable(title, rows as Record<string, string | number>[]);
+    const found = await bench(full);
+    results[name] = Array.isArray(found) ? found : found.rows;
+    for (const { title, rows } of [found].flat()) printTable(title, rows as Record<string, string | number>[]);
   }
   mkdirSync(join(root, ".bench"), { recursive: true });
   writeFileSync(join(root, ".bench/results.json"), `${JSON.stringify(results, null, 2)}\n`);

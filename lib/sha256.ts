@@ -4,16 +4,26 @@
  * @module
  */
 
+/** Makes 64 lower-case hex digits of bytes, or of a text in UTF-8. */
+type Sha256 = (content: string | Uint8Array) => string;
+
+let loaded: Sha256 | undefined;
+
 /**
- * SHA-256 of a text in UTF-8, as 64 lower-case hex digits.
- *
- * Runs on this thread. `crypto.subtle` answers from a pool of threads: on a busy machine a virtual clock mistook that wait for
- * idleness and moved on.
+ * Loads the hash function on first use: `--help` does not need it. It runs on this thread. `crypto.subtle` answers from a pool of threads: on
+ * a busy machine a virtual clock mistook that wait for idleness and moved on.
  */
+async function load(): Promise<Sha256> {
+  const { createHash, hash } = await import("node:crypto");
+  // Node before 20.12 has no `hash`. An object for each of 100 000 records takes time and memory.
+  return loaded = typeof hash === "function"
+    ? (content) => hash("sha256", content, "hex")
+    : (content) => createHash("sha256").update(content).digest("hex");
+}
+
+/** SHA-256 of a text in UTF-8, as 64 lower-case hex digits. */
 export async function sha256Hex(text: string): Promise<string> {
-  // Loaded on first use: `--help` does not need it.
-  const { createHash } = await import("node:crypto");
-  return createHash("sha256").update(text).digest("hex");
+  return (loaded ?? await load())(text);
 }
 
 /**
@@ -22,8 +32,7 @@ export async function sha256Hex(text: string): Promise<string> {
  * @returns Makes 64 lower-case hex digits of bytes, or of a text in UTF-8.
  */
 export async function prepareSha256(): Promise<(content: string | Uint8Array) => string> {
-  const { createHash } = await import("node:crypto");
-  return (content) => createHash("sha256").update(content).digest("hex");
+  return loaded ?? await load();
 }
 
 /**

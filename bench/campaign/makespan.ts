@@ -2,7 +2,7 @@
  * How long a campaign takes, in days of a virtual clock against the shortest possible time, with the service's real limits: our ways and those
  * that people write without campaigns.
  */
-import { lowerBound } from "../../lib/campaign/pace/schedule.ts";
+import { lowerBound } from "./lower_bound.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
 import { judge, type Judged } from "./judge.ts";

@@ -38,8 +38,8 @@ export interface CampaignSettings {
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;
-  /** Called with what the campaign looks like, after each change. */
-  onView: ((view: () => CampaignView) => void) | undefined;
+  /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
+  onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
 }
 
 /** See the module. */
@@ -84,7 +84,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     this.#work = this.#workOn(store);
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
   }
 
   #workOn(store: Store): Work {
@@ -94,6 +94,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       store,
       pace: this.#pace,
       proven: this.#proven,
+      withoutEvents: new Set(),
       seen: { sandboxes: null },
       reason: reasonCleaner(this.#redact),
     };
@@ -127,7 +128,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (progress.type === "rest") yield* this.#rests(progress.rest);
     else if (progress.type === "changed") yield* this.#changed(work, states, progress.item);
     else {
-      this.#settings.onView?.(() => this.view());
+      this.#settings.onView?.((brief) => this.view(brief));
       yield progress;
     }
   }
@@ -153,14 +154,14 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (item === undefined) return;
     const before = states.get(id) ?? "waiting";
     states.set(id, item.state);
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
     yield { type: "item", item: itemView(item), before };
   }
 
   *#rests(rest: Rest): Generator<CampaignItem, void, void> {
     const changed = this.#rest?.because !== rest.because || this.#rest.nextMs !== rest.nextMs;
     this.#rest = rest;
-    this.#settings.onView?.(() => this.view());
+    this.#settings.onView?.((brief) => this.view(brief));
     if (changed) yield { type: "waits", because: rest.because, nextAt: isoTimeOrNull(rest.nextMs) };
   }
 
@@ -182,8 +183,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     throw new CampaignGoesOnError(memory.lock.campaign, why, "the next call goes on");
   }
 
-  /** What the campaign looks like now. */
-  view(): CampaignView {
+  /** What the campaign looks like now. @param brief See `ViewInput.brief`. */
+  view(brief = false): CampaignView {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
     const nowMs = serviceNow(this.#session);
@@ -192,6 +193,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       lookedAtMs: nowMs,
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? null,
       sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
+      brief,
     });
   }
 

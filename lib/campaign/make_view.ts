@@ -28,6 +28,8 @@ export interface ViewInput {
   sandboxes?: number | null | undefined;
   /** Which other process is at work on it. @default {null} */
   atWork?: string | null | undefined;
+  /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
+  brief?: boolean | undefined;
 }
 
 /** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
@@ -109,7 +111,7 @@ function endMs(
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
-  const { nowMs, sandboxes = memory.sandboxes, atWork = null } = input;
+  const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map(itemView);
   const open = openStarts(memory);
@@ -130,14 +132,14 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     stateReason: reason,
     counts: { ...counts },
     items,
-    causes: groupByCause(items),
+    causes: brief ? [] : groupByCause(items),
     quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
     waves: wave,
     trouble,
     atWork,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
-    endsAt: isOver ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
+    endsAt: isOver || brief ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
   };

@@ -18,10 +18,10 @@ function signalAfter(world: ReturnType<typeof campaignWorld>, ms: number, name: 
 }
 
 test("runCampaign() leaves at its timeout with 75, and the next call finds the runs and starts nothing twice", async () => {
-  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
-  const first = await world.run({ timeoutMs: 5 * MINUTE });
-  expect([first.code, first.problem, first.view.counts.running, world.clock.now()]).toEqual([75, null, 3, 5 * MINUTE]);
-  const second = await world.run({ timeoutMs: 20 * MINUTE });
+  const world = campaignWorld({ count: 5, runDuration: () => 4 * MINUTE });
+  const first = await world.run({ timeoutMs: MINUTE });
+  expect([first.code, first.problem, first.view.counts.running, world.clock.now()]).toEqual([75, null, 3, MINUTE]);
+  const second = await world.run({ timeoutMs: 4 * MINUTE });
   expect([second.code, second.view.counts.succeeded]).toEqual([75, 3]);
   const { code, view } = await world.run();
   expect([code, view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([0, 5, 5, 5]);
@@ -30,8 +30,8 @@ test("runCampaign() leaves at its timeout with 75, and the next call finds the r
 
 for (const [name, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`runCampaign() leaves its runs alone at a first ${name}, and the next call follows them`, async () => {
-    const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
-    const { code, result } = await world.run({ internals: { interrupts: signalAfter(world, 3 * MINUTE, name) } });
+    const world = campaignWorld({ count: 4, runDuration: () => 4 * MINUTE });
+    const { code, result } = await world.run({ internals: { interrupts: signalAfter(world, MINUTE, name) } });
     expect([code, result.outcome]).toEqual([expected, "interrupted"]);
     expect(result.reason).toContain("the campaign goes on with the next wave");
     expect(world.runs().filter((run) => run.endsWith(" streaming")).length).toBe(3);
@@ -40,8 +40,8 @@ for (const [name, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   });
 
   test(`runCampaign() cancels what runs at a first ${name} when it is asked to`, async () => {
-    const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
-    const interrupts = signalAfter(world, 3 * MINUTE, name);
+    const world = campaignWorld({ count: 4, runDuration: () => 4 * MINUTE });
+    const interrupts = signalAfter(world, MINUTE, name);
     const { code, result, view } = await world.run({ internals: { interrupts, onInterrupt: "cancel" } });
     expect([code, view.counts.cancelled, view.counts.waiting]).toEqual([expected, 3, 1]);
     expect(result.reason).toContain("3 of 3 runs were cancelled");
@@ -212,14 +212,14 @@ test("advance plans first when there is no plan, but not by a list of standard i
 });
 
 test("another machine goes on with a copy of the directory, and starts nothing twice, also after the first one was killed", async () => {
-  const world = campaignWorld({ count: 12, runDuration: () => 10 * MINUTE });
-  expect((await world.run({ timeoutMs: 15 * MINUTE })).code).toBe(75);
+  const world = campaignWorld({ count: 12, runDuration: () => 4 * MINUTE });
+  expect((await world.run({ timeoutMs: 6 * MINUTE })).code).toBe(75);
   const second = { processes: processesOf({ host: "two", bootId: "other", pid: 9 }) };
-  expect((await world.run({ timeoutMs: 15 * MINUTE, internals: second })).code).toBe(75);
+  expect((await world.run({ timeoutMs: 6 * MINUTE, internals: second })).code).toBe(75);
 
   // The first one is killed in the middle: its writer file stays.
   const killed = world.run();
-  await world.clock.sleep(3 * MINUTE);
+  await world.clock.sleep(MINUTE);
   const copy = world.files.paths().map((path) => [path, world.files.text(path) ?? ""] as const);
   expect(copy.some(([path]) => path.endsWith("writer.json"))).toBe(true);
   const third = { processes: processesOf({ host: "three", bootId: "third", pid: 9 }) };

@@ -14,7 +14,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Steps that change a disk. */
 const CHANGES: readonly string[] = ["append", "truncate", "replace", "create", "move", "remove"];
-const REPOSITORIES = 7;
+const REPOSITORIES = 5;
 /** Waves after which a campaign is not going to end. */
 const MOST_WAVES = 60;
 
@@ -116,7 +116,7 @@ const at = (dieAt: number) => (steps: number) => steps === dieAt;
 
 test("a campaign goes on right from whatever is on the disk, at every step of its work", async () => {
   const steps = await play(1, "waves", []);
-  expect(steps).toBeGreaterThan(40);
+  expect(steps).toBeGreaterThan(30);
   for (let dieAt = 1; dieAt <= steps; dieAt++) {
     await play(1, "waves", [at(dieAt)], dieAt % 2 === 0 ? 2 * MEAN_MS : 0);
   }
@@ -125,7 +125,7 @@ test("a campaign goes on right from whatever is on the disk, at every step of it
 test("the same holds for one that stays, and when the next processes die as well", async () => {
   const random = seeded(5);
   const upTo = (most: number) => at(1 + Math.floor(random() * most));
-  for (let seed = 1; seed <= 16; seed++) await play(seed, "run", [upTo(40), upTo(16), upTo(16)]);
+  for (let seed = 1; seed <= 8; seed++) await play(seed, "run", [upTo(40), upTo(16), upTo(16)]);
 });
 
 /** Dies at a step of the disk that follows a start. */

@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
 import { outcomeOf, OUTCOMES } from "../../lib/campaign/outcomes.ts";
-import { foldJournal } from "../../lib/campaign/journal/fold.ts";
 import type { StartEnd } from "../../lib/campaign/journal/record.ts";
 import { ITEM_VERDICTS } from "../../lib/campaign/verdicts.ts";
-import { ended, intent, lockOf, recordsOf, started, uuidOf } from "./journal/sample.ts";
+import { ended, foldJournal, intent, lockOf, recordsOf, started, uuidOf } from "./journal/sample.ts";
 
 const ENDS: StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 

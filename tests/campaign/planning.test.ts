@@ -316,3 +316,11 @@ test("planCampaign() refuses a task that becomes too long, or a branch that beco
   const branch = campaignWorld({ count: 1, file: { branch: "codemod/{{ text }}", variables: { text: "a b" } } });
   expect(await failureOf(() => branch.plan())).toStartWith("2 ");
 });
+
+test("planCampaign() refuses a branch that is the base branch of a repository, which only the service knows", async () => {
+  const world = campaignWorld({ count: 2, file: { branch: "main" } });
+  expect(await failureOf(() => world.plan())).toMatch(
+    /^2 Cannot plan campaign: branch becomes "main", which is the base branch of acme\/project-0001; choose another/,
+  );
+  expect(await world.lock()).toBeUndefined();
+});

@@ -5,6 +5,7 @@
  * @module
  */
 import { MAX_PROMPT_LENGTH } from "../../lib/api/contract/rules.ts";
+import { CAMPAIGN_NAME } from "../../lib/campaign/file/campaign_file.ts";
 import { MAX_VARIABLES } from "../../lib/campaign/file/schema.ts";
 
 /** What the JSON Schema says beside the type. Patterns are never narrower than the rules. */
@@ -34,7 +35,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "version": { description: "Version of the format." },
   "name": {
     description: "Name of the campaign: lower-case letters, digits and `-`. Part of the key of every start.",
-    pattern: "^[a-z0-9][a-z0-9-]{0,39}$",
+    pattern: CAMPAIGN_NAME.source,
     maxLength: 40,
     examples: ["replace-moment"],
   },

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Form of the name of a campaign. */
+export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
+
 /** What a run must bring for its item to succeed. */
 export type Requirement = "run" | "changes" | "pull-request";
 
@@ -69,7 +72,7 @@ export interface Canary {
 
 /** A campaign file after it was read. */
 export interface CampaignFile {
-  /** `[a-z0-9][a-z0-9-]{0,39}`; part of every key. */
+  /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
   name: string;
   /** Part of every key; empty by default. */
   round: string;

@@ -28,6 +28,8 @@ function normalised(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
+const MISSING = "the file does not exist";
+
 /**
  * Reads a file as a text.
  *
@@ -36,9 +38,7 @@ function normalised(text: string): string {
 export function readText(io: FileIo, path: string, maxBytes: number): ReadResult {
   try {
     const text = io.readFile(path, maxBytes, "follow");
-    return text === undefined
-      ? { ok: false, path, problem: "the file does not exist" }
-      : { ok: true, path, text: normalised(text) };
+    return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalised(text) };
   } catch (error) {
     const why = messageOf(error);
     const problem = isNotPermitted(error)
@@ -81,7 +81,7 @@ export class Includes {
     const real = this.#io.realPath(path);
     if (real === undefined) return true;
     const folder = this.#io.realPath(this.#folder);
-    return folder !== undefined && real.startsWith(`${folder.replace(/\/+$/, "")}/`);
+    return folder !== undefined && `${real}/`.startsWith(`${folder.replace(/\/+$/, "")}/`);
   }
 
   /** Reads one. */
@@ -100,6 +100,9 @@ export class Includes {
     }
     const result = readText(this.#io, path, maxBytes);
     if (result.ok) this.#texts.set(path, result.text);
+    else if (result.problem === MISSING) {
+      return { ...result, problem: `${MISSING}; give its path as it is seen from the folder of the campaign file` };
+    }
     return result;
   }
 }

@@ -71,6 +71,9 @@ function inQuotes(text: string): string {
 
 /** What else can be said about a value of the wrong kind. */
 function hint(issue: Issue, node: TreeNode): string {
+  if (node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
+    return '; begin each entry with "- "';
+  }
   if (node.kind !== "scalar" || node.value === null) return "";
   const expected = issue.code === "invalid_type" ? String(issue.expected) : "";
   if (expected === "string" && typeof node.value !== "string") return `; ${inQuotes(node.text)}`;
@@ -79,7 +82,10 @@ function hint(issue: Issue, node: TreeNode): string {
     const meant = /^(?:y|yes|on|true|1)$/i.test(node.value) || /^(?:n|no|off|false|0)$/i.test(node.value);
     return meant ? `; did you mean ${/^[yot1]/i.test(node.value) && !/^off$/i.test(node.value)}?` : "";
   }
-  if (expected === "array") return `; write [${excerpt(node.value)}]`;
+  if (expected === "array") {
+    const parts = node.value.split(/[,\n]/).map((part) => part.trim()).filter((part) => part !== "");
+    return `; write [${parts.slice(0, 3).map((part) => excerpt(part)).join(", ")}${parts.length > 3 ? ", …" : ""}]`;
+  }
   if (issue.code === "invalid_value") {
     const word = near(node.value, issue.values.filter((value) => typeof value === "string"));
     if (word !== undefined) return `; did you mean "${word}"?`;

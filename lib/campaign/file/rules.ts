@@ -6,6 +6,7 @@
 import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { branchNameProblem, textProblem } from "../../api/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { CAMPAIGN_NAME } from "./campaign_file.ts";
 import { globProblem } from "./glob.ts";
 
 /** A rule for a text. */
@@ -68,7 +69,7 @@ export function oneLine(text: string): string | undefined {
 
 /** Name of a campaign. */
 export function campaignName(text: string): string | undefined {
-  if (/^[a-z0-9][a-z0-9-]{0,39}$/.test(text)) return undefined;
+  if (CAMPAIGN_NAME.test(text)) return undefined;
   const allowed = 'allowed are 1 to 40 lower-case letters, digits and "-", and it must not begin with "-"';
   const near = text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
   return near === "" ? allowed : `${allowed}; did you mean "${near}"?`;
@@ -104,6 +105,10 @@ export function repository(text: string): string | undefined {
   if (/[*?]/.test(text)) {
     return `${allowed}, without * and ?; for several repositories write { query: owner/, exclude: [...] }`;
   }
+  const owners = /^[\w.-]+$/.exec(text);
+  if (owners !== null) return `${allowed}; for all repositories of an owner write { query: ${text}/ }`;
+  const [, repo, branch] = /^([\w.-]+\/[\w.-]+)[@#,:]([\w./-]+)$/.exec(text) ?? [];
+  if (repo !== undefined) return `${allowed}; a branch is given by { repo: ${repo}, base-branch: ${branch} }`;
   const [owner = "", name = "", ...more] = text.split("/");
   if (more.length > 0) return `${allowed}: there are too many "/"`;
   const isName = (part: string) => /^[A-Za-z0-9_.-]+$/.test(part) && part.length <= MAX_NAME && !/^\.\.?$/.test(part);

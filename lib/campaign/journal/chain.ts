@@ -16,7 +16,7 @@
 import { prepareSha256 } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
-import { fitBody, readRecord } from "./record_schema.ts";
+import { fitBody, isUsualRecord, readRecord, type RecordResult } from "./record_schema.ts";
 
 /** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
@@ -83,6 +83,7 @@ function parse(text: string): unknown {
 export async function beginChain(campaign: string, round: string): Promise<Chain> {
   const hash = await prepareSha256();
   const root = hash(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let end: ChainMark = { seq: 0, wave: 0, previous: root, last: undefined };
 
   function waveAfter(type: RecordBody["type"]): number {
@@ -122,21 +123,22 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
     read(bytes) {
       let line: string;
       try {
-        line = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+        line = decoder.decode(bytes);
       } catch {
         return problem("the line was changed: it is not UTF-8");
       }
-      const value = parse(line);
+      const check = CHECK.exec(line);
+      const text = check === null ? line : `${line.slice(0, check.index)}}`;
+      const value = parse(text);
       const newer = newerSchema(value);
       if (newer !== undefined) {
         return problem(`the line was made by a newer version (schema ${newer})`, "newer");
       }
-      const check = CHECK.exec(line);
       if (check === null && value === undefined) return problem("the line is cut", "cut");
-      if (check === null || hash(`${line.slice(0, check.index)}}`).slice(0, 16) !== check[1]) {
+      if (check === null || hash(text).slice(0, 16) !== check[1]) {
         return problem("the line was changed");
       }
-      const result = readRecord(value);
+      const result: RecordResult = isUsualRecord(value) ? { ok: true, record: value } : readRecord(value);
       if (!result.ok) return problem(result.problem);
       const wrong = misplaced(result.record, line);
       if (wrong !== undefined) return wrong;

@@ -15,8 +15,7 @@ import {
   applyStarted,
   Contradiction,
 } from "./item_fold.ts";
-import type { Lock } from "./lock.ts";
-import { type CampaignMemory, type ItemMemory, newMemory, nextStart } from "./memory.ts";
+import { type CampaignMemory, type ItemMemory, nextStart } from "./memory.ts";
 import type { JournalRecord } from "./record.ts";
 
 const FITTING =
@@ -113,13 +112,6 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   }
   memory.seq = record.seq;
   memory.lastAt = record.at;
-}
-
-/** The memory after all records of a journal. @throws {UsageError} as {@linkcode applyRecord} does. */
-export function foldJournal(lock: Lock, records: Iterable<JournalRecord>): CampaignMemory {
-  const memory = newMemory(lock);
-  for (const record of records) applyRecord(memory, record);
-  return memory;
 }
 
 /**

@@ -7,7 +7,7 @@ import { MogplexError, UsageError } from "../../errors.ts";
 import { decodeUtf8 } from "../../runtime.ts";
 import { newerSchema } from "./checks.ts";
 import type { Lock, LockItem, LockTask } from "./lock.ts";
-import { readLockValue } from "./lock_schema.ts";
+import { MAX_ITEMS, readItemValue, readLockValue } from "./lock_schema.ts";
 
 /** Most bytes of a lock: 10 000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
@@ -64,6 +64,43 @@ function doubleOf(items: readonly LockItem[]): [string, string] | undefined {
   return undefined;
 }
 
+const LINE_FEED = 10;
+const ITEMS_BEGIN = '  "items": [';
+const ITEMS_END = "  ]\n}\n";
+
+/**
+ * Reads a lock that has the lines of {@linkcode lockText}, item by item: the text and the values of 10 000 items would take ten times as much
+ * memory as the items. Undefined for any other text, and for one with a mistake: it is then read as a whole, which finds the words for it.
+ */
+function readByLines(bytes: Uint8Array): Lock | undefined {
+  const items: LockItem[] = [];
+  let head: string | undefined;
+  let from = 0;
+  try {
+    for (let to = bytes.indexOf(LINE_FEED); to >= 0; from = to + 1, to = bytes.indexOf(LINE_FEED, from)) {
+      const line = bytes.subarray(from, to);
+      if (head === undefined) {
+        if (line.length !== ITEMS_BEGIN.length || decodeUtf8(line) !== ITEMS_BEGIN) continue;
+        head = decodeUtf8(bytes.subarray(0, from));
+        continue;
+      }
+      const text = decodeUtf8(line);
+      if (!text.startsWith("    {") || items.length >= MAX_ITEMS) break;
+      const isLast = !text.endsWith(",");
+      const item = readItemValue(JSON.parse(isLast ? text : text.slice(0, -1)));
+      if (item === undefined) return undefined;
+      items.push(item);
+      if (!isLast) continue;
+      if (decodeUtf8(bytes.subarray(to + 1)) !== ITEMS_END) return undefined;
+      const result = readLockValue(JSON.parse(`${head}"items":[]}`));
+      return result.ok ? { ...result.lock, items } : undefined;
+    }
+  } catch {
+    // It is not JSON, or not UTF-8.
+  }
+  return undefined;
+}
+
 /**
  * Reads a lock.
  *
@@ -76,19 +113,23 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
     return new UsageError({ attempted: `read lock ${JSON.stringify(path)}`, why, advice }, { cause });
   }
 
-  let value: unknown;
-  try {
-    value = JSON.parse(decodeUtf8(bytes));
-  } catch (cause) {
-    throw refused(cause instanceof SyntaxError ? "it is not JSON" : (cause as Error).message, RESTORE, cause);
+  function readWhole(): Lock {
+    let value: unknown;
+    try {
+      value = JSON.parse(decodeUtf8(bytes));
+    } catch (cause) {
+      throw refused(cause instanceof SyntaxError ? "it is not JSON" : (cause as Error).message, RESTORE, cause);
+    }
+    const newer = newerSchema(value);
+    if (newer !== undefined) {
+      throw refused(`a newer version made it (schema ${newer})`, "use that version, or a later one");
+    }
+    const result = readLockValue(value);
+    if (!result.ok) throw refused(result.problem);
+    return result.lock;
   }
-  const newer = newerSchema(value);
-  if (newer !== undefined) {
-    throw refused(`a newer version made it (schema ${newer})`, "use that version, or a later one");
-  }
-  const result = readLockValue(value);
-  if (!result.ok) throw refused(result.problem);
-  const { lock } = result;
+
+  const lock = readByLines(bytes) ?? readWhole();
   if (lock.campaign !== campaign || lock.round !== round) {
     const name = (each: string, its: string) => JSON.stringify(its === "" ? each : `${each} ${its}`);
     throw refused(

@@ -4,12 +4,14 @@
  * @module
  */
 import * as z from "zod/mini";
+import { CAMPAIGN_NAME } from "../file/campaign_file.ts";
 import { hex, isWebUrl, MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, problemOf, time, uuid, visible, whole } from "./checks.ts";
-import type { Lock } from "./lock.ts";
+import type { Lock, LockItem } from "./lock.ts";
 
 /** Most characters of a prompt, with all that is put into it later. The service takes 100 000. */
 const MAX_PROMPT = 1_000_000;
-const MAX_ITEMS = 100_000;
+/** Most items of a lock. */
+export const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
 
 /** Names to texts. The schema library drops `__proto__`. */
@@ -17,9 +19,36 @@ function variables() {
   return z.record(z.string().check(z.maxLength(200)), z.string().check(z.maxLength(MAX_PROMPT)));
 }
 
-function makeSchema() {
+function makeItemSchema() {
+  const [id, hash] = [uuid(), hex(64)];
+  return z.object({
+    id: visible(MAX_ITEM_ID, 1),
+    repository: visible(300, 1),
+    repositoryId: z.string().check(z.maxLength(36)),
+    baseBranch: visible(MAX_BRANCH),
+    root: z.nullable(visible(1024, 1)),
+    variables: variables(),
+    requestHash: z.string().check(z.maxLength(64)),
+    task: whole(0, MAX_TASKS - 1),
+    canary: z.boolean(),
+    excluded: z.nullable(z.object({ as: z.enum(["invalid", "skipped"]), reason: visible(MAX_REASON) })),
+  }).check(
+    // Of a repository that the service does not know there is nothing but its name.
+    z.refine(({ excluded, baseBranch }) => excluded?.as === "invalid" || baseBranch !== "", "it has no base branch"),
+    z.refine(
+      ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(id, repositoryId).success,
+      "its repositoryId is not a UUID",
+    ),
+    z.refine(
+      ({ excluded, requestHash }) => excluded?.as === "invalid" || z.safeParse(hash, requestHash).success,
+      "its requestHash is not 64 hex digits",
+    ),
+  );
+}
+
+function makeSchema(item: z.ZodMiniType<LockItem>) {
   const name = z.string().check(
-    z.refine((text) => /^[a-z0-9][a-z0-9-]{0,39}$/.test(text), "it is no name of a campaign"),
+    z.refine((text) => CAMPAIGN_NAME.test(text), "it is no name of a campaign"),
   );
   const prompt = z.string().check(z.maxLength(MAX_PROMPT));
   const threshold = z.discriminatedUnion("kind", [
@@ -36,29 +65,6 @@ function makeSchema() {
     agent: z.object({ harness: visible(100, 1), mode: z.nullable(visible(100, 1)) }),
     branch: z.nullable(visible(MAX_REASON, 1)),
   });
-  const item = z.object({
-    id: visible(MAX_ITEM_ID, 1),
-    repository: visible(300, 1),
-    repositoryId: z.string().check(z.maxLength(36)),
-    baseBranch: visible(MAX_BRANCH),
-    root: z.nullable(visible(1024, 1)),
-    variables: variables(),
-    requestHash: z.string().check(z.maxLength(64)),
-    task: whole(0, MAX_TASKS - 1),
-    canary: z.boolean(),
-    excluded: z.nullable(z.object({ as: z.enum(["invalid", "skipped"]), reason: visible(MAX_REASON) })),
-  }).check(
-    // Of a repository that the service does not know there is nothing but its name.
-    z.refine(({ excluded, baseBranch }) => excluded?.as === "invalid" || baseBranch !== "", "it has no base branch"),
-    z.refine(
-      ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(uuid(), repositoryId).success,
-      "its repositoryId is not a UUID",
-    ),
-    z.refine(
-      ({ excluded, requestHash }) => excluded?.as === "invalid" || z.safeParse(hex(64), requestHash).success,
-      "its requestHash is not 64 hex digits",
-    ),
-  );
   return z.object({
     schema: z.literal(1),
     campaign: name,
@@ -88,6 +94,7 @@ function makeSchema() {
   });
 }
 
+let itemSchema: z.ZodMiniType<LockItem> | undefined;
 let schema: z.ZodMiniType<Lock> | undefined;
 
 /** Outcome of {@linkcode readLockValue}. */
@@ -95,6 +102,11 @@ export type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string
 
 /** Checks a parsed lock, each field by itself. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
 export function readLockValue(value: unknown): LockResult {
-  const { success, data, error } = z.safeParse(schema ??= makeSchema(), value);
+  const { success, data, error } = z.safeParse(schema ??= makeSchema(itemSchema ??= makeItemSchema()), value);
   return success ? { ok: true, lock: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
+}
+
+/** Checks a parsed item; undefined when it is not valid. */
+export function readItemValue(value: unknown): LockItem | undefined {
+  return z.safeParse(itemSchema ??= makeItemSchema(), value).data;
 }

@@ -30,10 +30,6 @@ export interface PollInput {
   meanRunMs: number;
   /** When requests of any kind were sent with this token; older ones than a minute do not matter. */
   requestsMs: readonly number[];
-  /** Requests that starts need in the next minute. The poller leaves room for them. */
-  startsDue: number;
-  /** Until when the service refuses requests; null for no refusal. */
-  refusedUntilMs: number | null;
 }
 
 /** The next look. */
@@ -42,8 +38,8 @@ export interface Poll {
   id: string;
   /** When, never before now. */
   atMs: number;
-  /** `due` when that is when it should be looked at; `requests` when the budget delays it; `refused` when the service does. */
-  because: "due" | "requests" | "refused";
+  /** `due` when that is when it should be looked at; `requests` when the budget delays it. */
+  because: "due" | "requests";
 }
 
 /** How long a run counts as young, in milliseconds, and the interval then: one that gets no sandbox fails soon. */
@@ -85,12 +81,11 @@ function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs
 }
 
 /** When the budget allows one more look. */
-function budgetAt({ nowMs, requestsMs, startsDue }: PollInput): number {
-  const budget = Math.max(1, REQUEST_BUDGET - startsDue);
+function budgetAt({ nowMs, requestsMs }: PollInput): number {
   const sent = requestsMs.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - REQUEST_WINDOW_MS).sort((a, b) =>
     a - b
   );
-  const oldest = sent[sent.length - budget];
+  const oldest = sent[sent.length - REQUEST_BUDGET];
   return oldest === undefined ? nowMs : oldest + REQUEST_WINDOW_MS;
 }
 
@@ -103,16 +98,13 @@ function budgetAt({ nowMs, requestsMs, startsDue }: PollInput): number {
  * @returns Null when no run is left to look at.
  */
 export function pollPlan(input: PollInput): Poll | null {
-  const { nowMs, refusedUntilMs } = input;
-  const budgetMs = budgetAt(input);
-  const possibleMs = Math.max(nowMs, budgetMs, Math.min(refusedUntilMs ?? nowMs, nowMs + REQUEST_WINDOW_MS));
+  const { nowMs } = input;
+  const possibleMs = Math.max(nowMs, budgetAt(input));
   const runs = input.runs.filter(({ status }) => status === null || !isTerminal(status))
     .map((run) => ({ id: run.id, dueMs: dueAt(run, input), seenMs: run.lastSeenMs ?? run.startedMs }));
   const due = runs.filter(({ dueMs }) => dueMs <= possibleMs);
   const [next] = due.length > 0 ? due.sort((a, b) => a.seenMs - b.seenMs) : runs.sort((a, b) => a.dueMs - b.dueMs);
   if (next === undefined) return null;
   const atMs = Math.max(possibleMs, next.dueMs);
-  const isDelayed = possibleMs > Math.max(nowMs, next.dueMs);
-  if (!isDelayed) return { id: next.id, atMs, because: "due" };
-  return { id: next.id, atMs, because: budgetMs >= possibleMs ? "requests" : "refused" };
+  return { id: next.id, atMs, because: possibleMs > Math.max(nowMs, next.dueMs) ? "requests" : "due" };
 }

@@ -39,10 +39,10 @@ function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): numb
   return offsetChange(zone, ms, step) ?? step;
 }
 
-/** The first instant from `ms` on at which the window is open (or closed); null when there is none. */
-function first(open: boolean, window: StartWindow, ms: number): number | null {
+/** The first instant from `ms` on at which the window is open; null when there is none. */
+function firstOpen(window: StartWindow, ms: number): number | null {
   for (let at = ms; at <= ms + HORIZON_MS; at = nextStep(window, at)) {
-    if (isOpenAt(window, at) === open) return at;
+    if (isOpenAt(window, at)) return at;
   }
   return null;
 }
@@ -65,28 +65,6 @@ export function isOpen(windows: readonly StartWindow[], ms: number): boolean {
  */
 export function nextOpening(windows: readonly StartWindow[], ms: number): number | null {
   if (isOpen(windows, ms)) return ms;
-  const openings = windows.map((window) => first(true, window, ms)).filter((at) => at !== null);
+  const openings = windows.map((window) => firstOpen(window, ms)).filter((at) => at !== null);
   return openings.length === 0 ? null : Math.min(...openings);
-}
-
-/**
- * The first instant from `ms` on at which starts are not permitted: `ms` itself when they are not; null when the windows together never
- * close.
- *
- * @throws {RangeError} if the runtime does not know a zone.
- */
-export function nextClosing(windows: readonly StartWindow[], ms: number): number | null {
-  if (windows.length === 0) return null;
-  for (let at = ms; at <= ms + HORIZON_MS;) {
-    const closings: number[] = [];
-    for (const window of windows) {
-      if (!isOpenAt(window, at)) continue;
-      const closing = first(false, window, at);
-      if (closing === null) return null;
-      closings.push(closing);
-    }
-    if (closings.length === 0) return at;
-    at = Math.max(...closings);
-  }
-  return null;
 }

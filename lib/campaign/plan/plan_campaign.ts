@@ -9,6 +9,7 @@ import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import type { LockChanges } from "./lock_changes.ts";
 import { makeLock, wasStarted } from "./make_lock.ts";
+import { requestOf } from "./request.ts";
 import { RequestPace } from "./request_pace.ts";
 import { type EntryProblem, resolveEntries } from "./resolve.ts";
 import type { Lock } from "../journal/lock.ts";
@@ -65,6 +66,15 @@ function refuse(problems: readonly EntryProblem[]): RepositoriesError {
   return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
+/** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
+function checkBranches(lock: Lock): void {
+  for (const item of lock.items) {
+    if (item.excluded !== null || requestOf(lock, item, 1).workingBranch !== item.baseBranch) continue;
+    const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
+    throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
+  }
+}
+
 /**
  * Reads the lists and makes the lock; writes nothing.
  *
@@ -92,5 +102,6 @@ export async function planLock(
     const why = "the file names no repository that is not excluded";
     throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
   }
+  checkBranches(plan.lock);
   return { ...plan, requests: client.requests - before, readingMs: clock.now() - startedAt };
 }

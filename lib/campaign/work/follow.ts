@@ -96,19 +96,25 @@ class Follower {
       nowMs,
       runs: [...runs].filter(([id]) => !this.#isStreamed(id) && !this.#soon.has(id)).map(([id, { start }]) => ({
         id,
-        // A start whose key found a run that had ended says so, and a crash may have come before that was looked at.
-        status: start.status !== null && isTerminal(start.status) ? null : start.status,
+        status: this.#statusOf(id, start.status),
         startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
         lastSeenMs: this.#seenAt.get(id) ?? null,
       })),
       meanRunMs: store.meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       requestsMs: pace.lastMinute,
-      startsDue: 0,
-      refusedUntilMs: null,
     });
     const next = soon === undefined || poll !== null && poll.atMs < soon.atMs ? poll : soon;
     const open = next === null ? undefined : runs.get(next.id);
     return next === null || open === undefined ? null : { atMs: next.atMs, open };
+  }
+
+  /**
+   * The status by which a run is looked at. One that has ended, and is open, was found by the key of its start and has not been looked at; or
+   * its events cannot be read, and there is no hurry.
+   */
+  #statusOf(runId: string, status: string | null): string | null {
+    if (status === null || !isTerminal(status)) return status;
+    return this.#seenAt.has(runId) ? "awaiting_input" : null;
   }
 
   /** Whether a stream tells of the run's end, so that no look is due. */

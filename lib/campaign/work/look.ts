@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { NotFoundError, UsageError } from "../../errors.ts";
+import { isTerminal } from "../../api/contract/rules.ts";
+import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { messageOf } from "../../error_sentence.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
 import { laterSetback } from "../../retry/setback.ts";
@@ -24,6 +26,10 @@ export interface OpenRun {
  * revision end after 30 minutes. Source: contract 4.8 and section 12.
  */
 const REPAIR_MS = 35 * 60_000;
+/** Attempts to read a run with its events, before its record is read without them. */
+const EVENT_ATTEMPTS = 4;
+/** How long after its end the events of a run that succeeded are waited for, in milliseconds: only they show what it has changed. */
+const EVENTS_MS = 30 * 60_000;
 /** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
 
@@ -67,7 +73,8 @@ function ageOf({ session }: Work, { start }: OpenRun, run?: Run): number {
 
 interface Seen {
   run: Run;
-  events: RunEvent[];
+  /** Null when they cannot be read. */
+  events: RunEvent[] | null;
 }
 
 /** Whether a run has ended, or waits for a person. */
@@ -75,23 +82,63 @@ function isJudged({ lock }: Work, run: Run): boolean {
   return judgeRun(run, noFacts(), lock.success) !== undefined;
 }
 
-/** Reads a run with its events. @throws {UsageError} when it is of another user or of another repository. */
+/** Whether another request may tell of a run that this one has not told of. */
+function isOutage(error: unknown): boolean {
+  return error instanceof MogplexError && error.exit === "unavailable";
+}
+
+/** Reads a run with its events, or without them when they cannot be read. @throws {UsageError} when it is of another user or repository. */
 async function read(work: Work, open: OpenRun): Promise<Seen> {
-  const { session, pace } = work;
+  const { session, pace, withoutEvents } = work;
   const runId = runIdOf(open);
   const reader = new Reader(session.client, runId);
-  try {
-    // Before the events: they would be older than an end that only the record shows.
-    if (ageOf(work, open) >= REPAIR_MS) {
-      const { run } = await pace.request((call) => reader.readRecord(call));
-      prove(work, open.item, run);
-    }
-    const { run, events } = await pace.request((call) => reader.read(call));
+
+  async function readRecord(): Promise<Run> {
+    const { run } = await pace.request((call) => reader.readRecord(call));
     prove(work, open.item, run);
-    return { run, events };
+    return run;
+  }
+
+  try {
+    // Before the events: they would be older than an end that only the record shows. Without it the run is in the answer of the events.
+    if (ageOf(work, open) >= REPAIR_MS) {
+      await readRecord().catch((error) => {
+        if (!isOutage(error)) throw error;
+      });
+    }
+    try {
+      const maxAttempts = withoutEvents.has(runId) ? 1 : EVENT_ATTEMPTS;
+      const { run, events } = await pace.request((call) => reader.read({ ...call, maxAttempts }));
+      prove(work, open.item, run);
+      withoutEvents.delete(runId);
+      return { run, events };
+    } catch (error) {
+      session.signal?.throwIfAborted();
+      if (!isOutage(error) && !(error instanceof NotFoundError)) throw error;
+      const run = await readRecord();
+      if (!withoutEvents.has(runId)) {
+        const message = `the events of run "${runId}" cannot be read (${
+          messageOf(error)
+        }): its own record is read alone`;
+        session.notify({ kind: "text", message });
+      }
+      withoutEvents.add(runId);
+      return { run, events: null };
+    }
   } catch (error) {
     throw error instanceof NotFoundError ? otherUser(runId, error) : error;
   }
+}
+
+/** Whether an earlier look has seen that the run has ended. That its start found it so is no look. */
+function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
+  return status !== null && isTerminal(status) && updatedAt !== null;
+}
+
+/** Whether the events of a run that has ended may yet show what came of it: no other look has failed to read them, or it is not long ago. */
+function mayYetShow({ session }: Work, open: OpenRun, { status, updatedAt }: Run): boolean {
+  if (status !== "success") return false;
+  return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
 async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
@@ -128,13 +175,14 @@ async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: 
 
 /** Records what a read has shown. @returns Whether the journal has something new. */
 async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
-  const facts = factsFromEvents(events);
-  const end = judgeRun(run, facts, work.lock.success);
+  const facts = factsFromEvents(events ?? []);
+  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, facts, work.lock.success);
+  if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
     await recordEnd(work, open, run, facts, end);
     return true;
   }
-  if (run.status === open.start.status) return false;
+  if (run.status === open.start.status && (!isTerminal(run.status) || wasSeenEnded(open))) return false;
   await work.store.record({
     type: "seen",
     item: open.item.item.id,
@@ -162,7 +210,7 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   if (byItself) return await take(work, open, await read(work, open));
   const minutes = Math.round(limits.runTimeoutMs / 60_000);
   const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
-  await recordEnd(work, open, run, factsFromEvents(seen.events), { as: "overdue", reason });
+  await recordEnd(work, open, run, factsFromEvents(seen.events ?? []), { as: "overdue", reason });
   return true;
 }
 

@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../error_sentence.ts";
 import { START_BACKOFF_MS } from "../../api/caller.ts";
-import { ConflictError, MogplexError } from "../../errors.ts";
+import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
 import { isoTime } from "../../result/times.ts";
@@ -15,6 +15,7 @@ import { itemKey } from "../journal/fence.ts";
 import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { requestOf } from "../plan/request.ts";
+import { proveAccess } from "./access.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
@@ -77,6 +78,7 @@ async function planOf({ session, lock, store }: Work, { item, ...memory }: ItemM
  * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
  *
  * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
+ * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
@@ -115,6 +117,9 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   }
   const { error, setback } = end;
   const as = endOf(error, setback);
+  if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
+    await proveAccess(work, memory.item);
+  }
   await store.record({
     type: "ended",
     item,

@@ -14,8 +14,6 @@ import { serviceNow, type Work } from "./work.ts";
 export const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
 const END_GUARD_MS = 1_500;
-/** Runs that cannot be read, after which the service counts as out of reach. */
-const MAX_UNREADABLE = 2;
 
 /** When a run ends if it takes as long as those before, in milliseconds since 1970 by the service; NaN when that cannot be said. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
@@ -67,8 +65,8 @@ class Wave {
       const { signal } = this.#work.session;
       signal?.throwIfAborted();
       this.#failures.push(error);
-      // One run that cannot be read keeps no other one from being started.
-      if (laterSetback(error) === undefined || this.#failures.length >= MAX_UNREADABLE) throw error;
+      // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
+      if (laterSetback(error) === undefined) throw error;
     }
   }
 }

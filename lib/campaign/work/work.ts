@@ -19,6 +19,8 @@ export interface Work {
   readonly store: Store;
   /** Runs that this process has seen to be of their item's repository, and so of this token's user. */
   readonly proven: Set<string>;
+  /** Runs whose events this process could not read when it last tried. */
+  readonly withoutEvents: Set<string>;
   /** Active sandboxes of the user when they were last read; null before that. */
   readonly seen: { sandboxes: number | null };
   /** Spaces out the requests. */

@@ -79,10 +79,10 @@ export async function endWithCampaign(
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
   let reportedAt = -Infinity;
   const known = new Set<string>();
-  const onView = (view: () => CampaignView) => {
+  const onView = (view: (brief?: boolean) => CampaignView) => {
     const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
     if (live === undefined && !isDue) return;
-    const now = view();
+    const now = view(!isDue && !interactive);
     live?.update(now);
     if (!isDue) return;
     reportedAt = clock.now();

@@ -27,7 +27,8 @@ export function commandCampaign(
   summary: string | null,
 ): void {
   const { writer } = context;
-  const clean = cleanCampaign(view, writer.redact, (text) => writer.redact.token(text));
+  // No command names an item.
+  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
   commandVariables(writer, platform, campaignVariables(clean));
   if (summary !== null) commandSummary(context, platform, summary);
   const { exitCode, state } = clean;

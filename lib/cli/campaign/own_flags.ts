@@ -47,7 +47,7 @@ export const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every it
 /** `campaign status`: goes on printing. */
 export const WATCH: VerbFlag = {
   name: "watch",
-  help: "Print again whenever something has changed, until the campaign is done",
+  help: "Print again whenever something has changed, until the campaign is done or needs a person",
 };
 
 /** `campaign status`: ends with the code of the campaign. */

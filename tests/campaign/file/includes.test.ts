@@ -75,8 +75,8 @@ test.each(["../secret.md", "outside.md", "up/secret.md", "tasks/../../secret.md"
 );
 
 test.each([
-  ["no.md", "the file does not exist"],
-  ["dangling.md", "the file does not exist"],
+  ["no.md", "the file does not exist; give its path as it is seen from the folder of the campaign file"],
+  ["dangling.md", "the file does not exist; give its path as it is seen from the folder of the campaign file"],
   ["loop.md", "the file cannot be read: ELOOP"],
   ["tasks", "the file cannot be read: it is not an ordinary file"],
   ["pipe", "the file cannot be read: it is not an ordinary file"],
@@ -96,7 +96,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
     'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" leads out of the folder of the campaign file; move it there, or permit it by --allow-outside',
     "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not an ordinary file",
     "campaigns/campaign.yaml:5:40: repositories[1].file: the file cannot be read: it is larger than 16777216 bytes",
-    "campaigns/campaign.yaml:5:61: repositories[2].file: the file does not exist",
+    "campaigns/campaign.yaml:5:61: repositories[2].file: the file does not exist; give its path as it is seen from the folder of the campaign file",
   ].join("\n"));
 });
 

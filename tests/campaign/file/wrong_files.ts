@@ -63,7 +63,17 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "no file",
     text: fileWith({ prompt: "prompt-file: no.md" }),
-    mistakes: [["3:14 prompt-file", "the file does not exist"]],
+    mistakes: [["3:14 prompt-file", "the file does not exist; give its path as it is seen from the folder"]],
+  },
+  {
+    name: "a merge conflict",
+    text: fileWith({ name: "<<<<<<< ours\nname: fix\n=======\nname: fox\n>>>>>>> theirs" }),
+    mistakes: [
+      ["2:1 <<<<<<<", "this line is left of a merge conflict; keep one of the two parts"],
+      ["4:1 =======", "this line is left of a merge conflict"],
+      ["6:1 >>>>>>>", "this line is left of a merge conflict"],
+      ["7:1 prompt", "this is not YAML"],
+    ],
   },
   {
     name: "empty file",
@@ -76,9 +86,15 @@ const TASKS: readonly WrongFile[] = [
 const ENTRIES: readonly WrongFile[] = [
   entries("no entries", "[]", ["4:15 repositories", "it must be a list of 1 to 20000 items"]),
   entries("a text", "acme/web", ["4:15 repositories", "it must be a list"]),
+  entries("a text with commas", "acme/web, acme/api", ["4:15 repositories", 'write ["acme/web", "acme/api"]']),
+  entries("a map", "{ acme/web: { base-branch: main } }", ["4:15 repositories", 'begin each entry with "- "']),
+  entries("a branch behind the name", "[acme/web@develop]", [
+    "4:16 repositories[0]",
+    "a branch is given by { repo: acme/web, base-branch: develop }",
+  ]),
   entries("owner alone", "[acme]", [
     "4:16 repositories[0]",
-    "it must be owner/name or the id of a repository (a UUID)",
+    "for all repositories of an owner write { query: acme/ }",
   ]),
   entries("address", "['https://github.com/acme/web.git', 'git@github.com:acme/api.git']", [
     "4:16 repositories[0]",

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
 import { itemKey } from "../../../lib/campaign/journal/fence.ts";
-import { applyRecord, checkOpenStarts, foldJournal } from "../../../lib/campaign/journal/fold.ts";
+import { applyRecord, checkOpenStarts } from "../../../lib/campaign/journal/fold.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -13,7 +13,18 @@ import {
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
 import { ITEM_VERDICTS, OPEN_STATES } from "../../../lib/campaign/verdicts.ts";
 import { history } from "./history.ts";
-import { ended, intent, keyOf, lockItem, lockOf, recordsOf, serviceTime, started, uuidOf } from "./sample.ts";
+import {
+  ended,
+  foldJournal,
+  intent,
+  keyOf,
+  lockItem,
+  lockOf,
+  recordsOf,
+  serviceTime,
+  started,
+  uuidOf,
+} from "./sample.ts";
 
 const A = "acme/r0@main";
 const B = "acme/r1@main";

@@ -1,6 +1,8 @@
 /** Locks and records for tests. */
 import { beginChain } from "../../../lib/campaign/journal/chain.ts";
+import { applyRecord } from "../../../lib/campaign/journal/fold.ts";
 import type { Lock, LockItem } from "../../../lib/campaign/journal/lock.ts";
+import { type CampaignMemory, newMemory } from "../../../lib/campaign/journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../../../lib/campaign/journal/record.ts";
 
 /** A time of this machine. */
@@ -115,4 +117,11 @@ export async function chained(bodies: readonly RecordBody[]): Promise<{ record: 
 /** Records, as a journal has them. */
 export async function recordsOf(bodies: readonly RecordBody[]): Promise<JournalRecord[]> {
   return (await chained(bodies)).map(({ record }) => record);
+}
+
+/** The memory after all records of a journal. @throws {UsageError} as `applyRecord` does. */
+export function foldJournal(lock: Lock, records: Iterable<JournalRecord>): CampaignMemory {
+  const memory = newMemory(lock);
+  for (const record of records) applyRecord(memory, record);
+  return memory;
 }

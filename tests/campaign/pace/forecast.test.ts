@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { forecast, type ForecastInput, runTimes, WAVE_DISTANCES_MS } from "../../../lib/campaign/pace/forecast.ts";
 import { SLOT_GUARD_MS } from "../../../lib/campaign/pace/quota.ts";
-import { lowerBound } from "../../../lib/campaign/pace/schedule.ts";
+import { lowerBound } from "../../../bench/campaign/lower_bound.ts";
 import { DAY, HOUR, mayStart, MINUTE, paceInput, SECOND, START, window } from "./reference.ts";
 
 const WEEK = [1, 2, 3, 4, 5, 6, 7];

@@ -22,8 +22,6 @@ function plan(runs: readonly WatchedRun[], change: Partial<PollInput> = {}) {
     runs,
     meanRunMs: MEAN,
     requestsMs: [],
-    startsDue: 0,
-    refusedUntilMs: null,
     ...change,
   });
 }
@@ -67,26 +65,11 @@ test("pollIntervalMs() is short for a young run and near the end, longer between
   }
 });
 
-test("pollPlan() waits for the request budget, less the requests that starts need", () => {
+test("pollPlan() waits for the request budget", () => {
   const due = [run("a", { lastSeenMs: START - HOUR })];
   const requestsMs = Array.from({ length: REQUEST_BUDGET }, (_, index) => START - 50 * SECOND + index);
   expect(plan(due, { requestsMs })).toEqual({ id: "a", atMs: START + 10 * SECOND, because: "requests" });
   expect(plan(due, { requestsMs: requestsMs.slice(1) })).toMatchObject({ atMs: START });
-  expect(plan(due, { requestsMs: requestsMs.slice(1), startsDue: 3 })).toMatchObject({ because: "requests" });
-  expect(plan(due, { requestsMs: [], startsDue: 1_000 }), "the runs are not forgotten for it").toMatchObject({
-    atMs: START,
-  });
-});
-
-test("pollPlan() waits as long as the service said, up to a window of its limit", () => {
-  const due = [run("a", { lastSeenMs: START - HOUR })];
-  expect(plan(due, { refusedUntilMs: START + 30 * SECOND })).toEqual({
-    id: "a",
-    atMs: START + 30 * SECOND,
-    because: "refused",
-  });
-  expect(plan(due, { refusedUntilMs: START + HOUR })).toMatchObject({ atMs: START + MINUTE });
-  expect(plan(due, { refusedUntilMs: START - 1 })).toMatchObject({ atMs: START, because: "due" });
 });
 
 test("pollPlan() looks again within an interval when the clock was set back", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { lowerBound, roundUp, schedule } from "../../../lib/campaign/pace/schedule.ts";
+import { lowerBound } from "../../../bench/campaign/lower_bound.ts";
+import { roundUp, schedule } from "../../../lib/campaign/pace/schedule.ts";
 import { DAY, HOUR, MINUTE, SECOND, START, window } from "./reference.ts";
 
 test("lowerBound() of 1 000 runs of 20 minutes is 6 d 11 h 20 min: the last 100 of them three at a time", () => {

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { foldJournal } from "../../../lib/campaign/journal/fold.ts";
 import type { Lock } from "../../../lib/campaign/journal/lock.ts";
 import { lockText, parseLock } from "../../../lib/campaign/journal/lock_file.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
@@ -7,7 +6,7 @@ import { makeLock } from "../../../lib/campaign/plan/make_lock.ts";
 import { hashOfItem } from "../../../lib/campaign/plan/request.ts";
 import type { ResolvedItem } from "../../../lib/campaign/plan/resolve.ts";
 import type { CampaignFile } from "../../../lib/campaign/file/campaign_file.ts";
-import { intent, recordsOf, uuidOf } from "../journal/sample.ts";
+import { foldJournal, intent, recordsOf, uuidOf } from "../journal/sample.ts";
 
 const AT = "2026-09-01T00:00:00.000Z";
 

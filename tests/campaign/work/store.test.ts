@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
-import { foldJournal } from "../../../lib/campaign/journal/fold.ts";
 import { Store } from "../../../lib/campaign/work/store.ts";
 import { makeRoom } from "../journal/home/rooms.ts";
-import { ended, intent, lockOf, started, uuidOf } from "../journal/sample.ts";
+import { ended, foldJournal, intent, lockOf, started, uuidOf } from "../journal/sample.ts";
 
 const A = "acme/r0@main";
 

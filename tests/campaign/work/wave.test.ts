@@ -63,7 +63,7 @@ test("a wave waits up to 20 seconds for a run that ends when those before it did
   });
 });
 
-test("a wave goes on although one run cannot be read, and ends with 69; with two it stops at once", async () => {
+test("a wave goes on although runs cannot be read, and ends with 69", async () => {
   let unreadable: string[] = [];
   await play({
     between(send, { method, path }) {
@@ -77,7 +77,8 @@ test("a wave goes on although one run cannot be read, and ends with 69; with two
     await clock.sleep(30 * MINUTE_MS);
     unreadable = ids.slice(0, 2);
     expect(await failureOf(machine.work("wave"))).toBe(69);
-    expect([wire.starts, (await machine.view()).counts.succeeded]).toEqual([3, 0]);
+    expect(wire.starts).toBe(4);
+    expect((await machine.view()).counts).toMatchObject({ succeeded: 1, running: 3, waiting: 2 });
     unreadable = ids.slice(0, 1);
     expect(await failureOf(machine.work("wave"))).toBe(69);
     expect((await machine.view()).counts).toMatchObject({ succeeded: 2, running: 3, waiting: 1 });

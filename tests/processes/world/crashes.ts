@@ -1,22 +1,17 @@
 /** Campaigns in real processes that are killed again and again, on a service in this process with a clock that runs fast. */
-import { getRequestListener } from "@hono/node-server";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
 import { truthOf } from "../../../bench/campaign/judge.ts";
-import { OWNER, SANDBOXES } from "../../../bench/campaign/world.ts";
+import { OWNER } from "../../../bench/campaign/world.ts";
 import { seeded } from "../../../bench/fleet_world.ts";
 import { readCampaign } from "../../../lib/campaign/campaign.ts";
-import { builtInScenarios } from "../../../lib/emulator/agents/builtin_scenarios.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { root } from "../../../tools/setup.mjs";
-import { fastClock } from "./fast_clock.ts";
+import { fastService } from "./fast_service.ts";
 
 /** So many seconds of the clock pass in a real one. */
 const SPEED = 300;
@@ -112,42 +107,9 @@ async function command(line: readonly string[], cwd: string, env: Record<string,
   return { code, signal, stderr, points: Number(/(\d+)\n$/.exec(stderr)?.[1] ?? 0) };
 }
 
-/** Opens the service of one campaign. */
-async function openService() {
-  const baseMs = Date.now();
-  const clock = fastClock(baseMs, SPEED);
-  const emulator = createEmulator({
-    clock,
-    projects: [{ owner: OWNER, count: REPOSITORIES }],
-    scenarios: builtInScenarios("campaign"),
-    sandboxLimit: SANDBOXES,
-    runDuration: () => RUN_MS,
-  });
-  const server = createServer(getRequestListener((request) => emulator.fetch(request)));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const [token] = emulator.world.store.tokens.keys();
-  return {
-    clock,
-    emulator,
-    env: {
-      CRASH_BASE: String(baseMs),
-      CRASH_SPEED: String(SPEED),
-      MOGPLEX_API_KEY: token ?? "",
-      MOGPLEX_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      MOGPLEX_DEV: "1",
-    },
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await emulator.close();
-    },
-  };
-}
-
 /** Plays a campaign whose processes are killed, until a command says that it is done. */
 export async function playCrashes({ runtime, worker, verb, kills }: CrashPlan): Promise<CrashOutcome> {
-  const service = await openService();
+  const service = await fastService({ repositories: REPOSITORIES, runMs: RUN_MS, speed: SPEED });
   const folder = mkdtempSync(join(tmpdir(), "mogplex-crashes-"));
   const file = join(folder, "campaign.yml");
   writeFileSync(

@@ -61,6 +61,9 @@ export const AFTER_END = /at node end|in YAML (?:document|stream)/;
  */
 export function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
+  if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
+    return "this line is left of a merge conflict; keep one of the two parts, and remove the marks";
+  }
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
   if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {

@@ -28,6 +28,11 @@ function codeOf({ exitCode, state }: CampaignView): number {
   return isOver ? exitCode : EXIT.rateLimited;
 }
 
+/** Whether only a person can make it go on, and nobody is at work on it: there is nothing to watch. */
+function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
+  return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
+}
+
 /** What of a view is no function of the time alone. */
 function contentOf({ at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, ...view }: CampaignView): string {
   return JSON.stringify(view);
@@ -46,6 +51,10 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
         shown = content;
       }
       if (view.state === "done") return view;
+      if (isAtRest(view)) {
+        context.writer.note("no longer watched: the campaign goes on only when somebody decides");
+        return view;
+      }
       await clock.sleep(WATCH_MS, { signal });
     }
   });

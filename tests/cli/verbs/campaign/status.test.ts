@@ -30,6 +30,10 @@ for (const [what, scenarios, file, expected] of EXITS) {
     await world.campaign("run");
     expect((await world.campaign("status")).code).toBe(0);
     expect((await world.campaign("status", ["--exit-status"])).code).toBe(expected);
+    // Nothing more happens by itself, so watching ends as well.
+    const watched = await world.campaign("status", ["--watch", "--exit-status"]);
+    expect(watched.code).toBe(expected);
+    expect(watched.stderr.includes("no longer watched: ")).toBe(!what.startsWith("done"));
   });
 }
 
@@ -65,6 +69,17 @@ test("campaign status --watch prints again when something has changed, until the
   const states = [...stdout.matchAll(/^Campaign replace-moment is (\w+):/gm)].map(([, state]) => state);
   expect([states.at(0), states.at(-1)]).toEqual(["running", "done"]);
   expect(states.length).toBeLessThan(6);
+});
+
+test("campaign status --watch ends with 75 when the campaign is stopped and its last run has ended", async () => {
+  const world = cliWorld({ count: 4, runDuration: () => 5 * MINUTE });
+  await world.campaign("advance");
+  await world.campaign("stop");
+  const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
+  const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
+  await work;
+  expect([code, /^Campaign replace-moment is stopping:/m.test(stdout)]).toEqual([75, true]);
+  expect(stdout).toContain("Campaign replace-moment is stopped:");
 });
 
 test("campaign status --watch ends with 130 at a signal", async () => {

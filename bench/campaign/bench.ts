@@ -1,0 +1,25 @@
+/** All that is measured of campaigns, in a short form and a long one. */
+import * as crashes from "./crashes.ts";
+import * as faults from "./faults.ts";
+import * as large from "./large.ts";
+import * as makespan from "./makespan.ts";
+import * as twoWorkers from "./two_workers.ts";
+
+/**
+ * Runs the benchmarks of campaigns.
+ *
+ * @param full Sizes and seeds of `bench/README.md`, which take an hour and more; otherwise the same tables in a few minutes.
+ * @returns A table for each of them.
+ */
+export async function bench(full: boolean): Promise<{ title: string; rows: Record<string, string | number>[] }[]> {
+  return [
+    {
+      title: makespan.TITLE,
+      rows: full ? await makespan.bench() : await makespan.bench([100], ["log-normal"]),
+    },
+    { title: faults.TITLE, rows: full ? await faults.bench(20) : await faults.bench(2, 30) },
+    { title: crashes.TITLE, rows: full ? await crashes.bench() : await crashes.bench(2) },
+    { title: twoWorkers.TITLE, rows: await twoWorkers.bench(full ? 20 : 4) },
+    { title: large.TITLE, rows: full ? await large.bench() : await large.bench([100, 1_000]) },
+  ];
+}

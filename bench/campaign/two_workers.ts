@@ -1,0 +1,113 @@
+/**
+ * Two workers that work on copies of one journal by mistake: as many runs as one worker starts, and the same verdicts.
+ */
+import process from "node:process";
+import type { CampaignView } from "../../lib/campaign/view.ts";
+import { type Machine, machineIn } from "../../tests/campaign/machines.ts";
+import { printTable } from "../table.ts";
+import { truthOf } from "./judge.ts";
+import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
+
+const MINUTE_MS = 60_000;
+const REPOSITORIES = 14;
+
+/** Real runs by repository: those that got a sandbox. */
+function realRuns({ names, runsOf }: CampaignWorld): Record<string, number> {
+  return Object.fromEntries(names.map((name) => {
+    const real = runsOf(name).filter(({ error }) => !/too many active sandboxes/i.test(error ?? ""));
+    return [name, real.length];
+  }));
+}
+
+/** What the campaign comes to with one worker: failed items are started twice. */
+function expectedOf({ names }: CampaignWorld) {
+  const verdicts: Record<string, string> = Object.fromEntries(names.map((name) => [name, truthOf(name)]));
+  const runs = Object.fromEntries(names.map((name) => [name, truthOf(name) === "failed" ? 2 : 1]));
+  return { verdicts, runs };
+}
+
+function verdictsOf({ items }: CampaignView): Record<string, string> {
+  return Object.fromEntries(items.map(({ repository, verdict }) => [repository, verdict]));
+}
+
+/** Waves until it is done. */
+async function waves({ clock }: CampaignWorld, machine: Machine, everyMs: number): Promise<CampaignView> {
+  for (let wave = 0; wave < 200; wave++) {
+    const view = await machine.work("wave");
+    if (view.state === "done") return view;
+    await clock.sleep(everyMs);
+  }
+  throw new Error("Cannot end the campaign");
+}
+
+/** What is said and done, and what one worker would say and do. */
+export interface TwoWorkers {
+  /** Number of runs of each repository. */
+  runs: Record<string, number>;
+  /** Verdicts by repository, as each worker says them. */
+  verdicts: Record<string, string>[];
+  expected: ReturnType<typeof expectedOf>;
+  /** Most requests within a minute. */
+  mostAMinute: number;
+}
+
+/** Plays a campaign with two workers. The seed says when the copy is made, and how each of them works. */
+export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
+  const world = campaignWorld({
+    repositories: REPOSITORIES,
+    times: runTimes("log-normal", REPOSITORIES, seed),
+    seed,
+    settings: "limits: { attempts: 2 }",
+  });
+  const { clock } = world;
+  const first = machineIn(world, "one");
+  async function play(): Promise<CampaignView[]> {
+    // The copy is made at another moment with each seed: before the first start, while runs are at work, when some have ended.
+    for (let wave = 0; wave < seed % 5; wave++) {
+      await first.work("wave");
+      await clock.sleep(15 * MINUTE_MS);
+    }
+    const second = first.copy("two");
+    const stay = async (machine: Machine) => await machine.work("run");
+    const ways = [stay, (machine: Machine) => waves(world, machine, 15 * MINUTE_MS)];
+    const [one = stay, two = stay] = [ways[seed % 2], ways[(seed >> 1) % 2]];
+    return await Promise.all([one(first), two(second)]);
+  }
+  try {
+    const views = await clock.drive(play());
+    return {
+      runs: realRuns(world),
+      verdicts: views.map(verdictsOf),
+      expected: expectedOf(world),
+      mostAMinute: world.wire.mostAMinute,
+    };
+  } finally {
+    await world.close();
+  }
+}
+
+/** Plays seeds. */
+export async function bench(seeds = 20): Promise<Record<string, string | number>[]> {
+  const all: TwoWorkers[] = [];
+  for (let seed = 1; seed <= seeds; seed++) all.push(await playTwoWorkers(seed));
+  const differences = (own: Record<string, string | number>, due: Record<string, string | number>) =>
+    Object.keys(due).filter((name) => own[name] !== due[name]).length;
+  const sum = (count: (each: TwoWorkers) => number) => all.reduce((total, each) => total + count(each), 0);
+  return [{
+    campaigns: seeds,
+    repositories: seeds * REPOSITORIES,
+    "other numbers of runs": sum(({ runs, expected }) => differences(runs, expected.runs)),
+    "wrong verdicts": sum(({ verdicts, expected }) =>
+      verdicts.reduce((total, each) => total + differences(each, expected.verdicts), 0)
+    ),
+    "a minute": Math.max(...all.map(({ mostAMinute }) => mostAMinute)),
+  }];
+}
+
+/** Heading of the table. */
+export const TITLE = "Two workers on copies of one journal";
+
+if (import.meta.main) {
+  const [seeds = "20"] = process.argv.slice(2);
+  printTable(TITLE, await bench(Number(seeds)));
+}
