@@ -134,8 +134,11 @@ export const VARIABLES: readonly Variable[] = [
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
     { fallback: "the CI system's" },
   ),
-  variable("MOGPLEX_GIT_TOKEN", "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`."),
+  variable("MOGPLEX_GIT_TOKEN", "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.", {
+    readWith: "home",
+  }),
   variable("MOGPLEX_GIT_USERNAME", "The user that it belongs to. GitHub and GitLab take any name.", {
+    readWith: "home",
     fallback: "`mogplex-ci`",
   }),
 ];
