@@ -134,6 +134,13 @@ export const VARIABLES: readonly Variable[] = [
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
     { fallback: "the CI system's" },
   ),
+  variable("MOGPLEX_GIT_TOKEN", "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.", {
+    readWith: "home",
+  }),
+  variable("MOGPLEX_GIT_USERNAME", "The user that it belongs to. GitHub and GitLab take any name.", {
+    readWith: "home",
+    fallback: "`mogplex-ci`",
+  }),
 ];
 
 /** Names of variables of CI systems and shells whose values are masked when they look like secrets. */
@@ -150,6 +157,7 @@ export const SECRET_VARIABLES: readonly string[] = [
   "CI_REGISTRY_PASSWORD",
   "GITHUB_TOKEN",
   "GITLAB_TOKEN",
+  "MOGPLEX_GIT_TOKEN",
   "GH_TOKEN",
   "NODE_AUTH_TOKEN",
   "NPM_TOKEN",

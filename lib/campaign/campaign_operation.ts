@@ -42,6 +42,9 @@ export interface CampaignSettings {
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
 }
 
+/** Time between two shares of the journal, in milliseconds. */
+const SHARE_MS = 5 * 60_000;
+
 /** See the module. */
 export class CampaignOperation implements Operation<CampaignItem, CampaignResult> {
   readonly #session: Session;
@@ -52,6 +55,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   readonly #proven = new Set<string>();
   #work: Work | undefined;
   #rest: Rest | undefined;
+  #sharedAt: number;
 
   constructor(session: Session, opened: OpenedCampaign, settings: CampaignSettings) {
     const { client, clock, signal, token, env } = session;
@@ -60,6 +64,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     this.#settings = settings;
     this.#redact = createRedactor({ token, env });
     this.#pace = new RequestPace({ client, clock, signal });
+    this.#sharedAt = clock.now();
   }
 
   get label(): string {
@@ -76,6 +81,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     if (store === undefined) {
       const plan = await planLock(this.#session, this.#opened, { skipInvalid });
       await this.#opened.home.writeLock(plan.lock);
+      // A place that may not be written is found before anything is started.
+      await this.#opened.home.flush();
       store = await reopen(this.#opened);
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
@@ -117,7 +124,18 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
-    for await (const progress of steps) yield* this.#progress(work, states, progress);
+    for await (const progress of steps) {
+      yield* this.#progress(work, states, progress);
+      if (progress.type === "rest") await this.#share();
+    }
+  }
+
+  /** Shares the journal with other machines, now and then: a process that stays makes many small steps. */
+  async #share(): Promise<void> {
+    const now = this.#session.clock.now();
+    if (now < this.#sharedAt + SHARE_MS) return;
+    await this.#opened.home.flush();
+    this.#sharedAt = now;
   }
 
   *#progress(

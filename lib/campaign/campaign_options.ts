@@ -13,6 +13,11 @@ import type { CampaignView } from "./view.ts";
 export interface CampaignOptions extends ConnectOptions {
   /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
   directory?: string | undefined;
+  /**
+   * Where lock and journal are between two waves: `dir`, the directory itself; or `git:REMOTE#BRANCH`, a branch of a Git repository, where
+   * REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
+   */
+  home?: string | undefined;
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
 }

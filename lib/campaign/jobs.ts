@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LostRaceError } from "../git/branch.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
@@ -83,6 +84,8 @@ export async function campaignJob(
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
     const end = await job.start({ once });
+    // Everything is read again and decided anew.
+    if (end.error instanceof LostRaceError) throw end.error;
     await noteTrouble(opened, end.error, reasonCleaner(createRedactor({ token: session.token, env: session.env })));
     return end;
   });

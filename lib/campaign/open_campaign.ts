@@ -14,8 +14,11 @@ import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
-import { openDirHome } from "./journal/home/dir_home.ts";
+import { LostRaceError } from "../git/branch.ts";
+import { detectPlatform } from "../platforms/detect.ts";
+import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
+import { openHome, parseHome } from "./journal/home/open_home.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { Store } from "./work/store.ts";
@@ -68,7 +71,11 @@ async function openAll(
   const io = internals.io ?? await processIo();
   const stdin = internals.readsStdin ? "read" : "skip";
   const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
-  const home = await openDirHome(directory, {
+  const { env = environmentVariable } = options;
+  const platform = internals.platform ?? detectPlatform(env);
+  const home = await openHome(parseHome(options.home ?? "dir", platform.remote(env)), directory, {
+    env,
+    signal: options.signal,
     files: internals.files ?? await processDurableFiles(),
     processes: internals.processes ?? await systemProcesses(),
     clock,
@@ -89,8 +96,36 @@ async function openAll(
   return opened;
 }
 
+/** Attempts of a job to write to a home that other machines write to as well. */
+const ATTEMPTS = 5;
+/** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
+const RACE_WAIT_MS = 10_000;
+
+/** Opens a campaign once, and shares what `use` wrote. */
+async function attempt<T>(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+  access: "read" | "write",
+  use: (opened: OpenedCampaign) => Promise<T>,
+): Promise<T> {
+  const opened = await openAll(path, options, internals, access);
+  try {
+    const result = await use(opened);
+    await opened.home.flush();
+    return result;
+  } catch (error) {
+    // What was done before the error is worth keeping, and the error is what the caller wants to know.
+    if (!(error instanceof LostRaceError)) await opened.home.flush().catch(() => {});
+    throw error;
+  } finally {
+    await opened.home.close();
+  }
+}
+
 /**
- * Opens a campaign for `use`, and lets the next process in afterwards.
+ * Opens a campaign for `use`, and lets the next process in afterwards. When another machine has written to the home meanwhile, everything is
+ * read again, and `use` is called again.
  *
  * @param path Path of the campaign file.
  * @param access `read` changes nothing, and needs nobody to wait.
@@ -104,11 +139,16 @@ export async function withCampaign<T>(
   access: "read" | "write",
   use: (opened: OpenedCampaign) => Promise<T>,
 ): Promise<T> {
-  const opened = await openAll(path, options, internals, access);
-  try {
-    return await use(opened);
-  } finally {
-    await opened.home.close();
+  const { clock = systemClock, onNotice, signal } = options;
+  const random = internals.random ?? Math.random;
+  for (let count = 1;; count++) {
+    try {
+      return await attempt(path, options, internals, access, use);
+    } catch (error) {
+      if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
+      onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" });
+      await clock.sleep(random() * RACE_WAIT_MS, { signal });
+    }
   }
 }
 

@@ -50,10 +50,11 @@ function commands(lines: readonly string[]): string {
 /** Variables that a verb reads. */
 function variablesOf(verb: Verb): Variable[] {
   if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
-  const names = flagsOf(verb).filter(({ variable }) => variable !== undefined).map(({ name }) => name);
+  const flags = flagsOf(verb);
   return VARIABLES.filter(({ name, option, readWith, service }) => {
-    const flag = option ?? readWith;
-    return flag === null ? service || verb.variables?.includes(name) : names.includes(flag);
+    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
+    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
+    return service || verb.variables?.includes(name);
   });
 }
 

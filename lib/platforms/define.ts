@@ -5,7 +5,7 @@
  */
 import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax } from "../text/escape/log_line.ts";
-import { fillLink, linkVariables } from "./links.ts";
+import { fillLink, fillText, linkVariables } from "./links.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks, ReadEnv } from "./platform.ts";
 
 /** Variable with which the caller identifies the job, for the fields that the system does not provide. */
@@ -55,6 +55,8 @@ export interface PlatformTable {
   summary?: string;
   /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
   links?: { job?: string; pipeline?: string; commit?: string };
+  /** See {@linkcode Platform.remote}, with names of variables in braces. */
+  remote?: string;
   /** Further variables that are read on this system only. */
   reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
@@ -136,7 +138,7 @@ function variablesOf(table: PlatformTable): string[] {
     ...[table.schedule, table.state],
   ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
   const files = [table.outputs, table.variables, table.summary].filter((name) => name !== undefined);
-  return [...sources, ...files, ...reads, ...Object.values(links).flatMap(linkVariables)];
+  return [...sources, ...files, ...reads, ...[...Object.values(links), table.remote ?? ""].flatMap(linkVariables)];
 }
 
 /**
@@ -183,6 +185,7 @@ export function definePlatform(table: PlatformTable): Platform {
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,
     links,
+    remote: (env) => table.remote === undefined ? undefined : fillText(table.remote, env),
     interruptMs: table.interruptMs ?? INTERRUPT_MS,
     stampsLines: table.stampsLines ?? (() => false),
     escapeLine: (line) => escapeLogLine(line, table.log),

@@ -20,6 +20,11 @@ export function linkVariables(template: string): string[] {
  * @returns The address, or undefined when a variable is not set or `webUrl` refuses the result.
  */
 export function fillLink(template: string, env: ReadEnv): string | undefined {
+  return webUrl(fillText(template, env) ?? "");
+}
+
+/** Fills a template as {@linkcode fillLink} does, for an address that need not be one of the web. */
+export function fillText(template: string, env: ReadEnv): string | undefined {
   let complete = true;
   const text = template.replace(PLACEHOLDER, (placeholder, name: string, at: number) => {
     const value = env(name) ?? "";
@@ -27,5 +32,5 @@ export function fillLink(template: string, env: ReadEnv): string | undefined {
     if (placeholder === template) return value;
     return at === 0 ? value.replace(/\/+$/, "") : encodeURI(value.replace(/\p{Cs}/gu, "\ufffd"));
   });
-  return complete ? webUrl(text) : undefined;
+  return complete ? text : undefined;
 }

@@ -98,6 +98,8 @@ export interface Platform {
   files(env: ReadEnv): PlatformFiles;
   /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
+  /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
+  remote(env: ReadEnv): string | undefined;
   /** Longest time for the cancel of a run after a signal, in milliseconds. */
   readonly interruptMs: number;
   /** Whether the system writes a time before each line of the log. */

@@ -49,7 +49,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "process, files and children",
     pattern: /["']node:(process|fs|fs\/promises|child_process)["']/,
-    owners: ["lib/runtime.ts", "lib/io.ts", "lib/files/", "lib/emulator/"],
+    owners: ["lib/runtime.ts", "lib/io.ts", "lib/files/", "lib/git/", "lib/emulator/"],
   },
   { what: "globals of one runtime", pattern: /(?<![\w.])(?:Deno|Bun)\.\w/, owners: [] },
   {

@@ -3,7 +3,7 @@ import type { CampaignPlan, PlanCampaignOptions, RunCampaignOptions } from "../.
 import { campaignJob, readCampaignWith } from "../../lib/campaign/jobs.ts";
 import { CampaignGoesOnError, type CampaignResult } from "../../lib/campaign/campaign_result.ts";
 import type { CampaignItem } from "../../lib/campaign/campaign_items.ts";
-import { decideCampaign, type Decided, type Decision } from "../../lib/campaign/decide.ts";
+import { decideCampaign, type Decided, type DecideOptions, type Decision } from "../../lib/campaign/decide.ts";
 import { openDirHome } from "../../lib/campaign/journal/home/dir_home.ts";
 import type { Lock } from "../../lib/campaign/journal/lock.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
@@ -90,7 +90,7 @@ export interface CampaignWorld {
   waves(states: string[], everyMs?: number): Promise<Step>;
   read(): Promise<CampaignView>;
   preview(): Promise<Preview>;
-  decide(decision: Decision, options?: { dryRun?: boolean }): Promise<Decided>;
+  decide(decision: Decision, options?: Partial<DecideOptions>): Promise<Decided>;
   records(): Promise<JournalRecord[]>;
   lock(): Promise<Lock | undefined>;
   /** Adds a token of another user. */

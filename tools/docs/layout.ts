@@ -13,7 +13,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["job"],
   ["api", "note", "report"],
   ["http", "retry", "platforms", "result"],
-  ["text", "files"],
+  ["text", "files", "git"],
   ["leaves"],
 ];
 
@@ -49,6 +49,7 @@ export function mayImport(file: string, target: string): boolean {
 export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
   "lib/files": "files that are whole after a crash, and which processes are alive; knows no campaign",
+  "lib/git": "the system's Git, without anybody's settings; knows no campaign",
   "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
   "lib/text/escape": "one function for each kind of output that a text is written to",
   "lib/result": "what is known at the end, as plain data; renders nothing, fetches nothing",

@@ -18,19 +18,11 @@ export const DIR: Option<string> = {
 };
 
 /** Where lock and journal are kept between two waves. */
-export const HOME: Option<"dir"> = {
+export const HOME: Option<string> = {
   name: "home",
   value: "HOME",
-  help: "Where lock and journal are kept between two waves: dir, the directory itself (dir)",
-  parse(text, source) {
-    if (text === "dir") return text;
-    throw new UsageError({
-      attempted: `use ${source}`,
-      why: "this version keeps campaigns in directories only",
-      value: JSON.stringify(text),
-      advice: "leave the flag out, and keep the directory from one wave to the next",
-    });
-  },
+  help: "Where lock and journal are kept between two waves: dir, or git:REMOTE#BRANCH (dir)",
+  parse: anyText,
 };
 
 /** Permits files outside of the campaign file's folder. */

@@ -37,7 +37,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
-  option(HOME);
+  const home = option(HOME);
   const directory = given ?? DEFAULT_DIRECTORY;
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
   return {
@@ -45,6 +45,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     directory,
     options: {
       directory,
+      home,
       allowOutside,
       clock,
       fetch,
@@ -62,7 +63,11 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     command: {
       program: PROGRAM,
       file: path,
-      flags: [...given === undefined ? [] : ["--dir", given], ...allowOutside ? ["--allow-outside"] : []],
+      flags: [
+        ...given === undefined ? [] : ["--dir", given],
+        ...home === undefined ? [] : ["--home", home],
+        ...allowOutside ? ["--allow-outside"] : [],
+      ],
     },
   };
 }

@@ -25,6 +25,7 @@ export const buildkite: Platform = definePlatform({
   node: ["BUILDKITE_PARALLEL_JOB+BUILDKITE_PARALLEL_JOB_COUNT+BUILDKITE_LABEL", "BUILDKITE_LABEL"],
   attempt: ["BUILDKITE_JOB_ID"],
   state: ["BUILDKITE_COMMAND_EXIT_STATUS"],
+  remote: "{BUILDKITE_REPO}",
   links: { job: "{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", pipeline: "{BUILDKITE_BUILD_URL}" },
   // Source: Buildkite, "buildkite-agent redactor".
   maskCommand: "buildkite-agent redactor add",

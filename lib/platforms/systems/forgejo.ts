@@ -16,6 +16,7 @@ export const forgejo: Platform = definePlatform({
   ...githubTable,
   name: "forgejo",
   detect: ["FORGEJO_ACTIONS"],
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_NUMBER}",
     commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",

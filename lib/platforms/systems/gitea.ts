@@ -17,5 +17,6 @@ export const gitea: Platform = definePlatform({
   ...githubTable,
   name: "gitea",
   detect: ["GITEA_ACTIONS"],
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: { commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}" },
 });

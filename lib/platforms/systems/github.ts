@@ -51,6 +51,7 @@ const table = definePlatform({
   name: "github",
   detect: ["GITHUB_ACTIONS"],
   reads: ["ACT"],
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
     commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",

@@ -43,6 +43,7 @@ export const gitlab: Platform = definePlatform({
   created: ["CI_PIPELINE_CREATED_AT"],
   schedule: ["CI_PIPELINE_SCHEDULE_DESCRIPTION"],
   state: ["CI_JOB_STATUS"],
+  remote: "{CI_PROJECT_URL}.git",
   links: {
     job: "{CI_JOB_URL}",
     pipeline: "{CI_PIPELINE_URL}",

@@ -38,7 +38,7 @@ test("commands quote names that a shell would take apart", async () => {
   ]);
 });
 
-test("--home knows directories only", async () => {
+test("--home is a directory or a branch, and every verb refuses anything else", async () => {
   const world = cliWorld({ count: 1 });
   expect((await world.campaign("plan", ["--home", "dir"])).code).toBe(0);
   for (const verb of ["plan", "advance", "run", "status", "stop", "report"]) {
@@ -46,8 +46,8 @@ test("--home knows directories only", async () => {
     expect([verb, code, stderr]).toEqual([
       verb,
       2,
-      'error: Cannot use --home as this version keeps campaigns in directories only: "git:origin#x"; ' +
-      "leave the flag out, and keep the directory from one wave to the next\n",
+      "error: Cannot use the home of a campaign as no CI system says here which repository the job is for: " +
+      '"git:origin#x"; write the address in the place of origin\n',
     ]);
   }
 });

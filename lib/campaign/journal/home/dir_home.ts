@@ -34,6 +34,8 @@ export interface DirHomeOptions {
    * not wait for anybody.
    */
   access: "read" | "write";
+  /** What messages call the directory. @default its path */
+  shownAs?: string | undefined;
   /** See {@linkcode LockChecks.requestHash}. */
   requestHash?: LockChecks["requestHash"];
   /** Hears what was repaired or taken over. */
@@ -51,7 +53,7 @@ const IGNORED = "# Says which process is at work here, and is of no use anywhere
  * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
  */
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
-  const { files, clock, campaign, round, access, onNotice } = options;
+  const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;
   const lockPath = `${directory}/lock.json`;
   let writer: Writer | undefined;
   if (access === "write") {
@@ -85,7 +87,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     segments = undefined;
     const repair = writer !== undefined;
     if (repair) mayWrite();
-    const read = openSegments(files, directory, await beginChain(campaign, round));
+    const read = openSegments(files, { directory, shownAs }, await beginChain(campaign, round));
     const torn = read.read(onRecord, repair);
     segments = read;
     if (torn === undefined || !repair) return read;
@@ -93,7 +95,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     const text = `a crash had cut the journal: ${what} at ${torn.place}`;
     onNotice({ kind: "text", message: text });
     for (const record of append(read, [{ type: "note", text }])) {
-      onRecord(record, `${directory}/journal, record ${record.seq}`);
+      onRecord(record, `${shownAs}/journal, record ${record.seq}`);
     }
     return read;
   }
@@ -119,7 +121,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       }
       if (file === undefined) return undefined;
       const { requestHash } = options;
-      return await parseLock(file.content, { path: lockPath, campaign, round, requestHash });
+      return await parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
     },
     // deno-lint-ignore require-await
     async writeLock(lock) {
@@ -139,6 +141,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         if (failed !== undefined) throw failed;
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
+    flush: () => Promise.resolve(),
     async atWork() {
       if (writer !== undefined) return null;
       try {

@@ -47,6 +47,13 @@ export interface Home {
    * by this home then.
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
+  /**
+   * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
+   *
+   * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is lost then, and has to be decided anew.
+   * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
+   */
+  flush(): Promise<void>;
   /** Which other process is at work there, in a few words; null when none is, or it cannot be found out. Never throws. */
   atWork(): Promise<string | null>;
   /** Lets the next process in. Never throws. */

@@ -59,9 +59,16 @@ function refused({ why, kind }: ChainProblem, place: string): UsageError {
   return new UsageError({ attempted: "read journal", why, value: JSON.stringify(place), advice: ADVICE[kind] });
 }
 
+/** Where segments are: in a directory, which messages may call by another name. */
+export interface SegmentsPlace {
+  directory: string;
+  shownAs: string;
+}
+
 /** The segments below a directory. */
-export function openSegments(files: DurableFiles, directory: string, chain: Chain): Segments {
+export function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace, chain: Chain): Segments {
   const folder = `${directory}/journal`;
+  const shown = `${shownAs}/journal`;
   /** Bytes of the last segment. */
   let bytes = 0;
 
@@ -71,7 +78,7 @@ export function openSegments(files: DurableFiles, directory: string, chain: Chai
     const found = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
     const gap = found.findIndex((number, index) => number !== index + 1);
     if (gap < 0) return found;
-    throw refused({ why: "a segment is missing", kind: "damaged" }, `${folder}/${nameOf(gap + 1)}`);
+    throw refused({ why: "a segment is missing", kind: "damaged" }, `${shown}/${nameOf(gap + 1)}`);
   }
 
   function attempt<T>(path: string, read: () => T): T {
@@ -113,7 +120,7 @@ export function openSegments(files: DurableFiles, directory: string, chain: Chai
     let torn: TornLine & { offset: number; problem: ChainProblem } | undefined;
     bytes = 0;
     eachLine(path, (line) => {
-      const place = `${path}:${++number}`;
+      const place = `${shown}/${nameOf(segment)}:${++number}`;
       if (torn !== undefined) throw refused(torn.problem, torn.place);
       if (!line.ended && !isLast) throw refused({ why: "the segment is cut", kind: "damaged" }, place);
       const result = chain.read(line.bytes);

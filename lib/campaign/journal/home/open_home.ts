@@ -1,0 +1,70 @@
+/**
+ * Which home is meant by a text, and how it is opened.
+ *
+ * @module
+ */
+import { branchNameProblem } from "../../../api/validate.ts";
+import { UsageError } from "../../../errors.ts";
+import { GitBranch } from "../../../git/branch.ts";
+import { checkRemote } from "../../../git/remote.ts";
+import { openGit } from "../../../git/system_git.ts";
+import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
+import { openGitHome } from "./git_home.ts";
+import type { Home } from "./home.ts";
+
+/** A home, as it is named. */
+export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+
+const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
+
+function refused(text: string, why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "use the home of a campaign", why, value: JSON.stringify(text), advice });
+}
+
+/**
+ * Reads the name of a home.
+ *
+ * @param text `dir`, or `git:REMOTE#BRANCH`.
+ * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. What a checkout says of itself
+ * does not count: somebody else may have written it, and credentials would go there.
+ * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
+ */
+export function parseHome(text: string, origin: string | undefined): HomeAddress {
+  if (text === "dir") return { kind: "dir" };
+  if (!text.startsWith("git:")) throw refused(text, "there is no such kind of home", `write ${FORMS}`);
+  const at = text.lastIndexOf("#");
+  const [address, branch] = at < 0 ? [text.slice(4), ""] : [text.slice(4, at), text.slice(at + 1)];
+  if (branch === "") throw refused(text, "it names no branch", `write ${FORMS}`);
+  const problem = branchNameProblem(branch);
+  if (problem !== undefined) throw refused(text, `the branch cannot be used: ${problem}`, `write ${FORMS}`);
+  if (address !== "origin") return { kind: "git", remote: checkRemote(address), branch };
+  if (origin === undefined) {
+    throw refused(
+      text,
+      "no CI system says here which repository the job is for",
+      "write the address in the place of origin",
+    );
+  }
+  return { kind: "git", remote: checkRemote(origin), branch };
+}
+
+/** Options of {@linkcode openHome}. */
+export interface HomeOptions extends DirHomeOptions {
+  /** Reads the environment. */
+  env: (name: string) => string | undefined;
+  /** Ends calls of Git. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a home.
+ *
+ * @param directory The directory of a home that is one.
+ * @throws what {@linkcode openDirHome} and {@linkcode openGitHome} throw.
+ */
+export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
+  if (address.kind === "dir") return await openDirHome(directory, options);
+  const git = await openGit(options);
+  const branch = new GitBranch(git, address.remote, address.branch);
+  return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
+}

@@ -1,0 +1,202 @@
+/**
+ * Runs the system's Git in a repository of its own, with settings of its own: nothing that a checkout, a user or a machine has configured
+ * counts, no hook runs, nothing asks for a password, and credentials are in no argument, no address and no file.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { MogplexError, UsageError } from "../errors.ts";
+import { isNotPermitted } from "../runtime.ts";
+import { NETWORK_VARIABLES } from "../variables.ts";
+
+/** Longest time of one call of Git, in milliseconds. */
+const LIMIT_MS = 120_000;
+/** Most bytes that a call may print. The journal of 10 000 items has about 20 MB. */
+const MAX_OUTPUT = 256 * 1024 * 1024;
+
+/** Hands the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
+const HELPER =
+  `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
+
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+  ["core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30"],
+  ["credential.helper", ""],
+  ["credential.helper", HELPER],
+  ["credential.interactive", "false"],
+  ["fetch.recurseSubmodules", "false"],
+  ["gc.auto", "0"],
+  // A server must not send the password on to another one.
+  ["http.followRedirects", "false"],
+  ["push.recurseSubmodules", "no"],
+  ["transfer.fsckObjects", "true"],
+];
+
+/** Variables that Git gets beside our own. Source: Git and curl, "Environment Variables". */
+const PASSED_ON = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "GIT_SSL_CAINFO",
+  ...NETWORK_VARIABLES.filter((name) => /proxy/i.test(name) && !name.startsWith("NODE")),
+];
+
+/** What a call of Git gave. */
+export interface GitAnswer {
+  /** Exit code; null when it was killed. */
+  code: number | null;
+  /** What it printed. */
+  stdout: Uint8Array;
+  /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
+  stderr: string;
+}
+
+/** Git in a bare repository in a temporary folder. */
+export interface SystemGit {
+  /** The temporary folder, for files of the caller. */
+  readonly folder: string;
+  /**
+   * Runs Git.
+   *
+   * @param args Its arguments.
+   * @param input What it reads. @default {nothing}
+   * @throws {MogplexError} with exit code 69 when it takes longer than 120 seconds.
+   * @throws {UsageError} when there is no Git, or Deno may not run it.
+   */
+  run(args: readonly string[], input?: string | Uint8Array): Promise<GitAnswer>;
+  /** Removes the folder. Never throws. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode openGit}. */
+export interface GitOptions {
+  /** Reads the environment. */
+  env: (name: string) => string | undefined;
+  /** Limits the time of each call. */
+  clock: Clock;
+  /** Ends calls. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The environment of Git. */
+function environment({ env }: GitOptions, folder: string): Record<string, string> {
+  const kept = PASSED_ON.flatMap((name) => {
+    const value = env(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const settings = SETTINGS.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return {
+    ...Object.fromEntries(kept),
+    ...Object.fromEntries(settings),
+    GIT_CONFIG_COUNT: String(SETTINGS.length),
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_ALLOW_PROTOCOL: "https:ssh:file",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_DIR: `${folder}/repository.git`,
+    GIT_AUTHOR_NAME: "Mogplex CI",
+    GIT_AUTHOR_EMAIL: "ci@mogplex.invalid",
+    GIT_COMMITTER_NAME: "Mogplex CI",
+    GIT_COMMITTER_EMAIL: "ci@mogplex.invalid",
+    MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
+    MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
+    // Its messages are read.
+    LC_ALL: "C",
+  };
+}
+
+function cannotRun(cause: unknown): UsageError {
+  const permitted = !isNotPermitted(cause);
+  return new UsageError({
+    attempted: "run git",
+    why: permitted ? "it is not installed" : "Deno may not run it",
+    advice: permitted
+      ? "install Git, or keep the campaign in a directory (--home dir)"
+      : "start it with --allow-run=git",
+  }, { cause });
+}
+
+/**
+ * Opens a repository in a temporary folder.
+ *
+ * @throws {UsageError} when there is no Git, or Deno may not run it.
+ */
+export async function openGit(options: GitOptions): Promise<SystemGit> {
+  const [{ spawn }, fs, os] = await Promise.all([import("node:child_process"), import("node:fs"), import("node:os")]);
+  const folder = fs.mkdtempSync(`${os.tmpdir()}/mogplex-git-`);
+  const env = environment(options, folder);
+  const { clock, signal } = options;
+
+  function answered(args: readonly string[], input: string | Uint8Array, ended: AbortSignal): Promise<GitAnswer> {
+    return new Promise((resolve, reject) => {
+      const child = spawn("git", [...args], { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], signal: ended });
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      let stderr = "";
+      child.stdout.on("data", (chunk: Uint8Array) => {
+        bytes += chunk.length;
+        if (bytes <= MAX_OUTPUT) chunks.push(chunk);
+        else child.kill("SIGKILL");
+      });
+      child.stderr.setEncoding("utf8").on("data", (text: string) => stderr = (stderr + text).slice(-4_000));
+      child.on(
+        "error",
+        (error: NodeJS.ErrnoException) => reject(error.name === "AbortError" ? ended.reason : cannotRun(error)),
+      );
+      child.on("close", (code: number | null) => resolve({ code, stdout: Buffer.concat(chunks), stderr }));
+      // Git may end before it has read everything.
+      child.stdin.on("error", () => {});
+      child.stdin.end(input);
+    });
+  }
+
+  async function run(args: readonly string[], input: string | Uint8Array = ""): Promise<GitAnswer> {
+    signal?.throwIfAborted();
+    const late = new AbortController();
+    const done = new AbortController();
+    void clock.sleep(LIMIT_MS, { limit: true, background: true, signal: done.signal }).then(
+      () =>
+        late.abort(
+          new MogplexError({
+            attempted: `run git ${args[0]}`,
+            why: `it takes longer than ${LIMIT_MS / 1000} seconds`,
+            advice: "try again: nothing is lost",
+          }, "unavailable"),
+        ),
+      () => {},
+    );
+    try {
+      return await answered(args, input, signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]));
+    } finally {
+      done.abort();
+    }
+  }
+
+  // deno-lint-ignore require-await
+  async function close(): Promise<void> {
+    try {
+      fs.rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // The system empties its temporary folder.
+    }
+  }
+
+  try {
+    const { code, stderr } = await run(["init", "-q", "--bare", env.GIT_DIR as string]);
+    if (code !== 0) {
+      throw new MogplexError({ attempted: "make a Git repository", why: stderr.trim(), advice: "" }, "unavailable");
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { folder, run, close };
+}
