@@ -13,6 +13,7 @@ import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Platform } from "../platforms/platform.ts";
 import type { Variable } from "../variables.ts";
+import type { NotePlan } from "./job/note_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -80,6 +81,12 @@ export interface VerbContext {
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */
   connection(): Connection;
+  /**
+   * Decides on the note of the job. Call it before the job starts.
+   *
+   * @throws {UsageError} when a setting of the note is not possible.
+   */
+  planNote(): NotePlan;
 }
 
 /** The work of a verb; returns the exit code. The program maps what it throws to one. */

@@ -58,7 +58,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/api/connection": "which service and which token",
   "lib/api/calls": "one function for each call of the service",
   "lib/api/contract": "routes, limits and schemas, shared with the emulator",
-  "lib/note": "the one note on a merge request",
+  "lib/note": "the one note of a job on a merge request or a pull request",
   "lib/report": "the files of a result, one renderer for each format",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
   "lib/runs": "a run as an operation",

@@ -12,6 +12,7 @@ import { type Io, processIo, type Stream } from "../../io.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
 import { isMain, programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
+import { GITLAB_NOTES } from "../job/gitlab_note.ts";
 import { openContext } from "../job/open.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
 import { followRun } from "../verbs/follow.ts";
@@ -91,7 +92,10 @@ export async function main(args: readonly string[], process: Io, options: MainOp
     checkPromptFile(io.env);
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
-      openContext({ io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false }, options),
+      openContext(
+        { io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false, notes: GITLAB_NOTES },
+        options,
+      ),
     );
   } catch (error) {
     explain(error, writer);

@@ -1,115 +1,65 @@
 /**
- * The note on the merge request of a GitLab pipeline: decides whether there is one, with which token, and what it says. A failure never
+ * The note of a job on its merge request or pull request: checks its token once more, says what it says, and writes it. A failure never
  * changes the verdict of the job.
  *
  * @module
  */
-import { checkTokenVariable } from "../../api/connection/token.ts";
-import { MogplexError, UsageError } from "../../errors.ts";
-import { cutText, plainText } from "../../text/plain_text.ts";
-import { markdownCode } from "../../text/escape/markdown.ts";
-import { type MergeRequest, mergeRequestOf, TOKEN_NEEDS } from "../../note/gitlab_api.ts";
-import { noteMarker, writeNote } from "../../note/merge_request_note.ts";
-import { isFileVariable } from "../../platforms/file_variable.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
-import { cleanResult } from "../../result/clean.ts";
+import { MogplexError } from "../../errors.ts";
+import { noteMarker, writeNote } from "../../note/job_note.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
 import type { AnyResult } from "../../result/any_result.ts";
-import { NOTE } from "../options/table.ts";
+import { cleanResult } from "../../result/clean.ts";
+import { markdownCode } from "../../text/escape/markdown.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
 import type { VerbContext } from "../verb.ts";
-
-const DEFAULT_TOKEN_VARIABLE = "GITLAB_TOKEN";
+import type { NotePlan, NoteStyle, PlannedNote } from "./note_plan.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
-const MAX_JOB_NAME = 255;
+const MAX_LABEL = 255;
 
-/** What to do: nothing, print why there is no note, or write one. */
-export type NotePlan =
-  | { kind: "none" }
-  | { kind: "print"; message: string }
-  | { kind: "write"; place: MergeRequest; token: string; tokenVariable: string };
+/** Renders a summary. */
+export type RenderSummary = (style: NoteStyle) => string;
 
-/** Name of the variable that holds GitLab's token. @throws {UsageError} when it is not a name. */
-function noteTokenVariable(env: ReadEnv): string {
-  const name = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || DEFAULT_TOKEN_VARIABLE;
-  return checkTokenVariable(name, "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
-}
-
-/** Values to mask: GitLab's token. */
-export function noteSecrets(env: ReadEnv): string[] {
-  return [env(env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || DEFAULT_TOKEN_VARIABLE) ?? ""];
-}
-
-function planOf(env: ReadEnv): NotePlan {
-  const place = mergeRequestOf(env);
-  if (place === undefined) return { kind: "none" };
-  const tokenVariable = noteTokenVariable(env);
-  const token = env(tokenVariable)?.trim() ?? "";
-  const cannot = `Cannot write a note on merge request !${place.iid}:`;
-  if (token === "") {
-    const message =
-      `${cannot} variable ${tokenVariable} is not set; put a project access token of GitLab there, with ` +
-      `${TOKEN_NEEDS} (protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off`;
+/** A plan without a token that must not be sent, or cannot be: a header can hold no other characters. */
+export function checkPlan({ writer }: VerbContext, plan: NotePlan): NotePlan {
+  if (plan.kind !== "write") return plan;
+  const { place, token, tokenSource } = plan;
+  const cannot = `Cannot write ${place.note}:`;
+  // `redact` knows the token of Mogplex.
+  if (writer.redact.token(token) !== token) {
+    const message = `${cannot} ${tokenSource} holds the token of Mogplex, which is not sent to ${place.system}`;
     return { kind: "print", message };
   }
-  if (isFileVariable(tokenVariable, token)) {
-    return {
-      kind: "print",
-      message: `${cannot} variable ${tokenVariable} is of type File; change its type to Variable`,
-    };
-  }
-  // A header can hold no other characters.
-  if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", place, token, tokenVariable };
-  return { kind: "print", message: `${cannot} the value of variable ${tokenVariable} cannot be a token` };
+  if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return plan;
+  return { kind: "print", message: `${cannot} the value of ${tokenSource} cannot be a token` };
 }
 
-/**
- * What to do in this job.
- *
- * @throws {UsageError} when a flag or a variable of ours is not possible.
- */
-export function planNote(context: VerbContext): NotePlan {
-  const { io: { env }, platform } = context;
-  const wanted = context.option(NOTE) ?? "auto";
-  if (wanted === "off" || platform.name !== "gitlab") return { kind: "none" };
-  noteTokenVariable(env);
-  try {
-    const plan = planOf(env);
-    // `redact` knows the token of Mogplex, which must not be sent to GitLab.
-    if (plan.kind !== "write" || context.writer.redact.token(plan.token) === plan.token) return plan;
-    const message =
-      `Cannot write a note on merge request !${plan.place.iid}: variable ${plan.tokenVariable} holds the token ` +
-      "of Mogplex, which is not sent to GitLab";
-    return { kind: "print", message };
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    // A wrong variable of GitLab's own is not the caller's fault.
-    return { kind: "print", message: error.message };
-  }
+/** The text of the note, without its marker: the fullest one that fits. */
+function textOf({ writer: { redact } }: VerbContext, plan: PlannedNote, render: RenderSummary): string {
+  const label = markdownCode(cutText(redact(plainText(plan.label)), MAX_LABEL));
+  const texts = plan.styles.map((style) => {
+    const summary = render(style);
+    return redact.token(label === "" ? summary : `${summary}\nJob: ${label}\n`);
+  });
+  const limit = plan.place.maxCharacters - MAX_MARKER;
+  return texts.find((text) => lengthOf(text) <= limit) ?? texts.at(-1) ?? "";
 }
 
-/** Hosts of this GitLab: a link to an issue or a merge request there would add a mention to it. */
-function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
-  return [place.api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
+/** Characters of the marker and the empty line after it, and some more. */
+const MAX_MARKER = 100;
+
+/** Characters as the strictest system counts them: code points, and two for a line break. */
+function lengthOf(text: string): number {
+  return [...text].length + text.split("\n").length;
 }
 
-/** Renders a summary. `mayLink` says whether an address may be a link. */
-export type RenderSummary = (mayLink: (url: string) => boolean) => string;
-
-async function write(
-  context: VerbContext,
-  plan: NotePlan & { kind: "write" },
-  render: RenderSummary,
-): Promise<void> {
-  const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
-  const { job, node } = platform.identity(env) ?? { job: null, node: "" };
-  const hosts = ownHosts(env, plan.place);
-  const summary = render((url) => !hosts.includes(new URL(url).hostname));
-  const name = markdownCode(cutText(redact(plainText(job ?? "")), MAX_JOB_NAME));
-  const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
-  const marker = await noteMarker(job ?? "", node);
-  const { id, updated } = await writeNote(plan.place, marker, text, { ...plan, clock, fetch });
-  context.writer.note(`summary ${updated ? "updated" : "written"} in note ${id} of merge request !${plan.place.iid}`);
+async function write(context: VerbContext, plan: PlannedNote, render: RenderSummary): Promise<void> {
+  const { writer, clock, fetch } = context;
+  const { place, token, tokenSource, job } = plan;
+  const text = textOf(context, plan, render);
+  const { id, updated } = await writeNote(place, await noteMarker(...job), text, { token, tokenSource, clock, fetch });
+  const [noun] = place.note.replace(/^the /, "").split(" ");
+  writer.note(`summary ${updated ? "updated" : "written"} in ${noun} ${id} of ${place.where}`);
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
@@ -128,20 +78,16 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
   const { redact } = context.writer;
-  await writeTextNote(
-    context,
-    plan,
-    (mayLink) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink }),
-  );
+  await writeTextNote(context, plan, (style) => renderMarkdown(cleanResult(result, redact, redact.token), style));
 }
 
 /**
  * Decides on the note of a job before the job starts.
  *
  * @returns Writes the note on a result, when there is one to write.
- * @throws {UsageError} See {@linkcode planNote}.
+ * @throws {UsageError} See `VerbContext.planNote`.
  */
 export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
-  const plan = planNote(context);
+  const plan = context.planNote();
   return (result) => writeJobNote(context, plan, result);
 }

@@ -10,7 +10,7 @@ import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
-import { type NotePlan, planNote } from "../job/note.ts";
+import type { NotePlan } from "../job/note_plan.ts";
 import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
@@ -122,7 +122,7 @@ export function permissionsOf(context: VerbContext): Permissions {
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
   const paths = { out, written, read: flags.all(PROMPT_FILE.name) };
-  return permissionsFor({ env, platform }, paths, planNote(context));
+  return permissionsFor({ env, platform }, paths, context.planNote());
 }
 
 export const permissionsVerb: Verb = {
