@@ -1,6 +1,6 @@
 /**
- * Makes `dist/`: the command, the library and the emulator as one file each, with checksums, licence notices and declarations; and
- * `templates/`, the GitLab components with their program inside.
+ * Makes `dist/`: the command, the library and the emulator as one file each, with checksums, licence notices and declarations;
+ * `templates/`, the GitLab components with their program inside; and `action/`, the GitHub action.
  *
  * `--check` builds twice and fails when the results differ, when anything but `node:` is imported, when a size limit is exceeded, or when
  * generated files in the checkout differ from the ones that this commit makes.
@@ -9,7 +9,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
+import { actionProblems, writeAction } from "./build/action.ts";
+import { ACTION, ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { notices } from "./build/licences.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
@@ -51,6 +52,7 @@ async function check(): Promise<string[]> {
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), true));
     found.push(...problems(built));
     if (artefact === COMPONENT) found.push(...await componentProblems(built));
+    if (artefact === ACTION) found.push(...actionProblems(built));
     if ((await bundle(artefact)).text !== built.text) found.push(`${artefact.file} differs between two builds`);
   }
   return found;
@@ -69,6 +71,7 @@ async function write(): Promise<void> {
     writeFileSync(`${path}.licenses.txt`, notices(built.packages));
     process.stdout.write(`dist/${artefact.file}  ${Buffer.byteLength(built.text)} bytes  sha256 ${digest}\n`);
     if (artefact === COMPONENT) await writeTemplates(built);
+    if (artefact === ACTION) writeAction(built);
   }
   writeDeclarations();
 }

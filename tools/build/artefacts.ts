@@ -21,6 +21,8 @@ export interface Artefact {
   lazy?: readonly LazyPart[];
   /** Packages that stay texts until one of their functions is called. @default {undefined} (none) */
   lazyPackages?: readonly LazyPackage[];
+  /** File with the notices of what is bundled. @default that of the same name, with `.licenses.txt` at its end */
+  notices?: string;
   /** Source text that replaces a module, by the module's path below the checkout. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
@@ -54,6 +56,22 @@ export const COMPONENT: Artefact = {
   },
 };
 
+/** The program of the GitHub action. It is not started by its name, but by the runner's Node. */
+export const ACTION: Artefact = {
+  file: "mogplex-action.mjs",
+  entry: "lib/cli/action/main.ts",
+  program: false,
+  minify: true,
+  notices: "LICENSES.txt",
+  replace: {
+    "lib/platforms/detect.ts": `export * from "./only_github.ts";`,
+    "lib/api/calls/automation_calls.ts": "export const automationCalls = () => ({});",
+    "lib/variables.ts": namesOnly(variables),
+  },
+  // Every job downloads it with the repository, and every change of lib is another copy of it in the history.
+  limit: { readable: 224 * 1024, gzipped: 72 * 1024 },
+};
+
 const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
 
 /** All files that are built. */
@@ -67,6 +85,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },
   COMPONENT,
+  ACTION,
   {
     file: "mod.mjs",
     entry: "mod.ts",

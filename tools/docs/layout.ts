@@ -83,6 +83,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/options": "flags, variables and files to settings",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
   "lib/cli/log": "everything that is printed while a job runs",
+  "lib/cli/action": "the program inside the GitHub action",
   "lib/cli/campaign":
     "the screens of a campaign, and what is printed while it runs; loaded with the first campaign verb",
   "lib/cli/campaign/verbs": "the function of each verb of `campaign`",

@@ -12,7 +12,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
 import { optionReader } from "../options/read.ts";
-import type { MainOptions, VerbContext } from "../verb.ts";
+import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 import { checkPlan } from "./note.ts";
 import type { NotePlan } from "./note_plan.ts";
 
@@ -28,6 +28,8 @@ export interface NotePlanner {
 export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
+  /** Reads an option. @default from the flags, else the variables */
+  option?: ReadOption;
   /** Notes of its jobs. @default none */
   notes?: NotePlanner;
 }
@@ -48,7 +50,7 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
   const { io, platform, writer, flags, vocabulary, dropIn } = call;
-  const { notes = NO_NOTES } = call;
+  const { notes = NO_NOTES, option = optionReader(flags, io.env) } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
@@ -66,7 +68,7 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     clock,
     fetch,
     machine: { files, processes },
-    option: optionReader(flags, io.env),
+    option,
     guard,
     connection,
     planNote: () => checkPlan(context, notes.plan(context)),

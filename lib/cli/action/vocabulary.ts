@@ -1,0 +1,24 @@
+/**
+ * The vocabulary of the GitHub action, which has inputs in place of flags, and a job to run again in place of a command.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../../platforms/platform.ts";
+import type { Vocabulary } from "../vocabulary.ts";
+import { inputText } from "./inputs.ts";
+
+/** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
+export function actionVocabulary(env: ReadEnv): Vocabulary {
+  return {
+    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+    repo: "input repo or variable MOGPLEX_REPO_ID",
+    runId: "variable MOGPLEX_RUN_ID",
+    resume({ resume, outcome }) {
+      const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
+      const findsAgain = inputText(env, "idempotency-key") !== undefined || !["job", "random"].includes(scope);
+      return resume !== null && outcome !== "started" && findsAgain ? "run this job again" : resume;
+    },
+    cancel: () => "in the app",
+  };
+}
