@@ -22,12 +22,12 @@ export const ACTION_FOLDER = "action";
 export interface InputText {
   /** Its meaning. */
   description: string;
+  /** What holds when it is empty. @default {undefined} (nothing to say) */
+  empty?: string;
   /** Its value when the workflow gives none; GitHub evaluates expressions in it. @default {""} */
   default?: string;
   /** Allowed values. @default any text */
   options?: readonly string[];
-  /** Whether only the runner sets it, by its default. @default {false} */
-  internal?: boolean;
 }
 
 const SERVER = "the default of the Mogplex repository";
@@ -36,60 +36,67 @@ const SWITCH = ["true", "false"];
 /** The inputs, in the order of the program. */
 export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "token": {
-    description: "Access token of Mogplex, from a secret. Empty: the variable MOGPLEX_API_KEY.",
+    description: "Access token of Mogplex, from a secret.",
+    empty: "the variable MOGPLEX_API_KEY",
   },
-  "repo": { description: "Mogplex repository id (UUID). Empty: the variable MOGPLEX_REPO_ID." },
+  "repo": { description: "Mogplex repository id (UUID).", empty: "the variable MOGPLEX_REPO_ID" },
   "prompt": {
     description: "Task for the agent; else use prompt-file. Passed on byte for byte, never through a shell.",
   },
   "prompt-file": { description: "Path of a file in the workspace with the task. It needs a checkout." },
-  "harness": { description: `Agent. Empty: ${SERVER}.`, options: HARNESSES },
-  "mode": { description: `What the agent may do without asking. Empty: ${SERVER}.`, options: MODES },
-  "base-branch": { description: `Branch to start from. Empty: ${SERVER}.` },
+  "harness": { description: "Agent.", empty: SERVER, options: HARNESSES },
+  "mode": { description: "What the agent may do without asking.", empty: SERVER, options: MODES },
+  "base-branch": { description: "Branch to start from.", empty: SERVER },
   "branch": {
-    description: "Branch to work on. Empty: a generated name if create-branch is true, else the base branch.",
+    description: "Branch to work on.",
+    empty: "a generated name if create-branch is true, else the base branch",
   },
-  "create-branch": { description: "Whether to create the working branch. Empty: true.", options: SWITCH },
-  "root": { description: `Directory of the repository that the agent works in. Empty: ${SERVER}.` },
+  "create-branch": { description: "Whether to create the working branch.", empty: "true", options: SWITCH },
+  "root": { description: "Directory of the repository that the agent works in.", empty: SERVER },
   "follow": {
     description: "Whether the step follows the run to its end. false: it ends once the run is started.",
     default: "true",
     options: SWITCH,
   },
   "timeout": {
-    description: "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below " +
-      "timeout-minutes of the job. Empty: 30m.",
+    description:
+      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below timeout-minutes of the job.",
+    empty: "30m",
   },
   "on-timeout": {
-    description:
-      "What to do with the run when timeout has passed. detach: let it go on. cancel: cancel it. Empty: detach.",
+    description: "What to do with the run when timeout has passed. detach: let it go on. cancel: cancel it.",
+    empty: "detach",
     options: ON_TIMEOUT,
   },
   "on-interrupt": {
     description:
-      "What to do with the run when the job is cancelled. auto: cancel it if this job, or an earlier attempt " +
-      "of it, started it. Empty: auto.",
+      "What to do with the run when the job is cancelled. auto: cancel it if this job, or an earlier attempt of " +
+      "it, started it.",
+    empty: "auto",
     options: ON_INTERRUPT,
   },
   "key-scope": {
     description:
       "When a new run is started. pipeline: once per workflow run, so that a re-run attaches. job: at each " +
-      "re-run. day: once a day. random: always. Empty: pipeline.",
+      "re-run. day: once a day. random: always.",
+    empty: "pipeline",
     options: KEY_SCOPES,
   },
   "key-part": {
     description: "Any text; makes a different key, for several runs of one job that would otherwise share one.",
   },
   "idempotency-key": {
-    description: "Idempotency key, used as it is. Empty: a key made from the job (see key-scope).",
+    description: "Idempotency key, used as it is.",
+    empty: "a key made from the job (see key-scope)",
   },
-  "token-share": { description: "How many jobs use the token at the same time, if you know. Empty: 1." },
+  "token-share": { description: "How many jobs use the token at the same time, if you know.", empty: "1" },
   "log": {
-    description: "How events appear in the log: one short line each, in full, or as JSON lines. Empty: compact.",
+    description: "How events appear in the log: one short line each, in full, or as JSON lines.",
+    empty: "compact",
     options: ["compact", "full", "json"],
   },
-  "report": { description: "Reports to write, separated by commas, such as json, junit. Empty: all of them." },
-  "out": { description: "Directory of the reports in the workspace. Empty: mogplex-ci." },
+  "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
+  "out": { description: "Directory of the reports in the workspace.", empty: "mogplex-ci" },
   "comment": {
     description:
       "Whether the step keeps one comment with its summary up to date on the pull request. The job needs the " +
@@ -98,22 +105,20 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     options: SWITCH,
   },
   "pull-request": {
-    description: "Number of the pull request for the comment. Default: that of the event.",
+    description: "Number of the pull request for the comment.",
     default: "${{ github.event.pull_request.number }}",
   },
   "github-token": {
-    description: "Token of GitHub for the comment. Default: that of the job.",
+    description: "Token of GitHub for the comment.",
     default: "${{ github.token }}",
   },
   "job-status": {
     description: "For the post step: how the job ended. Leave it to its default.",
     default: "${{ job.status }}",
-    internal: true,
   },
   "matrix": {
     description: "The node of the matrix, which has its own key and comment. Leave it to its default.",
     default: "${{ toJSON(matrix) }}",
-    internal: true,
   },
 };
 
@@ -132,8 +137,9 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
 const quoted = (text: string) => JSON.stringify(text);
 
 /** Text of an input for GitHub, which has no key for choices. */
-function described({ description, options }: InputText): string {
-  return options === undefined ? description : `${description} One of ${options.join(", ")}.`;
+function described({ description, options, empty }: InputText): string {
+  const choices = options === undefined ? [] : [`One of ${options.join(", ")}.`];
+  return [description, ...choices, ...(empty === undefined ? [] : [`Empty: ${empty}.`])].join(" ");
 }
 
 /** Renders `action.yml`. */
