@@ -99,6 +99,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
 
 /** The folders of `tests` that mirror no folder of `lib`, and what they prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
+  "tests/action": "the GitHub action in jobs of a model of GitHub's runner",
   "tests/architecture": "the plan of the sources, the documents, and the public names",
   "tests/components": "the GitLab components in pipelines",
   "tests/conformance": "recorded exchanges that client and emulator must agree on",

@@ -64,6 +64,14 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
+/** The token of the input, also when nothing else has one: then the input is what is missing. Undefined when a variable has it. */
+export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
+  const token = inputText(env, "token");
+  const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];
+  if (token === undefined && variables.some((name) => env(name)?.trim())) return undefined;
+  return { token: token ?? "", tokenPlace: "input token" };
+}
+
 function inputOf(variable: string): InputName | undefined {
   const names = Object.keys(ACTION_INPUTS) as InputName[];
   return names.find((name) => ACTION_INPUTS[name] === variable);

@@ -26,7 +26,7 @@ import { STATE } from "../options/table.ts";
 import type { MainOptions, VerbContext } from "../verb.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { GITHUB_COMMENTS } from "./comment.ts";
-import { inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
+import { givenToken, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 import { withMatrixNode } from "./matrix.ts";
 import { actionVocabulary } from "./vocabulary.ts";
 
@@ -138,8 +138,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
-    const call = { io, platform, writer, flags, option, vocabulary, dropIn: false, notes: GITHUB_COMMENTS };
-    const context = openContext(call, options);
+    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
+    const context = openContext({ io, platform, writer, flags, dropIn: false, ...own }, options);
     code = stage === "main" ? await startAndFollow(context) : await cleanUpStep(context, env);
   } catch (error) {
     explain(error, writer);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type CallOptions, clientFor, type MogplexClient } from "../../api/client.ts";
-import { type Connection, resolveConnection } from "../../api/connection/connection.ts";
+import { type Connection, type ConnectionOptions, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
@@ -28,6 +28,8 @@ export interface NotePlanner {
 export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
+  /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
+  given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
   /** Reads an option. @default from the flags, else the variables */
   option?: ReadOption;
   /** Notes of its jobs. @default none */
@@ -54,7 +56,7 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
-    const found = resolveConnection({ env: io.env, readFile: io.readFile, dropIn });
+    const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = found;
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes.secrets(io.env) }));
     return found;
