@@ -6,10 +6,11 @@
 import { UsageError } from "../errors.ts";
 import type { Answer } from "../http/answer.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
-import { apiOf, explainSender, linkedQuery, type NotePlace, property } from "./note_place.ts";
+import { apiOf, type NotePlace } from "./note_place.ts";
+import { shortenMarkdown } from "./shorten.ts";
 
 /** A pull request, and the API through which it is reached. */
-export interface PullRequest extends Pick<NotePlace, "api" | "host"> {
+export interface PullRequest extends Pick<NotePlace, "api"> {
   /** Owner and name of the repository that it targets. */
   repository: string;
   /** Its number in that repository. */
@@ -22,6 +23,10 @@ export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 /** Most characters of a comment: GitHub answers 422 to a longer one, "Body is too long (maximum is 65536 characters)". */
 export const MAX_COMMENT_CHARACTERS = 65_536;
 
+// For the marker, the name of the job, and what `shortenMarkdown` adds.
+const ROOM = 2_000;
+
+const SYSTEM = "GitHub";
 const API_VARIABLE = "GITHUB_API_URL";
 
 /**
@@ -45,24 +50,15 @@ export function pullRequestOf(env: ReadEnv, number: string): PullRequest {
     const value = JSON.stringify(repository);
     throw new UsageError({ attempted, why: "GITHUB_REPOSITORY must be an owner and a name", value });
   }
-  const api = apiOf(env(API_VARIABLE) ?? "");
-  if (api !== undefined) return { ...api, repository, number };
-  throw new UsageError({
-    attempted: "find the API of GitHub",
-    why: `${API_VARIABLE} must be an http(s) URL without user, query and fragment`,
-  });
+  return { api: apiOf(env, SYSTEM, API_VARIABLE), repository, number };
 }
 
 /** Source: GitHub, "Rate limits for the REST API": 403 and 429, the first limit by `x-ratelimit-remaining`, the second by `retry-after`. */
 function isLimit({ status, headers, retryAfterMs }: Answer): boolean {
-  if (status === 429) return true;
   return status === 403 && (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0");
 }
 
-function explain(answer: Answer, token: string): string {
-  const { status } = answer;
-  if (isLimit(answer)) return "GitHub wants fewer requests, for longer than we may wait";
-  if (status === 401) return `GitHub refuses ${token}, which is unknown, expired or revoked`;
+function meaning(status: number, token: string): string | undefined {
   if (status === 403) {
     return `${token} may not comment, it needs ${GITHUB_TOKEN_NEEDS} (in a pull request of a fork it may only read), ` +
       "or the conversation is locked";
@@ -71,34 +67,28 @@ function explain(answer: Answer, token: string): string {
     return `GitHub does not show the pull request to ${token}, which needs ${GITHUB_TOKEN_NEEDS}, or there is none of that number`;
   }
   if (status === 422) return "GitHub does not accept the comment, the pull request may be locked or have too many";
-  return explainSender("GitHub", status, API_VARIABLE) ?? "GitHub refuses the request";
+  return undefined;
 }
 
 /** The comments of a pull request. */
-export function githubComments({ api, host, repository, number }: PullRequest): NotePlace {
+export function githubComments({ api, repository, number }: PullRequest): NotePlace {
   const issues = `/repos/${repository}/issues`;
   return {
-    system: "GitHub",
+    system: SYSTEM,
+    noun: "comment",
     note: `the comment on pull request #${number}`,
     where: `pull request #${number}`,
     api,
-    host,
-    agent: "github",
+    apiVariable: API_VARIABLE,
     path: `${issues}/${number}/comments`,
     // Source: GitHub, "REST API endpoints for issue comments": by ascending id, and 100 is the most.
     query: "?per_page=100",
-    maxCharacters: MAX_COMMENT_CHARACTERS,
+    shorten: (summary) => shortenMarkdown(summary, MAX_COMMENT_CHARACTERS - ROOM),
     updateMethod: "PATCH",
-    pathOf: (id) => `${issues}/comments/${id}`,
-    readNote(value) {
-      const [id, body, user] = ["id", "body", "user"].map((name) => property(value, name));
-      if (typeof id !== "number" || typeof body !== "string") return undefined;
-      return { id, body, system: false, author: property(user, "id"), byProgram: property(user, "type") === "Bot" };
-    },
-    nextQuery: linkedQuery,
-    // The job's own token may not read its user, which is a program then. People can write a comment with our marker, too.
-    isOwn: ({ author, byProgram }, user) => user === null ? byProgram : author === user,
+    notePath: `${issues}/comments`,
+    authorKey: "user",
+    programType: "Bot",
     isLimit,
-    explain,
+    reason: meaning,
   };
 }

@@ -5,11 +5,12 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError } from "../errors.ts";
+import type { Answer } from "../http/answer.ts";
 import { TimedOut, withLimit } from "../http/attempt.ts";
 import type { Fetch } from "../http/transport.ts";
 import { sha256Hex } from "../sha256.ts";
 import { createNoteClient, type NoteClient } from "./note_client.ts";
-import { type Note, type NotePlace, property } from "./note_place.ts";
+import type { NotePlace } from "./note_place.ts";
 
 /** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
 export const NOTE_MS = 15_000;
@@ -26,7 +27,7 @@ export interface NoteOptions {
   /** Access token of the system. */
   token: string;
   /** Where it was found, for messages: `variable GITLAB_TOKEN`. */
-  tokenSource: string;
+  tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
   /** Time. */
@@ -43,10 +44,41 @@ export interface WrittenNote {
   updated: boolean;
 }
 
+interface Note {
+  id: number;
+  body: string;
+  /** Whether the system wrote it by itself, as a remark on a change. */
+  system: boolean;
+  /** Who wrote it. */
+  author: unknown;
+}
+
 interface Page {
   notes: Note[];
   /** Query of the next page; undefined on the last one. */
   next: string | undefined;
+}
+
+/** A property of a value that came from outside; undefined if it has none. */
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/**
+ * Query of the page after the one that this query asked for; undefined after the last one. Of `Link` only the query is used: behind a proxy the
+ * host may be wrong, and the token must not be sent elsewhere. Source: RFC 8288; GitLab, "Pagination": `x-next-page` is empty on the last page,
+ * keyset pagination has `Link` only; GitHub, "Using pagination in the REST API": `Link`.
+ */
+function nextQuery({ headers }: Answer, query: string): string | undefined {
+  const page = headers.get("x-next-page");
+  if (page !== null) {
+    if (!/^\d+$/.test(page)) return undefined;
+    const next = new URLSearchParams(query);
+    next.set("page", page);
+    return `?${next}`;
+  }
+  const link = /<([^<>]*)>[^,<]*;\s*rel="?next\b/.exec(headers.get("link") ?? "")?.[1] ?? "";
+  return URL.canParse(link) ? new URL(link).search : undefined;
 }
 
 /** A post failed, but the system may have made the note. */
@@ -75,12 +107,12 @@ class NoteWriter {
 
   /** Id of our oldest note with the marker; undefined if there is none. */
   async find(marker: string): Promise<number | undefined> {
-    const { note, where } = this.#place;
+    const { where } = this.#place;
     let query: string | undefined = this.#place.query;
     for (let page = 1; query !== undefined; page++) {
       if (page > MAX_PAGES) {
         const why = `${where} has more than ${MAX_PAGES * 100} comments`;
-        throw new MogplexError({ attempted: `find ${note}`, why }, "unavailable");
+        throw new MogplexError({ attempted: `find ${this.#place.note}`, why }, "unavailable");
       }
       const { notes, next }: Page = await this.#page(query);
       for (const each of notes) {
@@ -91,29 +123,40 @@ class NoteWriter {
     return undefined;
   }
 
+  readonly #read = (value: unknown): Note | undefined => {
+    const [id, body, system, author] = ["id", "body", "system", this.#place.authorKey].map((name) =>
+      property(value, name)
+    );
+    if (typeof id !== "number" || typeof body !== "string") return undefined;
+    return { id, body, system: system === true, author };
+  };
+
   #page(query: string): Promise<Page> {
-    const { note, path, readNote, nextQuery } = this.#place;
+    const { path } = this.#place;
     return this.#client.call({
-      what: `find ${note}`,
+      verb: "find",
       method: "GET",
       path: path + query,
       read: (value, answer) =>
         Array.isArray(value)
-          ? { notes: value.map(readNote).filter((each) => each !== undefined), next: nextQuery(answer, query) }
+          ? { notes: value.map(this.#read).filter((each) => each !== undefined), next: nextQuery(answer, query) }
           : undefined,
     });
   }
 
-  async #isOwn(note: Note): Promise<boolean> {
+  /** Whether the token's user wrote a note. Anybody can copy our marker, but we must only update notes of our own. */
+  async #isOwn({ author }: Note): Promise<boolean> {
     this.#user ??= this.#whoAmI();
-    return this.#place.isOwn(note, await this.#user);
+    const user = await this.#user;
+    // The token of a GitHub job may not read its user, which is a program then.
+    return user === null ? property(author, "type") === this.#place.programType : property(author, "id") === user;
   }
 
   /** Id of the token's user; null if the token may not read it. */
   async #whoAmI(): Promise<number | null> {
     try {
       return await this.#client.call({
-        what: `find ${this.#place.note}`,
+        verb: "find",
         method: "GET",
         path: "/user",
         read(value) {
@@ -128,20 +171,19 @@ class NoteWriter {
   }
 
   async update(id: number, body: string): Promise<WrittenNote> {
-    const { note, updateMethod: method, readNote: read } = this.#place;
-    await this.#client.call({ what: `update ${note}`, method, path: this.#place.pathOf(id), body: { body }, read });
+    const { notePath, updateMethod: method } = this.#place;
+    await this.#client.call({ verb: "update", method, path: `${notePath}/${id}`, body: { body }, read: this.#read });
     return { id, updated: true };
   }
 
   /** @throws {Unknown} when the system may have made the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
-    const { note, path, readNote: read } = this.#place;
     const { id } = await this.#client.call({
-      what: `create ${note}`,
+      verb: "create",
       method: "POST",
-      path,
+      path: this.#place.path,
       body: { body },
-      read,
+      read: this.#read,
       onFailure(error) {
         const refused = error instanceof ApiError && error.status >= 300 && error.status < 500 && error.status !== 408;
         return refused ? Promise.resolve() : Promise.reject(new Unknown(error.message, { cause: error }));
@@ -170,7 +212,7 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
  * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes at most 15 seconds.
  *
  * @param marker Result of {@linkcode noteMarker}.
- * @param text Markdown in which untrusted text is harmless; with the marker at most `maxCharacters` of the place.
+ * @param text Markdown in which untrusted text is harmless; with the marker not too long for the place.
  * @returns What was written.
  * @throws {MogplexError} when the note could not be written in time, or the system refuses it.
  */

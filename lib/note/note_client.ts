@@ -19,7 +19,7 @@ export interface NoteClientOptions {
   /** Access token of the system. It is sent to the host of the API and nowhere else. */
   token: string;
   /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
-  tokenSource: string;
+  tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
   /** Time. */
@@ -32,8 +32,8 @@ export interface NoteClientOptions {
 
 /** One request. */
 export interface NoteCall<T> {
-  /** What is attempted, after "Cannot". */
-  what: string;
+  /** What is done to the note, for messages. */
+  verb: "find" | "update" | "create";
   /** `GET`, `PUT`, `PATCH` or `POST`. */
   method: string;
   /** Path and query below the API, with a slash at its start. */
@@ -57,37 +57,54 @@ export interface NoteClient {
   call<T>(call: NoteCall<T>): Promise<T>;
 }
 
-/** The error class for an answer, by which `setbackOf` decides on a retry. A 401 is not retried: there is little time. */
-function errorClass(answer: Answer, place: NotePlace): typeof ApiError {
-  if (place.isLimit(answer)) return RateLimitedError;
+/** Why a request failed, as a clause, and the class by which `setbackOf` decides on a retry. A 401 is not retried: there is little time. */
+function meaningOf(place: NotePlace, answer: Answer, token: string): [why: string, errorClass: typeof ApiError] {
+  const { system, apiVariable } = place;
   const { status } = answer;
-  const passing = status < 300 || status >= 500 || status === 408 || status === 425;
-  return passing ? UnavailableError : ApiError;
+  if (status === 429 || place.isLimit?.(answer)) {
+    return [`${system} wants fewer requests, for longer than we may wait`, RateLimitedError];
+  }
+  if (status >= 500) return [`${system} is in trouble`, UnavailableError];
+  if (status < 300) {
+    return [`the answer is not that of ${system}'s API, check ${apiVariable} and what lies between`, UnavailableError];
+  }
+  if (status < 400) return ["the answer is a redirect, which would lose the token", ApiError];
+  if (status === 401) return [`${system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
+  const passes = status === 408 || status === 425;
+  return [place.reason(status, token) ?? `${system} refuses the request`, passes ? UnavailableError : ApiError];
 }
 
 /** Makes the client of a place's API. */
 export function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteClient {
-  const { token, tokenSource, fetch, clock, limits, random = Math.random } = options;
-  const { api, tokenHeader, agent } = place;
-  const origin = new URL(api).origin;
-  const transport = createTransport({ token, tokenHeader, origin, fetch, clock, userAgent: userAgent(agent) });
+  const { token, tokenPlace, fetch, clock, limits, random = Math.random } = options;
+  const { api, system, tokenHeader } = place;
+  const transport = createTransport({
+    token,
+    tokenHeader,
+    origin: new URL(api).origin,
+    fetch,
+    clock,
+    userAgent: userAgent(system.toLowerCase()),
+  });
   const world = { clock, onNotice: undefined, random, memory: newTokenMemory() };
 
-  function judge<T>({ what, read }: NoteCall<T>, answer: Answer, redact: Redactor): Verdict<T> {
+  function judge<T>({ verb, read }: NoteCall<T>, answer: Answer, redact: Redactor): Verdict<T> {
     const good = answer.status >= 200 && answer.status < 300;
     const value = good ? read(parseJson(answer.text), answer) : undefined;
     if (value !== undefined) return { ok: true, value };
     const facts = factsOf(answer, null, redact);
-    const reason = place.explain(answer, `the token in ${tokenSource}`);
+    const [reason, errorClass] = meaningOf(place, answer, `the token in ${tokenPlace}`);
     const why = `${reason} (${describeAnswer(answer, facts, redact)})`;
-    return { ok: false, error: new (errorClass(answer, place))({ attempted: what, why }, "unavailable", facts) };
+    const error = new errorClass({ attempted: `${verb} ${place.note}`, why }, "unavailable", facts);
+    return { ok: false, error };
   }
 
   return {
-    call: (call) =>
-      callWithin(world, { what: call.what, limits, onFailure: call.onFailure }, (limitMs) =>
+    call(call) {
+      const what = `${call.verb} ${place.note}`;
+      return callWithin(world, { what, limits, onFailure: call.onFailure }, (limitMs) =>
         transport.call({
-          what: call.what,
+          what,
           send: (send) =>
             send(api + call.path, {
               method: call.method,
@@ -96,6 +113,7 @@ export function createNoteClient(place: NotePlace, options: NoteClientOptions): 
               body: call.body === undefined ? null : JSON.stringify(call.body),
             }),
           judge: (answer) => judge(call, answer, transport.redact),
-        }, { limitMs, signal: limits.signal })),
+        }, { limitMs, signal: limits.signal }));
+    },
   };
 }

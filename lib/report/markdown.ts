@@ -19,6 +19,10 @@ const MAX_ADVICE = 2_000;
 // A feed holds 200 events with at most one phase each; nobody reads a longer table.
 const MAX_ROWS = 50;
 
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return markdownTable(head, rows.slice(0, MAX_ROWS));
+}
+
 function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): string {
   if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
   return state === "none" ? "none" : "unknown: no event seen says so";
@@ -88,10 +92,6 @@ export interface MarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** Most UTF-16 units of the reason, and of the line that follows the run again. @default {50_000} */
-  maxText?: number | undefined;
-  /** Most rows of a table of phases or waits. @default {50} */
-  maxRows?: number | undefined;
 }
 
 /**
@@ -104,16 +104,15 @@ export interface MarkdownOptions {
 export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
   const view = viewOf(result);
   const { verdict: { mark, headline }, reason } = view;
-  const { maxText = MAX_SUMMARY_TEXT, maxRows = MAX_ROWS } = options;
   const parts = [`## ${mark} ${headline}`];
-  if (reason) parts.push(markdownBlock(cutText(reason, maxText)));
-  parts.push(markdownTable(["Fact", "Value"], facts(view, options)));
-  if (view.phases.length > 0 && maxRows > 0) {
+  if (reason) parts.push(markdownBlock(cutText(reason, MAX_SUMMARY_TEXT)));
+  parts.push(table(["Fact", "Value"], facts(view, options)));
+  if (view.phases.length > 0) {
     parts.push(
       "### Phases",
-      markdownTable(
+      table(
         ["Phase", "Began", "Took"],
-        view.phases.slice(0, maxRows).map(({ name, startedAt, durationMs }) => [
+        view.phases.map(({ name, startedAt, durationMs }) => [
           codeCell(name),
           codeCell(startedAt),
           durationMs === null ? "its end was not seen" : formatDuration(durationMs),
@@ -121,17 +120,15 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
       ),
     );
   }
-  if (view.waits.length > 0 && maxRows > 0) {
+  if (view.waits.length > 0) {
     parts.push(
       "### Waits",
-      markdownTable(
+      table(
         ["Because of", "Times", "In all"],
-        view.waits.slice(0, maxRows).map((
-          { cause, count, totalMs },
-        ) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
+        view.waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
       ),
     );
   }
-  if (view.resume) parts.push("Follow it again:", markdownBlock(cutText(view.resume, maxText)));
+  if (view.resume) parts.push("Follow it again:", markdownBlock(cutText(view.resume, MAX_SUMMARY_TEXT)));
   return `${parts.join("\n\n")}\n`;
 }

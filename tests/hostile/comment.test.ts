@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { GITHUB_COMMENTS } from "../../lib/cli/action/comment.ts";
 import { withMatrixNode } from "../../lib/cli/action/matrix.ts";
 import { actionVocabulary } from "../../lib/cli/action/vocabulary.ts";
-import { writeJobNote } from "../../lib/cli/job/note.ts";
+import { planNote, writeJobNote } from "../../lib/cli/job/note.ts";
 import { openContext } from "../../lib/cli/job/open.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
@@ -46,7 +46,7 @@ async function commentOf(text: string) {
     notes: GITHUB_COMMENTS,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
-  await writeJobNote(context, context.planNote(), resultOf(text));
+  await writeJobNote(context, planNote(context), resultOf(text));
   return { bodies: github.comments.map(({ body }) => body ?? ""), printed: io.text.stderr };
 }
 

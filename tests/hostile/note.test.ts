@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GITLAB_NOTES } from "../../lib/cli/job/gitlab_note.ts";
-import { writeJobNote } from "../../lib/cli/job/note.ts";
+import { planNote, writeJobNote } from "../../lib/cli/job/note.ts";
 import { openContext } from "../../lib/cli/job/open.ts";
 import { commandVocabulary } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
@@ -24,7 +24,7 @@ async function noteOf(text: string, job: string) {
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
   const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false, notes: GITLAB_NOTES };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
-  await writeJobNote(context, context.planNote(), resultOf(text));
+  await writeJobNote(context, planNote(context), resultOf(text));
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }

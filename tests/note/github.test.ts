@@ -21,8 +21,8 @@ const APP: ServedComment["user"] = { id: ACTIONS_APP, type: "Bot" };
 /** Writes a comment, with the jitter always half. */
 async function write(server: GithubServer, text = "# Fine\n", token = GITHUB_TOKEN) {
   const clock = virtualClock();
-  const place = githubComments({ api: server.api, host: "api.github.example", repository: "acme/web", number: "7" });
-  const options = { token, tokenSource: "input github-token", fetch: server.fetch, clock, random: () => 0.5 };
+  const place = githubComments({ api: server.api, repository: "acme/web", number: "7" });
+  const options = { token, tokenPlace: "input github-token", fetch: server.fetch, clock, random: () => 0.5 };
   const error = await writeNote(place, MARKER, text, options).then(() => undefined, (thrown: Error) => thrown.message);
   return { error, slept: clock.slept, now: clock.now() };
 }
@@ -154,7 +154,7 @@ const place = (env: Record<string, string>, number = "7") =>
 
 test("pullRequestOf() takes the API that the runner names, whatever its host and path", () => {
   const api = "https://ghe.example:8443/api/v3";
-  expect(place({})).toEqual({ api, host: "ghe.example:8443", repository: "acme/web.js", number: "7" });
+  expect(place({})).toEqual({ api, repository: "acme/web.js", number: "7" });
 });
 
 test("pullRequestOf() refuses what would lead elsewhere", async () => {

@@ -15,6 +15,7 @@ import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { explain } from "../explain.ts";
 import { isInteractive } from "../log/interactive.ts";
 import { noticeText } from "../log/notices.ts";
+import { planNote } from "../job/note.ts";
 import type { VerbContext } from "../verb.ts";
 import { LiveCampaign } from "./live_campaign.ts";
 import type { CampaignPlace } from "./place.ts";
@@ -68,7 +69,7 @@ export async function endWithCampaign(
   { once, exitStatus, options, onInterrupt }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
-  const note = context.planNote();
+  const note = planNote(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
   await preferSmallHeap();
   const json = flags.has("json");

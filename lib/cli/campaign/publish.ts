@@ -10,7 +10,7 @@ import { writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import type { VerbContext } from "../verb.ts";
 import { writeTextNote } from "../job/note.ts";
-import type { NotePlan } from "../job/note_plan.ts";
+import type { NotePlan } from "../job/note.ts";
 import { commandCampaign } from "./ci_commands.ts";
 import type { CampaignPlace } from "./place.ts";
 
@@ -58,7 +58,7 @@ export async function publishCampaign(
     const isWritten = !unwritten.includes(summary);
     commandCampaign(context, platform, view, isWritten ? summary : null);
   }
-  await writeTextNote(context, note, ({ mayLink }) => {
+  await writeTextNote(context, note, (mayLink) => {
     const clean = cleanCampaign(view, writer.redact, redactToken);
     return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
   });

@@ -1,65 +1,69 @@
 /**
- * The note of a job on its merge request or pull request: checks its token once more, says what it says, and writes it. A failure never
- * changes the verdict of the job.
+ * The note of a job on its merge request or pull request: decides once more about its token, and writes it. A failure never changes the
+ * verdict of the job.
  *
  * @module
  */
-import { MogplexError } from "../../errors.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
 import { noteMarker, writeNote } from "../../note/job_note.ts";
-import { renderMarkdown } from "../../report/markdown.ts";
+import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { markdownCode } from "../../text/escape/markdown.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { VerbContext } from "../verb.ts";
-import type { NotePlan, NoteStyle, PlannedNote } from "./note_plan.ts";
+import type { PlannedNote } from "./note_plan.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
-const MAX_LABEL = 255;
+const MAX_JOB_NAME = 255;
 
-/** Renders a summary. */
-export type RenderSummary = (style: NoteStyle) => string;
+/** What to do: nothing, print why there is no note, or write one. */
+export type NotePlan =
+  | { kind: "none" }
+  | { kind: "print"; message: string }
+  | ({ kind: "write" } & PlannedNote);
 
-/** A plan without a token that must not be sent, or cannot be: a header can hold no other characters. */
-export function checkPlan({ writer }: VerbContext, plan: NotePlan): NotePlan {
-  if (plan.kind !== "write") return plan;
-  const { place, token, tokenSource } = plan;
-  const cannot = `Cannot write ${place.note}:`;
-  // `redact` knows the token of Mogplex.
-  if (writer.redact.token(token) !== token) {
-    const message = `${cannot} ${tokenSource} holds the token of Mogplex, which is not sent to ${place.system}`;
-    return { kind: "print", message };
+/**
+ * What to do in this job.
+ *
+ * @throws {UsageError} when a flag, an input or a variable of ours is not possible.
+ */
+export function planNote(context: VerbContext): NotePlan {
+  const { notes } = context;
+  if (!notes?.wanted(context)) return { kind: "none" };
+  try {
+    const plan = notes.plan(context);
+    if (plan === undefined) return { kind: "none" };
+    const { place, token, tokenPlace } = plan;
+    const attempted = `write a ${place.noun} on ${place.where}`;
+    // `redact` knows the token of Mogplex.
+    if (context.writer.redact.token(token) !== token) {
+      const why = `${tokenPlace} holds the token of Mogplex, which is not sent to ${place.system}`;
+      throw new UsageError({ attempted, why });
+    }
+    // A header can hold no other characters.
+    if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", ...plan };
+    throw new UsageError({ attempted, why: `the value of ${tokenPlace} cannot be a token` });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    // A wrong variable of the CI system's own is not the caller's fault.
+    return { kind: "print", message: error.message };
   }
-  if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return plan;
-  return { kind: "print", message: `${cannot} the value of ${tokenSource} cannot be a token` };
 }
 
-/** The text of the note, without its marker: the fullest one that fits. */
-function textOf({ writer: { redact } }: VerbContext, plan: PlannedNote, render: RenderSummary): string {
-  const label = markdownCode(cutText(redact(plainText(plan.label)), MAX_LABEL));
-  const texts = plan.styles.map((style) => {
-    const summary = render(style);
-    return redact.token(label === "" ? summary : `${summary}\nJob: ${label}\n`);
-  });
-  const limit = plan.place.maxCharacters - MAX_MARKER;
-  return texts.find((text) => lengthOf(text) <= limit) ?? texts.at(-1) ?? "";
-}
-
-/** Characters of the marker and the empty line after it, and some more. */
-const MAX_MARKER = 100;
-
-/** Characters as the strictest system counts them: code points, and two for a line break. */
-function lengthOf(text: string): number {
-  return [...text].length + text.split("\n").length;
-}
+/** Renders a summary; see the options of `renderMarkdown`. */
+export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
 async function write(context: VerbContext, plan: PlannedNote, render: RenderSummary): Promise<void> {
-  const { writer, clock, fetch } = context;
-  const { place, token, tokenSource, job } = plan;
-  const text = textOf(context, plan, render);
-  const { id, updated } = await writeNote(place, await noteMarker(...job), text, { token, tokenSource, clock, fetch });
-  const [noun] = place.note.replace(/^the /, "").split(" ");
-  writer.note(`summary ${updated ? "updated" : "written"} in ${noun} ${id} of ${place.where}`);
+  const { writer, writer: { redact }, clock, fetch } = context;
+  const { place } = plan;
+  const whole = render(plan.mayLink, plan.links);
+  const summary = place.shorten?.(whole) ?? whole;
+  const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
+  const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
+  const marker = await noteMarker(...plan.job);
+  const { id, updated } = await writeNote(place, marker, text, { ...plan, clock, fetch });
+  writer.note(`summary ${updated ? "updated" : "written"} in ${place.noun} ${id} of ${place.where}`);
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
@@ -78,16 +82,20 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
   const { redact } = context.writer;
-  await writeTextNote(context, plan, (style) => renderMarkdown(cleanResult(result, redact, redact.token), style));
+  await writeTextNote(
+    context,
+    plan,
+    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links }),
+  );
 }
 
 /**
  * Decides on the note of a job before the job starts.
  *
  * @returns Writes the note on a result, when there is one to write.
- * @throws {UsageError} See `VerbContext.planNote`.
+ * @throws {UsageError} See {@linkcode planNote}.
  */
 export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
-  const plan = context.planNote();
+  const plan = planNote(context);
   return (result) => writeJobNote(context, plan, result);
 }

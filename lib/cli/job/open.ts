@@ -7,36 +7,21 @@ import { type CallOptions, clientFor, type MogplexClient } from "../../api/clien
 import { type Connection, type ConnectionOptions, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
 import { optionReader } from "../options/read.ts";
 import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
-import { checkPlan } from "./note.ts";
-import type { NotePlan } from "./note_plan.ts";
-
-/** How a program decides on the notes of its jobs. */
-export interface NotePlanner {
-  /** Values to mask: tokens of the systems that hold notes. */
-  secrets(env: ReadEnv): string[];
-  /** What to do in a job. @throws {UsageError} when a setting is not possible. */
-  plan(context: VerbContext): NotePlan;
-}
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
+export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "notes"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
   /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
   /** Reads an option. @default from the flags, else the variables */
   option?: ReadOption;
-  /** Notes of its jobs. @default none */
-  notes?: NotePlanner;
 }
-
-const NO_NOTES: NotePlanner = { secrets: () => [], plan: () => ({ kind: "none" }) };
 
 /** Calls `work` once and remembers its value. If it throws, the next call tries again. */
 function once<T>(work: () => T): () => T {
@@ -51,17 +36,16 @@ function once<T>(work: () => T): () => T {
  * a file.
  */
 export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
-  const { io, platform, writer, flags, vocabulary, dropIn } = call;
-  const { notes = NO_NOTES, option = optionReader(flags, io.env) } = call;
+  const { io, platform, writer, flags, vocabulary, dropIn, notes } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
     const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = found;
-    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes.secrets(io.env) }));
+    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes?.secrets(io.env) }));
     return found;
   });
-  const context: VerbContext = {
+  return {
     io,
     platform,
     writer,
@@ -70,12 +54,11 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     clock,
     fetch,
     machine: { files, processes },
-    option,
+    option: call.option ?? optionReader(flags, io.env),
     guard,
     connection,
-    planNote: () => checkPlan(context, notes.plan(context)),
+    notes,
   };
-  return context;
 }
 
 /** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */

@@ -10,7 +10,7 @@ import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
-import type { NotePlan } from "../job/note_plan.ts";
+import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
@@ -90,7 +90,7 @@ export function permissionsFor(
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables];
   return {
-    net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
+    net: distinct([origin.host, note.kind === "write" ? new URL(note.place.api).host : undefined]),
     env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
     read: distinct([
       ".",
@@ -122,7 +122,7 @@ export function permissionsOf(context: VerbContext): Permissions {
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
   const paths = { out, written, read: flags.all(PROMPT_FILE.name) };
-  return permissionsFor({ env, platform }, paths, context.planNote());
+  return permissionsFor({ env, platform }, paths, planNote(context));
 }
 
 export const permissionsVerb: Verb = {

@@ -76,8 +76,12 @@ test("a step asks nothing of GitHub unless the workflow wants a comment", async 
 
 test("a step without a pull request, a token or GitHub says so in one line, and keeps its verdict", async () => {
   const cases: [inputs: Record<string, string>, env: Record<string, string>, words: string][] = [
-    [{ "pull-request": "" }, {}, "no comment: the event of this workflow has no pull request, and input pull-request"],
-    [{ "github-token": "" }, {}, "Cannot write the comment on pull request #7: input github-token is empty"],
+    [
+      { "pull-request": "" },
+      {},
+      "Cannot write a comment: the event of this workflow has no pull request, and input pull-request",
+    ],
+    [{ "github-token": "" }, {}, "Cannot write a comment on pull request #7: input github-token is empty"],
     [{ "github-token": TOKEN }, {}, "input github-token holds the token of Mogplex, which is not sent to GitHub"],
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
     [{}, { GITEA_ACTIONS: "true" }, "Cannot write a comment: this is not GitHub"],

@@ -8,6 +8,7 @@ import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { maskToken, readPlace } from "../place.ts";
 import { publishCampaign } from "../publish.ts";
+import { planNote } from "../../job/note.ts";
 import type { VerbContext } from "../../verb.ts";
 
 /** Does the work of `campaign report`. @returns The exit code. */
@@ -15,7 +16,7 @@ export async function report(context: VerbContext): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, "campaign report");
   maskToken(context);
-  const note = context.planNote();
+  const note = planNote(context);
   const view = await readCampaignWith(place.path, place.options, place.internals);
   const unwritten = await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
