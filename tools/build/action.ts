@@ -44,6 +44,9 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description: "Task for the agent; else use prompt-file. Passed on byte for byte, never through a shell.",
   },
   "prompt-file": { description: "Path of a file in the workspace with the task. It needs a checkout." },
+  "run-id": {
+    description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
+  },
   "harness": { description: "Agent.", empty: SERVER, options: HARNESSES },
   "mode": { description: "What the agent may do without asking.", empty: SERVER, options: MODES },
   "base-branch": { description: "Branch to start from.", empty: SERVER },

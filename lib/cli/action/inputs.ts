@@ -17,6 +17,7 @@ export const ACTION_INPUTS = {
   "repo": "MOGPLEX_REPO_ID",
   "prompt": "MOGPLEX_PROMPT",
   "prompt-file": "MOGPLEX_PROMPT_FILE",
+  "run-id": "",
   "harness": "MOGPLEX_HARNESS",
   "mode": "MOGPLEX_MODE",
   "base-branch": "MOGPLEX_BASE_BRANCH",

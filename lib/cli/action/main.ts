@@ -24,11 +24,11 @@ import { inOneStream } from "../one_stream.ts";
 import { optionReader } from "../options/read.ts";
 import { STATE } from "../options/table.ts";
 import type { MainOptions, VerbContext } from "../verb.ts";
-import { startAndFollow } from "../verbs/run_follow.ts";
 import { GITHUB_COMMENTS } from "./comment.ts";
 import { givenToken, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 import { withMatrixNode } from "./matrix.ts";
 import { actionVocabulary } from "./vocabulary.ts";
+import { argumentsOf, chosenWork, failureTitle } from "./work.ts";
 
 /** A stage of the action. */
 export type Stage = "main" | "post";
@@ -71,7 +71,7 @@ function jobStatus(env: ReadEnv): string {
 function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
   const get = (name: string) => name === STATE.name ? statePath : undefined;
   return {
-    positionals: [],
+    positionals: argumentsOf(env),
     has: (name) => name === "detach" && !isOn(env, "follow", true),
     get,
     all: () => [],
@@ -99,6 +99,8 @@ function annotate(writer: Writer, { annotate }: Platform, title: string, error: 
   const text = error instanceof MogplexError ? error.message : "Internal error";
   writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
 }
+
+const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
 async function cleanUpStep(context: VerbContext, env: ReadEnv): Promise<number> {
   if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
@@ -140,12 +142,11 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const vocabulary = actionVocabulary(io.env);
     const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
     const context = openContext({ io, platform, writer, flags, dropIn: false, ...own }, options);
-    code = stage === "main" ? await startAndFollow(context) : await cleanUpStep(context, env);
+    code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
   } catch (error) {
     explain(error, writer);
     code = exitCodeFor(error);
-    const title = stage === "main" ? "The Mogplex run was not started" : "The Mogplex run could not be cleaned up";
-    if (!isAnnotated()) annotate(writer, platform, title, error, code);
+    if (!isAnnotated()) annotate(writer, platform, stage === "main" ? failureTitle(env) : CLEANUP_FAILED, error, code);
   }
   if (stage === "post") return RED_IN_POST.includes(code) ? code : EXIT.success;
   try {

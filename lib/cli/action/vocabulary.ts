@@ -13,11 +13,14 @@ export function actionVocabulary(env: ReadEnv): Vocabulary {
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
     repo: "input repo or variable MOGPLEX_REPO_ID",
-    runId: "variable MOGPLEX_RUN_ID",
-    resume({ resume, outcome }) {
+    runId: "input run-id",
+    resume({ resume, outcome, runId }) {
+      if (resume === null) return null;
       const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
-      const findsAgain = inputText(env, "idempotency-key") !== undefined || !["job", "random"].includes(scope);
-      return resume !== null && outcome !== "started" && findsAgain ? "run this job again" : resume;
+      const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
+      const findsAgain = named !== undefined || !["job", "random"].includes(scope);
+      if (outcome !== "started" && findsAgain) return "run this job again";
+      return `the action with input run-id ${runId}`;
     },
     cancel: () => "in the app",
   };

@@ -104,6 +104,47 @@ test("a step with follow: false ends once the run is started, and the run goes o
   expect(cancels(at.requests)).toBe(0);
 });
 
+test("a step with run-id follows that run to its verdict, and starts none", async () => {
+  for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+    const at = world(scenario);
+    const { outputs } = await step({ follow: "false" }, { at });
+    const followed = await step({ "prompt": "", "run-id": outputs.run_id ?? "" }, { at });
+    expect(followed).toMatchObject({ code, outputs: { run_id: outputs.run_id, exit_code: String(code) } });
+    expect(starts(at.requests)).toBe(1);
+  }
+});
+
+test("a cancelled step with run-id leaves the run to the job that started it, unless the workflow wants otherwise", async () => {
+  for (const [wanted, cancelled] of [["", 0], ["cancel", 1]] as const) {
+    const at = world("stuck-streaming");
+    const { outputs } = await step({ follow: "false" }, { at });
+    const inputs = { "prompt": "", "run-id": outputs.run_id ?? "", "on-interrupt": wanted };
+    const before = (io: { signal(name: "SIGINT"): void }) =>
+      void at.clock.sleep(20_000).then(() => io.signal("SIGINT"));
+    const main = await step(inputs, { at, before });
+    expect(main.code).toBe(130);
+    const post = await postStep(main, { ...inputs, "job-status": "cancelled" }, { at });
+    expect([post.code, cancels(at.requests)]).toEqual([0, cancelled]);
+  }
+});
+
+test("a step refuses run-id with what only a start takes, and asks nothing", async () => {
+  const runId = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
+  const cases: [inputs: Record<string, string>, words: string][] = [
+    [{}, "Cannot use input run-id: input prompt is given as well"],
+    [{ "prompt": "", "prompt-file": "task.md" }, "Cannot use input run-id: input prompt-file is given as well"],
+    [{ prompt: "", follow: "false" }, "Cannot use input run-id: input follow is false"],
+    [{ "prompt": "", "run-id": "7" }, "Cannot use run id as it must be a UUID"],
+  ];
+  for (const [inputs, words] of cases) {
+    const at = world();
+    const { code, log } = await step({ "run-id": runId, ...inputs }, { at });
+    expect([code, at.requests]).toEqual([2, []]);
+    expect(log).toContain(`error: ${words}`);
+    expect(log).toMatch(/^::error title=The Mogplex run was not (?:followed|started)::/m);
+  }
+});
+
 test("a step attaches to its run on a re-run, and says how to go on", async () => {
   const at = world("stuck-streaming");
   const first = await step({ timeout: "30" }, { at });
@@ -112,7 +153,7 @@ test("a step attaches to its run on a re-run, and says how to go on", async () =
   expect(again.outputs).toMatchObject({ run_id: first.outputs.run_id, replayed: "true", exit_code: "124" });
   const other = await step({ timeout: "30", "key-scope": "job" }, { at, env: { GITHUB_RUN_ATTEMPT: "3" } });
   expect(other.outputs.replayed).toBe("false");
-  expect(other.log).toMatch(/^resume +mogplex-ci follow /m);
+  expect(other.log).toMatch(/^resume +the action with input run-id [0-9a-f-]{36}$/m);
 });
 
 test("nodes of a matrix have runs of their own, and keep them on a re-run", async () => {
