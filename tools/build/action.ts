@@ -47,6 +47,12 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "run-id": {
     description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
   },
+  "automation": {
+    description: "Id of an automation to trigger and follow, in place of starting a run. It needs repo.",
+  },
+  "automation-input": {
+    description: "Input of the automation: a line NAME=VALUE for each value, or NAME:=JSON for one that is no text.",
+  },
   "harness": { description: "Agent.", empty: SERVER, options: HARNESSES },
   "mode": { description: "What the agent may do without asking.", empty: SERVER, options: MODES },
   "base-branch": { description: "Branch to start from.", empty: SERVER },

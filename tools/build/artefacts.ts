@@ -65,11 +65,10 @@ export const ACTION: Artefact = {
   notices: "LICENSES.txt",
   replace: {
     "lib/platforms/detect.ts": `export * from "./only_github.ts";`,
-    "lib/api/calls/automation_calls.ts": "export const automationCalls = () => ({});",
     "lib/variables.ts": namesOnly(variables),
   },
   // Every job downloads it with the repository, and every change of lib is another copy of it in the history.
-  limit: { readable: 224 * 1024, gzipped: 72 * 1024 },
+  limit: { readable: 232 * 1024, gzipped: 80 * 1024 },
 };
 
 const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };

@@ -18,6 +18,8 @@ export const ACTION_INPUTS = {
   "prompt": "MOGPLEX_PROMPT",
   "prompt-file": "MOGPLEX_PROMPT_FILE",
   "run-id": "",
+  "automation": "",
+  "automation-input": "",
   "harness": "MOGPLEX_HARNESS",
   "mode": "MOGPLEX_MODE",
   "base-branch": "MOGPLEX_BASE_BRANCH",

@@ -28,7 +28,7 @@ import { GITHUB_COMMENTS } from "./comment.ts";
 import { givenToken, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 import { withMatrixNode } from "./matrix.ts";
 import { actionVocabulary } from "./vocabulary.ts";
-import { argumentsOf, chosenWork, failureTitle } from "./work.ts";
+import { argumentsOf, chosenWork, failureTitle, valuesOf } from "./work.ts";
 
 /** A stage of the action. */
 export type Stage = "main" | "post";
@@ -74,7 +74,7 @@ function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
     positionals: argumentsOf(env),
     has: (name) => name === "detach" && !isOn(env, "follow", true),
     get,
-    all: () => [],
+    all: (name) => valuesOf(env, name),
   };
 }
 

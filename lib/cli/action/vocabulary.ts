@@ -7,6 +7,8 @@ import type { ReadEnv } from "../../platforms/platform.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { inputText } from "./inputs.ts";
 
+const BY_KEY = "the same command with --idempotency-key";
+
 /** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
 export function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
@@ -20,7 +22,10 @@ export function actionVocabulary(env: ReadEnv): Vocabulary {
       const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
       const findsAgain = named !== undefined || !["job", "random"].includes(scope);
       if (outcome !== "started" && findsAgain) return "run this job again";
-      return `the action with input run-id ${runId}`;
+      // For an automation it says which key finds the run.
+      return resume.startsWith(BY_KEY)
+        ? resume.replace(BY_KEY, "this step with input idempotency-key")
+        : `the action with input run-id ${runId}`;
     },
     cancel: () => "in the app",
   };

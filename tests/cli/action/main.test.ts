@@ -128,23 +128,6 @@ test("a cancelled step with run-id leaves the run to the job that started it, un
   }
 });
 
-test("a step refuses run-id with what only a start takes, and asks nothing", async () => {
-  const runId = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
-  const cases: [inputs: Record<string, string>, words: string][] = [
-    [{}, "Cannot use input run-id: input prompt is given as well"],
-    [{ "prompt": "", "prompt-file": "task.md" }, "Cannot use input run-id: input prompt-file is given as well"],
-    [{ prompt: "", follow: "false" }, "Cannot use input run-id: input follow is false"],
-    [{ "prompt": "", "run-id": "7" }, "Cannot use run id as it must be a UUID"],
-  ];
-  for (const [inputs, words] of cases) {
-    const at = world();
-    const { code, log } = await step({ "run-id": runId, ...inputs }, { at });
-    expect([code, at.requests]).toEqual([2, []]);
-    expect(log).toContain(`error: ${words}`);
-    expect(log).toMatch(/^::error title=The Mogplex run was not (?:followed|started)::/m);
-  }
-});
-
 test("a step attaches to its run on a re-run, and says how to go on", async () => {
   const at = world("stuck-streaming");
   const first = await step({ timeout: "30" }, { at });

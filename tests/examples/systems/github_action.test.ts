@@ -1,5 +1,8 @@
 /** The recipes with the action: what holds for the same recipes without it holds for them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../../tools/setup.mjs";
 import { type Service, startService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/stage.ts";
 import { fields, parseYaml } from "../strict.ts";
@@ -24,7 +27,7 @@ const sent = ({ recorder }: Machine, pattern: RegExp) => recorder.of(pattern).le
 const runIdOf = (stdout = "") => /run (\S+) \(/.exec(stdout)?.[1] ?? "";
 const STEPS = ["Check out the action", "Run the agent", "Keep the reports", "Post Run the agent"];
 
-for (const [file, plain] of Object.entries(ACTION_RECIPES)) {
+for (const file of Object.keys(ACTION_RECIPES)) {
   together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
     expect(end).toMatchObject({ status: "success", ran: STEPS });
@@ -69,7 +72,13 @@ for (const [file, plain] of Object.entries(ACTION_RECIPES)) {
     expect(second?.stdout).toContain(`attached to run ${runIdOf(first?.stdout)} (streaming)`);
     expect(sent(machine, CANCEL)).toBe(1);
   });
+}
 
+const FORMS = readdirSync(join(root, "examples/github-actions")).filter((name) => name.endsWith(".action.yml"))
+  .map((name) => `github-actions/${name}`);
+
+for (const file of FORMS) {
+  const plain = file.replace(".action.yml", ".yml");
   test(`${file} has the name, the triggers, the jobs and the outputs of ${plain}`, () => {
     const read = (each: string) => {
       const { jobs, ...rest } = parseYaml(readExample(each)) as { jobs: Record<string, unknown> };
@@ -84,6 +93,38 @@ for (const [file, plain] of Object.entries(ACTION_RECIPES)) {
     expect(fields(own.job.permissions, "permissions", ["contents"])).toEqual({ contents: "read" });
   });
 }
+
+test("every recipe for GitHub has a form with the action, but the one for campaigns", () => {
+  const plain = readdirSync(join(root, "examples/github-actions")).filter((name) => !name.endsWith(".action.yml"));
+  const without = plain.filter((name) => !FORMS.includes(`github-actions/${name.replace(".yml", ".action.yml")}`));
+  expect(without).toEqual(["scheduled-campaign.yml"]);
+});
+
+const DROP_IN = "github-actions/drop-in.action.yml";
+
+/** The recipe with a key of its own: that of a day is the same in every workflow run. */
+function dropIn(machine: Machine, scenario: string): string {
+  return machine.recipe(DROP_IN, scenario).replace("key-scope: day", `key-part: ${scenario}\n          key-scope: day`);
+}
+
+together("drop-in.action.yml ends as its run, and starts one a day", async (machine) => {
+  for (const [scenario, status] of [["success", "success"], ["success", "success"], ["agent-failure", "failure"]]) {
+    const end = await runGithubJob(dropIn(machine, scenario ?? ""), machine, optionsOf(DROP_IN, scenario ?? ""));
+    expect([scenario, end.status]).toEqual([scenario, status ?? ""]);
+  }
+  const starts = machine.recorder.of(START).map(({ answer }) => JSON.parse(answer ?? "").data);
+  expect(starts.map(({ harness, replayed }) => [harness, replayed])).toEqual(
+    [["codex", false], ["codex", true], ["codex", false]],
+  );
+});
+
+together("drop-in.action.yml leaves the run alone when its job is cancelled, as drop-in.yml does", async (machine) => {
+  machine.stop = signalled("SIGINT");
+  const recipe = dropIn(machine, "stuck-streaming");
+  expect((await runGithubJob(recipe, machine, optionsOf(DROP_IN, "stuck-streaming"))).status).toBe("cancelled");
+  expect(sent(machine, CANCEL)).toBe(0);
+  expect(await service.status(runIdOf(machine.done[0]?.stdout))).toBe("streaming");
+});
 
 together(
   "codemod-matrix.action.yml starts a run for every node, also where nodes share a repository",

@@ -87,6 +87,8 @@ interface PostStep {
   state: Record<string, string>;
 }
 
+const SHA = "0123456789abcdef0123456789abcdef01234567";
+
 /** One job at work. */
 class Job {
   /** Whether the machine is gone, so that nothing more is run. */
@@ -110,6 +112,10 @@ class Job {
     this.#temporary = machine.directory();
   }
 
+  get #ref(): string {
+    return this.#options.branch === undefined ? "refs/tags/v1.2.3" : `refs/heads/${this.#options.branch}`;
+  }
+
   scope(): Scope {
     const { status } = this.end;
     const { inputs = {}, matrix = {}, vars = {}, event = {}, needs = {}, runId, attempt = 1 } = this.#options;
@@ -119,7 +125,7 @@ class Job {
       github: {
         ...{ repository: "acme/web", event, token, run_id: runId, run_attempt: String(attempt) },
         server_url: "https://github.example",
-        ...{ event_name: eventName, ref_name: branch },
+        ...{ event_name: eventName, ref_name: branch, ref: this.#ref, sha: SHA },
       },
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
@@ -150,8 +156,8 @@ class Job {
       GITHUB_JOB: this.#name,
       GITHUB_WORKFLOW: this.#options.workflow ?? "",
       GITHUB_ACTOR: "octocat",
-      GITHUB_REF: this.#options.branch === undefined ? "refs/tags/v1.2.3" : `refs/heads/${this.#options.branch}`,
-      GITHUB_SHA: "0123456789abcdef0123456789abcdef01234567",
+      GITHUB_REF: this.#ref,
+      GITHUB_SHA: SHA,
       GITHUB_WORKSPACE: this.#cwd,
       GITHUB_API_URL: this.#options.githubApi ?? "https://api.github.example",
       RUNNER_TEMP: this.#temporary,
