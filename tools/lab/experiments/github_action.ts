@@ -96,6 +96,8 @@ const OTHERS: Readonly<Record<string, { jobs: number; event?: string; payload: u
     },
   },
   "task-with-comment.action.yml": { jobs: 1, payload: { inputs: { task: "Rename the option" } } },
+  "drop-in.action.yml": { jobs: 1, payload: {} },
+  "dispatch-automation.action.yml": { jobs: 1, payload: {} },
 };
 
 async function others(bench: Bench): Promise<void> {
@@ -111,7 +113,9 @@ async function others(bench: Bench): Promise<void> {
       const ended = log.match(new RegExp(`verdict +${status} `, "g"))?.length ?? 0;
       const right = (code === 0) === (status === "success") && ended === jobs;
       bench.check(`${file} ends as its ${jobs === 1 ? "run" : `${jobs} runs`}: ${status}`, right, tail(log));
-      const runs = new Set([...log.matchAll(/(?:started|attached to) run (\S+)/g)].map(([, runId]) => runId)).size;
+      const runs = new Set([...log.matchAll(/(?:started|attached to|automation \S+:) run (\S+)/g)].map(([, runId]) =>
+        runId
+      )).size;
       bench.check(`${file} has a run of its own for each node: ${status}`, runs === jobs, `${runs} runs`);
     }
   }
