@@ -12,12 +12,13 @@ import { ACTION } from "../../tools/build/artefacts.ts";
 import { bundle, problems } from "../../tools/build/bundle.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
-import { runGithubJob } from "../examples/systems/models/github_steps.ts";
+import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/github_steps.ts";
 import { onMachine } from "../examples/systems/machine.ts";
 import { type Fields, parseYaml } from "../examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../note/github_server.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, startService } from "../processes/world/service.ts";
+import { START } from "../processes/world/stage.ts";
 import { sampleResult } from "../report/sample.ts";
 import { workflowRun } from "./jobs.ts";
 
@@ -82,24 +83,42 @@ function snippets(document: string): string[] {
 test("documents give the action inputs that it has", () => {
   const found = ["README.md", "action/README.md"].flatMap((document) => snippets(document));
   expect(found.length).toBeGreaterThanOrEqual(3);
-  const given = found.flatMap((text) => text.split(/uses: \.\/action.*\n\s+with:\n/).slice(1))
-    .flatMap((text) =>
-      [...(/^(?: +[^\n]*\n)+/.exec(text)?.[0] ?? "").matchAll(/^ +([a-z-]+): /gm)].map(([, name]) => name)
-    );
+  const blocks = found.flatMap((text) => [...text.matchAll(/uses: \.\/action.*\n( +)with:\n((?:\1 +.*\n)+)/g)]);
+  const given = blocks.flatMap(([, , lines = ""]) => [...lines.matchAll(/^ +([a-z-]+): /gm)].map(([, name]) => name));
   expect(given.length).toBeGreaterThan(8);
   expect([...new Set(given)].filter((name = "") => !(name in ACTION_INPUTS))).toEqual([]);
 });
+
+/** A workflow of a document, with a name for each thing, as the model wants it. @param part Text that only this one has. */
+function documented(part: string): string {
+  const text = snippets("action/README.md").find((each) => each.includes(part)) ?? "";
+  const { jobs, ...rest } = parseYaml(text) as { jobs: Record<string, { steps: Fields[] }> };
+  const named = Object.entries(jobs).map(([name, job]) => {
+    const steps = job.steps.map((step, index) => ({ name: `Step ${index}`, ...step }));
+    return [name, { ...job, steps }];
+  });
+  return stringify({ name: "Tests", on: "push", ...rest, jobs: Object.fromEntries(named) });
+}
+
+test(
+  "the workflow of two jobs in action/README.md starts a run in the first and follows it in the second",
+  () =>
+    onMachine(service, async (machine) => {
+      const text = documented("run-id:").replace("Fix the flaky tests", "Fix the flaky tests <success>");
+      const { start, follow } = await runGithubWorkflow(text, machine, workflowRun());
+      expect([start?.status, follow?.status]).toEqual(["success", "success"]);
+      expect(machine.done.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+      expect(machine.done[2]?.stdout).toContain(`\nrun           ${start?.outputs.run_id} (success)\n`);
+      expect(machine.recorder.of(START)).toHaveLength(1);
+    }),
+  60_000,
+);
 
 test(
   "the workflow with a comment in action/README.md comments on its pull request",
   () =>
     onMachine(service, async (machine) => {
-      const text = snippets("action/README.md").find((each) => each.includes("comment: true")) ?? "";
-      const parsed = parseYaml(text) as { jobs: { agent: { steps: Fields[] } } };
-      // The model wants a name for each thing.
-      const steps = parsed.jobs.agent.steps.map((step) => ({ name: String(step.uses), ...step }));
-      const named = { name: "Tests", ...parsed, jobs: { agent: { ...parsed.jobs.agent, steps } } };
-      const workflow = stringify(named).replace("github.head_ref", "github.ref_name")
+      const workflow = documented("comment: true").replaceAll("github.head_ref", "github.ref_name")
         .replace("Do not change anything else.", "Do not change anything else. <success>");
       const github = githubServer("acme/web", "7");
       const close = await github.listen();
@@ -107,7 +126,7 @@ test(
       const end = await runGithubJob(
         workflow,
         machine,
-        workflowRun({ ...given, event: { pull_request: { number: 7 } } }),
+        workflowRun({ ...given, event: { pull_request: { number: 7, head: { repo: { full_name: "acme/web" } } } } }),
       );
       close();
       expect(end.status).toBe("success");
