@@ -76,7 +76,6 @@ export function githubComments({ api, repository, number }: PullRequest): NotePl
   return {
     system: SYSTEM,
     noun: "comment",
-    note: `the comment on pull request #${number}`,
     where: `pull request #${number}`,
     api,
     apiVariable: API_VARIABLE,

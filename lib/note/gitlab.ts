@@ -58,7 +58,6 @@ export function gitlabNotes({ api, project, iid }: MergeRequest): NotePlace {
   return {
     system: SYSTEM,
     noun: "note",
-    note: `the note on merge request !${iid}`,
     where: `merge request !${iid}`,
     api,
     apiVariable: API_VARIABLE,

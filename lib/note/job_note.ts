@@ -112,7 +112,7 @@ class NoteWriter {
     for (let page = 1; query !== undefined; page++) {
       if (page > MAX_PAGES) {
         const why = `${where} has more than ${MAX_PAGES * 100} comments`;
-        throw new MogplexError({ attempted: `find ${this.#place.note}`, why }, "unavailable");
+        throw new MogplexError({ attempted: `find the ${this.#place.noun} on ${where}`, why }, "unavailable");
       }
       const { notes, next }: Page = await this.#page(query);
       for (const each of notes) {
@@ -236,6 +236,6 @@ export async function writeNote(
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
     const why = `${place.system} took longer than ${NOTE_MS / 1000} seconds`;
-    throw new NetworkError({ attempted: `write ${place.note}`, why });
+    throw new NetworkError({ attempted: `write the ${place.noun} on ${place.where}`, why });
   }
 }

@@ -95,13 +95,17 @@ export function createNoteClient(place: NotePlace, options: NoteClientOptions): 
     const facts = factsOf(answer, null, redact);
     const [reason, errorClass] = meaningOf(place, answer, `the token in ${tokenPlace}`);
     const why = `${reason} (${describeAnswer(answer, facts, redact)})`;
-    const error = new errorClass({ attempted: `${verb} ${place.note}`, why }, "unavailable", facts);
+    const error = new errorClass(
+      { attempted: `${verb} the ${place.noun} on ${place.where}`, why },
+      "unavailable",
+      facts,
+    );
     return { ok: false, error };
   }
 
   return {
     call(call) {
-      const what = `${call.verb} ${place.note}`;
+      const what = `${call.verb} the ${place.noun} on ${place.where}`;
       return callWithin(world, { what, limits, onFailure: call.onFailure }, (limitMs) =>
         transport.call({
           what,

@@ -14,8 +14,6 @@ export interface NotePlace {
   readonly system: string;
   /** What a note is called there: `note`. */
   readonly noun: string;
-  /** The note and where it is, for messages, after "find": `the note on merge request !7`. */
-  readonly note: string;
   /** Where it is, for messages: `merge request !7`. */
   readonly where: string;
   /** Base URL of the API, without a slash at its end. It may have a path. */
