@@ -1,6 +1,6 @@
 /**
- * Makes `dist/`: the command, the library and the emulator as one file each, with checksums, licence notices and declarations; and
- * `templates/`, the GitLab components with their program inside.
+ * Makes `dist/`: the command, the library and the emulator as one file each, with checksums, licence notices and declarations;
+ * `templates/`, the GitLab components with their program inside; and `action/`, the GitHub action.
  *
  * `--check` builds twice and fails when the results differ, when anything but `node:` is imported, when a size limit is exceeded, or when
  * generated files in the checkout differ from the ones that this commit makes. `--dist` writes `dist/`
@@ -18,7 +18,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
+import { actionProblems, writeAction } from "./build/action.ts";
+import { ACTION, ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { writeDeclarations } from "./build/declarations.ts";
 import { notices } from "./build/licences.ts";
@@ -91,6 +92,7 @@ async function check(): Promise<string[]> {
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), true));
     found.push(...problems(built));
     if (artefact === COMPONENT) found.push(...await componentProblems(built));
+    if (artefact === ACTION) found.push(...actionProblems(built));
     if ((await bundle(artefact)).text !== built.text) found.push(`${artefact.file} differs between two builds`);
   }
   if (!isFresh()) writeDist(files);
@@ -106,6 +108,7 @@ async function write(withTemplates: boolean): Promise<void> {
     const size = Buffer.byteLength(built.text);
     process.stdout.write(`dist/${artefact.file}  ${size} bytes  sha256 ${sha256(built.text)}\n`);
     if (artefact === COMPONENT && withTemplates) await writeTemplates(built);
+    if (artefact === ACTION && withTemplates) writeAction(built);
   }
   writeDist(files);
 }

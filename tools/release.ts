@@ -18,6 +18,11 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
   "deno.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
   "lib/version.ts": /(VERSION = ")([^"]*)/g,
 };
+/** The generated files of the action, and how they begin in a version. */
+const ACTION_PLACES: Readonly<Record<string, (version: string) => string>> = {
+  "action/action.yml": (version) => `# Mogplex CI ${version}, action. `,
+  "action/main.mjs": (version) => `// @mogplex/ci ${version} `,
+};
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
 
@@ -87,6 +92,19 @@ function checkPrepared({ top, version }: ReleaseOptions): void {
 }
 
 /**
+ * The commands that move the action's tag: people take an action by its major version. They run once the pipeline
+ * of the release has passed: nothing else checks what that tag names. Source: GitHub, "Using tags for release management".
+ */
+function actionTag(version: string): string[] {
+  const tag = `v${version.split(".")[0]}`;
+  return [
+    `# Once its pipeline has passed: \`uses: <owner>/<repository>/action@${tag}\` takes this release from then on.`,
+    `git tag --force ${tag} ${version}^{}`,
+    `git push --force origin ${tag}`,
+  ];
+}
+
+/**
  * Writes a release into the checkout.
  *
  * @returns The commands that publish the release.
@@ -109,6 +127,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
     `git commit --all --message "release: ${version}"`,
     `git tag --annotate ${version} --message "Mogplex CI ${version}"`,
     `git push --atomic origin HEAD ${version}`,
+    ...actionTag(version),
   ];
 }
 
@@ -125,6 +144,12 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
     }
     return found;
   });
+}
+
+/** Checks the version of the action. @returns One sentence for each problem. */
+function actionProblems(top: string, version: string): string[] {
+  return Object.entries(ACTION_PLACES).filter(([path, begin]) => !read(top, path).startsWith(begin(version)))
+    .map(([path]) => `${path} is not of version ${version}`);
 }
 
 /** Compares the digest of the default image with the registry. @returns One sentence for each problem. */
@@ -151,6 +176,7 @@ export async function checkRelease(top: string, tag: string): Promise<string> {
     ...versionsIn(top).filter(([, version]) => version !== tag).map(([path, version]) => `${path} says "${version}"`),
     ...(notes ? [] : [`${CHANGELOG} has no notes below "## ${tag}"`]),
     ...templateProblems(top, tag, image),
+    ...actionProblems(top, tag),
     ...await imageProblems(image),
   ];
   if (problems.length === 0) return `${notes}\n`;

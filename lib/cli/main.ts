@@ -13,6 +13,7 @@ import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
 import { programHelp, verbHelp } from "./help.ts";
+import { GITLAB_NOTES } from "./job/gitlab_note.ts";
 import { openContext } from "./job/open.ts";
 import { flagsOf, type MainOptions } from "./verb.ts";
 import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
@@ -79,7 +80,10 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const flags = call.flags = await parseCall(call);
     return await run(
       openContext(
-        { io, platform, writer, flags, vocabulary: commandVocabulary(options.program), dropIn: group === "drop-in" },
+        {
+          ...{ io, platform, writer, flags, vocabulary: commandVocabulary(options.program), notes: GITLAB_NOTES },
+          dropIn: group === "drop-in",
+        },
         options,
       ),
     );

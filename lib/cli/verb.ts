@@ -11,8 +11,9 @@ import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform, ReadEnv } from "../platforms/platform.ts";
 import type { Variable } from "../variables.ts";
+import type { PlannedNote } from "./job/note_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -51,6 +52,16 @@ export interface Option<T> extends VerbFlag {
 /** Value of an option: its flag, else its variable; undefined when neither is given. @throws {UsageError} See {@linkcode Option}. */
 export type ReadOption = <T>(option: Option<T>) => T | undefined;
 
+/** How a program decides on the notes of its jobs. */
+export interface NotePlanner {
+  /** Values to mask: tokens of the systems that hold notes. */
+  secrets(env: ReadEnv): string[];
+  /** Whether the user wants a note. @throws {UsageError} when a setting of ours is not possible. */
+  wanted(context: VerbContext): boolean;
+  /** Which note it is; undefined when there is nothing to write it on. @throws {UsageError} when there can be none, which is only printed. */
+  plan(context: VerbContext): PlannedNote | undefined;
+}
+
 /** What a verb works with. */
 export interface VerbContext {
   /** Environment, files, streams and signals. */
@@ -71,6 +82,8 @@ export interface VerbContext {
   platform: Platform;
   /** Names of the things that a user can give to this program. */
   vocabulary: Vocabulary;
+  /** Notes of the program's jobs; undefined when it has none. */
+  notes?: NotePlanner | undefined;
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**

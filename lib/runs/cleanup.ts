@@ -188,7 +188,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
-  const platform = detectPlatform(env);
+  const platform = options.platform ?? detectPlatform(env);
   const notify = options.onNotice ?? (() => {});
   const nowMs = (options.clock ?? systemClock).wallTime();
   const stored = readState(files, statePath, { job: platform.identity(env), execution: true, nowMs, notify });

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
-import { type NotePlan, writeJobNote } from "../../lib/cli/job/note.ts";
+import { GITLAB_NOTES } from "../../lib/cli/job/gitlab_note.ts";
+import { planNote, writeJobNote } from "../../lib/cli/job/note.ts";
 import { openContext } from "../../lib/cli/job/open.ts";
 import { commandVocabulary } from "../../lib/cli/vocabulary.ts";
 import { Writer } from "../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { detectPlatform } from "../../lib/platforms/detect.ts";
-import { MAX_NOTE_CHARACTERS } from "../../lib/note/merge_request_note.ts";
+import { MAX_NOTE_CHARACTERS } from "../../lib/note/gitlab.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../note/gitlab_server.ts";
@@ -16,15 +17,14 @@ import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 /** Writes the note of a job with this name; returns all notes, and the text on stderr. */
 async function noteOf(text: string, job: string) {
   const gitlab = gitlabServer("42", "7");
-  const io = fakeIo({ env: { GITLAB_CI: "true", CI_JOB_NAME: job } });
+  const mergeRequest = { CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: "42", CI_MERGE_REQUEST_IID: "7", GITLAB_TOKEN };
+  const io = fakeIo({ env: { GITLAB_CI: "true", CI_JOB_NAME: job, ...mergeRequest } });
   const platform = detectPlatform(io.env);
   const writer = new Writer(io, platform, createRedactor({}));
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
-  const place = { api: gitlab.api, host: "gitlab.example", project: "42", iid: "7" };
-  const plan: NotePlan = { kind: "write", place, token: GITLAB_TOKEN, tokenVariable: "GITLAB_TOKEN" };
-  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false };
+  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false, notes: GITLAB_NOTES };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
-  await writeJobNote(context, plan, resultOf(text));
+  await writeJobNote(context, planNote(context), resultOf(text));
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }

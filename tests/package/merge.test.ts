@@ -11,6 +11,7 @@ import { commitAll, git } from "../components/project.ts";
 
 const PINNED = pinnedFiles().map((path) => relative(root, path));
 const GENERATED = [
+  ...["LICENSES.txt", "action.yml", "main.mjs"].map((name) => `action/${name}`),
   "components/LICENSES.txt",
   ...readdirSync(join(root, "templates")).map((name) => `templates/${name}`),
 ];

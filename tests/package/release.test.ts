@@ -26,6 +26,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const ACTION = ["action/action.yml", "action/main.mjs"];
 const FILES = ["package.json", "package-lock.json", "deno.json", "lib/version.ts"];
 
 /** A checkout at version 1.2.3 with changes to release. */
@@ -42,6 +43,8 @@ function checkout(changelog = "## Unreleased\n\n- Something new.\n\n## 1.2.3\n\n
     "CHANGELOG.md": `# Changelog\n\nAbout it.\n\n${changelog}`,
     "components/image.json": JSON.stringify({ image, tag, digest: "" }),
     "templates/run.yml": "",
+    "action/action.yml": "",
+    "action/main.mjs": "",
   });
   commitAll(top);
   return top;
@@ -49,12 +52,14 @@ function checkout(changelog = "## Unreleased\n\n- Something new.\n\n## 1.2.3\n\n
 
 const read = (top: string, path: string) => readFileSync(join(top, path), "utf8");
 
-/** Writes the template as a build does. */
+/** Writes the template and the action as a build does. */
 function build(top: string): void {
   const { image, tag, digest } = JSON.parse(read(top, "components/image.json"));
   const version = /VERSION = "(.*)"/.exec(read(top, "lib/version.ts"))?.[1];
   const text = `# Mogplex CI ${version}, component "run".\nspec:\n  default: "${image}:${tag}@${digest}"\n`;
   writeFileSync(join(top, "templates/run.yml"), text);
+  writeFileSync(join(top, "action/action.yml"), `# Mogplex CI ${version}, action. Generated.\nname: Mogplex CI\n`);
+  writeFileSync(join(top, "action/main.mjs"), `// @mogplex/ci ${version} mogplex-action.mjs\n`);
 }
 
 function prepare(top: string, version = "1.3.0"): Promise<string[]> {
@@ -122,11 +127,14 @@ test("prepareRelease() writes version, date and digest everywhere, and checkRele
     'git commit --all --message "release: 1.3.0"',
     'git tag --annotate 1.3.0 --message "Mogplex CI 1.3.0"',
     "git push --atomic origin HEAD 1.3.0",
+    "# Once its pipeline has passed: `uses: <owner>/<repository>/action@v1` takes this release from then on.",
+    "git tag --force v1 1.3.0^{}",
+    "git push --force origin v1",
   ]);
   expect(await checkRelease(top, "1.3.0")).toBe("- Something new.\n");
 
   const rest = git(top, "diff", "--name-only").split("\n").sort();
-  expect(rest).toEqual(["CHANGELOG.md", "components/image.json", ...FILES, "templates/run.yml"].sort());
+  expect(rest).toEqual(["CHANGELOG.md", "components/image.json", ...FILES, ...ACTION, "templates/run.yml"].sort());
 });
 
 test("prepareRelease() refuses what is no later version, and a checkout that is not ready", async () => {
@@ -157,6 +165,7 @@ test("checkRelease() names every file that is not of the tag", async () => {
     ...said,
     '- CHANGELOG.md has no notes below "## 1.4.0"',
     "- templates/run.yml is not of version 1.4.0",
+    ...ACTION.map((path) => `- ${path} is not of version 1.4.0`),
   ].join("\n"));
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noteMarker } from "../../lib/note/merge_request_note.ts";
+import { noteMarker } from "../../lib/note/job_note.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../note/gitlab_server.ts";
 import { runtimes } from "../../tools/setup.mjs";

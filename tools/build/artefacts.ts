@@ -24,6 +24,8 @@ export interface Artefact {
   lazy?: readonly LazyPart[];
   /** Packages that stay texts until one of their functions is called. @default {undefined} (none) */
   lazyPackages?: readonly LazyPackage[];
+  /** File with the notices of what is bundled. @default that of the same name, with `.licenses.txt` at its end */
+  notices?: string;
   /** Source text that replaces a module, by the module's path below the checkout. @default {} */
   replace?: Readonly<Record<string, string>>;
   /**
@@ -70,6 +72,21 @@ function withoutProgram(): string {
   return exports;
 }
 
+/** The program of the GitHub action. It is not started by its name, but by the runner's Node. */
+export const ACTION: Artefact = {
+  file: "mogplex-action.mjs",
+  entry: "lib/cli/action/main.ts",
+  program: false,
+  minify: true,
+  notices: "LICENSES.txt",
+  replace: {
+    "lib/platforms/detect.ts": `export * from "./only_github.ts";`,
+    "lib/variables.ts": namesOnly(variables),
+  },
+  // Every job downloads it with the repository, and every change of lib is another copy of it in the history.
+  limit: { readable: 232 * 1024, gzipped: 80 * 1024 },
+};
+
 /** The parser of campaign files. */
 export const YAML: LazyPart = { name: "yaml", module: "lib/campaign/file/syntax/yaml.ts", minify: true };
 
@@ -84,6 +101,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },
   COMPONENT,
+  ACTION,
   {
     file: "mod.mjs",
     entry: "mod.ts",

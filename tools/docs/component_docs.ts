@@ -127,18 +127,21 @@ export function exampleBlock(component: string): string {
   return `\`\`\`yaml\n${text.replace(/^(#.*\n)+/, "").trimEnd()}\n\`\`\``;
 }
 
-/** Paths of the files that contain the address of a component, which ends with the version. */
+/** Paths of the files that contain the address of a component or of the action, which ends with the version. */
 export function stampedFiles(): string[] {
   const components = componentNames().flatMap((name) => [
     `components/${name}/README.md`,
     `components/${name}/example.gitlab-ci.yml`,
   ]);
   const recipes = readdirSync(join(root, RECIPES)).map((name) => `${RECIPES}/${name}`);
-  return ["README.md", "components/README.md", ...components, ...recipes]
+  return ["README.md", "action/README.md", "components/README.md", ...components, ...recipes]
     .filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** Writes the present version into each address of a component. */
+/** Writes the present version into each address of a component or of the action. */
 export function withVersion(text: string): string {
-  return text.replace(/(?<=<group>\/<project>\/[\w-]+@)\d+\.\d+\.\d+(?:[-+][\w.+-]*)?/g, VERSION);
+  return text.replace(
+    /(?<=(?:<group>\/<project>\/[\w-]+|<owner>\/<repository>\/action)@)\d+\.\d+\.\d+(?:[-+][\w.+-]*)?/g,
+    VERSION,
+  );
 }

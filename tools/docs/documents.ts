@@ -10,6 +10,13 @@ import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
+import {
+  ACTION_README,
+  actionCodesTable,
+  actionExample,
+  actionInputsTable,
+  actionOutputsTable,
+} from "./action_docs.ts";
 import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
 import { campaignKeysTable, campaignLimitsTable, campaignSchemaFile, refusedKeysList } from "./campaign_schema.ts";
 import {
@@ -71,6 +78,12 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable, refused: refusedKeysList },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
   "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
+  [ACTION_README]: {
+    "example": actionExample,
+    "inputs": actionInputsTable,
+    "outputs": actionOutputsTable,
+    "exit-codes": actionCodesTable,
+  },
   ...Object.fromEntries(
     componentNames().map((name) => [`components/${name}/README.md`, {
       example: () => exampleBlock(name),

@@ -61,7 +61,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/api/connection": "which service and which token",
   "lib/api/calls": "one function for each call of the service",
   "lib/api/contract": "routes, limits and schemas, shared with the emulator",
-  "lib/note": "the one note on a merge request",
+  "lib/note": "the one note of a job on a merge request or a pull request",
   "lib/report": "the files of a result, one renderer for each format",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
   "lib/runs": "a run as an operation",
@@ -86,6 +86,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/options": "flags, variables and files to settings",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
   "lib/cli/log": "everything that is printed while a job runs",
+  "lib/cli/action": "the program inside the GitHub action",
   "lib/cli/campaign":
     "the screens of a campaign, and what is printed while it runs; loaded with the first campaign verb",
   "lib/cli/campaign/verbs": "the function of each verb of `campaign`",
@@ -101,6 +102,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
 
 /** The folders of `tests` that mirror no folder of `lib`, and what they prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
+  "tests/action": "the GitHub action in jobs of a model of GitHub's runner",
   "tests/architecture": "the plan of the sources, the documents, and the public names",
   "tests/components": "the GitLab components in pipelines",
   "tests/conformance": "recorded exchanges that client and emulator must agree on",

@@ -7,6 +7,7 @@ import type { Experiment } from "./experiment.ts";
 import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
 import { GITHUB } from "./experiments/github.ts";
+import { GITHUB_ACTION } from "./experiments/github_action.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -19,6 +20,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITLAB,
   ...DOCKER,
   ...GITHUB,
+  ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
   ...LINTERS,
   ...BUILDKITE,

@@ -17,6 +17,8 @@ export interface ConnectionOptions {
   readFile?: ((path: string) => string | undefined) | undefined;
   /** Access token; takes precedence over the environment. @default {undefined} */
   token?: string | undefined;
+  /** Where that token was given, for messages. @default {"the option token"} */
+  tokenPlace?: string | undefined;
   /** Address of the service; takes precedence over the environment. @default {undefined} */
   url?: string | undefined;
   /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
@@ -49,8 +51,8 @@ function checked(text: string, tokenPlace: string): FoundToken {
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
 export function findToken(options: ConnectionOptions): FoundToken {
-  const { env, token, dropIn = false } = options;
-  if (token !== undefined) return checked(token, "the option token");
+  const { env, token, tokenPlace = "the option token", dropIn = false } = options;
+  if (token !== undefined) return checked(token, tokenPlace);
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
   const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
   const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");

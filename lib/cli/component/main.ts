@@ -8,16 +8,18 @@
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
-import { type Io, processIo, type Stream } from "../../io.ts";
+import { type Io, processIo } from "../../io.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
 import { isMain, programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
+import { cleanUpAndReport } from "../job/cleanup_report.ts";
+import { GITLAB_NOTES } from "../job/gitlab_note.ts";
 import { openContext } from "../job/open.ts";
+import { inOneStream } from "../one_stream.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
 import { followRun } from "../verbs/follow.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import { cleanUpAndReport } from "./cleanup.ts";
 import {
   checkInputs,
   checkPromptFile,
@@ -44,7 +46,7 @@ async function printPermissions(context: VerbContext): Promise<number> {
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
-  cleanup: cleanUpAndReport,
+  cleanup: (context) => cleanUpAndReport(context, "after_script"),
   permissions: printPermissions,
 };
 
@@ -60,16 +62,6 @@ function flagsOf(io: Io): ParsedFlags {
 }
 
 /**
- * The process with stdout and stderr as one stream. The runner reads two pipes and joins them as they come, so that an error would
- * stand before or after the verdict by chance. Only `permissions` has a reader for stdout alone.
- */
-function inOneStream(process: Io, verb: string): Io {
-  if (verb === "permissions") return process;
-  const closed = (_stream: Stream) => process.closed("stdout");
-  return { ...process, closed, write: (_stream, text) => process.write("stdout", text) };
-}
-
-/**
  * Does the work of a job.
  *
  * @param args The verb: `run`, `follow`, `cleanup` or `permissions`.
@@ -78,7 +70,9 @@ function inOneStream(process: Io, verb: string): Io {
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const [name = ""] = args;
-  const io: Io = { ...inOneStream(process, name), env: inputsFirst(process.env) };
+  // Only `permissions` has a reader for stdout alone.
+  const streams = name === "permissions" ? process : inOneStream(process);
+  const io: Io = { ...streams, env: inputsFirst(process.env) };
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
   try {
@@ -91,7 +85,10 @@ export async function main(args: readonly string[], process: Io, options: MainOp
     checkPromptFile(io.env);
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
-      openContext({ io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false }, options),
+      openContext(
+        { io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false, notes: GITLAB_NOTES },
+        options,
+      ),
     );
   } catch (error) {
     explain(error, writer);

@@ -1,24 +1,18 @@
 /**
- * The note on the merge request of a GitLab pipeline: decides whether there is one, with which token, and what it says. A failure never
- * changes the verdict of the job.
+ * The note of a job on its merge request or pull request: decides once more about its token, and writes it. A failure never changes the
+ * verdict of the job.
  *
  * @module
  */
-import { checkTokenVariable } from "../../api/connection/token.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
-import { cutText, plainText } from "../../text/plain_text.ts";
-import { markdownCode } from "../../text/escape/markdown.ts";
-import { type MergeRequest, mergeRequestOf, TOKEN_NEEDS } from "../../note/gitlab_api.ts";
-import { noteMarker, writeNote } from "../../note/merge_request_note.ts";
-import { isFileVariable } from "../../platforms/file_variable.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
-import { cleanResult } from "../../result/clean.ts";
-import { renderMarkdown } from "../../report/markdown.ts";
+import { noteMarker, writeNote } from "../../note/job_note.ts";
+import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
 import type { AnyResult } from "../../result/any_result.ts";
-import { NOTE } from "../options/table.ts";
+import { cleanResult } from "../../result/clean.ts";
+import { markdownCode } from "../../text/escape/markdown.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
 import type { VerbContext } from "../verb.ts";
-
-const DEFAULT_TOKEN_VARIABLE = "GITLAB_TOKEN";
+import type { PlannedNote } from "./note_plan.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
@@ -27,89 +21,49 @@ const MAX_JOB_NAME = 255;
 export type NotePlan =
   | { kind: "none" }
   | { kind: "print"; message: string }
-  | { kind: "write"; place: MergeRequest; token: string; tokenVariable: string };
-
-/** Name of the variable that holds GitLab's token. @throws {UsageError} when it is not a name. */
-function noteTokenVariable(env: ReadEnv): string {
-  const name = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || DEFAULT_TOKEN_VARIABLE;
-  return checkTokenVariable(name, "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
-}
-
-/** Values to mask: GitLab's token. */
-export function noteSecrets(env: ReadEnv): string[] {
-  return [env(env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || DEFAULT_TOKEN_VARIABLE) ?? ""];
-}
-
-function planOf(env: ReadEnv): NotePlan {
-  const place = mergeRequestOf(env);
-  if (place === undefined) return { kind: "none" };
-  const tokenVariable = noteTokenVariable(env);
-  const token = env(tokenVariable)?.trim() ?? "";
-  const cannot = `Cannot write a note on merge request !${place.iid}:`;
-  if (token === "") {
-    const message =
-      `${cannot} variable ${tokenVariable} is not set; put a project access token of GitLab there, with ` +
-      `${TOKEN_NEEDS} (protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off`;
-    return { kind: "print", message };
-  }
-  if (isFileVariable(tokenVariable, token)) {
-    return {
-      kind: "print",
-      message: `${cannot} variable ${tokenVariable} is of type File; change its type to Variable`,
-    };
-  }
-  // A header can hold no other characters.
-  if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", place, token, tokenVariable };
-  return { kind: "print", message: `${cannot} the value of variable ${tokenVariable} cannot be a token` };
-}
+  | ({ kind: "write" } & PlannedNote);
 
 /**
  * What to do in this job.
  *
- * @throws {UsageError} when a flag or a variable of ours is not possible.
+ * @throws {UsageError} when a flag, an input or a variable of ours is not possible.
  */
 export function planNote(context: VerbContext): NotePlan {
-  const { io: { env }, platform } = context;
-  const wanted = context.option(NOTE) ?? "auto";
-  if (wanted === "off" || platform.name !== "gitlab") return { kind: "none" };
-  noteTokenVariable(env);
+  const { notes } = context;
+  if (!notes?.wanted(context)) return { kind: "none" };
   try {
-    const plan = planOf(env);
-    // `redact` knows the token of Mogplex, which must not be sent to GitLab.
-    if (plan.kind !== "write" || context.writer.redact.token(plan.token) === plan.token) return plan;
-    const message =
-      `Cannot write a note on merge request !${plan.place.iid}: variable ${plan.tokenVariable} holds the token ` +
-      "of Mogplex, which is not sent to GitLab";
-    return { kind: "print", message };
+    const plan = notes.plan(context);
+    if (plan === undefined) return { kind: "none" };
+    const { place, token, tokenPlace } = plan;
+    const attempted = `write a ${place.noun} on ${place.where}`;
+    // `redact` knows the token of Mogplex.
+    if (context.writer.redact.token(token) !== token) {
+      const why = `${tokenPlace} holds the token of Mogplex, which is not sent to ${place.system}`;
+      throw new UsageError({ attempted, why });
+    }
+    // A header can hold no other characters.
+    if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", ...plan };
+    throw new UsageError({ attempted, why: `the value of ${tokenPlace} cannot be a token` });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    // A wrong variable of GitLab's own is not the caller's fault.
+    // A wrong variable of the CI system's own is not the caller's fault.
     return { kind: "print", message: error.message };
   }
 }
 
-/** Hosts of this GitLab: a link to an issue or a merge request there would add a mention to it. */
-function ownHosts(env: ReadEnv, place: MergeRequest): string[] {
-  return [place.api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
-}
+/** Renders a summary; see the options of `renderMarkdown`. */
+export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
-/** Renders a summary. `mayLink` says whether an address may be a link. */
-export type RenderSummary = (mayLink: (url: string) => boolean) => string;
-
-async function write(
-  context: VerbContext,
-  plan: NotePlan & { kind: "write" },
-  render: RenderSummary,
-): Promise<void> {
-  const { io: { env }, writer: { redact }, clock, fetch, platform } = context;
-  const { job, node } = platform.identity(env) ?? { job: null, node: "" };
-  const hosts = ownHosts(env, plan.place);
-  const summary = render((url) => !hosts.includes(new URL(url).hostname));
-  const name = markdownCode(cutText(redact(plainText(job ?? "")), MAX_JOB_NAME));
+async function write(context: VerbContext, plan: PlannedNote, render: RenderSummary): Promise<void> {
+  const { writer, writer: { redact }, clock, fetch } = context;
+  const { place } = plan;
+  const whole = render(plan.mayLink, plan.links);
+  const summary = place.shorten?.(whole) ?? whole;
+  const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
-  const marker = await noteMarker(job ?? "", node);
-  const { id, updated } = await writeNote(plan.place, marker, text, { ...plan, clock, fetch });
-  context.writer.note(`summary ${updated ? "updated" : "written"} in note ${id} of merge request !${plan.place.iid}`);
+  const marker = await noteMarker(...plan.job);
+  const { id, updated } = await writeNote(place, marker, text, { ...plan, clock, fetch });
+  writer.note(`summary ${updated ? "updated" : "written"} in ${place.noun} ${id} of ${place.where}`);
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
@@ -131,7 +85,7 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
   await writeTextNote(
     context,
     plan,
-    (mayLink) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink }),
+    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links }),
   );
 }
 

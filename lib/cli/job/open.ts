@@ -4,20 +4,23 @@
  * @module
  */
 import { type CallOptions, clientFor, type MogplexClient } from "../../api/client.ts";
-import { type Connection, resolveConnection } from "../../api/connection/connection.ts";
+import { type Connection, type ConnectionOptions, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
 import { optionReader } from "../options/read.ts";
-import type { MainOptions, VerbContext } from "../verb.ts";
-import { noteSecrets } from "./note.ts";
+import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
+export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "notes"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
+  /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
+  given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
+  /** Reads an option. @default from the flags, else the variables */
+  option?: ReadOption;
 }
 
 /** Calls `work` once and remembers its value. If it throws, the next call tries again. */
@@ -33,13 +36,13 @@ function once<T>(work: () => T): () => T {
  * a file.
  */
 export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
-  const { io, platform, writer, flags, vocabulary, dropIn } = call;
+  const { io, platform, writer, flags, vocabulary, dropIn, notes } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
-    const found = resolveConnection({ env: io.env, readFile: io.readFile, dropIn });
+    const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = found;
-    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: noteSecrets(io.env) }));
+    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes?.secrets(io.env) }));
     return found;
   });
   return {
@@ -51,9 +54,10 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     clock,
     fetch,
     machine: { files, processes },
-    option: optionReader(flags, io.env),
+    option: call.option ?? optionReader(flags, io.env),
     guard,
     connection,
+    notes,
   };
 }
 

@@ -86,7 +86,7 @@ export function permissionsFor(
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables];
   return {
-    net: distinct([origin.host, note.kind === "write" ? note.place.host : undefined]),
+    net: distinct([origin.host, note.kind === "write" ? new URL(note.place.api).host : undefined]),
     env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
     read: distinct([
       ".",

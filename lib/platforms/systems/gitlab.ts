@@ -49,7 +49,7 @@ export const gitlab: Platform = definePlatform({
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
   },
-  // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab_api.ts.
+  // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { MAX_NOTE_CHARACTERS, noteMarker } from "../../../lib/note/merge_request_note.ts";
+import { MAX_NOTE_CHARACTERS } from "../../../lib/note/gitlab.ts";
+import { noteMarker } from "../../../lib/note/job_note.ts";
 import { cleanResult } from "../../../lib/result/clean.ts";
 import { renderMarkdown } from "../../../lib/report/markdown.ts";
 import {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createWriter } from "../../../lib/cli/explain.ts";
+import { GITLAB_NOTES } from "../../../lib/cli/job/gitlab_note.ts";
 import { openContext } from "../../../lib/cli/job/open.ts";
 import {
   AT_END,
@@ -25,7 +26,15 @@ function context(options: FakeIoOptions) {
   const io = fakeIo(options);
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
-  const call = { io, platform, writer, flags: FLAGS, vocabulary: commandVocabulary(), dropIn: false };
+  const call = {
+    io,
+    platform,
+    writer,
+    flags: FLAGS,
+    vocabulary: commandVocabulary(),
+    dropIn: false,
+    notes: GITLAB_NOTES,
+  };
   return { io, context: openContext(call, {}) };
 }
 

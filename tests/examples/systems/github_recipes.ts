@@ -1,4 +1,7 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../../tools/setup.mjs";
 import { REPO } from "../../processes/world/service.ts";
 import type { JobOptions } from "./models/github_steps.ts";
 
@@ -20,6 +23,19 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };
 
+/** Files of a repository with a copy of the action. */
+export const WITH_ACTION: Readonly<Record<string, string>> = Object.fromEntries(
+  ["action.yml", "main.mjs", "post.mjs"].map((
+    name,
+  ) => [`action/${name}`, readFileSync(join(root, "action", name), "utf8")]),
+);
+
+/** Recipes with the action, by file below `examples/`, and the file of the same recipe without it. */
+export const ACTION_RECIPES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(RECIPES).filter((file) => file.startsWith("github-actions/"))
+    .map((file) => [file.replace(/yml$/, "action.yml"), file]),
+);
+
 let runs = 0;
 
 /** A workflow run of its own. */
@@ -29,5 +45,6 @@ export function newRun(): JobOptions {
 
 /** What a recipe is started with for a scenario, in a workflow run of its own. */
 export function optionsOf(file: string, scenario: string): JobOptions {
-  return { ...newRun(), inputs: { task: `Rename the option <${scenario}>` }, ...RECIPES[file] };
+  const task = `Rename the option <${scenario}>`;
+  return { ...newRun(), inputs: { task }, files: WITH_ACTION, ...RECIPES[ACTION_RECIPES[file] ?? file] };
 }

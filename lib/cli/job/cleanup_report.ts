@@ -1,6 +1,6 @@
 /**
- * `cleanup` of the components: what the verb does, and then the reports again. GitLab uploads them after `after_script`, and what the
- * script wrote says that the run goes on.
+ * `cleanup` of programs whose job is not a script: what the verb does, and then the reports again, as far as they say that the run goes on.
+ * GitLab uploads them after `after_script`, and GitHub shows a summary of its own for a post step.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { writeReports } from "../../report/write.ts";
 import { endOfRun } from "../../result/ends.ts";
 import type { RunResult } from "../../result/run_result.ts";
 import { lookJob } from "../../runs/run.ts";
-import { connectOptions } from "../job/one_shot.ts";
+import { connectOptions } from "./one_shot.ts";
 import { readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { cleanUp } from "../verbs/cleanup.ts";
 
-/** Longest time for the look at the run, in milliseconds. The job gives `after_script` two minutes. */
+/** Longest time for the look at the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
 /** What the script has reported, as far as the run itself does not tell it. */
@@ -32,7 +32,7 @@ function reported(context: VerbContext, path: string | undefined, runId: string)
 }
 
 /** Writes the reports of a run that `cleanup` has cancelled. Prints a note when that is not possible. */
-async function reportAgain(context: VerbContext, runId: string): Promise<void> {
+async function reportAgain(context: VerbContext, runId: string, by: string): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
   const more = { connection: context.connection(), platform, readFile: io.readFile };
@@ -49,7 +49,7 @@ async function reportAgain(context: VerbContext, runId: string): Promise<void> {
     ...reported(context, targets.find(({ format }) => format === "json")?.path, runId),
     outcome: byItself ?? "interrupted",
     exitCode: EXIT.sigterm,
-    reason: `The job was stopped; after_script cancelled the run, which is ${JSON.stringify(status)}`,
+    reason: `The job was stopped; ${by} cancelled the run, which is ${JSON.stringify(status)}`,
     error: null,
     resume: null,
   };
@@ -57,9 +57,9 @@ async function reportAgain(context: VerbContext, runId: string): Promise<void> {
   for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
 }
 
-/** Cancels what the job left running. */
-export async function cleanUpAndReport(context: VerbContext): Promise<number> {
+/** Cancels what the job left running. @param by What does that, for the reports: `after_script`. */
+export async function cleanUpAndReport(context: VerbContext, by: string): Promise<number> {
   const { action, runId } = await cleanUp(context);
-  if (action === "cancelled" && runId !== null) await reportAgain(context, runId);
+  if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by);
   return EXIT.success;
 }

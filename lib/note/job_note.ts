@@ -1,5 +1,5 @@
 /**
- * The note on the merge request of a GitLab pipeline. Each job has one note: it is found by a hidden marker and updated in place.
+ * The note of a job on a merge request or a pull request. Each job has one note: it is found by a hidden marker and updated in place.
  *
  * @module
  */
@@ -9,18 +9,14 @@ import type { Answer } from "../http/answer.ts";
 import { TimedOut, withLimit } from "../http/attempt.ts";
 import type { Fetch } from "../http/transport.ts";
 import { sha256Hex } from "../sha256.ts";
-import { createGitlabApi, type GitlabApi, type MergeRequest } from "./gitlab_api.ts";
-
-/** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
-export const MAX_NOTE_CHARACTERS = 1_000_000;
+import { createNoteClient, type NoteClient } from "./note_client.ts";
+import type { NotePlace } from "./note_place.ts";
 
 /** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
 export const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Pages times size is the most comments that a merge request can have.
-// Source: GitLab, "Application limits": 5,000; "Pagination": 100 a page.
-const PAGE_SIZE = 100;
+// Pages of 100. Source: GitLab, "Application limits": a merge request can have 5,000 comments; GitHub names 2,500 for an issue.
 const MAX_PAGES = 50;
 // Most posts with an unknown outcome, and the wait before we look for the note, in milliseconds, times the number of the post.
 const MAX_ROUNDS = 3;
@@ -28,10 +24,10 @@ const ROUND_MS = 1_000;
 
 /** Options of {@linkcode writeNote}. */
 export interface NoteOptions {
-  /** Access token of GitLab. */
+  /** Access token of the system. */
   token: string;
-  /** Name of the variable that holds it, for messages. */
-  tokenVariable: string;
+  /** Where it was found, for messages: `variable GITLAB_TOKEN`. */
+  tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
   /** Time. */
@@ -51,7 +47,9 @@ export interface WrittenNote {
 interface Note {
   id: number;
   body: string;
+  /** Whether the system wrote it by itself, as a remark on a change. */
   system: boolean;
+  /** Who wrote it. */
   author: unknown;
 }
 
@@ -61,33 +59,15 @@ interface Page {
   next: string | undefined;
 }
 
-/** A post failed, but GitLab may have made the note. */
-class Unknown extends Error {}
-
-/**
- * The first line of a job's note, by which it is found again: an HTML comment, which readers do not see. It contains a hash of the
- * job's name, since a name may contain any text.
- *
- * @param job Name of the job.
- * @param node Node of a matrix or of parallel copies; an empty string if there is none.
- */
-export async function noteMarker(job: string, node: string): Promise<string> {
-  return `<!-- mogplex:${(await sha256Hex(JSON.stringify([job, node]))).slice(0, 40)} -->`;
-}
-
+/** A property of a value that came from outside; undefined if it has none. */
 function property(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-function readNote(value: unknown): Note | undefined {
-  const [id, body, system] = ["id", "body", "system"].map((name) => property(value, name));
-  if (typeof id !== "number" || typeof body !== "string") return undefined;
-  return { id, body, system: system === true, author: property(property(value, "author"), "id") };
-}
-
 /**
- * Query of the next page. Only the query of a `Link` is used: behind a proxy its host may be wrong.
- * Source: GitLab, "Pagination": `x-next-page` is empty on the last page; keyset pagination has `Link` only.
+ * Query of the page after the one that this query asked for; undefined after the last one. Of `Link` only the query is used: behind a proxy the
+ * host may be wrong, and the token must not be sent elsewhere. Source: RFC 8288; GitLab, "Pagination": `x-next-page` is empty on the last page,
+ * keyset pagination has `Link` only; GitHub, "Using pagination in the REST API": `Link`.
  */
 function nextQuery({ headers }: Answer, query: string): string | undefined {
   const page = headers.get("x-next-page");
@@ -101,65 +81,82 @@ function nextQuery({ headers }: Answer, query: string): string | undefined {
   return URL.canParse(link) ? new URL(link).search : undefined;
 }
 
-class NoteWriter {
-  readonly #api: GitlabApi;
-  readonly #path: string;
-  readonly #name: string;
-  #author: Promise<number | null> | undefined;
+/** A post failed, but the system may have made the note. */
+class Unknown extends Error {}
 
-  constructor(api: GitlabApi, { project, iid }: MergeRequest) {
-    this.#api = api;
-    this.#path = `/projects/${project}/merge_requests/${iid}/notes`;
-    this.#name = `the note on merge request !${iid}`;
+/**
+ * The first line of a job's note, by which it is found again: an HTML comment, which readers do not see. It contains a hash of the
+ * job's name, since a name may contain any text.
+ *
+ * @param job Name of the job.
+ * @param node Node of a matrix or of parallel copies; an empty string if there is none.
+ */
+export async function noteMarker(job: string, node: string): Promise<string> {
+  return `<!-- mogplex:${(await sha256Hex(JSON.stringify([job, node]))).slice(0, 40)} -->`;
+}
+
+class NoteWriter {
+  readonly #client: NoteClient;
+  readonly #place: NotePlace;
+  #user: Promise<number | null> | undefined;
+
+  constructor(client: NoteClient, place: NotePlace) {
+    this.#client = client;
+    this.#place = place;
   }
 
   /** Id of our oldest note with the marker; undefined if there is none. */
   async find(marker: string): Promise<number | undefined> {
-    let query: string | undefined = `?${new URLSearchParams({
-      sort: "asc",
-      order_by: "created_at",
-      activity_filter: "only_comments",
-      per_page: String(PAGE_SIZE),
-    })}`;
+    const { where } = this.#place;
+    let query: string | undefined = this.#place.query;
     for (let page = 1; query !== undefined; page++) {
       if (page > MAX_PAGES) {
-        const most = MAX_PAGES * PAGE_SIZE;
-        const problem = { attempted: `find ${this.#name}`, why: `the merge request has more than ${most} notes` };
-        throw new MogplexError(problem, "unavailable");
+        const why = `${where} has more than ${MAX_PAGES * 100} comments`;
+        throw new MogplexError({ attempted: `find the ${this.#place.noun} on ${where}`, why }, "unavailable");
       }
       const { notes, next }: Page = await this.#page(query);
-      for (const note of notes) {
-        if (!note.system && note.body.startsWith(marker) && await this.#isOwn(note)) return note.id;
+      for (const each of notes) {
+        if (!each.system && each.body.startsWith(marker) && await this.#isOwn(each)) return each.id;
       }
       query = next;
     }
     return undefined;
   }
 
+  readonly #read = (value: unknown): Note | undefined => {
+    const [id, body, system, author] = ["id", "body", "system", this.#place.authorKey].map((name) =>
+      property(value, name)
+    );
+    if (typeof id !== "number" || typeof body !== "string") return undefined;
+    return { id, body, system: system === true, author };
+  };
+
   #page(query: string): Promise<Page> {
-    return this.#api.call({
-      what: `find ${this.#name}`,
+    const { path } = this.#place;
+    return this.#client.call({
+      verb: "find",
       method: "GET",
-      path: this.#path + query,
+      path: path + query,
       read: (value, answer) =>
         Array.isArray(value)
-          ? { notes: value.map(readNote).filter((note) => note !== undefined), next: nextQuery(answer, query) }
+          ? { notes: value.map(this.#read).filter((each) => each !== undefined), next: nextQuery(answer, query) }
           : undefined,
     });
   }
 
   /** Whether the token's user wrote a note. Anybody can copy our marker, but we must only update notes of our own. */
   async #isOwn({ author }: Note): Promise<boolean> {
-    this.#author ??= this.#whoAmI();
-    const me = await this.#author;
-    return me === null || author === me;
+    this.#user ??= this.#whoAmI();
+    const user = await this.#user;
+    // The token of a GitHub job may not read its user, which is a program then.
+    return user === null ? property(author, "type") === this.#place.programType : property(author, "id") === user;
   }
 
-  /** Id of the token's user; null if the token may not read it. Then the marker alone identifies a note. */
+  /** Id of the token's user; null if the token may not read it. */
   async #whoAmI(): Promise<number | null> {
     try {
-      return await this.#api.call({
-        what: `find ${this.#name}`,
+      return await this.#client.call({
+        verb: "find",
         method: "GET",
         path: "/user",
         read(value) {
@@ -174,19 +171,19 @@ class NoteWriter {
   }
 
   async update(id: number, body: string): Promise<WrittenNote> {
-    const what = `update ${this.#name}`;
-    await this.#api.call({ what, method: "PUT", path: `${this.#path}/${id}`, body: { body }, read: readNote });
+    const { notePath, updateMethod: method } = this.#place;
+    await this.#client.call({ verb: "update", method, path: `${notePath}/${id}`, body: { body }, read: this.#read });
     return { id, updated: true };
   }
 
-  /** @throws {Unknown} when GitLab may have made the note although the request failed. */
+  /** @throws {Unknown} when the system may have made the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
-    const { id } = await this.#api.call({
-      what: `create ${this.#name}`,
+    const { id } = await this.#client.call({
+      verb: "create",
       method: "POST",
-      path: this.#path,
+      path: this.#place.path,
       body: { body },
-      read: readNote,
+      read: this.#read,
       onFailure(error) {
         const refused = error instanceof ApiError && error.status >= 300 && error.status < 500 && error.status !== 408;
         return refused ? Promise.resolve() : Promise.reject(new Unknown(error.message, { cause: error }));
@@ -215,12 +212,12 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
  * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes at most 15 seconds.
  *
  * @param marker Result of {@linkcode noteMarker}.
- * @param text Markdown in which untrusted text is harmless; with the marker at most {@linkcode MAX_NOTE_CHARACTERS}.
+ * @param text Markdown in which untrusted text is harmless; with the marker not too long for the place.
  * @returns What was written.
- * @throws {MogplexError} when the note could not be written in time, or GitLab refuses it.
+ * @throws {MogplexError} when the note could not be written in time, or the system refuses it.
  */
 export async function writeNote(
-  place: MergeRequest,
+  place: NotePlace,
   marker: string,
   text: string,
   options: NoteOptions,
@@ -231,16 +228,14 @@ export async function writeNote(
     return await withLimit(
       (signal) => {
         const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
-        const writer = new NoteWriter(createGitlabApi(place.api, { ...options, limits }), place);
+        const writer = new NoteWriter(createNoteClient(place, { ...options, limits }), place);
         return writeOnce(writer, marker, `${marker}\n\n${text}`, (ms) => clock.sleep(ms, { signal }));
       },
       { clock, limitMs: NOTE_MS, signal: undefined },
     );
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
-    throw new NetworkError({
-      attempted: `write the note on merge request !${place.iid}`,
-      why: `GitLab took longer than ${NOTE_MS / 1000} seconds`,
-    });
+    const why = `${place.system} took longer than ${NOTE_MS / 1000} seconds`;
+    throw new NetworkError({ attempted: `write the ${place.noun} on ${place.where}`, why });
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * The comment on the pull request: decides whether there is one, with which token, and where.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { GITHUB_TOKEN_NEEDS, githubComments, pullRequestOf } from "../../note/github.ts";
+import type { ReadEnv } from "../../platforms/platform.ts";
+import type { NotePlanner } from "../verb.ts";
+import { inputText, isOn } from "./inputs.ts";
+import { matrixNode } from "./matrix.ts";
+
+/** The workflow: its file, or where the runner does not say that, its name. A branch of it is no other workflow. */
+function workflowOf(env: ReadEnv): string {
+  return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
+}
+
+/**
+ * Which addresses may be links. A link to an issue or a pull request leaves a mark there, whoever wrote the address. Pull requests of the
+ * workflow's own repository are left, as the agent's is one of them.
+ */
+function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
+  const server = env("GITHUB_SERVER_URL") ?? "";
+  const own = `${server.replace(/\/+$/, "")}/${repository}/pull/`.toLowerCase();
+  const hosts = ["github.com", "www.github.com", ...(URL.canParse(server) ? [new URL(server).hostname] : [])];
+  return (url) => {
+    const isOwn = url.toLowerCase().startsWith(own) && /^\d+$/.test(url.slice(own.length));
+    return isOwn || !hosts.includes(new URL(url).hostname);
+  };
+}
+
+/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is no number. */
+function numberOf(env: ReadEnv): string | undefined {
+  const text = inputText(env, "pull-request")?.trim();
+  if (text === undefined || /^[1-9]\d{0,17}$/.test(text)) return text;
+  throw new UsageError({
+    attempted: "use input pull-request",
+    why: "it must be the number of a pull request",
+    value: JSON.stringify(text),
+  });
+}
+
+/** Comments on pull requests, if the input `comment` wants them. */
+export const GITHUB_COMMENTS: NotePlanner = {
+  secrets: (env) => [inputText(env, "github-token")?.trim() ?? ""],
+  wanted({ io: { env } }) {
+    numberOf(env);
+    return isOn(env, "comment", false);
+  },
+  plan({ io: { env }, platform }) {
+    const attempted = "write a comment";
+    if (platform.name !== "github") throw new UsageError({ attempted, why: "this is not GitHub" });
+    const number = numberOf(env);
+    if (number === undefined) {
+      const why = "the event of this workflow has no pull request, and input pull-request names none";
+      throw new UsageError({ attempted, why });
+    }
+    const pullRequest = pullRequestOf(env, number);
+    const place = githubComments(pullRequest);
+    const token = inputText(env, "github-token")?.trim();
+    if (token === undefined) {
+      const advice = `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
+      throw new UsageError({ attempted: `${attempted} on ${place.where}`, why: "input github-token is empty", advice });
+    }
+    const { job, node } = platform.identity(env) ?? { job: null, node: "" };
+    const matrix = matrixNode(env) || "";
+    const names = [env("GITHUB_WORKFLOW") ?? "", job ?? ""].filter((name) => name !== "").join(" / ");
+    return {
+      place,
+      token,
+      tokenPlace: "input github-token",
+      job: [JSON.stringify([workflowOf(env), job]), node],
+      label: matrix === "" ? names : `${names} ${matrix}`,
+      mayLink: mayLink(env, pullRequest.repository),
+      links: { pipeline: platform.links(env).pipeline },
+    };
+  },
+};

@@ -1,0 +1,172 @@
+/**
+ * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner starts at
+ * the end of the job whatever became of it, cancels what a cancelled or killed `main` has left behind.
+ *
+ * The runner starts `post` from a file of its own: a `main` that was killed before it could leave a mark would otherwise run once more.
+ *
+ * @module
+ */
+import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { ParsedFlags } from "../../flags.ts";
+import { type Io, processIo } from "../../io.ts";
+import { detectPlatform } from "../../platforms/detect.ts";
+import { githubRecord } from "../../platforms/github_files.ts";
+import type { Platform, ReadEnv } from "../../platforms/platform.ts";
+import { appendOutputs, collectProblems } from "../../report/append.ts";
+import { renderGithubOutputs } from "../../report/outputs.ts";
+import { isMain, setExitCode } from "../../runtime.ts";
+import { createWriter, explain } from "../explain.ts";
+import { cleanUpAndReport } from "../job/cleanup_report.ts";
+import { openContext } from "../job/open.ts";
+import type { Writer } from "../log/writer.ts";
+import { inOneStream } from "../one_stream.ts";
+import { optionReader } from "../options/read.ts";
+import { STATE } from "../options/table.ts";
+import type { MainOptions, VerbContext } from "../verb.ts";
+import { GITHUB_COMMENTS } from "./comment.ts";
+import { givenToken, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
+import { withMatrixNode } from "./matrix.ts";
+import { actionVocabulary } from "./vocabulary.ts";
+import { argumentsOf, chosenWork, failureTitle, valuesOf } from "./work.ts";
+
+/** A stage of the action. */
+export type Stage = "main" | "post";
+
+/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code once it has ended. */
+type Mark = "state" | "ended";
+
+function readMark(env: ReadEnv, mark: Mark): string | undefined {
+  return env(`STATE_${mark}`) || undefined;
+}
+
+/** Leaves a mark. Without the file of the runner there is no `post` either. @throws {UsageError} when it cannot be written. */
+function leaveMark(io: Io, mark: Mark, value: string): void {
+  const path = io.env("GITHUB_STATE");
+  if (!path) return;
+  try {
+    io.appendFile(path, githubRecord(mark, value));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError({ attempted: "leave a mark for the post step in GITHUB_STATE", why }, { cause });
+  }
+}
+
+/** A new path for the state: not in the checkout, which other steps change and upload. */
+function newStatePath(env: ReadEnv): string {
+  const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
+  return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
+}
+
+/**
+ * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
+ * by `continue-on-error`, nobody is going to attach to its run: that counts as cancelled.
+ */
+function jobStatus(env: ReadEnv): string {
+  const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
+  const died = readMark(env, "ended") === undefined;
+  return died && ["", "success"].includes(status) ? "cancelled" : status;
+}
+
+function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
+  const get = (name: string) => name === STATE.name ? statePath : undefined;
+  return {
+    positionals: argumentsOf(env),
+    has: (name) => name === "detach" && !isOn(env, "follow", true),
+    get,
+    all: (name) => valuesOf(env, name),
+  };
+}
+
+/** Whether an annotation was made, by the platform that it returns. */
+function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
+  let annotated = false;
+  const { annotate } = platform;
+  if (annotate === undefined) return { platform, isAnnotated: () => annotated };
+  const watched: Platform = {
+    ...platform,
+    annotate(...args) {
+      annotated = true;
+      return annotate(...args);
+    },
+  };
+  return { platform: watched, isAnnotated: () => annotated };
+}
+
+/** Shows an error that no report has shown: on the page of the job there is nothing but annotations. */
+function annotate(writer: Writer, { annotate }: Platform, title: string, error: unknown, code: number): void {
+  if (annotate === undefined) return;
+  const text = error instanceof MogplexError ? error.message : "Internal error";
+  writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
+}
+
+const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
+
+async function cleanUpStep(context: VerbContext, env: ReadEnv): Promise<number> {
+  if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
+  context.writer.out("nothing to clean up: the step had not begun");
+  return EXIT.success;
+}
+
+/** Publishes the exit code as an output: a step with `continue-on-error` does not show it otherwise. */
+function publishCode({ io, writer, platform }: Pick<VerbContext, "io" | "writer" | "platform">, code: number): void {
+  const { outputs } = platform.files(io.env);
+  const { problems, attempt } = collectProblems();
+  const texts = { outputs: () => renderGithubOutputs({ exit_code: String(code) }), variables: () => "" };
+  appendOutputs(texts, { outputs }, io, attempt, (text) => text);
+  for (const { message } of problems) writer.error(message);
+}
+
+/** The job has its verdict already: `post` fails for what its author has to mend, and for nothing else. */
+const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
+
+/**
+ * Does the work of a stage.
+ *
+ * @param process Environment, files, streams and signals.
+ * @returns The exit code; it never throws.
+ */
+export async function main(stage: Stage, process: Io, options: MainOptions = {}): Promise<number> {
+  const { env } = process;
+  const read = inputsFirst(env);
+  const status = (name: string) => name === "MOGPLEX_JOB_STATUS" ? jobStatus(env) : read(name);
+  const io: Io = { ...inOneStream(process), env: stage === "post" ? status : read };
+  const { platform, isAnnotated } = watching(await withMatrixNode(detectPlatform(env), env));
+  const writer = createWriter(io, platform, "toolkit");
+  const statePath = stage === "post" ? readMark(env, "state") ?? "" : newStatePath(env);
+  let code: number;
+  try {
+    if (stage === "main") leaveMark(io, "state", statePath);
+    const flags = flagsOf(env, statePath);
+    const option = inputReader(env, optionReader(flags, io.env));
+    const vocabulary = actionVocabulary(io.env);
+    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
+    const context = openContext({ io, platform, writer, flags, dropIn: false, ...own }, options);
+    code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
+  } catch (error) {
+    explain(error, writer);
+    code = exitCodeFor(error);
+    if (!isAnnotated()) annotate(writer, platform, stage === "main" ? failureTitle(env) : CLEANUP_FAILED, error, code);
+  }
+  if (stage === "post") return RED_IN_POST.includes(code) ? code : EXIT.success;
+  try {
+    publishCode({ io, writer, platform }, code);
+    leaveMark(io, "ended", String(code));
+  } catch (error) {
+    explain(error, writer);
+  }
+  return code;
+}
+
+async function runStage(stage: Stage): Promise<void> {
+  // A promise that never settles ends the process with this code.
+  setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
+  setExitCode(await main(stage, await processIo()));
+}
+
+/** Runs `post` as the program, on the process itself. */
+export function runPost(): Promise<void> {
+  return runStage("post");
+}
+
+void isMain(import.meta).then((isProgram) => isProgram ? runStage("main") : undefined);

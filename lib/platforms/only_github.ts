@@ -1,0 +1,19 @@
+/**
+ * Replaces `detect.ts` in the program of the GitHub action: its jobs run on GitHub, or on a runner that takes its actions.
+ *
+ * @module
+ */
+import type { Platform, ReadEnv } from "./platform.ts";
+import { forgejo } from "./systems/forgejo.ts";
+import { gitea } from "./systems/gitea.ts";
+import { github } from "./systems/github.ts";
+
+/** Forgejo and Gitea by their marks, else GitHub. */
+export function detectPlatform(env: ReadEnv): Platform {
+  return [forgejo, gitea].find((each) => each.matches(env)) ?? github;
+}
+
+/** Every variable of these systems that is ever read, sorted. */
+export function platformVariables(): string[] {
+  return ["CI", ...new Set([forgejo, gitea, github].flatMap((each) => each.variables))].sort();
+}

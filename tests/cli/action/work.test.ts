@@ -1,0 +1,81 @@
+import { expect, test } from "bun:test";
+import { AUTOMATION } from "../verbs/automation_texts.ts";
+import { world } from "../world.ts";
+import { postStep, step } from "./action_job.ts";
+
+const NO_TASK = { prompt: "", automation: AUTOMATION };
+const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
+const triggers = (requests: readonly string[]) => requests.filter((each) => each.endsWith("/trigger")).length;
+
+test("a step with automation triggers it with its input, follows its run, and ends with its verdict", async () => {
+  for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+    const at = world(scenario);
+    let body = "";
+    const fetch = (url: string, init: RequestInit) => {
+      if (url.endsWith("/trigger")) body = String(init.body);
+      at.requests.push(`${init.method} ${new URL(url).pathname}`);
+      return at.emulator.fetch(url, init);
+    };
+    const inputs = { ...NO_TASK, "automation-input": "ref=refs/tags/v1=2\n\n  count:=3\r\n" };
+    const main = await step(inputs, { at, fetch });
+    expect(main).toMatchObject({
+      code,
+      outputs: { exit_code: String(code), replayed: "false" },
+      state: { ended: `${code}` },
+    });
+    expect(main.outputs.run_id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(main.summary).toContain("Mogplex automation run");
+    expect(JSON.parse(body)).toMatchObject({ input: { ref: "refs/tags/v1=2", count: 3 } });
+    expect(triggers(at.requests)).toBe(1);
+    const post = await postStep(main, inputs, { at });
+    expect(post.code).toBe(0);
+    expect(post.log).toStartWith("nothing to clean up");
+  }
+});
+
+test("a step with automation attaches on a re-run, and says how to go on in words of inputs", async () => {
+  const at = world("automation-slot");
+  for (
+    const [scope, words] of [["", "run this job again"], ["job", "this step with input idempotency-key "]] as const
+  ) {
+    const inputs = { ...NO_TASK, "timeout": "10", "key-scope": scope };
+    const first = await step(inputs, { at });
+    expect(first.code).toBe(124);
+    expect(first.log).toContain(`\nresume        ${words}`);
+    expect(first.log).not.toMatch(/--idempotency-key|mogplex-ci /);
+    const again = await step(inputs, { at, env: { GITHUB_RUN_ATTEMPT: "2" } });
+    expect(again.outputs.replayed).toBe(String(scope === ""));
+  }
+});
+
+test("a step refuses inputs that contradict each other before it asks anything, and shows no value", async () => {
+  const cases: [inputs: Record<string, string>, words: string][] = [
+    [{ "run-id": RUN }, "Cannot use input run-id: input prompt does not go with it"],
+    [{ "run-id": RUN, "prompt": "", "prompt-file": "task.md" }, "Cannot use input run-id: input prompt-file does not"],
+    [
+      { "run-id": RUN, "prompt": "", "idempotency-key": "k" },
+      "Cannot use input run-id: input idempotency-key does not",
+    ],
+    [{ "run-id": RUN, "prompt": "", "automation": AUTOMATION }, "Cannot use input run-id: input automation does not"],
+    [{ "run-id": RUN, "prompt": "", "follow": "false" }, "Cannot use input run-id: the step follows the run, but"],
+    [{ "run-id": "7", "prompt": "" }, "Cannot use run id as it must be a UUID"],
+    [{ ...NO_TASK, harness: "codex" }, "Cannot use input automation: input harness does not go with it"],
+    [{ ...NO_TASK, follow: "false" }, "Cannot use input automation: the step follows the run, but"],
+    [{ ...NO_TASK, automation: "seven" }, "Cannot use automation id as it must be a UUID"],
+    [{ ...NO_TASK, repo: "" }, "Cannot trigger automation: a repository is missing; give input repo or"],
+    [{ "automation-input": "a=s3cret-value" }, "Cannot use input automation-input: input automation is empty"],
+    [
+      { ...NO_TASK, "automation-input": "a=1\ns3cret-value" },
+      "Cannot use input automation-input: line 2 must have the form",
+    ],
+    [{ ...NO_TASK, "automation-input": "a:=s3cret-value" }, 'Cannot use --input as what follows ":=" is no JSON: "a"'],
+  ];
+  for (const [inputs, words] of cases) {
+    const at = world();
+    const { code, log } = await step(inputs, { at });
+    expect([words, code, at.requests]).toEqual([words, 2, []]);
+    expect(log).toContain(`error: ${words}`);
+    expect(log).toMatch(/^::error title=/m);
+    expect(log).not.toContain("s3cret-value");
+  }
+});
