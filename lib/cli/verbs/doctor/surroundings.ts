@@ -16,7 +16,7 @@ import { readRunSettings } from "../../options/settings.ts";
 import { readRequestSettings } from "../../options/start_request.ts";
 import { KEY_PART, KEY_SCOPE } from "../../options/table.ts";
 import type { VerbContext } from "../../verb.ts";
-import { type Check, failedWith, type Machine, ok, skipped, tried, warning } from "./check.ts";
+import { adviceOf, type Check, failedWith, type Machine, ok, skipped, tried, warning } from "./check.ts";
 
 /** Stands for a repository or a run where any would do: a UUID that does not exist. */
 export const NOBODY = "00000000-0000-4000-8000-000000000000";
@@ -96,7 +96,9 @@ export async function checkSettings(context: VerbContext): Promise<Check> {
     validateStartRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
     return { ...readPlaces(context), ...readRunSettings(context) };
   });
-  if (!settings.ok) return failedWith("settings", settings.error, "Correct the value, or unset the variable");
+  if (!settings.ok) {
+    return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
+  }
   const { timeoutMs, out } = settings.value;
   return ok("settings", `at most ${formatDuration(timeoutMs)}, reports in ${JSON.stringify(out)}`);
 }
