@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f2b66ae0fcbef127079cdbd61190f5416d1ccdd04531921a42312000e16c955"
+val MOGPLEX_CI_SHA256 = "97ac1ef9ba1ddc788770917918eb8b29175c9b0cfdca6150a933b76af9d698f8"
 
 project {
     buildType(Cleanup)

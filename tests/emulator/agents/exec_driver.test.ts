@@ -113,6 +113,17 @@ test("execDriver() pushes the agent's branch, opens a pull request and ends with
   expect(await tidied(started.runId)).toEqual([]);
 });
 
+test("execDriver() makes events of what the command prints, with the switch agentOutput", async () => {
+  const { path } = repository();
+  const { outcome } = await play(`echo looking; printf 'é\\nno end'; echo silent >&2`, path, {
+    options: { revision: { agentOutput: true } },
+  });
+  const texts = outcome.events.filter(({ payload }) => payload.kind === "assistant_delta").map(({ message }) =>
+    message
+  );
+  expect(texts.join("")).toBe("looking\né\nno end");
+});
+
 test("execDriver() commits tracked leftovers and works with a bare repository", async () => {
   const { path, git } = repository(true);
   const { outcome, started } = await play("echo changed > greeting.txt", path);
