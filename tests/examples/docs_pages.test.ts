@@ -26,6 +26,7 @@ const PAGES = [
   "docs/exit-codes.md",
   "docs/troubleshooting.md",
   "docs/README.md",
+  "docs/automations.md",
 ];
 
 const path = (process.env.PATH ?? "").split(delimiter);
@@ -131,6 +132,26 @@ test("the program of docs/scripts.md runs an agent and writes a report", () =>
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^success http:\S+\n$/)]);
     expect(readFileSync(join(cwd, "summary.md"), "utf8")).toContain("success");
   }), 60_000);
+
+test(
+  "the lines and the program of docs/automations.md list, show, trigger and review",
+  () =>
+    withService({ ...FAST, scenario: "success", revision: { prReviews: true } }, async (service) => {
+      const [id = ""] = service.emulator.world.store.automations.keys();
+      const env = { ...variables(service), AUTOMATION_ID: id };
+      const { cwd, run } = place(env);
+      const lines = block("docs/automations.md", "sh", "automations list").trim().split("\n");
+      expect(lines).toHaveLength(4);
+      for (const line of lines) expect({ line, code: (await run(line)).code }).toEqual({ line, code: 0 });
+      const text = block("docs/automations.md", "ts", "runAutomation");
+      writeFileSync(join(cwd, "script.ts"), text.replace('"@mogplex/ci"', JSON.stringify(join(root, "mod.ts"))));
+      const line = [runtimes.bun, "--no-env-file", "script.ts"];
+      expect(await launch(line, { cwd, env: { ...env, PATH: process.env.PATH ?? "" } }).ended).toMatchObject({
+        code: 0,
+      });
+    }),
+  60_000,
+);
 
 test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for one command and for many", async () => {
   const { run } = place({});
