@@ -26,9 +26,9 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
   expect(diagnosis.stderr).toBe("");
   expect((await diagnosis.text()).split("\n")).toEqual([
     "ok       runtime     node 20.20.0",
-    "ok       ci          gitlab; keys of scope pipeline; cleanup learns how the job ended",
+    "ok       ci          gitlab; a job that is run again finds its run; cleanup learns how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
-    `ok       settings    at most 30 min, reports in "mogplex-ci"`,
+    `ok       settings    a job waits at most 30 min, reports go to "mogplex-ci"`,
     "ok       checkout    no file in it changes our settings",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
@@ -401,4 +401,6 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
   expect(await advice(local)).toBe("Nobody listens there: check MOGPLEX_URL; see whether the service there runs");
   expect(await advice({})).toContain("HTTPS_PROXY");
+  const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
+  expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
 });

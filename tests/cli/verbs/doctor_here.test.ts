@@ -67,7 +67,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     GITHUB_STEP_SUMMARY: "/s",
   };
   expect((await check("ci", { env: complete })).finding).toBe(
-    "github; keys of scope pipeline; outputs and summary of the step are written; " +
+    "github; a job that is run again finds its run; outputs and summary of the step are written; " +
       "cleanup needs MOGPLEX_JOB_STATUS to learn how the job ended; the nodes of a matrix look alike: give each a --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");
@@ -80,9 +80,11 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(
-    "ci; keys of scope pipeline; ",
+    "ci; a job that is run again finds its run; ",
   );
-  expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain("keys of scope job");
+  expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain(
+    "each attempt of a job starts a new run",
+  );
   expect((await check("ci", { args: ["--key-scope", "random"] })).finding).toContain(
     "each call starts a new run",
   );

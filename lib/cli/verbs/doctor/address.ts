@@ -72,6 +72,7 @@ function authorityVariables(machine: Machine): string[] {
 
 /** Checks proxies and certificates, as far as the environment says. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
+  if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
   const own = authorityVariables(machine);
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
@@ -81,7 +82,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
     );
   }
   const proxy = proxyFor(origin, env, machine);
-  if (proxy !== undefined && proxy.advice !== null) {
+  if (proxy !== undefined && proxy.advice !== null && !isLoopback(origin.host)) {
     return warning("proxy", `${machine.runtime} does not use ${proxy.place}`, `To use it: ${proxy.advice}`);
   }
   const authority = own.find((each) => env(each));
@@ -91,7 +92,8 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   }
   return ok(
     "proxy",
-    [proxy?.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
+    [proxy?.advice === null && proxy.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") ||
+      "none",
   );
 }
 
