@@ -2,11 +2,13 @@
  * The quick start: a whole job on this machine. Starts a local Mogplex on loopback and a run on a real Git repository. A real
  * command changes code there on a new branch. Exits with the verdict of the run.
  *
+ * Where a person watches, the agent takes its time, and the pages of the local Mogplex stay open until a key is pressed.
+ *
  * Arguments are passed to `run --follow` (try `npm start -- --log full`).
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -17,6 +19,13 @@ const REPOSITORY = "demo/invoice-text";
 const work = join(root, ".demo");
 const project = join(work, "invoice-text");
 const reports = join(work, "reports");
+const requestLog = join(work, "emulator.log");
+
+/** Whether a person watches and can press a key. */
+const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
+/** Milliseconds after each thing that the agent says: about a quarter of a minute in all. */
+const PAUSE_MS = 2_200;
+const TYPED_AHEAD_MS = 300;
 
 function say(text: string) {
   process.stdout.write(`\n▸ ${text}\n`);
@@ -48,13 +57,15 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
   const child = spawn(runtimes.node, [
     join(root, "dist/mogplex-emulator.mjs"),
     ...["--repo", `${REPOSITORY}=${project}`],
-    ...["--harness", `codex="${runtimes.node}" "${agent}"`],
-  ], { stdio: ["ignore", "pipe", "inherit"] });
+    ...["--harness", `codex="${runtimes.node}" "${agent}" ${watched ? PAUSE_MS : 0}`],
+    ...["--with", "stream", "--with", "agentOutput"],
+  ], { stdio: ["ignore", "pipe", openSync(requestLog, "w")] });
+  if (child.stdout === null) throw new Error("Cannot read from the local Mogplex");
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
     once(lines, "line").then(([line]) => String(line)),
     once(child, "exit").then(([code]) => {
-      throw new Error(`Cannot start the local Mogplex: it exited with ${code}`);
+      throw new Error(`Cannot start the local Mogplex: it exited with ${code}: ${readFileSync(requestLog, "utf8")}`);
     }),
   ]);
   return { child, ready: JSON.parse(first) };
@@ -87,8 +98,34 @@ function showBranch() {
   const branch = branches[0];
   if (branch === undefined) return say("No branch was pushed");
   say(`git diff main ${branch}`);
-  process.stdout.write(git("--no-pager", "diff", "--color=never", "main", branch));
-  say(`The branch is in ${relative(root, project)}`);
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  const colour = !NO_COLOR && (process.stdout.isTTY || FORCE_COLOR) ? "always" : "never";
+  process.stdout.write(git("--no-pager", "diff", `--color=${colour}`, "main", branch));
+  say(`The branch is in ${relative(root, project)}, the requests are in ${relative(root, requestLog)}`);
+}
+
+function sayWhatNext() {
+  say("What next");
+  process.stdout.write([
+    "  with your repository:   npm run -s emulator -- --repo acme/web=PATH --harness 'codex=COMMAND'",
+    "  in your CI system:      docs/gitlab.md, docs/github.md, docs/other-runners.md",
+    "  from a script:          docs/scripts.md",
+    "",
+  ].join("\n"));
+}
+
+/** Waits until a key is pressed, or a signal comes. */
+async function pressedKey(): Promise<void> {
+  const { stdin } = process;
+  stdin.setRawMode(true).resume();
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  await new Promise<void>((resolve) => {
+    // Keys that were pressed during the run come at once.
+    setTimeout(() => stdin.removeAllListeners("data").once("data", () => resolve()), TYPED_AHEAD_MS);
+    stdin.on("data", () => {});
+    for (const signal of signals) process.once(signal, () => resolve());
+  });
+  stdin.setRawMode(false).pause();
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -107,7 +144,12 @@ async function main(args: readonly string[]): Promise<number> {
     const written = existsSync(reports);
     if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
     const verdict = written ? ": the run succeeded" : "";
-    say(`The job ends with ${code}${code === 0 ? verdict : ": see the exit codes in README.md"}`);
+    say(`The job ends with ${code}${code === 0 ? verdict : ": see docs/exit-codes.md"}`);
+    if (written) sayWhatNext();
+    if (written && watched) {
+      say(`Runs and pull requests: ${ready.url}/ (press a key to stop the local Mogplex)`);
+      await pressedKey();
+    }
     return code;
   } finally {
     child.kill("SIGTERM");

@@ -1,14 +1,18 @@
 /**
- * Proves a change: runs the static checks, then the tests, and prints one line of totals.
+ * Proves a change: runs the static checks, then the tests, and prints failures, skips with their reasons, the slowest files, and one line
+ * of totals.
  *
- * `--only=tests` or `--only=checks` runs one half; other arguments go to `bun test` (names of files, `-t pattern`).
+ * `--only=tests` or `--only=checks` runs one half, `--all` prints the tests that pass as well; other arguments go to `bun test` (names of
+ * files, `-t pattern`).
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "./setup.mjs";
+import { readCases, readTotals, summaryOf, type Totals } from "./test_summary.ts";
 
 const { bun, deno } = runtimes;
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
@@ -33,27 +37,6 @@ export const CHECKS: Readonly<Record<string, readonly string[]>> = {
   "publish dry run": [deno, "publish", "--dry-run", "--allow-dirty", "--quiet"],
 };
 
-/** Numbers of tests and checks. */
-export interface Totals {
-  /** Tests that passed. */
-  passed: number;
-  /** Tests that failed. */
-  failed: number;
-  /** Tests that were skipped because a program is not installed. */
-  skipped: number;
-}
-
-/** Reads the totals from the root element of a JUnit report by `bun test`. @throws when they are missing. */
-export function readTotals(junit: string): Totals {
-  const head = /<testsuites\b[^>]*>/.exec(junit)?.[0] ?? "";
-  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? Number.NaN);
-  const [tests, failed, skipped] = [count("tests"), count("failures"), count("skipped")];
-  if (![tests, failed, skipped].every(Number.isInteger)) {
-    throw new Error(`Cannot read test totals: the report starts with ${JSON.stringify(junit.slice(0, 80))}`);
-  }
-  return { passed: tests - failed - skipped, failed, skipped };
-}
-
 function runChecks(): Totals {
   const totals = { passed: 0, failed: 0, skipped: 0 };
   for (const [name, [program = "", ...args]] of Object.entries(CHECKS)) {
@@ -72,16 +55,46 @@ function runChecks(): Totals {
   return totals;
 }
 
-function runTests(args: readonly string[]): Totals {
+/** Programs that the gate installs for tests, and this machine does not have. Source: `.ci/run`, the list of `program:package`. */
+function missingPrograms(): string[] {
+  const gate = readFileSync(join(root, ".ci/run"), "utf8");
+  const list = /^for pair in ([^]*?); do$/m.exec(gate)?.[1] ?? "";
+  const path = (process.env.PATH ?? "").split(delimiter);
+  return list.split(/[\s\\]+/).map((pair) => pair.split(":")[0] ?? "").filter((name) =>
+    name !== "" && !path.some((folder) => existsSync(join(folder, name)))
+  );
+}
+
+/** Reads a test file; a report has paths below the checkout. */
+function sourceOf(file: string): string {
+  const path = resolve(root, file);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
+/** Runs a command with this process's streams, and says every minute that it still runs. */
+async function attended([program = "", ...args]: readonly string[]): Promise<number | null> {
+  const child = spawn(program, args, { cwd: root, stdio: "inherit" });
+  let minutes = 0;
+  const timer = setInterval(() => process.stdout.write(`tests run for ${++minutes} min\n`), 60_000);
+  try {
+    const [code] = await once(child, "exit");
+    return code;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function runTests(args: readonly string[]): Promise<Totals> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-tests-"));
   const report = join(folder, "junit.xml");
+  const shown = args.includes("--all") ? [] : ["--only-failures"];
+  const given = args.filter((each) => each !== "--all");
   try {
-    const { status } = spawnSync(
-      bun,
-      ["--no-env-file", "test", ...AT_ONCE, "--reporter=junit", `--reporter-outfile=${report}`, ...args],
-      { cwd: root, stdio: "inherit" },
-    );
-    const totals = readTotals(readFileSync(report, "utf8"));
+    const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
+    const status = await attended([bun, "--no-env-file", "test", ...AT_ONCE, ...shown, ...reporter, ...given]);
+    const junit = readFileSync(report, "utf8");
+    const totals = readTotals(junit);
+    for (const line of summaryOf(readCases(junit), sourceOf, missingPrograms())) process.stdout.write(`${line}\n`);
     // Bun does not count an error outside of tests as a failure, but exits with a code for it.
     if (status !== 0 && totals.failed === 0) totals.failed = 1;
     return totals;
@@ -90,12 +103,12 @@ function runTests(args: readonly string[]): Totals {
   }
 }
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const only = args.find((each) => each.startsWith("--only="))?.slice("--only=".length);
   const rest = args.filter((each) => !each.startsWith("--only="));
   const parts: Totals[] = [];
-  if (only !== "tests" && rest.length === 0) parts.push(runChecks());
-  if (only !== "checks") parts.push(runTests(rest));
+  if (only !== "tests" && rest.every((each) => each === "--all")) parts.push(runChecks());
+  if (only !== "checks") parts.push(await runTests(rest));
   const sum = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
   const skipped = sum("skipped");
   process.stdout.write(
@@ -106,5 +119,5 @@ function main(args: readonly string[]): number {
 
 if (import.meta.main) {
   process.exitCode = 70;
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 }

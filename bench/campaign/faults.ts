@@ -6,7 +6,7 @@ import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { MogplexError } from "../../lib/errors.ts";
-import type { RandomFaults } from "../../lib/emulator/wire/faults/faults.ts";
+import type { RandomFaults } from "../../lib/emulator/state/faults.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
 import { judge, type Judged } from "./judge.ts";

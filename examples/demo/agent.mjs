@@ -1,12 +1,20 @@
 // Plays the agent in the quick start: a real, deterministic command that works in the clone it is started in. It replaces
-// the deprecated String.prototype.substr, prints what it did, and runs the project's tests on the result.
+// the deprecated String.prototype.substr, says what it does, and runs the project's tests on the result. Its argument is a
+// pause in milliseconds after each thing that it says, so that a person can watch.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
-const task = readFileSync(0, "utf8").trim();
-process.stdout.write(`Task: ${task.split("\n")[0]}\n`);
+const pauseMs = Number(process.argv[2] ?? 0);
+
+async function say(text) {
+  process.stdout.write(`${text}\n`);
+  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+}
+
+readFileSync(0, "utf8");
+await say("I look for calls of substr.");
 
 const NUMBER = String.raw`-?\d+`;
 const TERM = String.raw`[\w$]+(?: [-+] \d+)?`;
@@ -26,11 +34,11 @@ for (const file of files) {
   const before = readFileSync(file, "utf8");
   const after = rewrites.reduce((text, [pattern, rewrite]) => text.replace(pattern, rewrite), before);
   const left = after.match(/\.substr\(.*?\)/g) ?? [];
-  for (const call of left) process.stdout.write(`${file}: left alone ${call}\n`);
+  for (const call of left) await say(`I leave ${call} in ${file} alone: I am not sure about it.`);
   if (after === before) continue;
   writeFileSync(file, after);
   changed++;
-  process.stdout.write(`${file}: rewritten\n`);
+  await say(`In ${file} slice does the same.`);
 }
 
 const readme = readFileSync("README.md", "utf8");
@@ -38,6 +46,7 @@ if (changed > 0 && !readme.includes("String.prototype.slice")) {
   writeFileSync("README.md", `${readme}\nTexts are cut with \`String.prototype.slice\`; \`substr\` is deprecated.\n`);
 }
 
+await say("Now I run the project's tests.");
 const tests = spawnSync(process.execPath, ["--test", join("test", "text.test.mjs")], { encoding: "utf8" });
-process.stdout.write(tests.status === 0 ? "The project's tests pass\n" : tests.stdout);
+await say(tests.status === 0 ? `All tests pass: ${changed} files changed.` : tests.stdout);
 process.exitCode = tests.status ?? 1;

@@ -7,12 +7,12 @@ import { messageOf } from "../error_sentence.ts";
 import { type Context, Hono } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { ACTIONS, type ControlArguments, type ControlResult } from "./control.ts";
-import { joinDrivers } from "./agents/drivers.ts";
+import { joinDrivers, withRunSlots } from "./agents/drivers.ts";
 import { eventFeed } from "./state/event_feed.ts";
 import { UsageError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
 import { type Breaker, ConnectionLost, Faults } from "./wire/faults/player.ts";
-import { parseFault, type RandomFaults } from "./wire/faults/faults.ts";
+import { type FaultKind, parseFault, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture } from "./state/fixture.ts";
 import { passGate } from "./wire/gate.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
@@ -21,6 +21,7 @@ import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { addPublicRoutes, hostOf } from "./wire/public_routes.ts";
 import { bare, fail, jsonReply } from "./wire/reply.ts";
 import { BodyTooLarge, readBody } from "./wire/request.ts";
+import { type LoggedRequest, logRequests } from "./wire/request_log.ts";
 import { createRevision, type Revision } from "./state/revision.ts";
 import { addRoutes } from "./wire/routes.ts";
 import type { Scenario } from "./agents/scenario.ts";
@@ -56,6 +57,11 @@ export interface EmulatorOptions {
    * stops at once. @default {0}
    */
   sandboxLingerMs?: number | undefined;
+  /**
+   * Maximum number of runs of a user that are worked on at the same time, as plans of the service have it. More runs wait, `pending`, and
+   * the oldest is taken at the first read after a slot became free. @default {undefined} (no limit)
+   */
+  runSlots?: number | undefined;
   /** Small projects in bulk, for the first user with a token that may write. @default {[]} */
   projects?: readonly Projects[] | undefined;
   /** All times of scenarios are divided by this factor. @default {1} */
@@ -71,6 +77,8 @@ export interface EmulatorOptions {
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
+  /** Takes each request that was answered. @default {undefined} (none is told) */
+  onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
   /** Breaks the connection of a request. @default an imitation, for requests in process */
@@ -130,15 +138,30 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const clock = options.clock ?? systemClock;
   const world = makeWorld(options, clock);
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
-  const script = scriptDriver(world, scripts);
-  world.driver = joinDrivers(options.drivers?.(world) ?? new Map(), script);
-  world.automationDriver = automationDriver(world, scripts);
   const faults = new Faults(options.faultClock ?? clock, options.randomFaults);
+  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault) });
+  world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
+  world.automationDriver = automationDriver(world, scripts);
+  const planFaults = () =>
+    scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => faults.add(each)));
+  planFaults();
+  const stepsBringFaults = scripts.scenarios.some(({ steps }) => steps.some(({ fault }) => fault !== undefined));
   const app = new Hono();
+
+  /** Plays what is due before a request is answered, since it may bring the fault that the request meets. */
+  function bringFaults(): void {
+    if (!stepsBringFaults) return;
+    try {
+      world.driver.catchUp();
+    } catch {
+      // The handler meets the same error, and answers it.
+    }
+  }
 
   function control(action: string, args: ControlArguments = {}): ControlResult {
     if (action === "fault") faults.add(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
+    if (action === "reset") planFaults();
     if (action === "fault" || action === "clearFaults") return {};
     const run = lookup(ACTIONS, action);
     if (run === undefined) {
@@ -165,16 +188,20 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     }
   }
 
+  const played = new WeakMap<Request, FaultKind>();
+  if (options.onRequest !== undefined) app.use(logRequests(world, options.onRequest, played));
   if (options.controlRoutes) app.post("/__control/:action", handleControl);
   addPublicRoutes(app, world);
   app.use(async (c, next) => {
+    bringFaults();
     const carryOut = async () => {
       const answer = passGate(world, c.req.raw);
       if (answer !== undefined) return answer;
       await next();
       return c.res;
     };
-    const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c));
+    const tell = (kind: FaultKind) => void played.set(c.req.raw, kind);
+    const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c), tell);
     if (!c.finalized) return answer;
     if (answer === c.res) return;
     // Hono would otherwise merge the headers of both answers.

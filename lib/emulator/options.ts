@@ -12,9 +12,10 @@ import { builtInScenarios, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts"
 import { parseScenarios, type Scenario } from "./agents/scenario.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
 import { parseFixture } from "./state/fixture.ts";
+import { parseRandomFaults } from "./state/faults.ts";
 import { MAX_PROJECTS, type Projects } from "./state/projects.ts";
 import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
-import { parseRandomFaults } from "./wire/faults/faults.ts";
+import { requestLine } from "./wire/request_log.ts";
 
 /** Flags of the command. */
 export const FLAGS: readonly Flag[] = [
@@ -55,6 +56,11 @@ export const FLAGS: readonly Flag[] = [
     value: "SECONDS",
     help: "a sandbox stays active this long after its run has ended (0)",
   },
+  {
+    name: "run-slots",
+    value: "N",
+    help: "work on at most N runs of a user at the same time, others wait pending (no limit; plans have one)",
+  },
   { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
   {
     name: "scenario",
@@ -75,6 +81,7 @@ export const FLAGS: readonly Flag[] = [
   { name: "with", value: "SWITCH", multiple: true, help: "turn a later behaviour on" },
   { name: "without", value: "SWITCH", multiple: true, help: "turn a later behaviour off" },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
+  { name: "quiet", help: "write no line for each request to standard error (with exec there are none)" },
   { name: "help", help: "print this help" },
 ];
 
@@ -232,7 +239,9 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     environment: readEnvironment(flags),
     sandboxLimit: number(flags, "sandbox-limit", isCount, "give a whole number of 0 or more"),
     sandboxLingerMs: linger === undefined ? undefined : linger * 1_000,
+    runSlots: number(flags, "run-slots", (value) => isCount(value) && value > 0, "give a whole number above 0"),
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
+    onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
     onOutput: (text) => io.write("stderr", text),
   };
 }

@@ -19,6 +19,7 @@ import { isLoopback } from "../loopback.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
 import { currentBranch } from "./agents/git.ts";
 import { mainUser, projectNames } from "./state/projects.ts";
+import { type Account, firstAccount } from "./service/account.ts";
 import type { Driver, World } from "./state/world.ts";
 
 /** A local repository for runs to work on. */
@@ -153,26 +154,15 @@ async function listen(server: Server, port: number, host: string): Promise<strin
   return `http://${name}:${address.port}`;
 }
 
-/** Tokens and repositories of the first user with a token of both scopes. */
-function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyToken" | "repos"> {
-  const tokens = [...world.store.tokens.values()].filter((token) =>
-    token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
-  );
-  const full = tokens.find((token) => token.scopes.includes("read") && token.scopes.includes("write"));
-  if (full === undefined) {
-    throw new UsageError({
-      attempted: "start emulator",
-      why: "the fixture has no live token with both scopes",
-      advice: 'add a token with the scopes "read" and "write"',
-    });
-  }
-  const reading = tokens.find((token) => token.userId === full.userId && token.scopes.join() === "read");
-  const repos = [...world.store.repos.values()].filter((repo) => repo.userId === full.userId);
-  return {
-    token: full.token,
-    readOnlyToken: reading?.token ?? null,
-    repos: repos.map(({ id, full_name }) => ({ id, full_name })),
-  };
+/** The account of the first user with a token of both scopes. @throws {UsageError} when there is none. */
+function account({ world }: Emulator): Account {
+  const found = firstAccount(world);
+  if (found !== undefined) return found;
+  throw new UsageError({
+    attempted: "start emulator",
+    why: "the fixture has no live token with both scopes",
+    advice: 'add a token with the scopes "read" and "write"',
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SCENARIO_NAMES } from "../../lib/emulator/agents/builtin_scenarios.ts";
 import { ACTIONS } from "../../lib/emulator/control.ts";
 import { EVENT_TYPES } from "../../lib/emulator/service/events.ts";
-import { FAULT_KINDS } from "../../lib/emulator/wire/faults/faults.ts";
+import { FAULT_KINDS } from "../../lib/emulator/state/faults.ts";
 import { FLAGS } from "../../lib/emulator/options.ts";
 import { SWITCHES } from "../../lib/emulator/state/revision.ts";
 import { parseScenario } from "../../lib/emulator/agents/scenario.ts";

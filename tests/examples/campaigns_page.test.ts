@@ -12,7 +12,6 @@ import { type ScriptService, withService } from "./scripts.ts";
 import { buildCommand, endRuns, UNTIL_ENDED } from "./systems/campaign_recipes.ts";
 
 const PAGE = readPage("docs/campaigns.md");
-const SECTION = readPage("README.md").split(/^## /m).find((part) => part.startsWith("Many repositories\n")) ?? "";
 const FAST = { speed: 10_000, sandboxLimit: 3 };
 
 /** Commands in the text of the page. */
@@ -64,19 +63,6 @@ test(
       ]);
       for (const line of lines) expect(await run(line), line).toMatchObject({ code: 0 });
       expect(service.recorder.of(START)).toHaveLength(2);
-    }),
-  120_000,
-);
-
-test(
-  "the smallest campaign of README.md is planned and done",
-  () =>
-    withService({ ...FAST, names: ["web", "lib-a", "other"] }, async (service) => {
-      const { run } = place(service, { "campaign.yml": texts(SECTION, "yaml")[0] ?? "" });
-      const lines = texts(SECTION, "sh")[0]?.trim().split("\n") ?? [];
-      expect(lines).toHaveLength(2);
-      for (const line of lines) expect(await run(line), line).toMatchObject({ code: 0 });
-      expect(service.statuses()).toEqual(["success", "success"]);
     }),
   120_000,
 );

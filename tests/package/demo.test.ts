@@ -13,7 +13,11 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
     env: { MOGPLEX_PROMPT: "Other", MOGPLEX_PROMPT_FILE: "none", MOGPLEX_TIMEOUT: "soon" },
   });
   expect(stdout).toContain("+  return Number(reference.slice(4, 8));");
+  expect(stdout).toContain("In src/columns.mjs slice does the same.");
   expect(stdout).toContain("The job ends with 0");
+  expect(stdout).toContain("▸ What next");
+  // Nobody is there to press a key.
+  expect(stdout).not.toContain("press a key");
   expect(code).toBe(0);
   const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));
   expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });

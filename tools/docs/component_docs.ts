@@ -134,7 +134,7 @@ export function stampedFiles(): string[] {
     `components/${name}/example.gitlab-ci.yml`,
   ]);
   const recipes = readdirSync(join(root, RECIPES)).map((name) => `${RECIPES}/${name}`);
-  return ["README.md", "action/README.md", "components/README.md", ...components, ...recipes]
+  return ["README.md", "action/README.md", "docs/gitlab.md", "components/README.md", ...components, ...recipes]
     .filter((path) => existsSync(join(root, path))).sort();
 }
 

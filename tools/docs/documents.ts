@@ -37,16 +37,14 @@ export type Parts = Readonly<Record<string, () => string>>;
 
 /** The documents with generated parts, by their path below the checkout. */
 export const DOCUMENTS: Readonly<Record<string, Parts>> = {
-  "README.md": {
-    "exit-codes": () =>
-      table(["Code", "Name", "When"], EXIT_TABLE.map(({ code, name, toolkit }) => [code, name, toolkit])),
-  },
-  "docs/reference.md": {
+  "docs/exit-codes.md": {
     "exit-codes": () =>
       table(
         ["Code", "Name", "Toolkit commands", "Drop-in commands"],
         EXIT_TABLE.map(({ code, name, toolkit, dropIn }) => [code, name, toolkit, dropIn]),
       ),
+  },
+  "docs/reference.md": {
     "environment": () =>
       table(
         ["Variable", "Flag", "Default", "Meaning"],

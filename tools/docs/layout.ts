@@ -94,6 +94,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
   "lib/emulator/wire": "its HTTP: routes, authentication, event streams",
   "lib/emulator/wire/faults": "failures on demand and at random",
+  "lib/emulator/pages": "what it shows in a browser: runs, events, pull requests",
   "lib/emulator/service": "what the emulated service does",
   "lib/emulator/service/automations": "automations, their triggers, slots and runs",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",

@@ -177,7 +177,7 @@ export class Bench {
     const repo = crypto.randomUUID();
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
     writeFileSync(fixture, fixtureText(token, repo));
-    const flags = ["--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
+    const flags = ["--quiet", "--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
     const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url } = JSON.parse(line) as { url: string };

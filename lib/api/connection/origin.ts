@@ -73,6 +73,8 @@ export function parseOrigin(text: string, options: ParseOriginOptions = {}): Ori
         value,
         advice: production
           ? "use https: NODE_ENV=production never permits plain HTTP"
+          : permitted
+          ? "set MOGPLEX_DEV=1, which permits it to this host"
           : "with MOGPLEX_DEV=1 it is permitted to this machine, and to the host in MOGPLEX_DEV_HOST",
       });
     }

@@ -13,8 +13,8 @@ import { badUrl, checkProxy, checkUrl, reach } from "./doctor/address.ts";
 import {
   type Check,
   type CheckState,
+  follows,
   type Machine,
-  skipped,
   thisMachine,
   type Tried,
   tried,
@@ -38,11 +38,8 @@ const REPO_OR_NAME: VerbFlag = {
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** Checks in order, with the repository apart: a job needs it first, but it takes the service to check it. */
-interface Checks {
-  repository: Check;
-  rest: Check[];
-}
+/** Checks that a job makes before it reads the token or sends anything. They are printed where their causes are. */
+const FIRST_IN_A_JOB = ["settings", "repository"];
 
 /** A proxy that accepts requests with a token may reject those without one. */
 function withoutToken(check: Check): Check {
@@ -50,11 +47,19 @@ function withoutToken(check: Check): Check {
   return warning(check.name, `without a token: ${check.finding}`, "Nothing, while the service takes the token");
 }
 
-/** @param why Why the service cannot be asked. */
-async function checkNothingThere(context: VerbContext, why: string): Promise<Checks> {
-  const { repository, ...others } = await checkService(context, why);
-  const way = ["proxy", "connection", "clock"].map((name) => skipped(name, why));
-  return { repository, rest: [...way, ...Object.values(others)] };
+/** A trouble of the connection that the request with the token meets as well is one fault, so it is said once. */
+function withoutEcho(connection: Check | undefined, checks: readonly Check[]): Check[] {
+  const access = checks.find(({ name }) => name === "access");
+  if (connection?.code === undefined || access?.code !== connection.code) return [...checks];
+  return checks.map((check) =>
+    check.state === "ok" || check.state === "warning" ? check : follows(check.name, "connection")
+  );
+}
+
+/** @param cause The check because of which the service cannot be asked. */
+async function checkNothingThere(context: VerbContext, cause: string): Promise<Check[]> {
+  const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
+  return [...way, ...Object.values(await checkService(context, cause))];
 }
 
 async function checkThere(
@@ -62,56 +67,63 @@ async function checkThere(
   machine: Machine,
   origin: Origin,
   token: Tried<FoundToken>,
-): Promise<Checks> {
+): Promise<Check[]> {
   const { io, writer } = context;
   for (const notice of originNotices(origin)) writer.note(notice);
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
-  const connection = !answered
-    ? "the service does not answer"
-    : !token.ok
-    ? "there is no token to send"
-    : { ...origin, ...token.value, notices: [] };
-  const { repository, ...others } = await checkService(context, connection);
-  const reached = others.access.state === "ok" ? way.map(withoutToken) : way;
-  return { repository, rest: [proxy, ...reached, ...Object.values(others)] };
+  const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };
+  const asked = await checkService(context, connection);
+  const reached = asked.access.state === "ok" ? way.map(withoutToken) : way;
+  return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
 }
 
 /** Checks that are safe only where the checkout did not set our variables. */
-async function checkHere(context: VerbContext, machine: Machine): Promise<Checks> {
+async function checkHere(context: VerbContext, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
   // From here on the token is masked, wherever it came from.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
-  const { repository, rest } = origin.ok
+  const there = origin.ok
     ? await checkThere(context, machine, origin.value, token)
-    : await checkNothingThere(context, "there is no address to ask");
+    : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  return { repository, rest: [url, checkToken(context, token, machine), await checkFiles(context), ...rest] };
+  return [url, checkToken(context, token, machine), await checkFiles(context), ...there];
 }
 
 /** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
-async function checkLittle(context: VerbContext, why: string): Promise<Checks> {
-  const { repository, rest } = await checkNothingThere(context, why);
-  return { repository, rest: [...["url", "token", "files"].map((name) => skipped(name, why)), ...rest] };
+async function checkLittle(context: VerbContext, cause: string): Promise<Check[]> {
+  const here = ["url", "token", "files"].map((name) => follows(name, cause));
+  return [...here, ...await checkNothingThere(context, cause)];
 }
 
-/** All checks, in the order in which a job would run into the problems. */
+/** All checks: a cause before what follows from it. */
 async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
-  const { repository, rest } = checkout.state === "failed"
-    ? await checkLittle(context, "the checkout cannot be trusted")
-    : await checkHere(context, machine);
   return [
     checkRuntime(context.io.env, machine),
     await checkCi(context),
     checkVariables(context, machine),
     await checkSettings(context),
-    repository,
     checkout,
-    ...rest,
+    ...await (checkout.state === "failed" ? checkLittle(context, checkout.name) : checkHere(context, machine)),
   ];
+}
+
+/** The failed check that a job would meet first, if there is one. */
+function firstFailure(checks: readonly Check[]): Check | undefined {
+  const failures = checks.filter(({ code }) => code !== undefined);
+  return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
+}
+
+/** Joins checks that were skipped one after the other for the same reason to one line. */
+function joinSkipped(checks: readonly Check[]): Check[] {
+  return checks.reduce<Check[]>((rows, check) => {
+    const last = rows.at(-1);
+    const same = check.state === "skipped" && last?.state === "skipped" && last.finding === check.finding;
+    return same ? [...rows.slice(0, -1), { ...last, name: `${last.name}, ${check.name}` }] : [...rows, check];
+  }, []);
 }
 
 function printCheck(writer: Writer, { name, state, finding, advice }: Check, width: number): void {
@@ -124,7 +136,7 @@ function summary(checks: readonly Check[], code: number): string {
   const startsRuns = checks.find(({ name }) => name === "scopes")?.startsRuns !== false;
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
   const warnings = count("warning") === 0 ? "" : `, ${formatCount(count("warning"), "warning")}`;
-  const first = checks.find((check) => check.code !== undefined);
+  const first = firstFailure(checks);
   if (first === undefined && !startsRuns) return `a job can follow runs, but not start them${warnings}`;
   if (first === undefined) return `a job can start${warnings}`;
   return `a job would end with exit code ${code}, because of ${first.name} (${count("failed")} failed${warnings})`;
@@ -139,13 +151,13 @@ function summary(checks: readonly Check[], code: number): string {
 export async function checkJob(context: VerbContext, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
   const checks = await checkAll(context, machine);
-  const exitCode = checks.find((check) => check.code !== undefined)?.code ?? EXIT.success;
+  const exitCode = firstFailure(checks)?.code ?? EXIT.success;
   if (flags.has("json")) {
     writer.json({ checks, exitCode });
     return exitCode;
   }
   const width = Math.max(...checks.map(({ name }) => name.length));
-  for (const check of checks) printCheck(writer, check, width);
+  for (const row of joinSkipped(checks)) printCheck(writer, row, width);
   writer.out("", summary(checks, exitCode));
   return exitCode;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import process from "node:process";
 import { chosenEnvironment } from "./git.ts";
 import type { RunRow } from "../state/rows.ts";
@@ -11,6 +12,7 @@ import type { RunRow } from "../state/rows.ts";
 // Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
 const MAX_PROMPT_VARIABLE_BYTES = 120 * 1_024;
 const KILL_GRACE_MS = 2_000;
+const OUTPUT_GRACE_MS = 500;
 
 /** Options of {@linkcode startHarness}. */
 export interface HarnessOptions {
@@ -24,6 +26,28 @@ export interface HarnessOptions {
   environment?: readonly string[] | undefined;
   /** Takes the output of the command. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
+  /** Takes what the command prints on its standard output, line by line. @default {undefined} (discarded) */
+  onLine?: ((line: string) => void) | undefined;
+}
+
+// A line without an end must not fill the memory.
+const MAX_LINE = 4_000;
+
+/** Cuts pieces of a text into lines, each with its line break. The last one may have none. */
+function lineCutter(onLine: (line: string) => void): { take(piece: string): void; end(): void } {
+  let rest = "";
+  return {
+    take(piece) {
+      const lines = (rest + piece).split(/(?<=\n)/);
+      rest = lines.at(-1)?.endsWith("\n") ? "" : lines.pop() ?? "";
+      for (const line of lines) onLine(line);
+      if (rest.length > MAX_LINE) this.end();
+    },
+    end() {
+      if (rest !== "") onLine(rest);
+      rest = "";
+    },
+  };
 }
 
 /** Sends a signal to a process and to everything that it started. */
@@ -38,7 +62,7 @@ function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
 
 /** Starts the command of a run. The prompt comes on its standard input. */
 export function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
-  const { command, directory, branch, environment, onOutput } = options;
+  const { command, directory, branch, environment, onOutput, onLine } = options;
   const prompt = new TextEncoder().encode(run.prompt);
   const child = spawn("sh", ["-c", command], {
     cwd: directory,
@@ -54,6 +78,12 @@ export function startHarness(run: RunRow, options: HarnessOptions): ChildProcess
   for (const stream of [child.stdout, child.stderr]) {
     const decoder = new TextDecoder();
     stream.on("data", (chunk: Uint8Array) => onOutput?.(decoder.decode(chunk, { stream: true })));
+  }
+  if (onLine !== undefined) {
+    const decoder = new TextDecoder();
+    const cutter = lineCutter(onLine);
+    child.stdout.on("data", (chunk: Uint8Array) => cutter.take(decoder.decode(chunk, { stream: true })));
+    child.stdout.on("end", () => cutter.end());
   }
   // A command may end without reading its prompt.
   child.stdin.on("error", () => {});
@@ -76,6 +106,15 @@ export function harnessExit(child: ChildProcess): Promise<number | null> {
       resolve(code);
     });
   });
+}
+
+/** Waits until the output of a command that has ended is read; not for long, as a process that it left behind may hold it open. */
+export async function outputRead({ stdout }: ChildProcess): Promise<void> {
+  if (stdout === null || stdout.readableEnded) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, OUTPUT_GRACE_MS));
+  await Promise.race([once(stdout, "end"), late]);
+  clearTimeout(timer);
 }
 
 /** Ends a command: SIGTERM, then SIGKILL after {@linkcode KILL_GRACE_MS} to it and to everything that it started. */

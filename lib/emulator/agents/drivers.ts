@@ -1,10 +1,14 @@
 /**
- * Chooses the driver of a run: the command of its harness, else the scenarios.
+ * Chooses the driver of a run (the command of its harness, else the scenarios), and when a run gets to it.
  *
  * @module
  */
+import { isTerminal } from "../../api/contract/rules.ts";
 import type { RunRow } from "../state/rows.ts";
-import type { Driver } from "../state/world.ts";
+import type { Driver, World } from "../state/world.ts";
+
+// A command ends by itself, so that the moment of its end is not known.
+const LOOK_AGAIN_MS = 250;
 
 /**
  * Joins drivers into one.
@@ -24,6 +28,60 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
     reset: () => all.forEach((driver) => driver.reset()),
     async close() {
       await Promise.all(all.map((driver) => driver.close()));
+    },
+  };
+}
+
+/**
+ * Lets a user's runs wait, `pending`, while as many as the plan permits are worked on.
+ *
+ * @param slots Number of slots of each user; undefined for no limit.
+ */
+export function withRunSlots(world: World, driver: Driver, slots: number | undefined): Driver {
+  return slots === undefined ? driver : slotDriver(world, driver, slots);
+}
+
+function slotDriver(world: World, driver: Driver, slots: number): Driver {
+  const waiting = new Set<RunRow>();
+  const working = new Set<RunRow>();
+  const workingOf = (user: string) => [...working].filter((run) => run.user_id === user);
+
+  function begin(run: RunRow): void {
+    driver.queued(run);
+    working.add(run);
+  }
+
+  /** Takes waiting runs, the oldest first. @returns Whether it took any. */
+  function fill(): boolean {
+    for (const run of [...waiting, ...working]) {
+      if (isTerminal(run.status)) waiting.delete(run) || working.delete(run);
+    }
+    const next = [...waiting].filter((run) => workingOf(run.user_id).length < slots).at(0);
+    if (next === undefined) return false;
+    waiting.delete(next);
+    begin(next);
+    return true;
+  }
+
+  return {
+    ...driver,
+    queued(run) {
+      while (fill());
+      if (workingOf(run.user_id).length < slots) begin(run);
+      else waiting.add(run);
+    },
+    catchUp() {
+      do driver.catchUp(); while (fill());
+    },
+    due(run) {
+      if (!waiting.has(run)) return driver.due?.(run);
+      const ends = workingOf(run.user_id).map((each) => driver.due?.(each)).filter((at) => at !== undefined);
+      return Math.min(world.clock.nowMs() + LOOK_AGAIN_MS, ...ends);
+    },
+    reset() {
+      waiting.clear();
+      working.clear();
+      driver.reset();
     },
   };
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { messageOf } from "../../error_sentence.ts";
 import { isTerminal } from "../../api/contract/rules.ts";
 import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
-import { harnessExit, startHarness, stopHarness } from "./command.ts";
+import { harnessExit, outputRead, startHarness, stopHarness } from "./command.ts";
 import { openPull } from "../service/pulls.ts";
 import { reserveSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
@@ -73,7 +73,10 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
     const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
-    const child = startHarness(run, { command, directory, branch: checkout.branch, environment, onOutput });
+    const tell = (line: string) =>
+      report(world, run, { type: "log", message: line, payload: { kind: "assistant_delta" } });
+    const onLine = world.revision.agentOutput ? tell : undefined;
+    const child = startHarness(run, { command, directory, branch: checkout.branch, environment, onOutput, onLine });
     work.child = child;
     const commandId = `cmd_${child.pid ?? 0}`;
     startCommand(world, run, commandId);
@@ -87,7 +90,9 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       stop(work);
     }, timeLimitMs);
     try {
-      return await harnessExit(child);
+      const code = await harnessExit(child);
+      if (onLine !== undefined) await outputRead(child);
+      return code;
     } finally {
       clearTimeout(timer);
     }

@@ -9,7 +9,7 @@ import { UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { explainIssue } from "../state/fixture.ts";
-import { type Scenario, scenarioSchema, scenarioSetSchema } from "./scenario_schema.ts";
+import { PLACEHOLDERS, type Scenario, scenarioSchema, scenarioSetSchema } from "./scenario_schema.ts";
 import { SCENARIO_TEXTS } from "./scenario_texts.ts";
 
 export type { AutomationStep, AutomationStory, Scenario, ScenarioEvent, ScenarioStep } from "./scenario_schema.ts";
@@ -74,6 +74,35 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
+/** What is wrong with a text: the first `${…}` in it that stands for nothing. */
+function badPlaceholder(text: string): string | undefined {
+  const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
+    escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
+  );
+  if (unknown === undefined) return undefined;
+  const name = unknown[2] ?? "";
+  const hint = nearest(name, PLACEHOLDERS);
+  const known = hint === undefined ? `there are ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
+  return `"\${${name}}" stands for nothing (${known}); write "$\${${name}}" for the text itself`;
+}
+
+/** The path of the first text below a value that has a `${…}` which stands for nothing, and what is wrong with it. */
+function findBadPlaceholder(
+  value: unknown,
+  path: readonly PropertyKey[],
+): { path: readonly PropertyKey[]; why: string } | undefined {
+  if (typeof value === "string") {
+    const why = badPlaceholder(value);
+    return why === undefined ? undefined : { path, why };
+  }
+  if (value === null || typeof value !== "object") return undefined;
+  for (const [key, nested] of Object.entries(value)) {
+    const found = findBadPlaceholder(nested, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** The scenario with the steps of the built-in one that it plays. */
 function resolved({ play, ...written }: Written, place: () => string): Scenario {
   if (play === undefined) return written;
@@ -134,12 +163,16 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const why = explain(schema, issue, valueAt(value, path));
     throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  if (value === null || typeof value !== "object" || !Object.hasOwn(value, "scenarios")) {
-    return [resolved(check(scenarioSchema), () => placeAt(["play"]))];
+  /** Checks the texts of the steps, which the schema takes as they are. */
+  function filled(scenario: Written, path: readonly PropertyKey[]): Scenario {
+    const bad = findBadPlaceholder(valueAt(value, [...path, "steps"]), [...path, "steps"]);
+    if (bad !== undefined) throw problem(`${placeAt(bad.path)}: at "${bad.path.map(String).join(".")}", ${bad.why}`);
+    return resolved(scenario, () => placeAt([...path, "play"]));
   }
-  return check(scenarioSetSchema).scenarios.map((each, index) =>
-    resolved(each, () => placeAt(["scenarios", index, "play"]))
-  );
+  if (value === null || typeof value !== "object" || !Object.hasOwn(value, "scenarios")) {
+    return [filled(check(scenarioSchema), [])];
+  }
+  return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import { EVENT_TYPES } from "../service/events.ts";
+import { FAULT_KINDS } from "../state/faults.ts";
 import { lookup } from "../../lookup.ts";
 import { SWITCHES } from "../state/revision.ts";
 import { PLAYABLE_NAMES } from "./scenario_texts.ts";
@@ -38,6 +39,46 @@ const durationSchema = z.strictObject({
   sigma: z._default(z.number().check(z.nonnegative()), 0.5),
   /** Another seed gives other lengths. */
   seed: z._default(z.int(), 1),
+});
+
+/** Names that may stand in `${…}` in the texts of a step. */
+export const PLACEHOLDERS = [
+  "runId",
+  "repo",
+  "harness",
+  "base",
+  "working",
+  "branch",
+  "prompt",
+  "pull",
+  "n",
+] as const;
+
+const count = z.number().check(z.int(), z.nonnegative());
+
+const faultSchema = z.strictObject({
+  /** One of the kinds. YAML reads `503` as a number. */
+  kind: z.pipe(
+    z.transform((value: unknown) => typeof value === "number" ? String(value) : value),
+    z.enum(FAULT_KINDS),
+  ),
+  /** Requests that it hits, as in `POST /runs` or `GET /runs/*`. */
+  route: z.optional(
+    z.custom<string>(
+      (value) => typeof value === "string" && value.includes("/"),
+      'it must be a path, such as "GET /runs/*"',
+    ),
+  ),
+  /** Number of requests that it hits. */
+  times: z.optional(count),
+  /** Seconds in `Retry-After`. */
+  retryAfter: z.optional(z.number().check(z.nonnegative())),
+  /** For `slow`: milliseconds until the headers come. */
+  delayMs: z.optional(z.number().check(z.nonnegative())),
+  /** For `stream-cut`: number of whole pieces before the cut. */
+  after: z.optional(count),
+  /** Whether the request takes effect although its answer is lost. */
+  processed: z.optional(z.boolean()),
 });
 
 const eventSchema = z.strictObject({
@@ -74,6 +115,8 @@ const stepSchema = z.strictObject({
   error: z.optional(z.nullable(z.string())),
   /** The worker gives up with this error: the run fails, then the last event is written. */
   fail: z.optional(z.string()),
+  /** From now on requests about this run meet a fault; with `route`, the requests of that route do. */
+  fault: z.optional(faultSchema),
   /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
   resume: z.optional(z.literal(true)),
   /** A person cancels the run in the app. */
@@ -146,6 +189,8 @@ export const scenarioSchema = z.strictObject({
   speed: z._default(z.number().check(z.positive()), 1),
   /** The queue refuses the run with this error. No step plays. */
   refuseQueue: z.optional(z.string()),
+  /** Faults of the service from the start of the emulator on, in order. */
+  faults: z.optional(z.array(faultSchema)),
   /** Steps of a run, in order. */
   steps: z._default(z.array(stepSchema), []),
   /** Script for runs of automations. Without it the scenario plays for none of them. */

@@ -13,6 +13,8 @@ import { openPull } from "../service/pulls.ts";
 import { reserveSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
 import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
+import type { PLACEHOLDERS } from "./scenario_schema.ts";
+import type { Fault } from "../state/faults.ts";
 import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, type World } from "../state/world.ts";
 
@@ -50,10 +52,12 @@ export interface ScriptOptions {
   speed?: number | undefined;
   /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
+  /** Takes a fault that a step brings. @default {undefined} (discarded) */
+  onFault?: ((fault: Fault) => void) | undefined;
 }
 
 /** Makes the driver that plays scenarios. */
-export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }: ScriptOptions): Driver {
+export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, onFault }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
   /** Runs whose script is over. */
@@ -78,7 +82,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }
     return play.pullUrl ??= openPull(world, pull);
   }
 
-  /** Replaces `${name}` in every text of a value. */
+  /** Replaces `${name}` in every text of a value, and `$${name}` by `${name}`. */
   function fill<T>(value: T, run: RunRow, play: Play, index: number): T {
     if (Array.isArray(value)) return value.map((item) => fill(item, run, play, index)) as T;
     if (value !== null && typeof value === "object") {
@@ -87,7 +91,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }
       ) as T;
     }
     if (typeof value !== "string") return value;
-    const names: Record<string, () => string> = {
+    const names: Record<typeof PLACEHOLDERS[number], () => string> = {
       runId: () => run.id,
       repo: () => repoName(run),
       harness: () => run.harness,
@@ -98,7 +102,10 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }
       pull: () => pullUrl(run, play),
       n: () => String(index),
     };
-    return value.replace(/\$\{(\w+)\}/g, (whole, name: string) => names[name]?.() ?? whole) as T;
+    return value.replace(
+      /\$(\$\{[^}]*\})|\$\{(\w+)\}/g,
+      (whole, literal: string | undefined, name: keyof typeof names) => literal ?? names[name]?.() ?? whole,
+    ) as T;
   }
 
   function writeScripted(run: RunRow, play: Play, event: ScenarioEvent, index: number): void {
@@ -114,7 +121,11 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration }
       play.booted = true;
       if (!sandboxUp(world, run, id)) return false;
     }
-    if (step.command !== undefined) startCommand(world, run, step.command);
+    if (step.command !== undefined) startCommand(world, run, fill(step.command, run, play, index));
+    if (step.fault !== undefined) {
+      const fault = fill(step.fault, run, play, index);
+      onFault?.(fault.route === undefined ? { ...fault, runId: run.id } : fault);
+    }
     if (step.event !== undefined) writeScripted(run, play, step.event, index);
     const error = step.error === undefined ? null : fill(step.error, run, play, index);
     if (step.call !== undefined) closeCall(world, run, step.call, error);

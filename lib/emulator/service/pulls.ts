@@ -1,9 +1,8 @@
 /**
- * Pull requests of the emulator, and the page that shows one.
+ * Pull requests of the emulator.
  *
  * @module
  */
-import { html } from "hono/html";
 import type { World } from "../state/world.ts";
 
 // Source: API reference, "Branches and pull requests".
@@ -28,25 +27,4 @@ export function openPull(
   if (known !== undefined) Object.assign(known, { title, base, diff });
   else pulls.push({ number, repo, title, base, branch, diff });
   return `${world.origin}/__pulls/${repo}/${number}`;
-}
-
-/** Page of a pull request, with every value escaped; undefined if there is no such pull request. */
-export function pullPage(world: World, repo: string, number: string): string | undefined {
-  const pull = world.pulls.get(repo)?.find((candidate) => String(candidate.number) === number);
-  if (pull === undefined) return undefined;
-  const name = `${pull.repo}#${pull.number}`;
-  return html`
-    <!DOCTYPE html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <title>${pull.title} · ${name}</title>
-      </head>
-      <body>
-        <h1>${pull.title}</h1>
-        <p>${name}: <code>${pull.branch}</code> into <code>${pull.base}</code></p>
-        <pre>${pull.diff === "" ? "A scripted run changes nothing." : pull.diff}</pre>
-      </body>
-    </html>
-  `.toString();
 }

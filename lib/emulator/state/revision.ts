@@ -49,6 +49,8 @@ export interface Revision {
   nativeEvents: boolean;
   /** The sandbox of a `createBranch` run is stopped when the run ends. */
   stopsSandboxes: boolean;
+  /** What a command prints on its standard output becomes events, as the text of an agent. */
+  agentOutput: boolean;
 }
 
 const BASE_REVISION: Readonly<Revision> = {
@@ -73,6 +75,7 @@ const BASE_REVISION: Readonly<Revision> = {
   repairsRuns: false,
   nativeEvents: false,
   stopsSandboxes: false,
+  agentOutput: false,
 };
 
 /** Names of the switches. */

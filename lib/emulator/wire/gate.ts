@@ -7,7 +7,7 @@ import { API_PREFIX } from "../../api/contract/rules.ts";
 import type { World } from "../state/world.ts";
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
-const OPEN_PATHS = ["/__control/", "/__pulls/", "/.well-known/", "/login"];
+const OPEN_PATHS = ["/__control/", "/__pulls/", "/__runs/", "/.well-known/", "/login"];
 
 /** Path and query of a URL, exactly as they were sent. */
 export function splitUrl(url: string): { path: string; query: string } {

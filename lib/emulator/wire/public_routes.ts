@@ -1,14 +1,17 @@
 /**
- * Pages outside the API that need no token: the OAuth metadata and the emulator's pull requests.
+ * Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.
  *
  * @module
  */
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { API_PREFIX } from "../../api/contract/rules.ts";
 import { isLoopback } from "../../loopback.ts";
 import { METADATA_PATH } from "./auth.ts";
 import { bare, fail, jsonReply, notFoundPage } from "./reply.ts";
-import { pullPage } from "../service/pulls.ts";
+import { homePage } from "../pages/home_page.ts";
+import { pageHeaders } from "../pages/page.ts";
+import { pullPage } from "../pages/pull_page.ts";
+import { runPage } from "../pages/run_page.ts";
 import type { World } from "../state/world.ts";
 
 /** Host and port that a request was sent to, by its `Host` header. */
@@ -29,20 +32,31 @@ function metadataOf(request: Request): string {
 }
 
 /**
- * Adds the public pages.
+ * Shows a page.
  *
- * An emulator on loopback shows pull requests under loopback names only. Otherwise a page in a browser on this machine could read
- * them through a host name of its own that resolves to loopback.
+ * An emulator on loopback does so under loopback names only. Otherwise a page in a browser on this machine could read it through a host
+ * name of its own that resolves to loopback.
+ *
+ * @param render Undefined if there is no such page.
  */
+async function show(world: World, c: Context, render: () => string | undefined): Promise<Response> {
+  if (isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(c.req.raw))) {
+    return fail(403, "FORBIDDEN", "Pages are shown over loopback");
+  }
+  world.driver.catchUp();
+  const text = render();
+  return text === undefined ? notFoundPage() : new Response(text, { headers: await pageHeaders() });
+}
+
+/** Adds the public pages. */
 export function addPublicRoutes(app: Hono, world: World): void {
   app.get(METADATA_PATH, (c) => jsonReply(metadataOf(c.req.raw), 200));
   app.options(METADATA_PATH, () => bare(204, { allow: "GET, HEAD, OPTIONS" }));
   app.all(METADATA_PATH, () => bare(405));
+  app.get("/", (c) => show(world, c, () => homePage(world)));
+  app.get("/__runs/:id", (c) => show(world, c, () => runPage(world, c.req.param("id"))));
   app.get("/__pulls/:owner/:name/:number", (c) => {
-    if (isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(c.req.raw))) {
-      return fail(403, "FORBIDDEN", "Pull requests are shown over loopback");
-    }
-    const page = pullPage(world, `${c.req.param("owner")}/${c.req.param("name")}`, c.req.param("number"));
-    return page === undefined ? notFoundPage() : c.html(page);
+    const { owner, name, number } = c.req.param();
+    return show(world, c, () => pullPage(world, `${owner}/${name}`, number));
   });
 }

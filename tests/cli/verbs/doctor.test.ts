@@ -26,10 +26,9 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
   expect(diagnosis.stderr).toBe("");
   expect((await diagnosis.text()).split("\n")).toEqual([
     "ok       runtime     node 20.20.0",
-    "ok       ci          gitlab; keys of scope pipeline; cleanup learns how the job ended",
+    "ok       ci          gitlab; a job that is run again finds its run; cleanup learns how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
-    `ok       settings    at most 30 min, reports in "mogplex-ci"`,
-    `ok       repository  acme/api, default branch "main"`,
+    `ok       settings    a job waits at most 30 min, reports go to "mogplex-ci"`,
     "ok       checkout    no file in it changes our settings",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
@@ -37,9 +36,10 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       proxy       none",
     "ok       connection  the service answers",
     "ok       clock       the same as the service's",
-    "ok       access      the service takes the token; it is below its limit of requests",
-    "ok       scopes      read and write are there: the token may start runs",
-    "ok       server      no event streams: runs are polled, as the base revision of the service has it",
+    "ok       access      the service takes the token",
+    "ok       scopes      the token may start runs (read and write)",
+    "ok       server      it has no event streams: a run is followed by polling",
+    `ok       repository  acme/api, default branch "main"`,
     "",
     "a job can start",
     "",
@@ -66,7 +66,7 @@ test("doctor sees the event stream where the service has one", async () => {
   const { checks } = await doctor({ revision: { stream: true } });
   expect(checks.server).toMatchObject({
     state: "ok",
-    finding: "event streams are there: a run is followed with a few requests",
+    finding: "it has event streams: following a run takes a few requests",
   });
 });
 
@@ -200,7 +200,9 @@ test("doctor warns of a token without the prefix, which the service takes for on
 test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
   const { code, checks, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
-  expect(checks.scopes?.finding).toBe("write is missing; starting a run ends with code 65");
+  expect(checks.scopes?.finding).toBe(
+    "the token may not start runs, since write is missing: a start ends with code 65",
+  );
   expect(await text()).toEndWith("\na job can follow runs, but not start them, 1 warning\n");
 });
 
@@ -353,4 +355,52 @@ test("doctor warns of a clock that is off by more than 30 seconds, and names the
   expect(late?.advice).toContain("keys of scope day");
   const untold = await doctor({ instead: only(false, html(401)) });
   expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
+});
+
+/** The lines of the text that are not \`ok\`. */
+async function troubles(diagnosis: Diagnosis): Promise<string[]> {
+  return (await diagnosis.text()).split("\n").filter((line) => line !== "" && !line.startsWith("ok"));
+}
+
+test("doctor says a fault once, with the checks that follow from it in one line behind it", async () => {
+  const down = await doctor({ instead: html(503) });
+  expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
+  expect(await troubles(down)).toEqual([
+    `failed   connection  what answers is in trouble (HTTP 503, content type "text/html")`,
+    "                     > Try again later; a job does so itself",
+    "skipped  clock       the answer has no date",
+    "skipped  access, scopes, server, repository  connection failed",
+    "a job would end with exit code 69, because of connection (1 failed)",
+  ]);
+  const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
+  expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
+    "failed   access",
+    "",
+    "skipped  scopes",
+    "skipped  repository",
+    "a job would end wit",
+  ]);
+  const none = await doctor({ env: { MOGPLEX_API_KEY: "" } });
+  expect(await troubles(none)).toContain("skipped  access, scopes, server, repository  token failed");
+});
+
+test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
+  const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
+  expect(checks.url).toMatchObject({
+    finding: `Cannot use MOGPLEX_URL as plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
+    advice: "Set MOGPLEX_DEV=1, which permits it to this host",
+  });
+});
+
+test("doctor speaks of no proxy where the service is on this machine", async () => {
+  const refused: Instead = () => {
+    throw new TypeError("connect ECONNREFUSED");
+  };
+  const advice = async (env: Record<string, string>) =>
+    (await doctor({ env, instead: refused })).checks.connection?.advice;
+  const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
+  expect(await advice(local)).toBe("Nobody listens there: check MOGPLEX_URL; see whether the service there runs");
+  expect(await advice({})).toContain("HTTPS_PROXY");
+  const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
+  expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
 });

@@ -67,7 +67,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     GITHUB_STEP_SUMMARY: "/s",
   };
   expect((await check("ci", { env: complete })).finding).toBe(
-    "github; keys of scope pipeline; outputs and summary of the step are written; " +
+    "github; a job that is run again finds its run; outputs and summary of the step are written; " +
       "cleanup needs MOGPLEX_JOB_STATUS to learn how the job ended; the nodes of a matrix look alike: give each a --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");
@@ -80,9 +80,11 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(
-    "ci; keys of scope pipeline; ",
+    "ci; a job that is run again finds its run; ",
   );
-  expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain("keys of scope job");
+  expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain(
+    "each attempt of a job starts a new run",
+  );
   expect((await check("ci", { args: ["--key-scope", "random"] })).finding).toContain(
     "each call starts a new run",
   );
@@ -155,7 +157,7 @@ test("doctor reads, writes and asks nothing when Bun has read a .env that may ha
   expect({ code, requests }).toEqual({ code: 2, requests: [] });
   expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_API_KEY_FILE: Bun read the file ".env.local"`);
   for (const name of ["url", "token", "files", "proxy", "connection", "clock", "access", "scopes", "server"]) {
-    expect(checks[name]).toMatchObject({ state: "skipped", finding: "the checkout cannot be trusted" });
+    expect(checks[name]).toMatchObject({ state: "skipped", finding: "checkout failed" });
   }
   expect(touched.filter((path) => !/^\.env/.test(path))).toEqual([]);
 });

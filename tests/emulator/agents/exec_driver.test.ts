@@ -109,8 +109,19 @@ test("execDriver() pushes the agent's branch, opens a pull request and ends with
   expect(payload?.pull_request_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/__pulls\/acme\/web\/1$/);
   const page = await (await fetch(String(payload?.pull_request_url))).text();
   expect(page).toContain("<h1>Greet the world</h1>");
-  expect(page).toContain("-hello\n+Greet the world");
+  expect(page.replace(/<[^>]+>/g, "")).toContain("-hello\n+Greet the world");
   expect(await tidied(started.runId)).toEqual([]);
+});
+
+test("execDriver() makes events of what the command prints, with the switch agentOutput", async () => {
+  const { path } = repository();
+  const { outcome } = await play(`echo looking; printf 'é\\nno end'; echo silent >&2`, path, {
+    options: { revision: { agentOutput: true } },
+  });
+  const texts = outcome.events.filter(({ payload }) => payload.kind === "assistant_delta").map(({ message }) =>
+    message
+  );
+  expect(texts.join("")).toBe("looking\né\nno end");
 });
 
 test("execDriver() commits tracked leftovers and works with a bare repository", async () => {

@@ -162,3 +162,28 @@ test("parseScenarios() refuses an empty set, a set in a set, and steps beside pl
   );
   expect(problem("scenarios: [{}, {}]")).toBe("Cannot read scenario: s.yaml: it has several scenarios");
 });
+
+test("parseScenario() refuses a placeholder that stands for nothing, with its place, and takes an escaped one", () => {
+  const of = (message: string) => () => parseScenario(`steps:\n  - event: { message: "${message}" }\n`, "s.yaml");
+  expect(of("on ${branhc}")).toThrow(
+    's.yaml:2:23: at "steps.0.event.message", "${branhc}" stands for nothing (did you mean "${branch}"?); ' +
+      'write "$${branhc}" for the text itself',
+  );
+  for (const text of ["${}", "${ n }", "${HOME}", "${repo} ${constructor}"]) {
+    expect(of(text)).toThrow("stands for nothing");
+  }
+  for (const text of ["${n} ${repo}", "$${HOME}", "$HOME", "{n}"]) expect(of(text)).not.toThrow();
+  const set = 'scenarios: [{ steps: [{ fail: "${x}" }] }]';
+  expect(() => parseScenarios(set, "s")).toThrow('at "scenarios.0.steps.0.fail", "${x}" stands for nothing');
+});
+
+test("parseScenario() reads faults, and refuses kinds that do not exist", () => {
+  const { faults, steps } = parseScenario(
+    "faults: [{ kind: 503, route: POST /runs, retryAfter: 2 }]\nsteps: [{ fault: { kind: reset0, times: 2 } }]",
+    "s",
+  );
+  expect(faults).toEqual([{ kind: "503", route: "POST /runs", retryAfter: 2 }]);
+  expect(steps[0]?.fault).toEqual({ kind: "reset0", times: 2 });
+  expect(() => parseScenario("faults: [{ kind: rest0 }]", "s")).toThrow('at "faults.0.kind"');
+  expect(() => parseScenario("faults: [{ kind: 503, route: runs }]", "s")).toThrow("it must be a path");
+});

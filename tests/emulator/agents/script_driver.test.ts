@@ -224,7 +224,7 @@ test("scriptDriver() stores a verbatim event without the writer's cleaning", asy
   const text = `
 steps:
   - event: { message: a, payload: { list: [${Array.from({ length: 60 }, (_, n) => n)}], text: "${"x".repeat(2_001)}" } }
-  - event: { message: "\${harness} \${nothing}", verbatim: true, payload: { l1: { l2: { l3: { l4: 1 } } } } }`;
+  - event: { message: "\${harness} $\${nothing}", verbatim: true, payload: { l1: { l2: { l3: { l4: 1 } } } } }`;
   const { emulator, start } = arrange({ scenarios: [parseScenario(text, "test")] });
   const runId = await start();
   const run = emulator.world.store.anyRun(runId);
@@ -232,4 +232,34 @@ steps:
   const [, first, second] = emulator.world.store.events.get(run.ai_call_id) ?? [];
   expect((first?.payload as { list: unknown[] }).list).toHaveLength(50);
   expect([second?.message, second?.payload]).toEqual(["codex ${nothing}", { l1: { l2: { l3: { l4: 1 } } } }]);
+});
+
+test("scriptDriver() brings the faults of a step to the requests about its run, from that moment on", async () => {
+  const text =
+    "steps: [{ sandbox: up }, { after: 5, fault: { kind: 503, times: 2, retryAfter: 1 } }, { after: 60, status: success }]";
+  const { call, clock, start } = arrange({ scenarios: [parseScenario(text, "s")] });
+  const [id, other] = [await start("a"), await start("b")];
+  const status = async (path: string) => (await call("GET", path)).status;
+  expect(await status(`/runs/${id}`)).toBe(200);
+  await clock.advance(5_000);
+  expect([await status("/repos"), await status(`/runs/${id}/events`), await status(`/runs/${id}`)]).toEqual([
+    200,
+    503,
+    503,
+  ]);
+  expect([await status(`/runs/${id}`), await status(`/runs/${other}`)]).toEqual([200, 503]);
+});
+
+test("scriptDriver() brings the faults of a step with a route to that route, and those of a scenario to the start", async () => {
+  const text =
+    "faults: [{ kind: 500, route: POST /runs }]\nsteps: [{ sandbox: up, fault: { kind: 429, route: 'GET /runs/${runId}' } }]";
+  const { emulator, call, start } = arrange({ scenarios: [parseScenario(text, "s")] });
+  await expect(start("a")).rejects.toThrow("INTERNAL_ERROR");
+  const id = await start("a");
+  expect([(await call("GET", `/runs/${id}/events`)).status, (await call("GET", `/runs/${id}`)).status]).toEqual([
+    200,
+    429,
+  ]);
+  emulator.control("reset");
+  await expect(start("a")).rejects.toThrow("INTERNAL_ERROR");
 });

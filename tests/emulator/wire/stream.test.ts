@@ -3,7 +3,7 @@ import { virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { HOST_CAP_MS } from "../../../lib/emulator/wire/event_stream.ts";
-import { STREAM_FAULT_KINDS } from "../../../lib/emulator/wire/faults/stream_faults.ts";
+import { STREAM_FAULT_KINDS } from "../../../lib/emulator/state/faults.ts";
 import { arrange, type Arranged, TOKENS } from "../arrange.ts";
 
 interface Message {

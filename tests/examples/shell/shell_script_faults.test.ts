@@ -1,6 +1,6 @@
 /** `examples/shell/mogplex-run.sh` on bad days: faults at random, and a proxy that breaks what it can. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { FaultKind } from "../../../lib/emulator/wire/faults/faults.ts";
+import type { FaultKind } from "../../../lib/emulator/state/faults.ts";
 import { type Habit, HABITS, startNastyProxy } from "./nasty_proxy.ts";
 import { inTurn, openStand, type Stand, type StandOptions } from "./shell_world.ts";
 import { INCOMPLETE, type Shell, SHELLS } from "./shells.ts";

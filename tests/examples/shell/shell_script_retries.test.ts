@@ -1,6 +1,6 @@
 /** `examples/shell/mogplex-run.sh`: what it sends again, when, and when it gives up. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { FaultKind } from "../../../lib/emulator/wire/faults/faults.ts";
+import type { FaultKind } from "../../../lib/emulator/state/faults.ts";
 import { LOOK, START } from "../../processes/world/stage.ts";
 import { inEvery, inTurn } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";

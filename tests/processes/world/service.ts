@@ -87,7 +87,16 @@ export async function startService(others: Record<string, string> = {}, flags: s
   });
   const child = spawn(
     runtimes.bun,
-    ["--no-env-file", join(root, "lib/emulator/main.ts"), "--control", "--speed", "100", "--fixture", fixture]
+    [
+      "--no-env-file",
+      join(root, "lib/emulator/main.ts"),
+      "--control",
+      "--quiet",
+      "--speed",
+      "100",
+      "--fixture",
+      fixture,
+    ]
       .concat(...scenarios, flags),
     { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH ?? "" } },
   );

@@ -6,6 +6,7 @@
 import { API_PREFIX } from "../../../api/contract/rules.ts";
 import { type MogplexError, NetworkError } from "../../../errors.ts";
 import { type Answer, excerpt } from "../../../http/answer.ts";
+import { isLoopback } from "../../../loopback.ts";
 import { authorityVariable, proxySetting } from "../../../http/network_hint.ts";
 import type { Origin } from "../../../api/connection/origin.ts";
 import { type NetworkTrouble, probe, troubleOf } from "../../../http/probe.ts";
@@ -13,7 +14,19 @@ import type { ReadEnv } from "../../../platforms/platform.ts";
 import { createRedactor } from "../../../text/redact.ts";
 import { formatDuration } from "../../../result/duration.ts";
 import type { VerbContext } from "../../verb.ts";
-import { type Check, failed, failedWith, type Machine, ok, runtimeParts, skipped, tried, warning } from "./check.ts";
+import {
+  adviceOf,
+  type Check,
+  failed,
+  failedWith,
+  follows,
+  type Machine,
+  ok,
+  runtimeParts,
+  skipped,
+  tried,
+  warning,
+} from "./check.ts";
 import { isAtLeast } from "./runtime.ts";
 
 /** Limit of one request in milliseconds: three of them in a row stay below 20 s. */
@@ -30,7 +43,7 @@ export function checkUrl({ origin, custom, plain }: Origin): Check {
 
 /** Describes an address that may not be used. */
 export function badUrl(error: MogplexError): Check {
-  return failedWith("url", error, OWN_ORIGIN);
+  return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
 /** The proxy that the environment names, without its password. */
@@ -59,6 +72,7 @@ function authorityVariables(machine: Machine): string[] {
 
 /** Checks proxies and certificates, as far as the environment says. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
+  if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
   const own = authorityVariables(machine);
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
@@ -68,7 +82,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
     );
   }
   const proxy = proxyFor(origin, env, machine);
-  if (proxy !== undefined && proxy.advice !== null) {
+  if (proxy !== undefined && proxy.advice !== null && !isLoopback(origin.host)) {
     return warning("proxy", `${machine.runtime} does not use ${proxy.place}`, `To use it: ${proxy.advice}`);
   }
   const authority = own.find((each) => env(each));
@@ -78,14 +92,18 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   }
   return ok(
     "proxy",
-    [proxy?.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") || "none",
+    [proxy?.advice === null && proxy.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") ||
+      "none",
   );
 }
 
 /** What to do about each trouble. */
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
-  const way = proxy === undefined
+  // Plain HTTP stays on this machine or its network, where no proxy is.
+  const way = origin.plain || isLoopback(origin.host)
+    ? "see whether the service there runs"
+    : proxy === undefined
     ? "if this network has a proxy, name it in HTTPS_PROXY"
     : `see whether the proxy ${proxy.place} is right`;
   switch (trouble) {
@@ -192,5 +210,5 @@ export async function reach(origin: Origin, context: VerbContext, machine: Machi
   // A missing permission ends a job at once.
   const exit = trouble === "permission" ? "usage" : error.exit;
   const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
-  return { checks: [check, skipped("clock", "the service does not answer")], answered: false };
+  return { checks: [check, follows("clock", "connection")], answered: false };
 }

@@ -69,9 +69,19 @@ export function skipped(name: string, why: string): Check {
   return { name, state: "skipped", finding: why, advice: null };
 }
 
-/** A check that failed with the error that a job would end with. */
-export function failedWith(name: string, { message, exit }: MogplexError, advice: string): Check {
-  return failed(name, message, advice, exit);
+/** A check that cannot be made because another one failed, which is the cause and has the advice. */
+export function follows(name: string, cause: string): Check {
+  return skipped(name, `${cause} failed`);
+}
+
+/** What an error says to do, as a sentence of its own; `other` if it says nothing. */
+export function adviceOf({ advice }: MogplexError, other: string): string {
+  return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
+}
+
+/** A check that failed with the error that a job would end with. The error's own advice is not said beside `advice`. */
+export function failedWith(name: string, error: MogplexError, advice: string): Check {
+  return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
 }
 
 /** A value, or the error of ours in its place. */

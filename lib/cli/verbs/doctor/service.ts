@@ -26,7 +26,19 @@ import { streamRefusal } from "../../../runs/events/stream_refusal.ts";
 import { REPO } from "../../options/table.ts";
 import type { VerbContext } from "../../verb.ts";
 import { OWN_ORIGIN, REQUEST_MS } from "./address.ts";
-import { type Check, failed, failedWith, type Machine, ok, skipped, type Tried, tried, warning } from "./check.ts";
+import {
+  adviceOf,
+  type Check,
+  failed,
+  failedWith,
+  follows,
+  type Machine,
+  ok,
+  skipped,
+  type Tried,
+  tried,
+  warning,
+} from "./check.ts";
 import { NOBODY } from "./surroundings.ts";
 
 /** Limit of all requests in milliseconds; the last one may run over by 2 s. */
@@ -50,9 +62,11 @@ export function findToken({ io }: VerbContext): Promise<Tried<FoundToken>> {
 export function checkToken(context: VerbContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
+    const create =
+      `Create a token under Settings > Mogplex Keys, and give it to the job as the masked variable ${variable}`;
     const advice = machine.refuses(variable)
       ? `Permit Deno to read it: --allow-env=${variable}`
-      : `Create a token under Settings > Mogplex Keys, and give it to the job as the masked variable ${variable}`;
+      : adviceOf(token.error, create);
     return failedWith("token", token.error, advice);
   }
   if (!token.value.token.startsWith("mog_")) {
@@ -123,13 +137,13 @@ function accessAdvice(error: MogplexError): string {
 
 /** Checks that the service takes the token. */
 function checkAccess({ repos }: Asked): Check {
-  if (repos.ok) return ok("access", "the service takes the token; it is below its limit of requests");
+  if (repos.ok) return ok("access", "the service takes the token");
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
 /** A check whose request failed for a reason that another check reports already. */
 function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
-  return skipped(name, repos.ok ? error.message : "see access");
+  return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
 /**
@@ -142,7 +156,7 @@ function checkScopes(asked: Asked): Check {
   const other = [automations, starts].find((each) => !each.ok && !isForbidden(each));
   if (other?.ok === false) return unasked("scopes", asked, other.error);
   const missing = [...isForbidden(automations) ? ["read"] : [], ...isForbidden(starts) ? ["write"] : []];
-  if (missing.length === 0) return ok("scopes", "read and write are there: the token may start runs");
+  if (missing.length === 0) return ok("scopes", "the token may start runs (read and write)");
   if (!starts.ok && starts.error instanceof ForbiddenError && starts.error.code === "AUTOMATION_REQUIRED") {
     const finding = "the token may read and trigger automations, but not start runs";
     const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
@@ -151,19 +165,19 @@ function checkScopes(asked: Asked): Check {
   const advice = "Create a token with the scopes read and write (Settings > Mogplex Keys)";
   if (missing.length === 2) return failed("scopes", "read and write are missing", advice, "forbidden");
   if (missing.includes("read")) return warning("scopes", "read is missing", advice);
-  const finding = `write is missing; starting a run ends with code ${EXIT.forbidden}`;
+  const finding = `the token may not start runs, since write is missing: a start ends with code ${EXIT.forbidden}`;
   return { ...warning("scopes", finding, advice), startsRuns: false };
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
 function checkServer(asked: Asked): Check {
   const { stream, repos } = asked;
-  const there = "event streams are there: a run is followed with a few requests";
+  const there = "it has event streams: following a run takes a few requests";
   if (stream.ok || stream.error instanceof NotFoundError) return ok("server", there);
   const { error } = stream;
   const refusal = streamRefusal(error, false);
   if (refusal === "absent") {
-    return ok("server", "no event streams: runs are polled, as the base revision of the service has it");
+    return ok("server", "it has no event streams: a run is followed by polling");
   }
   if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
   return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");
@@ -203,10 +217,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
 /** Checks the repository; without answers only the form of its id. */
 function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined): Check {
   if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
-  if (!repos?.ok) {
-    const what = wanted === undefined ? "none is given" : `${wanted} has the form of an id`;
-    return skipped("repository", `${what}; the list of repositories could not be read`);
-  }
+  if (!repos?.ok) return follows("repository", "access");
   const [first] = repos.value;
   if (wanted === undefined) {
     const count = repos.value.length < MAX_REPOS ? "" : " at least";
@@ -227,27 +238,32 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
 }
 
 /** Results by name of the check. */
-export type ServiceChecks = Record<"repository" | "access" | "scopes" | "server", Check>;
+export type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
 
 /**
  * Makes all checks that ask the service.
  *
- * @param connection The service and the token; or why the service cannot be asked.
+ * @param connection The service and the token; or the check because of which the service cannot be asked.
  */
 export async function checkService(context: VerbContext, connection: Connection | string): Promise<ServiceChecks> {
   const { option, clock, fetch, platform } = context;
   const wanted = option(REPO)?.trim();
   if (typeof connection === "string") {
-    const skip = (name: string) => skipped(name, connection);
+    const skip = (name: string) => follows(name, connection);
     const repository = checkRepository(wanted, undefined);
-    return { repository, access: skip("access"), scopes: skip("scopes"), server: skip("server") };
+    return {
+      access: skip("access"),
+      scopes: skip("scopes"),
+      server: skip("server"),
+      repository: repository.state === "skipped" ? skip("repository") : repository,
+    };
   }
   const client = clientFor({ ...connection, clock, fetch, userAgent: userAgent(platform.name) });
   const asked = await ask(client, wanted, clock.now() + ALL_MS);
   return {
-    repository: checkRepository(wanted, asked.repos),
     access: checkAccess(asked),
     scopes: checkScopes(asked),
     server: checkServer(asked),
+    repository: checkRepository(wanted, asked.repos),
   };
 }

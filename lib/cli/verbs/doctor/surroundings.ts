@@ -10,16 +10,25 @@ import type { Platform } from "../../../platforms/platform.ts";
 import { formatDuration } from "../../../result/duration.ts";
 import { OUTPUT_VARIABLES } from "../../../report/outputs.ts";
 import { deriveKey } from "../../../job/key.ts";
+import { lookup } from "../../../lookup.ts";
 import { VARIABLES } from "../../../variables.ts";
 import { readPlaces } from "../../options/places.ts";
 import { readRunSettings } from "../../options/settings.ts";
 import { readRequestSettings } from "../../options/start_request.ts";
 import { KEY_PART, KEY_SCOPE } from "../../options/table.ts";
 import type { VerbContext } from "../../verb.ts";
-import { type Check, failedWith, type Machine, ok, skipped, tried, warning } from "./check.ts";
+import { adviceOf, type Check, failedWith, type Machine, ok, skipped, tried, warning } from "./check.ts";
 
 /** Stands for a repository or a run where any would do: a UUID that does not exist. */
 export const NOBODY = "00000000-0000-4000-8000-000000000000";
+
+/** When a start makes a new run, by the scope of its key. */
+const STARTS: Readonly<Record<string, string>> = {
+  pipeline: "a job that is run again finds its run",
+  job: "each attempt of a job starts a new run",
+  day: "one run a day",
+  random: "each call starts a new run",
+};
 
 /** Whether the system lets a clean-up step learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
@@ -59,8 +68,11 @@ async function keyOf(context: VerbContext): Promise<{ scope: string; missing: re
 export async function checkCi(context: VerbContext): Promise<Check> {
   const { platform } = context;
   const { scope, missing } = await keyOf(context);
-  const keys = scope === "random" ? "each call starts a new run" : `keys of scope ${scope}`;
-  const found = [platform.isCi ? platform.name : "no CI system", keys, ...platform.isCi ? uses(context) : []];
+  const found = [
+    platform.isCi ? platform.name : "no CI system",
+    lookup(STARTS, scope) ?? "",
+    ...platform.isCi ? uses(context) : [],
+  ];
   if (missing.length > 0) {
     return warning(
       "ci",
@@ -96,7 +108,9 @@ export async function checkSettings(context: VerbContext): Promise<Check> {
     validateStartRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
     return { ...readPlaces(context), ...readRunSettings(context) };
   });
-  if (!settings.ok) return failedWith("settings", settings.error, "Correct the value, or unset the variable");
+  if (!settings.ok) {
+    return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
+  }
   const { timeoutMs, out } = settings.value;
-  return ok("settings", `at most ${formatDuration(timeoutMs)}, reports in ${JSON.stringify(out)}`);
+  return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }

@@ -6,11 +6,17 @@
 import { API_PREFIX } from "../../../api/contract/rules.ts";
 import type { Clock } from "../../../clock.ts";
 import { unauthorized } from "../auth.ts";
-import type { Fault, FaultKind, RandomFaults } from "./faults.ts";
+import {
+  type Fault,
+  type FaultKind,
+  type RandomFaults,
+  STREAM_FAULT_KINDS,
+  type StreamFaultKind,
+} from "../../state/faults.ts";
 import { loginRedirect, splitUrl } from "../gate.ts";
 import { bare, fail } from "../reply.ts";
 import { chance } from "../../state/chance.ts";
-import { cut, discard, isStream, playStreamFault, STREAM_FAULT_KINDS, type StreamFaultKind } from "./stream_faults.ts";
+import { cut, discard, isStream, playStreamFault } from "./stream_faults.ts";
 
 const DEFAULT_RETRY_AFTER_SECONDS = 60;
 const DEFAULT_SLOW_MS = 1_000;
@@ -87,10 +93,17 @@ export class Faults {
    *
    * @param next Carries the request out.
    * @param breaker Breaks connections. @default an imitation, for requests in process
+   * @param tell Takes the kind of the fault, before it is played.
    */
-  async answer(request: Request, next: () => Promise<Response>, breaker: Breaker = inProcess): Promise<Response> {
+  async answer(
+    request: Request,
+    next: () => Promise<Response>,
+    breaker: Breaker = inProcess,
+    tell: (kind: FaultKind) => void = () => {},
+  ): Promise<Response> {
     const fault = this.#take(request);
     if (fault === undefined) return await next();
+    tell(fault.kind);
     if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(fault.kind)) discard(await next());
     return await this.#play(fault, request, next, breaker);
   }
@@ -102,6 +115,7 @@ export class Faults {
     const suits = (kind: FaultKind) => isStreamFault(kind) ? opensStream : kind !== "limiter-down" || isStart;
     const planned = this.#planned.find(({ fault, remaining }) =>
       remaining > 0 && suits(fault.kind) &&
+      (fault.runId === undefined || path.split("/").includes(fault.runId)) &&
       (fault.route === undefined || matchesRoute(fault.route, request.method, path))
     );
     if (planned !== undefined) {

@@ -3,24 +3,8 @@
  *
  * @module
  */
+import type { StreamFaultKind } from "../../state/faults.ts";
 import { bare, fail } from "../reply.ts";
-
-/** Kinds of faults that only streams have. */
-export const STREAM_FAULT_KINDS = [
-  "stream-buffered",
-  "stream-cut",
-  "stream-closed",
-  "stream-silent",
-  "stream-disorder",
-  "stream-hostile",
-  "stream-405",
-  "stream-html",
-  "stream-json",
-  "stream-500",
-] as const;
-
-/** A kind of fault that only streams have. */
-export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
 /** Breaks the connection of a stream. */
 export interface StreamBreaker {

@@ -8,7 +8,7 @@ import {
   type FaultKind,
   parseFault,
   parseRandomFaults,
-} from "../../../../lib/emulator/wire/faults/faults.ts";
+} from "../../../../lib/emulator/state/faults.ts";
 import { API_REPO, arrange } from "../../arrange.ts";
 
 async function listOnce(fault: Fault) {

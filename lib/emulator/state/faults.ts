@@ -1,11 +1,27 @@
 /**
  * Faults: answers and broken connections as a client meets them when the service, its host or the network is in trouble. Planned
- * by control actions, or random and repeatable.
+ * by control actions and scenarios, or random and repeatable.
  *
  * @module
  */
-import { UsageError } from "../../../errors.ts";
-import { STREAM_FAULT_KINDS } from "./stream_faults.ts";
+import { UsageError } from "../../errors.ts";
+
+/** Kinds of faults that only streams have. */
+export const STREAM_FAULT_KINDS = [
+  "stream-buffered",
+  "stream-cut",
+  "stream-closed",
+  "stream-silent",
+  "stream-disorder",
+  "stream-hostile",
+  "stream-405",
+  "stream-html",
+  "stream-json",
+  "stream-500",
+] as const;
+
+/** A kind of fault that only streams have. */
+export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
 /** Kinds of faults. */
 export const FAULT_KINDS = [
@@ -37,6 +53,8 @@ export interface Fault {
    * @default every request
    */
   route?: string | undefined;
+  /** Id of a run: only requests about it are hit. @default {undefined} (all) */
+  runId?: string | undefined;
   /** Number of requests that it hits. @default {1} */
   times?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */

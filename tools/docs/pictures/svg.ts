@@ -1,0 +1,49 @@
+/**
+ * Lines of text as SVG.
+ *
+ * @module
+ */
+import type { Span } from "./ansi.ts";
+
+/** Width of a character and height of a line, in pixels. */
+export const CELL = { width: 7.83, height: 19 };
+
+const COLOURS = new Map([
+  ["dim", "#8b949e"],
+  ["red", "#ff7b72"],
+  ["green", "#3fb950"],
+  ["yellow", "#d29922"],
+  ["blue", "#58a6ff"],
+  ["magenta", "#bc8cff"],
+  ["cyan", "#39c5cf"],
+]);
+
+/** Escapes a text for XML. */
+export function xml(text: string): string {
+  return text.replace(/[&<>"]/g, (each) => `&#${each.charCodeAt(0)};`);
+}
+
+function span({ text, style }: Span): string {
+  const colour = style.map((name) => COLOURS.get(name)).find((each) => each !== undefined);
+  const fill = colour === undefined ? "" : ` fill="${colour}"`;
+  const weight = style.includes("bold") ? ' font-weight="bold"' : "";
+  return `<tspan${fill}${weight}>${xml(text)}</tspan>`;
+}
+
+/** One line at a place. */
+export function line(spans: readonly Span[], x: number, y: number): string {
+  return `<text x="${x}" y="${y}" xml:space="preserve">${spans.map(span).join("")}</text>`;
+}
+
+/** A whole picture. @param title What it shows, for those who cannot see it. */
+export function picture(title: string, width: number, height: number, parts: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<title>${xml(title)}</title>`,
+    `<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13" fill="#e6edf3">`,
+    ...parts,
+    "</g>",
+    "</svg>",
+    "",
+  ].join("\n");
+}
