@@ -29,6 +29,11 @@ const NOT_DELIVERED = "The agent finished, but";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
+/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
+export function isTerminalType(type: string): boolean {
+  return ENDS.includes(type);
+}
+
 /** Whether the agent's work was done, and could not be delivered. The event is the only one of its delivery. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
@@ -43,7 +48,7 @@ export function beginsPhase(event: RunEvent): string | undefined {
   // Later revisions send the agent's final message before delivery. The base sends only `git_delivery`, at its end.
   if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
   if (failsInDelivery(event)) return "deliver";
-  return ENDS.includes(type) ? "" : undefined;
+  return isTerminalType(type) ? "" : undefined;
 }
 
 // In the order in which a run goes through them.
@@ -59,7 +64,7 @@ export function addMilestone(milestones: Milestones | undefined, event: RunEvent
   if (milestones !== undefined && name === undefined) return milestones;
   const at = Date.parse(event.createdAt);
   const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
-  const end = ENDS.includes(event.type) ? at : endedAt;
+  const end = isTerminalType(event.type) ? at : endedAt;
   // The agent may say its last words before it fails: no delivery began then.
   const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
   if (name === undefined || name === "") {

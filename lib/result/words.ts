@@ -122,6 +122,14 @@ export function branchWords(
   return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
 }
 
+/** The phases of a run, after "failed in". */
+export const PHASE_WORDS: Readonly<Record<string, string>> = {
+  queue: "boot",
+  prepare: "preparation",
+  agent: "the agent's work",
+  deliver: "delivery",
+};
+
 /** The causes of waits, in words. */
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   rate_limit: "rate limit of the token",

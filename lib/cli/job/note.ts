@@ -131,7 +131,7 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
   await writeTextNote(
     context,
     plan,
-    (mayLink) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink }),
+    (mayLink) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, redact }),
   );
 }
 

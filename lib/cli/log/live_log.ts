@@ -10,10 +10,18 @@ import type { Notice } from "../../notice.ts";
 import { jsonLine } from "../../text/escape/json.ts";
 import type { Platform, Section } from "../../platforms/platform.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
+import {
+  bareRow,
+  COMPACT_WIDTH,
+  CompactLog,
+  FULL_WIDTH,
+  fullEvent,
+  type Row,
+  timedRow,
+} from "../../report/log/event_text.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 import { hasEnded } from "../../result/ends.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
-import { bareRow, COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, type Row, timedRow } from "./event_text.ts";
 import { noticeText } from "./notices.ts";
 import type { Writer } from "./writer.ts";
 import { lookup } from "../../lookup.ts";

@@ -18,6 +18,7 @@ import {
   PROMPT_FILE,
   REPORTING,
   REQUEST,
+  SHOW_TASK,
   STATE,
   TIMEOUT,
   WATCHING,
@@ -60,6 +61,7 @@ async function runInto(context: VerbContext, places: Places): Promise<number> {
         ...files,
         onInterrupt,
         startOnly,
+        showTask: option(SHOW_TASK),
       }),
   });
 }
@@ -86,6 +88,7 @@ export const runFollowVerb: Verb = {
     WATCHING,
     LOG,
     REPORTING,
+    SHOW_TASK,
     STATE,
     JSON_LINES,
   ],
