@@ -100,6 +100,8 @@ export interface Platform {
   links(env: ReadEnv): PlatformLinks;
   /** Longest time for the cancel of a run after a signal, in milliseconds. */
   readonly interruptMs: number;
+  /** Whether the system shows the colours of a terminal in its log, although a job has none. */
+  readonly showsColours: boolean;
   /** Whether the system writes a time before each line of the log. */
   stampsLines(env: ReadEnv): boolean;
   /**

@@ -100,6 +100,11 @@ function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boo
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
+/** Whether something may have been started although no answer says so. */
+export function mayHaveStarted(result: AnyResult): boolean {
+  return result.runId === null && result.idempotencyKey !== null && !isRefused(result);
+}
+
 /** The verdict of a result in words. A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];

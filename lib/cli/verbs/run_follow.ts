@@ -55,6 +55,7 @@ async function runInto(context: VerbContext, places: Places): Promise<number> {
   return await runWholeJob(context, {
     places,
     log,
+    timeoutMs,
     work: (options, more) =>
       runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
         ...more,
