@@ -117,6 +117,11 @@ export const VARIABLES: readonly Variable[] = [
     value: "FORMAT[=PATH]",
     fallback: "all formats",
   }),
+  variable("MOGPLEX_SHOW_TASK", "Whether log, reports and note show the task: `true` or `false`.", {
+    option: "show-task",
+    value: "WHETHER",
+    fallback: "`true`",
+  }),
   variable("MOGPLEX_NOTE", "Note on the merge request of a GitLab pipeline: `auto` or `off`.", {
     option: "note",
     value: "WHEN",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operation.ts";
+import { RepositoryName } from "../job/repository_name.ts";
 import type { Session } from "../job/session.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
 import { retry } from "../retry/retry.ts";
@@ -39,10 +40,12 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
   #triggered: TriggeredRun | undefined;
   #follower: AutomationFollower | undefined;
   #stopped: StoppedAutomationRun | undefined;
+  readonly #name: RepositoryName;
 
   constructor(session: Session, target: AutomationTarget) {
     this.#session = session;
     this.#target = target;
+    this.#name = new RepositoryName(session);
   }
 
   get label(): string {
@@ -72,6 +75,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
     });
     if (!end.ok) throw end.error;
     this.#triggered = end.value;
+    this.#name.ask(plan.request.repoId);
     options.onTriggered?.(end.value);
   }
 
@@ -107,6 +111,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
     return buildAutomationResult(this.#session, {
       automationId: this.#target.automationId,
       repoId: this.#plan?.request.repoId,
+      repository: this.#name.take(this.#plan?.request.repoId),
       outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
       exitCode,
       reason,

@@ -16,6 +16,8 @@ export interface AutomationResultParts {
   automationId: string;
   /** UUID of the repository; undefined if the request was not checked yet. */
   repoId: string | undefined;
+  /** Name of the repository; undefined when it is not known. */
+  repository: string | undefined;
   /** The job's verdict. */
   outcome: AutomationOutcome;
   /** Exit code that belongs to it. */
@@ -44,6 +46,7 @@ export function buildAutomationResult(session: Session, parts: AutomationResultP
     automationId,
     runId: run?.id ?? triggered?.runId ?? null,
     repoId: repoId ?? null,
+    repository: parts.repository ?? null,
     status,
     outcome,
     exitCode,

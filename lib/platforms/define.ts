@@ -61,6 +61,8 @@ export interface PlatformTable {
   reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
+  /** See {@linkcode Platform.showsColours}. @default {false} */
+  showsColours?: boolean;
   /** See {@linkcode Platform.maskCommand}. */
   maskCommand?: string;
   /** See {@linkcode Platform.annotate}. */
@@ -148,7 +150,8 @@ function variablesOf(table: PlatformTable): string[] {
  * texts and headers are made inert before the table's functions get them.
  */
 export function definePlatform(table: PlatformTable): Platform {
-  const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false } = table;
+  const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false, showsColours = false } =
+    table;
 
   function identity(env: ReadEnv): JobIdentity {
     const own = env(JOB_VARIABLE) || null;
@@ -180,6 +183,7 @@ export function definePlatform(table: PlatformTable): Platform {
     isCi: true,
     variables: variablesOf(table),
     hidesNode,
+    showsColours,
     matches: (env) => table.detect.some((mark) => isSet(env, mark)),
     identity,
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),

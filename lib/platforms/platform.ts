@@ -102,6 +102,8 @@ export interface Platform {
   remote(env: ReadEnv): string | undefined;
   /** Longest time for the cancel of a run after a signal, in milliseconds. */
   readonly interruptMs: number;
+  /** Whether the system shows the colours of a terminal in its log, although a job has none. */
+  readonly showsColours: boolean;
   /** Whether the system writes a time before each line of the log. */
   stampsLines(env: ReadEnv): boolean;
   /**

@@ -12,6 +12,7 @@ import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
+import type { Redact } from "../result/clean.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 /** A format of `--report`. */
@@ -20,8 +21,11 @@ export interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. */
-  readonly render: (result: RunResult | AutomationResult) => string;
+  /**
+   * Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. `redact` removes secrets from text that is
+   * joined from several events.
+   */
+  readonly render: (result: RunResult | AutomationResult, redact?: Redact) => string;
 }
 
 /** The formats, by the name that `--report` takes. */
@@ -29,7 +33,11 @@ export const REPORT_FORMATS = {
   json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
   ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
-  markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
+  markdown: {
+    file: "summary.md",
+    help: "summary for people",
+    render: (result, redact) => renderMarkdown(result, { redact }),
+  },
   junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
   annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },

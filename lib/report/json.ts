@@ -9,12 +9,17 @@ import type { AnyResult } from "../result/any_result.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
 import type { RunResult } from "../result/run_result.ts";
 
+/** A result without its events, as programs get it: `events.ndjson` has them. */
+export function resultFields(result: AnyResult): Partial<RunResult> | AutomationResult {
+  const { events: _events, ...rest }: Partial<RunResult> | AutomationResult & { events?: undefined } = result;
+  return rest;
+}
+
 /**
- * Renders the result without its events: `events.ndjson` has them.
+ * Renders {@linkcode resultFields}.
  *
  * @param result Result after `cleanResult`.
  */
 export function renderJson(result: AnyResult): string {
-  const { events: _events, ...rest }: Partial<RunResult> | AutomationResult & { events?: undefined } = result;
-  return `${jsonText(rest, 2)}\n`;
+  return `${jsonText(resultFields(result), 2)}\n`;
 }

@@ -1,21 +1,29 @@
 /**
- * `summary.md`, which is also the step summary on GitHub: the verdict, what failed and why, then everything else in tables.
+ * `summary.md`, which is also the step summary on GitHub: where, what was asked and what came of it in one line; why and what to do; the
+ * task, what the agent said and did last; everything else folded at the end.
  *
  * @module
  */
 import { cutText } from "../text/plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
+import type { Redact } from "../result/clean.ts";
 import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "../result/duration.ts";
+import { headlineOf } from "../result/headline.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { type AutomationTimes, type GitFacts, type ResultView, viewOf } from "../result/result_view.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { branchWords, WAIT_CAUSES } from "../result/words.ts";
+import { lastLines } from "./log/last_lines.ts";
 import { codeCell, markdownTable } from "./markdown_table.ts";
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
+// Of the task, what the agent said and the log: each is less than MAX_SUMMARY_TEXT.
+const MAX_PROSE = 20_000;
+/** Lines of the task that are not folded. */
+const OPEN_LINES = 6;
 // A feed holds 200 events with at most one phase each; nobody reads a longer table.
 const MAX_ROWS = 50;
 
@@ -62,10 +70,10 @@ function start({ replayed, kind: { begun } }: ResultView): string {
 function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): string[][] {
   const { kind: { noun }, git, times, eventCount } = view;
   const rows = [
-    ["What to do", view.advice === null ? "" : markdownCode(cutText(view.advice, MAX_ADVICE))],
     ["Automation", codeCell(view.automationId)],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), codeCell(view.runId)],
-    ["Repository", codeCell(view.repoId)],
+    ["Repository", codeCell(view.repository)],
+    ["Repository id", codeCell(view.repoId)],
     ["Agent", codeCell(view.harness)],
     ["Status", codeCell(view.status)],
     ["Exit code", String(view.exitCode)],
@@ -92,6 +100,78 @@ export interface MarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
+  /** Removes secrets from text that is joined from several events. @default {no change} */
+  redact?: Redact | undefined;
+}
+
+/** A foldable part. Forges and CI systems show both elements; Markdown inside needs the empty lines. */
+function folded(summary: string, ...parts: readonly string[]): string {
+  return [`<details><summary>${summary}</summary>`, ...parts, "</details>"].join("\n\n");
+}
+
+function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): string {
+  const { where, title, end, more } = headlineOf(view);
+  const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
+  const linked = url !== null && mayLink(url) ? markdownLink(url, end) : end;
+  const what = [where, title].flatMap((part) => part === null ? [] : markdownCode(part) || []).join(": ");
+  return `## ${view.verdict.mark} ${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${linked} ${more}`;
+}
+
+/** The first lines of the task, and the rest folded. */
+function taskParts(task: string): string[] {
+  const lines = task.trim().split("\n");
+  const open = cutText(lines.slice(0, OPEN_LINES).join("\n"), MAX_PROSE);
+  const rest = lines.slice(OPEN_LINES);
+  return [
+    "### Task",
+    markdownBlock(open),
+    ...(rest.length === 0 ? [] : [folded("The rest of the task", markdownBlock(cutText(rest.join("\n"), MAX_PROSE)))]),
+  ];
+}
+
+function phaseTable({ phases }: ResultView): string[] {
+  if (phases.length === 0) return [];
+  return [
+    "### Phases",
+    table(
+      ["Phase", "Began", "Took"],
+      phases.map(({ name, startedAt, durationMs }) => [
+        codeCell(name),
+        codeCell(startedAt),
+        durationMs === null ? "its end was not seen" : formatDuration(durationMs),
+      ]),
+    ),
+  ];
+}
+
+function waitTable({ waits }: ResultView): string[] {
+  if (waits.length === 0) return [];
+  return [
+    "### Waits",
+    table(
+      ["Because of", "Times", "In all"],
+      waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
+    ),
+  ];
+}
+
+/** What happened: why and what to do now, the task, the agent's end of the story. */
+function story(view: ResultView, { redact = (text) => text }: MarkdownOptions): string[] {
+  const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
+  const isGood = exitCode === 0 && outcome === "success";
+  const lines = isGood ? [] : lastLines(view.events, redact);
+  const files = (git?.files ?? []).map(codeCell).filter((path) => path !== "").map((path) => `- ${path}`);
+  return [
+    ...(isGood ? [] : [`${headline} (exit code ${exitCode}).`]),
+    ...(reason ? [markdownBlock(cutText(reason, MAX_SUMMARY_TEXT))] : []),
+    ...(advice ? [`**What to do now:** ${markdownCode(cutText(advice, MAX_ADVICE))}`] : []),
+    ...(nextStep ? [`**What to do now:** ${nextStep}`] : []),
+    ...(view.resume ? ["Follow it again:", markdownBlock(cutText(view.resume, MAX_PROSE))] : []),
+    ...(task ? taskParts(task) : []),
+    ...(finalMessage ? ["### What the agent said last", markdownBlock(cutText(finalMessage, MAX_PROSE))] : []),
+    ...(lines.length > 0 ? ["### Last lines of the log", markdownBlock(lines.join("\n"))] : []),
+    ...(files.length > 0 ? ["### Files that the service committed", files.join("\n")] : []),
+  ];
 }
 
 /**
@@ -103,32 +183,7 @@ export interface MarkdownOptions {
  */
 export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
   const view = viewOf(result);
-  const { verdict: { mark, headline }, reason } = view;
-  const parts = [`## ${mark} ${headline}`];
-  if (reason) parts.push(markdownBlock(cutText(reason, MAX_SUMMARY_TEXT)));
-  parts.push(table(["Fact", "Value"], facts(view, options)));
-  if (view.phases.length > 0) {
-    parts.push(
-      "### Phases",
-      table(
-        ["Phase", "Began", "Took"],
-        view.phases.map(({ name, startedAt, durationMs }) => [
-          codeCell(name),
-          codeCell(startedAt),
-          durationMs === null ? "its end was not seen" : formatDuration(durationMs),
-        ]),
-      ),
-    );
-  }
-  if (view.waits.length > 0) {
-    parts.push(
-      "### Waits",
-      table(
-        ["Because of", "Times", "In all"],
-        view.waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
-      ),
-    );
-  }
-  if (view.resume) parts.push("Follow it again:", markdownBlock(cutText(view.resume, MAX_SUMMARY_TEXT)));
+  const details = [table(["Fact", "Value"], facts(view, options)), ...phaseTable(view), ...waitTable(view)];
+  const parts = [heading(view, options), ...story(view, options), folded("Technical details", ...details)];
   return `${parts.join("\n\n")}\n`;
 }

@@ -5,7 +5,7 @@
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
-import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
+import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
@@ -23,8 +23,10 @@ export interface WriteReportsOptions {
 }
 
 /** Renders one report. Only Markdown has a place for links. */
-function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
-  return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
+function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks, redact: Redact): string {
+  if (format === "markdown") return renderMarkdown(result, { links, redact });
+  const { render }: ReportFormat = REPORT_FORMATS[format];
+  return render(result, redact);
 }
 
 function textsOf(values: Outputs): OutputTexts {
@@ -75,14 +77,14 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links))));
+    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links, redact))));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",
       summary,
-      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, { links }))}`),
+      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, { links, redact }))}`),
     );
   }
   return problems;

@@ -33,6 +33,8 @@ export interface AutomationResult {
   runId: string | null;
   /** UUID of the repository; null when it is not known. */
   repoId: string | null;
+  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  repository: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
   /** Our verdict. */
@@ -75,6 +77,7 @@ export function emptyAutomationResult(): AutomationResult {
     automationId: "",
     runId: null,
     repoId: null,
+    repository: null,
     status: null,
     outcome: "error",
     exitCode: EXIT.internal,

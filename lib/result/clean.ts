@@ -62,6 +62,7 @@ function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
   return {
     runId: id(result.runId),
     repoId: id(result.repoId),
+    repository: text(result.repository ?? null),
     status: id(result.status),
     reason: text(result.reason),
     error: value(result.error) as ResultError | null,
@@ -89,6 +90,10 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
     ...result,
     ...cleanCommon(result, clean),
     harness: text(result.harness),
+    // Results of older versions have no task and no files.
+    task: text(result.task ?? null),
+    files: result.files?.map((path) => text(path) ?? "") ?? null,
+    finalMessage: text(result.finalMessage ?? null),
     failureCode: text(result.failureCode),
     branch: { base: text(branch.base), requested: text(branch.requested), pushed: text(branch.pushed) },
     pullRequest: url === null && pullRequest.state === "open"

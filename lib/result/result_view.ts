@@ -5,12 +5,13 @@
  */
 import type { RunEvent } from "../model.ts";
 import type { AnyResult } from "./any_result.ts";
+import { nextStep } from "./next_step.ts";
 import { type ResultError, resultSentence } from "./result_error.ts";
 import type { Phase, RunResult } from "./run_result.ts";
 import { type KindWords, kindWords, type VerdictWords, verdictWords } from "./words.ts";
 
 /** What the agent of a run did to the repository, and the events that say so. */
-export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "pullRequest">;
+export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
 
 /** When the service worked on an automation run. */
 export interface AutomationTimes {
@@ -27,6 +28,7 @@ type Common = Pick<
   AnyResult,
   | "runId"
   | "repoId"
+  | "repository"
   | "status"
   | "outcome"
   | "exitCode"
@@ -48,8 +50,14 @@ export interface ResultView extends Common {
   verdict: VerdictWords;
   /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
   reason: string | null;
-  /** What the reader can do; untrusted text. */
+  /** What the reader can do, as the error says; untrusted text. */
   advice: string | null;
+  /** What the reader can do after such an end, in our own words; null when the error says it, or nothing is to be done. */
+  nextStep: string | null;
+  /** The task; null when it is not known, or not to be shown. Untrusted text. */
+  task: string | null;
+  /** What the agent said last; null for an automation run. Untrusted text. */
+  finalMessage: string | null;
   /** UUID of the automation; null for a run. */
   automationId: string | null;
   /** Times of an automation run; null for a run, which has phases. */
@@ -84,6 +92,8 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
 }
 
 const NOTHING_OF_A_RUN = {
+  task: null,
+  finalMessage: null,
   harness: null,
   failureCode: null,
   git: null,
@@ -95,16 +105,19 @@ const NOTHING_OF_A_RUN = {
 
 /** The view of a result of either kind. */
 export function viewOf(result: AnyResult): ResultView {
+  const explained = explain(result.reason, result.error ?? null);
   const named = {
     kind: kindWords(result),
     verdict: verdictWords(result),
-    // Results of older versions have no `error`.
-    ...explain(result.reason, result.error ?? null),
+    // Results of older versions have no `error` and no names.
+    ...explained,
+    nextStep: result.error?.advice ? null : nextStep(result),
+    repository: result.repository ?? null,
   };
   if (result.kind !== "automation-run") {
     // Results of older versions have all events.
-    const { eventsOmitted = 0 }: Partial<RunResult> = result;
-    return { ...result, ...named, automationId: null, times: null, git: result, eventsOmitted };
+    const { eventsOmitted = 0, task = null, finalMessage = null }: Partial<RunResult> = result;
+    return { ...result, ...named, automationId: null, times: null, git: result, eventsOmitted, task, finalMessage };
   }
   const { automationId, startedAt, completedAt, runDurationMs } = result;
   return {

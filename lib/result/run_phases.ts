@@ -24,14 +24,31 @@ export interface Milestones {
   readonly endedAt: number;
 }
 
+// The service has no code for a refused push, only this sentence. Source: service source, "What `error` contains".
+const NOT_DELIVERED = "The agent finished, but";
+
+const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
+
+/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
+export function isTerminalType(type: string): boolean {
+  return ENDS.includes(type);
+}
+
+/** Whether the agent's work was done, and could not be delivered. The event is the only one of its delivery. */
+function failsInDelivery({ type, message, payload }: RunEvent): boolean {
+  return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
+}
+
 /** The phase that begins with an event; `""` when the run ends with it, undefined for any other event. */
-export function beginsPhase({ type, payload }: RunEvent): string | undefined {
+export function beginsPhase(event: RunEvent): string | undefined {
+  const { type, payload } = event;
   // "External Mogplex run accepted" names the run, "Harness run started" does not.
   if (type === "started" && payload.external_run_id === undefined) return "prepare";
   if (type === "status_changed" && payload.to === "streaming") return "agent";
   // Later revisions send the agent's final message before delivery. The base sends only `git_delivery`, at its end.
   if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
-  return type === "finished" || type === "failed" || type === "cancelled" ? "" : undefined;
+  if (failsInDelivery(event)) return "deliver";
+  return isTerminalType(type) ? "" : undefined;
 }
 
 // In the order in which a run goes through them.
@@ -47,11 +64,16 @@ export function addMilestone(milestones: Milestones | undefined, event: RunEvent
   if (milestones !== undefined && name === undefined) return milestones;
   const at = Date.parse(event.createdAt);
   const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
-  if (name === undefined || name === "") return { firstAt, begun, endedAt: name === "" ? at : endedAt };
+  const end = isTerminalType(event.type) ? at : endedAt;
+  // The agent may say its last words before it fails: no delivery began then.
+  const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
+  if (name === undefined || name === "") {
+    return { firstAt, begun: failed ? begun.filter((phase) => phase.name !== "deliver") : begun, endedAt: end };
+  }
   const last = begun.at(-1);
   // A resumed run repeats milestones: they do not begin a phase again.
   const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
-  return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt };
+  return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
 }
 
 /**

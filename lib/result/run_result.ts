@@ -53,6 +53,10 @@ export interface RunResult {
   runId: string | null;
   /** UUID of the repository. */
   repoId: string | null;
+  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  repository: string | null;
+  /** The task, as it was sent; null when only the id of the run is known, or when the task is not to be shown. */
+  task: string | null;
   /** Agent, such as `codex` or `claude-code`. */
   harness: string | null;
   /** Last status that the service reported; null when it reported none. */
@@ -77,6 +81,13 @@ export interface RunResult {
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
   /** Whether the agent changed anything; null when unknown. */
   changed: boolean | null;
+  /**
+   * Paths that the delivery event names, at most 25: changes that the service committed. Those that the agent committed itself are not
+   * among them. Null when no such event was seen.
+   */
+  files: string[] | null;
+  /** What the agent said last, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
+  finalMessage: string | null;
   /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
   /** When the service last changed the run, in ISO 8601. */
@@ -114,6 +125,8 @@ export function emptyRunResult(): RunResult {
     kind: "run",
     runId: null,
     repoId: null,
+    repository: null,
+    task: null,
     harness: null,
     status: null,
     outcome: "error",
@@ -126,6 +139,8 @@ export function emptyRunResult(): RunResult {
     branch: { base: null, requested: null, pushed: null },
     pullRequest: { state: "unknown", url: null },
     changed: null,
+    files: null,
+    finalMessage: null,
     createdAt: null,
     updatedAt: null,
     phases: [],

@@ -100,6 +100,11 @@ function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boo
   return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
 }
 
+/** Whether something may have been started although no answer says so. */
+export function mayHaveStarted(result: AnyResult): boolean {
+  return result.runId === null && result.idempotencyKey !== null && !isRefused(result);
+}
+
 /** The verdict of a result in words. A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
@@ -121,6 +126,14 @@ export function branchWords(
   if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; no push was seen)`;
   return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
 }
+
+/** The phases of a run, after "failed in". */
+export const PHASE_WORDS: Readonly<Record<string, string>> = {
+  queue: "boot",
+  prepare: "preparation",
+  agent: "the agent's work",
+  deliver: "delivery",
+};
 
 /** The causes of waits, in words. */
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {

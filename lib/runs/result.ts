@@ -6,7 +6,7 @@
 import type { Run, StartRequest, StartResult } from "../model.ts";
 import { endOfRun, hasEnded } from "../result/ends.ts";
 import { resultError } from "../result/result_error.ts";
-import { noFacts } from "../result/run_facts.ts";
+import { finalMessageOf, noFacts } from "../result/run_facts.ts";
 import { phasesOf } from "../result/run_phases.ts";
 import { emptyRunResult, type Outcome, type RunResult } from "../result/run_result.ts";
 import type { RunFollower } from "./run_items.ts";
@@ -27,6 +27,10 @@ export interface ResultParts {
   error?: unknown;
   /** The request; undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;
+  /** Whether the result has the task. @default {true} */
+  showTask?: boolean | undefined;
+  /** Name of the repository; undefined when it is not known. */
+  repository?: string | undefined;
   /** Key of the start; undefined if nothing was started. */
   idempotencyKey?: string | undefined;
   /** The start's answer; undefined if there was none. */
@@ -45,7 +49,7 @@ function resumeCommand(runId: string): string {
 }
 
 export function buildResult(parts: ResultParts): RunResult {
-  const { session, outcome, exitCode, started, follower, request } = parts;
+  const { session, outcome, exitCode, started, follower, request, showTask = true } = parts;
   const run = parts.run ?? follower?.run ?? started?.run;
   const runId = run?.runId ?? parts.runId ?? null;
   const { seen = 0, events = [] } = follower?.kept ?? {};
@@ -57,6 +61,8 @@ export function buildResult(parts: ResultParts): RunResult {
     ...emptyRunResult(),
     runId,
     repoId: run?.repoId ?? request?.repoId ?? null,
+    repository: parts.repository ?? null,
+    task: showTask ? request?.prompt ?? null : null,
     harness: run?.harness ?? request?.harness ?? null,
     status: run?.status ?? null,
     outcome,
@@ -69,6 +75,8 @@ export function buildResult(parts: ResultParts): RunResult {
     branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
     pullRequest: facts.pullRequest,
     changed: facts.changed,
+    files: facts.files,
+    finalMessage: finalMessageOf(facts),
     createdAt: run?.createdAt ?? null,
     updatedAt: run?.updatedAt ?? null,
     phases: phasesOf(follower?.milestones, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),

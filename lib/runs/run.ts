@@ -44,6 +44,10 @@ export interface JobOptions extends JobInternals {
   sink?: EventSink | undefined;
   /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
+  /** Whether the result has the task. @default {true} */
+  showTask?: boolean | undefined;
+  /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
+  repository?: string | undefined;
   /**
    * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
    * @default {undefined} (no state file)
@@ -68,7 +72,7 @@ interface OpenJob {
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
 async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
-  const { files, statePath, startOnly } = more;
+  const { files, statePath, startOnly, showTask = true, repository } = more;
   const wait = checkWait(options);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
@@ -79,7 +83,8 @@ async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
     : new StateWriter(files, statePath, seal, session.notify);
   const { stream = true, onItem, eventsFile } = options;
   const file = eventsFile === undefined ? undefined : await openEventsFile(eventsFile, session, options.token);
-  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink: more.sink ?? file };
+  const sink = more.sink ?? file;
+  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
   const job = (target: RunStart | string) =>
     new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
   return { session, settings, seal, job, file };

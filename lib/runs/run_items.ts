@@ -13,12 +13,12 @@ import type { EventSink } from "../report/event_file.ts";
 import { formatCount } from "../result/duration.ts";
 import { END_EXIT, endOfRun, type EndOutcome, hasEnded } from "../result/ends.ts";
 import { addEvent, type EventFacts, noFacts } from "../result/run_facts.ts";
-import { addMilestone, type Milestones } from "../result/run_phases.ts";
+import { addMilestone, isTerminalType, type Milestones } from "../result/run_phases.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { KeptEvents } from "./events/kept_events.ts";
 import { type News, Reader } from "./events/reader.ts";
 import { StreamSource } from "./events/stream_source.ts";
-import { add, emptyWindow, isTerminalType, observe, type WindowState, withMissed } from "./events/window.ts";
+import { add, emptyWindow, observe, type WindowState, withMissed } from "./events/window.ts";
 
 /** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some in between were missed. */
 export type GapCause = "window_full" | "events_missed";

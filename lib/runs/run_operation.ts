@@ -6,6 +6,7 @@
 import type { Ending, Look, Operation, Parting, StopCause, Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
+import { RepositoryName } from "../job/repository_name.ts";
 import { Starter } from "../job/starter.ts";
 import type { Run, StartRequest, StartResult } from "../model.ts";
 import type { EventSink } from "../report/event_file.ts";
@@ -33,6 +34,10 @@ export interface RunSettings {
   state: StateWriter | undefined;
   /** Gets every event. */
   sink: EventSink | undefined;
+  /** Whether the result has the task. */
+  showTask: boolean;
+  /** Name of the repository, `owner/name`; undefined to ask the service for it. */
+  repository: string | undefined;
 }
 
 /** A run to start. */
@@ -57,6 +62,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   #starter: Starter<StartResult> | undefined;
   #started: Started<StartResult> | undefined;
   #follower: RunFollower | undefined;
+  readonly #name: RepositoryName;
   /** The run as the cancel returned it. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
@@ -66,6 +72,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     this.#session = session;
     this.#settings = settings;
     this.#target = target;
+    this.#name = new RepositoryName(session, settings.repository);
   }
 
   get #runId(): string | undefined {
@@ -119,6 +126,8 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const { timeoutMs, tokenShare, stream, sink } = this.#settings;
     const deadline = this.#session.startedAt + timeoutMs;
     this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream, sink });
+    // A single look has no time for a request after it.
+    if (look.kind === "once") this.#name.ask();
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
 
@@ -148,6 +157,8 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
       reason,
       error,
       request: this.#plan?.request,
+      showTask: this.#settings.showTask,
+      repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#starter?.key,
       started: this.#started,
       follower: this.#follower,
@@ -167,6 +178,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   #announce(started: Started<StartResult>): void {
     if (this.#started !== undefined || typeof this.#target === "string") return;
     this.#started = started;
+    this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
     this.#target.options.onStarted?.(started);
@@ -174,6 +186,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   #record(item: FollowItem): void {
     if (item.type === "gap") return;
+    if (item.type === "status") this.#name.ask(item.run.repoId);
     const now = this.#session.clock.now();
     if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
     this.#stateAt = now;

@@ -66,6 +66,28 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 }
 
 /**
+ * Breaks a line whose further lines hang below its text. It is broken at blanks only, so that an address stays whole.
+ *
+ * @param line One line after `plainText`; its blanks stay.
+ * @param cells Width of a line.
+ * @param indent Blanks before further lines; nothing is broken before them.
+ */
+export function hangCells(line: string, cells: number, indent: number): string[] {
+  const lines: string[] = [];
+  let rest = line;
+  for (;;) {
+    const fits = beginning(rest, cells);
+    if (fits.length === rest.length) break;
+    let cut = rest[fits.length] === " " ? fits.length : fits.lastIndexOf(" ");
+    if (cut <= indent) cut = rest.indexOf(" ", Math.max(fits.length, indent + 1));
+    if (cut < 0) break;
+    lines.push(rest.slice(0, cut).trimEnd());
+    rest = " ".repeat(indent) + rest.slice(cut + 1).trimStart();
+  }
+  return rest.trim() === "" && lines.length > 0 ? lines : [...lines, rest];
+}
+
+/**
  * Breaks a text into lines of at most so many cells: at blanks, and inside of a word only when the word alone is too long.
  *
  * @param text One line after `plainText`. Blanks in a row become one.

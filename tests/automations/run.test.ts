@@ -46,6 +46,7 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     automationId: AUTOMATION,
     runId: jobs()[0]?.id ?? "",
     repoId: REQUEST.repoId,
+    repository: "acme/api",
     status: "failed",
     outcome: "failed",
     exitCode: 1,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../lib/cli/log/event_text.ts";
+import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../lib/report/log/event_text.ts";
 import { eventLine } from "../../lib/cli/log/drop_in_text.ts";
 import { noticeText } from "../../lib/cli/log/notices.ts";
 import { verdictText } from "../../lib/cli/log/verdict.ts";

@@ -13,6 +13,10 @@ export function resultOf(text: string): RunResult {
   return sampleResult({
     runId: text,
     repoId: text,
+    repository: text,
+    task: text,
+    files: [text],
+    finalMessage: text,
     harness: text,
     status: text,
     outcome: "failed",
@@ -39,6 +43,7 @@ export function automationResultOf(text: string): AutomationResult {
     automationId: text,
     runId: text,
     repoId: text,
+    repository: text,
     status: text,
     outcome: "failed",
     exitCode: 1,

@@ -18,6 +18,10 @@ const FAILED = sampleResult({
   reason: "The agent finished, but delivery failed:\nfatal: <rejected>",
   failureCode: "command_failed",
   resume: null,
+  repository: "acme/web",
+  task: "Fix the <flaky> tests",
+  files: ["a.ts"],
+  finalMessage: "I & you",
   phases: [
     { name: "queue", startedAt: "2026-08-10T12:00:00.021Z", durationMs: 180_000 },
     { name: "agent", startedAt: "2026-08-10T12:03:00.021Z", durationMs: 60_500 },
@@ -30,12 +34,15 @@ test("renderJunit() tells a failure: the verdict with its reason, the phases bef
   <testsuite name="Mogplex run in repository 8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c" tests="3" failures="1" errors="0" time="1085.000" skipped="1" timestamp="2026-08-10T12:00:00">
     <properties>
       <property name="run_id" value="3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"/>
+      <property name="repository" value="acme/web"/>
       <property name="repository_id" value="8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c"/>
+      <property name="task" value="Fix the &lt;flaky&gt; tests"/>
       <property name="harness" value="codex"/>
       <property name="status" value="failed"/>
       <property name="outcome" value="failed"/>
       <property name="exit_code" value="1"/>
       <property name="failure_code" value="command_failed"/>
+      <property name="failed_phase" value="agent"/>
       <property name="branch" value="mogplex/external/70a41ec8-9562673e"/>
       <property name="base_branch" value="main"/>
       <property name="pull_request" value="https://github.com/acme/web/pull/7"/>
@@ -46,11 +53,11 @@ test("renderJunit() tells a failure: the verdict with its reason, the phases bef
       <property name="origin" value="https://mogplex.com"/>
     </properties>
     <testcase classname="Mogplex run" name="Verdict" time="844.500">
-      <failure message="Mogplex run failed (exit code 1)" type="failed">Mogplex run failed (exit code 1)&#10;&#10;The agent finished, but delivery failed:&#10;fatal: &lt;rejected&gt;&#10;&#10;Failure code: command_failed</failure>
+      <failure message="The agent finished, but delivery failed: fatal: &lt;rejected&gt;" type="failed">acme/web: Fix the &lt;flaky&gt; tests → failed in the agent&#39;s work (1 file, 18 min 5 s)&#10;&#10;Mogplex run failed (exit code 1)&#10;&#10;The agent finished, but delivery failed:&#10;fatal: &lt;rejected&gt;&#10;&#10;What to do now: Read what the agent said and did last, make the task more precise, then start again.&#10;&#10;Failure code: command_failed&#10;&#10;Task:&#10;Fix the &lt;flaky&gt; tests&#10;&#10;What the agent said last:&#10;I &amp; you&#10;&#10;Last lines of the log:&#10;12:00:00  started   External Mogplex run accepted&#10;12:03:00  started   Harness run started: codex&#10;12:04:00  log       Synchronized mogplex/external/70a41ec8-9562673e&#10;12:05:00  status&#10;12:17:00  log       Pull request ready</failure>
     </testcase>
     <testcase classname="Mogplex run" name="Phase queue" time="180.000"/>
     <testcase classname="Mogplex run" name="Phase agent" time="60.500">
-      <skipped message="The run ended in this phase: see its verdict" type="phase">The run ended in this phase: see its verdict</skipped>
+      <skipped message="The run failed in this phase: see its verdict" type="phase">The run failed in this phase: see its verdict</skipped>
     </testcase>
   </testsuite>
 </testsuites>
@@ -63,7 +70,7 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
     return [
       result.outcome,
       verdict?.status,
-      verdict?.output?.split("\n")[0] ?? null,
+      verdict?.output?.split("\n")[2] ?? null,
       ...phases.map(({ status }) => status),
     ];
   });
@@ -103,7 +110,7 @@ test("renderJunit() names an automation run and its automation", () => {
       <property name="origin" value="https://mogplex.com"/>
     </properties>
     <testcase classname="Mogplex automation run" name="Verdict" time="620.000">
-      <error message="The automation was not started (exit code 75)" type="suppressed">The automation was not started (exit code 75)&#10;&#10;Cannot trigger automation: too many runs are active&#10;&#10;What to do: try again when some have ended</error>
+      <error message="Cannot trigger automation: too many runs are active" type="suppressed">8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → nothing was started (10 min 20 s)&#10;&#10;The automation was not started (exit code 75)&#10;&#10;Cannot trigger automation: too many runs are active&#10;&#10;What to do now: try again when some have ended</error>
     </testcase>
   </testsuite>
 </testsuites>

@@ -5,13 +5,61 @@ import { renderMarkdown } from "../../lib/report/markdown.ts";
 import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
-test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to look again", () => {
-  expect(renderMarkdown(sampleResult())).toBe(`## ✅ Mogplex run succeeded
+const TOLD = {
+  repository: "acme/web",
+  task: "# Fix the flaky tests\n\n1\n2\n3\n4\nfifth\nsixth",
+  files: ["src/a.ts", "src/b|c.ts"],
+  finalMessage: "Fixed. **Look** at it.",
+};
+
+test("renderMarkdown() tells a success: what came of which task, the agent's last words, all else folded", () => {
+  expect(renderMarkdown(sampleResult(TOLD))).toBe(
+    `## ✅ \`acme/web\`: \`Fix the flaky tests\` → [PR #7](<https://github.com/acme/web/pull/7>) (2 files, 18 min 5 s)
+
+Follow it again:
+
+ \`\`\`text
+ mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
+ \`\`\`
+
+### Task
+
+ \`\`\`text
+ # Fix the flaky tests
+ 
+ 1
+ 2
+ 3
+ 4
+ \`\`\`
+
+<details><summary>The rest of the task</summary>
+
+ \`\`\`text
+ fifth
+ sixth
+ \`\`\`
+
+</details>
+
+### What the agent said last
+
+ \`\`\`text
+ Fixed. **Look** at it.
+ \`\`\`
+
+### Files that the service committed
+
+- \`src/a.ts\`
+- \`src/b│c.ts\`
+
+<details><summary>Technical details</summary>
 
 | Fact | Value |
 | --- | --- |
 | Run | \`3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21\` |
-| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Repository | \`acme/web\` |
+| Repository id | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
 | Agent | \`codex\` |
 | Status | \`success\` |
 | Exit code | 0 |
@@ -40,12 +88,9 @@ test("renderMarkdown() tells a success: verdict, facts, phases, waits, how to lo
 | --- | --- | --- |
 | rate limit of the token | 2 | 1 min 1 s |
 
-Follow it again:
-
- \`\`\`text
- mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
- \`\`\`
-`);
+</details>
+`,
+  );
 });
 
 test("renderMarkdown() tells a failure: the reason follows the verdict, and what is unknown is called so", () => {
@@ -63,7 +108,10 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     eventCount: { seen: 200, missed: true, windowFull: true },
   }));
   expect(markdown.startsWith(
-    "## ❌ Mogplex run failed\n\n ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n| Fact",
+    "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed in the agent's work (18 min 5 s)\n\n" +
+      "Mogplex run failed (exit code 1).\n\n" +
+      " ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n" +
+      "**What to do now:** Read what the agent said and did last, ",
   )).toBe(true);
   for (
     const row of [
@@ -102,7 +150,7 @@ test("renderMarkdown() shows an address as text where it may not be a link", () 
   expect(renderMarkdown(sampleResult(), { mayLink })).toContain(
     "| Pull request | `https://github.com/acme/web/pull/7` |\n",
   );
-  expect(seen).toEqual(["https://github.com/acme/web/pull/7"]);
+  expect(new Set(seen)).toEqual(new Set(["https://github.com/acme/web/pull/7"]));
 });
 
 test("renderMarkdown() has a heading for every outcome", () => {
@@ -140,13 +188,16 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
 });
 
 test("renderMarkdown() has the facts of an automation run, and no row for what it does not have", () => {
-  expect(renderMarkdown(sampleAutomationResult())).toBe(`## ✅ Mogplex automation run succeeded
+  expect(renderMarkdown(sampleAutomationResult())).toBe(
+    `## ✅ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → success (10 min 20 s)
+
+<details><summary>Technical details</summary>
 
 | Fact | Value |
 | --- | --- |
 | Automation | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d\` |
 | Automation run | \`5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11\` |
-| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Repository id | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
 | Status | \`success\` |
 | Exit code | 0 |
 | Start | triggered by this job |
@@ -163,10 +214,13 @@ test("renderMarkdown() has the facts of an automation run, and no row for what i
 | Because of | Times | In all |
 | --- | --- | --- |
 | limit of run starts | 1 | 15 s |
-`);
+
+</details>
+`,
+  );
 });
 
-test("renderMarkdown() says what failed and why under the heading, and what to do in the first row", () => {
+test("renderMarkdown() says what failed and why under the heading, and what to do below", () => {
   const error = {
     attempted: "start run",
     why: "the token may not do this (HTTP 403)",
@@ -176,22 +230,22 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
   const reason = `Cannot start run: ${error.why}; ${error.advice}`;
   const refused = { runId: null, exitCode: 65, outcome: "error", reason, error } as const;
   for (
-    const [result, started] of [
-      [sampleResult(refused), "Mogplex run"],
-      [sampleAutomationResult(refused), "automation"],
+    const [result, started, time] of [
+      [sampleResult(refused), "Mogplex run", "18 min 5 s"],
+      [sampleAutomationResult(refused), "automation", "10 min 20 s"],
     ] as const
   ) {
     expect(
       renderMarkdown(result).startsWith(
-        `## ❌ The ${started} was not started
+        `## ❌ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → not started (${time})
+
+The ${started} was not started (exit code 65).
 
  \`\`\`text
  Cannot start run: the token may not do this (HTTP 403)
  \`\`\`
 
-| Fact | Value |
-| --- | --- |
-| What to do | \`it needs the scope "write"; see │ Settings\` |
+**What to do now:** \`it needs the scope "write"; see │ Settings\`
 `,
       ),
     ).toBe(true);

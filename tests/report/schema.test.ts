@@ -43,6 +43,8 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   kind: true,
   runId: true,
   repoId: true,
+  repository: true,
+  task: true,
   harness: true,
   status: true,
   outcome: true,
@@ -55,6 +57,8 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   branch: true,
   pullRequest: true,
   changed: true,
+  files: true,
+  finalMessage: true,
   createdAt: true,
   updatedAt: true,
   phases: true,
@@ -72,6 +76,7 @@ const AUTOMATION_RESULT: Fields<AutomationResult> = {
   automationId: true,
   runId: true,
   repoId: true,
+  repository: true,
   status: true,
   outcome: true,
   exitCode: true,
@@ -125,11 +130,11 @@ const CAUSES: Record<WaitCause, true> = {
 const STATES: Record<RunResult["pullRequest"]["state"], true> = { open: true, none: true, unknown: true };
 
 /** Fields that results of older versions do not have. */
-const ADDED = ["kind", "error", "eventsOmitted"];
+const ADDED = ["kind", "error", "eventsOmitted", "repository", "task", "files", "finalMessage"];
 
 test.each<[string, Schema, Record<string, true>, readonly string[]]>([
   ["result.schema.json", ofRun.schema, RESULT, ADDED],
-  ["automation-result.schema.json", ofAutomation.schema, AUTOMATION_RESULT, []],
+  ["automation-result.schema.json", ofAutomation.schema, AUTOMATION_RESULT, ["repository"]],
 ])(
   "%s has every field of its result, described and required unless added later, and no other",
   (_name, schema, fields, added) => {

@@ -44,10 +44,14 @@ function plainFacts(events: readonly RunEvent[]): EventFacts {
   const failed = events.filter(({ type }) => type === "failed");
   const newest = (texts: unknown[]) => texts.findLast((each) => text(each) !== null) as string ?? null;
   const url = text(last?.pull_request_url);
+  const spoken = events.filter(({ type, payload: { kind } }) => type === "log" && kind === "assistant_final");
   return {
     workingBranch: newest(git.map(({ payload }) => payload.working_branch)),
     pushedBranch: last?.changed === true ? text(last.working_branch) : null,
     pullRequest: { state: url !== null ? "open" : last?.pull_request_url === null ? "none" : "unknown", url },
+    files: null,
+    said: newest(spoken.map(({ message }) => message)),
+    speaking: false,
     changed: typeof last?.changed === "boolean" ? last.changed : null,
     failureCode: newest(failed.map(({ payload }) => payload.failure_code)),
     failureError: newest(failed.map(({ payload }) => payload.error)),

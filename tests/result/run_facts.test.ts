@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { factsFromEvents } from "../../lib/result/run_facts.ts";
+import type { RunEvent } from "../../lib/model.ts";
+import { factsFromEvents, finalMessageOf } from "../../lib/result/run_facts.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";
 
 test("factsFromEvents() reads branch, pull request and changes from the delivery event", () => {
@@ -8,6 +9,9 @@ test("factsFromEvents() reads branch, pull request and changes from the delivery
     pushedBranch: "mogplex/external/70a41ec8-9562673e",
     pullRequest: { state: "open", url: "https://github.com/acme/web/pull/7" },
     changed: true,
+    files: [],
+    said: null,
+    speaking: false,
     failureCode: null,
     failureError: null,
     failureMessage: null,
@@ -57,6 +61,9 @@ test("factsFromEvents() believes log events only, and survives payloads of any s
     pushedBranch: null,
     pullRequest: { state: "unknown", url: null },
     changed: null,
+    files: null,
+    said: null,
+    speaking: false,
     failureCode: null,
     failureError: null,
     failureMessage: null,
@@ -79,4 +86,37 @@ test("factsFromEvents() takes the last error and the last message of a failure",
     "gave up",
     "External Mogplex run failed",
   ]);
+});
+
+function words(kind: string, message: string, fields: Partial<RunEvent> = {}): RunEvent {
+  return sampleEvent(0, { message, payload: { kind }, ...fields });
+}
+
+function lastSaid(...events: RunEvent[]): string | null {
+  return finalMessageOf(factsFromEvents(events));
+}
+
+test("factsFromEvents() has the files that the delivery event names, and no other value of the list", () => {
+  const event = (auto_committed_files: unknown) =>
+    sampleEvent(0, { payload: { stage: "git_delivery", changed: true, auto_committed_files } });
+  expect(factsFromEvents([event(["a.ts", "", 7, null, { a: 1 }, "b.ts"])]).files).toEqual(["a.ts", "b.ts"]);
+  for (const odd of [undefined, null, "a.ts", { 0: "a.ts" }]) expect(factsFromEvents([event(odd)]).files).toBeNull();
+});
+
+test("finalMessageOf() joins the pieces since the last tool, and takes a whole message as it is", () => {
+  const tool = words("tool", "bash started", { type: "tool_started" });
+  const delta = (text: string) => words("assistant_delta", text);
+  expect(lastSaid(delta("I look. "), delta("Now"), tool, delta("All "), words("", "heartbeat"), delta("done.\n")))
+    .toBe("All done.");
+  expect(lastSaid(delta("All done."), tool)).toBe("All done.");
+  expect(lastSaid(delta("All"), words("assistant_final", "Summary"), words("assistant_delta", "\n"))).toBe("Summary");
+  expect(lastSaid(words("run_progress", "one"), words("run_progress", "two"))).toBe("two");
+  expect(lastSaid(tool, words("assistant_final", " "))).toBeNull();
+});
+
+test("finalMessageOf() is cut between two words, however long the message and its words are", () => {
+  const long = lastSaid(words("assistant_final", "mog_secret1234 ".repeat(9_000))) ?? "";
+  expect(long).toMatch(/^(mog_secret1234 ){1333} ?…$/);
+  const piece = words("assistant_delta", "0123456789");
+  expect(lastSaid(...Array.from({ length: 50_000 }, () => piece))).toBe(" …");
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { RunEvent } from "../../lib/model.ts";
 import { phasesFromEvents } from "../../lib/result/run_phases.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";
 
@@ -60,4 +61,16 @@ test("phasesFromEvents() survives no events and times that are none", () => {
 test("phasesFromEvents() shows no negative time when clocks disagree", () => {
   const phases = phasesFromEvents(successEvents(), { endedAt: "2026-08-10T12:10:00Z" });
   for (const { durationMs } of phases) expect(durationMs ?? -1).toBeGreaterThanOrEqual(0);
+});
+
+test("phasesFromEvents() ends in delivery when the push was refused, and with the agent when it fails after its last words", () => {
+  const before = successEvents().slice(0, 4);
+  const error = "The agent finished, but GitHub delivery failed: remote rejected";
+  const refused = sampleEvent(17, { type: "failed", message: "Harness stream failed", payload: { error } });
+  const gaveUp = sampleEvent(18, { type: "failed", message: "External Mogplex run failed", payload: { error } });
+  const names = (events: RunEvent[]) => phasesFromEvents(events).map(({ name, durationMs }) => [name, durationMs]);
+  expect(names([...before, refused, gaveUp]).slice(2)).toEqual([["agent", 12 * MINUTE], ["deliver", MINUTE]]);
+  const last = sampleEvent(10, { payload: { kind: "assistant_final" }, message: "I give up" });
+  const failed = sampleEvent(11, { type: "failed", payload: { exit_code: 1, failure_code: "command_failed" } });
+  expect(names([...before, last, failed]).slice(2)).toEqual([["agent", 6 * MINUTE]]);
 });

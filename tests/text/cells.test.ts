@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cellWidth, cutCells, fitCells, wrapCells } from "../../lib/text/cells.ts";
+import { cellWidth, cutCells, fitCells, hangCells, wrapCells } from "../../lib/text/cells.ts";
 import { plainText } from "../../lib/text/plain_text.ts";
 
 const line = fc.string({ unit: "grapheme" }).map((text) => plainText(text).replace(/\s+/g, " "));
@@ -45,5 +45,28 @@ test("wrapCells() keeps every character but blanks, and no line is too wide", ()
         expect(cellWidth(each)).toBeLessThanOrEqual(index === 0 ? first : width);
       }
     }),
+  );
+});
+
+test("hangCells() breaks at blanks only, below the text, and keeps every word and the blanks of the first line", () => {
+  expect(hangCells("label  one two three", 14, 7)).toEqual(["label  one two", "       three"]);
+  expect(hangCells("label  https://example.org/long two", 12, 7)).toEqual([
+    "label  https://example.org/long",
+    "       two",
+  ]);
+  expect(hangCells("short", 80, 7)).toEqual(["short"]);
+  expect(hangCells("漢漢 漢漢", 5, 1)).toEqual(["漢漢", " 漢漢"]);
+  fc.assert(
+    fc.property(
+      fc.string(),
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 0, max: 30 }),
+      (text, cells, indent) => {
+        const line = `label ${text.replace(/\s/g, " ")}`;
+        const lines = hangCells(line, cells, indent);
+        expect(lines.join(" ").split(/\s+/).filter(Boolean)).toEqual(line.split(/\s+/).filter(Boolean));
+        for (const rest of lines.slice(1)) expect(rest.startsWith(" ".repeat(indent))).toBe(true);
+      },
+    ),
   );
 });

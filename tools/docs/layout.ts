@@ -63,6 +63,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/api/contract": "routes, limits and schemas, shared with the emulator",
   "lib/note": "the one note of a job on a merge request or a pull request",
   "lib/report": "the files of a result, one renderer for each format",
+  "lib/report/log": "events as lines of a log",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
   "lib/runs": "a run as an operation",
   "lib/runs/events": "what a run reports, each event once, by stream or by polling",

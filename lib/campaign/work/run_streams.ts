@@ -7,7 +7,7 @@
 import type { Session } from "../../job/session.ts";
 import { Reader } from "../../runs/events/reader.ts";
 import { streamRefusal } from "../../runs/events/stream_refusal.ts";
-import { isTerminalType } from "../../runs/events/window.ts";
+import { isTerminalType } from "../../result/run_phases.ts";
 import type { RequestPace } from "../plan/request_pace.ts";
 
 /** Time to wait before a stream that broke is opened again, in milliseconds. */

@@ -85,7 +85,7 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
   await writeTextNote(
     context,
     plan,
-    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links }),
+    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links, redact }),
   );
 }
 

@@ -4,17 +4,20 @@
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
+import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../report/event_file.ts";
 import type { ReportTarget } from "../../report/targets.ts";
 import { problemOf, type ReportProblem } from "../../report/append.ts";
 import { writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
 import type { AnyResult } from "../../result/any_result.ts";
+import { cleanResult } from "../../result/clean.ts";
 import type { AutomationOutcome } from "../../result/automation_result.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import { commandOutputs, commandResult } from "../log/ci_commands.ts";
-import { isInteractive } from "../log/interactive.ts";
+import { isInteractive, logWidth } from "../log/interactive.ts";
 import type { LogForm } from "../log/live_log.ts";
-import { verdictText } from "../log/verdict.ts";
+import { LABEL_WIDTH, verdictText } from "../log/verdict.ts";
+import type { Writer } from "../log/writer.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
@@ -39,6 +42,8 @@ export interface Published {
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
+  /** Longest time of the job in milliseconds, for the status line. @default {undefined} (it does not say) */
+  timeoutMs?: number | undefined;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
 }
@@ -124,23 +129,37 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
+/** Rows that people copy. */
+const COPIED = /^(?:pull request|resume|cancel|key) /;
+
+/** The lines of the block, with the address of the pull request as a link. */
+function linked(writer: Writer, result: JobResult, lines: readonly string[]): string[] {
+  const url = result.kind === "run" ? result.pullRequest.url : null;
+  const row = `pull request  ${url}`;
+  return lines.map((line) => url !== null && line === row ? `pull request  ${writer.link(url)}` : line);
+}
+
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
-  const { flags, writer, vocabulary } = context;
+  const { io, flags, writer, vocabulary } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
   const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
     ended({ result, error, written }) {
-      const { kind, runId, status, outcome, exitCode, reason, error: parts } = result;
+      const { kind, outcome, reason } = result;
       const isReason = error instanceof Error && reason === error.message;
-      if (json) writer.json({ runId, status, outcome, exitCode, ...(parts !== null && { error: parts }) });
+      const clean = cleanResult(result, writer.redact, writer.redact.token);
+      if (json) writer.json({ type: "result", ...resultFields(clean) });
       else {
         const cancel = kind === "run" ? vocabulary.cancel : undefined;
-        const options = { reports: written, cancel, inErrorLine: isReason && !together };
-        const [first = "", ...rest] = writer.untrustedLines(verdictText(writer.clean(result), options));
+        const options = { reports: written, cancel, inErrorLine: isReason && !together, full: log === "full" };
+        const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
+        const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
+        const [first = "", ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
         if (log !== null) writer.out("");
-        writer.out(writer.paint(lookup(COLOURS, outcome) ?? "yellow", first), ...rest);
+        const words = writer.paint(lookup(COLOURS, outcome) ?? "yellow", first.slice(LABEL_WIDTH));
+        writer.out(first.slice(0, LABEL_WIDTH) + words, ...linked(writer, clean, rest));
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
     },

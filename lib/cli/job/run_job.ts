@@ -21,30 +21,36 @@ export interface RunJob extends Published {
   work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
 }
 
-function announce({ flags, writer }: VerbContext, { run, replayed, idempotencyKey }: StartedRun): void {
-  if (flags.has("json")) return writer.json(run);
+function announce(
+  { flags, writer }: VerbContext,
+  log: Published["log"],
+  { run, replayed, idempotencyKey }: StartedRun,
+): void {
+  if (flags.has("json")) return writer.json({ type: "run", ...run });
   const { working, base, createBranch } = run.branch;
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
     `repository ${run.repoId}, ${run.harness}, branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
-    `key ${idempotencyKey}`,
+    // The state file has it, and so has the block at the end where it is needed to go on.
+    ...(log === "full" ? [`key ${idempotencyKey}`] : []),
   ];
   writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
 /** Does the job. See {@linkcode endWithVerdict}. */
 export async function runWholeJob(context: VerbContext, job: RunJob): Promise<number> {
-  const { places, log, runId } = job;
+  const { places, log, runId, timeoutMs } = job;
   const files = eventFiles(context, places);
   return await endWithVerdict<FollowItem, RunResult>(context, {
     places,
     log,
+    timeoutMs,
     eventFiles: files,
     exists: runId !== undefined,
     show: (live, item) => live.item(item),
     work: ({ options, internals, live, publish }) => {
       const onStarted = (started: StartedRun) => {
-        announce(context, started);
+        announce(context, log, started);
         publish.started(started.runId);
         live.open(started.run.status);
       };

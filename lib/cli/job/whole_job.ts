@@ -13,7 +13,7 @@ import type { JobInternals } from "../../job/options.ts";
 import type { OnNotice } from "../../notice.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { preferSmallHeap } from "../../runtime.ts";
-import { isInteractive } from "../log/interactive.ts";
+import { isInteractive, logWidth } from "../log/interactive.ts";
 import { LiveLog } from "../log/live_log.ts";
 import type { VerbContext } from "../verb.ts";
 import { AT_END, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
@@ -75,7 +75,10 @@ export async function endWithVerdict<I, R extends JobResult>(
   const json = flags.has("json");
   const times = !platform.stampsLines(io.env);
   const interactive = isInteractive(context);
-  const live = new LiveLog({ writer, platform, clock, form: job.log, json, interactive, times });
+  if (!json) writer.beginLog();
+  const { log: form, timeoutMs } = job;
+  const width = logWidth(io);
+  const live = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, width });
   if (job.exists) live.open();
   const options: Wiring<I>["options"] = {
     env: io.env,

@@ -9,14 +9,17 @@ import type { RunEvent } from "../../model.ts";
 import type { Notice } from "../../notice.ts";
 import { jsonLine } from "../../text/escape/json.ts";
 import type { Platform } from "../../platforms/platform.ts";
-import { formatCount, formatDuration } from "../../result/duration.ts";
+import { formatCount } from "../../result/duration.ts";
+import { bareRow, type Row, timedRow } from "../../report/log/event_text.ts";
+import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../report/log/event_text.ts";
 import { beginsPhase } from "../../result/run_phases.ts";
 import { hasEnded } from "../../result/ends.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
-import { bareRow, COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent, type Row, timedRow } from "./event_text.ts";
 import { LogSection } from "./log_section.ts";
 import { noticeText } from "./notices.ts";
-import type { Writer } from "./writer.ts";
+import { colourLine, textIndent } from "./line_style.ts";
+import { statusParts } from "./status_line.ts";
+import type { Hang, Writer } from "./writer.ts";
 import { lookup } from "../../lookup.ts";
 
 /** How events are logged. */
@@ -38,6 +41,10 @@ export interface LiveLogOptions {
   interactive: boolean;
   /** Whether each line of an event has its time; where the CI system writes one, it would be the second. @default {true} */
   times?: boolean | undefined;
+  /** Longest time of the job in milliseconds, for the status line. @default {undefined} (it does not say) */
+  timeoutMs?: number | undefined;
+  /** Cells after which a line of the compact form is broken. @default {180} */
+  width?: number | undefined;
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
@@ -49,12 +56,9 @@ export const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 // Sections of the log, in order. The first is folded: what comes before the agent matters only when it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
+const DOING = ["the sandbox boots", "the agent works", "the work is delivered"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
-
-function wholeSeconds(ms: number): string {
-  return formatDuration(Math.round(ms / 1_000) * 1_000);
-}
-
+const USUAL_WIDTH = 180;
 function bytesOf(line: string): number {
   return new TextEncoder().encode(line).length + 1;
 }
@@ -65,6 +69,8 @@ export class LiveLog {
   readonly #startedAt: number;
   readonly #ticker = new AbortController();
   readonly #row: Row;
+  readonly #hang: Hang;
+  readonly #colour: (line: string) => string;
   readonly #compact: CompactLog;
   readonly #kept: string[] = [];
   #keptBytes = 0;
@@ -73,18 +79,21 @@ export class LiveLog {
   #dropped = 0;
   #requests = () => 0;
   #status = "starting";
+  #statusAt: number;
   #newsAt: number;
   #phase = -1;
   readonly #section: LogSection;
 
   /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
-    const { writer, clock, interactive, json, times = true } = options;
+    const { writer, clock, interactive, json, times = true, width = USUAL_WIDTH } = options;
     this.#options = options;
     this.#section = new LogSection(options);
+    this.#colour = (line) => colourLine(writer, line, times);
+    this.#hang = { cells: width, indent: textIndent(times) };
     this.#row = times ? timedRow : bareRow;
     this.#compact = new CompactLog(writer.redact, this.#row);
-    this.#startedAt = this.#newsAt = clock.now();
+    this.#startedAt = this.#statusAt = this.#newsAt = clock.now();
     if (interactive && !json) void this.#tick();
   }
 
@@ -109,8 +118,14 @@ export class LiveLog {
    * @param status The status that is printed already.
    */
   begin(status: string): void {
-    this.#status = status;
+    this.#setStatus(status);
     this.#fence();
+  }
+
+  #setStatus(status: string): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#statusAt = this.#options.clock.now();
   }
 
   /** Opens a fence before untrusted output. JSON lines need none: they are not commands, and programs read them. */
@@ -154,7 +169,7 @@ export class LiveLog {
   status(status: string, isFinal: boolean): void {
     this.#newsAt = this.#options.clock.now();
     if (this.#options.form === null || status === this.#status) return;
-    this.#status = status;
+    this.#setStatus(status);
     this.#draw();
     if (!isFinal) this.line("status", status);
   }
@@ -164,17 +179,20 @@ export class LiveLog {
     const { json, writer } = this.#options;
     if (json) return;
     this.#section.show();
-    writer.out(...writer.untrustedLines(this.#row("", label, text)));
+    writer.out(
+      ...writer.untrustedLines(this.#row("", label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
+    );
   }
 
-  /** Prints a notice: heartbeats between the events on stdout, all others on stderr. */
+  /** Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. */
   notice(notice: Notice): void {
-    const { json, writer } = this.#options;
+    const { json, writer, interactive, form } = this.#options;
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
     this.#eventLines(this.#compact.flush());
-    const text = [noticeText(notice), ...this.#compact.running].join(", ");
+    if (interactive) return;
+    const requests = form === "full" ? [formatCount(notice.requests, "request")] : [];
     this.#section.show();
-    writer.out(writer.paint("dim", writer.untrusted(text)));
+    writer.out(writer.paint("dim", writer.untrusted(`... ${[...this.#now(), ...requests].join(" · ")}`)));
   }
 
   #enter(phase: number): void {
@@ -200,7 +218,7 @@ export class LiveLog {
 
   #eventLines(lines: readonly string[]): void {
     const { writer } = this.#options;
-    this.#print(lines.flatMap((line) => writer.untrustedLines(line, COMPACT_WIDTH)));
+    this.#print(lines.flatMap((line) => writer.untrustedLines(line, COMPACT_WIDTH, this.#hang)));
   }
 
   #print(lines: readonly string[]): void {
@@ -210,7 +228,7 @@ export class LiveLog {
       const bytes = bytesOf(line);
       this.#bytes += bytes;
       if (!this.#full && this.#bytes <= MAX_EVENT_BYTES) {
-        writer.out(line);
+        writer.out(this.#colour(line));
         continue;
       }
       if (!this.#full) {
@@ -238,15 +256,24 @@ export class LiveLog {
   }
 
   #draw(): void {
-    const { clock, writer, interactive, json } = this.#options;
+    const { writer, interactive, json, form } = this.#options;
     if (!interactive || json || this.#ticker.signal.aborted) return;
-    const now = clock.now();
-    const parts = [
-      `${this.#status} for ${wholeSeconds(now - this.#startedAt)}`,
-      formatCount(this.#requests(), "request"),
-      `quiet for ${wholeSeconds(now - this.#newsAt)}`,
-      ...this.#compact.running,
-    ];
-    writer.transient(writer.paint("dim", writer.untrusted(parts.join(" · "))));
+    const requests = form === "full" ? [formatCount(this.#requests(), "request")] : [];
+    writer.transient(writer.paint("dim", writer.untrusted([...this.#now(), ...requests].join(" · "))));
+  }
+
+  /** What is going on. Untrusted text. */
+  #now(): string[] {
+    const { clock, timeoutMs } = this.#options;
+    return statusParts({
+      nowMs: clock.now(),
+      startedAt: this.#startedAt,
+      timeoutMs,
+      doing: DOING[this.#phase],
+      tools: this.#compact.running,
+      status: this.#status,
+      statusAt: this.#statusAt,
+      newsAt: this.#newsAt,
+    });
   }
 }

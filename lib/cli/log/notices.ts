@@ -4,7 +4,7 @@
  * @module
  */
 import type { Notice } from "../../notice.ts";
-import { formatCount, formatDuration } from "../../result/duration.ts";
+import { formatDuration } from "../../result/duration.ts";
 
 function timeText(wallTimeMs: number): string {
   return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
@@ -20,7 +20,7 @@ export function noticeText(notice: Notice): string {
       }${named}, at ${timeText(notice.untilMs)}`;
     }
     case "heartbeat":
-      return `... ${notice.status} for ${formatDuration(notice.elapsedMs)}, ${formatCount(notice.requests, "request")}`;
+      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
     case "window_full":
       return "The feed is full at 200 events: later steps are not visible, the status is still watched";
     case "events_missed":

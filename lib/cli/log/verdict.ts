@@ -6,15 +6,17 @@
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import type { AnyResult } from "../../result/any_result.ts";
-import { type GitFacts, viewOf } from "../../result/result_view.ts";
+import { headlineOf } from "../../result/headline.ts";
+import { type GitFacts, type ResultView, viewOf } from "../../result/result_view.ts";
 import type { RunResult } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
-import { branchWords } from "../../result/words.ts";
+import { branchWords, mayHaveStarted } from "../../result/words.ts";
 
 /** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
 const MAX_BLOCK_TEXT = 4_000;
 
-const LABEL_WIDTH = 14;
+/** Width of the labels, and indent of what follows a line that is broken. */
+export const LABEL_WIDTH = 14;
 
 function pullRequest({ pullRequest: { state, url } }: GitFacts): string {
   return url ?? (state === "none" ? "none" : "unknown (no event seen says so)");
@@ -45,33 +47,44 @@ export interface VerdictOptions {
   cancel?: ((runId: string) => string) | undefined;
   /** Whether an error line in the same log has the whole message; the block then leaves the advice to it. */
   inErrorLine: boolean;
+  /** Whether key, events and requests are shown. @default {false} */
+  full?: boolean | undefined;
 }
 
 /** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine } = options;
+  const { reports, cancel, inErrorLine, full = false } = options;
   const view = viewOf(result);
   const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
   const runMs = times?.durationMs ?? null;
   const started = runId !== null;
+  // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
+  const lost = !started && resume === null && mayHaveStarted(result);
   return blockText([
-    ["verdict", `${view.verdict.word} (exit code ${view.exitCode})`],
+    ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
+    ["pull request", started && git !== null ? pullRequest(git) : null],
+    ["repository", view.repository ?? view.repoId],
+    ["task", headlineOf(view).title],
+    ["reason", shortened(view.reason)],
+    ["what to do", view.nextStep ?? (inErrorLine ? null : shortened(view.advice))],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
-    // The way to resume names the key.
-    ["key", started || resume !== null ? null : view.idempotencyKey],
-    ["reason", shortened(view.reason)],
-    ["what to do", inErrorLine ? null : shortened(view.advice)],
+    ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
-    ["pull request", started && git !== null ? pullRequest(git) : null],
-    ["events", started && eventCount !== null ? events(eventCount) : null],
+    ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
+    ["events", full && started && eventCount !== null ? events(eventCount) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
-    ["time", `${formatDuration(view.durationMs)}, ${formatCount(view.requests, "request")}`],
+    ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
     ["reports", files(reports)],
     ["resume", resume],
     ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],
   ]);
+}
+
+/** The verdict, with the phase in which a run failed. */
+function endWords(view: ResultView): string {
+  return view.outcome === "failed" ? headlineOf(view).end : view.verdict.word;
 }
 
 /** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */

@@ -9,16 +9,30 @@ import { jsonLine } from "../../text/escape/json.ts";
 import type { Fence, Platform } from "../../platforms/platform.ts";
 import { type Redactor, redactValue } from "../../text/redact.ts";
 import type { Io, Stream } from "../../io.ts";
-import { isDumb } from "./interactive.ts";
+import { hangCells } from "../../text/cells.ts";
+import { knowsLinks, wantsColours } from "./interactive.ts";
 
 /** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
-const STYLES = { dim: 2, red: 31, green: 32, yellow: 33 };
+const STYLES = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
+
+/** Where lines are broken: see `hangCells`. */
+export interface Hang {
+  /** Width of a line. */
+  cells: number;
+  /** Blanks before further lines. */
+  indent: number;
+  /** Lines that stay whole. @default none */
+  whole?: RegExp | undefined;
+}
+
+/** A colour or a weight. */
+export type Style = keyof typeof STYLES;
 
 /** Prints lines on stdout and stderr. */
 export class Writer {
   readonly #io: Io;
   readonly #platform: Platform;
-  readonly #coloured: boolean;
+  #isLog = false;
   readonly #given = new Set<string>();
   #redact: Redactor;
   #transient = "";
@@ -33,8 +47,6 @@ export class Writer {
     this.#io = io;
     this.#platform = platform;
     this.#redact = redact;
-    // Source: no-color.org.
-    this.#coloured = io.isTerminal("stdout") && !io.env("NO_COLOR") && !isDumb(io);
   }
 
   /** Masks secrets in a text. */
@@ -44,7 +56,12 @@ export class Writer {
 
   /** Whether lines on stdout may hold colours. */
   get coloured(): boolean {
-    return this.#coloured;
+    return wantsColours(this.#io, this.#isLog && this.#platform.showsColours);
+  }
+
+  /** From here on stdout is the log of a job: it has colours where the CI system shows them, and not only on a terminal. */
+  beginLog(): void {
+    this.#isLog = true;
   }
 
   /** Replaces the redactor, once more secrets are known. */
@@ -63,11 +80,15 @@ export class Writer {
    * Makes untrusted text safe to print, line by line.
    *
    * @param maxLength Longest line, in UTF-16 units.
+   * @param hang Width and indent at which lines are broken: see `hangCells`. @default {undefined} (they are not)
    */
-  untrustedLines(text: string, maxLength = Infinity): string[] {
+  untrustedLines(text: string, maxLength = Infinity, hang?: Hang): string[] {
     // Redaction comes before cutting: a secret that was cut in half is not recognised.
-    const lines = this.#redact(plainLines(text).join("\n")).split("\n");
-    return lines.map((line) => this.#platform.escapeLine(cutText(line, maxLength)));
+    const lines = this.#redact(plainLines(text).join("\n")).split("\n").map((line) => cutText(line, maxLength));
+    const broken = hang === undefined
+      ? lines
+      : lines.flatMap((line) => hang.whole?.test(line) ? [line] : hangCells(line, hang.cells, hang.indent));
+    return broken.map((line) => this.#platform.escapeLine(line));
   }
 
   /** Prints lines on stdout. They must be our own text, or made safe by {@linkcode Writer.untrusted}. */
@@ -85,9 +106,19 @@ export class Writer {
     this.#print("stdout", [jsonLine(this.clean(value))]);
   }
 
-  /** Colours a part of a line, on a terminal that wants colours. */
-  paint(style: keyof typeof STYLES, text: string): string {
-    return this.#coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+  /**
+   * Makes an address a link, on a terminal that knows links. Source: "Hyperlinks in terminal emulators" (OSC 8).
+   *
+   * @param url Result of `webUrl`: it has no control characters.
+   */
+  link(url: string): string {
+    const links = !this.#platform.isCi && this.#io.isTerminal("stdout") && knowsLinks(this.#io);
+    return links ? `\x1b]8;;${url}\x1b\\${url}\x1b]8;;\x1b\\` : url;
+  }
+
+  /** Colours a part of a line, on a terminal or CI system that shows colours. */
+  paint(style: Style, text: string): string {
+    return this.coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
   }
 
   /**

@@ -69,6 +69,8 @@ export const KEY_PART = option("key-part", anyText);
 export const LOG = option("log", oneOf<LogForm>(["compact", "full", "json"]));
 /** Which reports are written. Read by `readPlaces`, since formats and paths belong together. */
 export const REPORT: Option<string> = { ...option("report", anyText), multiple: true };
+/** Whether the task is shown. */
+export const SHOW_TASK = option("show-task", onOrOff);
 /** Whether a note is written on the merge request. */
 export const NOTE = option("note", oneOf<"auto" | "off">(["auto", "off"]));
 /** Where files go. */

@@ -24,8 +24,10 @@ import { TRIGGERING } from "./codes.ts";
 const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
 
 function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void {
-  if (flags.has("json")) return writer.json(shownTrigger(triggered));
-  writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
+  if (flags.has("json")) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
+  // The block at the end has the key where it is needed to go on.
+  const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
+  writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
 function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationItem): void {
@@ -46,6 +48,7 @@ async function triggerInto(context: VerbContext, automationId: string, places: P
   return await endWithVerdict<AutomationItem, AutomationResult>(context, {
     places,
     log: "compact",
+    timeoutMs,
     show: (live, item) => show(context, live, item),
     work: ({ options, internals, live, publish }) => {
       const onTriggered = (triggered: TriggeredRun) => {

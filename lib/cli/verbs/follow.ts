@@ -22,6 +22,7 @@ export async function followRun(context: VerbContext): Promise<number> {
     return await runWholeJob(context, {
       places,
       log,
+      timeoutMs,
       runId,
       work: (options, more) =>
         attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, {

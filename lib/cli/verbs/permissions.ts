@@ -16,8 +16,18 @@ import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
-/** Variables that no list names: `NODE_ENV`, with which the origin is checked; those that turn off colours, and those of the network. */
-const OTHER_VARIABLES: readonly string[] = ["NODE_ENV", "NO_COLOR", "TERM", ...NETWORK_VARIABLES];
+/** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
+ * terminal can show, and those of the network. */
+const OTHER_VARIABLES: readonly string[] = [
+  "NODE_ENV",
+  "FORCE_COLOR",
+  "NO_COLOR",
+  "TERM",
+  "TERM_PROGRAM",
+  "VTE_VERSION",
+  "WT_SESSION",
+  ...NETWORK_VARIABLES,
+];
 
 /** What a run may touch: the arguments of Deno's `--allow-…` flags. */
 export interface Permissions {

@@ -18,6 +18,7 @@ import {
   PROMPT_FILE,
   REPORTING,
   REQUEST,
+  SHOW_TASK,
   STATE,
   TIMEOUT,
   WATCHING,
@@ -54,12 +55,14 @@ async function runInto(context: VerbContext, places: Places): Promise<number> {
   return await runWholeJob(context, {
     places,
     log,
+    timeoutMs,
     work: (options, more) =>
       runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
         ...more,
         ...files,
         onInterrupt,
         startOnly,
+        showTask: option(SHOW_TASK),
       }),
   });
 }
@@ -86,6 +89,7 @@ export const runFollowVerb: Verb = {
     WATCHING,
     LOG,
     REPORTING,
+    SHOW_TASK,
     STATE,
     JSON_LINES,
   ],

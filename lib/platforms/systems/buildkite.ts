@@ -16,6 +16,7 @@ import type { Platform } from "../platform.ts";
 export const buildkite: Platform = definePlatform({
   name: "buildkite",
   detect: ["BUILDKITE"],
+  showsColours: true,
   server: ["BUILDKITE_BUILD_URL"],
   serverOrigin: true,
   project: ["BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG"],

@@ -16,6 +16,7 @@ import type { Platform } from "../platform.ts";
 export const circle: Platform = definePlatform({
   name: "circle",
   detect: ["CIRCLECI"],
+  showsColours: true,
   server: ["CIRCLE_BUILD_URL"],
   serverOrigin: true,
   project: ["CIRCLE_PROJECT_ID", "CIRCLE_PROJECT_USERNAME+CIRCLE_PROJECT_REPONAME"],

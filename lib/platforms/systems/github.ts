@@ -28,6 +28,7 @@ export const githubTable = {
   job: ["GITHUB_JOB"],
   attempt: ["GITHUB_RUN_ATTEMPT"],
   hidesNode: true,
+  showsColours: true,
   maskCommand: "add-mask",
   log: ["workflow", "legacy"],
   outputs: "GITHUB_OUTPUT",

@@ -26,6 +26,7 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
 export const teamcity: Platform = definePlatform({
   name: "teamcity",
   detect: ["TEAMCITY_VERSION"],
+  showsColours: true,
   server: ["BUILD_URL"],
   serverOrigin: true,
   project: ["TEAMCITY_PROJECT_NAME"],

@@ -17,6 +17,7 @@ import type { Platform } from "../platform.ts";
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",
   detect: ["CI=woodpecker"],
+  showsColours: true,
   server: ["CI_SYSTEM_URL"],
   project: ["CI_REPO"],
   pipeline: ["CI_PIPELINE_NUMBER"],

@@ -19,7 +19,7 @@ import type { News, Reader } from "./reader.ts";
 import { type FeedStep, StreamFeed } from "./stream_feed.ts";
 import { type LinkStep, StreamLink, Ticker } from "./stream_link.ts";
 import { streamRefusal } from "./stream_refusal.ts";
-import { isTerminalType } from "./window.ts";
+import { isTerminalType } from "../../result/run_phases.ts";
 
 /** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];

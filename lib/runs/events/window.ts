@@ -5,6 +5,7 @@
  * @module
  */
 import type { RunEvent } from "../../model.ts";
+import { isTerminalType } from "../../result/run_phases.ts";
 import { idKey, SeenIds } from "./seen_ids.ts";
 
 /** The events seen so far, and what they show about the events route. */
@@ -41,17 +42,11 @@ export interface WindowStep {
   readonly fresh: RunEvent[];
 }
 
-const TERMINAL_TYPES: readonly string[] = ["finished", "failed", "cancelled"];
 /**
  * Full pages without a new event after which the page counts as full. A page of the newest events can also stay the same, but only
  * if the agent pauses after exactly as many events as a page holds.
  */
 const STILL_PAGES = 2;
-
-/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
-export function isTerminalType(type: string): boolean {
-  return TERMINAL_TYPES.includes(type);
-}
 
 /** The state before the first page. */
 export function emptyWindow(): WindowState {

@@ -43,15 +43,16 @@ export function markdownBlock(text: string): string {
 }
 
 /**
- * A link whose text is its address.
+ * A link.
  *
  * @param url Result of `webUrl`.
+ * @param text Markdown of our own. @default the address, as code
  */
-export function markdownLink(url: string): string {
+export function markdownLink(url: string, text = markdownCode(url)): string {
   // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
     .replaceAll("&", "&amp;");
-  return `[${markdownCode(url)}](<${target}>)`;
+  return `[${text}](<${target}>)`;
 }
 
 // For `!'()*`, which `encodeURIComponent` does not encode.

@@ -76,7 +76,7 @@ const MARKER = await noteMarker("agent: [a, b]", "");
 test("run --follow writes its summary to one note, and the next run of the job updates it", async () => {
   const { code, stderr, summary, gitlab } = await job();
   expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1000 of merge request !7\n" });
-  expect(summary).toContain("Mogplex run succeeded");
+  expect(summary).toContain("## ✅ `acme/api`: `Fix the flaky tests` → [PR #1](");
   expect(gitlab.notes.map(({ body }) => body)).toEqual([`${MARKER}\n\n${summary}\nJob: \`agent: [a, b]\`\n`]);
   const again = await job({ gitlab, scenario: "agent-failure", env: { CI_PIPELINE_ID: "4" } });
   expect({ code: again.code, stderr: again.stderr }).toEqual({

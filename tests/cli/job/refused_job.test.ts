@@ -53,9 +53,9 @@ function headlines(stdout: string, files: ReadonlyMap<string, string>): (string 
   const text = (name: string) => files.get(name) ?? "";
   return [
     /^::(?:error|warning) title=([^:]+)::/m.exec(stdout)?.[1],
-    /^## \S+ (.+)$/m.exec(text("/summary"))?.[1],
-    /^## \S+ (.+)$/m.exec(text("mogplex-ci/summary.md"))?.[1],
-    /message="(.+?) \(exit code/.exec(text("mogplex-ci/junit.xml"))?.[1],
+    /^([^#\n].+) \(exit code \d+\)\.$/m.exec(text("/summary"))?.[1],
+    /^([^#\n].+) \(exit code \d+\)\.$/m.exec(text("mogplex-ci/summary.md"))?.[1],
+    /&#10;&#10;([^&]+?) \(exit code/.exec(text("mogplex-ci/junit.xml"))?.[1],
   ];
 }
 

@@ -24,12 +24,11 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
   const { code, stdout, stderr } = await cli(RUN, { env: JOB });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const shown = stdout.replace(/external\/\S+/g, "external/<hash>").replace(/ci1-[0-9a-f]{40}/, "ci1-<hash>")
-    .replace(/\d+ s, \d+ requests/, "<time>");
+    .replace(/^time .*/m, "time          <time>");
   expect(shown).toBe(
     [
       "started run <run> (pending)",
       `repository ${REPO}, codex, branch mogplex/external/<hash> (base main, created)`,
-      "key ci1-<hash>",
       "00:00:00  started   External Mogplex run accepted",
       "          status    streaming",
       "00:00:09  started   Harness run started: codex",
@@ -39,11 +38,12 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "00:00:33  finished  Harness run finished",
       "",
       "verdict       success (exit code 0)",
+      "pull request  https://mogplex.com/__pulls/acme/api/1",
+      "repository    acme/api",
+      "task          Fix it",
       "run           <run> (success)",
       "start         started by this job",
       "branch        mogplex/external/<hash>",
-      "pull request  https://mogplex.com/__pulls/acme/api/1",
-      "events        6 seen",
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
@@ -53,9 +53,9 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
 
 test("run --follow --json prints the start, the events and the verdict, and nothing else", async () => {
   const { cli } = world("agent-failure");
-  const { code, stdout, stderr } = await cli([...RUN, "--json"], { env: { GITHUB_ACTIONS: "true", ...JOB } });
+  const { code, stdout, stderr, io } = await cli([...RUN, "--json"], { env: { GITHUB_ACTIONS: "true", ...JOB } });
   const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(lines[0]).toMatchObject({ runId: "<run>", status: "pending", replayed: false });
+  expect(lines[0]).toMatchObject({ type: "run", runId: "<run>", status: "pending", replayed: false });
   expect(lines.slice(1, -1).map((line) => line.type)).toEqual([
     "started",
     "started",
@@ -63,7 +63,9 @@ test("run --follow --json prints the start, the events and the verdict, and noth
     "status_changed",
     "failed",
   ]);
-  expect(lines.at(-1)).toEqual({ runId: "<run>", status: "failed", outcome: "failed", exitCode: 1 });
+  const result = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+  expect(result).toMatchObject({ repository: "acme/api", task: "Fix it", branch: {}, pullRequest: {}, exitCode: 1 });
+  expect(lines.at(-1)).toEqual({ type: "result", ...result, runId: "<run>" });
   expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
 });
 
@@ -82,7 +84,7 @@ test("run --follow publishes the id before it follows, and all outputs at the en
     },
   });
   expect(names).toEqual([["run_id"], ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"]]);
-  expect(io.files.get("/summary")).toContain("Mogplex run succeeded");
+  expect(io.files.get("/summary")).toContain("## ✅ `acme/api`: `Fix it` → [PR #1](");
   const runId = [...emulator.world.store.runs.keys()][0];
   expect(io.files.get("mogplex-ci/outputs.env")).toStartWith(`MOGPLEX_RUN_ID=${runId}\n`);
 });
@@ -271,7 +273,8 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   const runId = await start();
   const early = await cli(["report", runId, "--json"]);
   expect(early.code).toBe(124);
-  expect(last(early.stdout)).toEqual({
+  expect(last(early.stdout)).toMatchObject({
+    type: "result",
     runId: "<run>",
     status: "pending",
     outcome: "deadline",
@@ -287,7 +290,8 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   const { code, stdout, io } = await cli(["report", runId, "--report", "ndjson=all.ndjson"]);
   expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });
   expect(stdout).toStartWith(
-    "verdict       failed (exit code 1)\nrun           <run> (failed)\nreason        Agent run exited with code 1.\n",
+    "verdict       failed in the agent's work (exit code 1)\npull request  unknown (no event seen says so)\n" +
+      "repository    acme/api\nreason        Agent run exited with code 1.\nwhat to do    Read what the agent said",
   );
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });
@@ -471,7 +475,9 @@ test("a long error is told once: its line has all of it, the block above no more
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice] = message.split("; ");
-  expect(terminal.stdout).toContain(`\nreason        ${reason}\nwhat to do    ${advice}\n`);
+  expect(terminal.stdout.replace(/\n {14}/g, " ")).toContain(
+    `\nreason        ${reason}\nwhat to do    ${advice}\n`,
+  );
   expect(terminal.stderr).toBe("");
 });
 

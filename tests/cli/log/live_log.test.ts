@@ -20,14 +20,18 @@ interface Given {
   json?: boolean;
   interactive?: boolean;
   times?: boolean;
+  timeoutMs?: number;
+  width?: number;
 }
 
-function liveLog({ env = {}, form = "compact", json = false, interactive = false, times }: Given = {}) {
+function liveLog(given: Given = {}) {
+  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, width } = given;
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
   const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00" }));
-  return { io, clock, log: new LiveLog({ writer, platform, clock, form, json, interactive, times }) };
+  const log = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, width });
+  return { io, clock, writer, log };
 }
 
 test("LiveLog prints one line an event, with the number of further lines, when the form is compact", () => {
@@ -35,7 +39,8 @@ test("LiveLog prints one line an event, with the number of further lines, when t
   log.item({ type: "event", event: event("first\nsecond\nthird") });
   log.item({ type: "event", event: { ...event("x".repeat(400)), toolName: "edit" } });
   expect(io.text.stdout).toBe(
-    `10:20:30  log       first (+2 lines)\n10:20:30  log       tool=edit  ${"x".repeat(269)}…[+131 characters]\n`,
+    `10:20:30  log       first (+2 lines)\n10:20:30  log       tool=edit\n` +
+      `${" ".repeat(20)}${"x".repeat(269)}…[+131\n${" ".repeat(20)}characters]\n`,
   );
 });
 
@@ -244,7 +249,7 @@ test("LiveLog masks a secret that comes in pieces, and words that wait are shown
   expect(io.text.stdout.split("\n")).toEqual([
     "10:20:30  agent     the token is [redacted] and Bearer [redacted] x",
     "10:20:30  agent     wait",
-    "... streaming for 1 min, 12 requests, bash",
+    "... 0:00 · the agent uses bash · starting for 0 s · quiet for 0 s",
     "",
   ]);
 });
@@ -267,12 +272,12 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
     `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)\n`,
   );
   log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 60_000, requests: 12 });
-  expect(io.text.stdout.slice(before.length)).toBe("... streaming for 1 min, 12 requests\n");
+  expect(io.text.stdout.slice(before.length)).toBe("... 0:00 · starting for 0 s · quiet for 0 s\n");
   log.close();
   const rest = io.text.stdout.slice(before.length).trimEnd().split("\n").slice(1);
   expect(rest[0]).toMatch(/^\(\d+ event lines left out, see the reports\)$/);
   expect(rest.length).toBe(KEPT_LINES + 1);
-  expect(rest.at(-1)).toStartWith(`10:20:30  log       ${count - 1} yyy`);
+  expect(rest.findLast((line) => !line.startsWith(" "))).toBe(`10:20:30  log       ${count - 1}`);
 });
 
 test("LiveLog stays below the limit of a job's log however long the lines are", () => {
@@ -301,7 +306,7 @@ test("LiveLog has no limit and no heartbeats on stdout when it prints JSON", () 
   log.close();
   const lines = io.text.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as RunEvent);
   expect(lines.map((each) => each.id)).toEqual(Array.from({ length: count }, (_, number) => `event-${number}`));
-  expect(io.text.stderr).toBe("note: ... streaming for 1 min, 12 requests\n");
+  expect(io.text.stderr).toBe("note: ... streaming after 1 min\n");
 });
 
 test("LiveLog keeps a status line below everything on a terminal", async () => {
@@ -316,14 +321,68 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
   log.close();
   expect(io.text.stdout).toBe(
     [
-      line("starting for 0 s · 0 requests · quiet for 0 s"),
-      line("streaming for 0 s · 0 requests · quiet for 0 s"),
+      line("0:00 · starting for 0 s · quiet for 0 s"),
+      line("0:00 · streaming for 0 s · quiet for 0 s"),
       "\r\x1b[K          status    streaming\n",
-      line("streaming for 0 s · 0 requests · quiet for 0 s").slice(4),
-      line("streaming for 1 s · 7 requests · quiet for 1 s"),
+      line("0:00 · streaming for 0 s · quiet for 0 s").slice(4),
+      line("0:01 · streaming for 1 s · quiet for 1 s"),
       "\r\x1b[K10:20:30  log       hello\n",
-      line("streaming for 1 s · 7 requests · quiet for 1 s").slice(4),
+      line("0:01 · streaming for 1 s · quiet for 1 s").slice(4),
       "\r\x1b[K",
     ].join("").slice(4),
   );
+});
+
+test("LiveLog's heartbeat has time and limit, phase or tools, the time of the status and of silence; requests when full", () => {
+  for (const form of ["compact", "full"] as const) {
+    const { io, log, clock } = liveLog({ form, timeoutMs: 1_800_000 });
+    log.open("pending");
+    clock.advance(43_000);
+    const [, , , streaming] = successEvents();
+    if (streaming !== undefined) log.item({ type: "event", event: streaming });
+    log.item({ type: "status", status: "streaming", run: {} as never });
+    clock.advance(60_000);
+    const before = io.text.stdout.length;
+    log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 103_000, requests: 12 });
+    log.item({ type: "event", event: tool("tool_started", "1", "bash started", 31) });
+    clock.advance(3_600_000);
+    log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 103_000, requests: 13 });
+    const requests = form === "full" ? [" · 12 requests", " · 13 requests"] : ["", ""];
+    const lines = io.text.stdout.slice(before).split("\n").filter((line) => line.startsWith("..."));
+    expect(lines).toEqual([
+      `... 1:43 / 30:00 · the agent works · streaming for 1 min · quiet for 1 min${requests[0]}`,
+      ...(form === "full"
+        ? [`... 1:01:43 / 30:00 · the agent works · streaming for 1 h 1 min · quiet for 1 h${requests[1]}`]
+        : ["... 1:01:43 / 30:00 · the agent uses bash · streaming for 1 h 1 min · quiet for 1 h"]),
+    ]);
+  }
+});
+
+test("LiveLog breaks long lines below their text, and every piece is inert", () => {
+  const { io, log } = liveLog({ width: 40, env: { GITHUB_ACTIONS: "true" } });
+  log.item({
+    type: "event",
+    event: event("one two three four ::error::x https://example.org/a/very/long/address five"),
+  });
+  expect(io.text.stdout.replace(/^.*stop-commands.*\n/, "")).toBe([
+    "10:20:30  log       one two three four",
+    "                    : :error::x",
+    "                    https://example.org/a/very/long/address",
+    "                    five",
+    "",
+  ].join("\n"));
+});
+
+test("LiveLog colours time and label where a CI system shows colours, and never what an agent says", () => {
+  const { io, log, writer } = liveLog({ env: { GITLAB_CI: "true" }, width: 48 });
+  writer.beginLog();
+  const text = "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 failed here and there";
+  log.item({ type: "event", event: { ...event(text), type: "failed" } });
+  log.item({ type: "event", event: { ...event("as it is"), type: "__proto__" } });
+  expect(io.text.stdout.split("\n")).toEqual([
+    "\x1b[2m10:20:30  \x1b[0m\x1b[31mfailed\x1b[0m    red link failed here and",
+    "                    there",
+    "10:20:30  __proto__ as it is",
+    "",
+  ]);
 });

@@ -25,7 +25,7 @@ test("noticeText() has words for each kind", () => {
   ]).toEqual([
     "Cannot read run yet (HTTP 429, attempt 1): trying again in 1 min, as the service asks, at 12:00:05 UTC",
     "Cannot read run yet (HTTP 429, attempt 1): trying again in 0.4 s, at 12:00:05 UTC",
-    "... streaming for 3 min 5 s, 41 requests",
+    "... streaming after 3 min 5 s",
     "The feed is full at 200 events: later steps are not visible, the status is still watched",
     "Some events were missed: the feed shows only its newest 200",
     `The service reports an unknown status, "paused": it counts as not finished`,

@@ -78,6 +78,46 @@ test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says ot
   ]);
 });
 
+test("Writer.paint() colours the log of a job where its CI system shows colours, and whatever FORCE_COLOR says", () => {
+  const paint = (env: Record<string, string>, isLog = true) => {
+    const io = fakeIo({ env });
+    const writer = new Writer(io, detectPlatform(io.env), createRedactor({}));
+    if (isLog) writer.beginLog();
+    return writer.coloured;
+  };
+  const systems = ["GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI", "BUILDKITE"]
+    .concat("CIRCLECI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "TEAMCITY_VERSION");
+  expect(systems.filter((name) => !paint({ [name]: "true" }))).toEqual([]);
+  expect([
+    paint({ GITLAB_CI: "true", TERM: "dumb" }),
+    paint({ GITLAB_CI: "true" }, false),
+    paint({ GITLAB_CI: "true", NO_COLOR: "1" }),
+    paint({ GITLAB_CI: "true", FORCE_COLOR: "0" }),
+    paint({ GITLAB_CI: "true", NO_COLOR: "1", FORCE_COLOR: "1" }, false),
+    paint({ JENKINS_URL: "https://jenkins.example" }),
+    paint({}),
+    paint({ FORCE_COLOR: "1" }),
+  ]).toEqual([true, false, false, false, true, false, false, true]);
+});
+
+test("Writer.link() makes links on terminals that know them, and nowhere else", () => {
+  const url = "https://github.com/acme/web/pull/7";
+  const isLink = (env: Record<string, string>, terminal = true) => {
+    const io = fakeIo({ env, terminal });
+    const shown = new Writer(io, detectPlatform(io.env), createRedactor({})).link(url);
+    expect(shown).toContain(url);
+    return shown === `\x1b]8;;${url}\x1b\\${url}\x1b]8;;\x1b\\`;
+  };
+  const knowing = [{ TERM_PROGRAM: "iTerm.app" }, { VTE_VERSION: "7600" }, { WT_SESSION: "x" }, {
+    TERM: "xterm-kitty",
+  }];
+  expect(knowing.map((env) => isLink(env))).toEqual([true, true, true, true]);
+  const others = [{}, { TERM: "xterm-256color" }, { VTE_VERSION: "4800" }, { TERM_PROGRAM: "Apple_Terminal" }]
+    .concat([{ TERM: "tmux-256color", VTE_VERSION: "7600" }, { VTE_VERSION: "7600", GITLAB_CI: "true" }] as object[]);
+  expect(others.map((env) => isLink(env))).toEqual(others.map(() => false));
+  expect(isLink({ VTE_VERSION: "7600" }, false)).toBe(false);
+});
+
 test("Writer.clean() keeps texts as they are, unless a secret hides between invisible characters", () => {
   const { writer: out } = writer();
   const hidden = [...TOKEN].join("\u200b");

@@ -10,7 +10,7 @@ export const TRIGGER = ["automations", "trigger", AUTOMATION, "--repo", REPO];
 export function named({ emulator }: World, text: string): string {
   const ids = [...emulator.world.store.automationRuns.keys()];
   return ids.reduce((all, id) => all.replaceAll(id, "<job>"), text).replace(/ci1-[0-9a-f]{40}/g, "ci1-<hash>")
-    .replace(/\d+ s, \d+ requests/, "<time>").replace(/\b5 min, \d+ requests|\d+ min( \d+ s)?, \d+ requests/, "<time>");
+    .replace(/^time .*/m, "time          <time>");
 }
 
 /** The objects of lines of JSON. */

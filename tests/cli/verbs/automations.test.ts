@@ -90,10 +90,10 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
   expect(named(there, stdout)).toBe(
     [
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
-      `key ${AUTOMATION}/${REPO}/ci1-<hash>`,
       "          status    running",
       "",
       "verdict       success (exit code 0)",
+      "repository    acme/api",
       `automation    ${AUTOMATION}`,
       "run           <job> (success)",
       "start         triggered by this job",
@@ -185,13 +185,25 @@ test("automations trigger --follow --json prints NDJSON only, the verdict last, 
   const { code, stdout } = await there.cli([...FOLLOW, "--json"], { env: JOB });
   expect(code).toBe(0);
   const shown = lines(named(there, stdout));
-  expect(shown[0]).toMatchObject({ automationId: AUTOMATION, runId: "<job>", status: "running", replayed: false });
+  expect(shown[0]).toMatchObject({
+    type: "trigger",
+    automationId: AUTOMATION,
+    runId: "<job>",
+    status: "running",
+    replayed: false,
+  });
   expect(shown.slice(1)).toEqual([
     { type: "status", status: "running" },
     { type: "waits", count: 1 },
     { type: "waits", count: 0 },
     { type: "status", status: "success" },
-    { runId: "<job>", status: "success", outcome: "success", exitCode: 0 },
+    expect.objectContaining({
+      type: "result",
+      runId: "<job>",
+      outcome: "success",
+      exitCode: 0,
+      repository: "acme/api",
+    }),
   ]);
   const [job] = there.emulator.world.store.automationRuns.values();
   expect(job?.waits[0]?.resume_token).toMatch(/^resume_/);

@@ -23,6 +23,10 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     "NODE_ENV",
     "NO_COLOR",
     "TERM",
+    "TERM_PROGRAM",
+    "FORCE_COLOR",
+    "VTE_VERSION",
+    "WT_SESSION",
   ];
   expect([...env].sort()).toEqual([...new Set(names)].sort());
 });

@@ -1,14 +1,14 @@
 /**
- * Events as lines of the log. The lines are not yet safe to print: they go through `Writer.untrustedLines`.
+ * Events as lines of a log. The lines are not yet safe: each sink escapes them.
  *
  * @module
  */
+import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
+import { isTerminalType } from "../../result/run_phases.ts";
 import { ownCopy } from "../../text/own_copy.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import { formatCount, formatDuration } from "../../result/duration.ts";
-import { isTerminalType } from "../../runs/events/window.ts";
-import { lookup } from "../../lookup.ts";
 
 /** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
 export const COMPACT_WIDTH = 300;
