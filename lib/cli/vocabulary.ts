@@ -33,7 +33,7 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
   return {
     prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
-    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the ids)`,
+    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the names)`,
     runId: "an argument or MOGPLEX_RUN_ID",
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,

@@ -15,6 +15,7 @@ import {
   KEYS,
   LOG,
   MODE,
+  NO_CREATE_BRANCH,
   PROMPT_FILE,
   REPORTING,
   REQUEST,
@@ -79,7 +80,7 @@ export const runFollowVerb: Verb = {
   flags: [
     [FOLLOW, DETACH],
     REQUEST,
-    [PROMPT_FILE, MODE],
+    [NO_CREATE_BRANCH, PROMPT_FILE, MODE],
     KEYS,
     RESUME,
     TIMEOUT,
@@ -91,6 +92,9 @@ export const runFollowVerb: Verb = {
   ],
   variables: ["MOGPLEX_PROMPT"],
   meanings: OF_RUNS,
-  examples: ["mogplex-ci run --follow --create-branch --prompt-file task.md --timeout 1500"],
+  examples: [
+    'mogplex-ci run --follow --repo acme/web "Fix the flaky tests"',
+    "mogplex-ci run --follow --prompt-file task.md --timeout 25m",
+  ],
   run: startAndFollow,
 };

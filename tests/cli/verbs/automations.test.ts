@@ -233,7 +233,7 @@ test("the verbs about automations and reviews end with 2 and send nothing when s
     [["automations", "get", "nightly"]],
     [["automations", "trigger", "--repo", REPO]],
     [["automations", "trigger", AUTOMATION]],
-    [["automations", "trigger", AUTOMATION, "--repo", "acme/web"]],
+    [["automations", "trigger", AUTOMATION, "--repo", "acme"]],
     [["automations", "trigger", "../repos", "--repo", REPO]],
     [[...TRIGGER, "--input", "depth"]],
     [[...TRIGGER, "--input", "=x"]],
