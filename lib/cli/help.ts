@@ -45,7 +45,7 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
     "input",
     "input-file",
   ]],
-  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "log", "token-share", "json"]],
+  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
   ["Reports", ["report", "note", "out", "state"]],
   ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
 ];
@@ -191,6 +191,8 @@ export function topicHelp(topic: string): string | undefined {
           "(the default elsewhere).",
         "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
           "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
+        "Outside CI, run --follow attaches to the run that it left in the same folder if that run goes on and the " +
+          "request is the same; --new starts another one. The files of another request go to a folder of their own.",
       );
     case "security":
       return paragraphs(

@@ -5,10 +5,11 @@
  */
 import { UsageError } from "../../errors.ts";
 import { runJob } from "../../runs/run.ts";
+import { chooseFolder, type Folder } from "../job/laptop.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import type { Places } from "../options/places.ts";
-import { readRunSettings } from "../options/settings.ts";
+import { readRunSettings, type RunSettings } from "../options/settings.ts";
 import { readStartRequest } from "../options/start_request.ts";
 import {
   JSON_LINES,
@@ -32,6 +33,10 @@ const DETACH: VerbFlag = {
   name: "detach",
   help: "As --follow, but end with success once the run is started: a later job follows it",
 };
+const NEW: VerbFlag = {
+  name: "new",
+  help: "Outside CI: start a run although one with the same request goes on in this folder",
+};
 const RESUME: Option<string> = {
   name: "resume",
   value: "FILE",
@@ -39,19 +44,29 @@ const RESUME: Option<string> = {
   parse: anyText,
 };
 
-async function runInto(context: VerbContext, places: Places): Promise<number> {
-  const { flags, option } = context;
-  const startOnly = flags.has("detach");
-  if (startOnly && flags.has("follow")) {
+/** All that a start needs, read before any file is touched. */
+interface Start extends Folder {
+  /** How to wait, to log, and which key to use. */
+  settings: RunSettings;
+}
+
+/** @throws {UsageError} when something is missing or not possible. */
+async function prepare(context: VerbContext): Promise<Start> {
+  const { flags } = context;
+  if (flags.has("detach") && flags.has("follow")) {
     throw new UsageError({
       attempted: "run",
       why: "--follow and --detach exclude each other",
       advice: "give one of them",
     });
   }
-  const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
-  const request = await readStartRequest(context);
-  const files = { statePath: places.state, resumePath: option(RESUME) };
+  const settings = readRunSettings(context);
+  return { settings, ...await chooseFolder(context, await readStartRequest(context), flags.has(NEW.name)) };
+}
+
+async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {
+  const { request, resumePath, settings: { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } } = start;
+  const files = { statePath: places.state, resumePath: context.option(RESUME) ?? resumePath };
   return await runWholeJob(context, {
     places,
     log,
@@ -60,14 +75,25 @@ async function runInto(context: VerbContext, places: Places): Promise<number> {
         ...more,
         ...files,
         onInterrupt,
-        startOnly,
+        startOnly: context.flags.has("detach"),
       }),
   });
 }
 
 /** Starts a run and follows it, for command and component. See {@linkcode runWholeJob}. */
 export async function startAndFollow(context: VerbContext): Promise<number> {
-  return await withReports(context, (places) => runInto(context, places));
+  context.guard();
+  // What is wrong here is reported like everything else, by files that say so.
+  const start = await prepare(context).then((value) => ({ value }), (error: unknown) => ({ error }));
+  return await withReports(
+    context,
+    async (places) => {
+      if ("error" in start) throw start.error;
+      return await runInto(context, places, start.value);
+    },
+    undefined,
+    "value" in start ? start.value.out : undefined,
+  );
 }
 
 export const runFollowVerb: Verb = {
@@ -78,7 +104,7 @@ export const runFollowVerb: Verb = {
   summary: "Start a run, follow it, report, and end with its verdict: a whole CI job in one line",
   group: "toolkit",
   flags: [
-    [FOLLOW, DETACH],
+    [FOLLOW, DETACH, NEW],
     REQUEST,
     [NO_CREATE_BRANCH, PROMPT_FILE, MODE],
     KEYS,
