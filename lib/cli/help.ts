@@ -9,7 +9,7 @@ import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
 import { columns, commands, plain, WIDTH, wrapped } from "./help_layout.ts";
 import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
-import { PROGRAM } from "./vocabulary.ts";
+import { PROGRAM, TOPICS } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
 
 /** Variables that a verb reads. */
@@ -155,9 +155,6 @@ export function programHelp(group?: string): string {
     `Examples:\n${commands(first.flatMap((verb) => verb.examples.slice(0, 1)))}`,
   ].join("\n");
 }
-
-/** Topics of the help that are no verb. */
-export const TOPICS: readonly string[] = ["environment", "exit-codes", "reports", "keys", "security"];
 
 const DROP_IN = "run without --follow, runs, repos, sandboxes";
 

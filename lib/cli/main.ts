@@ -15,6 +15,7 @@ import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } 
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { openContext } from "./job/open.ts";
 import { flagsOf, type MainOptions } from "./verb.ts";
+import { VERBS } from "./verbs.ts";
 import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
 
 interface Call extends FoundVerb {
@@ -86,7 +87,15 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const flags = call.flags = await parseCall(call);
     return await run(
       openContext(
-        { io, platform, writer, flags, vocabulary: commandVocabulary(options.program), dropIn: group === "drop-in" },
+        {
+          io,
+          platform,
+          writer,
+          flags,
+          vocabulary: commandVocabulary(options.program),
+          verbs: VERBS,
+          dropIn: group === "drop-in",
+        },
         options,
       ),
     );

@@ -20,6 +20,7 @@ import { campaignSkipVerb } from "./verbs/campaign/skip.ts";
 import { campaignStatusVerb } from "./verbs/campaign/status.ts";
 import { campaignStopVerb } from "./verbs/campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
+import { completionVerb } from "./verbs/completion.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
 import { runVerb } from "./verbs/drop_in/run.ts";
@@ -29,6 +30,7 @@ import { runsGetVerb } from "./verbs/drop_in/runs_get.ts";
 import { sandboxesListVerb } from "./verbs/drop_in/sandboxes_list.ts";
 import { sandboxesStopVerb } from "./verbs/drop_in/sandboxes_stop.ts";
 import { followVerb } from "./verbs/follow.ts";
+import { initVerb } from "./verbs/init.ts";
 import { permissionsVerb } from "./verbs/permissions.ts";
 import { prReviewsRerunVerb } from "./verbs/pr_reviews_rerun.ts";
 import { reportVerb } from "./verbs/report.ts";
@@ -41,8 +43,10 @@ export const VERBS: readonly Verb[] = [
   followVerb,
   reportVerb,
   cleanupVerb,
+  initVerb,
   doctorVerb,
   permissionsVerb,
+  completionVerb,
   automationsListVerb,
   automationsGetVerb,
   automationsTriggerVerb,

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { GROUPS, TOPICS } from "../../lib/cli/help.ts";
+import { GROUPS } from "../../lib/cli/help.ts";
+import { TOPICS } from "../../lib/cli/vocabulary.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { main } from "../../lib/cli/main.ts";
 import { flagsOf } from "../../lib/cli/verb.ts";

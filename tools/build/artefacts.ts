@@ -66,7 +66,11 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mogplex.mjs",
     entry: "lib/cli/main.ts",
     program: true,
-    lazy: [{ name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" }, YAML],
+    lazy: [
+      { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
+      { name: "setup", module: "lib/cli/setup/functions.ts" },
+      YAML,
+    ],
     lazyPackages: [{ name: "zod", package: "zod/mini" }],
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },

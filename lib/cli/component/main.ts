@@ -91,7 +91,7 @@ export async function main(args: readonly string[], process: Io, options: MainOp
     checkPromptFile(io.env);
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
-      openContext({ io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false }, options),
+      openContext({ io, platform, writer, flags: flagsOf(process), vocabulary, verbs: [], dropIn: false }, options),
     );
   } catch (error) {
     explain(error, writer);

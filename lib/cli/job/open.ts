@@ -15,7 +15,7 @@ import type { MainOptions, VerbContext } from "../verb.ts";
 import { noteSecrets } from "./note.ts";
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary"> {
+export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "verbs"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
 }
@@ -32,8 +32,9 @@ function once<T>(work: () => T): () => T {
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
  * a file.
  */
-export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
-  const { io, platform, writer, flags, vocabulary, dropIn } = call;
+export function openContext(call: Call, options: MainOptions): VerbContext {
+  const { clock = systemClock, fetch, files, processes, programFile } = options;
+  const { io, platform, writer, flags, vocabulary, verbs, dropIn } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
@@ -48,9 +49,10 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     writer,
     flags,
     vocabulary,
+    verbs,
     clock,
     fetch,
-    machine: { files, processes },
+    machine: { files, processes, programFile },
     option: optionReader(flags, io.env),
     guard,
     connection,

@@ -17,7 +17,7 @@ async function opened(options: FakeIoOptions, dropIn = false) {
   return {
     io,
     writer,
-    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn }, {}),
+    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn }, {}),
   };
 }
 
@@ -48,7 +48,8 @@ test("option() takes the flag before the variable, ignores an empty variable, an
     const platform = detectPlatform(io.env);
     const flags = await parseFlags("x", args, [LOG, CREATE_BRANCH, TIMEOUT]);
     const writer = createWriter(io, platform, "toolkit");
-    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn: false }, {}).option;
+    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn: false }, {})
+      .option;
   };
   expect((await read(["--log", "full"], { MOGPLEX_LOG: "json" }))(LOG)).toBe("full");
   expect((await read([], { MOGPLEX_LOG: " json " }))(LOG)).toBe("json");

@@ -25,7 +25,7 @@ function context(options: FakeIoOptions) {
   const io = fakeIo(options);
   const platform = detectPlatform(io.env);
   const writer = createWriter(io, platform, "toolkit");
-  const call = { io, platform, writer, flags: FLAGS, vocabulary: commandVocabulary(), dropIn: false };
+  const call = { io, platform, writer, flags: FLAGS, vocabulary: commandVocabulary(), verbs: [], dropIn: false };
   return { io, context: openContext(call, {}) };
 }
 
