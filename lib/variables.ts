@@ -135,6 +135,13 @@ export const VARIABLES: readonly Variable[] = [
     { readWith: "note", fallback: "`GITLAB_TOKEN`" },
   ),
   variable("MOGPLEX_OUT", "Directory of the reports.", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),
+  variable(
+    "MOGPLEX_RECENT",
+    "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
+    {
+      fallback: "`on`",
+    },
+  ),
   variable("MOGPLEX_CI_JOB", "Identity of the job on a CI system that is not recognised.", { readWith: "key-scope" }),
   variable(
     "MOGPLEX_JOB_STATUS",

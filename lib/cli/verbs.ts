@@ -35,6 +35,7 @@ import { permissionsVerb } from "./verbs/permissions.ts";
 import { prReviewsRerunVerb } from "./verbs/pr_reviews_rerun.ts";
 import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";
+import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
 /** Every verb. */
 export const VERBS: readonly Verb[] = [
@@ -63,6 +64,7 @@ export const VERBS: readonly Verb[] = [
   campaignResumeVerb,
   campaignSkipVerb,
   campaignReportVerb,
+  runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,
   runsCancelVerb,

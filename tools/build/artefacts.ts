@@ -53,6 +53,8 @@ export const COMPONENT: Artefact = {
     "lib/cli/job/laptop.ts": `import { outDirectory } from "../options/places.ts";
 export const chooseFolder = (context, request) => ({ request, out: outDirectory(context), resumePath: undefined });
 export const ignoringFolder = () => () => undefined;`,
+    "lib/cli/job/recent.ts":
+      "export const rememberStart = () => undefined;\nexport const rememberEnd = () => undefined;",
     // The jobs of the components print no help.
     "lib/variables.ts": namesOnly(variables),
   },

@@ -5,3 +5,4 @@
  */
 export { initRepository } from "./init.ts";
 export { printCompletion } from "./completion.ts";
+export { printRecent } from "./recent.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EXIT } from "../../exit_codes.ts";
 
 /** Directory of everything that `init` writes beside the file of the CI system. */
 export const FOLDER = "ci";
@@ -116,7 +117,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     - ${run(repo)} 2>&1 || exit $?
   after_script:
     - ${CLEAN}
-  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [69, 75] }
+  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
   resource_group: mogplex
   artifacts:
     when: always
@@ -221,7 +222,7 @@ pipelines:
       - ${CHECK}
       - ${run(repo)}
     timeout_in_minutes: 40
-    retry: { automatic: [{ exit_status: 69, limit: 2 }] }
+    retry: { automatic: [{ exit_status: ${EXIT.unavailable}, limit: 2 }] }
     artifact_paths: [mogplex-ci/result.json, mogplex-ci/junit.xml, mogplex-ci/summary.md]
 `,
   },

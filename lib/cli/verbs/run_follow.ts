@@ -6,6 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { runJob } from "../../runs/run.ts";
 import { chooseFolder, type Folder } from "../job/laptop.ts";
+import type { Asked } from "../job/recent.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import type { Places } from "../options/places.ts";
@@ -48,6 +49,8 @@ const RESUME: Option<string> = {
 interface Start extends Folder {
   /** How to wait, to log, and which key to use. */
   settings: RunSettings;
+  /** What is asked for, for people. */
+  asked: Asked;
 }
 
 /** @throws {UsageError} when something is missing or not possible. */
@@ -61,7 +64,9 @@ async function prepare(context: VerbContext): Promise<Start> {
     });
   }
   const settings = readRunSettings(context);
-  return { settings, ...await chooseFolder(context, await readStartRequest(context), flags.has(NEW.name)) };
+  const request = await readStartRequest(context);
+  const asked = { repository: request.repo ?? "", task: request.prompt };
+  return { settings, asked, ...await chooseFolder(context, request, flags.has(NEW.name)) };
 }
 
 async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {
@@ -70,6 +75,7 @@ async function runInto(context: VerbContext, places: Places, start: Start): Prom
   return await runWholeJob(context, {
     places,
     log,
+    asked: start.asked,
     work: (options, more) =>
       runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
         ...more,
@@ -116,7 +122,7 @@ export const runFollowVerb: Verb = {
     STATE,
     JSON_LINES,
   ],
-  variables: ["MOGPLEX_PROMPT"],
+  variables: ["MOGPLEX_PROMPT", "MOGPLEX_RECENT"],
   meanings: OF_RUNS,
   examples: [
     'mogplex-ci run --follow --repo acme/web "Fix the flaky tests"',
