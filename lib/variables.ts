@@ -93,7 +93,7 @@ export const VARIABLES: readonly Variable[] = [
   }),
   variable(
     "MOGPLEX_ON_INTERRUPT",
-    "At SIGINT and SIGTERM: `cancel` the run, `detach` and let it go on, or `auto`: cancel in CI what the job started.",
+    "At SIGINT and SIGTERM: `cancel` the run, `detach` lets it go on, `auto` cancels it if the job started it and nobody watches at a terminal.",
     {
       option: "on-interrupt",
       value: "WHAT",

@@ -910,11 +910,11 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
   words='no run was started' limit=4
   # A CI system may give its jobs a terminal, but nobody sits there.
   if [ "$on_interrupt" = auto ] && [ -z "$ci" ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
-  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
+  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Stopped by $1; $words"; fi
   if [ "$on_interrupt" = detach ]; then
     words='a run may have been started, and goes on'
     [ -z "$run" ] || words="the run goes on (last seen: $run_status)"
-    leave "$2" interrupted "Cannot go on: $1 was received; $words"
+    leave "$2" interrupted "Stopped by $1; $words"
   fi
   if [ -z "$run" ]; then # the start was under way: sending it again with the same key finds its run
     limit=2 tried=1
@@ -927,7 +927,7 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
     words="the run may go on, as it could not be cancelled: $detail"
     if [ "$verdict" = good ]; then note_status; words="the run is $run_status"; fi
   fi
-  leave "$2" interrupted "Cannot go on: $1 was received; $words"
+  leave "$2" interrupted "Stopped by $1; $words"
 }
 
 # ---- The program --------------------------------------------------------------------------------------------------------
