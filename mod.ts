@@ -11,9 +11,8 @@
  * async function main(): Promise<number> {
  *   try {
  *     const result = await run({
- *       repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab",
+ *       repo: "acme/web",
  *       prompt: "Fix the flaky tests",
- *       createBranch: true,
  *     }, { timeoutMs: 30 * 60_000, onStarted: ({ runId }) => console.log(runId) });
  *     await report(result, [{ format: "markdown", path: "summary.md" }]);
  *     return result.exitCode;
@@ -35,6 +34,7 @@ export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError 
 export { follow, type FollowOptions } from "./lib/runs/follow.ts";
 export { attach, run, type RunOptions } from "./lib/runs/run.ts";
 export type { FollowItem, GapCause } from "./lib/runs/run_items.ts";
+export type { RunRequest } from "./lib/runs/run_request.ts";
 export { start } from "./lib/runs/start.ts";
 export type { StartedRun, StartOptions } from "./lib/runs/start_plan.ts";
 
@@ -81,6 +81,7 @@ export type { ReportTarget } from "./lib/report/targets.ts";
 
 // The service: a client with one method for each route.
 export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
+export type { RepositoryChoice } from "./lib/api/repository.ts";
 export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
 export type { StreamStep } from "./lib/http/stream.ts";
 export type { Fetch } from "./lib/http/transport.ts";

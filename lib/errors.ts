@@ -185,7 +185,7 @@ export class InterruptedError extends MogplexError {
   /** The signal. */
   readonly signal: InterruptSignal;
   constructor(signal: InterruptSignal) {
-    super({ attempted: "go on", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
+    super({ attempted: "wait any longer", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;
   }
 }

@@ -111,6 +111,11 @@ export function callOf({ file, cwd, runtime }: Started, fallback: string): strin
   return `${runtime === "deno" ? "deno run …" : runtime} ${path}`;
 }
 
+/** Path of the file that the runtime was started with; empty when there is none. */
+export function programFile(): string {
+  return process.argv[1] ?? "";
+}
+
 /** This program as a user would call it again. See {@linkcode callOf}. */
 export function programCall(fallback: string): string {
   let cwd: string | undefined;
@@ -119,7 +124,7 @@ export function programCall(fallback: string): string {
   } catch {
     // Deno has no permission to read it, or the directory was removed.
   }
-  return callOf({ file: process.argv[1] ?? "", cwd, runtime: runtimeName().split("/")[0] as string }, fallback);
+  return callOf({ file: programFile(), cwd, runtime: runtimeName().split("/")[0] as string }, fallback);
 }
 
 /** Arguments of the runtime itself, before the program's name. */

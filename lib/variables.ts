@@ -53,7 +53,10 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_URL", "Origin of the service.", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
   variable("MOGPLEX_DEV", "`1` permits plain HTTP to this machine.", { service: true, dropIn: true }),
   variable("MOGPLEX_DEV_HOST", "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.", { service: true }),
-  variable("MOGPLEX_REPO_ID", "Repository (UUID, see `repos list`).", { option: "repo", value: "ID" }),
+  variable("MOGPLEX_REPO_ID", "Repository: `owner/name`, or its id (see `repos list`).", {
+    option: "repo",
+    value: "REPO",
+  }),
   variable("MOGPLEX_PROMPT", "Task for the agent.", { argument: true }),
   variable("MOGPLEX_PROMPT_FILE", "File that holds the task.", { option: "prompt-file", value: "FILE" }),
   variable("MOGPLEX_HARNESS", "Agent: `codex`, `claude-code` or `mogplex`.", {
@@ -70,7 +73,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_WORKING_BRANCH", "Branch to work on.", { option: "branch", value: "NAME", fallback: "generated" }),
   variable("MOGPLEX_CREATE_BRANCH", "Whether to create the working branch.", {
     option: "create-branch",
-    fallback: "`false`",
+    fallback: "`true` without `--branch`",
   }),
   variable("MOGPLEX_ROOT", "Directory inside the repository; `.` is its root.", {
     option: "root",
@@ -78,21 +81,25 @@ export const VARIABLES: readonly Variable[] = [
     fallback: "the repository's",
   }),
   variable("MOGPLEX_RUN_ID", "Run to `follow` or to `report` on.", { argument: true }),
-  variable("MOGPLEX_TIMEOUT", "Maximum time to wait, in seconds.", {
+  variable("MOGPLEX_TIMEOUT", "Maximum time to wait: `30m`, `1h30m`, or `90` (seconds).", {
     option: "timeout",
-    value: "SECONDS",
-    fallback: "`1800`",
+    value: "TIME",
+    fallback: "`30m`",
   }),
   variable("MOGPLEX_ON_TIMEOUT", "When that time is over: `detach` lets the run go on, `cancel` stops it.", {
     option: "on-timeout",
     value: "WHAT",
     fallback: "`detach`",
   }),
-  variable("MOGPLEX_ON_INTERRUPT", "On SIGINT and SIGTERM: `auto`, `cancel` or `detach`.", {
-    option: "on-interrupt",
-    value: "WHAT",
-    fallback: "`auto`",
-  }),
+  variable(
+    "MOGPLEX_ON_INTERRUPT",
+    "At SIGINT and SIGTERM: `cancel` the run, `detach` lets it go on, `auto` cancels it if the job started it and nobody watches at a terminal.",
+    {
+      option: "on-interrupt",
+      value: "WHAT",
+      fallback: "`auto`",
+    },
+  ),
   variable("MOGPLEX_KEY_SCOPE", "What makes a new run: `pipeline`, `job`, `day` or `random`.", {
     option: "key-scope",
     value: "SCOPE",
@@ -133,6 +140,13 @@ export const VARIABLES: readonly Variable[] = [
     { readWith: "note", fallback: "`GITLAB_TOKEN`" },
   ),
   variable("MOGPLEX_OUT", "Directory of the reports.", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),
+  variable(
+    "MOGPLEX_RECENT",
+    "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
+    {
+      fallback: "`on`",
+    },
+  ),
   variable("MOGPLEX_CI_JOB", "Identity of the job on a CI system that is not recognised.", { readWith: "key-scope" }),
   variable(
     "MOGPLEX_JOB_STATUS",

@@ -59,6 +59,22 @@ function section(changelog: string, heading: string): string | undefined {
   return found?.slice(found.indexOf("\n")).trim();
 }
 
+/** What documents and recipes say while nothing is published. */
+const NOTICE = "No release is published yet";
+
+/** Files that say so. */
+function filesWithNotice(top: string): string[] {
+  // The code that removes the sentence has to hold it.
+  const found = git(top, "ls-files", "*.md", "examples").split("\n").filter((path) => path !== "");
+  return found.filter((path) => read(top, path).includes(NOTICE));
+}
+
+/** A text without the notice: two lines of comment in a recipe, a marked part of a document. */
+export function withoutNotice(text: string): string {
+  return text.replace(/<!-- unreleased -->.*?<!-- \/unreleased -->\n*/gs, "")
+    .replace(new RegExp(`^(?:#|//) ${NOTICE}\\..*\\n(?:#|//) .*\\n`, "gm"), "");
+}
+
 /** Every version in the files of `VERSION_PLACES`. A file without any has the version "". */
 function versionsIn(top: string): [path: string, version: string][] {
   return Object.entries(VERSION_PLACES).flatMap(([path, pattern]) => {
@@ -119,6 +135,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
   for (const [path, pattern] of Object.entries(VERSION_PLACES)) {
     write(path, read(top, path).replace(pattern, (_, before: string) => before + version));
   }
+  for (const path of filesWithNotice(top)) write(path, withoutNotice(read(top, path)));
   write(CHANGELOG, read(top, CHANGELOG).replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`));
   write(IMAGE, `${JSON.stringify({ ...image, digest }, null, 2)}\n`);
   build();

@@ -19,6 +19,7 @@ const tasks = {
   fmt: [deno, "fmt"],
   lint: [deno, "lint"],
   check: [deno, "check"],
+  init: script("tools/init.ts"),
 };
 
 const [name = "", ...rest] = process.argv.slice(2);

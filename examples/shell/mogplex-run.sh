@@ -13,7 +13,7 @@ set +ex # a trace would show the token
 #   MOGPLEX_REPO_ID                         UUID of the repository
 #   MOGPLEX_HARNESS, MOGPLEX_MODE           codex, claude-code or mogplex; SAFE, AUTO or YOLO
 #   MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_CREATE_BRANCH (true or false), MOGPLEX_ROOT (. is the root)
-#   MOGPLEX_TIMEOUT                         seconds to wait in all (default 1800)
+#   MOGPLEX_TIMEOUT                         how long to wait in all: 1h30m, or 90 for seconds (default 30m)
 #   MOGPLEX_ON_TIMEOUT                      detach (default) or cancel
 #   MOGPLEX_ON_INTERRUPT                    auto (default: cancel; detach on a terminal outside CI), cancel or detach
 #   MOGPLEX_KEY_SCOPE                       pipeline (default in CI, not in act: a retried job attaches to its run) or random
@@ -535,6 +535,15 @@ number() { # VARIABLE VALUE MAXIMUM
     usage "Cannot use $1 as it must be a whole number from 1 to $3: $(quote "$2")"
   fi
 }
+duration() { # VARIABLE VALUE MAXIMUM: sets seconds from 90, 30m or 1h30m
+  seconds=$2
+  if fits "$2" '([1-9][0-9]{0,2}h)?([1-9][0-9]{0,4}m)?([1-9][0-9]{0,6}s)?'; then
+    seconds=$(($(echo "$2" | sed 's/h/*3600+/; s/m/*60+/; s/s/+/; s/$/0/')))
+  fi
+  if ! fits "$seconds" '[1-9][0-9]{0,6}' || [ "$seconds" -gt "$3" ]; then
+    usage "Cannot use $1 as it must be a time such as 90 (seconds), 30m or 1h30m, at most $3 seconds: $(quote "$2")"
+  fi
+}
 branch() { # VARIABLE VALUE: checks the rules of the service and of Git, which would fail the run minutes later
   case $2 in
     *[!A-Za-z0-9_./-]* | HEAD | /* | */ | *. | *.lock | *.lock/* | *..* | *//* | -* | .* | */.*)
@@ -597,8 +606,8 @@ read_settings() { # [PROMPT]
   choice MOGPLEX_ON_TIMEOUT "$on_timeout" 'detach cancel'
   choice MOGPLEX_ON_INTERRUPT "${MOGPLEX_ON_INTERRUPT:-auto}" 'auto cancel detach'
   on_interrupt=${MOGPLEX_ON_INTERRUPT:-auto}
-  number MOGPLEX_TIMEOUT "${MOGPLEX_TIMEOUT:-1800}" 2592000
-  timeout=${MOGPLEX_TIMEOUT:-1800}
+  duration MOGPLEX_TIMEOUT "${MOGPLEX_TIMEOUT:-30m}" 2592000
+  timeout=$seconds
   number MOGPLEX_TOKEN_SHARE "$share" 1000
   branch MOGPLEX_BASE_BRANCH "$base"
   branch MOGPLEX_WORKING_BRANCH "$working"
@@ -910,11 +919,11 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
   words='no run was started' limit=4
   # A CI system may give its jobs a terminal, but nobody sits there.
   if [ "$on_interrupt" = auto ] && [ -z "$ci" ] && { [ -t 1 ] || [ -t 2 ]; }; then on_interrupt=detach; fi
-  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Cannot go on: $1 was received; $words"; fi
+  if [ -z "$run$may_exist" ]; then leave "$2" interrupted "Stopped by $1; $words"; fi
   if [ "$on_interrupt" = detach ]; then
     words='a run may have been started, and goes on'
     [ -z "$run" ] || words="the run goes on (last seen: $run_status)"
-    leave "$2" interrupted "Cannot go on: $1 was received; $words"
+    leave "$2" interrupted "Stopped by $1; $words"
   fi
   if [ -z "$run" ]; then # the start was under way: sending it again with the same key finds its run
     limit=2 tried=1
@@ -927,7 +936,7 @@ interrupt() { # NAME CODE: handles a signal in at most 4 s, as some runners kill
     words="the run may go on, as it could not be cancelled: $detail"
     if [ "$verdict" = good ]; then note_status; words="the run is $run_status"; fi
   fi
-  leave "$2" interrupted "Cannot go on: $1 was received; $words"
+  leave "$2" interrupted "Stopped by $1; $words"
 }
 
 # ---- The program --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 // Stopping the build cancels the agent.
 // Needs: project parameters mogplex.api.key (type password) and mogplex.repo.id, and Node 20.11 or later on the agent.
 // To download from a mirror, add a parameter env.MOGPLEX_CI_URL to the project.
+// No release is published yet. Until one is, put the file into your repository by `init` (docs/install.md), check that out,
+// and write in place of the download: cp ci/mogplex.mjs mogplex.mjs.part
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
 import jetbrains.buildServer.configs.kotlin.buildFeatures.XmlReport

@@ -4,6 +4,7 @@
  * @module
  */
 import { MAX_KEY_LENGTH } from "../api/contract/rules.ts";
+import { checkRepository, type RepositoryChoice, resolveRepository } from "../api/repository.ts";
 import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
@@ -12,10 +13,8 @@ import { droppedInputsWarning } from "./dropped_inputs.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
-/** Request of a trigger. */
-export interface TriggerRequest {
-  /** UUID of the repository. */
-  repoId: string;
+/** Request of a trigger: `repo` or `repoId` names the repository. */
+export interface TriggerRequest extends RepositoryChoice {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
    * @default {undefined}
@@ -109,7 +108,11 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
+/**
+ * Checks the request, looks up a repository that is given by name, and decides the key.
+ *
+ * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was triggered.
+ */
 export async function planTrigger(
   session: Session,
   automation: string,
@@ -118,10 +121,12 @@ export async function planTrigger(
 ): Promise<TriggerPlan> {
   const automationId = checkUuid(automation, "automation id");
   const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  const repoId = checkUuid(request.repoId, "repository id");
+  const repository = checkRepository(request, "trigger automation");
   const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
   const warning = droppedInputsWarning(input ?? {});
   if (warning !== undefined) session.notify({ kind: "text", message: warning });
+  const { client, signal } = session;
+  const repoId = await resolveRepository(client, repository, { deadline, signal });
   const job = jobOf(session, options);
   // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));

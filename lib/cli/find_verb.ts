@@ -50,7 +50,6 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 function unknownVerb(args: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
   const advice = "see --help";
-  if (args.length === 0) return new UsageError({ attempted: "run", why: "a verb is missing", advice });
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);

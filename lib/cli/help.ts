@@ -7,45 +7,10 @@ import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { columnWidths } from "./log/lists.ts";
+import { columns, commands, plain, WIDTH, wrapped } from "./help_layout.ts";
 import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
-import { PROGRAM } from "./vocabulary.ts";
+import { PROGRAM, TOPICS } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
-
-/** A text of the documents for a terminal: without backticks. */
-function plain(text: string): string {
-  return text.replaceAll("`", "");
-}
-
-/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
-const WIDTH = 80;
-
-/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
-function wrapped(text: string, indent = 0): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const part of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + part.length > WIDTH) {
-      lines.push(line);
-      line = part;
-    } else line += line === "" ? part : ` ${part}`;
-  }
-  return [...lines, line].join(`\n${" ".repeat(indent)}`);
-}
-
-/** One line for each row, or more if its last cell needs them. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = columnWidths(rows);
-  return rows.map((row) => {
-    const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
-    return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;
-  }).join("");
-}
-
-/** Command lines as they are: a broken one could not be copied. */
-function commands(lines: readonly string[]): string {
-  return lines.map((line) => `  ${line}\n`).join("");
-}
 
 /** Variables that a verb reads. */
 function variablesOf(verb: Verb): Variable[] {
@@ -66,6 +31,48 @@ function flagRow({ name, value, help, variable }: VerbFlag, read: readonly Varia
   return [usage, `${meaning} [${variable.name}${fallback}]`];
 }
 
+/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
+export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
+  ["Task", [
+    "repo",
+    "prompt-file",
+    "branch",
+    "create-branch",
+    "no-create-branch",
+    "base-branch",
+    "root",
+    "harness",
+    "mode",
+    "input",
+    "input-file",
+  ]],
+  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
+  ["Reports", ["report", "note", "out", "state"]],
+  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
+];
+/** With fewer flags, groups would only scatter them. */
+const MIN_GROUPED = 10;
+
+/** The flags of a verb under their titles. */
+function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
+  const help = ["--help", "Print this text"];
+  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
+  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
+  const groups = GROUPS.map(([title, names]) => {
+    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
+    return { title, rows: rows(some), some };
+  });
+  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
+  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
+    group.rows.length > 0
+  );
+  // One width for all groups: the eye runs down one column.
+  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
+  return all.map(({ title, rows: each }) =>
+    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
+  );
+}
+
 function variableRows(variables: readonly Variable[]): string {
   return columns(variables.map(({ name, fallback, meaning }) => [
     name,
@@ -83,8 +90,9 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
   }));
 }
 
-function formatRows(): string {
-  return columns(Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [name, file, plain(help)]));
+/** Names in lines that fit. */
+function nameLines(names: readonly string[]): string {
+  return `  ${wrapped(names.join(" "), 2)}\n`;
 }
 
 function rowHelp(verb: Verb): string {
@@ -93,16 +101,17 @@ function rowHelp(verb: Verb): string {
   const flags = flagsOf(verb);
   const read = variablesOf(verb);
   const parts = [
-    `${wrapped(summary)}\n`,
     `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
-    `Flags:\n${columns([...flags.map((flag) => flagRow(flag, read)), ["--help", "Print this text"]])}`,
+    `${wrapped(summary)}\n`,
+    ...flagParts(flags, read),
     `Examples:\n${commands(examples)}`,
   ];
-  if (flags.some((flag) => flag.name === "report")) parts.push(`Reports:\n${formatRows()}`);
+  if (flags.some((flag) => flag.name === "report")) {
+    parts.push(`Formats of reports (see help reports):\n${nameLines(Object.keys(REPORT_FORMATS))}`);
+  }
   const others = read.filter((variable) => !flags.some((flag) => flag.variable === variable));
-  parts.push(
-    `Environment${others.length < read.length ? " (beside the variables in brackets)" : ""}:\n${variableRows(others)}`,
-  );
+  const beside = others.length < read.length ? "beside the variables in brackets; " : "";
+  parts.push(`Environment (${beside}see help environment):\n${nameLines(others.map((each) => each.name))}`);
   parts.push(`Exit codes:\n${exitRows(verb.group === "drop-in" ? "dropIn" : "toolkit", codes, meanings)}`);
   if (verdict !== undefined) {
     parts.push(`Exit codes with --${verdict.flag}:\n${exitRows("toolkit", codes, verdict.meanings)}`);
@@ -112,26 +121,89 @@ function rowHelp(verb: Verb): string {
 
 /** Help of a verb: of each of its rows, clearly apart. */
 export function verbHelp(rows: readonly Verb[]): string {
-  return rows.map(rowHelp).join(`\n${"-".repeat(80)}\n\n`);
+  return rows.map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
 }
+
+/** Verbs of the program's help by what they are for, by the beginnings of their names. */
+const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|cleanup|runs )/.test(name)],
+  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
+  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
+  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
+  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
+];
 
 /** Help of the program, or of a group of verbs such as `runs`. */
 export function programHelp(group?: string): string {
   const verbs = group === undefined ? VERBS : VERBS.filter((verb) => verb.name.startsWith(`${group} `));
-  const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
-  const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
-  if (group !== undefined) return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
+  if (group !== undefined) {
+    const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
+    const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
+    return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
+  }
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  const chapters = CHAPTERS.map(([title, belongs]) =>
+    `${title}:\n${columns(verbs.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
+  );
+  const first = verbs.filter(({ name }) => ["run --follow", "doctor"].includes(name));
   return [
-    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
     usage,
-    `Verbs (each has --help):\n${columns(rows)}`,
-    `Flags:\n${columns([["--help", "Print this text"], ["--version", "Print the version"]])}`,
-    examples,
-    `Environment (run without --follow, runs, repos, sandboxes read those marked *):\n${
-      variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
-    }`,
-    `Exit codes (toolkit verbs):\n${exitRows("toolkit")}`,
-    `Exit codes (run without --follow, runs, repos, sandboxes):\n${exitRows("dropIn")}`,
+    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
+    ...chapters,
+    `Flags:\n${columns([["--help", "Print this text, or that of a verb"], ["--version", "Print the version"]])}`,
+    `More: help ${TOPICS.join(", help ")}\n`,
+    `Examples:\n${commands(first.flatMap((verb) => verb.examples.slice(0, 1)))}`,
   ].join("\n");
+}
+
+const DROP_IN = "run without --follow, runs, repos, sandboxes";
+
+/** Paragraphs of a topic. */
+function paragraphs(...texts: readonly string[]): string {
+  return texts.map((text) => `${wrapped(text)}\n`).join("\n");
+}
+
+/** Help of a topic; undefined when there is none of that name. */
+export function topicHelp(topic: string): string | undefined {
+  switch (topic) {
+    case "environment":
+      return `Environment (${DROP_IN} read those marked *):\n${
+        variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
+      }`;
+    case "exit-codes":
+      return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
+    case "reports":
+      return [
+        paragraphs(
+          "A job writes reports into a directory (--out), all formats unless --report or MOGPLEX_REPORT names some. " +
+            "FORMAT=PATH gives one another place.",
+        ),
+        columns(Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [name, file, plain(help)])),
+      ].join("\n");
+    case "keys":
+      return paragraphs(
+        "Every start has an idempotency key. The service starts one run for a key: whoever sends it again finds that run.",
+        "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
+          "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
+          "(the default elsewhere).",
+        "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
+          "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
+        "Outside CI, run --follow attaches to the run that it left in the same folder if that run goes on and the " +
+          "request is the same; --new starts another one. The files of another request go to a folder of their own.",
+      );
+    case "security":
+      return paragraphs(
+        "The token comes from a variable or a file, never from a flag, and is sent to the origin of MOGPLEX_URL alone. " +
+          "It is masked in everything that is printed or written.",
+        "What an agent says is not trusted: control characters, terminal sequences and commands of CI systems are made " +
+          "harmless in logs and reports, and known secrets are masked.",
+        "Nothing of the checkout is executed. Files are written below --out, never through symbolic links. " +
+          "The verb permissions prints the flags with which Deno permits nothing else.",
+        "At SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
+          "terminal; then the run goes on. --on-interrupt decides otherwise.",
+      );
+    default:
+      return undefined;
+  }
 }

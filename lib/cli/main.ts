@@ -12,10 +12,11 @@ import { isMain, printText, programArgs, programCall, setExitCode } from "../run
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
-import { programHelp, verbHelp } from "./help.ts";
+import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { GITLAB_NOTES } from "./job/gitlab_note.ts";
 import { openContext } from "./job/open.ts";
 import { flagsOf, type MainOptions } from "./verb.ts";
+import { VERBS } from "./verbs.ts";
 import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
 
 interface Call extends FoundVerb {
@@ -33,6 +34,8 @@ function information(args: readonly string[]): string | undefined {
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
   const topic = first === "help" ? args.slice(1) : args;
   if (first !== "help" && !asksForHelp(args)) return undefined;
+  const about = first === "help" && topic.length === 1 ? topicHelp(topic[0] ?? "") : undefined;
+  if (about !== undefined) return about;
   if (topic[0] === undefined || topic[0].startsWith("-")) return programHelp();
   if (isGroup(topic[0]) && (topic[1] ?? "-").startsWith("-")) return programHelp(topic[0]);
   return verbHelp(findRows(topic).map(({ verb }) => verb));
@@ -74,6 +77,11 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       io.write("stdout", text);
       return EXIT.success;
     }
+    if (args.length === 0) {
+      // An empty list of arguments must not make a job green.
+      io.write("stderr", programHelp());
+      return EXIT.usage;
+    }
     call = findVerb(args);
     const { group, run } = call.verb;
     writer = createWriter(io, platform, group);
@@ -81,7 +89,13 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     return await run(
       openContext(
         {
-          ...{ io, platform, writer, flags, vocabulary: commandVocabulary(options.program), notes: GITLAB_NOTES },
+          io,
+          platform,
+          writer,
+          flags,
+          vocabulary: commandVocabulary(options.program),
+          verbs: VERBS,
+          notes: GITLAB_NOTES,
           dropIn: group === "drop-in",
         },
         options,

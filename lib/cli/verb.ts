@@ -25,6 +25,8 @@ export interface MainOptions {
   clock?: Clock | undefined;
   /** The program as it was called, for hints. @default {PROGRAM} */
   program?: string | undefined;
+  /** File of this program, which `init` copies. @default the one that the runtime was started with */
+  programFile?: string | undefined;
   /** Keeps lock and journal of a campaign. @default the disk */
   files?: DurableFiles | undefined;
   /** The processes of this machine. @default those of the system */
@@ -76,14 +78,16 @@ export interface VerbContext {
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;
-  /** Take the place of the disk and of the machine's processes, for campaigns. */
-  machine: Pick<MainOptions, "files" | "processes">;
+  /** Take the place of the disk and of the machine's processes, for campaigns, and of the program's file. */
+  machine: Pick<MainOptions, "files" | "processes" | "programFile">;
   /** The CI system. */
   platform: Platform;
   /** Names of the things that a user can give to this program. */
   vocabulary: Vocabulary;
   /** Notes of the program's jobs; undefined when it has none. */
   notes?: NotePlanner | undefined;
+  /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
+  verbs: readonly Verb[];
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**

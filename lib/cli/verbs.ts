@@ -20,6 +20,7 @@ import { campaignSkipVerb } from "./verbs/campaign/skip.ts";
 import { campaignStatusVerb } from "./verbs/campaign/status.ts";
 import { campaignStopVerb } from "./verbs/campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
+import { completionVerb } from "./verbs/completion.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
 import { runVerb } from "./verbs/drop_in/run.ts";
@@ -29,10 +30,12 @@ import { runsGetVerb } from "./verbs/drop_in/runs_get.ts";
 import { sandboxesListVerb } from "./verbs/drop_in/sandboxes_list.ts";
 import { sandboxesStopVerb } from "./verbs/drop_in/sandboxes_stop.ts";
 import { followVerb } from "./verbs/follow.ts";
+import { initVerb } from "./verbs/init.ts";
 import { permissionsVerb } from "./verbs/permissions.ts";
 import { prReviewsRerunVerb } from "./verbs/pr_reviews_rerun.ts";
 import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";
+import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
 /** Every verb. */
 export const VERBS: readonly Verb[] = [
@@ -41,8 +44,10 @@ export const VERBS: readonly Verb[] = [
   followVerb,
   reportVerb,
   cleanupVerb,
+  initVerb,
   doctorVerb,
   permissionsVerb,
+  completionVerb,
   automationsListVerb,
   automationsGetVerb,
   automationsTriggerVerb,
@@ -59,6 +64,7 @@ export const VERBS: readonly Verb[] = [
   campaignResumeVerb,
   campaignSkipVerb,
   campaignReportVerb,
+  runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,
   runsCancelVerb,

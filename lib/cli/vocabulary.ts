@@ -8,8 +8,13 @@ import type { AnyResult } from "../result/any_result.ts";
 /** Name of the command, as the help shows it. */
 export const PROGRAM = "mogplex-ci";
 
+/** Topics of the help that are no verb. */
+export const TOPICS: readonly string[] = ["environment", "exit-codes", "reports", "keys", "security"];
+
 /** Phrases of one program. All but `resume` and `cancel` follow "give". */
 export interface Vocabulary {
+  /** The program as it was called. */
+  readonly program: string;
   /** Ways to give a task. */
   readonly prompt: string;
   /** The two variables that hold a task, for the case that both are set. */
@@ -31,9 +36,10 @@ export interface Vocabulary {
  */
 export function commandVocabulary(program = PROGRAM): Vocabulary {
   return {
+    program,
     prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
-    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the ids)`,
+    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the names)`,
     runId: "an argument or MOGPLEX_RUN_ID",
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,

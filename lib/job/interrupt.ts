@@ -53,7 +53,8 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
-  return `${error instanceof Error ? error.message : "Cannot go on"}; ${text}`;
+  // Not the message of the error: "cannot go on; the run goes on" would leave readers puzzled.
+  return `Stopped${error instanceof InterruptedError ? ` by ${error.signal}` : ""}; ${text}`;
 }
 
 /** Options of {@linkcode interruptible}. */

@@ -11,7 +11,6 @@ import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { settle } from "../job/settle.ts";
 import { jobOf } from "../job/start_key.ts";
-import type { StartRequest } from "../model.ts";
 import type { EventFile, EventSink } from "../report/event_file.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { verdictErrorOf } from "./errors.ts";
@@ -19,6 +18,7 @@ import { openEventsFile } from "./events_file.ts";
 import type { FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./run_items.ts";
 import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
+import type { RunRequest } from "./run_request.ts";
 import type { StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal } from "./state.ts";
 import { StateWriter } from "./state_writer.ts";
@@ -139,7 +139,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
  * be written.
  */
 export async function runJob(
-  request: StartRequest,
+  request: RunRequest,
   options: RunOptions,
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
@@ -175,7 +175,7 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
 /**
  * Starts a run and follows it to its end.
  *
- * @param request What to do.
+ * @param request What to do, and where.
  * @param options See {@linkcode RunOptions}; all durations in milliseconds.
  * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
  * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
@@ -184,12 +184,12 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  * @throws what {@linkcode start} and {@linkcode follow} throw.
  * @example Run, and look at the verdict
  * ```ts ignore
- * const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests", createBranch: true };
+ * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
  * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
  * console.log(result.outcome, result.pullRequest.url);
  * ```
  */
-export async function run(request: StartRequest, options: RunOptions = {}): Promise<RunResult> {
+export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
   return settle(await runJob(request, options), options, verdictErrorOf);
 }
 

@@ -8,12 +8,13 @@ import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
 import { RepositoryName } from "../job/repository_name.ts";
 import { Starter } from "../job/starter.ts";
-import type { Run, StartRequest, StartResult } from "../model.ts";
+import type { Run, StartResult } from "../model.ts";
 import type { EventSink } from "../report/event_file.ts";
 import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
+import type { RunRequest } from "./run_request.ts";
 import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import type { RunState } from "./state.ts";
 import type { StateWriter } from "./state_writer.ts";
@@ -43,7 +44,7 @@ export interface RunSettings {
 /** A run to start. */
 export interface RunStart {
   /** The request. */
-  request: StartRequest;
+  request: RunRequest;
   /** Options of its key, and `onStarted`. */
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */

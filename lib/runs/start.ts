@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { StartRequest } from "../model.ts";
 import { openSession } from "../job/session.ts";
 import { Starter } from "../job/starter.ts";
+import type { RunRequest } from "./run_request.ts";
 import { planStart, startableRun, type StartedRun, type StartOptions } from "./start_plan.ts";
 
 /**
@@ -14,7 +14,7 @@ import { planStart, startableRun, type StartedRun, type StartOptions } from "./s
  * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
  * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
  *
- * @param request What to do.
+ * @param request What to do, and where. A repository that is given by name is looked up first.
  * @param options See {@linkcode StartOptions}.
  * @throws {UsageError} when something breaks a rule; nothing was sent.
  * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
@@ -24,11 +24,11 @@ import { planStart, startableRun, type StartedRun, type StartOptions } from "./s
  * @throws `signal.reason` if `signal` aborts.
  * @example Start and print the id
  * ```ts ignore
- * const { runId } = await start({ repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests" });
+ * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
  * console.log(runId);
  * ```
  */
-export async function start(request: StartRequest, options: StartOptions = {}): Promise<StartedRun> {
+export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
   const session = openSession(options);
   const started = await new Starter(session, startableRun(session, await planStart(session, request, options))).start();
   options.onStarted?.(started);

@@ -4,13 +4,13 @@
  * @module
  */
 import type { CallOptions } from "../api/client.ts";
-import { validateStartRequest } from "../api/validate.ts";
 import { type KeyScope, splitSuffix } from "../job/key.ts";
 import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
 import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 import type { Startable } from "../job/started.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
+import { checkRunRequest, resolveRequest, type RunRequest } from "./run_request.ts";
 import { requestHash, type RunState } from "./state.ts";
 
 /** Options of {@linkcode start}. */
@@ -62,19 +62,26 @@ export function startableRun({ client }: Session, plan: StartPlan): Startable<St
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
 /** Warns of a variable that a template left in the prompt: later revisions may call a skill for `$name`. */
-function warnOfVariable({ notify }: Session, { prompt }: StartRequest): void {
+function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
   const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
   notify({ kind: "text", message });
 }
 
-/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
-export async function planStart(session: Session, request: StartRequest, options: StartOptions): Promise<StartPlan> {
+/**
+ * Checks the request, looks up a repository that is given by name, and decides the key.
+ *
+ * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was started.
+ * @throws what the client throws for the look-up.
+ */
+export async function planStart(session: Session, request: RunRequest, options: StartOptions): Promise<StartPlan> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
-  const valid = validateStartRequest(request);
-  warnOfVariable(session, valid);
+  const checked = checkRunRequest(request);
+  warnOfVariable(session, checked.rest);
+  const { client, signal } = session;
+  const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
   const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
   return { request: valid, hash: await requestHash(valid), key, job, deadline };

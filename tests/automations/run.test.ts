@@ -267,7 +267,7 @@ test("runAutomationJob() cancels its run on a signal where the service can", asy
   const world = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
   const { result } = await interrupted(world, 30_000);
   expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, status: "cancelled" });
-  expect(result.reason).toBe("Cannot go on: SIGTERM received; the automation run was cancelled");
+  expect(result.reason).toBe("Stopped by SIGTERM; the automation run was cancelled");
   expect(world.sent.filter((each) => each.endsWith("/cancel")).length).toBe(1);
   expect(world.jobs()).toMatchObject([{ status: "cancelled" }]);
 });

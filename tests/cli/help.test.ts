@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { GROUPS } from "../../lib/cli/help.ts";
+import { TOPICS } from "../../lib/cli/vocabulary.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { main } from "../../lib/cli/main.ts";
 import { flagsOf } from "../../lib/cli/verb.ts";
@@ -29,49 +31,58 @@ test("--help of a verb shows every flag, an example and the exit codes", async (
   }
 });
 
-test("--help has no line above 80 characters but command lines, breaks at blanks, and loses nothing", async () => {
-  for (const name of [[], ["runs"], ...VERBS.map(({ name }) => name.split(" "))]) {
-    const text = await help(...name, "--help");
-    const examples = VERBS.flatMap((verb) => verb.examples.map((example) => `  ${example}`));
-    const long = text.split("\n").filter((line) => line.length > 80 && !examples.includes(line));
-    expect(long).toEqual([]);
+test("no help has a line above 80 characters, and nothing is lost", async () => {
+  const asked = [[], ["runs"], ...VERBS.map(({ name }) => name.split(" "))].map((words) => [...words, "--help"]);
+  for (const words of [...asked, ...TOPICS.map((topic) => ["help", topic])]) {
+    const text = await help(...words);
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(text).not.toMatch(/ $/m);
   }
   const flat = (await help("--help")).replace(/\s+/g, " ");
   for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
+  const environment = (await help("help", "environment")).replace(/\s+/g, " ");
   for (const { name, meaning } of VARIABLES) {
-    expect([name, flat.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
+    expect([name, environment.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
   }
 });
 
-test("doctor --help says what becomes of a repository that is given by its name", async () => {
-  expect(await help("doctor", "--help")).toContain(
-    "  --repo ID               Repository (UUID, see repos list; for owner/name the\n" +
-      `${" ".repeat(26)}check fails and shows the UUID) [MOGPLEX_REPO_ID]\n`,
-  );
+test("--help of the program begins with the usage, shows every verb once, and names the topics", async () => {
+  const text = await help("--help");
+  expect(text).toStartWith("Usage: mogplex-ci <verb> [flags]\n");
+  for (const { name } of VERBS) {
+    expect(text.split("\n").filter((line) => line.startsWith(`  ${name}  `))).toHaveLength(1);
+  }
+  for (const topic of TOPICS) expect(text.replace(/\s+/g, " ")).toContain(`help ${topic}`);
 });
 
-test("--help of the program shows every verb, variable and exit code", async () => {
-  const text = await help("--help");
-  for (const verb of VERBS) expect(text).toContain(`  ${verb.name} `);
-  for (const variable of VARIABLES) expect(text).toContain(`  ${variable.name}${variable.dropIn ? " * " : " "}`);
-  for (const row of EXIT_TABLE) expect(text).toContain(`  ${row.code.padEnd(7)}  `);
+test("help environment, exit-codes and reports show every row of their tables", async () => {
+  const variables = await help("help", "environment");
+  for (const { name, dropIn } of VARIABLES) expect(variables).toContain(`  ${name}${dropIn ? " * " : " "}`);
+  const codes = await help("help", "exit-codes");
+  for (const row of EXIT_TABLE) expect(codes).toContain(`  ${row.code.padEnd(7)}  `);
+  const reports = await help("help", "reports");
+  for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
+    expect(reports).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
+  }
 });
 
 test("--help shows a flag's variable and default as the list of variables has them", async () => {
   expect(await help("follow", "--help")).toContain(
-    "  --timeout SECONDS       Maximum time to wait, in seconds [MOGPLEX_TIMEOUT,\n" +
-      `${" ".repeat(26)}default 1800]\n`,
+    "  --timeout TIME          Maximum time to wait: 30m, 1h30m, or 90 (seconds)\n" +
+      `${" ".repeat(26)}[MOGPLEX_TIMEOUT, default 30m]\n`,
   );
 });
 
 test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
     "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
+      "  runs recent           Print the runs that this machine started outside CI,\n" +
+      "                        with verdicts; asks nobody\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
       "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +
       "Examples:\n" +
+      "  mogplex-ci runs recent --json | jq -r .pullRequest\n" +
       '  mogplex-ci runs get "$RUN_ID" --json | jq -r .status\n' +
       '  mogplex-ci runs events "$RUN_ID" --follow --timeout 600\n' +
       '  mogplex-ci runs cancel "$RUN_ID"\n',
@@ -90,11 +101,23 @@ test("`help runs events` prints what `runs events --help` prints", async () => {
   expect(await help("help", "runs", "events")).toBe(await help("runs", "events", "--help"));
 });
 
-test("the help of a verb that reports names every format, and says what it is and where it goes", async () => {
-  const text = await help("follow", "--help");
-  for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
-    expect(text).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
-  }
+test("the help of a verb that reports names every format", async () => {
+  expect(await help("follow", "--help")).toContain(`\n  ${Object.keys(REPORT_FORMATS).join(" ")}\n`);
+});
+
+test("the help of a verb with many flags groups them, the common ones first", async () => {
+  const text = await help("run", "--follow", "--help");
+  const titles = ["Task:", "Following:", "Reports:", "Keys:", "Other:", "Examples:", "Exit codes:"];
+  expect(titles.map((title) => text.indexOf(`\n${title}\n`))).toEqual(
+    titles.map((title) => text.indexOf(`\n${title}\n`)).toSorted((a, b) => a - b),
+  );
+  expect(text).toMatch(/Task:\n {2}--repo /);
+  expect(await help("runs", "get", "--help")).toContain("\nFlags:\n");
+});
+
+test("a flag that stands in a group of the help belongs to a verb", () => {
+  const known = new Set(VERBS.flatMap(flagsOf).map(({ name }) => name));
+  expect(GROUPS.flatMap(([, names]) => names).filter((name) => !known.has(name))).toEqual([]);
 });
 
 test("a verb that follows nothing says what its own 0 means, and no drop-in verb lists a code that it never ends with", async () => {
@@ -122,10 +145,10 @@ test("`run --help` shows the documented verb and the toolkit's apart, each with 
   const text = await help("run", "--help");
   const [plain = "", follow = "", ...others] = text.split(ROWS_APART);
   expect(others).toEqual([]);
-  expect(plain).toContain("Usage: mogplex-ci run --repo ID");
-  expect(plain).not.toMatch(/--mode|--follow|^ {2}MOGPLEX_(?!API_KEY|URL|DEV)|\[MOGPLEX_/m);
+  expect(plain).toContain("Usage: mogplex-ci run --repo owner/name");
+  expect(plain).not.toMatch(/--mode|--follow|MOGPLEX_(?!API_KEY|URL|DEV)/);
   expect(follow).toContain("Usage: mogplex-ci run --follow ");
-  expect(follow).toContain("  --repo ID               Repository (UUID, see repos list) [MOGPLEX_REPO_ID]\n");
+  expect(follow).toContain("  --repo REPO             Repository: owner/name, or its id (see repos list)\n");
   for (const verb of ["run", "follow"]) {
     expect(await help(verb, "--follow", "--help")).toBe(verb === "run" ? follow : await help("follow", "--help"));
   }
@@ -141,8 +164,9 @@ test("no help of a verb on runs speaks of automations", async () => {
 test("--help shows the variables that a verb reads, and no others", async () => {
   const environment = async (...verb: string[]) => {
     const text = await help(...verb, "--help");
-    const rows = text.slice(text.indexOf("Flags:"), text.indexOf("Exit codes:"));
-    return [...rows.matchAll(/^ {2}MOGPLEX_(\w+)|\[MOGPLEX_(\w+)/gm)].map(([, name, named]) => name ?? named).sort();
+    const flags = [...text.matchAll(/\[MOGPLEX_(\w+)/g)].map(([, name]) => name);
+    const [, others = ""] = /^Environment.*:\n((?: {2}.*\n)*)/m.exec(text) ?? [];
+    return [...flags, ...others.trim().split(/\s+/).map((name) => name.replace("MOGPLEX_", ""))].sort();
   };
   const service = ["API_KEY", "API_KEY_FILE", "TOKEN_VARIABLE", "URL", "DEV", "DEV_HOST"];
   expect(await environment("runs", "get")).toEqual(["API_KEY", "DEV", "URL"]);

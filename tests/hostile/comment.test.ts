@@ -42,6 +42,7 @@ async function commentOf(text: string) {
     platform,
     writer,
     vocabulary: actionVocabulary(io.env),
+    verbs: [],
     dropIn: false,
     notes: GITHUB_COMMENTS,
   };

@@ -22,7 +22,16 @@ async function noteOf(text: string, job: string) {
   const platform = detectPlatform(io.env);
   const writer = new Writer(io, platform, createRedactor({}));
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
-  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false, notes: GITLAB_NOTES };
+  const call = {
+    io,
+    flags,
+    platform,
+    writer,
+    vocabulary: commandVocabulary(),
+    verbs: [],
+    dropIn: false,
+    notes: GITLAB_NOTES,
+  };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
   await writeJobNote(context, planNote(context), resultOf(text));
   const { notes, actions } = gitlab;

@@ -31,7 +31,7 @@ test.each<[InterruptSignal, number]>([["SIGINT", 130], ["SIGTERM", 143]])(
     });
     expect(error).toBeInstanceOf(InterruptedError);
     expect(result).toMatchObject({ outcome: "interrupted", exitCode, status: "cancelled" });
-    expect(result.reason).toBe(`Cannot go on: ${signal} received; the run was cancelled`);
+    expect(result.reason).toBe(`Stopped by ${signal}; the run was cancelled`);
     expect(heard.at(-1)).toEqual({ at: 2_000, what: "cancel", with: RUN_ID });
     expect(state).toMatchObject({ left: "ended", status: "cancelled" });
     expect(clock.now()).toBeLessThan(7_000);
@@ -204,7 +204,7 @@ test("runJob() sends nothing when the signal comes while it waits for a slot, an
   const { calls, state, result } = await tried({ start: [limited(60_000)] }, { signals: [[500, "SIGTERM"]] });
   expect(calls).toEqual(["start"]);
   expect(state).toMatchObject({ left: "ended" });
-  expect(result.reason).toBe("Cannot go on: SIGTERM received; no run was started");
+  expect(result.reason).toBe("Stopped by SIGTERM; no run was started");
 });
 
 test("runJob() looks for the run when the signal comes while it waits after a lost answer", async () => {

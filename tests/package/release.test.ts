@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lookUpDigest } from "../../tools/registry.ts";
-import { checkRelease, prepareRelease } from "../../tools/release.ts";
+import { checkRelease, prepareRelease, withoutNotice } from "../../tools/release.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { commitAll, git, writeFiles } from "../components/project.ts";
 import { type Registry, type RegistryFault, startRegistry } from "./registry.ts";
@@ -214,3 +214,20 @@ test("release.ts ends with 1 and says why when it refuses, and prints the notes 
   await prepare(top);
   expect(await release("1.3.0")).toEqual([0, "- Something new.\n", ""]);
 }, 60_000);
+
+test("withoutNotice() removes what documents and recipes say while nothing is published, and nothing else", () => {
+  const recipe = "# a.yml\n#\n# Needs: b.\n# No release is published yet. Until\n# then: cp\nname: x\n";
+  expect(withoutNotice(recipe)).toBe("# a.yml\n#\n# Needs: b.\nname: x\n");
+  expect(withoutNotice("a\n\n<!-- unreleased -->\n\nNo.\n\n<!-- /unreleased -->\n\nb\n")).toBe("a\n\nb\n");
+});
+
+test("every recipe that downloads the program says in its head what to write until a release is published", () => {
+  const tracked = git(root, "grep", "-l", "unpkg.com/@mogplex/ci@", "--", "examples").trim().split("\n");
+  const recipes = tracked.filter((path) => !path.endsWith(".md") && !path.endsWith("campaign/campaign.yml"));
+  expect(recipes.length).toBeGreaterThan(10);
+  for (const path of recipes) {
+    const text = read(root, path);
+    expect([path, text.search(/^(#|\/\/) No release is published yet\./m) > 0]).toEqual([path, true]);
+    expect(withoutNotice(text)).not.toContain("No release");
+  }
+});

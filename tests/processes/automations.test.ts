@@ -99,7 +99,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     await seen(/^triggered automation .*\(running\)$/m);
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await ended;
-    expect(stderr).toContain("error: Cannot go on: SIGTERM received\n");
+    expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
     expect(stdout).toContain("the automation run was cancelled\n");
     expect(stdout).toContain("(cancelled)\n");
     expect(code).toBe(143);

@@ -54,6 +54,12 @@ export const COMPONENT: Artefact = {
   replace: {
     "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
     "lib/api/calls/automation_calls.ts": "export const automationCalls = () => ({});",
+    // A job in CI finds its run by the key.
+    "lib/cli/job/laptop.ts": `import { outDirectory } from "../options/places.ts";
+export const chooseFolder = (context, request) => ({ request, out: outDirectory(context), resumePath: undefined });
+export const ignoringFolder = () => () => undefined;`,
+    "lib/cli/job/recent.ts":
+      "export const rememberStart = () => undefined;\nexport const rememberEnd = () => undefined;",
     // The jobs of the components print no help.
     "lib/variables.ts": namesOnly(variables),
   },
@@ -96,7 +102,11 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mogplex.mjs",
     entry: "lib/cli/main.ts",
     program: true,
-    lazy: [{ name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" }, YAML],
+    lazy: [
+      { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
+      { name: "setup", module: "lib/cli/setup/functions.ts" },
+      YAML,
+    ],
     lazyPackages: [{ name: "zod", package: "zod/mini" }],
     limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
   },

@@ -91,6 +91,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/campaign":
     "the screens of a campaign, and what is printed while it runs; loaded with the first campaign verb",
   "lib/cli/campaign/verbs": "the function of each verb of `campaign`",
+  "lib/cli/setup": "verbs that set something up or look at this machine; loaded with the first of them",
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
   "lib/emulator/wire": "its HTTP: routes, authentication, event streams",

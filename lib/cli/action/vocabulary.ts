@@ -12,6 +12,7 @@ const BY_KEY = "the same command with --idempotency-key";
 /** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
 export function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
+    program: "the action",
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
     repo: "input repo or variable MOGPLEX_REPO_ID",

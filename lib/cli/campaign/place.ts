@@ -9,7 +9,6 @@ import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
-import { PROGRAM } from "../vocabulary.ts";
 import type { VerbContext } from "../verb.ts";
 import { ALLOW_OUTSIDE, BY, DIR, HOME } from "./flags.ts";
 
@@ -61,7 +60,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       },
     },
     command: {
-      program: PROGRAM,
+      program: context.vocabulary.program,
       file: path,
       flags: [
         ...given === undefined ? [] : ["--dir", given],

@@ -86,7 +86,7 @@ export async function main(args: readonly string[], process: Io, options: MainOp
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
       openContext(
-        { io, platform, writer, flags: flagsOf(process), vocabulary, dropIn: false, notes: GITLAB_NOTES },
+        { io, platform, writer, flags: flagsOf(process), vocabulary, verbs: [], dropIn: false, notes: GITLAB_NOTES },
         options,
       ),
     );

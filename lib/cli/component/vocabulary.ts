@@ -19,6 +19,7 @@ function findsAgain(env: ReadEnv): boolean {
  */
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
+    program: "the job",
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
     promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
     repo: "input repo-id or variable MOGPLEX_REPO_ID",

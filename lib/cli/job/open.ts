@@ -14,7 +14,8 @@ import { optionReader } from "../options/read.ts";
 import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "notes"> {
+export interface Call
+  extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "verbs" | "notes"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
   /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
@@ -35,8 +36,9 @@ function once<T>(work: () => T): () => T {
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
  * a file.
  */
-export function openContext(call: Call, { clock = systemClock, fetch, files, processes }: MainOptions): VerbContext {
-  const { io, platform, writer, flags, vocabulary, dropIn, notes } = call;
+export function openContext(call: Call, options: MainOptions): VerbContext {
+  const { clock = systemClock, fetch, files, processes, programFile } = options;
+  const { io, platform, writer, flags, vocabulary, verbs, dropIn, notes } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
@@ -51,9 +53,10 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     writer,
     flags,
     vocabulary,
+    verbs,
     clock,
     fetch,
-    machine: { files, processes },
+    machine: { files, processes, programFile },
     option: call.option ?? optionReader(flags, io.env),
     guard,
     connection,

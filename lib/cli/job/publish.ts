@@ -21,6 +21,7 @@ import type { Writer } from "../log/writer.ts";
 import type { Places } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
+import { rememberEnd } from "./recent.ts";
 import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
@@ -187,8 +188,13 @@ function note(context: VerbContext): Publish<JobResult> {
   };
 }
 
+/** The list of runs that this machine started. */
+function recent(context: VerbContext): Publish<JobResult> {
+  return { ended: ({ result }) => rememberEnd(context, result) };
+}
+
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note];
+export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
 export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands];

@@ -10,6 +10,7 @@ import { reasonOf, resultError } from "../../result/result_error.ts";
 import { emptyRunResult } from "../../result/run_result.ts";
 import { type Places, readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
+import { ignoringFolder } from "./laptop.ts";
 import { type JobResult, prepare, WHEN_REFUSED } from "./publish.ts";
 
 function originOf({ io }: VerbContext): string {
@@ -48,6 +49,7 @@ async function publishRefusal(context: VerbContext, places: Places, result: JobR
  *
  * @param work Gets the places for files; writes the reports itself unless it throws.
  * @param empty A result of the job's kind about which nothing is known. @default that of a run
+ * @param out Directory of the reports. @default the one that flags and variables name
  * @throws what `work` throws.
  * @throws {UsageError} when files of the checkout cannot be trusted, or the reports cannot be written. No report is written then.
  */
@@ -55,11 +57,14 @@ export async function withReports(
   context: VerbContext,
   work: (places: Places) => Promise<number>,
   empty: JobResult = emptyRunResult(),
+  out?: string,
 ): Promise<number> {
   const startedAt = context.clock.now();
   context.guard();
-  const places = readPlaces(context);
+  const places = readPlaces(context, out);
+  const ignore = ignoringFolder(context, places);
   checkTargets(places.targets, context.io);
+  ignore();
   try {
     return await work(places);
   } catch (error) {

@@ -11,10 +11,13 @@ import type { FollowItem } from "../../runs/run_items.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import type { VerbContext } from "../verb.ts";
 import { eventFiles, type Published } from "./publish.ts";
+import { type Asked, rememberStart } from "./recent.ts";
 import { endWithVerdict } from "./whole_job.ts";
 
 /** What a verb adds. */
 export interface RunJob extends Published {
+  /** What is asked for, when the run is to be started. */
+  asked?: Asked | undefined;
   /** The run, when it exists already. */
   runId?: string | undefined;
   /** Starts or finds the run, and follows it. */
@@ -51,6 +54,7 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
     work: ({ options, internals, live, publish }) => {
       const onStarted = (started: StartedRun) => {
         announce(context, log, started);
+        if (job.asked !== undefined) rememberStart(context, started, places.out, job.asked);
         publish.started(started.runId);
         live.open(started.run.status);
       };

@@ -38,9 +38,9 @@ export function requiredRunId(context: VerbContext, attempted: string): string {
   throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
 }
 
-/** The repository of a verb. @throws {UsageError} when there is none. */
+/** The repository of a verb, by name or id. @throws {UsageError} when there is none. */
 export function requiredRepo({ option, vocabulary }: VerbContext, attempted: string): string {
-  const repoId = option(REPO);
-  if (repoId !== undefined) return repoId;
+  const repo = option(REPO);
+  if (repo !== undefined) return repo;
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
 }

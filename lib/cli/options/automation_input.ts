@@ -101,10 +101,10 @@ async function readInputFile(context: VerbContext, path: string): Promise<Record
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readTriggerRequest(context: VerbContext): Promise<TriggerRequest> {
-  const repoId = requiredRepo(context, "trigger automation");
+  const repo = requiredRepo(context, "trigger automation");
   const path = context.option(INPUT_FILE);
   const pairs = inputPairs(context);
-  if (path === undefined && pairs.length === 0) return { repoId };
+  if (path === undefined && pairs.length === 0) return { repo };
   const file = path === undefined ? {} : await readInputFile(context, path);
-  return { repoId, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
+  return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
 }

@@ -55,9 +55,8 @@ export interface RunSettings extends FollowSettings {
 
 /** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
 function readWaitSettings({ option }: VerbContext): WaitSettings {
-  const seconds = option(TIMEOUT);
   return {
-    timeoutMs: seconds === undefined ? DEFAULT_TIMEOUT_MS : seconds * 1000,
+    timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
     tokenShare: option(TOKEN_SHARE) ?? 1,
     onTimeout: option(ON_TIMEOUT_OPTION) ?? "detach",
     onInterrupt: option(ON_INTERRUPT_OPTION) ?? "auto",

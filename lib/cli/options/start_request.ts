@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { validateStartRequest } from "../../api/validate.ts";
 import { UsageError } from "../../errors.ts";
 import type { StartRequest } from "../../model.ts";
+import { checkRunRequest, type RunRequest } from "../../runs/run_request.ts";
 import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { VerbContext } from "../verb.ts";
 import { requiredRepo } from "./arguments.ts";
 import { readCheckoutFile } from "./checkout_file.ts";
-import { BASE_BRANCH, BRANCH, CREATE_BRANCH, HARNESS, MODE, PROMPT_FILE, ROOT } from "./table.ts";
+import { BASE_BRANCH, BRANCH, CREATE_BRANCH, HARNESS, MODE, NO_CREATE_BRANCH, PROMPT_FILE, ROOT } from "./table.ts";
 
 type ReadPrompt = () => string | Promise<string>;
 
@@ -60,13 +60,13 @@ async function readPrompt(context: VerbContext): Promise<string> {
  *
  * @throws {UsageError} when a switch is neither on nor off.
  */
-export function readRequestSettings({ option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+export function readRequestSettings({ flags, option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
   return {
     harness: option(HARNESS),
     mode: option(MODE),
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
-    createBranch: option(CREATE_BRANCH) || undefined,
+    createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),
     rootDirectory: option(ROOT),
   };
 }
@@ -76,8 +76,10 @@ export function readRequestSettings({ option }: VerbContext): Omit<StartRequest,
  *
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
-export async function readStartRequest(context: VerbContext): Promise<StartRequest> {
-  const repoId = requiredRepo(context, "start run");
+export async function readStartRequest(context: VerbContext): Promise<RunRequest> {
+  const repo = requiredRepo(context, "start run");
   const prompt = await readPrompt(context);
-  return validateStartRequest({ repoId, prompt, ...readRequestSettings(context) });
+  const request = { repo, prompt, ...readRequestSettings(context) };
+  checkRunRequest(request);
+  return request;
 }

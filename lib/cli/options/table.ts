@@ -13,7 +13,7 @@ import { MAX_TOKEN_SHARE } from "../../job/options.ts";
 import { VARIABLES } from "../../variables.ts";
 import type { LogForm } from "../log/live_log.ts";
 import type { Option, VerbFlag } from "../verb.ts";
-import { anyText, oneOf, onOrOff, type Parse, wholeNumber } from "./values.ts";
+import { anyText, duration, oneOf, onOrOff, type Parse, wholeNumber } from "./values.ts";
 
 /**
  * The option that wins over a variable.
@@ -39,13 +39,18 @@ export const BASE_BRANCH = option("base-branch", anyText);
 export const BRANCH = option("branch", anyText);
 /** Whether the working branch is created. */
 export const CREATE_BRANCH = option("create-branch", onOrOff);
+/** Whether it is not created, although no name is given for it. */
+export const NO_CREATE_BRANCH: VerbFlag = {
+  name: "no-create-branch",
+  help: "Work on the base branch: do not create a working branch",
+};
 /** Directory inside the repository. */
 export const ROOT = option("root", anyText);
 /** File that holds the task. */
 export const PROMPT_FILE = option("prompt-file", anyText);
 
-/** Longest time that a verb takes, in seconds. */
-export const TIMEOUT = option("timeout", wholeNumber(1, MAX_TIMEOUT_MS / 1000, "seconds"));
+/** Longest time that a verb takes, in milliseconds. */
+export const TIMEOUT = option("timeout", duration(MAX_TIMEOUT_MS));
 /** What becomes of the run at the deadline. */
 export const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
 /** What becomes of the run at a signal. */

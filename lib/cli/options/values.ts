@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 
 /** Reads a value: see `Option.parse`. */
 export type Parse<T> = (text: string, source: string) => T;
@@ -26,16 +27,25 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   };
 }
 
-/** A whole number within a range, both ends included. @param unit For the message: `seconds`. @default none */
-export function wholeNumber(min: number, max: number, unit?: string): Parse<number> {
+/** A whole number within a range, both ends included. */
+export function wholeNumber(min: number, max: number): Parse<number> {
   return (text, source) => {
     const value = /^\d{1,9}$/.test(text.trim()) ? Number(text) : NaN;
     if (value >= min && value <= max) return value;
-    throw refusal(
-      source,
-      `it must be a whole number ${unit === undefined ? "" : `of ${unit} `}from ${min} to ${max}`,
-      text,
-    );
+    throw refusal(source, `it must be a whole number from ${min} to ${max}`, text);
+  };
+}
+
+/**
+ * A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`.
+ *
+ * @param maxMs Most milliseconds. The least is one second.
+ */
+export function duration(maxMs: number): Parse<number> {
+  return (text, source) => {
+    const ms = parseDuration(text.trim()) ?? 0;
+    if (ms >= 1_000 && ms <= maxMs) return ms;
+    throw refusal(source, `it must be a time like ${DURATION_FORMS}, at most ${maxMs / 3_600_000}h`, text);
   };
 }
 

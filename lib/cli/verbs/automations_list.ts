@@ -34,7 +34,7 @@ export const automationsListVerb: Verb = {
   flags: [LIMIT, { name: "all", help: "All of them, however many requests that takes" }, JSON_LINES],
   codes: ASKING,
   meanings: { success: "the request worked" },
-  examples: [`mogplex-ci automations list --all --json | jq -r 'select(.name == "Nightly clean-up") | .id'`],
+  examples: [`mogplex-ci automations list --all --json | jq -r '.id + " " + .name'`],
   async run(context) {
     const { flags, writer, option } = context;
     const limit = option(LIMIT);

@@ -52,6 +52,6 @@ export const automationsTriggerVerb: Verb = {
   flags: [REPO, INPUTS, KEYS, TIMEOUT, JSON_LINES],
   codes: TRIGGERING,
   meanings: { success: "the run works or has succeeded" },
-  examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --input-file input.json --json | jq -r .runId'],
+  examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --repo acme/web --input n=1'],
   run: triggerOnce,
 };

@@ -93,7 +93,7 @@ export const automationsTriggerFollowVerb: Verb = {
     deadline: "--timeout passed; the run goes on, or waits for a slot, unless asked otherwise",
   },
   examples: [
-    'mogplex-ci automations trigger --follow "$AUTOMATION_ID" --repo "$MOGPLEX_REPO_ID" --input depth=full',
+    'mogplex-ci automations trigger --follow "$AUTOMATION_ID" --repo acme/web',
   ],
   run: triggerAndFollow,
 };

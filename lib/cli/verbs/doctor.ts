@@ -26,14 +26,8 @@ import { checkService, checkToken, findToken } from "./doctor/service.ts";
 import { checkCi, checkSettings, checkVariables } from "./doctor/surroundings.ts";
 import type { Writer } from "../log/writer.ts";
 import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options/table.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Verb, VerbContext } from "../verb.ts";
 import { ASKING } from "./codes.ts";
-
-/** The repository to check. Unlike for other verbs, it may be given by its name. */
-const REPO_OR_NAME: VerbFlag = {
-  ...REPO,
-  help: "Repository (UUID, see `repos list`; for owner/name the check fails and shows the UUID)",
-};
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
@@ -168,7 +162,7 @@ export const doctorVerb: Verb = {
   maxPositionals: 0,
   summary: "Check token, repository, network and CI setup without starting anything; ends as a job would end",
   group: "toolkit",
-  flags: [REPO_OR_NAME, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  flags: [REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
   codes: ASKING,
   meanings: { success: "a job can start" },
   examples: [

@@ -43,6 +43,6 @@ export const followVerb: Verb = {
   flags: [TIMEOUT, WATCHING, LOG, REPORTING, STATE, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: OF_RUNS,
-  examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 900"],
+  examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 15m"],
   run: followRun,
 };

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkRepository, resolveRepository } from "../../api/repository.ts";
 import { isAmbiguous } from "../../retry/setback.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -56,16 +57,17 @@ export const prReviewsRerunVerb: Verb = {
     rateLimited: "429 for longer than it waits; nothing was queued",
     deadline: "the review waits for a slot",
   },
-  examples: ['mogplex-ci pr-reviews rerun --repo "$MOGPLEX_REPO_ID" --pr 7'],
+  examples: ["mogplex-ci pr-reviews rerun --repo acme/web --pr 7"],
   async run(context) {
     const { flags, writer } = context;
     const attempted = "rerun review";
-    const repoId = requiredRepo(context, attempted);
+    const repository = checkRepository({ repo: requiredRepo(context, attempted) }, attempted);
     const prNumber = context.option(PR);
     if (prNumber === undefined) {
       throw new UsageError({ attempted, why: "a pull request is missing", advice: "give --pr" });
     }
     const { session: { client }, call } = openOneShot(context);
+    const repoId = await resolveRepository(client, repository, call);
     const result = await client.rerunPrReview({ repoId, prNumber }, call).catch((error) => {
       if (error instanceof MogplexError && isAmbiguous(error)) {
         writer.note("the review may have been queued nevertheless: look at the pull request before you run it again");

@@ -33,6 +33,6 @@ export const reportVerb: Verb = {
   flags: [REPORTING, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
-  examples: ["mogplex-ci report 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --report markdown=summary.md"],
+  examples: ['mogplex-ci report "$RUN_ID" --report markdown=summary.md'],
   run: reportRun,
 };

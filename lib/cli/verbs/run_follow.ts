@@ -5,16 +5,19 @@
  */
 import { UsageError } from "../../errors.ts";
 import { runJob } from "../../runs/run.ts";
+import { chooseFolder, type Folder } from "../job/laptop.ts";
+import type { Asked } from "../job/recent.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import type { Places } from "../options/places.ts";
-import { readRunSettings } from "../options/settings.ts";
+import { readRunSettings, type RunSettings } from "../options/settings.ts";
 import { readStartRequest } from "../options/start_request.ts";
 import {
   JSON_LINES,
   KEYS,
   LOG,
   MODE,
+  NO_CREATE_BRANCH,
   PROMPT_FILE,
   REPORTING,
   REQUEST,
@@ -32,6 +35,10 @@ const DETACH: VerbFlag = {
   name: "detach",
   help: "As --follow, but end with success once the run is started: a later job follows it",
 };
+const NEW: VerbFlag = {
+  name: "new",
+  help: "Outside CI: start a run although one with the same request goes on in this folder",
+};
 const RESUME: Option<string> = {
   name: "resume",
   value: "FILE",
@@ -39,37 +46,64 @@ const RESUME: Option<string> = {
   parse: anyText,
 };
 
-async function runInto(context: VerbContext, places: Places): Promise<number> {
-  const { flags, option } = context;
-  const startOnly = flags.has("detach");
-  if (startOnly && flags.has("follow")) {
+/** All that a start needs, read before any file is touched. */
+interface Start extends Folder {
+  /** How to wait, to log, and which key to use. */
+  settings: RunSettings;
+  /** What is asked for, for people. */
+  asked: Asked;
+}
+
+/** @throws {UsageError} when something is missing or not possible. */
+async function prepare(context: VerbContext): Promise<Start> {
+  const { flags } = context;
+  if (flags.has("detach") && flags.has("follow")) {
     throw new UsageError({
       attempted: "run",
       why: "--follow and --detach exclude each other",
       advice: "give one of them",
     });
   }
-  const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
+  const settings = readRunSettings(context);
   const request = await readStartRequest(context);
-  const files = { statePath: places.state, resumePath: option(RESUME) };
+  const asked = { repository: request.repo ?? "", task: request.prompt };
+  return { settings, asked, ...await chooseFolder(context, request, flags.has(NEW.name)) };
+}
+
+async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {
+  const { request, resumePath, settings: { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } } = start;
+  const showTask = context.option(SHOW_TASK);
+  const files = { statePath: places.state, resumePath: context.option(RESUME) ?? resumePath };
   return await runWholeJob(context, {
     places,
     log,
     timeoutMs,
+    asked: start.asked,
     work: (options, more) =>
       runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
         ...more,
         ...files,
         onInterrupt,
-        startOnly,
-        showTask: option(SHOW_TASK),
+        startOnly: context.flags.has("detach"),
+        showTask,
       }),
   });
 }
 
 /** Starts a run and follows it, for command and component. See {@linkcode runWholeJob}. */
 export async function startAndFollow(context: VerbContext): Promise<number> {
-  return await withReports(context, (places) => runInto(context, places));
+  context.guard();
+  // What is wrong here is reported like everything else, by files that say so.
+  const start = await prepare(context).then((value) => ({ value }), (error: unknown) => ({ error }));
+  return await withReports(
+    context,
+    async (places) => {
+      if ("error" in start) throw start.error;
+      return await runInto(context, places, start.value);
+    },
+    undefined,
+    "value" in start ? start.value.out : undefined,
+  );
 }
 
 export const runFollowVerb: Verb = {
@@ -80,9 +114,9 @@ export const runFollowVerb: Verb = {
   summary: "Start a run, follow it, report, and end with its verdict: a whole CI job in one line",
   group: "toolkit",
   flags: [
-    [FOLLOW, DETACH],
+    [FOLLOW, DETACH, NEW],
     REQUEST,
-    [PROMPT_FILE, MODE],
+    [NO_CREATE_BRANCH, PROMPT_FILE, MODE],
     KEYS,
     RESUME,
     TIMEOUT,
@@ -93,8 +127,11 @@ export const runFollowVerb: Verb = {
     STATE,
     JSON_LINES,
   ],
-  variables: ["MOGPLEX_PROMPT"],
+  variables: ["MOGPLEX_PROMPT", "MOGPLEX_RECENT"],
   meanings: OF_RUNS,
-  examples: ["mogplex-ci run --follow --create-branch --prompt-file task.md --timeout 1500"],
+  examples: [
+    'mogplex-ci run --follow --repo acme/web "Fix the flaky tests"',
+    "mogplex-ci run --follow --prompt-file task.md --timeout 25m",
+  ],
   run: startAndFollow,
 };

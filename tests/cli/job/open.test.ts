@@ -17,7 +17,7 @@ async function opened(options: FakeIoOptions, dropIn = false) {
   return {
     io,
     writer,
-    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn }, {}),
+    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn }, {}),
   };
 }
 
@@ -48,7 +48,8 @@ test("option() takes the flag before the variable, ignores an empty variable, an
     const platform = detectPlatform(io.env);
     const flags = await parseFlags("x", args, [LOG, CREATE_BRANCH, TIMEOUT]);
     const writer = createWriter(io, platform, "toolkit");
-    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn: false }, {}).option;
+    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn: false }, {})
+      .option;
   };
   expect((await read(["--log", "full"], { MOGPLEX_LOG: "json" }))(LOG)).toBe("full");
   expect((await read([], { MOGPLEX_LOG: " json " }))(LOG)).toBe("json");
@@ -56,11 +57,15 @@ test("option() takes the flag before the variable, ignores an empty variable, an
   expect((await read(["--create-branch"], { MOGPLEX_CREATE_BRANCH: "false" }))(CREATE_BRANCH)).toBe(true);
   expect((await read([], { MOGPLEX_CREATE_BRANCH: "0" }))(CREATE_BRANCH)).toBe(false);
   const wrong: [args: string[], env: Record<string, string>, message: string][] = [
-    [["--timeout", "0"], {}, `Cannot use --timeout as it must be a whole number of seconds from 1 to 2592000: "0"`],
+    [
+      ["--timeout", "0"],
+      {},
+      `Cannot use --timeout as it must be a time like 60m, 1h30m, 45s, or a number of seconds, at most 720h: "0"`,
+    ],
     [
       [],
       { MOGPLEX_TIMEOUT: "soon" },
-      `Cannot use MOGPLEX_TIMEOUT as it must be a whole number of seconds from 1 to 2592000: "soon"`,
+      `Cannot use MOGPLEX_TIMEOUT as it must be a time like 60m, 1h30m, 45s, or a number of seconds, at most 720h: "soon"`,
     ],
   ];
   for (const [args, env, message] of wrong) {

@@ -32,6 +32,7 @@ function context(options: FakeIoOptions) {
     writer,
     flags: FLAGS,
     vocabulary: commandVocabulary(),
+    verbs: [],
     dropIn: false,
     notes: GITLAB_NOTES,
   };

@@ -245,7 +245,7 @@ test("the verbs about automations and reviews end with 2 and send nothing when s
     [["automations", "get", "nightly"]],
     [["automations", "trigger", "--repo", REPO]],
     [["automations", "trigger", AUTOMATION]],
-    [["automations", "trigger", AUTOMATION, "--repo", "acme/web"]],
+    [["automations", "trigger", AUTOMATION, "--repo", "acme"]],
     [["automations", "trigger", "../repos", "--repo", REPO]],
     [[...TRIGGER, "--input", "depth"]],
     [[...TRIGGER, "--input", "=x"]],
@@ -307,8 +307,8 @@ test("automations trigger --follow ends with the signal's code and says what bec
       before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
     });
     expect(code).toBe(143);
-    expect(stderr).toContain("error: Cannot go on: SIGTERM received\n");
-    expect(stdout).toContain("reason        Cannot go on: SIGTERM received; the automation run ");
+    expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
+    expect(stdout).toContain("reason        Stopped by SIGTERM; the automation run ");
     expect(stdout).toContain(words);
   }
 });

@@ -214,9 +214,16 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     "must differ",
   ],
   ["a root outside", () => ({ MOGPLEX_ROOT: "apps/../.." }), 2, 0, 'the segment ".."'],
-  ["no number as timeout", () => ({ MOGPLEX_TIMEOUT: "30m" }), 2, 0, "must be a whole number from 1 to 2592000"],
-  ["a timeout of zero", () => ({ MOGPLEX_TIMEOUT: "0" }), 2, 0, "must be a whole number"],
-  ["a timeout that is a command", () => ({ MOGPLEX_TIMEOUT: "x[$(touch /tmp/no)]" }), 2, 0, "must be a whole number"],
+  [
+    "no time as timeout",
+    () => ({ MOGPLEX_TIMEOUT: "30 min" }),
+    2,
+    0,
+    "must be a time such as 90 (seconds), 30m or 1h30m",
+  ],
+  ["a timeout above the limit", () => ({ MOGPLEX_TIMEOUT: "721h" }), 2, 0, "at most 2592000 seconds"],
+  ["a timeout of zero", () => ({ MOGPLEX_TIMEOUT: "0" }), 2, 0, "must be a time"],
+  ["a timeout that is a command", () => ({ MOGPLEX_TIMEOUT: "x[$(touch /tmp/no)]" }), 2, 0, "must be a time"],
   ["an unknown key scope", () => ({ MOGPLEX_KEY_SCOPE: "day" }), 2, 0, "must be one of pipeline random"],
   ["reports below a link", () => ({ MOGPLEX_OUT: "link/reports" }), 2, 0, "no symbolic link"],
   ["reports in a link", () => ({ MOGPLEX_OUT: "link" }), 2, 0, "no symbolic link"],
@@ -347,7 +354,7 @@ shell(
   "mogplex-run.sh cancels at the deadline when it is told to, and takes the verdict of a run that ended just then",
   () =>
     inEvery({ scenario: "stuck-streaming" }, async (stand, shell) => {
-      const env = { MOGPLEX_TIMEOUT: "90", MOGPLEX_ON_TIMEOUT: "cancel" };
+      const env = { MOGPLEX_TIMEOUT: "1m30s", MOGPLEX_ON_TIMEOUT: "cancel" };
       const end = await stand.run(shell, ["Fix the tests"], env);
       expect({ code: end.code, status: stand.runs()[0]?.status }).toEqual({ code: 124, status: "cancelled" });
       expect(last(end)).toContain("it was cancelled");

@@ -50,11 +50,11 @@ shell.each(SILENCES)(
 const BUILDKITE = { BUILDKITE: "true", CI: "true" };
 /** Variables, whether the script cancels at SIGTERM, and how its reason ends. */
 const TERMINALS: [string, Record<string, string>, boolean, string][] = [
-  ["nowhere", {}, false, "SIGTERM was received; the run goes on (last seen: streaming); run "],
-  ["Buildkite", BUILDKITE, true, "SIGTERM was received; the run is cancelled; run "],
-  ["act", { GITHUB_ACTIONS: "true", ACT: "true" }, true, "SIGTERM was received; the run is cancelled; run "],
-  ["TravisCI", { TRAVIS: "true" }, true, "SIGTERM was received; the run is cancelled; run "],
-  ["an unknown system", { CI: "1" }, true, "SIGTERM was received; the run is cancelled; run "],
+  ["nowhere", {}, false, "Stopped by SIGTERM; the run goes on (last seen: streaming); run "],
+  ["Buildkite", BUILDKITE, true, "; the run is cancelled; run "],
+  ["act", { GITHUB_ACTIONS: "true", ACT: "true" }, true, "; the run is cancelled; run "],
+  ["TravisCI", { TRAVIS: "true" }, true, "; the run is cancelled; run "],
+  ["an unknown system", { CI: "1" }, true, "; the run is cancelled; run "],
   ["a machine where CI is false", { CI: "false" }, false, "the run goes on (last seen: streaming); run "],
 ];
 

@@ -96,7 +96,7 @@ for (const shell of ALL_SHELLS) {
         process.kill(pid, "SIGTERM");
         const end = await running.ended;
         expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 1 });
-        expect(end.stdout).toContain("was received; the run is cancelled; run ");
+        expect(end.stdout).toContain("; the run is cancelled; run ");
         await until("nothing of the script is alive", () => sessionOf(pid).length === 0);
       }),
   );

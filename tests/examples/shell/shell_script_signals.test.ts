@@ -31,8 +31,8 @@ async function oneCancel(stand: Stand, running: Running, code: number): Promise<
   const end = await running.ended;
   expect({ code: end.code, cancels: stand.of(CANCEL).length, statuses: stand.runs().map(({ status }) => status) })
     .toEqual({ code, cancels: 1, statuses: ["cancelled"] });
-  expect(end.stdout).toContain(`verdict interrupted (exit code ${code}): Cannot go on: SIG`);
-  expect(end.stdout).toContain("was received; the run is cancelled; run ");
+  expect(end.stdout).toContain(`verdict interrupted (exit code ${code}): Stopped by SIG`);
+  expect(end.stdout).toContain("; the run is cancelled; run ");
   expect(stand.outputs()).toContain("MOGPLEX_RUN_STATUS=cancelled\nMOGPLEX_OUTCOME=interrupted\n");
   await until("nothing of the script is alive", () => members(running).length === 0);
 }
@@ -126,7 +126,7 @@ shell(
       kill(running, -1, "SIGTERM");
       const end = await running.ended;
       expect({ code: end.code, cancels: stand.of(CANCEL).length }).toEqual({ code: 143, cancels: 0 });
-      expect(end.stdout).toContain("SIGTERM was received; the run goes on");
+      expect(end.stdout).toContain("Stopped by SIGTERM; the run goes on");
 
       stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 60 });
       const early = stand.launch(shell, ["Fix the tests"]);
@@ -138,7 +138,7 @@ shell(
         runs: 1,
         starts: 2,
       });
-      expect(none.stderr).toContain("SIGTERM was received; no run was started");
+      expect(none.stderr).toContain("Stopped by SIGTERM; no run was started");
     }),
 );
 

@@ -1,8 +1,10 @@
 /** Checks the workflow files of the examples with linters and schemas. */
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
+import { jobFile, RECIPES } from "../../../lib/cli/setup/recipes.ts";
 import { root } from "../../setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
@@ -20,7 +22,7 @@ const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo")];
 const ACTION = join(root, "action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
-  for (const file of examples("github-actions")) {
+  for (const file of [...examples("github-actions"), ...initJobs("github")]) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
     const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
     const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
@@ -35,11 +37,23 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs("github"), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
   }
+}
+
+/** The jobs that `init` writes for these systems, in a folder of this call. */
+function initJobs(...systems: readonly string[]): string[] {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
+  return systems.map((system) => {
+    const recipe = RECIPES.get(system);
+    if (recipe === undefined) throw new Error(`Cannot write the job of ${system}: init does not know it`);
+    const file = join(folder, `init-${system}.yml`);
+    writeFileSync(file, jobFile(recipe, "acme/web"));
+    return file;
+  });
 }
 
 /** A kind of file, and the vendored schema that checks it. */
@@ -54,22 +68,29 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   {
     schema: "vendor.gitlab-ci",
-    files: () => [...examples("gitlab"), join(root, "examples/../components/run/example.gitlab-ci.yml")],
+    files: () => [
+      ...initJobs("gitlab"),
+      ...examples("gitlab"),
+      join(root, "examples/../components/run/example.gitlab-ci.yml"),
+    ],
     args: ["--data-transform", "gitlab-ci"],
     // A header with inputs is a separate document. The schema knows it, the program does not.
     prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
   },
-  { schema: "vendor.github-workflows", files: WORKFLOWS },
+  {
+    schema: "vendor.github-workflows",
+    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea")],
+  },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {
     schema: "vendor.bitbucket-pipelines",
-    files: () => examples("bitbucket"),
+    files: () => [...examples("bitbucket"), ...initJobs("bitbucket")],
     // The vendored schema is older than final steps, which have the keys of a step.
     prepare: (text) => text.replace(/^( +- )final:$/m, "$1step:"),
   },
-  { schema: "vendor.buildkite", files: () => examples("buildkite") },
-  { schema: "vendor.circle-ci", files: () => examples("circleci") },
-  { schema: "vendor.woodpecker-ci", files: () => examples("woodpecker") },
+  { schema: "vendor.buildkite", files: () => [...examples("buildkite"), ...initJobs("buildkite")] },
+  { schema: "vendor.circle-ci", files: () => [...examples("circleci"), ...initJobs("circleci")] },
+  { schema: "vendor.woodpecker-ci", files: () => [...examples("woodpecker"), ...initJobs("woodpecker")] },
 ];
 
 /** Our own schema, with the campaign to copy. */

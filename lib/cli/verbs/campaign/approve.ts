@@ -18,6 +18,6 @@ export const campaignApproveVerb: Verb = {
   flags: [PLACE, NOTE_TEXT, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
-  examples: ['mogplex-ci campaign approve campaign.yml --note "looked at three pull requests"'],
+  examples: ['mogplex-ci campaign approve campaign.yml --note "three look right"'],
   run: async (context) => await (await campaignVerbs()).approve(context),
 };

@@ -18,6 +18,6 @@ export const campaignSkipVerb: Verb = {
   flags: [PLACE, SELECTION, REASON, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
-  examples: ["mogplex-ci campaign skip campaign.yml --only 'acme/web' --reason 'done by hand'"],
+  examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   run: async (context) => await (await campaignVerbs()).skip(context),
 };

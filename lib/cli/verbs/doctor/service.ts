@@ -10,6 +10,7 @@ import {
   type FoundToken,
 } from "../../../api/connection/connection.ts";
 import { isUuid } from "../../../api/contract/rules.ts";
+import { repoName } from "../../../api/repository.ts";
 import {
   ForbiddenError,
   type MogplexError,
@@ -183,9 +184,8 @@ function checkServer(asked: Asked): Check {
   return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");
 }
 
-/** `owner/name` from what people paste, which may be the address of a page or of a clone. */
-function repoName(text: string): string {
-  return text.replace(/^.*(?:\/\/|@)[^/:]+[/:]/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
+function foundRepository({ full_name, default_branch }: Repo): string {
+  return `${full_name}, default branch ${JSON.stringify(default_branch ?? "main")}`;
 }
 
 function shortList(repos: readonly Repo[]): string {
@@ -193,28 +193,19 @@ function shortList(repos: readonly Repo[]): string {
   return `${names.join(", ")}${repos.length > names.length ? ", …" : ""}`;
 }
 
-/** Looks up the id for a name that was given in its place. */
+/** Looks up a repository that is given by name. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
-  const cannot = `the id must be a UUID, not ${JSON.stringify(wanted)}`;
-  if (!repos?.ok) {
-    return failed("repository", cannot, "Set MOGPLEX_REPO_ID to the id that the verb repos list shows", "usage");
-  }
+  const given = JSON.stringify(wanted);
+  if (!repos?.ok) return skipped("repository", `${given} is looked up when a job starts; the list could not be read`);
   const name = repoName(wanted).toLowerCase();
   const known = repos.value.filter((repo) => isUuid(repo.id));
   const same = known.find((repo) => repo.full_name.toLowerCase() === name);
-  if (same !== undefined) {
-    return failed(
-      "repository",
-      `${cannot}; the id of that repository is ${same.id}`,
-      `Set MOGPLEX_REPO_ID=${same.id}`,
-      "usage",
-    );
-  }
+  if (same !== undefined) return ok("repository", foundRepository(same));
   const near = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
-  return failed("repository", `${cannot}; ${near}`, "Set MOGPLEX_REPO_ID to the id of one that is listed", "usage");
+  return failed("repository", `${given} is not found; ${near}`, "Give the name of one that is listed", "usage");
 }
 
-/** Checks the repository; without answers only the form of its id. */
+/** Checks the repository; without answers it is not looked up. */
 function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined): Check {
   if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
   if (!repos?.ok) return follows("repository", "access");
@@ -225,10 +216,10 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
       formatCount(repos.value.length, "repository")
         .replace(/ys$/, "ies")
     }`;
-    return warning("repository", found, "Set MOGPLEX_REPO_ID, or give run --repo: the verb repos list shows the ids");
+    return warning("repository", found, "Set MOGPLEX_REPO_ID, or give run --repo: the verb repos list shows the names");
   }
   if (first !== undefined) {
-    return ok("repository", `${first.full_name}, default branch ${JSON.stringify(first.default_branch ?? "main")}`);
+    return ok("repository", foundRepository(first));
   }
   return warning(
     "repository",

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { validateStartRequest } from "../../../api/validate.ts";
 import { nearest } from "../../../nearest.ts";
+import { checkRunRequest } from "../../../runs/run_request.ts";
 import { STATUS_VARIABLE } from "../../../platforms/define.ts";
 import type { Platform } from "../../../platforms/platform.ts";
 import { formatDuration } from "../../../result/duration.ts";
@@ -105,7 +105,7 @@ export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
 /** Checks the values of flags and variables. */
 export async function checkSettings(context: VerbContext): Promise<Check> {
   const settings = await tried(() => {
-    validateStartRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
+    checkRunRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
     return { ...readPlaces(context), ...readRunSettings(context) };
   });
   if (!settings.ok) {

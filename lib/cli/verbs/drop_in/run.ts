@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkRepository, resolveRepository } from "../../../api/repository.ts";
 import { UsageError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import type { ParsedFlags } from "../../../flags.ts";
@@ -11,10 +12,16 @@ import { openDropIn } from "../../job/open.ts";
 import { startLines } from "../../log/drop_in_text.ts";
 import { requiredArgument } from "../../options/arguments.ts";
 import { BASE_BRANCH, BRANCH, CREATE_BRANCH, HARNESS, JSON_LINES, REPO, REQUEST, ROOT } from "../../options/table.ts";
-import type { Verb, VerbFlag } from "../../verb.ts";
+import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
+
+/** The documented message; where the variable is set, also why it does not count. */
+function missingRepo({ io }: VerbContext): string {
+  const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
+  return NO_REPO + ignored;
+}
 
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again (default: random)" };
 
@@ -34,21 +41,23 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
 /** It reads flags only: the documented command has no variables for them. */
 export const runVerb: Verb = {
   name: "run",
-  usage: '--repo ID "<prompt>" | -',
+  usage: '--repo owner/name "<prompt>" | -',
   maxPositionals: 1,
   summary: "Start a run and print its id, without waiting for it",
   group: "drop-in",
   flags: [REQUEST, KEY, JSON_LINES],
   examples: [
-    'mogplex-ci run --repo "$MOGPLEX_REPO_ID" --create-branch --json "Fix the flaky tests" | jq -r .runId',
+    'mogplex-ci run --repo acme/web --json "Fix the flaky tests" | jq -r .runId',
   ],
   async run(context) {
     const { flags, writer } = context;
-    const repoId = flags.get(REPO.name)?.trim() ?? "";
-    if (repoId === "") throw new UsageError(NO_REPO);
+    const repo = flags.get(REPO.name)?.trim() ?? "";
+    if (repo === "") throw new UsageError(missingRepo(context));
+    const repository = checkRepository({ repo }, "run");
     const argument = requiredArgument(context, "run", "prompt");
     const { client, call } = openDropIn(context);
     const prompt = argument === "-" ? await context.io.readStdin() : argument;
+    const repoId = await resolveRepository(client, repository, call);
     const idempotencyKey = flags.get(KEY.name) ?? crypto.randomUUID();
     const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
     if (flags.has("json")) writer.json(started);

@@ -16,18 +16,16 @@ import { eventLine } from "../../log/drop_in_text.ts";
 import { noticeText } from "../../log/notices.ts";
 import { requiredArgument } from "../../options/arguments.ts";
 import { JSON_LINES } from "../../options/table.ts";
-import { wholeNumber } from "../../options/values.ts";
+import { duration } from "../../options/values.ts";
 import type { Option, Verb, VerbContext } from "../../verb.ts";
 import { OF_RUNS } from "../codes.ts";
-
-const DEFAULT_SECONDS = DEFAULT_TIMEOUT_MS / 1000;
 
 /** The documented flag, which no variable stands in for. */
 const TIMEOUT: Option<number> = {
   name: "timeout",
   value: "SECONDS",
-  help: `Maximum time to wait with --follow (default ${DEFAULT_SECONDS})`,
-  parse: wholeNumber(1, MAX_TIMEOUT_MS / 1000, "seconds"),
+  help: `Maximum time to wait with --follow, also as 30m or 1h30m (default ${DEFAULT_TIMEOUT_MS / 1000})`,
+  parse: duration(MAX_TIMEOUT_MS),
 };
 
 function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {
@@ -51,18 +49,18 @@ function impatient(client: MogplexClient, remainingMs: () => number): MogplexCli
   return Object.assign(Object.create(client) as MogplexClient, { getRunEvents });
 }
 
-async function printUntilEnd(context: VerbContext, runId: string, seconds: number): Promise<EndOutcome> {
+async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: number): Promise<EndOutcome> {
   const { io, flags, writer, clock } = context;
   const { client } = openDropIn(context);
   const interrupt = new AbortController();
   const release = io.onSignal((signal) => interrupt.abort(new InterruptedError(signal)));
-  const deadline = clock.now() + seconds * 1000;
+  const deadline = clock.now() + timeoutMs;
   try {
     const items = follow(runId, {
       client: impatient(client, () => deadline - clock.now()),
       env: io.env,
       clock,
-      timeoutMs: seconds * 1000,
+      timeoutMs,
       // The documented command polls, and its exit codes depend on what the polls meet.
       stream: false,
       signal: interrupt.signal,
@@ -80,7 +78,9 @@ async function printUntilEnd(context: VerbContext, runId: string, seconds: numbe
   } catch (error) {
     if (error instanceof NoTimeLeft) throw error.cause;
     if (error instanceof DeadlineError) {
-      throw new DeadlineError(`--follow timed out after ${seconds}s waiting for terminal status`, { cause: error });
+      throw new DeadlineError(`--follow timed out after ${timeoutMs / 1000}s waiting for terminal status`, {
+        cause: error,
+      });
     }
     throw error;
   } finally {
@@ -115,13 +115,13 @@ export const runsEventsVerb: Verb = {
   async run(context) {
     const { flags, writer } = context;
     const runId = requiredArgument(context, "runs events", "run-id");
-    const seconds = context.option(TIMEOUT) ?? DEFAULT_SECONDS;
+    const timeoutMs = context.option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS;
     const wantsVerdict = flags.has("exit-status");
     if (!flags.has("follow")) {
       if (!wantsVerdict) return await printOnce(context, runId);
       throw new UsageError({ attempted: "print events", why: "--exit-status works with --follow only" });
     }
-    const outcome = await printUntilEnd(context, runId, seconds);
+    const outcome = await printUntilEnd(context, runId, timeoutMs);
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
     // Not a terminal status, yet nothing here makes the run go on: the documented command would run into its timeout.

@@ -8,7 +8,7 @@ test("campaign --help and help campaign list the verbs", async () => {
   const { code, stdout } = await world.cli(["campaign", "--help"]);
   expect([code, (await world.cli(["help", "campaign"])).stdout]).toEqual([0, stdout]);
   for (const verb of VERBS) expect(stdout).toContain(`\n  campaign ${verb} <file> `);
-  expect((await world.cli(["--help"])).stdout).toContain("campaign run <file>");
+  expect((await world.cli(["--help"])).stdout).toContain("\n  campaign run  ");
 });
 
 test("every campaign verb has a help with its flags, an example that names it, and the exit codes", async () => {

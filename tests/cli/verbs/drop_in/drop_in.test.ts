@@ -28,13 +28,15 @@ test("run prints the documented lines when a run is started and when the key mat
   });
 });
 
-test("run prints the documented error when --repo is missing, whatever the environment says", async () => {
+test("run prints the documented error when --repo is missing, and says that the variable does not count", async () => {
   const { cli, requests } = world();
+  const documented = "error: run: --repo <id> is required (find IDs via `mogplex repos list`)";
+  expect(await cli(["run", "x"])).toMatchObject({ code: 2, stdout: "", stderr: `${documented}\n` });
   const { code, stdout, stderr } = await cli(["run", "x"], { env: { MOGPLEX_REPO_ID: REPO } });
   expect({ code, stdout, stderr }).toEqual({
     code: 2,
     stdout: "",
-    stderr: "error: run: --repo <id> is required (find IDs via `mogplex repos list`)\n",
+    stderr: `${documented}; MOGPLEX_REPO_ID counts with --follow or --detach only\n`,
   });
   expect(requests).toEqual([]);
 });

@@ -1,0 +1,68 @@
+/**
+ * `completion`: the lines that teach a shell the verbs and flags. The shell asks the program for words, so that they are never out of date.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { flagsOf, type Verb, type VerbContext } from "../verb.ts";
+import { TOPICS } from "../vocabulary.ts";
+
+/** What each shell reads, for a program on the PATH. */
+const SHELLS: ReadonlyMap<string, (program: string) => string> = new Map(Object.entries({
+  bash: (program: string) =>
+    `_mogplex_ci() {
+  local IFS=$'\\n'
+  COMPREPLY=($(compgen -W "$(${program} completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD-1}" 2> /dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _mogplex_ci ${program}`,
+  zsh: (program: string) =>
+    `#compdef ${program}
+_mogplex_ci() {
+  local -a found
+  found=(\${(f)"$(${program} completion words -- "\${(@)words[2,CURRENT-1]}" 2> /dev/null)"})
+  if ((\${#found})); then compadd -a found; else _files; fi
+}
+compdef _mogplex_ci ${program}`,
+  fish: (program: string) =>
+    `complete -c ${program} -a '(${program} completion words -- (commandline -opc)[2..] 2> /dev/null)'`,
+}));
+
+/** The words that can follow. None for the value of a flag: that may be a file. */
+export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
+  const typed = given.filter((word) => !word.startsWith("-"));
+  if (typed[0] === "help" && typed.length === 1) return [...TOPICS];
+  const names = verbs.map(({ name }) => name.replace(/ --.*$/, ""));
+  const rows = verbs.filter((_, index) => {
+    const words = names[index]?.split(" ") ?? [];
+    return words.every((word, at) => typed[at] === word);
+  });
+  const last = given.at(-1) ?? "";
+  const flags = rows.flatMap(flagsOf);
+  if (flags.some(({ name, value }) => value !== undefined && last === `--${name}`)) return [];
+  const next = names.map((name) => name.split(" ")).filter((words) =>
+    words.length > typed.length && typed.every((word, at) => words[at] === word)
+  ).map((words) => words[typed.length] ?? "");
+  const own = rows.length === 0 ? [] : [...flags.map(({ name }) => `--${name}`), "--help"];
+  return [...new Set([...next, ...own, ...(given.length === 0 ? ["help", "--help", "--version"] : [])])]
+    .filter((word) => !word.startsWith("-") || !given.includes(word));
+}
+
+/** Does the work of the verb. */
+// deno-lint-ignore require-await
+export async function printCompletion({ flags, writer, verbs, vocabulary }: VerbContext): Promise<number> {
+  const [shell = "", ...given] = flags.positionals;
+  if (shell === "words") {
+    writer.out(...wordsAfter(given, verbs));
+    return EXIT.success;
+  }
+  const script = SHELLS.get(shell);
+  const shells = [...SHELLS.keys()].join(", ");
+  if (script === undefined) {
+    const why = `the shell must be one of ${shells}`;
+    throw new UsageError({ attempted: "complete", why, value: JSON.stringify(shell) });
+  }
+  // What is not called by one word cannot be completed.
+  writer.out(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));
+  return EXIT.success;
+}

@@ -1,0 +1,230 @@
+/**
+ * `init`: puts the program, its checksum, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
+ * nothing that somebody changed.
+ *
+ * @module
+ */
+import { repoName } from "../../api/repository.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { nearest } from "../../nearest.ts";
+import { programFile } from "../../runtime.ts";
+import { sha256Hex } from "../../sha256.ts";
+import type { VerbContext } from "../verb.ts";
+import { CHECKSUM_FILE, FOLDER, jobFile, PROGRAM_FILE, type Recipe, RECIPES, TASK, TASK_FILE } from "./recipes.ts";
+
+const ATTEMPTED = "set up the repository";
+/** A name that is safe in a command line and in YAML. */
+const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
+/** Most bytes of a file that is compared. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/** A file of the repository; undefined when there is none. @throws {UsageError} when it cannot be read, or is a symbolic link. */
+function present({ io }: VerbContext, path: string): string | undefined {
+  try {
+    return io.readFile(path, MAX_BYTES, "refuse", "replace");
+  } catch (cause) {
+    const why = `${JSON.stringify(path)} cannot be read`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: cause instanceof Error ? cause.message : "" }, { cause });
+  }
+}
+
+function exists({ io }: VerbContext, path: string): boolean {
+  return io.realPath(path) !== undefined;
+}
+
+/** The address of the repository's remote `origin`; empty when there is none. */
+function originOf(context: VerbContext): string {
+  let config = "";
+  try {
+    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
+    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
+  } catch {
+    // See above.
+  }
+  const address = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(\S+)/.exec(config)?.[1] ?? "";
+  // A path on this machine names no repository of the service.
+  return /^(?:\w+:\/\/[^/]|[\w.-]+@)/.test(address) ? address : "";
+}
+
+/** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
+function systemOf(context: VerbContext, origin: string): [name: string, recipe: Recipe] {
+  const [given] = context.flags.positionals;
+  const names = [...RECIPES.keys()];
+  const advice = `give one of ${names.join(", ")}`;
+  if (given !== undefined) {
+    const recipe = RECIPES.get(given.toLowerCase());
+    if (recipe !== undefined) return [given.toLowerCase(), recipe];
+    const hint = nearest(given, names);
+    const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "the CI system is not known",
+      value: JSON.stringify(given),
+      advice: other,
+    });
+  }
+  const host = origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
+  const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
+    [file, ...marks].some((path) => exists(context, path))
+  );
+  const found = marked.length > 0 ? marked : [...RECIPES].filter(([, { hosts }]) => hosts?.test(host));
+  const [first, other] = found;
+  if (first !== undefined && other === undefined) return first;
+  const why = first === undefined
+    ? "nothing here says which CI system it uses"
+    : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
+  throw new UsageError({ attempted: ATTEMPTED, why, advice });
+}
+
+/** The program that runs now. @throws {UsageError} when it is not the one file. */
+function ownProgram(context: VerbContext): string {
+  const file = context.machine.programFile ?? programFile();
+  const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
+  if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
+  const why = "this program is not the file mogplex.mjs";
+  const advice = "with a clone of the toolkit: npm --prefix ITS-FOLDER run init, which builds it first";
+  throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
+}
+
+/** Lines that differ, with `-` before those of `old` and `+` before those of `next`. */
+function diff(old: string, next: string): string[] {
+  const [before, after] = [old.split("\n"), next.split("\n")];
+  let start = 0;
+  while (start < after.length && before[start] === after[start]) start++;
+  let end = 0;
+  const most = Math.min(before.length, after.length) - start;
+  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const lines = (text: readonly string[], sign: string) =>
+    text.slice(start, text.length - end).map((line) => sign + line);
+  return [...old === "" ? [] : lines(before, "-"), ...lines(after, "+")];
+}
+
+/** The steps of a call: prints each, and does it unless the user only wants to see. */
+class Steps {
+  readonly #context: VerbContext;
+  readonly #dry: boolean;
+
+  constructor(context: VerbContext) {
+    this.#context = context;
+    this.#dry = context.flags.has("dry-run");
+  }
+
+  say(...lines: readonly string[]): void {
+    const { writer } = this.#context;
+    writer.out(...lines.map((line) => writer.untrusted(line)));
+  }
+
+  write(path: string, text: string, shown: readonly string[]): void {
+    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...shown);
+    if (this.#dry) return;
+    try {
+      this.#context.io.writeFile(path, text);
+    } catch (cause) {
+      const why = `${JSON.stringify(path)} cannot be written`;
+      throw new UsageError({ attempted: ATTEMPTED, why, value: cause instanceof Error ? cause.message : "" }, {
+        cause,
+      });
+    }
+  }
+
+  remove(path: string): void {
+    this.say(`${this.#dry ? "would remove" : "remove"} ${path}`);
+    if (!this.#dry) this.#context.io.removeFile(path);
+  }
+
+  /** Writes a file that is not there, and leaves alone one that is. */
+  add(path: string, text: string, note?: string): void {
+    const old = present(this.#context, path);
+    const shown = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
+    if (old === undefined) this.write(path, text, shown);
+    else if (old === text) this.say(`keep ${path}, which is as it should be`);
+    else this.say(`keep ${path}, which differs from what init would write:`, ...shown);
+  }
+}
+
+interface Program {
+  text: string;
+  checksum: string;
+  note: string;
+}
+
+async function programOf(context: VerbContext): Promise<Program> {
+  const text = ownProgram(context);
+  const hash = await sha256Hex(text);
+  return { text, checksum: `${hash}  mogplex.mjs\n`, note: `  this program, sha256 ${hash}` };
+}
+
+/** Whether the program in the repository is one that `init` wrote. */
+async function isUnchanged(context: VerbContext): Promise<boolean> {
+  const text = present(context, PROGRAM_FILE);
+  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(await sha256Hex(text)) === true;
+}
+
+async function update(context: VerbContext, steps: Steps): Promise<void> {
+  if (!await isUnchanged(context)) {
+    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
+    throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
+  }
+  const { text, checksum, note } = await programOf(context);
+  if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
+  steps.write(PROGRAM_FILE, text, [note]);
+  steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
+}
+
+async function uninstall(
+  context: VerbContext,
+  steps: Steps,
+  jobs: readonly (readonly [string, string])[],
+): Promise<void> {
+  const own = await isUnchanged(context);
+  for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const]) {
+    const old = present(context, path);
+    if (old === text) steps.remove(path);
+    else if (old !== undefined) steps.say(`keep ${path}, which init did not write, or somebody changed`);
+  }
+  for (const path of [PROGRAM_FILE, CHECKSUM_FILE].filter((each) => exists(context, each))) {
+    if (own) steps.remove(path);
+    else steps.say(`keep ${path}, which somebody changed`);
+  }
+  try {
+    if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);
+  } catch {
+    // There are other files in it, or it is not there.
+  }
+}
+
+/** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
+export async function initRepository(context: VerbContext): Promise<number> {
+  const { flags } = context;
+  const steps = new Steps(context);
+  if (flags.has("update")) {
+    await update(context, steps);
+    return EXIT.success;
+  }
+  const origin = originOf(context);
+  const [name, recipe] = systemOf(context, origin);
+  const repo = repoName(origin);
+  const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined);
+  const { file, beside, add = "", needs } = recipe;
+  if (flags.has("uninstall")) {
+    await uninstall(
+      context,
+      steps,
+      [file, ...beside === undefined ? [] : [beside]].map((path) => [path, job] as const),
+    );
+    return EXIT.success;
+  }
+  const { text, checksum, note } = await programOf(context);
+  const theirs = present(context, file);
+  const path = beside !== undefined && theirs !== undefined && theirs !== job ? beside : file;
+  if (!exists(context, ".git")) context.writer.note("there is no .git here: is this the root of the repository?");
+  steps.say(`${name}${SAFE_NAME.test(repo) ? `, repository ${repo}` : ""}`);
+  steps.add(PROGRAM_FILE, text, note);
+  steps.add(CHECKSUM_FILE, checksum);
+  steps.add(TASK_FILE, TASK);
+  steps.add(path, job);
+  if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
+  steps.say("", `Needs: ${needs}.`, `Then commit these files, and try it: ${context.vocabulary.program} doctor`);
+  return EXIT.success;
+}

@@ -1,0 +1,299 @@
+/**
+ * The files that `init` writes: for each CI system the job that runs the program which lies in the repository.
+ *
+ * @module
+ */
+import { EXIT } from "../../exit_codes.ts";
+
+/** Directory of everything that `init` writes beside the file of the CI system. */
+export const FOLDER = "ci";
+/** The program. */
+export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
+/** Its checksum, as `sha256sum -c` reads it. */
+export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
+/** The task. */
+export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
+
+/** The first task: an agent that changes nothing by surprise. */
+export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
+
+const IMAGE = "node:22.11.0-bookworm";
+const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
+const TOOL = `node ${PROGRAM_FILE}`;
+const CLEAN = `${TOOL} cleanup`;
+const CRON = "17 6 * * 1";
+
+/** A CI system. */
+export interface Recipe {
+  /** Where the system looks for the file. */
+  file: string;
+  /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
+  beside?: string;
+  /** What to do in that case, before the name of that file. */
+  add?: string;
+  /** Paths that show that the repository uses the system; the file itself is always one. */
+  marks?: readonly string[];
+  /** Hosts of repositories that use it. */
+  hosts?: RegExp;
+  /** What a person has to do. */
+  needs: string;
+  /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
+  repo?: string;
+  /** The job. @param repo The flag that names the repository, after a blank; empty where a variable does. */
+  render(repo: string): string;
+}
+
+const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
+const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
+const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
+
+const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
+const KEEP = `      - if: always()
+        uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
+        with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
+`;
+
+/** GitHub and its relatives. */
+function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
+  return {
+    file: `${folder}/workflows/mogplex.yml`,
+    marks: [folder],
+    hosts,
+    needs: "secret MOGPLEX_API_KEY",
+    repo: '"$GITHUB_REPOSITORY"',
+    render: (repo) =>
+      `name: Mogplex
+on:
+  schedule: [{ cron: "${CRON}" }]
+  workflow_dispatch:
+permissions: { contents: read }
+concurrency: { group: mogplex }
+jobs:
+  mogplex:
+    ${where}
+    timeout-minutes: 40
+    steps:
+      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
+        with: { persist-credentials: false }
+      - run: ${CHECK}
+      - run: exec ${run(repo)}
+        env: { MOGPLEX_API_KEY: ${SECRET} }
+      - if: always()
+        run: ${CLEAN}
+        env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
+${keep}`,
+  };
+}
+
+const DOCKER = `runs-on: docker\n    container: { image: "${IMAGE}" }`;
+
+const circleJob = (name: string, steps: string) =>
+  `  ${name}:
+    docker: [{ image: "cimg/node:22.11.0" }]
+    steps:
+      - checkout
+${steps}`;
+const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
+const ATTACH = "      - attach_workspace: { at: . }\n";
+
+/** The systems, by name, in the order in which the repository is asked for them. */
+export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
+  gitlab: {
+    file: ".gitlab-ci.yml",
+    beside: "ci/mogplex.gitlab-ci.yml",
+    add: "Add to .gitlab-ci.yml:\n\n  include:\n    - local: ",
+    hosts: /gitlab/,
+    needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
+    repo: '"$CI_PROJECT_PATH"',
+    render: (repo) =>
+      `mogplex:
+  image: ${IMAGE}
+  timeout: 50 minutes
+  rules: # without them every push would start an agent, and agents push
+    - if: $CI_PIPELINE_SOURCE == "schedule" || $CI_PIPELINE_SOURCE == "web"
+  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
+  script:
+    - ${CHECK}
+    - ${run(repo)} 2>&1 || exit $?
+  after_script:
+    - ${CLEAN}
+  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+  resource_group: mogplex
+  artifacts:
+    when: always
+    access: developer
+    paths: [mogplex-ci/]
+    exclude: [mogplex-ci/run.json]
+    reports:
+      dotenv: mogplex-ci/outputs.env
+      junit: mogplex-ci/junit.xml
+      annotations: mogplex-ci/annotations.json
+      metrics: mogplex-ci/metrics.txt
+`,
+  },
+  github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
+  forgejo: forge(".forgejo", DOCKER, "", /codeberg|forgejo/),
+  gitea: forge(".gitea", DOCKER, "", /gitea/),
+  woodpecker: {
+    file: ".woodpecker/mogplex.yaml",
+    marks: [".woodpecker", ".woodpecker.yml", ".woodpecker.yaml"],
+    needs: "secret mogplex_api_key, a cron job mogplex",
+    render: (repo) =>
+      `when:
+  - { event: cron, cron: mogplex }
+  - event: manual
+steps:
+  - name: mogplex
+    image: ${IMAGE}
+    environment: { MOGPLEX_API_KEY: { from_secret: mogplex_api_key } }
+    commands:
+      - ${CHECK}
+      - code=0
+      - ${run(repo)} --on-timeout cancel || code=$?
+      - ${CLEAN} --always
+      - exit "$code"
+`,
+  },
+  azure: {
+    file: "azure-pipelines.yml",
+    beside: "ci/mogplex.azure-pipelines.yml",
+    add: "Create a pipeline from ",
+    hosts: /dev\.azure|visualstudio/,
+    needs: "secret variable MOGPLEX_API_KEY of the pipeline",
+    render: (repo) =>
+      `trigger: none
+pr: none
+schedules:
+  - { cron: "${CRON}", displayName: Mogplex, branches: { include: [main] }, always: true }
+pool: { vmImage: ubuntu-24.04 }
+jobs:
+  - job: mogplex
+    timeoutInMinutes: 40
+    cancelTimeoutInMinutes: 5
+    steps:
+      - checkout: self
+      - bash: ${CHECK}
+      - bash: exec ${run(repo)}
+        env: { MOGPLEX_API_KEY: "$(MOGPLEX_API_KEY)" }
+      - bash: ${CLEAN}
+        condition: always()
+        env: { MOGPLEX_API_KEY: "$(MOGPLEX_API_KEY)" }
+`,
+  },
+  bitbucket: {
+    file: "bitbucket-pipelines.yml",
+    beside: "ci/mogplex.bitbucket-pipelines.yml",
+    add: "Copy the pipeline below `custom:` into bitbucket-pipelines.yml from ",
+    hosts: /bitbucket/,
+    needs: "secured repository variable MOGPLEX_API_KEY, a schedule",
+    render: (repo) =>
+      `image: ${IMAGE}
+pipelines:
+  custom:
+    mogplex:
+      - step:
+          name: Start the agent
+          script:
+            - ${CHECK}
+            - ${run(repo, "--detach")}
+          artifacts: [mogplex-ci/outputs.env]
+      - step:
+          name: Follow the agent
+          max-time: 40
+          script:
+            - ${FOLLOW} --out test-results --state mogplex-ci/run.json
+          artifacts: ["test-results/**"]
+      - final:
+          name: Cancel the agent if it is still at work
+          script:
+            - ${TOOL} runs cancel ${RUN_ID}
+`,
+  },
+  buildkite: {
+    file: ".buildkite/mogplex.yml",
+    marks: [".buildkite"],
+    needs: "secret MOGPLEX_API_KEY, and a pipeline that runs: buildkite-agent pipeline upload .buildkite/mogplex.yml",
+    render: (repo) =>
+      `steps:
+  - label: Mogplex
+    key: mogplex
+    secrets: [MOGPLEX_API_KEY]
+    command:
+      - ${CHECK}
+      - ${run(repo)}
+    timeout_in_minutes: 40
+    retry: { automatic: [{ exit_status: ${EXIT.unavailable}, limit: 2 }] }
+    artifact_paths: [mogplex-ci/result.json, mogplex-ci/junit.xml, mogplex-ci/summary.md]
+`,
+  },
+  circleci: {
+    file: ".circleci/config.yml",
+    beside: "ci/mogplex.circleci.yml",
+    add: "Copy jobs and workflow into .circleci/config.yml from ",
+    marks: [".circleci"],
+    needs: "context mogplex with MOGPLEX_API_KEY, a schedule trigger",
+    render: (repo) =>
+      `version: 2.1
+jobs:
+${
+        circleJob(
+          "mogplex-start",
+          circleRun(CHECK) + circleRun(run(repo, "--detach")) +
+            "      - persist_to_workspace: { root: ., paths: [mogplex-ci/outputs.env] }\n",
+        )
+      }${
+        circleJob(
+          "mogplex-follow",
+          `${ATTACH}${circleRun(`${FOLLOW} --out reports --state mogplex-ci/run.json`)}` +
+            "      - store_test_results: { path: reports/junit.xml }\n      - store_artifacts: { path: reports }\n",
+        )
+      }${circleJob("mogplex-cancel", ATTACH + circleRun(`${TOOL} runs cancel ${RUN_ID}`))}workflows:
+  mogplex:
+    jobs:
+      - mogplex-start: { context: mogplex }
+      - mogplex-follow: { context: mogplex, requires: [mogplex-start] }
+      - mogplex-cancel:
+          context: mogplex
+          requires: [{ mogplex-follow: canceled }]
+`,
+  },
+  jenkins: {
+    file: "Jenkinsfile",
+    beside: "ci/mogplex.Jenkinsfile",
+    add: "Create a Pipeline job with the script path ",
+    needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
+    render: (repo) =>
+      `pipeline {
+  agent { label 'linux' }
+  triggers { cron('H 6 * * 1') }
+  options { timeout(time: 40, unit: 'MINUTES'); disableConcurrentBuilds() }
+  environment { MOGPLEX_API_KEY = credentials('mogplex-api-key') }
+  stages {
+    stage('Mogplex') {
+      steps {
+        sh '${CHECK}'
+        sh 'exec ${run(repo)}'
+      }
+      post {
+        always {
+          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${CLEAN}' }
+          junit allowEmptyResults: true, testResults: 'mogplex-ci/junit.xml'
+          archiveArtifacts allowEmptyArchive: true, artifacts: 'mogplex-ci/**', excludes: 'mogplex-ci/run.json'
+        }
+      }
+    }
+  }
+}
+`,
+  },
+}));
+
+/** The job of a system, under two lines that say what it is. */
+export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined): string {
+  const sign = file === "Jenkinsfile" ? "//" : "#";
+  const given = name === undefined ? repo : name;
+  const variable = given === undefined ? ", variable MOGPLEX_REPO_ID (owner/name)" : "";
+  return `${sign} Written by mogplex-ci init. On Mondays, or by hand, an agent does the task in ${TASK_FILE}.
+${sign} Needs: ${needs}${variable}.
+${render(given === undefined ? "" : ` --repo ${given}`)}`;
+}

@@ -1,0 +1,20 @@
+/**
+ * The row of `completion`.
+ *
+ * @module
+ */
+import type { Verb } from "../verb.ts";
+import { setupVerbs } from "./init.ts";
+
+export const completionVerb: Verb = {
+  name: "completion",
+  usage: "bash | zsh | fish",
+  maxPositionals: 1_000,
+  summary: "Print what a shell needs to complete verbs and flags",
+  group: "toolkit",
+  flags: [],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "it was printed", usage: "bad arguments" },
+  examples: ["mogplex-ci completion bash >> ~/.bashrc"],
+  run: async (context) => await (await setupVerbs()).printCompletion(context),
+};

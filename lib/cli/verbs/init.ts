@@ -1,0 +1,28 @@
+/**
+ * The row of `init`.
+ *
+ * @module
+ */
+import type { Verb } from "../verb.ts";
+
+/** The functions of verbs that few calls need: no other call pays for their code. */
+export async function setupVerbs(): Promise<typeof import("../setup/functions.ts")> {
+  return await import("../setup/functions.ts");
+}
+
+export const initVerb: Verb = {
+  name: "init",
+  usage: "[gitlab | github | …]",
+  maxPositionals: 1,
+  summary: "Put this program and a job for the CI system into the repository",
+  group: "toolkit",
+  flags: [
+    { name: "dry-run", help: "Print what would be written, and write nothing" },
+    { name: "update", help: "Replace the program and its checksum by this program" },
+    { name: "uninstall", help: "Remove what init wrote and nobody changed" },
+  ],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the files are there", usage: "bad arguments; it cannot know what to write" },
+  examples: ["mogplex-ci init --dry-run", "mogplex-ci init gitlab"],
+  run: async (context) => await (await setupVerbs()).initRepository(context),
+};

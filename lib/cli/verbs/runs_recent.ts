@@ -1,0 +1,32 @@
+/**
+ * The row of `runs recent`.
+ *
+ * @module
+ */
+import { JSON_LINES } from "../options/table.ts";
+import { wholeNumber } from "../options/values.ts";
+import type { Option, Verb } from "../verb.ts";
+import { setupVerbs } from "./init.ts";
+
+const SHOWN = 20;
+
+const LIMIT: Option<number> = {
+  name: "limit",
+  value: "N",
+  help: `At most N, the newest ones (default ${SHOWN})`,
+  parse: wholeNumber(1, 1_000),
+};
+
+export const runsRecentVerb: Verb = {
+  name: "runs recent",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Print the runs that this machine started outside CI, with verdicts; asks nobody",
+  group: "toolkit",
+  flags: [LIMIT, JSON_LINES],
+  variables: ["MOGPLEX_RECENT"],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "they were printed", usage: "bad arguments" },
+  examples: ["mogplex-ci runs recent --json | jq -r .pullRequest"],
+  run: async (context) => await (await setupVerbs()).printRecent(context, context.option(LIMIT) ?? SHOWN),
+};

@@ -1,0 +1,23 @@
+/**
+ * `npm run init`: builds the command, and has it put itself into the repository that npm was called from: `npm --prefix CLONE run init`.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { root } from "./setup.mjs";
+
+const env = { ...process.env };
+const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/build.ts")], {
+  cwd: root,
+  env,
+  stdio: "ignore",
+});
+if (built.status === 0) {
+  const line = [join(root, "dist/mogplex.mjs"), "init", ...process.argv.slice(2)];
+  process.exitCode = spawnSync("node", line, { cwd: env.INIT_CWD ?? root, env, stdio: "inherit" }).status ?? 1;
+} else {
+  process.stderr.write("error: Cannot build dist/mogplex.mjs: run `npm run build` in the clone, which says why\n");
+  process.exitCode = 1;
+}
