@@ -75,15 +75,15 @@ export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_resu
 // For scripts: reports, and untrusted text in the log.
 export { createLogText, type LogText } from "./lib/script/log_text.ts";
 export type { LogTextOptions } from "./lib/script/masking.ts";
-export { report, type ReportOptions } from "./lib/script/report.ts";
-export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
+export { maskResult, renderReport, report, type ReportOptions } from "./lib/script/report.ts";
+export type { ReportFormatName } from "./lib/report/formats.ts";
 export type { ReportTarget } from "./lib/report/targets.ts";
 
 // The service: a client with one method for each route.
 export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "./lib/api/client.ts";
 export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
 export type { StreamStep } from "./lib/http/stream.ts";
-export type { Fetch } from "./lib/http/transport.ts";
+export type { Fetch, FetchAnswer, FetchInit } from "./lib/http/transport.ts";
 export type * from "./lib/model.ts";
 
 // The rest: errors and exit codes, notices, time, the CI system, the version.

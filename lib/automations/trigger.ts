@@ -4,13 +4,23 @@
  * @module
  */
 import type { CallOptions } from "../api/client.ts";
+import { checkOptions, checkSources } from "../api/option_check.ts";
 import { UnavailableError } from "../errors.ts";
 import type { TriggerResult } from "../model.ts";
-import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
+import {
+  checkTriggerKeys,
+  planTrigger,
+  type TriggeredRun,
+  triggerKeys,
+  type TriggerOptions,
+  type TriggerPlan,
+  type TriggerRequest,
+} from "./plan.ts";
 import { AutomationReader } from "./reader.ts";
 import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
+import { startError } from "../job/settle.ts";
 import type { Found, Startable } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 
@@ -67,8 +77,12 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
 }
 
 /** Makes the starter of a plan, which sends the trigger and retries. */
-export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
-  return new Starter(session, startable(session, plan));
+export function triggerStarter(
+  session: Session,
+  plan: TriggerPlan,
+  { onStarting }: Pick<TriggerOptions, "onStarting">,
+): TriggerStarter {
+  return new Starter(session, startable(session, plan), (idempotencyKey) => onStarting?.({ idempotencyKey }));
 }
 
 /** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
@@ -87,9 +101,14 @@ export async function triggerJob(
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
   const plan = await planTrigger(session, automationId, request, options);
-  const triggered = await triggerWith(triggerStarter(session, plan), plan);
-  options.onTriggered?.(triggered);
-  return triggered;
+  const starter = triggerStarter(session, plan, options);
+  try {
+    const triggered = await triggerWith(starter, plan);
+    options.onTriggered?.(triggered);
+    return triggered;
+  } catch (error) {
+    throw startError(error, starter, options.signal);
+  }
 }
 
 /**
@@ -108,7 +127,7 @@ export async function triggerJob(
  * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
  * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
- * @throws `signal.reason` if `signal` aborts.
+ * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
  * @example Trigger, and see whether it runs
  * ```ts
  * import { triggerAutomation } from "@mogplex/ci";
@@ -126,5 +145,8 @@ export async function triggerAutomation(
   request: TriggerRequest,
   options: TriggerOptions = {},
 ): Promise<TriggeredRun> {
+  checkOptions("trigger automation", options, triggerKeys());
+  checkSources("trigger automation", options);
+  checkTriggerKeys(request);
   return await triggerJob(automationId, request, options);
 }

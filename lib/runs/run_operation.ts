@@ -13,7 +13,7 @@ import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
-import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
+import { noteNewTask, planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import type { RunState } from "./state.ts";
 import type { StateWriter } from "./state_writer.ts";
 import type { OnInterrupt } from "../job/interrupt.ts";
@@ -43,6 +43,8 @@ export interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
+  /** See {@linkcode planStart}. @default {false} */
+  byTask?: boolean | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -86,8 +88,8 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed } = this.#target;
-    const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
+    const { request, options, resumed, byTask } = this.#target;
+    const plan = resumePlan(this.#session, await planStart(this.#session, request, options, byTask), resumed);
     const starter = new Starter(
       this.#session,
       startableRun(this.#session, plan),
@@ -95,7 +97,9 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     );
     this.#plan = plan;
     this.#starter = starter;
-    this.#announce(await starter.start());
+    const started = await starter.start();
+    if (byTask) noteNewTask(this.#session, plan, started);
+    this.#announce(started);
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
@@ -162,6 +166,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
+    if (typeof this.#target !== "string") this.#target.options.onStarting?.({ idempotencyKey });
   }
 
   #announce(started: Started<StartResult>): void {

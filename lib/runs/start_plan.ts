@@ -6,9 +6,9 @@
 import type { CallOptions } from "../api/client.ts";
 import { validateStartRequest } from "../api/validate.ts";
 import { type KeyScope, splitSuffix } from "../job/key.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
-import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
-import type { Startable } from "../job/started.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
+import { jobOf, keyKeys, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
+import type { Startable, Started } from "../job/started.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import { requestHash, type RunState } from "./state.ts";
@@ -19,6 +19,25 @@ export interface StartOptions extends ConnectOptions, KeyOptions {
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
   onStarted?: ((started: StartedRun) => void) | undefined;
+}
+
+/**
+ * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
+ * the others, without an effect.
+ */
+export function runKeys() {
+  const own = {
+    timeoutMs: "number",
+    onStarted: "function",
+    tokenShare: "number",
+    stream: "boolean",
+    eventsFile: "string",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  } as const;
+  return { ...connectKeys(), ...keyKeys(), ...own };
 }
 
 /** A run that was started or found. */
@@ -69,15 +88,43 @@ function warnOfVariable({ notify }: Session, { prompt }: StartRequest): void {
   notify({ kind: "text", message });
 }
 
-/** Checks the request and decides its key. @throws {UsageError} when something breaks a rule; nothing was sent. */
-export async function planStart(session: Session, request: StartRequest, options: StartOptions): Promise<StartPlan> {
+/**
+ * Checks the request and decides its key.
+ *
+ * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ */
+export async function planStart(
+  session: Session,
+  request: StartRequest,
+  options: StartOptions,
+  byTask = false,
+): Promise<StartPlan> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const valid = validateStartRequest(request);
   warnOfVariable(session, valid);
   const job = jobOf(session, options);
-  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
-  return { request: valid, hash: await requestHash(valid), key, job, deadline };
+  const hash = await requestHash(valid);
+  const more = byTask ? hash : undefined;
+  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId, more });
+  return { request: valid, hash, key, job, deadline };
+}
+
+/** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
+const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
+
+/** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
+export function noteNewTask(
+  { notify }: Session,
+  { key, job }: StartPlan,
+  { replayed, keyScope }: Started<StartResult>,
+): void {
+  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
+  const message =
+    "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
+    "prompt make every attempt another task)";
+  notify({ kind: "text", message });
 }
 
 /** Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key. */
