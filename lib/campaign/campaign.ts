@@ -17,6 +17,9 @@ import type { CampaignView } from "./view.ts";
 // A script that imports the library and has no campaign does not pay for the code of campaigns.
 const load = () => import("./jobs.ts");
 
+/** The jobs of campaigns, for handles. */
+export const loadCampaigns = load;
+
 function campaignKeys(): Keys<CampaignOptions> {
   return { ...connectKeys(), directory: "string", allowOutside: "boolean" };
 }
