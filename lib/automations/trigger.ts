@@ -92,12 +92,17 @@ export async function triggerWith(starter: TriggerStarter, { automationId }: Tri
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** {@linkcode triggerAutomation} with the options that only the command line sets. */
+/**
+ * {@linkcode triggerAutomation} with the options that only the command line sets.
+ *
+ * @param errorOf Makes the error to throw from the one that ended the start. @default the same
+ */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
   options: TriggerOptions,
   internals: SessionInternals = {},
+  errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
   const plan = await planTrigger(session, automationId, request, options);
@@ -107,7 +112,7 @@ export async function triggerJob(
     options.onTriggered?.(triggered);
     return triggered;
   } catch (error) {
-    throw startError(error, starter, options.signal);
+    throw errorOf === undefined ? error : errorOf(error, starter);
   }
 }
 
@@ -148,5 +153,6 @@ export async function triggerAutomation(
   checkOptions("trigger automation", options, triggerKeys());
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
-  return await triggerJob(automationId, request, options);
+  const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
+  return await triggerJob(automationId, request, options, {}, errorOf);
 }

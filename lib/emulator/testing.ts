@@ -72,7 +72,7 @@ export interface TestEmulator {
   /** The virtual clock. @throws {UsageError} when another clock was given. */
   readonly clock: VirtualClock;
   /**
-   * A control action of the emulator, such as `fault` with `{ kind: "http503", times: 2 }`.
+   * A control action of the emulator, such as `fault` with `{ kind: "503", times: 2 }`.
    *
    * @throws {UsageError} for an unknown action or a bad argument.
    */

@@ -14,7 +14,7 @@ import type { Session } from "../job/session.ts";
 import { guarded, settle } from "../job/settle.ts";
 import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
-import { type Handle, handleOf } from "./handle.ts";
+import { type Handle, handleOf, signalIn } from "./handle.ts";
 import { endsAsItem } from "./run_handle.ts";
 
 /** The last item of an automation's handle. */
@@ -44,7 +44,7 @@ export function automationHandle(
 ): AutomationHandle {
   let session: Session | undefined;
   return handleOf<AutomationHandleItem, AutomationResult, TriggeredRun, JobEnd<AutomationResult>>({
-    signal: options.signal,
+    signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       checkOptions("trigger automation", options, runAutomationKeys());
       checkTriggerKeys(request);

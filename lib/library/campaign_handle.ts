@@ -11,7 +11,7 @@ import type { CampaignView } from "../campaign/view.ts";
 import type { JobEnd } from "../job/job.ts";
 import type { EndOutcome } from "../result/ends.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
-import { type Handle, handleOf } from "./handle.ts";
+import { type Handle, handleOf, signalIn } from "./handle.ts";
 
 /** The last item of a campaign's handle. */
 export interface CampaignEnd {
@@ -40,7 +40,7 @@ export function campaignHandle(
   const stop = new AbortController();
   let viewOrThrow: (end: JobEnd<CampaignResult>) => CampaignView;
   const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, JobEnd<CampaignResult>>({
-    signal: options.signal,
+    signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       checkRunCampaign(options);
       const jobs = await loadCampaigns();

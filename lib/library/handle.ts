@@ -174,6 +174,12 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   }
 }
 
+/** The signal among options that nobody has checked; undefined when it is none: the check of the options says so. */
+export function signalIn(options: unknown): AbortSignal | undefined {
+  const signal = (options as { signal?: unknown } | null | undefined)?.signal;
+  return signal instanceof AbortSignal ? signal : undefined;
+}
+
 /** Begins work and makes its handle. */
 export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
   return new WorkHandle(work);

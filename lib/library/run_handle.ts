@@ -15,8 +15,8 @@ import { cancel } from "../runs/cancel.ts";
 import { verdictErrorOf } from "../runs/errors.ts";
 import type { FollowItem } from "../runs/run_items.ts";
 import { attachJob, type JobOptions, type run, runJob, type RunOptions } from "../runs/run.ts";
-import { runKeys, type StartedRun } from "../runs/start_plan.ts";
-import { type Handle, handleOf, type HandleWork } from "./handle.ts";
+import { noteNewTask, runKeys, type StartedRun } from "../runs/start_plan.ts";
+import { type Handle, handleOf, type HandleWork, signalIn } from "./handle.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
 
 /** The last item of a run's handle. */
@@ -63,7 +63,7 @@ function runWork<S extends { runId: string }>(
   let session: Session | undefined;
   return {
     gap: { type: "gap", cause: "events_missed" },
-    signal: options.signal,
+    signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       checkOptions("follow run", options, runKeys());
       const all: RunOptions = {
@@ -77,7 +77,10 @@ function runWork<S extends { runId: string }>(
       };
       checkSources("follow run", all);
       const how = { signal: options.signal, onAbort: options.onAbort };
-      const more = abortInternals(how, { byTask: true, onSession: (opened: Session) => void (session = opened) });
+      const more = abortInternals(how, {
+        byTask: noteNewTask,
+        onSession: (opened: Session) => void (session = opened),
+      });
       const end = await begin(all, more, onStarted);
       guarded(end.result, session);
       return end;

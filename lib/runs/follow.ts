@@ -59,6 +59,11 @@ export interface FollowOptions extends ConnectOptions {
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   checkOptions("follow run", options, runKeys());
   checkSources("follow run", options);
+  return followRun(runId, options);
+}
+
+/** {@linkcode follow} for the command line, whose options are checked already. */
+export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
   const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);

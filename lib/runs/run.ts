@@ -20,7 +20,7 @@ import { openEventsFile } from "./events_file.ts";
 import type { FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./run_items.ts";
 import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
-import { runKeys, type StartOptions } from "./start_plan.ts";
+import { noteNewTask, runKeys, type StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal } from "./state.ts";
 import { StateWriter } from "./state_writer.ts";
 
@@ -50,8 +50,8 @@ export interface JobOptions extends JobInternals {
   sink?: EventSink | undefined;
   /** Whether the job ends as soon as the run is started or found. @default {false} */
   startOnly?: boolean | undefined;
-  /** Whether the request is a part of a derived key: see `planStart`. @default {false} */
-  byTask?: boolean | undefined;
+  /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
+  byTask?: RunStart["byTask"];
   /**
    * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
    * @default {undefined} (no state file)
@@ -181,7 +181,7 @@ async function ended(
   work: (more: JobOptions) => Promise<JobEnd<RunResult>>,
 ): Promise<RunResult> {
   let session: Session | undefined;
-  const end = await work(abortInternals(options, { byTask: true, onSession: (opened) => session = opened }));
+  const end = await work(abortInternals(options, { byTask: noteNewTask, onSession: (opened) => session = opened }));
   guarded(end.result, session);
   return settle(end, options, verdictErrorOf);
 }

@@ -13,7 +13,7 @@ import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
-import { noteNewTask, planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
+import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
 import type { RunState } from "./state.ts";
 import type { StateWriter } from "./state_writer.ts";
 import type { OnInterrupt } from "../job/interrupt.ts";
@@ -43,8 +43,8 @@ export interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
-  /** See {@linkcode planStart}. @default {false} */
-  byTask?: boolean | undefined;
+  /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
+  byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -89,7 +89,11 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
     const { request, options, resumed, byTask } = this.#target;
-    const plan = resumePlan(this.#session, await planStart(this.#session, request, options, byTask), resumed);
+    const plan = resumePlan(
+      this.#session,
+      await planStart(this.#session, request, options, byTask !== undefined),
+      resumed,
+    );
     const starter = new Starter(
       this.#session,
       startableRun(this.#session, plan),
@@ -98,7 +102,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     this.#plan = plan;
     this.#starter = starter;
     const started = await starter.start();
-    if (byTask) noteNewTask(this.#session, plan, started);
+    byTask?.(this.#session, plan, started);
     this.#announce(started);
   }
 

@@ -77,7 +77,7 @@ test("leaving the loop stops following at once, and leaves the run alone", async
   const handle = mogplex.run(request);
   for await (const item of handle) if (item.type === "status") break;
   const leftAt = clock.now();
-  await expect(handle).rejects.toBeInstanceOf(AbortedError);
+  expect(await handle.catch((error) => error)).toBeInstanceOf(AbortedError);
   expect(clock.now()).toBe(leftAt);
   const [run] = service.runs;
   const again = await mogplex.attach(run?.runId ?? "");
@@ -158,7 +158,7 @@ test("a deadline tells run, key and result", async () => {
 });
 
 test("a loop that begins late gets the newest items, after a gap that says so", async () => {
-  const steps = Array.from({ length: 400 }, (_, index) => `{ after: 1, event: { type: log, message: "m${index}" } }`);
+  const steps = Array.from({ length: 230 }, (_, index) => `{ after: 1, event: { type: log, message: "m${index}" } }`);
   const scenario = `steps:\n  [{ sandbox: up }, ${steps.join(", ")}, { after: 1, status: success }]`;
   const { mogplex, request } = world({ scenario, revision: "later" });
   const handle = mogplex.run(request);
@@ -170,7 +170,7 @@ test("a loop that begins late gets the newest items, after a gap that says so", 
 });
 
 test("automations.run() gives the same kind of handle", async () => {
-  const { mogplex, service } = world({ scenario: "automation-success" });
+  const { mogplex, service } = world({ scenario: "automation-slot" });
   const request = { repoId: service.repos[0]?.id ?? "" };
   const items = [];
   const handle = mogplex.automations.run(service.automations[0]?.id ?? "", request);
@@ -200,7 +200,7 @@ test(
       listeners.set("abort", (listeners.get("abort") ?? 0) - 1);
       return (removeEventListener as (...all: unknown[]) => void).apply(this, args);
     };
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 4; round++) {
       await Promise.all(Array.from({ length: 50 }, async () => {
         const { client: _, ...options } = { signal: stop.signal, client: undefined };
         await mogplex.attach(first.runId ?? "", { ...options, stream: false, timeoutMs: 600_000 });
