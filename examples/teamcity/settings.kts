@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "2dbb063bcba61095491d01048f960bd12c9ff0c70554430b81148ebc6d791a38"
+val MOGPLEX_CI_SHA256 = "38a4424e29d507261161df3dc57019b8dcac0b813afbd8b44811d05a456363bf"
 
 project {
     buildType(Cleanup)
