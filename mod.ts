@@ -28,6 +28,15 @@
  */
 import { isMain } from "./lib/runtime.ts";
 
+// One service and one token, with the verbs on it, and what surrounds a script.
+export { createMogplex, type Mogplex, type MogplexAutomations, type MogplexCampaigns } from "./lib/library/mogplex.ts";
+export type { MogplexOptions, VerbOptions } from "./lib/library/connect.ts";
+export type { Handle } from "./lib/library/handle.ts";
+export type { AttachedRun, RunEnd, RunHandle, RunHandleItem, RunTask } from "./lib/library/run_handle.ts";
+export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./lib/library/automation_handle.ts";
+export type { CampaignEnd, CampaignHandle, CampaignHandleItem } from "./lib/library/campaign_handle.ts";
+export { main, type MainContext } from "./lib/library/main.ts";
+
 // Runs.
 export { cancel, type CancelOptions } from "./lib/runs/cancel.ts";
 export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "./lib/runs/errors.ts";
@@ -67,6 +76,7 @@ export type { OnTimeout } from "./lib/job/interrupt.ts";
 export type { KeyScope } from "./lib/job/key.ts";
 export type { ConnectOptions } from "./lib/job/session.ts";
 export type { KeyOptions } from "./lib/job/start_key.ts";
+export type { AnyResult } from "./lib/result/any_result.ts";
 export type { AutomationOutcome, AutomationResult } from "./lib/result/automation_result.ts";
 export type { AutomationEnd, EndOutcome } from "./lib/result/ends.ts";
 export type { ResultError } from "./lib/result/result_error.ts";
@@ -75,8 +85,8 @@ export type { Outcome, Phase, RunResult, WaitTotal } from "./lib/result/run_resu
 // For scripts: reports, and untrusted text in the log.
 export { createLogText, type LogText } from "./lib/script/log_text.ts";
 export type { LogTextOptions } from "./lib/script/masking.ts";
-export { report, type ReportOptions } from "./lib/script/report.ts";
-export { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./lib/report/formats.ts";
+export { maskResult, renderReport, report, type ReportOptions } from "./lib/script/report.ts";
+export type { ReportFormatName } from "./lib/report/formats.ts";
 export type { ReportTarget } from "./lib/report/targets.ts";
 
 // The service: a client with one method for each route.
@@ -84,7 +94,7 @@ export { type CallOptions, type ClientOptions, createClient, type MogplexClient 
 export type { RepositoryChoice } from "./lib/api/repository.ts";
 export type { RunEventStream, StreamItem } from "./lib/api/stream.ts";
 export type { StreamStep } from "./lib/http/stream.ts";
-export type { Fetch } from "./lib/http/transport.ts";
+export type { Fetch, FetchAnswer, FetchInit, RequestReport } from "./lib/http/transport.ts";
 export type * from "./lib/model.ts";
 
 // The rest: errors and exit codes, notices, time, the CI system, the version.

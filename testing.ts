@@ -1,24 +1,23 @@
 /**
- * For tests of scripts that use this library: the service in process, and a clock that does not wait.
+ * A Mogplex in the process of a test: it obeys the contract of the service, plays scenarios, and needs no socket and no account. With a
+ * virtual clock an hour of waiting takes milliseconds.
  *
- * @example A run against the service in process
+ * @example A test of one's own
  * ```ts
- * import { createClient } from "@mogplex/ci";
+ * import { createMogplex } from "@mogplex/ci";
  * import { createEmulator } from "@mogplex/ci/testing";
  *
- * const { fetch, close } = createEmulator({ scenario: "success" });
- * const client = createClient({ url: "https://mogplex.example", token: "mog_token", fetch });
- * console.log(client.origin);
- * await close();
+ * async function outcomeOf(scenario: string): Promise<string> {
+ *   const service = createEmulator({ scenario });
+ *   const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+ *   const result = await createMogplex(service.options).run(request, { throwOnFailure: false });
+ *   return result.outcome;
+ * }
+ * if (await outcomeOf("agent-failure") !== "failed") throw new Error("the run did not fail");
  * ```
  *
  * @module
  */
-import { type Clock, virtualClock } from "./lib/clock.ts";
-import { builtInScenarios, SCENARIO_NAMES } from "./lib/emulator/agents/builtin_scenarios.ts";
-import { parseScenarios } from "./lib/emulator/agents/scenario.ts";
-import { createEmulator as create } from "./lib/emulator/emulator.ts";
-
 export {
   type Clock,
   type SleepOptions,
@@ -26,40 +25,11 @@ export {
   virtualClock,
   type VirtualClockOptions,
 } from "./lib/clock.ts";
-
-/** Options of {@linkcode createEmulator}. */
-export interface EmulatorOptions {
-  /** Source of time, for the service and its limits. @default a virtual clock, which moves to the next sleeper by itself */
-  clock?: Clock | undefined;
-  /** What runs do: the name of a built-in scenario, or the text of a scenario file. @default {"success"} */
-  scenario?: string | undefined;
-  /** Most active sandboxes of a user; a run that needs one more fails. The service has 3. @default {undefined} (no limit) */
-  sandboxLimit?: number | undefined;
-}
-
-/** A service in process. */
-export interface Emulator {
-  /** Its time. */
-  readonly clock: Clock;
-  /** Sends a request; its type is that of the global `fetch`. Rejects when the connection breaks. */
-  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /**
-   * Steers the service: see "Control" in `lib/emulator/README.md`.
-   *
-   * @param action Such as `fault` or `setRepo`.
-   * @returns What it made: `{ token }` for `addToken`.
-   * @throws {UsageError} for an unknown action or a bad argument.
-   */
-  control(action: string, args?: Record<string, unknown>): Readonly<Record<string, unknown>>;
-  /** Ends commands and streams. */
-  close(): Promise<void>;
-}
-
-/** Makes a service in process: a user with two tokens and one repository. @throws {UsageError} for a scenario that is none. */
-export function createEmulator(options: EmulatorOptions = {}): Emulator {
-  const { clock = virtualClock(), scenario = "success", sandboxLimit } = options;
-  const isName = (SCENARIO_NAMES as readonly string[]).includes(scenario);
-  const scenarios = isName ? builtInScenarios(scenario) : parseScenarios(scenario, "scenario");
-  const { fetch, control, close } = create({ clock, scenarios, sandboxLimit });
-  return { clock, fetch, control, close };
-}
+export {
+  createTestEmulator as createEmulator,
+  SCENARIO_NAMES,
+  type TestConnection,
+  type TestEmulator,
+  type TestEmulatorOptions,
+  type TestRun,
+} from "./lib/emulator/testing.ts";

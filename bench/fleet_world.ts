@@ -2,6 +2,7 @@
  * One fleet: jobs with one token follow runs that start within the same minute, against the emulator with its real limiter, on
  * one virtual clock. The seed determines everything.
  */
+import type { Clock } from "../lib/clock.ts";
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
@@ -137,7 +138,13 @@ async function followOurs(
   random: () => number,
 ): Promise<string | undefined> {
   const { tokenShare } = options;
-  const session = openSession({ token: FOLLOWER, url: ORIGIN, clock, fetch, env: () => undefined }, { random });
+  // Each job is a process of its own: the followers of one process would take turns.
+  const own: Clock = {
+    now: () => clock.now(),
+    wallTime: () => clock.wallTime(),
+    sleep: (ms, how) => clock.sleep(ms, how),
+  };
+  const session = openSession({ token: FOLLOWER, url: ORIGIN, clock: own, fetch, env: () => undefined }, { random });
   const deadline = clock.now() + TIMEOUT_MS;
   const follower = new RunFollower(session, runId, { deadline, tokenShare });
   try {

@@ -1,5 +1,5 @@
 /**
- * The sentence that an error's parts make, and the message of whatever was thrown.
+ * What errors are made of: the sentence of their parts, what is known of the run, and the message of whatever was thrown.
  *
  * @module
  */
@@ -25,4 +25,47 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
 /** What is said by something that was thrown, which may be anything. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** What is known of a run when something goes wrong: the common part of a `RunResult` and an `AutomationResult`. */
+export interface ResultSoFar {
+  /** Which result it is: `automation-run` for the run of an automation, else `run`. */
+  kind: "run" | "automation-run";
+  /** UUID of the run; null when none is known. */
+  runId: string | null;
+  /** Key that finds the run again; null when none was used. */
+  idempotencyKey: string | null;
+  /** Last status that the service reported; null when it reported none. */
+  status: string | null;
+  /** Our verdict: `deadline` or `error` when there is none of the service. */
+  outcome: string;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** Why, in the service's words or ours; null when there is nothing to say. Untrusted text. */
+  reason: string | null;
+}
+
+/** What an error knows of the run that it is about. */
+export interface KnownRun {
+  /** UUID of the run. */
+  runId: string | null;
+  /** Key that finds the run. */
+  idempotencyKey: string | null;
+  /** The result so far. */
+  result: ResultSoFar | null;
+}
+
+const NOTHING: KnownRun = { runId: null, idempotencyKey: null, result: null };
+// Beside the errors, so that printing one does not print the service's text.
+const known = new WeakMap<object, KnownRun>();
+
+/** What an error knows of its run. */
+export function knownRunOf(error: object): KnownRun {
+  return known.get(error) ?? NOTHING;
+}
+
+/** Records what an error knows of its run, beside what it knows already. @returns The error. */
+export function tellRun<E extends object>(error: E, facts: Partial<KnownRun>): E {
+  known.set(error, { ...knownRunOf(error), ...facts });
+  return error;
 }

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { type ErrorParts, errorSentence } from "./error_sentence.ts";
+import { type ErrorParts, errorSentence, knownRunOf, messageOf, type ResultSoFar, tellRun } from "./error_sentence.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
 
 /** Options of {@linkcode MogplexError}. */
 export interface MogplexErrorOptions {
   /** What caused it. @default {undefined} */
   cause?: unknown;
+  /** See {@linkcode MogplexError.code}. @default the name of the exit code, in upper case */
+  code?: string | null | undefined;
 }
 
-export type { ErrorParts };
+export type { ErrorParts, ResultSoFar };
 
 /** Base of every error that the toolkit throws on purpose. */
 export class MogplexError extends Error {
@@ -27,6 +29,11 @@ export class MogplexError extends Error {
   readonly value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   readonly advice: string | null;
+  /**
+   * A word for programs. For an answer of the service its own code, or null when the answer had none; else ours, such as `USAGE`,
+   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`.
+   */
+  readonly code: string | null;
 
   /**
    * @param problem What went wrong, in parts; or the whole message, for what is not a failed attempt.
@@ -40,6 +47,52 @@ export class MogplexError extends Error {
     this.why = why ?? this.message;
     this.value = value ?? null;
     this.advice = advice ?? null;
+    const { code = exit.replace(/[A-Z]/g, "_$&").toUpperCase() } = options;
+    this.code = code;
+  }
+
+  /** Whether the same call can work later: true for the exit codes 69 and 75. */
+  get isRetryable(): boolean {
+    return this.exit === "unavailable" || this.exit === "rateLimited";
+  }
+
+  /** Milliseconds after which the service says to try again; null when it did not say. */
+  get retryAfterMs(): number | null {
+    return null;
+  }
+
+  /** Id of the request, which the support of the service asks for; null when there was no answer, or it had none. */
+  get requestId(): string | null {
+    return null;
+  }
+
+  /** UUID of the run that the call started, found or followed; null when there is none, or it is not known. */
+  get runId(): string | null {
+    return knownRunOf(this).runId;
+  }
+
+  /** Key with which the run was or may have been started: the same start with this key finds it. Null when no start was sent. */
+  get idempotencyKey(): string | null {
+    return knownRunOf(this).idempotencyKey;
+  }
+
+  /**
+   * What was known of the run; null when the call was not about one. It is the `RunResult` or `AutomationResult` of the call. Its texts
+   * are the service's; printing the error does not print them.
+   */
+  get result(): ResultSoFar | null {
+    return knownRunOf(this).result;
+  }
+
+  /** Everything that a log needs, for `JSON.stringify`; the texts of the result are masked. */
+  toJSON(): Record<string, unknown> {
+    const { name, message, code, exitCode, attempted, why, value, advice, isRetryable, retryAfterMs, requestId } = this;
+    const { runId, idempotencyKey, result, cause } = this;
+    return {
+      ...{ name, message, code, exitCode, attempted, why, value, advice, isRetryable, retryAfterMs, requestId },
+      ...{ runId, idempotencyKey, result },
+      cause: cause === undefined ? null : cause instanceof MogplexError ? cause.toJSON() : messageOf(cause),
+    };
   }
 
   /** The message in lines that can be printed one by one. There is one, unless the error lists mistakes. */
@@ -81,15 +134,15 @@ export interface AnswerFacts {
   requestId: string | null;
   /** `Retry-After` in milliseconds from the answer on; null when there was none. */
   retryAfterMs: number | null;
+  /** The headers of the answer that help to find out who sent it, masked; by names in lower case. @default {} */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
 export class ApiError extends MogplexError implements AnswerFacts {
   override name = "ApiError";
   readonly status: number;
-  readonly code: string | null;
-  readonly requestId: string | null;
-  readonly retryAfterMs: number | null;
+  readonly #facts: AnswerFacts;
 
   /**
    * @param problem See {@linkcode MogplexError}.
@@ -101,11 +154,26 @@ export class ApiError extends MogplexError implements AnswerFacts {
     facts: AnswerFacts,
     options: MogplexErrorOptions = {},
   ) {
-    super(problem, exit, options);
+    super(problem, exit, { ...options, code: facts.code });
     this.status = facts.status;
-    this.code = facts.code;
-    this.requestId = facts.requestId;
-    this.retryAfterMs = facts.retryAfterMs;
+    this.#facts = facts;
+  }
+
+  override get requestId(): string | null {
+    return this.#facts.requestId;
+  }
+
+  override get retryAfterMs(): number | null {
+    return this.#facts.retryAfterMs;
+  }
+
+  /** See {@linkcode AnswerFacts.headers}. */
+  get headers(): Readonly<Record<string, string>> {
+    return this.#facts.headers ?? {};
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return { ...super.toJSON(), status: this.status, headers: this.headers };
   }
 }
 
@@ -139,7 +207,7 @@ export class NetworkError extends MogplexError {
   override name = "NetworkError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
-    super(problem, "unavailable", options);
+    super(problem, "unavailable", { code: "NETWORK", ...options });
   }
 }
 
@@ -148,22 +216,25 @@ export class BodyTooLargeError extends MogplexError {
   override name = "BodyTooLargeError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
-    super(problem, "unavailable", options);
+    super(problem, "unavailable", { code: "BODY_TOO_LARGE", ...options });
   }
 }
 
 /** It is unknown whether the run was started: repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
 export class StartUnknownError extends MogplexError {
   override name = "StartUnknownError";
-  /** Key that finds the run, if there is one. */
-  readonly idempotencyKey: string;
   /**
    * @param problem See {@linkcode MogplexError}.
    * @param idempotencyKey Key of the start.
    */
   constructor(problem: ErrorParts | string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
-    super(problem, "unavailable", options);
-    this.idempotencyKey = idempotencyKey;
+    super(problem, "unavailable", { code: "START_UNKNOWN", ...options });
+    tellRun(this, { idempotencyKey });
+  }
+
+  /** Key that finds the run, if there is one. */
+  override get idempotencyKey(): string {
+    return super.idempotencyKey ?? "";
   }
 }
 
@@ -173,6 +244,22 @@ export class DeadlineError extends MogplexError {
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "deadline", options);
+  }
+}
+
+/**
+ * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code is that
+ * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours.
+ */
+export class AbortedError extends MogplexError {
+  override name = "AbortedError";
+  /**
+   * @param problem See {@linkcode MogplexError}.
+   * @param reason Reason of the signal.
+   */
+  constructor(problem: ErrorParts | string, reason: unknown) {
+    const exit = exitNameOf(reason);
+    super(problem, exit === "internal" ? "sigint" : exit, { cause: reason, code: "ABORTED" });
   }
 }
 
@@ -190,12 +277,18 @@ export class InterruptedError extends MogplexError {
   }
 }
 
+function exitNameOf(thrown: unknown): ExitName {
+  if (thrown instanceof MogplexError) return thrown.exit;
+  const name = (thrown as { name?: unknown } | null | undefined)?.name;
+  return name === "TimeoutError" ? "deadline" : name === "AbortError" ? "sigint" : "internal";
+}
+
 /**
- * The exit code of toolkit verbs for whatever was thrown: the error's own, or 70 for everything that is no
- * {@linkcode MogplexError}.
+ * The exit code of toolkit verbs for whatever was thrown: the error's own; 124 for a `TimeoutError` and 130 for an `AbortError`, the
+ * reasons of an `AbortSignal`; 70 for everything else.
  */
 export function exitCodeFor(error: unknown): number {
-  return error instanceof MogplexError ? error.exitCode : EXIT.internal;
+  return EXIT[exitNameOf(error)];
 }
 
 /** The exit code of drop-in verbs, as the `mogplex` command documents them. Source: CLI reference, "Exit codes". */

@@ -84,8 +84,15 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["deadline"],
     code: "124",
     name: "deadline",
-    toolkit: "`--timeout` passed; the run goes on unless asked otherwise; an automation waits for a slot",
+    toolkit:
+      "`--timeout`, or a `TimeoutError` in a script: the run goes on unless asked otherwise; an automation waits for a slot",
     dropIn: "–",
   },
-  { names: ["sigint", "sigterm"], code: "130/143", name: "interrupted", toolkit: "SIGINT / SIGTERM", dropIn: "same" },
+  {
+    names: ["sigint", "sigterm"],
+    code: "130/143",
+    name: "interrupted",
+    toolkit: "SIGINT / SIGTERM, or an `AbortError` in a script",
+    dropIn: "same",
+  },
 ];

@@ -13,6 +13,27 @@ export type KnownRunStatus = "pending" | "streaming" | "success" | "failed" | "c
 /** Status of a run as the service reports it. A status that is not in {@linkcode KnownRunStatus} means "not finished". */
 export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 
+/** A word that the service sends: one of the known words, or a later one. */
+type Open<Known extends string> = Known | (string & Record<never, never>);
+
+/** Agents that a start may name. Each revision of the service knows at least `codex` and `claude-code`. */
+export type Harness = "codex" | "claude-code" | "mogplex";
+
+/** How freely an agent may act. */
+export type Mode = "SAFE" | "AUTO" | "YOLO";
+
+/** Kinds of events that the known revisions of the service send. */
+export type KnownEventType =
+  | "started"
+  | "status_changed"
+  | "log"
+  | "tool_started"
+  | "tool_finished"
+  | "cancel_requested"
+  | "cancelled"
+  | "failed"
+  | "finished";
+
 /** Requested branch names of a run. The pushed branch can differ: see the {@linkcode RunEvent} of stage `git_delivery`. */
 export interface RunBranch {
   /** Branch that the agent starts from. */
@@ -36,7 +57,7 @@ export interface Run {
   /** UUID of the repository. */
   repoId: string;
   /** Agent: `codex`, `claude-code`, or a later one. */
-  harness: string;
+  harness: Open<Harness>;
   /** Status; every word that is not known means "not finished". */
   status: RunStatus;
   /** Requested branches. */
@@ -68,7 +89,7 @@ export interface RunEvent {
   /** UUID; the only field that identifies an event. */
   id: string;
   /** Kind of event: one of nine words in the known revisions, but any text is possible. */
-  type: string;
+  type: Open<KnownEventType>;
   /** Tool that the event is about. */
   toolName: string | null;
   /** Text for people. */
@@ -119,8 +140,8 @@ export interface Sandbox {
   sandbox_id: string | null;
   /** UUID of the repository. */
   repo_id: string;
-  /** `creating installing running pausing paused stopped error`. */
-  status: string;
+  /** What it does. */
+  status: Open<"creating" | "installing" | "running" | "pausing" | "paused" | "stopped" | "error">;
   /** Branch it started from. */
   base_branch: string | null;
   /** Branch it works on. */
@@ -147,8 +168,8 @@ export interface Automation {
   name: string;
   /** Text for people. */
   description: string | null;
-  /** `active` or `inactive`. */
-  status: string;
+  /** Whether it can be triggered. */
+  status: Open<"active" | "inactive">;
   /** UUID of the published version; null means that it cannot be triggered. */
   publishedVersionId: string | null;
   /** ISO 8601 with offset. */
@@ -185,8 +206,8 @@ export interface TriggerResult {
   automationId: string;
   /** UUID of the automation run; null when the work was suppressed by a limit. */
   jobRunId: string | null;
-  /** `queued`, `suppressed`, or `replayed` in later revisions. */
-  outcome: string;
+  /** What became of the trigger; `replayed` in later revisions. */
+  outcome: Open<"queued" | "suppressed" | "replayed">;
   /** Why the run did not start at once. */
   reason: string | null;
   /** Whether the run is running now. */
@@ -205,7 +226,7 @@ export interface AutomationRun {
   /** UUID. */
   id: string;
   /** Status. */
-  status: string;
+  status: Open<"pending" | "running" | "success" | "failed" | "cancelled">;
   /** ISO 8601 with offset. */
   created_at: string | null;
   /** ISO 8601 with offset. */
@@ -249,7 +270,7 @@ export interface StartRequest {
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
   /** Agent. @default {"codex"} (chosen by the service) */
-  harness?: string | undefined;
+  harness?: Harness | undefined;
   /** Branch to start from. @default the repository's default branch */
   baseBranch?: string | undefined;
   /** Branch to work on. @default generated with `createBranch`, else the base branch */
@@ -259,5 +280,5 @@ export interface StartRequest {
   /** Directory inside the repository; null forces the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;
   /** How freely the agent may act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
-  mode?: string | undefined;
+  mode?: Mode | undefined;
 }

@@ -69,10 +69,13 @@ export interface CallerParts {
   world: CallWorld;
   /** See {@linkcode Attempted.tokenPlace}. */
   tokenPlace?: string | undefined;
+  /** See {@linkcode Attempted.addressPlace}. */
+  addressPlace?: string | undefined;
 }
 
 /** Makes the caller of a client. */
-export function createCaller({ api, transport, world, tokenPlace }: CallerParts): Caller {
+export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts): Caller {
+  const places = { tokenPlace, addressPlace };
   function send<D>(
     attempted: Attempted,
     schema: Lazy<D>,
@@ -82,12 +85,12 @@ export function createCaller({ api, transport, world, tokenPlace }: CallerParts)
   ): Promise<D> {
     const { what, recent } = attempted;
     const lasts = recent ? isMissingRoute : undefined;
-    return callWithin(world, { what, limits, lasts, ...extras }, (limitMs) =>
+    return callWithin(world, { what, limits, lasts, ...extras }, (limitMs, attempt) =>
       transport.call({
         what,
         send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-        judge: (answer) => judge({ tokenPlace, ...attempted }, answer, schema, transport.redact),
-      }, { limitMs, signal: limits?.signal }));
+        judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact),
+      }, { limitMs, signal: limits?.signal, attempt }));
   }
   function read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
     return send({ what, scope: "read" }, schema, call, ask);
@@ -98,12 +101,12 @@ export function createCaller({ api, transport, world, tokenPlace }: CallerParts)
     ask: (how: How) => Promise<unknown>,
   ): Promise<EventStream> {
     const { what } = attempted;
-    return callWithin(world, { what, limits, lasts: hasNoStream }, (limitMs) =>
+    return callWithin(world, { what, limits, lasts: hasNoStream }, (limitMs, attempt) =>
       transport.open({
         what,
         send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-        refuse: (answer) => refuse({ tokenPlace, ...attempted }, answer, transport.redact),
-      }, { limitMs, signal: limits?.signal }));
+        refuse: (answer) => refuse({ ...places, ...attempted }, answer, transport.redact),
+      }, { limitMs, signal: limits?.signal, attempt }));
   }
 
   return { api, send, read, open };

@@ -41,6 +41,8 @@ export interface Attempted {
   repoId?: string | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
+  /** Where the address comes from. @default {"MOGPLEX_URL"} */
+  addressPlace?: string | undefined;
 }
 
 /** Whether a redirect leads to the login page, and its origin; an empty text if `Location` is not an absolute URL. */
@@ -74,12 +76,19 @@ function describe(
   return { attempted, answer, facts, where, said: shown === "" ? `(${where})` : `(${where}): "${shown}"`, redact };
 }
 
-const CHECK_ADDRESS = "check MOGPLEX_URL and what lies between";
+function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
+  return `check ${addressPlace} and what lies between`;
+}
 
 /** The error for an answer that does not come from the API. */
-function foreign({ attempted: { what, recent }, facts, said }: Described): UnavailableError {
+function foreign({ attempted, facts, said }: Described): UnavailableError {
+  const { what, recent } = attempted;
   const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
-  const problem = { attempted: what, why: `the answer is not the API's ${said}`, advice: CHECK_ADDRESS + missing };
+  const problem = {
+    attempted: what,
+    why: `the answer is not the API's ${said}`,
+    advice: checkAddress(attempted) + missing,
+  };
   return new UnavailableError(problem, "unavailable", facts);
 }
 
@@ -95,7 +104,7 @@ function redirected({ attempted, answer, facts, where, redact }: Described): Mog
   }
   const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
   const why = `the answer is a redirect${target} (${where}), which would lose the token`;
-  const advice = "set MOGPLEX_URL to the service's own origin";
+  const advice = `set ${attempted.addressPlace ?? "MOGPLEX_URL"} to the service's own origin`;
   return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
 }
 
@@ -208,7 +217,7 @@ export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, 
     : {
       attempted: attempted.what,
       why: `the answer is not the API's (${where}): "${excerpt(answer.text, redact)}"`,
-      advice: CHECK_ADDRESS,
+      advice: checkAddress(attempted),
     };
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }

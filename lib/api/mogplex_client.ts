@@ -29,9 +29,15 @@ export interface MogplexClient {
   /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
   readonly clockSkewMs?: number | undefined;
   /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
-  listRepos(query?: { q?: string; id?: string; limit?: number }, call?: CallOptions): Promise<Repo[]>;
+  listRepos(
+    query?: { q?: string | undefined; id?: string | undefined; limit?: number | undefined },
+    call?: CallOptions,
+  ): Promise<Repo[]>;
   /** Lists sandboxes, most recently active first. `limit` is 1 to 200. */
-  listSandboxes(query?: { repoId?: string; status?: string; limit?: number }, call?: CallOptions): Promise<Sandbox[]>;
+  listSandboxes(
+    query?: { repoId?: string | undefined; status?: string | undefined; limit?: number | undefined },
+    call?: CallOptions,
+  ): Promise<Sandbox[]>;
   /**
    * Starts a run, or returns the one that the same key started. Every attempt sends the same key and the same bytes.
    *
@@ -49,7 +55,7 @@ export interface MogplexClient {
   /** Gets a run. */
   getRun(runId: string, call?: CallOptions): Promise<Run>;
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
-  getRunEvents(runId: string, query?: { limit?: number }, call?: CallOptions): Promise<RunEvents>;
+  getRunEvents(runId: string, query?: { limit?: number | undefined }, call?: CallOptions): Promise<RunEvents>;
   /**
    * Opens the stream of a run's events, a route of later revisions of the service. It yields the run first, then at most `limit`
    * (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the
@@ -60,14 +66,14 @@ export interface MogplexClient {
    */
   openRunEvents(
     runId: string,
-    query?: { limit?: number; lastEventId?: string | undefined },
+    query?: { limit?: number | undefined; lastEventId?: string | undefined },
     call?: CallOptions,
   ): Promise<RunEventStream>;
   /** Cancels a run. A run that has already ended is not an error. */
   cancelRun(runId: string, call?: CallOptions): Promise<CancelResult>;
   /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before. */
   listAutomations(
-    query?: { limit?: number; cursor?: string },
+    query?: { limit?: number | undefined; cursor?: string | undefined },
     call?: CallOptions,
   ): Promise<{ automations: Automation[]; nextCursor: string | null }>;
   /** Gets an automation with its published version and a summary of its runs. */
@@ -78,12 +84,16 @@ export interface MogplexClient {
    */
   triggerAutomation(
     automationId: string,
-    request: { repoId: string; input?: Record<string, unknown> },
+    request: { repoId: string; input?: Record<string, unknown> | undefined },
     key: { idempotencyKey: string },
     call?: CallOptions,
   ): Promise<TriggerResult>;
   /** Lists the runs of an automation, newest first. `limit` is 1 to 50. */
-  listAutomationRuns(automationId: string, query?: { limit?: number }, call?: CallOptions): Promise<AutomationRun[]>;
+  listAutomationRuns(
+    automationId: string,
+    query?: { limit?: number | undefined },
+    call?: CallOptions,
+  ): Promise<AutomationRun[]>;
   /** Gets a run of an automation. */
   getAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<AutomationRun>;
   /**

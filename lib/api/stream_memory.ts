@@ -7,8 +7,16 @@ import type { Fetch } from "../http/transport.ts";
 
 /** What this process knows about one service. */
 export interface StreamMemory {
-  /** Whether the service has no streams of events. */
-  absent: boolean;
+  /** Point on the clock until which the service counts as one without streams of events. */
+  absentUntil: number;
+  /** The first question whether it has them, while there is no answer; undefined before and after. */
+  asking?: Promise<void> | undefined;
+  /** Whether a stream was opened. */
+  present: boolean;
+}
+
+function unknown(): StreamMemory {
+  return { absentUntil: -Infinity, present: false };
 }
 
 /** Key for the runtime's own `fetch`. */
@@ -21,14 +29,14 @@ const clients = new WeakMap<object, StreamMemory>();
 export function shareMemory(client: object, origin: string, fetch: Fetch | undefined): void {
   const known = services.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
   services.set(fetch ?? OWN_FETCH, known);
-  const memory = known.get(origin) ?? { absent: false };
+  const memory = known.get(origin) ?? unknown();
   known.set(origin, memory);
   clients.set(client, memory);
 }
 
 /** The memory of a client's service. A client that the toolkit did not create has its own memory. */
 export function memoryOf(client: object): StreamMemory {
-  const memory = clients.get(client) ?? { absent: false };
+  const memory = clients.get(client) ?? unknown();
   clients.set(client, memory);
   return memory;
 }

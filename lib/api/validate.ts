@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { StartRequest } from "../model.ts";
+import type { Harness, Mode, StartRequest } from "../model.ts";
 import {
   branchProblem,
   HARNESSES,
@@ -209,16 +209,16 @@ function checkPrompt(prompt: string): string {
   return trimmed;
 }
 
-function checkWord(text: string, word: string, known: readonly string[], what: string): string {
-  if (known.includes(word)) return word;
+function checkWord<T extends string>(text: string, word: string, known: readonly T[], what: string): T {
+  if ((known as readonly string[]).includes(word)) return word as T;
   throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
 }
 
-function checkHarness(harness: string): string {
+function checkHarness(harness: string): Harness {
   return checkWord(harness, trimText(harness, "harness"), HARNESSES, "harness");
 }
 
-function checkMode(mode: string): string {
+function checkMode(mode: string): Mode {
   return checkWord(mode, trimText(mode, "mode").toUpperCase(), MODES, "mode");
 }
 

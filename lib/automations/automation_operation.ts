@@ -60,7 +60,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
   async start(): Promise<void> {
     const { automationId, request, options } = this.#target;
     const plan = await planTrigger(this.#session, automationId, request, options);
-    const starter = triggerStarter(this.#session, plan);
+    const starter = triggerStarter(this.#session, plan, options);
     this.#plan = plan;
     this.#starter = starter;
     const pacer = this.#session.pacer(plan.deadline);

@@ -3,23 +3,31 @@
  *
  * @module
  */
+import { tellRun } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
+import { guardResult } from "../result/guard.ts";
+import { createRedactor } from "../text/redact.ts";
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
   override name = "AutomationVerdictError";
-  /** The result of the run. */
-  readonly result: AutomationResult;
+  readonly #result: AutomationResult;
 
   /**
    * @param outcome How the run ended.
-   * @param result The result of the run.
+   * @param result The result of the run. From now on, printing it masks secrets.
    */
   constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
     const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
-    super(`Automation run "${result.runId}" ${end}`, outcome);
-    this.result = result;
+    super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
+    this.#result = guardResult(result, createRedactor());
+    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
+  }
+
+  /** The result of the run. */
+  override get result(): AutomationResult {
+    return this.#result;
   }
 }
 

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import { DeadlineError } from "../errors.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
 import { followToEnd, StatusWatch } from "../job/follower.ts";
 import { checkWait } from "../job/options.ts";
-import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { connectKeys, type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import { type Leash, leash, PollingSource } from "../job/source.ts";
 import type { AutomationRun } from "../model.ts";
 import { formatCount } from "../result/duration.ts";
@@ -31,6 +32,11 @@ export interface FollowAutomationOptions extends ConnectOptions {
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
+}
+
+/** The names and types of {@linkcode FollowAutomationOptions}. */
+function followAutomationKeys(): Keys<FollowAutomationOptions> {
+  return { ...connectKeys(), timeoutMs: "number", tokenShare: "number" };
 }
 
 /** Options of {@linkcode AutomationFollower}. */
@@ -163,6 +169,8 @@ export function followAutomationRun(
   runId: string,
   options: FollowAutomationOptions = {},
 ): AsyncGenerator<AutomationItem, AutomationRun, void> {
+  checkOptions("follow automation run", options, followAutomationKeys());
+  checkSources("follow automation run", options);
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
   const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { ApiError, MogplexError } from "../errors.ts";
-import { checkTimeout, type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import type { Automation } from "../model.ts";
 import { formatCount } from "../result/duration.ts";
 import { setbackOf } from "../retry/setback.ts";
@@ -140,6 +141,14 @@ export async function* automationsOf(
  * ```
  */
 export function listAutomations(options: ListAutomationsOptions = {}): AsyncGenerator<Automation, void, void> {
+  const keys: Keys<ListAutomationsOptions> = {
+    ...connectKeys(),
+    timeoutMs: "number",
+    pageSize: "number",
+    onIncomplete: "function",
+  };
+  checkOptions("list automations", options, keys);
+  checkSources("list automations", options);
   return withoutEnd(automationsOf(openSession(options), options));
 }
 

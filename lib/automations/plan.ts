@@ -4,14 +4,15 @@
  * @module
  */
 import { MAX_KEY_LENGTH } from "../api/contract/rules.ts";
+import { checkOptions, type Keys } from "../api/option_check.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../api/repository.ts";
 import { checkTriggerInput, checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import type { KeyScope } from "../job/key.ts";
 import { droppedInputsWarning } from "./dropped_inputs.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
-import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
+import { jobOf, keyKeys, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
 
 /** Request of a trigger: `repo` or `repoId` names the repository. */
 export interface TriggerRequest extends RepositoryChoice {
@@ -32,6 +33,17 @@ export interface TriggerOptions extends ConnectOptions, KeyOptions {
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
   onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
+}
+
+/** The names and types of {@linkcode TriggerOptions}. */
+export function triggerKeys(): Keys<TriggerOptions> {
+  return { ...connectKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
+}
+
+/** Checks the names and types of a trigger's request. @throws {UsageError} naming the field. */
+export function checkTriggerKeys(request: unknown): void {
+  const keys: Keys<TriggerRequest> = { repo: "string", repoId: "string", input: "any" };
+  checkOptions("trigger automation", request, keys, "requests");
 }
 
 /** A run of an automation that a trigger started or found. */

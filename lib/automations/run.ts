@@ -3,17 +3,18 @@
  *
  * @module
  */
+import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
-import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
-import { openSession } from "../job/session.ts";
-import { settle } from "../job/settle.ts";
+import { abortInternals, checkWait, checkWatch, type JobInternals } from "../job/options.ts";
+import { openSession, type Session } from "../job/session.ts";
+import { guarded, settle } from "../job/settle.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
 import { AutomationOperation } from "./automation_operation.ts";
 import { verdictErrorOf } from "./errors.ts";
 import type { AutomationItem } from "./follow.ts";
-import type { TriggerOptions, TriggerRequest } from "./plan.ts";
+import { checkTriggerKeys, triggerKeys, type TriggerOptions, type TriggerRequest } from "./plan.ts";
 
 /** Options of {@linkcode runAutomation}. */
 export interface RunAutomationOptions extends TriggerOptions {
@@ -24,6 +25,11 @@ export interface RunAutomationOptions extends TriggerOptions {
    * @default {"detach"}
    */
   onTimeout?: OnTimeout | undefined;
+  /**
+   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
+   * @default {"detach"}
+   */
+  onAbort?: OnTimeout | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: AutomationItem) => void) | undefined;
   /**
@@ -33,6 +39,18 @@ export interface RunAutomationOptions extends TriggerOptions {
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
+}
+
+/** The names and types of {@linkcode RunAutomationOptions}. */
+export function runAutomationKeys(): Keys<RunAutomationOptions> {
+  return {
+    ...triggerKeys(),
+    tokenShare: "number",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  };
 }
 
 /**
@@ -67,6 +85,7 @@ export async function runAutomationJob(
  * @returns The result, for {@linkcode report}.
  * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
  * @throws what {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
  * @example Trigger and wait
  * ```ts
@@ -87,5 +106,12 @@ export async function runAutomation(
   request: TriggerRequest,
   options: RunAutomationOptions = {},
 ): Promise<AutomationResult> {
-  return settle(await runAutomationJob(automationId, request, options), options, verdictErrorOf);
+  checkOptions("trigger automation", options, runAutomationKeys());
+  checkSources("trigger automation", options);
+  checkTriggerKeys(request);
+  let session: Session | undefined;
+  const more = abortInternals(options, { onSession: (opened) => session = opened });
+  const end = await runAutomationJob(automationId, request, options, more);
+  guarded(end.result, session);
+  return settle(end, options, verdictErrorOf);
 }

@@ -4,13 +4,23 @@
  * @module
  */
 import type { CallOptions } from "../api/client.ts";
+import { checkOptions, checkSources } from "../api/option_check.ts";
 import { UnavailableError } from "../errors.ts";
 import type { TriggerResult } from "../model.ts";
-import { planTrigger, type TriggeredRun, type TriggerOptions, type TriggerPlan, type TriggerRequest } from "./plan.ts";
+import {
+  checkTriggerKeys,
+  planTrigger,
+  type TriggeredRun,
+  triggerKeys,
+  type TriggerOptions,
+  type TriggerPlan,
+  type TriggerRequest,
+} from "./plan.ts";
 import { AutomationReader } from "./reader.ts";
 import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
+import { startError } from "../job/settle.ts";
 import type { Found, Startable } from "../job/started.ts";
 import { Starter } from "../job/starter.ts";
 
@@ -67,8 +77,12 @@ function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomati
 }
 
 /** Makes the starter of a plan, which sends the trigger and retries. */
-export function triggerStarter(session: Session, plan: TriggerPlan): TriggerStarter {
-  return new Starter(session, startable(session, plan));
+export function triggerStarter(
+  session: Session,
+  plan: TriggerPlan,
+  { onStarting }: Pick<TriggerOptions, "onStarting">,
+): TriggerStarter {
+  return new Starter(session, startable(session, plan), (idempotencyKey) => onStarting?.({ idempotencyKey }));
 }
 
 /** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
@@ -78,18 +92,28 @@ export async function triggerWith(starter: TriggerStarter, { automationId }: Tri
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** {@linkcode triggerAutomation} with the options that only the command line sets. */
+/**
+ * {@linkcode triggerAutomation} with the options that only the command line sets.
+ *
+ * @param errorOf Makes the error to throw from the one that ended the start. @default the same
+ */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
   options: TriggerOptions,
   internals: SessionInternals = {},
+  errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
   const plan = await planTrigger(session, automationId, request, options);
-  const triggered = await triggerWith(triggerStarter(session, plan), plan);
-  options.onTriggered?.(triggered);
-  return triggered;
+  const starter = triggerStarter(session, plan, options);
+  try {
+    const triggered = await triggerWith(starter, plan);
+    options.onTriggered?.(triggered);
+    return triggered;
+  } catch (error) {
+    throw errorOf === undefined ? error : errorOf(error, starter);
+  }
 }
 
 /**
@@ -108,7 +132,7 @@ export async function triggerJob(
  * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
  * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
  * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
- * @throws `signal.reason` if `signal` aborts.
+ * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
  * @example Trigger, and see whether it runs
  * ```ts
  * import { triggerAutomation } from "@mogplex/ci";
@@ -126,5 +150,9 @@ export async function triggerAutomation(
   request: TriggerRequest,
   options: TriggerOptions = {},
 ): Promise<TriggeredRun> {
-  return await triggerJob(automationId, request, options);
+  checkOptions("trigger automation", options, triggerKeys());
+  checkSources("trigger automation", options);
+  checkTriggerKeys(request);
+  const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
+  return await triggerJob(automationId, request, options, {}, errorOf);
 }

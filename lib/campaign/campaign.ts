@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
+import { connectKeys } from "../job/session.ts";
 import type {
   AdvanceCampaignOptions,
   CampaignOptions,
@@ -14,6 +16,30 @@ import type { CampaignView } from "./view.ts";
 
 // A script that imports the library and has no campaign does not pay for the code of campaigns.
 const load = () => import("./jobs.ts");
+
+/** The jobs of campaigns, for handles. */
+export const loadCampaigns = load;
+
+function campaignKeys(): Keys<CampaignOptions> {
+  return { ...connectKeys(), directory: "string", home: "string", allowOutside: "boolean" };
+}
+
+function advanceKeys(): Keys<AdvanceCampaignOptions> {
+  const own = { skipInvalid: "boolean", approvedBy: "string", meanRunMs: "number", onItem: "function" } as const;
+  return { ...campaignKeys(), ...own };
+}
+
+/** Checks the names and types of options. @throws {UsageError} naming the first that is wrong. */
+function check<T>(attempted: string, options: CampaignOptions, keys: Keys<T>): void {
+  checkOptions(attempted, options, keys);
+  checkSources(attempted, options);
+}
+
+/** Checks the options of {@linkcode runCampaign}. @throws {UsageError} naming the first that is wrong. */
+export function checkRunCampaign(options: RunCampaignOptions): void {
+  const keys: Keys<RunCampaignOptions> = { ...advanceKeys(), timeoutMs: "number" };
+  check("run campaign", options, keys);
+}
 
 /**
  * Plans a campaign: finds its repositories, freezes them with base branch and root directory in `lock.json`, and computes the earliest end.
@@ -33,6 +59,8 @@ const load = () => import("./jobs.ts");
  * ```
  */
 export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
+  const own = { skipInvalid: "boolean", meanRunMs: "number", dryRun: "boolean" } as const;
+  check<PlanCampaignOptions>("plan campaign", options, { ...campaignKeys(), ...own });
   const { planCampaignWith } = await load();
   return await planCampaignWith(path, options, { readsStdin: true });
 }
@@ -53,6 +81,7 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
  * ```
  */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
+  check("advance campaign", options, advanceKeys());
   const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, true));
 }
@@ -73,6 +102,7 @@ export async function advanceCampaign(path: string, options: AdvanceCampaignOpti
  * ```
  */
 export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
+  checkRunCampaign(options);
   const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, false));
 }
@@ -91,6 +121,7 @@ export async function runCampaign(path: string, options: RunCampaignOptions = {}
  * ```
  */
 export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
+  check("read campaign", options, campaignKeys());
   const { readCampaignWith } = await load();
   return await readCampaignWith(path, options, {});
 }

@@ -95,13 +95,24 @@ export function excerpt(text: string, redact: (text: string) => string, limit = 
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 
+/** Headers that say who answered, when, and when to come again. */
+const HELPFUL = /^(?:content-type|date|location|retry-after|server|via|cf-ray|x-ratelimit-[a-z-]+|x-([a-z0-9-]+-)?id)$/;
+
+/** Value of the first `x-*-id` header, masked; null when there is none. */
+export function requestIdOf(headers: Headers, redact: (text: string) => string): string | null {
+  for (const [name, value] of headers) {
+    const id = /^x-([a-z0-9-]+-)?id$/.test(name) && excerpt(value, redact, 120);
+    if (id) return id;
+  }
+  return null;
+}
+
 /** The facts of an answer that an error carries. */
 export function factsOf(answer: Answer, code: string | null, redact: (text: string) => string): AnswerFacts {
-  let requestId: string | null = null;
-  for (const [name, value] of answer.headers) {
-    if (/^x-([a-z0-9-]+-)?id$/.test(name)) requestId ??= excerpt(value, redact, 120) || null;
-  }
-  return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs };
+  const helpful = [...answer.headers].filter(([name]) => HELPFUL.test(name));
+  const headers = Object.fromEntries(helpful.map(([name, value]) => [name, excerpt(value, redact, 120)]));
+  const requestId = requestIdOf(answer.headers, redact);
+  return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
 /** `HTTP 502, content type "text/html", request id "fra1::x"`. */

@@ -30,12 +30,13 @@ export interface ProbeOptions {
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
   async function ask(signal: AbortSignal): Promise<Answer> {
     try {
-      const response = await (send ?? fetch)(url, {
+      const answered = await (send ?? fetch)(url, {
         method: "GET",
         headers: { Accept: "application/json", "User-Agent": userAgent() },
         redirect: "manual",
         signal,
       });
+      const response = answered as Response;
       // Never read the body of a 2xx: without a token it is not the API, and it may be endless.
       if (response.ok) response.body?.cancel().catch(() => {});
       const { status, headers } = response;

@@ -7,19 +7,71 @@ import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { isNotPermitted } from "../runtime.ts";
-import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, TooLarge } from "./answer.ts";
+import { type Answer, excerpt, MAX_BODY_BYTES, readAnswer, requestIdOf, TooLarge } from "./answer.ts";
 import { explainLoss, Lost, TimedOut, withLimit } from "./attempt.ts";
 import { networkAdvice } from "./network_hint.ts";
 import { type EventStream, isEventStream, readEventStream } from "./stream.ts";
 import { userAgent } from "./user_agent.ts";
 
-/** The part of `fetch` that we use. The global `fetch` has this type. */
-export type Fetch = (url: string, init: RequestInit) => Response | Promise<Response>;
+/** What we pass to `fetch`. */
+export interface FetchInit {
+  /** `GET` or `POST`. */
+  method?: string;
+  /** All headers. */
+  headers: Record<string, string>;
+  /** JSON; absent without a body. */
+  body?: string;
+  /** A redirect is an answer: one that is followed drops the token or sends it to another host. */
+  redirect: "manual";
+  /** Ends the request. */
+  signal: AbortSignal;
+}
+
+/** What we need of an answer. */
+export interface FetchAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Whether the status is from 200 to 299. */
+  readonly ok: boolean;
+  /** The headers. */
+  readonly headers: { get(name: string): string | null };
+  /** The body; null when there is none. */
+  readonly body: unknown;
+}
+
+/** The part of `fetch` that we use. The global `fetch` has this type, and so has that of the package undici. */
+export type Fetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>;
+
+/** One request, for a hook. It has no header, no query, no body and no token. */
+export interface RequestReport {
+  /** `GET` or `POST`. */
+  method: string;
+  /** Path of the address, without its query. */
+  path: string;
+  /** HTTP status; null when there was no answer. */
+  status: number | null;
+  /** Number of the attempt, from 1, where the call is repeated after a failure. */
+  attempt: number;
+  /** Milliseconds until the headers came, or the request failed. */
+  durationMs: number;
+  /** Id of the request, as the service's host names it; null when the answer had none. */
+  requestId: string | null;
+}
+
+/** Gives the access token of each request. */
+export interface TokenSource {
+  /** The token to send. @throws {MogplexError} when there is none. */
+  get(): string | Promise<string>;
+  /** The service answered 401 to this token: the next request asks for another one. */
+  refused(token: string): void;
+  /** Masks every token that was given lately. */
+  readonly redact: Redactor;
+}
 
 /** Options of {@linkcode createTransport}. */
 export interface TransportOptions {
-  /** Access token. It is sent to `origin` and nowhere else. */
-  token: string;
+  /** Access token, or what gives it. It is sent to `origin` and nowhere else. */
+  token: string | TokenSource;
   /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
   tokenHeader?: string | undefined;
   /** Origin of the service, already checked by `parseOrigin`. */
@@ -30,6 +82,12 @@ export interface TransportOptions {
   clock?: Clock | undefined;
   /** `User-Agent`. @default {userAgent()} */
   userAgent?: string | undefined;
+  /** Further headers of each request, by name; checked. @default {} */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Called after each request. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+  /** Called before each request is sent. @default {undefined} */
+  onSend?: (() => void) | undefined;
   /** Largest body of an answer, in bytes. @default {33_554_432} */
   maxBodyBytes?: number | undefined;
 }
@@ -59,6 +117,8 @@ export interface RequestLimits {
   limitMs: number;
   /** Ends the request, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Number of the attempt, for `onRequest`. @default {1} */
+  attempt?: number | undefined;
 }
 
 /** Sends requests. */
@@ -91,7 +151,8 @@ export interface Transport {
 export function createTransport(options: TransportOptions): Transport {
   const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
-  const redact = createRedactor({ token });
+  const source: TokenSource | undefined = typeof token === "string" ? undefined : token;
+  const redact = source?.redact ?? createRedactor({ token: token as string });
   let requests = 0;
   let skewMs: number | undefined;
 
@@ -99,22 +160,37 @@ export function createTransport(options: TransportOptions): Transport {
     url: string,
     init: RequestInit,
     signal: AbortSignal,
+    attempt = 1,
     accept = "application/json",
   ): Promise<Response> {
-    if (new URL(url).origin !== origin) throw new Error("Cannot send the token to another origin");
+    const { origin: target, pathname: path } = new URL(url);
+    if (target !== origin) throw new Error("Cannot send the token to another origin");
+    const sent = source === undefined ? token as string : await source.get();
     const headers = new Headers(init.headers);
-    if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${token}`);
-    else headers.set(tokenHeader, token);
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+    if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${sent}`);
+    else headers.set(tokenHeader, sent);
     headers.set("Accept", accept);
     headers.set("User-Agent", agent);
     requests++;
+    options.onSend?.();
+    const sentAt = clock.now();
+    const tell = (status: number | null, requestId: string | null = null) => {
+      const durationMs = Math.round(clock.now() - sentAt);
+      options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId });
+    };
+    let answer: Response;
     try {
-      // A redirect that is followed drops the token or sends it to another host.
       const send = options.fetch ?? fetch;
-      return await send(url, { ...init, headers, redirect: "manual", signal });
+      const how = { ...init, headers: Object.fromEntries(headers), redirect: "manual", signal } as FetchInit;
+      answer = await send(url, how) as Response;
     } catch (cause) {
+      tell(null);
       throw new Lost(cause);
     }
+    if (answer.status === 401) source?.refused(sent);
+    if (options.onRequest !== undefined) tell(answer.status, requestIdOf(answer.headers, redact));
+    return answer;
   }
 
   async function read(response: Response): Promise<Answer> {
@@ -127,21 +203,21 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function answerOf<T>(call: Call<T>, signal: AbortSignal): Promise<Verdict<T>> {
-    return call.judge(await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal))));
+  async function answerOf<T>(call: Call<T>, signal: AbortSignal, attempt?: number): Promise<Verdict<T>> {
+    return call.judge(await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal, attempt))));
   }
 
   async function streamOf(
     call: StreamCall,
     signal: AbortSignal,
-    callerSignal: AbortSignal | undefined,
+    { signal: callerSignal, attempt }: RequestLimits,
   ): Promise<Verdict<EventStream>> {
     // The limit for opening must not end the stream later.
     const life = new AbortController();
     const abort = () => life.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     const accept = "text/event-stream";
-    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, accept));
+    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, attempt, accept));
     if (isEventStream(response)) {
       signal.removeEventListener("abort", abort);
       return { ok: true, value: readEventStream(response, { clock, life, signal: callerSignal, redact }) };
@@ -203,7 +279,7 @@ export function createTransport(options: TransportOptions): Transport {
       return skewMs;
     },
     redact,
-    call: (call, limits) => once(call.what, limits, (signal) => answerOf(call, signal)),
-    open: (call, limits) => once(call.what, limits, (signal) => streamOf(call, signal, limits.signal)),
+    call: (call, limits) => once(call.what, limits, (signal) => answerOf(call, signal, limits.attempt)),
+    open: (call, limits) => once(call.what, limits, (signal) => streamOf(call, signal, limits)),
   };
 }

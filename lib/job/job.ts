@@ -29,6 +29,10 @@ export interface JobEnd<R> {
   result: R;
   /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
+  /** Whether the operation exists, or may exist because the answer to its start was lost. */
+  mayExist?: boolean | undefined;
+  /** What became of the operation after a signal, as a clause; undefined without a signal. */
+  stopped?: string | undefined;
 }
 
 /** The part of a result that the engine touches. */
@@ -172,7 +176,10 @@ export class Job<I extends JobItem, R extends JobResult> {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
     }
     const reason = interruptReason(this.#settings.interrupts, text);
-    return this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error });
+    return {
+      ...this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
+      stopped: text,
+    };
   }
 
   #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
@@ -185,7 +192,7 @@ export class Job<I extends JobItem, R extends JobResult> {
 
   #end(ending: Omit<Ending, "error"> & { error?: unknown }): JobEnd<R> {
     const { error } = ending;
-    return { result: this.#operation.result({ ...ending, error }), error };
+    return { result: this.#operation.result({ ...ending, error }), error, mayExist: this.#operation.mayExist };
   }
 }
 

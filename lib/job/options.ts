@@ -33,6 +33,19 @@ export interface JobInternals extends SessionInternals {
   onInterrupt?: OnInterrupt | undefined;
 }
 
+/**
+ * The internals of a job of the library: with `onAbort: "cancel"` the caller's signal also cancels the operation.
+ *
+ * @throws {UsageError} for an unknown word.
+ */
+export function abortInternals<M extends JobInternals>(
+  { signal, onAbort = "detach" }: { signal?: AbortSignal | undefined; onAbort?: OnTimeout | undefined },
+  more: M,
+): M {
+  if (checkWord("onAbort", onAbort, ON_TIMEOUT) === "detach" || signal === undefined) return more;
+  return { ...more, interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
+}
+
 /** Returns the value if it is one of the known words. @throws {UsageError} if not. */
 function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;

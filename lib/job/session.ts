@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { clientFor, type MogplexClient } from "../api/client.ts";
+import { clientFor, type MogplexClient, ownClient, tokenOf } from "../api/client.ts";
+import type { Keys } from "../api/option_check.ts";
 import { type Connection, resolveConnection } from "../api/connection/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
@@ -23,7 +24,7 @@ export interface ConnectOptions {
   token?: string | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`. Results then do not count the client's own waits. @default {undefined} */
+  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
   client?: MogplexClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
@@ -37,13 +38,27 @@ export interface ConnectOptions {
   onNotice?: OnNotice | undefined;
 }
 
+/** The names and types of {@linkcode ConnectOptions}. */
+export function connectKeys(): Keys<ConnectOptions> {
+  return {
+    token: "string",
+    url: "string",
+    client: "object",
+    env: "function",
+    fetch: "function",
+    clock: "object",
+    signal: "object",
+    onNotice: "function",
+  };
+}
+
 /** Resolved {@linkcode ConnectOptions}, with the counters of one call. */
 export interface Session {
   /** The service. */
   readonly client: MogplexClient;
   /** Time. */
   readonly clock: Clock;
-  /** Access token; undefined if the caller passed a client. */
+  /** Access token; undefined if the caller passed a client that we did not make. */
   readonly token: string | undefined;
   /** Reads the environment. */
   readonly env: ReadEnv;
@@ -116,7 +131,11 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     return { client, token: connection.token };
   }
 
-  const { client, token } = options.client === undefined ? connect() : { client: options.client, token: undefined };
+  function shared(given: MogplexClient): { client: MogplexClient; token: string | undefined } {
+    return { client: ownClient(given, { onNotice: notify, random }), token: tokenOf(given) };
+  }
+
+  const { client, token } = options.client === undefined ? connect() : shared(options.client);
   const before = client.requests;
   const session: Session = {
     client,

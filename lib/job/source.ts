@@ -105,7 +105,7 @@ export async function lookUntilSeen<N>(
     memory,
     signal,
     // One request an attempt: this loop, not the client, decides the wait after a failure.
-    attempt: () => read({ deadline, maxAttempts: 1, signal }),
+    attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
     wait: (setback, count) => pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count),
   });
   if (end.ok) return end.value;
@@ -164,6 +164,7 @@ export class PollingSource<N> implements Source<N> {
   #cadence: CadenceState;
   /** Point on the clock of the last news, or of the last look at the record. */
   #heardAt: number;
+  #leave: (() => void) | undefined;
 
   constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
@@ -172,10 +173,19 @@ export class PollingSource<N> implements Source<N> {
     this.#cadence = startCadence(options.tokenShare);
   }
 
+  /** Waits for a turn among the followers of this process. @returns Whether there is time left before the deadline. */
+  async #turn(): Promise<boolean> {
+    const { pacer, memory: { pace }, clock, tokenShare } = this.#options;
+    this.#leave ??= pace.join();
+    const waitMs = pace.turn(clock.now(), tokenShare);
+    return waitMs === 0 || await pacer.pause(waitMs);
+  }
+
   async next(last?: CadenceEvent): Promise<N | null> {
     const { subject, pacer, clock } = this.#options;
     if (last?.kind !== "quiet") this.#heardAt = clock.now();
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
+    if (!await this.#turn()) return null;
     const isSilent = subject.readRecord !== undefined && clock.now() - this.#heardAt >= SILENCE_MS;
     if (isSilent) this.#heardAt = clock.now();
     return await lookUntilSeen(this.#options, {
@@ -183,7 +193,7 @@ export class PollingSource<N> implements Source<N> {
       signal: this.#leash.signal,
       read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
       delayAfter: ({ cause, namedMs }) => {
-        if (cause === "rate_limit") return this.#delayAfter({ kind: "refused", namedMs });
+        if (cause === "rate_limit") return this.#delayAfterRefusal(namedMs);
         return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
       },
     });
@@ -191,6 +201,14 @@ export class PollingSource<N> implements Source<N> {
 
   close(): void {
     this.#leash.close();
+    this.#leave?.();
+  }
+
+  /** A refusal of one follower counts for all: each waits for its turn, and none of them slows down alone. */
+  #delayAfterRefusal(namedMs: number | null): number {
+    const { memory: { pace }, clock, tokenShare } = this.#options;
+    pace.refused(clock.now(), namedMs);
+    return pace.followers > 1 ? pace.turn(clock.now(), tokenShare) : this.#delayAfter({ kind: "refused", namedMs });
   }
 
   #delayAfter(event: CadenceEvent): number {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Keys } from "../api/option_check.ts";
 import { checkIdempotencyKey } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
@@ -23,6 +24,16 @@ export interface KeyOptions {
   keyPart?: string | undefined;
   /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
+  /**
+   * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
+   * with this key as `idempotencyKey` finds it. Called again for a further key. If it throws, nothing is sent. @default {undefined}
+   */
+  onStarting?: ((starting: { idempotencyKey: string }) => void) | undefined;
+}
+
+/** The names and types of {@linkcode KeyOptions}. */
+export function keyKeys(): Keys<KeyOptions> {
+  return { idempotencyKey: "string", keyScope: "string", keyPart: "string", identity: "any", onStarting: "function" };
 }
 
 /** The key of a start, before a suffix is added. */

@@ -203,11 +203,11 @@ export class Starter<R extends Found> {
       memory,
       signal,
       starts: takesSlot,
-      attempt: () => {
+      attempt: (attempt) => {
         sentAt = clock.now();
         this.#firstSentAt ??= sentAt;
         this.#mayExist = true;
-        return this.#plan.send(this.key, { signal, deadline, maxAttempts: 1 });
+        return this.#plan.send(this.key, { signal, deadline, maxAttempts: 1, attempt });
       },
       onFailure: (error, setback) => {
         if (setback !== undefined && !setback.refused) {

@@ -4,12 +4,16 @@
  * @module
  */
 
+import { TokenPace } from "./token_pace.ts";
+
 /** What a process has learned about one token at one service. */
 export interface TokenMemory {
   /** Whether the service has accepted the token in this process. A 401 may then come from its failing database. */
   worked: boolean;
   /** Whether the log already has the advice for a network that fails because of this machine. */
   advised: boolean;
+  /** The pace of the token, which it has in common with all clients of this process. */
+  readonly pace: TokenPace;
 }
 
 const memories = new WeakMap<object, TokenMemory>();
@@ -21,9 +25,9 @@ export function tokenMemoryOf(client: object): TokenMemory {
   return memory;
 }
 
-/** The memory for a token that has not been used. */
-export function newTokenMemory(): TokenMemory {
-  return { worked: false, advised: false };
+/** The memory for a token that has not been used. @param pace The pace of the token. @default one of its own */
+export function newTokenMemory(pace: TokenPace = new TokenPace()): TokenMemory {
+  return { worked: false, advised: false, pace };
 }
 
 /** Makes `memory` the one that {@linkcode tokenMemoryOf} returns for a client. */

@@ -5,6 +5,7 @@
  */
 import type { MogplexClient } from "../api/client.ts";
 import { isTerminal } from "../api/contract/rules.ts";
+import { checkOptions, checkSources } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
@@ -13,6 +14,7 @@ import { retry } from "../retry/retry.ts";
 import { setbackOf } from "../retry/setback.ts";
 import { tokenMemoryOf } from "../retry/token_memory.ts";
 import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
+import { runKeys } from "./start_plan.ts";
 
 /** Options of {@linkcode cancel}. */
 export interface CancelOptions extends ConnectOptions {
@@ -121,6 +123,8 @@ export async function cancelWith(
  * ```
  */
 export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
+  checkOptions("cancel run", options, runKeys());
+  checkSources("cancel run", options);
   const id = checkUuid(runId, "run id");
   const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);
   const { client, clock, signal, startedAt } = openSession(options);

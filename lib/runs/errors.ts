@@ -3,19 +3,32 @@
  *
  * @module
  */
+import { tellRun } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
+import { guardResult } from "../result/guard.ts";
 import type { RunResult } from "../result/run_result.ts";
+import { createRedactor } from "../text/redact.ts";
 
 /** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
   override name = "RunVerdictError";
-  /** The result of the run. */
-  readonly result: RunResult;
+  readonly #result: RunResult;
 
+  /**
+   * @param message The whole message.
+   * @param exit Row of the table of exit codes.
+   * @param result The result of the run. From now on, printing it masks secrets.
+   */
   constructor(message: string, exit: ExitName, result: RunResult) {
-    super(message, exit);
-    this.result = result;
+    super(message, exit, { code: `RUN_${exit.replace(/[A-Z]/g, "_$&").toUpperCase()}` });
+    this.#result = guardResult(result, createRedactor());
+    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
+  }
+
+  /** The result of the run. */
+  override get result(): RunResult {
+    return this.#result;
   }
 }
 

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { checkOptions, checkSources } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import type { Run } from "../model.ts";
 import { checkWait } from "../job/options.ts";
 import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { runKeys } from "./start_plan.ts";
 import { openEventsFile } from "./events_file.ts";
 import { type FollowItem, RunFollower, type RunFollowerOptions } from "./run_items.ts";
 
@@ -55,6 +57,13 @@ export interface FollowOptions extends ConnectOptions {
  * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
  */
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  checkOptions("follow run", options, runKeys());
+  checkSources("follow run", options);
+  return followRun(runId, options);
+}
+
+/** {@linkcode follow} for the command line, whose options are checked already. */
+export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
   const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);

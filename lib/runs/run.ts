@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { checkOptions, checkRequestKeys, checkSources, type Keys } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
-import { checkWait, checkWatch, type JobInternals } from "../job/options.ts";
+import { abortInternals, checkWait, checkWatch, type JobInternals } from "../job/options.ts";
 import { openSession, type Session } from "../job/session.ts";
-import { settle } from "../job/settle.ts";
+import { guarded, settle } from "../job/settle.ts";
 import { jobOf } from "../job/start_key.ts";
 import type { EventFile, EventSink } from "../report/event_file.ts";
 import type { RunResult } from "../result/run_result.ts";
@@ -19,7 +20,7 @@ import type { FollowOptions } from "./follow.ts";
 import type { FollowItem } from "./run_items.ts";
 import { RunOperation, type RunSettings, type RunStart } from "./run_operation.ts";
 import type { RunRequest } from "./run_request.ts";
-import type { StartOptions } from "./start_plan.ts";
+import { noteNewTask, runKeys, type StartOptions } from "./start_plan.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal } from "./state.ts";
 import { StateWriter } from "./state_writer.ts";
 
@@ -34,6 +35,11 @@ export interface RunOptions extends StartOptions, FollowOptions {
   throwOnFailure?: boolean | undefined;
   /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
   onTimeout?: OnTimeout | undefined;
+  /**
+   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
+   * that is on its way is found and cancelled too. @default {"detach"}
+   */
+  onAbort?: OnTimeout | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: FollowItem) => void) | undefined;
 }
@@ -48,6 +54,8 @@ export interface JobOptions extends JobInternals {
   showTask?: boolean | undefined;
   /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
   repository?: string | undefined;
+  /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
+  byTask?: RunStart["byTask"];
   /**
    * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
    * @default {undefined} (no state file)
@@ -146,7 +154,7 @@ export async function runJob(
   return await withJob(options, more, async (opened) => {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed }).start();
+    return await opened.job({ request, options, resumed, byTask: more.byTask }).start();
   });
 }
 
@@ -172,8 +180,21 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
   return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
 }
 
+/** Runs a job of the library to its end. What its result prints by itself is masked. */
+async function ended(
+  options: RunOptions,
+  work: (more: JobOptions) => Promise<JobEnd<RunResult>>,
+): Promise<RunResult> {
+  let session: Session | undefined;
+  const end = await work(abortInternals(options, { byTask: noteNewTask, onSession: (opened) => session = opened }));
+  guarded(end.result, session);
+  return settle(end, options, verdictErrorOf);
+}
+
 /**
- * Starts a run and follows it to its end.
+ * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
+ * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
+ * every attempt another task, and give `keyPart` to do the same task twice.
  *
  * @param request What to do, and where.
  * @param options See {@linkcode RunOptions}; all durations in milliseconds.
@@ -181,6 +202,7 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
  * `throwOnFailure` is false.
  * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
  * @throws what {@linkcode start} and {@linkcode follow} throw.
  * @example Run, and look at the verdict
  * ```ts ignore
@@ -190,7 +212,10 @@ export async function lookJob(runId: string, options: RunOptions, more: JobOptio
  * ```
  */
 export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await runJob(request, options), options, verdictErrorOf);
+  checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
+  checkSources("start run", options);
+  checkRequestKeys(request);
+  return await ended(options, (more) => runJob(request, options, more));
 }
 
 /**
@@ -202,5 +227,7 @@ export async function run(request: RunRequest, options: RunOptions = {}): Promis
  * @throws what {@linkcode run} throws, except errors of the start.
  */
 export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  return settle(await attachJob(runId, options), options, verdictErrorOf);
+  checkOptions("follow run", options, runKeys());
+  checkSources("follow run", options);
+  return await ended(options, (more) => attachJob(runId, options, more));
 }

@@ -49,6 +49,8 @@ export interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
+  /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
+  byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -94,8 +96,12 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed } = this.#target;
-    const plan = resumePlan(this.#session, await planStart(this.#session, request, options), resumed);
+    const { request, options, resumed, byTask } = this.#target;
+    const plan = resumePlan(
+      this.#session,
+      await planStart(this.#session, request, options, byTask !== undefined),
+      resumed,
+    );
     const starter = new Starter(
       this.#session,
       startableRun(this.#session, plan),
@@ -103,7 +109,9 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     );
     this.#plan = plan;
     this.#starter = starter;
-    this.#announce(await starter.start());
+    const started = await starter.start();
+    byTask?.(this.#session, plan, started);
+    this.#announce(started);
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
@@ -174,6 +182,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
+    if (typeof this.#target !== "string") this.#target.options.onStarting?.({ idempotencyKey });
   }
 
   #announce(started: Started<StartResult>): void {

@@ -5,9 +5,9 @@
  */
 import type { CallOptions } from "../api/client.ts";
 import { type KeyScope, splitSuffix } from "../job/key.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
-import { jobOf, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
-import type { Startable } from "../job/started.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "../job/session.ts";
+import { jobOf, keyKeys, type KeyOptions, planKey, type StartKey } from "../job/start_key.ts";
+import type { Startable, Started } from "../job/started.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import { checkRunRequest, resolveRequest, type RunRequest } from "./run_request.ts";
@@ -19,6 +19,25 @@ export interface StartOptions extends ConnectOptions, KeyOptions {
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
   onStarted?: ((started: StartedRun) => void) | undefined;
+}
+
+/**
+ * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
+ * the others, without an effect.
+ */
+export function runKeys() {
+  const own = {
+    timeoutMs: "number",
+    onStarted: "function",
+    tokenShare: "number",
+    stream: "boolean",
+    eventsFile: "string",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  } as const;
+  return { ...connectKeys(), ...keyKeys(), ...own };
 }
 
 /** A run that was started or found. */
@@ -70,12 +89,19 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
+/**
  * Checks the request, looks up a repository that is given by name, and decides the key.
  *
+ * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
  * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was started.
  * @throws what the client throws for the look-up.
  */
-export async function planStart(session: Session, request: RunRequest, options: StartOptions): Promise<StartPlan> {
+export async function planStart(
+  session: Session,
+  request: RunRequest,
+  options: StartOptions,
+  byTask = false,
+): Promise<StartPlan> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const deadline = session.startedAt + checkTimeout(timeoutMs);
   const checked = checkRunRequest(request);
@@ -83,8 +109,26 @@ export async function planStart(session: Session, request: RunRequest, options: 
   const { client, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
-  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId });
-  return { request: valid, hash: await requestHash(valid), key, job, deadline };
+  const hash = await requestHash(valid);
+  const more = byTask ? hash : undefined;
+  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId, more });
+  return { request: valid, hash, key, job, deadline };
+}
+
+/** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
+const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
+
+/** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
+export function noteNewTask(
+  { notify }: Session,
+  { key, job }: StartPlan,
+  { replayed, keyScope }: Started<StartResult>,
+): void {
+  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
+  const message =
+    "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
+    "prompt make every attempt another task)";
+  notify({ kind: "text", message });
 }
 
 /** Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key. */

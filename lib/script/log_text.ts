@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../api/option_check.ts";
 import { cutText, plainLines } from "../text/plain_text.ts";
 import { jsonLine } from "../text/escape/json.ts";
 import { escapeLogLine } from "../text/escape/log_line.ts";
@@ -45,6 +46,7 @@ const DEFAULT_LINE_LENGTH = 1_000;
  * ```
  */
 export function createLogText(options: LogTextOptions = {}): LogText {
+  checkOptions("create log text", options, { token: "string", env: "function", secrets: "any" });
   const redact = scriptRedactor(options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {

@@ -74,7 +74,10 @@ test("startRun() posts the request under its key and gives the flat answer", asy
     answer,
     202,
     (client) =>
-      client.startRun({ repoId: REPO_ID, prompt: " Fix it\n", rootDirectory: "/apps//web/", mode: "safe" }, KEY),
+      client.startRun(
+        { repoId: REPO_ID, prompt: " Fix it\n", rootDirectory: "/apps//web/", mode: "safe" as never },
+        KEY,
+      ),
   );
   expect([request, key]).toEqual(["POST /runs", "key-1"]);
   expect(JSON.parse(body ?? "")).toEqual({

@@ -22,12 +22,12 @@ test("validateStartRequest() trims and normalises, and keeps absent fields absen
   const request: StartRequest = {
     repoId: ` ${REPO_ID.toUpperCase()} `,
     prompt: "\n Fix it ",
-    harness: " codex ",
+    harness: " codex " as never,
     baseBranch: " main ",
     workingBranch: undefined,
     createBranch: true,
     rootDirectory: "./apps//web/",
-    mode: "yolo",
+    mode: "yolo" as never,
   };
   expect(JSON.stringify(validateStartRequest(request))).toBe(JSON.stringify(
     {

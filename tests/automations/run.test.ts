@@ -90,12 +90,13 @@ test("runAutomation() repeats a suppressed trigger with the same key until it is
   expect(waits[0]).toMatchObject({ cause: "start_limit", detail: "suppressed: REPO_PENDING_LIMIT", named: false });
 });
 
-test("runAutomation() throws the reason of its signal also with throwOnFailure false, when it is an error of ours", async () => {
+test("runAutomation() throws AbortedError also with throwOnFailure false, when the reason of its signal is an error of ours", async () => {
   const stop = new AbortController();
   const reason = new InterruptedError("SIGTERM");
   const { options } = automationWorld("automation-stuck");
   const call = options({ throwOnFailure: false, signal: stop.signal, onItem: () => stop.abort(reason) });
-  expect(await runAutomation(AUTOMATION, REQUEST, call).catch((error) => error)).toBe(reason);
+  const error = await runAutomation(AUTOMATION, REQUEST, call).catch((error) => error);
+  expect(error).toMatchObject({ name: "AbortedError", cause: reason, exitCode: 143, runId: expect.any(String) });
 });
 
 test("runAutomation() says at the deadline that a run which waits for a slot has not run, and why", async () => {

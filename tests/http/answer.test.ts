@@ -24,13 +24,22 @@ test("factsOf() takes the first x-*-id header as request id", async () => {
   const headers = { "x-vercel-id": "fra1::abc", "x-other": "no", "content-type": "text/html", "retry-after": "3" };
   const answer = await readAnswer(new Response("x", { status: 502, headers }), 100, 0);
   const facts = factsOf(answer, null, redact);
-  expect(facts).toEqual({ status: 502, code: null, requestId: "fra1::abc", retryAfterMs: 3000 });
+  expect(facts).toEqual({
+    ...{ status: 502, code: null, requestId: "fra1::abc", retryAfterMs: 3000 },
+    headers: { "x-vercel-id": "fra1::abc", "content-type": "text/html", "retry-after": "3" },
+  });
   expect(describeAnswer(answer, facts, redact)).toBe(`HTTP 502, content type "text/html", request id "fra1::abc"`);
 });
 
 test("factsOf() gives null when there is no request id", async () => {
   const answer = await readAnswer(new Response(null, { status: 405, headers: { "x-frame-options": "DENY" } }), 100, 0);
-  expect(factsOf(answer, null, redact)).toEqual({ status: 405, code: null, requestId: null, retryAfterMs: null });
+  expect(factsOf(answer, null, redact)).toEqual({
+    status: 405,
+    code: null,
+    requestId: null,
+    retryAfterMs: null,
+    headers: {},
+  });
   expect(describeAnswer(answer, factsOf(answer, null, redact), redact)).toBe("HTTP 405, no content type");
 });
 

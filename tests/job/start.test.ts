@@ -14,6 +14,8 @@ import type { Notice } from "../../lib/notice.ts";
 import { triggerAutomation } from "../../lib/automations/trigger.ts";
 import { bad, good, scripted, thrown } from "../http/answers.ts";
 import { deriveKey } from "../../lib/job/key.ts";
+import { validateStartRequest } from "../../lib/api/validate.ts";
+import { requestHash } from "../../lib/runs/state.ts";
 import type { Fetch } from "../../lib/http/transport.ts";
 import { cancel } from "../../lib/runs/cancel.ts";
 import { start } from "../../lib/runs/start.ts";
@@ -35,7 +37,9 @@ import {
   unavailable,
 } from "../runs/fake_client.ts";
 
-const KEY = (await deriveKey({ scope: "pipeline", identity: JOB, repoId: REPO_ID, nowMs: BEGIN_MS })).key;
+// In the library the request is a part of the key.
+const keyPart = JSON.stringify(["", await requestHash(validateStartRequest(REQUEST))]);
+const KEY = (await deriveKey({ scope: "pipeline", identity: JOB, keyPart, repoId: REPO_ID, nowMs: BEGIN_MS })).key;
 
 const OLD = { createdAt: "2026-08-31T23:00:00+00:00" };
 const dead = (status = "failed") => started(status, true, OLD);
@@ -199,7 +203,7 @@ async function cancelledMeanwhile(identity: typeof JOB, afterMs: number) {
     async fetch(url, init) {
       const answer = await (fetch as Fetch)(url, init);
       if (lostId !== "") return answer;
-      lostId = (await answer.json()).data.runId;
+      lostId = (await (answer as Response).json()).data.runId;
       clock.advance(afterMs);
       await cancel(lostId, options());
       throw new TypeError("connection reset");
@@ -415,7 +419,7 @@ test.each([3_600_000, -3_600_000])(
     const losing = clientWith({
       clock: wrong,
       fetch: async (url, init) => {
-        const answer = await fetch(url, init);
+        const answer = await (fetch as Fetch)(url, init);
         if (++answers > 1) return answer;
         // The start worked, its answer is lost, and the run is dead before the second attempt.
         clock.advance(600_000);

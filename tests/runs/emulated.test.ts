@@ -38,10 +38,9 @@ function world(scenario: string, options: EmulatorOptions = {}): World {
     options(env = {}) {
       const all: Record<string, string> = { ...JOB_ENV, ...env };
       const notices: Notice[] = [];
-      return {
+      const job: RunOptions = {
         token: TOKEN,
         clock,
-        notices,
         env: (name) => all[name],
         onNotice: (notice) => notices.push(notice),
         fetch(url, init) {
@@ -49,6 +48,8 @@ function world(scenario: string, options: EmulatorOptions = {}): World {
           return emulator.fetch(url, init);
         },
       };
+      // Beside the options, since the library refuses what it does not know.
+      return Object.defineProperty(job, "notices", { value: notices }) as RunOptions & { notices: Notice[] };
     },
     counts: () => ({ starts, cancels, runs: emulator.world.store.runs.size }),
   };

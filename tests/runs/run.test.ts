@@ -45,11 +45,12 @@ test("run() throws DeadlineError when the time is over, and returns the unfinish
   expect(result).toMatchObject({ runId: RUN_ID, status: "streaming", outcome: "deadline", exitCode: 124 });
 });
 
-test("run() throws the reason of its signal also with throwOnFailure false, when it is an error of ours", async () => {
+test("run() throws AbortedError also with throwOnFailure false, when the reason of its signal is an error of ours", async () => {
   const stop = new AbortController();
   const reason = new InterruptedError("SIGTERM");
   const options = { throwOnFailure: false, signal: stop.signal, onItem: () => stop.abort(reason) };
-  expect(await run(REQUEST, ended("streaming", options)).catch((error) => error)).toBe(reason);
+  const error = await run(REQUEST, ended("streaming", options)).catch((error) => error);
+  expect(error).toMatchObject({ name: "AbortedError", cause: reason, exitCode: 143, runId: RUN_ID });
 });
 
 test("run() tells of the start before the first look, and of every item", async () => {
@@ -161,7 +162,7 @@ test("follow() and attach() write eventsFile, too, with the token masked", async
   const event = { ...anEvent("f", "finished"), message: `token ${token}` };
   const client = () => fakeClient(clock, { events: [page("success", [event])] });
   for (const name of ["follow", "attach"]) {
-    const options = { client: client(), clock, token, eventsFile: join(folder, `${name}.ndjson`) };
+    const options = { client: client(), clock, eventsFile: join(folder, `${name}.ndjson`) };
     if (name === "attach") await attach(RUN_ID, options);
     else await drain(follow(RUN_ID, options));
     const written = JSON.parse(readFileSync(options.eventsFile, "utf8"));

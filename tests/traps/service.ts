@@ -6,7 +6,6 @@ import { builtInScenario } from "../../lib/emulator/agents/builtin_scenarios.ts"
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../lib/emulator/state/fixture.ts";
 import type { Scenario } from "../../lib/emulator/agents/scenario.ts";
-import type { Fetch } from "../../lib/http/transport.ts";
 import type { StartRequest } from "../../lib/model.ts";
 import type { Notice } from "../../lib/notice.ts";
 import type { RunOptions } from "../../lib/runs/run.ts";
@@ -29,7 +28,7 @@ export interface Service {
   /** Every request, as `METHOD /path?query`. */
   sent: string[];
   notices: Notice[];
-  fetch: Fetch;
+  fetch(url: string, init: RequestInit): Promise<Response>;
   client: MogplexClient;
   /** Another client of the same service. */
   clientWith(options: Partial<TransportOptions>): MogplexClient;

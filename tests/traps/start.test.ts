@@ -37,12 +37,12 @@ test("trap 08: a request that breaks a rule is refused locally and uses no start
     { ...REQUEST, repoId: "x" },
     { ...REQUEST, prompt: " " },
     { ...REQUEST, prompt: "x".repeat(100_001) },
-    { ...REQUEST, harness: "gpt" },
+    { ...REQUEST, harness: "gpt" as never },
     { ...REQUEST, baseBranch: "a b" },
     { ...REQUEST, workingBranch: "a@b" },
     { ...REQUEST, baseBranch: "main", workingBranch: "main" },
     { ...REQUEST, rootDirectory: "../x" },
-    { ...REQUEST, mode: "FAST" },
+    { ...REQUEST, mode: "FAST" as never },
   ];
   for (const request of [...wrong, ...wrong]) {
     expect(await thrown(client.startRun(request, freshKey()))).toBeInstanceOf(UsageError);
@@ -119,11 +119,11 @@ test("trap 29: a value of the wrong type is refused, and not silently dropped", 
 });
 
 test("trap 30: only the three known modes are ever sent", async () => {
-  expect((await body({ ...minimal, mode: " yolo " })).mode).toBe("YOLO");
+  expect((await body({ ...minimal, mode: " yolo " as never })).mode).toBe("YOLO");
   expect(await body(minimal)).not.toHaveProperty("mode");
   const { client } = service();
   for (const mode of ["review", "fast", ""]) {
-    expect(await thrown(client.startRun({ ...REQUEST, mode }, freshKey()))).toBeInstanceOf(UsageError);
+    expect(await thrown(client.startRun({ ...REQUEST, mode: mode as never }, freshKey()))).toBeInstanceOf(UsageError);
   }
 });
 

@@ -8,6 +8,7 @@
 export const LAYERS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli"],
+  ["library"],
   ["campaign"],
   ["runs", "automations", "script"],
   ["job"],
@@ -69,6 +70,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/runs/events": "what a run reports, each event once, by stream or by polling",
   "lib/automations": "the run of an automation as an operation",
   "lib/script": "what scripts call beside run and follow",
+  "lib/library": "what only scripts use: the client with its verbs, handles, main(); no command imports it",
   "lib/campaign": "one task over many repositories as an operation whose items are runs",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
   "lib/campaign/file/syntax": "YAML and JSON to a tree whose values and keys know their places",
@@ -113,7 +115,6 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "tests/hostile": "hostile text in every place that prints or writes it",
   "tests/lab": "the lab's own code: counting, limits, its document",
   "tests/leaves": "the files directly in lib",
-  "tests/library": "mod.ts as scripts use it",
   "tests/package": "what is built, packed and released",
   "tests/processes": "the command as a process on Node, Deno and Bun",
   "tests/shell": "the shell scripts of the product's documentation",

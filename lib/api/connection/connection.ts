@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   tokenPlace?: string | undefined;
   /** Address of the service; takes precedence over the environment. @default {undefined} */
   url?: string | undefined;
+  /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
+  loopback?: boolean | undefined;
   /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
 }
@@ -35,6 +37,8 @@ export interface FoundToken {
 
 /** A checked token, and the checked origin to send it to. */
 export interface Connection extends Origin, FoundToken {
+  /** Where the address was given, for messages; undefined for the variable `MOGPLEX_URL`. */
+  addressPlace?: string | undefined;
   /** Lines that the user must see: that the origin is not the default one, or that it uses plain HTTP. */
   notices: string[];
 }
@@ -117,8 +121,10 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
  *
  * @throws {UsageError} See {@linkcode parseOrigin}.
  */
-export function resolveOrigin({ env, url, dropIn = false }: ConnectionOptions): Origin {
+export function resolveOrigin({ env, url, loopback, dropIn = false }: ConnectionOptions): Origin {
   return parseOrigin(url ?? (readTextVariable(env, "MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
+    loopback,
+    place: url === undefined ? undefined : "option url",
     dev: env("MOGPLEX_DEV") === "1",
     devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
     production: env("NODE_ENV") === "production",
@@ -138,5 +144,6 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
-  return { ...origin, ...findToken(options), notices: originNotices(origin) };
+  const addressPlace = options.url === undefined ? undefined : "the option url";
+  return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
 }

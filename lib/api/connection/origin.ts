@@ -18,6 +18,10 @@ export interface ParseOriginOptions {
   devHost?: string | undefined;
   /** `NODE_ENV=production`: refuses plain HTTP, whatever else is set. @default {false} */
   production?: boolean | undefined;
+  /** Permits plain HTTP to this machine, whatever else is set. @default {false} */
+  loopback?: boolean | undefined;
+  /** Where the address comes from, for messages. @default {"MOGPLEX_URL"} */
+  place?: string | undefined;
 }
 
 /** A checked address of the service. */
@@ -40,8 +44,8 @@ export interface Origin {
  * @throws {UsageError} when it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
  */
 export function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
-  const { dev = false, devHost, production = false } = options;
-  const attempted = "use MOGPLEX_URL";
+  const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
+  const attempted = `use ${place}`;
   const value = JSON.stringify(createRedactor()(text.slice(0, 200)));
   const trimmed = text.trim();
   if (!URL.canParse(trimmed)) {
@@ -66,12 +70,14 @@ export function parseOrigin(text: string, options: ParseOriginOptions = {}): Ori
   if (plain) {
     const permitted = isLoopback(url.hostname) ||
       (devHost !== undefined && (devHost === url.host || devHost === url.hostname));
-    if (!dev || production || !permitted) {
+    if ((!dev || production || !permitted) && !(loopback && isLoopback(url.hostname))) {
       throw new UsageError({
         attempted,
         why: "plain HTTP would show the token to the network",
         value,
-        advice: production
+        advice: place !== "MOGPLEX_URL"
+          ? 'plainHttp: "loopback" of createMogplex() permits it to this machine'
+          : production
           ? "use https: NODE_ENV=production never permits plain HTTP"
           : permitted
           ? "set MOGPLEX_DEV=1, which permits it to this host"

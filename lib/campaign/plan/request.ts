@@ -44,12 +44,12 @@ export function requestOf(lock: Lock, item: LockItem, start: number): StartReque
   return {
     repoId: item.repositoryId,
     prompt,
-    harness,
+    harness: harness as StartRequest["harness"],
     // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
     createBranch: true,
     ...(branch !== null && { workingBranch: branchOf(branch, start) }),
-    ...(mode !== null && { mode }),
+    ...(mode !== null && { mode: mode as StartRequest["mode"] }),
   };
 }

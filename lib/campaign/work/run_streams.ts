@@ -75,7 +75,7 @@ export class RunStreams {
   async #watch(runId: string): Promise<void> {
     const { client, clock } = this.#session;
     const reader = new Reader(client, runId);
-    if (!reader.mayStream) {
+    if (clock.now() < reader.streamsFrom) {
       this.#absent = true;
       return;
     }
@@ -83,7 +83,9 @@ export class RunStreams {
     this.#live.set(runId, own);
     const signal = AbortSignal.any([own.signal, this.#closed.signal]);
     try {
-      const stream = await this.#pace.request((call) => reader.open(undefined, { ...call, signal, maxAttempts: 1 }));
+      const stream = await this.#pace.request((call) =>
+        reader.open(undefined, { ...call, signal, maxAttempts: 1 }, clock.now())
+      );
       signal.addEventListener("abort", () => stream.close(), { once: true });
       for (let step = await stream.next(); step.kind === "messages" && !signal.aborted; step = await stream.next()) {
         const isEnd = step.messages.some((item) => item.type === "event" && isTerminalType(item.event.type));
@@ -91,10 +93,7 @@ export class RunStreams {
       }
       stream.close();
     } catch (error) {
-      if (streamRefusal(error, false) === "absent") {
-        reader.forgoStreams();
-        this.#absent = true;
-      }
+      if (streamRefusal(error, false) === "absent") this.#absent = true;
     } finally {
       this.#live.delete(runId);
       this.#notBefore.set(runId, clock.now() + AGAIN_MS);

@@ -141,7 +141,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
     const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
-    const context = openContext({ io, platform, writer, flags, dropIn: false, ...own }, options);
+    const context = openContext({ io, platform, writer, flags, verbs: [], dropIn: false, ...own }, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
   } catch (error) {
     explain(error, writer);

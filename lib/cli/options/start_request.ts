@@ -62,8 +62,9 @@ async function readPrompt(context: VerbContext): Promise<string> {
  */
 export function readRequestSettings({ flags, option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
   return {
-    harness: option(HARNESS),
-    mode: option(MODE),
+    // The words are checked with the rest of the request.
+    harness: option(HARNESS) as StartRequest["harness"],
+    mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
     createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),

@@ -10,6 +10,7 @@ import { memoryOf, type StreamMemory } from "../../api/stream_memory.ts";
 import { BodyTooLargeError } from "../../errors.ts";
 import type { Subject } from "../../job/source.ts";
 import type { Run, RunEvent } from "../../model.ts";
+import { streamRefusal } from "./stream_refusal.ts";
 
 /** What one read returns. */
 export interface News {
@@ -22,6 +23,9 @@ export interface News {
   /** Whether events were left out because the answer was too large. */
   cut: boolean;
 }
+
+/** Time for which a service without streams is not asked again, in milliseconds: one 404 of a proxy must not last for ever. */
+const ABSENT_MS = 900_000;
 
 /** Reads one run. Remembers how many of its events fit into an answer. */
 export class Reader implements Subject<News> {
@@ -73,18 +77,51 @@ export class Reader implements Subject<News> {
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Whether to try a stream: the client can open one, and the service is not known to lack them. */
-  get mayStream(): boolean {
-    return !this.#memory.absent && typeof this.#client.openRunEvents === "function";
+  /** Point on the clock from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open one. */
+  get streamsFrom(): number {
+    return typeof this.#client.openRunEvents === "function" ? this.#memory.absentUntil : Infinity;
   }
 
-  /** Remembers for the whole process that the service has no streams. */
-  forgoStreams(): void {
-    this.#memory.absent = true;
+  /**
+   * Waits while another follower finds out whether the service has streams: one question is enough.
+   *
+   * @param nowMs Time on the clock.
+   * @returns Call it when the question is answered. @throws `signal.reason` if the signal aborts.
+   */
+  async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
+    const memory = this.#memory;
+    const { asking, present } = memory;
+    if (asking === undefined && !present && nowMs >= memory.absentUntil) {
+      let answered = () => {};
+      memory.asking = new Promise((resolve) => answered = resolve);
+      return () => {
+        memory.asking = undefined;
+        answered();
+      };
+    }
+    await new Promise<void>((resolve, reject) => {
+      if (asking === undefined) return resolve();
+      asking.then(resolve);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    return () => {};
   }
 
-  /** Opens the stream. @param lastEventId Id of the last event seen; undefined for the newest events. @throws what the client throws. */
-  async open(lastEventId: string | undefined, call: CallOptions): Promise<RunEventStream> {
-    return await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
+  /**
+   * Opens the stream. If the service has none, no follower of this process asks again for {@linkcode ABSENT_MS}.
+   *
+   * @param lastEventId Id of the last event seen; undefined for the newest events.
+   * @param nowMs Time on the clock.
+   * @throws what the client throws.
+   */
+  async open(lastEventId: string | undefined, call: CallOptions, nowMs: number): Promise<RunEventStream> {
+    try {
+      const opened = await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
+      this.#memory.present = true;
+      return opened;
+    } catch (error) {
+      if (streamRefusal(error, false) === "absent") this.#memory.absentUntil = nowMs + ABSENT_MS;
+      throw error;
+    }
   }
 }

@@ -70,7 +70,7 @@ export class StreamSource implements Source<News> {
     this.#poller = new PollingSource(options);
     this.#ticker = new Ticker(options.pacer);
     this.#feed = new StreamFeed(options.subject.runId);
-    this.#pollUntil = options.subject.mayStream ? -Infinity : Infinity;
+    this.#pollUntil = options.subject.streamsFrom;
   }
 
   async next(last?: CadenceEvent): Promise<News | null> {
@@ -156,6 +156,8 @@ export class StreamSource implements Source<News> {
     const { subject: reader, pacer, clock, memory, random } = this.#options;
     const what = `open the event stream of run "${reader.runId}"`;
     if (this.#drops > 0 && !await this.#reopenPause(what)) return "late";
+    const answered = await reader.askForStreams(this.#leash.signal, clock.now());
+    if (clock.now() < reader.streamsFrom) return this.#pollFor(reader.streamsFrom - clock.now());
     let refusals = 0;
     const end = await retry<RunEventStream>({
       memory,
@@ -169,7 +171,7 @@ export class StreamSource implements Source<News> {
         const tooMany = setback.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
         return tooMany ? Promise.resolve(false) : pacer.setBack(what, setback, count);
       },
-    });
+    }).finally(answered);
     if (!end.ok) return this.#notOpened(end.error);
     this.#link = new StreamLink(end.value, clock, this.#feed.lastId === undefined, random());
     this.#first = await this.#link.within(Math.min(FIRST_BYTE_MS, Math.max(pacer.leftMs, 0)));
@@ -179,27 +181,24 @@ export class StreamSource implements Source<News> {
 
   /** Opens the stream after the last event, or with the newest events if the service no longer knows that event. */
   async #openOnce(): Promise<RunEventStream> {
-    const { subject: reader, deadline } = this.#options;
+    const { subject: reader, deadline, clock } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#leash.signal };
     const { lastId } = this.#feed;
     try {
-      return await reader.open(lastId, call);
+      return await reader.open(lastId, call, clock.now());
     } catch (error) {
       if (streamRefusal(error, lastId !== undefined) !== "forgotten") throw error;
       this.#feed.startOver();
-      return await reader.open(undefined, call);
+      return await reader.open(undefined, call, clock.now());
     }
   }
 
   /** Decides what to do without a stream. @throws the error if any other request would fail in the same way. */
   #notOpened(error: unknown): "poll" | "late" {
-    const { subject: reader, pacer } = this.#options;
+    const { subject: reader, pacer, clock } = this.#options;
     if (!(error instanceof MogplexError)) throw error;
     const refusal = streamRefusal(error, false);
-    if (refusal === "absent") {
-      reader.forgoStreams();
-      return this.#pollFor(Infinity);
-    }
+    if (refusal === "absent") return this.#pollFor(reader.streamsFrom - clock.now());
     if (refusal === "unauthorized" || refusal === "lasting") throw error;
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }

@@ -478,7 +478,11 @@ test("follow() uses no stream with a client that has none", async () => {
     fetch,
     clock,
   });
-  const { said, heard } = await service.follow({ client: { ...client, openRunEvents: undefined as never } }, runId);
+  const { said, heard } = await service.follow({
+    token: undefined,
+    fetch: undefined,
+    client: { ...client, openRunEvents: undefined as never },
+  }, runId);
   expect(said.at(-1)).toBe("end success");
   expect(kinds(heard)).not.toContain(STREAM);
 });

@@ -30,7 +30,8 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
   return {
     repoId,
     prompt,
-    harness: flags.get(HARNESS.name),
+    // The word is checked with the rest of the request.
+    harness: flags.get(HARNESS.name) as StartRequest["harness"],
     baseBranch: flags.get(BASE_BRANCH.name),
     workingBranch: flags.get(BRANCH.name),
     createBranch: flags.has(CREATE_BRANCH.name) || undefined,

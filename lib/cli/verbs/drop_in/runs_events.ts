@@ -9,7 +9,7 @@ import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../../
 import { EXIT } from "../../../exit_codes.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../../job/session.ts";
 import type { RunEvent } from "../../../model.ts";
-import { follow } from "../../../runs/follow.ts";
+import { followRun } from "../../../runs/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../../result/ends.ts";
 import { openDropIn } from "../../job/open.ts";
 import { eventLine } from "../../log/drop_in_text.ts";
@@ -56,7 +56,7 @@ async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: num
   const release = io.onSignal((signal) => interrupt.abort(new InterruptedError(signal)));
   const deadline = clock.now() + timeoutMs;
   try {
-    const items = follow(runId, {
+    const items = followRun(runId, {
       client: impatient(client, () => deadline - clock.now()),
       env: io.env,
       clock,
