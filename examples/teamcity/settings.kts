@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "33d100178fcad0ecb5b96b1da6962ecdc6e6182be5b6cbaee89a35e47cf7f338"
+val MOGPLEX_CI_SHA256 = "0b45e865f3f202f4f228d16a415b55e47176d482e55b7f971dcd5d898494eb1a"
 
 project {
     buildType(Cleanup)
