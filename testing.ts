@@ -6,15 +6,16 @@
  * import { createClient } from "@mogplex/ci";
  * import { createEmulator } from "@mogplex/ci/testing";
  *
- * const { fetch, close } = createEmulator({ scenario: "success" });
- * const client = createClient({ url: "https://mogplex.example", token: "mog_token", fetch });
- * console.log(client.origin);
+ * const { token, repos, fetch, close } = createEmulator({ scenario: "agent-failure" });
+ * const client = createClient({ url: "https://mogplex.example", token, fetch });
+ * console.log((await client.listRepos()).length === repos.length);
  * await close();
  * ```
  *
  * @module
  */
 import { type Clock, virtualClock } from "./lib/clock.ts";
+import { account } from "./lib/emulator/account.ts";
 import { builtInScenarios, SCENARIO_NAMES } from "./lib/emulator/agents/builtin_scenarios.ts";
 import { parseScenarios } from "./lib/emulator/agents/scenario.ts";
 import { createEmulator as create } from "./lib/emulator/emulator.ts";
@@ -41,6 +42,10 @@ export interface EmulatorOptions {
 export interface Emulator {
   /** Its time. */
   readonly clock: Clock;
+  /** A token with both scopes. */
+  readonly token: string;
+  /** The repositories that the token reaches. */
+  readonly repos: readonly { id: string; full_name: string }[];
   /** Sends a request; its type is that of the global `fetch`. Rejects when the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /**
@@ -60,6 +65,8 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const { clock = virtualClock(), scenario = "success", sandboxLimit } = options;
   const isName = (SCENARIO_NAMES as readonly string[]).includes(scenario);
   const scenarios = isName ? builtInScenarios(scenario) : parseScenarios(scenario, "scenario");
-  const { fetch, control, close } = create({ clock, scenarios, sandboxLimit });
-  return { clock, fetch, control, close };
+  const emulator = create({ clock, scenarios, sandboxLimit });
+  const { token, repos } = account(emulator);
+  const { fetch, control, close } = emulator;
+  return { clock, token, repos, fetch, control, close };
 }

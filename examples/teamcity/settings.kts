@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "33d100178fcad0ecb5b96b1da6962ecdc6e6182be5b6cbaee89a35e47cf7f338"
+val MOGPLEX_CI_SHA256 = "ef0275b86ea774c6a57c1df6c390d87810b1dffdb2569841b9b8cd23af5fee25"
 
 project {
     buildType(Cleanup)

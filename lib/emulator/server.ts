@@ -9,6 +9,7 @@ import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
+import { account } from "./account.ts";
 import { socketBreaker } from "./wire/faults/breaker.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
@@ -151,28 +152,6 @@ async function listen(server: Server, port: number, host: string): Promise<strin
   const address = server.address() as AddressInfo;
   const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return `http://${name}:${address.port}`;
-}
-
-/** Tokens and repositories of the first user with a token of both scopes. */
-function account({ world }: Emulator): Pick<ServedEmulator, "token" | "readOnlyToken" | "repos"> {
-  const tokens = [...world.store.tokens.values()].filter((token) =>
-    token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
-  );
-  const full = tokens.find((token) => token.scopes.includes("read") && token.scopes.includes("write"));
-  if (full === undefined) {
-    throw new UsageError({
-      attempted: "start emulator",
-      why: "the fixture has no live token with both scopes",
-      advice: 'add a token with the scopes "read" and "write"',
-    });
-  }
-  const reading = tokens.find((token) => token.userId === full.userId && token.scopes.join() === "read");
-  const repos = [...world.store.repos.values()].filter((repo) => repo.userId === full.userId);
-  return {
-    token: full.token,
-    readOnlyToken: reading?.token ?? null,
-    repos: repos.map(({ id, full_name }) => ({ id, full_name })),
-  };
 }
 
 /**

@@ -48,8 +48,12 @@ const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
 
 /** Exports of a module, by name. */
 function exportsOf(file: string): DocSymbol[] {
-  const options = { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 64 << 20 } as const;
-  const { nodes } = JSON.parse(execFileSync(runtimes.deno, ["doc", "--json", file], options));
+  const { nodes } = JSON.parse(execFileSync(runtimes.deno, ["doc", "--json", file], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    maxBuffer: 64 * 1024 * 1024,
+  }));
   const modules: { symbols?: DocSymbol[] }[] = Object.values(nodes);
   return modules.flatMap(({ symbols = [] }) => symbols).sort((a, b) => a.name < b.name ? -1 : 1);
 }
