@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ef0275b86ea774c6a57c1df6c390d87810b1dffdb2569841b9b8cd23af5fee25"
+val MOGPLEX_CI_SHA256 = "2b2de70fedb977a614fa1a84734bca4c19d5906937221f599120938ed6289910"
 
 project {
     buildType(Cleanup)

@@ -25,7 +25,7 @@ export interface EventFacts {
   readonly failureMessage: string | null;
 }
 
-function text(value: unknown): string | null {
+function textOf(value: unknown): string | null {
   return typeof value === "string" && value.trim() !== "" ? value : null;
 }
 
@@ -50,10 +50,10 @@ export function isGitEvent({ type, payload }: RunEvent): boolean {
 function delivery(payload: RunEvent["payload"]): Pick<EventFacts, "changed" | "pushedBranch" | "pullRequest"> {
   const changed = typeof payload.changed === "boolean" ? payload.changed : null;
   const address = payload.pull_request_url;
-  const url = webUrl(text(address) ?? "") ?? null;
+  const url = webUrl(textOf(address) ?? "") ?? null;
   return {
     changed,
-    pushedBranch: changed === true ? text(payload.working_branch) : null,
+    pushedBranch: changed === true ? textOf(payload.working_branch) : null,
     pullRequest: { state: address === null ? "none" : url === null ? "unknown" : "open", url },
   };
 }
@@ -69,15 +69,15 @@ function delivery(payload: RunEvent["payload"]): Pick<EventFacts, "changed" | "p
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
   if (isGitEvent(event)) {
-    const workingBranch = text(payload.working_branch) ?? facts.workingBranch;
+    const workingBranch = textOf(payload.working_branch) ?? facts.workingBranch;
     return { ...facts, workingBranch, ...(payload.stage === "git_delivery" && delivery(payload)) };
   }
   if (type !== "failed") return facts;
   return {
     ...facts,
-    failureCode: text(payload.failure_code) ?? facts.failureCode,
-    failureError: text(payload.error) ?? facts.failureError,
-    failureMessage: text(message) ?? facts.failureMessage,
+    failureCode: textOf(payload.failure_code) ?? facts.failureCode,
+    failureError: textOf(payload.error) ?? facts.failureError,
+    failureMessage: textOf(message) ?? facts.failureMessage,
   };
 }
 
