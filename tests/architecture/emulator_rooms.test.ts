@@ -9,7 +9,8 @@ const EMULATOR = "lib/emulator";
 const WAYS_IN: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["options.ts", "server.ts"],
   "options.ts": ["server.ts"],
-  "server.ts": ["emulator.ts"],
+  "server.ts": ["account.ts", "emulator.ts"],
+  "account.ts": ["emulator.ts"],
   "emulator.ts": ["control.ts"],
   "control.ts": [],
 };

@@ -180,7 +180,6 @@ console.log(codes, services.map(({ repos }) => repos.length));
     .toEqual({ code: 0, stdout: "[ 2, 2 ] [ 1, 1 ]\n", stderr: "" });
   const { code, stderr } = runToEnd([runtimes.deno, "check", ...flags, "wrong.ts"], options);
   expect([code, stderr.match(/TS\d+ \[ERROR\]/g)?.length]).toEqual([1, 4]);
-  expect(stderr.match(/to type 'string'/g)).toHaveLength(4);
 }, 120_000);
 
 test("every declaration has its source, to which its map leads, and imports no package", () => {
