@@ -1,6 +1,7 @@
 /**
  * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes digest and version into all files that
- * contain them, builds, and prints the commands that publish. Nothing is written before all checks have passed.
+ * contain them, builds, and prints the commands that publish. Nothing is written before all checks have passed. The address of the project's
+ * page, of the remote `origin` or given behind the version, goes into package.json.
  *
  * `--check X.Y.Z` runs in the pipeline of the tag before the release: it prints the notes of the release, or every reason against it. It runs
  * on Deno without any package.
@@ -42,6 +43,8 @@ export interface ReleaseOptions {
   date: string;
   /** Writes the generated files. */
   build: () => void;
+  /** Address of the project's page. @default that of the remote `origin`, if it is one on the web */
+  address?: string | undefined;
 }
 
 function read(top: string, path: string): string {
@@ -93,8 +96,31 @@ function git(top: string, ...args: string[]): string {
   return execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
 }
 
+/** Address of the project's page: what was given, else the remote `origin`. Undefined when neither is an address on the web. */
+function projectAddress({ top, address }: ReleaseOptions): string | undefined {
+  const remote = git(top, "remote").split("\n").includes("origin") ? git(top, "remote", "get-url", "origin") : "";
+  const given = (address ?? remote).replace(/^(?:ssh:\/\/)?git@([^:/]+)[:/]/, "https://$1/").replace(
+    /\.git\/?$|\/$/,
+    "",
+  );
+  return /^https:\/\/[a-z0-9-]+(?:\.[a-z0-9-]+)+\/[\w./-]+$/i.test(given) ? given : undefined;
+}
+
+/** The text of package.json with the addresses of the project. Those that it has stay when the address is not known. */
+function withAddresses(text: string, address: string | undefined): string {
+  if (address === undefined) return text;
+  const { name, version, description, ...rest } = JSON.parse(text);
+  const addresses = {
+    homepage: `${address}#readme`,
+    repository: { type: "git", url: `git+${address}.git` },
+    bugs: { url: `${address}/issues` },
+  };
+  return `${JSON.stringify({ name, version, description, ...rest, ...addresses }, null, 2)}\n`;
+}
+
 /** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
-function checkPrepared({ top, version }: ReleaseOptions): void {
+function checkPrepared(options: ReleaseOptions): void {
+  const { top, version } = options;
   const refuse = (why: string): never => {
     throw new Error(`Cannot prepare release ${JSON.stringify(version)}: ${why}`);
   };
@@ -102,6 +128,9 @@ function checkPrepared({ top, version }: ReleaseOptions): void {
   const current = /VERSION = "([^"]*)"/.exec(read(top, "lib/version.ts"))?.[1] ?? "";
   if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
   if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
+  if (options.address !== undefined && projectAddress(options) === undefined) {
+    refuse(`the address of the project must begin with https://: "${options.address}"`);
+  }
   const changes = git(top, "status", "--porcelain");
   if (changes !== "") refuse(`commit or drop what was changed first:\n${changes}`);
   if (!section(read(top, CHANGELOG), "Unreleased")) refuse(`${CHANGELOG} has nothing below "## Unreleased"`);
@@ -136,6 +165,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
     write(path, read(top, path).replace(pattern, (_, before: string) => before + version));
   }
   for (const path of filesWithNotice(top)) write(path, withoutNotice(read(top, path)));
+  write("package.json", withAddresses(read(top, "package.json"), projectAddress(options)));
   write(CHANGELOG, read(top, CHANGELOG).replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`));
   write(IMAGE, `${JSON.stringify({ ...image, digest }, null, 2)}\n`);
   build();
@@ -205,16 +235,16 @@ function runTool(top: string, tool: string): void {
   execFileSync(process.execPath, ["--no-env-file", tool], { cwd: top, stdio: ["ignore", 2, 2] });
 }
 
-async function main([first = "", tag = ""]: readonly string[]): Promise<number> {
+async function main([first = "", second]: readonly string[]): Promise<number> {
   const top = process.cwd();
   try {
     if (first === "--check") {
-      process.stdout.write(await checkRelease(top, tag));
+      process.stdout.write(await checkRelease(top, second ?? ""));
       return 0;
     }
     const build = () => ["tools/build.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
     const date = new Date().toISOString().slice(0, 10);
-    const commands = await prepareRelease({ top, version: first, date, build });
+    const commands = await prepareRelease({ top, version: first, date, build, address: second });
     process.stdout.write(`Release ${first} is prepared. These publish it:\n${commands.join("\n")}\n`);
     return 0;
   } catch (error) {

@@ -37,7 +37,7 @@ export interface EventFacts {
   readonly failureMessage: string | null;
 }
 
-function text(value: unknown): string | null {
+function textOf(value: unknown): string | null {
   return typeof value === "string" && value.trim() !== "" ? value : null;
 }
 
@@ -68,11 +68,11 @@ function delivery(payload: RunEvent["payload"]): Delivery {
   const changed = typeof payload.changed === "boolean" ? payload.changed : null;
   const address = payload.pull_request_url;
   const files = payload.auto_committed_files;
-  const url = webUrl(text(address) ?? "") ?? null;
+  const url = webUrl(textOf(address) ?? "") ?? null;
   return {
     changed,
-    files: Array.isArray(files) ? files.filter((path) => text(path) !== null).map(String) : null,
-    pushedBranch: changed === true ? text(payload.working_branch) : null,
+    files: Array.isArray(files) ? files.filter((path) => textOf(path) !== null).map(String) : null,
+    pushedBranch: changed === true ? textOf(payload.working_branch) : null,
     pullRequest: { state: address === null ? "none" : url === null ? "unknown" : "open", url },
   };
 }
@@ -95,7 +95,7 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
   const before = isPiece && facts.speaking ? facts.said ?? "" : "";
   if (before.length >= MAX_SAID) return facts;
   const said = before + (message ?? "");
-  if (text(said) === null) return facts;
+  if (textOf(said) === null) return facts;
   return { ...facts, said: said.length > MAX_SAID ? ownCopy(said.slice(0, MAX_SAID)) : said, speaking: isPiece };
 }
 
@@ -110,7 +110,7 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
   if (isGitEvent(event)) {
-    const workingBranch = text(payload.working_branch) ?? facts.workingBranch;
+    const workingBranch = textOf(payload.working_branch) ?? facts.workingBranch;
     return { ...facts, workingBranch, ...(payload.stage === "git_delivery" && delivery(payload)) };
   }
   const spoken = speech(facts, event);
@@ -120,9 +120,9 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   if (type !== "failed") return facts;
   return {
     ...facts,
-    failureCode: text(payload.failure_code) ?? facts.failureCode,
-    failureError: text(payload.error) ?? facts.failureError,
-    failureMessage: text(message) ?? facts.failureMessage,
+    failureCode: textOf(payload.failure_code) ?? facts.failureCode,
+    failureError: textOf(payload.error) ?? facts.failureError,
+    failureMessage: textOf(message) ?? facts.failureMessage,
   };
 }
 

@@ -123,21 +123,21 @@ export function stateFolder(files: StateFiles, path: string, job: JobIdentity | 
 
 type Loose = Record<string, unknown>;
 
-const text = (value: unknown, limit = 1_000): string | null =>
+const textOf = (value: unknown, limit = 1_000): string | null =>
   typeof value === "string" && value.length <= limit ? value : null;
 
 function parseJob(value: unknown): JobIdentity | null {
   if (!isObject(value)) return null;
   const { server, project, pipeline, job, node, attempt, date, schedule } = value;
   return {
-    server: text(server),
-    project: text(project),
-    pipeline: text(pipeline),
-    job: text(job),
-    node: text(node) ?? "",
-    attempt: text(attempt),
-    date: text(date),
-    schedule: text(schedule) ?? "",
+    server: textOf(server),
+    project: textOf(project),
+    pipeline: textOf(pipeline),
+    job: textOf(job),
+    node: textOf(node) ?? "",
+    attempt: textOf(attempt),
+    date: textOf(date),
+    schedule: textOf(schedule) ?? "",
   };
 }
 
@@ -154,10 +154,10 @@ function parseContent(value: Loose): RunState | undefined {
   const { phase } = value;
   const parting = PARTINGS.find((each) => each === value.left);
   const onInterrupt = ON_INTERRUPT.find((each) => each === value.onInterrupt);
-  const startedAt = text(value.startedAt, 40);
-  const runId = text(value.runId);
-  const idempotencyKey = text(value.idempotencyKey, 200);
-  const hash = text(value.requestHash, 64);
+  const startedAt = textOf(value.startedAt, 40);
+  const runId = textOf(value.runId);
+  const idempotencyKey = textOf(value.idempotencyKey, 200);
+  const hash = textOf(value.requestHash, 64);
   if (phase !== "starting" && phase !== "started" || parting === undefined || onInterrupt === undefined) {
     return undefined;
   }
@@ -174,10 +174,10 @@ function parseContent(value: Loose): RunState | undefined {
     requestHash: hash,
     request: parseRequest(value.request),
     job: parseJob(value.job),
-    folder: text(value.folder, 5_000),
+    folder: textOf(value.folder, 5_000),
     runId,
-    status: text(value.status),
-    lastEventId: text(value.lastEventId),
+    status: textOf(value.status),
+    lastEventId: textOf(value.lastEventId),
     parting,
   };
 }

@@ -29,8 +29,7 @@ import { createClient, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
 import { createEmulator, virtualClock } from "@mogplex/ci/testing";
 const clock = virtualClock();
 const service = createEmulator({ clock });
-const { token } = service.control("addToken", { user: "user" });
-const client = createClient({ token, url: "https://mogplex.example", fetch: service.fetch, clock });
+const client = createClient({ token: service.token, url: "https://mogplex.example", fetch: service.fetch, clock });
 const repos = await client.listRepos();
 console.log(client.origin, exitCodeFor(new UsageError("x")), repos.length);
 await service.close();
@@ -153,48 +152,35 @@ export const result = await run({ repoId: 5, prompt: "y" });
   expect(wrong.stdout).toContain("Type 'number' is not assignable to type 'string'");
 });
 
-/** A project of another folder, whose only packages are the types of Node. */
-function otherProject(name: string, script: string): string {
-  const project = join(folder, name);
+test("deno check finds the types of the package's files and of a checkout from another project, and wrong uses", () => {
+  const project = join(folder, "deno-project");
   mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+  // Types of Node are the only package of the project.
   symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  writeFileSync(join(project, "script.ts"), script);
-  return project;
-}
-
-for (
-  const [what, mod, testing] of [
-    [
-      "the files of the package",
-      "../consumer/node_modules/@mogplex/ci/dist/mod.mjs",
-      "../consumer/node_modules/@mogplex/ci/dist/testing.mjs",
-    ],
-    ["the sources of a checkout", join(root, "mod.ts"), join(root, "testing.ts")],
-  ] as const
-) {
-  test(`deno check finds the types of ${what} from another project, and a wrong use`, () => {
-    const imports = `import { EXIT } from "${mod}";\nimport { createEmulator } from "${testing}";\n`;
-    const project = otherProject(
-      `deno-${mod.length}`,
-      `${imports}const code: number = EXIT.usage;\nconsole.log(code, typeof createEmulator().fetch);\n`,
-    );
-    const flags = ["--no-lock", "--node-modules-dir=manual"];
-    expect(
-      runToEnd([runtimes.deno, "run", "--check", "--no-prompt", "--quiet", ...flags, "script.ts"], { cwd: project }),
-    )
-      .toEqual({ code: 0, stdout: "2 function\n", stderr: "" });
-    writeFileSync(
-      join(project, "wrong.ts"),
-      `${imports}export const wrong: string = EXIT.usage;\nvoid createEmulator;\n`,
-    );
-    const wrong = runToEnd([runtimes.deno, "check", "--quiet", ...flags, "wrong.ts"], { cwd: project });
-    expect([wrong.code, wrong.stderr]).toEqual([
-      1,
-      expect.stringContaining("Type 'number' is not assignable to type 'string'"),
-    ]);
-  }, 60_000);
-}
+  const dist = join(consumer, "node_modules/@mogplex/ci/dist");
+  const imports = `
+import * as files from "${dist}/mod.mjs";
+import * as filesTesting from "${dist}/testing.mjs";
+import * as sources from "${root}/mod.ts";
+import * as sourcesTesting from "${root}/testing.ts";
+const codes: number[] = [files.EXIT.usage, sources.EXIT.usage];
+const services = [filesTesting.createEmulator(), sourcesTesting.createEmulator()];
+console.log(codes, services.map(({ repos }) => repos.length));
+`;
+  writeFileSync(join(project, "right.ts"), imports);
+  writeFileSync(
+    join(project, "wrong.ts"),
+    `${imports}export const wrong: string[] = [files.EXIT.usage, sources.EXIT.usage, services[0]?.repos, services[1]?.repos];\n`,
+  );
+  const flags = ["--no-lock", "--quiet", "--node-modules-dir=manual"];
+  const options = { cwd: project };
+  // The YAML parser of a checkout reads two variables.
+  expect(runToEnd([runtimes.deno, "run", "--no-prompt", "--allow-env", ...flags, "right.ts"], options))
+    .toEqual({ code: 0, stdout: "[ 2, 2 ] [ 1, 1 ]\n", stderr: "" });
+  const { code, stderr } = runToEnd([runtimes.deno, "check", ...flags, "wrong.ts"], options);
+  expect([code, stderr.match(/TS\d+ \[ERROR\]/g)?.length]).toEqual([1, 4]);
+}, 120_000);
 
 test("every declaration has its source, to which its map leads, and imports no package", () => {
   const types = join(consumer, "node_modules/@mogplex/ci/dist/types");

@@ -110,6 +110,41 @@ test("prepareRelease() writes nothing when there is no registry", async () => {
   expect(git(top, "status", "--porcelain")).toBe("");
 });
 
+test.each([
+  ["git@code.example.org:acme/mogplex-ci.git", undefined, "https://code.example.org/acme/mogplex-ci"],
+  ["https://code.example.org/acme/group/mogplex-ci.git", undefined, "https://code.example.org/acme/group/mogplex-ci"],
+  ["/srv/git/mogplex-ci.git", "https://code.example.org/acme/mogplex-ci/", "https://code.example.org/acme/mogplex-ci"],
+  ["https://user:secret@code.example.org/acme/mogplex-ci", undefined, undefined],
+  ["http://localhost/acme/mogplex-ci", undefined, undefined],
+])(
+  "prepareRelease() with the remote %s and the address %s writes the addresses of %s",
+  async (remote, address, expected) => {
+    const top = checkout();
+    git(top, "remote", "set-url", "origin", remote);
+    await prepareRelease({ top, version: "1.3.0", date: "2026-12-01", build: () => build(top), address });
+    const { version, homepage, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
+    expect([version, typeof exports]).toEqual(["1.3.0", "object"]);
+    expect([homepage, repository?.url, bugs?.url]).toEqual(
+      expected === undefined
+        ? [undefined, undefined, undefined]
+        : [`${expected}#readme`, `git+${expected}.git`, `${expected}/issues`],
+    );
+  },
+);
+
+test("prepareRelease() writes nothing when the address of the project is none", async () => {
+  const top = checkout();
+  const prepared = prepareRelease({
+    top,
+    version: "1.3.0",
+    date: "2026-12-01",
+    build: () => build(top),
+    address: "acme/web",
+  });
+  await expect(prepared).rejects.toThrow('the address of the project must begin with https://: "acme/web"');
+  expect(git(top, "status", "--porcelain")).toBe("");
+});
+
 test("prepareRelease() writes version, date and digest everywhere, and checkRelease() then finds its notes", async () => {
   const top = checkout();
   const commands = await prepare(top);

@@ -158,11 +158,16 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
  * Reads YAML or JSON.
  *
  * @param mistakes Gets every mistake of syntax.
+ * @param load Loads the parser.
  * @throws nothing on purpose, whatever the text is.
  */
-export async function parseText(source: Source, mistakes: MistakeList): Promise<Parsed> {
+export async function parseText(
+  source: Source,
+  mistakes: MistakeList,
+  load: () => Promise<Yaml> = () => import("./yaml.ts"),
+): Promise<Parsed> {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
-  const yaml = await import("./yaml.ts");
+  const yaml = await load();
   const found = tokensOf(yaml, source.text);
   if (found.tooDeepAt !== undefined) {
     const message = `the file is nested more than ${MAX_DEPTH} levels deep; check brackets and indentation`;
