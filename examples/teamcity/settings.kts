@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0b45e865f3f202f4f228d16a415b55e47176d482e55b7f971dcd5d898494eb1a"
+val MOGPLEX_CI_SHA256 = "ae21a92c8e5cc37311baf1020bfed812cad58e50ad96dc2530e309ab14032850"
 
 project {
     buildType(Cleanup)

