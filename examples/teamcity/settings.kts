@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "c9d2cdb83b5b4d31afa9f20b2fc1724014c68ee2b74c1b2a117beb129269b7f1"
+val MOGPLEX_CI_SHA256 = "1322981f849d6accd133500dd67f061807c7393e8bdcac5af2744f32aec1548c"
 
 project {
     buildType(Cleanup)

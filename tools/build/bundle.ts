@@ -130,11 +130,11 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     bundle: true,
     write: false,
     metafile: true,
-    minify: artefact.minify ?? false,
+    minify: artefact.minify !== undefined,
     plugins: [
       replacing(replacementsOf(artefact)),
       ...lazyPackages.map(standingIn),
-      ...(artefact.minify ? [] : [withoutComments]),
+      ...(artefact.minify !== undefined ? [] : [withoutComments]),
     ],
     logLevel: "warning",
     alias: ALIAS,
@@ -152,7 +152,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     .map(({ path }) => path);
   return {
     artefact,
-    text: artefact.minify ? await minified(text, artefact) : text,
+    text: artefact.minify === "best" ? await minified(text, artefact) : text,
     imports: [...new Set(imports)].filter((path) => path !== "./lib/cli/main.ts" && !path.startsWith("part:")),
     packages: packagesOf([result.metafile, ...metafiles]),
   };
