@@ -95,6 +95,12 @@ function replacing(texts: Readonly<Record<string, string>>): Plugin {
 // The package's default entry is CommonJS and loads "process" by `require`; this entry has the same code as modules.
 const ALIAS = { yaml: "./node_modules/yaml/browser/index.js" };
 
+/** What remains to be done with a text that was bundled. */
+async function finished(text: string, artefact: Artefact): Promise<string> {
+  if (artefact.minify === "best") return `${await shorten(text, { preamble: banner(artefact) })}\n`;
+  return artefact.program || artefact.minify !== undefined ? text : withPureValues(text);
+}
+
 /**
  * Builds one file in memory.
  *
@@ -119,11 +125,11 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     bundle: true,
     write: false,
     metafile: true,
-    minify: artefact.minify ?? false,
+    minify: artefact.minify !== undefined,
     plugins: [
       replacing(replacementsOf(artefact)),
       ...lazyPackages.map(standingIn),
-      ...(artefact.minify ? [] : [withoutComments]),
+      ...(artefact.minify !== undefined ? [] : [withoutComments]),
     ],
     logLevel: "warning",
     alias: ALIAS,
@@ -141,11 +147,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     .map(({ path }) => path);
   return {
     artefact,
-    text: !artefact.program
-      ? withPureValues(text)
-      : artefact.minify
-      ? `${await shorten(text, { preamble: banner(artefact) })}\n`
-      : text,
+    text: await finished(text, artefact),
     imports: [...new Set(imports)].filter((path) => !path.startsWith("part:")),
     packages: packagesOf([result.metafile, ...metafiles]),
   };

@@ -44,8 +44,9 @@ function numberOf(env: ReadEnv): string | undefined {
 export const GITHUB_COMMENTS: NotePlanner = {
   secrets: (env) => [inputText(env, "github-token")?.trim() ?? ""],
   wanted({ io: { env } }) {
+    if (!isOn(env, "comment", false)) return false;
     numberOf(env);
-    return isOn(env, "comment", false);
+    return true;
   },
   plan({ io: { env }, platform }) {
     const attempted = "write a comment";

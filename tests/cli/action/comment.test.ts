@@ -69,7 +69,7 @@ test("each workflow, job and node of a matrix has its own comment, and a branch 
 
 test("a step asks nothing of GitHub unless the workflow wants a comment", async () => {
   for (const value of ["false", ""]) {
-    const { code, notes, github } = await comment({ comment: value });
+    const { code, notes, github } = await comment({ comment: value, "pull-request": "none" });
     expect([code, notes, github.requests]).toEqual([0, [], []]);
   }
 });
