@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "97ac1ef9ba1ddc788770917918eb8b29175c9b0cfdca6150a933b76af9d698f8"
+val MOGPLEX_CI_SHA256 = "405cc98e86881a21fd7d2bdd5b00abe4f20d7f530d1b6c2a4221042427f18288"
 
 project {
     buildType(Cleanup)
