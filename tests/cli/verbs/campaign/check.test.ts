@@ -55,7 +55,13 @@ test("campaign check --json prints one object, with mistakes or without", async 
         key: "name",
         message: 'it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
       },
-      { file: "c.yaml", line: 3, column: 14, key: "prompt-file", message: "the file does not exist; give its path as it is seen from the folder of the campaign file" },
+      {
+        file: "c.yaml",
+        line: 3,
+        column: 14,
+        key: "prompt-file",
+        message: "the file does not exist; give its path as it is seen from the folder of the campaign file",
+      },
       { file: "c.yaml", line: 5, column: 1, key: "brnch", message: 'there is no such key; did you mean "branch"?' },
     ],
   });
