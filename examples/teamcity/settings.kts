@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "39e02e88c441079bafcec7492ba4a29b8e32f1724e847e37cd791a24097d9920"
+val MOGPLEX_CI_SHA256 = "9b448f99e08b289bbac8f5a60803d1dc6b1bd09aa973bede9088a4423e9121a4"
 
 project {
     buildType(Cleanup)
