@@ -97,3 +97,18 @@ test("itemView() shows the newest run, its times, and the branch and pull reques
   });
   expect(Date.parse(item?.endedAt ?? "")).toBeGreaterThan(Date.parse(item?.startedAt ?? ""));
 });
+
+test("makeView() leaves out causes and end, and nothing else, where it is to be brief", async () => {
+  const world = campaignWorld({ count: 4, scenarios: "play: agent-failure" });
+  const seen: boolean[] = [];
+  await world.run({
+    internals: {
+      onView(make) {
+        const whole = make();
+        expect(make(true)).toEqual({ ...whole, causes: [], endsAt: null });
+        seen.push(whole.causes.length > 0, whole.endsAt !== null);
+      },
+    },
+  });
+  expect(seen).toContain(true);
+});

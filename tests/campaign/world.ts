@@ -1,6 +1,6 @@
 /** A campaign on an emulator, in memory and on one virtual clock. */
 import type { CampaignPlan, PlanCampaignOptions, RunCampaignOptions } from "../../lib/campaign/campaign_options.ts";
-import { campaignJob, readCampaignWith } from "../../lib/campaign/jobs.ts";
+import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../lib/campaign/jobs.ts";
 import { CampaignGoesOnError, type CampaignResult } from "../../lib/campaign/campaign_result.ts";
 import type { CampaignItem } from "../../lib/campaign/campaign_items.ts";
 import { decideCampaign, type Decided, type DecideOptions, type Decision } from "../../lib/campaign/decide.ts";
@@ -65,7 +65,7 @@ export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "s
 }
 
 /** What a step may be given. */
-export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<CampaignInternals> };
+export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<CampaignJobInternals> };
 
 /** See {@linkcode campaignWorld}. */
 export interface CampaignWorld {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
 import type { Lock, LockItem } from "../../../lib/campaign/journal/lock.ts";
 import { itemId, type LockChecks, lockText, parseLock } from "../../../lib/campaign/journal/lock_file.ts";
@@ -54,6 +55,43 @@ test("parseLock() takes back what lockText() wrote, with a line for each item", 
     expect(lockText(await parseLock(bytesOf(text), CHECKS))).toBe(text);
     expect(text.split("\n").filter((line) => line.includes('"repositoryId"')).length).toBe(lock.items.length);
   }
+});
+
+test("parseLock() says of a text that somebody edited what it says of the same value in another layout", async () => {
+  const lines = lockText(FULL).split("\n");
+  const edit = fc.record({
+    at: fc.nat(lines.length - 1),
+    act: fc.constantFrom(
+      () => [],
+      (line: string) => [line, line],
+      (line: string) => [line.replace(/,$/, "")],
+      (line: string) => [`${line},`],
+      (line: string) => [line.replace(/"canary":(?:true|false)/, '"canary":1')],
+      (line: string) => [line.replace(/"task":0/, '"task":7')],
+      (line: string) => [` ${line}`],
+      (line: string) => [line.replace('"schema": 1', '"schema": 2')],
+    ),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { maxLength: 2 }), async (edits) => {
+      const changed = lines.flatMap((line, index) =>
+        edits.filter(({ at }) => at === index).reduce<string[]>((all, { act }) => all.flatMap(act), [line])
+      );
+      const text = changed.join("\n");
+      let value: unknown;
+      try {
+        value = JSON.parse(text);
+      } catch {
+        return expect(await problemOf(text)).toBe(refused("it is not JSON"));
+      }
+      const problem = await problemOf(value);
+      expect(await problemOf(text)).toBe(problem);
+      if (problem !== "none") return;
+      const [one, other] = [text, JSON.stringify(value)].map((each) => parseLock(bytesOf(each), CHECKS));
+      expect(await one).toEqual(await other as Lock);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("lockText() writes equal lines for equal items, however they were made, and refuses what could not be read", () => {
