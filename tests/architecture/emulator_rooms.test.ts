@@ -10,8 +10,8 @@ const WAYS_IN: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["exec.ts", "options.ts", "server.ts"],
   "exec.ts": [],
   "options.ts": ["server.ts"],
-  "server.ts": ["account.ts", "emulator.ts"],
-  "account.ts": ["emulator.ts"],
+  "testing.ts": ["emulator.ts"],
+  "server.ts": ["emulator.ts"],
   "emulator.ts": ["control.ts"],
   "control.ts": [],
 };

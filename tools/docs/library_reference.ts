@@ -138,7 +138,7 @@ export function libraryReference(): string {
   return `# Library reference
 
 Every export of \`@mogplex/ci\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
-name ends in \`Ms\` are milliseconds. How to use them: [use it from scripts](../README.md#use-it-from-scripts).
+name ends in \`Ms\` are milliseconds. How to use them: [scripts](scripts.md#a-program-the-library).
 
 ${parts.join("\n\n")}
 `;
