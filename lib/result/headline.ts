@@ -47,6 +47,7 @@ function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string 
     const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
     return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;
   }
+  if (outcome === "error" && verdict.word === "not known") return "verdict not known";
   if (outcome !== "success") return verdict.word;
   if (exitCode === 0 && url !== null) return pullRequestWord(url);
   if (git?.changed === false) return "no changes";
