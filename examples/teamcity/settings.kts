@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "09937008a2d99cb0260bd34b3f215c85a4c7e6a36b1b668834f69ca0167b3d56"
+val MOGPLEX_CI_SHA256 = "ad6e6df5d4809ae09a4aa144925c83845c45ea5621c99fe7ebcdcac6153b3a83"
 
 project {
     buildType(Cleanup)

@@ -74,8 +74,7 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   const rows = [
     ["Automation", codeCell(view.automationId)],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), codeCell(view.runId)],
-    ["Repository", codeCell(view.repository)],
-    ["Repository id", codeCell(view.repoId)],
+    ["Repository", codeCell(view.repoId)],
     ["Agent", codeCell(view.harness)],
     ["Status", codeCell(view.status)],
     ["Exit code", String(view.exitCode)],
