@@ -24,8 +24,10 @@ function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultV
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
 
-function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
-  return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
+/** What is known of the events; how many there were only if all is to be shown. Null when there is nothing to say. */
+function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
+  const parts = [full && `${seen} seen`, missed && "some went by unseen", windowFull && "later ones cannot be seen"];
+  return parts.filter(Boolean).join(", ") || null;
 }
 
 /** The paths of all reports; a directory that they share is named once. */
@@ -75,7 +77,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
-    ["events", full && started && eventCount !== null ? events(eventCount) : null],
+    ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
     ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
     ["reports", files(reports)],
