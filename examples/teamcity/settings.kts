@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ad6e6df5d4809ae09a4aa144925c83845c45ea5621c99fe7ebcdcac6153b3a83"
+val MOGPLEX_CI_SHA256 = "8000efaf543d1deca6238a8c15d1a7c2bd19f3ccf4c98536bb2d831e3c9c9484"
 
 project {
     buildType(Cleanup)
