@@ -12,7 +12,6 @@ import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
 import type { AutomationResult } from "../result/automation_result.ts";
-import type { Redact } from "../result/clean.ts";
 import type { RunResult } from "../result/run_result.ts";
 
 /** A format of `--report`. */
@@ -25,7 +24,7 @@ export interface ReportFormat {
    * Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. `redact` removes secrets from text that is
    * joined from several events.
    */
-  readonly render: (result: RunResult | AutomationResult, redact?: Redact) => string;
+  readonly render: (result: RunResult | AutomationResult, redact?: (text: string) => string) => string;
 }
 
 /** The formats, by the name that `--report` takes. */

@@ -24,6 +24,8 @@ const MAX_ADVICE = 2_000;
 const MAX_PROSE = 20_000;
 /** Lines of the task that are not folded. */
 const OPEN_LINES = 6;
+/** The same in UTF-16 units. */
+const MAX_OPEN = 800;
 // A feed holds 200 events with at most one phase each; nobody reads a longer table.
 const MAX_ROWS = 50;
 
@@ -72,8 +74,7 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   const rows = [
     ["Automation", codeCell(view.automationId)],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), codeCell(view.runId)],
-    ["Repository", codeCell(view.repository)],
-    ["Repository id", codeCell(view.repoId)],
+    ["Repository", codeCell(view.repoId)],
     ["Agent", codeCell(view.harness)],
     ["Status", codeCell(view.status)],
     ["Exit code", String(view.exitCode)],
@@ -118,14 +119,17 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): s
 }
 
 /** The first lines of the task, and the rest folded. */
-function taskParts(task: string): string[] {
-  const lines = task.trim().split("\n");
-  const open = cutText(lines.slice(0, OPEN_LINES).join("\n"), MAX_PROSE);
-  const rest = lines.slice(OPEN_LINES);
+function taskParts(text: string): string[] {
+  const task = text.trim();
+  const lines = task.split("\n");
+  const first = lines.slice(0, OPEN_LINES).join("\n");
+  const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
+  const open = first.slice(0, blank < 0 ? MAX_OPEN : blank);
+  const rest = task.slice(open.length).replace(/^\s+/, "");
   return [
     "### Task",
     markdownBlock(open),
-    ...(rest.length === 0 ? [] : [folded("The rest of the task", markdownBlock(cutText(rest.join("\n"), MAX_PROSE)))]),
+    ...(rest === "" ? [] : [folded("The rest of the task", markdownBlock(cutText(rest, MAX_PROSE)))]),
   ];
 }
 

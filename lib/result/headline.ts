@@ -47,6 +47,7 @@ function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string 
     const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
     return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;
   }
+  if (outcome === "error" && verdict.word === "not known") return "verdict not known";
   if (outcome !== "success") return verdict.word;
   if (exitCode === 0 && url !== null) return pullRequestWord(url);
   if (git?.changed === false) return "no changes";
@@ -54,22 +55,21 @@ function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string 
 }
 
 /** How many files the delivery names: an agent may have committed more itself. */
-function filesWord(git: ResultView["git"]): string[] {
-  const count = git?.files?.length ?? 0;
-  if (count === 0) return [];
-  return [count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`];
+function filesWord(count: number): string {
+  return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
 }
 
 /** The parts of the first line about a result. */
 export function headlineOf(view: ResultView): Headline {
   const { automationId, repository, repoId, kind: { noun }, runId } = view;
   const work = automationId === null ? runId === null ? null : `${noun} ${runId}` : `automation ${automationId}`;
+  const count = view.git?.files?.length ?? 0;
   const where = repository ?? repoId ?? work;
   return {
     where: where === null ? null : cutText(where, MAX_WHERE),
     title: titleOf(view.task),
     end: endOf(view),
-    more: `(${[...filesWord(view.git), formatDuration(view.durationMs)].join(", ")})`,
+    more: `(${count === 0 ? "" : `${filesWord(count)}, `}${formatDuration(view.durationMs)})`,
   };
 }
 

@@ -80,7 +80,8 @@ export function hangCells(line: string, cells: number, indent: number): string[]
     if (fits.length === rest.length) break;
     let cut = rest[fits.length] === " " ? fits.length : fits.lastIndexOf(" ");
     if (cut <= indent) cut = rest.indexOf(" ", Math.max(fits.length, indent + 1));
-    if (cut < 0) break;
+    // The mark of `cutText` stays whole.
+    if (cut < 0 || rest.slice(cut) === " characters]") break;
     lines.push(rest.slice(0, cut).trimEnd());
     rest = " ".repeat(indent) + rest.slice(cut + 1).trimStart();
   }

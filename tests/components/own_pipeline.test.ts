@@ -124,7 +124,7 @@ test.skipIf(!CAN_RUN)("the pipeline of a commit runs the components with the emu
     text: "",
   });
   for (const name of COMPONENT_JOBS) expect(jobs[name]?.log).toContain(`Mogplex CI ${VERSION}: `);
-  expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed \(exit code 1\)$/m);
+  expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed in the agent's work \(exit code 1\)$/m);
 
   api.jobs = {
     gate: "success",

@@ -58,8 +58,7 @@ Follow it again:
 | Fact | Value |
 | --- | --- |
 | Run | \`3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21\` |
-| Repository | \`acme/web\` |
-| Repository id | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
 | Agent | \`codex\` |
 | Status | \`success\` |
 | Exit code | 0 |
@@ -197,7 +196,7 @@ test("renderMarkdown() has the facts of an automation run, and no row for what i
 | --- | --- |
 | Automation | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d\` |
 | Automation run | \`5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11\` |
-| Repository id | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
 | Status | \`success\` |
 | Exit code | 0 |
 | Start | triggered by this job |

@@ -7,7 +7,7 @@ test("nextStep() depends on the phase that failed, and on a code that says more"
   const failed = (fields: object) => nextStep(sampleResult({ outcome: "failed", exitCode: 1, ...fields })) ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
-  expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The provider of the model");
+  expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
   for (const odd of [{ phases: [] }, { phases: phase("__proto__"), failureCode: "constructor" }]) {
     expect(failed(odd)).toStartWith("Read what the agent said");
   }

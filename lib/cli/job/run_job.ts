@@ -9,6 +9,7 @@ import type { RunResult } from "../../result/run_result.ts";
 import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
+import { logWidth } from "../log/interactive.ts";
 import type { VerbContext } from "../verb.ts";
 import { eventFiles, type Published } from "./publish.ts";
 import { type Asked, rememberStart } from "./recent.ts";
@@ -25,7 +26,7 @@ export interface RunJob extends Published {
 }
 
 function announce(
-  { flags, writer }: VerbContext,
+  { flags, io, writer }: VerbContext,
   log: Published["log"],
   { run, replayed, idempotencyKey }: StartedRun,
 ): void {
@@ -37,7 +38,8 @@ function announce(
     // The state file has it, and so has the block at the end where it is needed to go on.
     ...(log === "full" ? [`key ${idempotencyKey}`] : []),
   ];
-  writer.out(...lines.map((line) => writer.untrusted(line)));
+  const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
+  writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
 }
 
 /** Does the job. See {@linkcode endWithVerdict}. */

@@ -18,12 +18,16 @@ const MAX_BLOCK_TEXT = 4_000;
 /** Width of the labels, and indent of what follows a line that is broken. */
 export const LABEL_WIDTH = 14;
 
-function pullRequest({ pullRequest: { state, url } }: GitFacts): string {
-  return url ?? (state === "none" ? "none" : "unknown (no event seen says so)");
+function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultView["outcome"]): string {
+  if (url !== null || state === "none") return url ?? "none";
+  if (outcome === "success") return "unknown (no event seen says so)";
+  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
 
-function events({ seen, missed, windowFull }: RunResult["eventCount"]): string {
-  return `${seen} seen${missed ? ", some went by unseen" : ""}${windowFull ? ", later ones cannot be seen" : ""}`;
+/** What is known of the events; how many there were only if all is to be shown. Null when there is nothing to say. */
+function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
+  const parts = [full && `${seen} seen`, missed && "some went by unseen", windowFull && "later ones cannot be seen"];
+  return parts.filter(Boolean).join(", ") || null;
 }
 
 /** The paths of all reports; a directory that they share is named once. */
@@ -62,7 +66,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const lost = !started && resume === null && mayHaveStarted(result);
   return blockText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
-    ["pull request", started && git !== null ? pullRequest(git) : null],
+    ["pull request", started && git !== null ? pullRequest(git, view.outcome) : null],
     ["repository", view.repository ?? view.repoId],
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
@@ -73,7 +77,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
-    ["events", full && started && eventCount !== null ? events(eventCount) : null],
+    ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
     ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
     ["reports", files(reports)],
@@ -82,9 +86,11 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   ]);
 }
 
-/** The verdict, with the phase in which a run failed. */
+/** The verdict, with the phase in which a run failed, and whether a success changed nothing. */
 function endWords(view: ResultView): string {
-  return view.outcome === "failed" ? headlineOf(view).end : view.verdict.word;
+  const { outcome, verdict: { word }, git } = view;
+  if (outcome === "success" && git?.changed === false) return `${word}, no changes`;
+  return outcome === "failed" ? headlineOf(view).end : word;
 }
 
 /** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */

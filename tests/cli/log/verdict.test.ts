@@ -95,7 +95,16 @@ test("verdictText() names the phase in which a run failed, and what to do then",
   const phases = [{ name: "deliver", startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
   const failed = sampleResult({ outcome: "failed", exitCode: 1, phases, pullRequest: { state: "unknown", url: null } });
   expect(verdictText(failed, OPTIONS)).toStartWith(
-    "verdict       failed in delivery (exit code 1)\npull request  unknown (no event seen says so)\n",
+    "verdict       failed in delivery (exit code 1)\npull request  none reported\n",
   );
   expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain("\nwhat to do    Check what the Git host");
+});
+
+test("verdictText() says that events were missed, whatever is to be shown", () => {
+  const eventCount = { seen: 7, missed: true, windowFull: true };
+  expect(verdictText(sampleResult({ eventCount }), OPTIONS))
+    .toContain("\nevents        some went by unseen, later ones cannot be seen\n");
+  expect(verdictText(sampleResult({ eventCount }), { ...OPTIONS, full: true })).toContain(
+    "\nevents        7 seen, some",
+  );
 });
