@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f2b66ae0fcbef127079cdbd61190f5416d1ccdd04531921a42312000e16c955"
+val MOGPLEX_CI_SHA256 = "a16a0a0b56f5c6a188d0576d52cabcea4f643506d7dfe134060a7e33376b153e"
 
 project {
     buildType(Cleanup)
