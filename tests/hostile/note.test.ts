@@ -22,7 +22,7 @@ async function noteOf(text: string, job: string) {
   const flags = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
   const place = { api: gitlab.api, host: "gitlab.example", project: "42", iid: "7" };
   const plan: NotePlan = { kind: "write", place, token: GITLAB_TOKEN, tokenVariable: "GITLAB_TOKEN" };
-  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), dropIn: false };
+  const call = { io, flags, platform, writer, vocabulary: commandVocabulary(), verbs: [], dropIn: false };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
   await writeJobNote(context, plan, resultOf(text));
   const { notes, actions } = gitlab;
