@@ -10,12 +10,12 @@ const PARTS: readonly (readonly string[])[] = [
   ["help.ts", "find_verb.ts"],
   ["verbs.ts"],
   ["verbs"],
-  ["campaign"],
+  ["campaign", "setup"],
   ["job"],
   ["options"],
   ["explain.ts"],
   ["verb.ts"],
-  ["vocabulary.ts", "log"],
+  ["vocabulary.ts", "log", "help_layout.ts"],
 ];
 
 function partOf(path: string): number {

@@ -119,6 +119,20 @@ test("the package's commands end with 2 when they get an unknown verb or flag", 
   expect(runToEnd([join(consumer, "node_modules/.bin/mogplex-emulator"), "--no-such-flag"]).code).toBe(2);
 });
 
+test("init of the package puts its program into a repository, where the checksum fits and the copy does the same again", () => {
+  const repository = join(folder, "repository");
+  mkdirSync(repository);
+  execFileSync("git", ["init", "--quiet"], { cwd: repository });
+  execFileSync("git", ["remote", "add", "origin", "https://github.com/acme/web.git"], { cwd: repository });
+  const { code, stdout } = runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "init"], { cwd: repository });
+  expect({ code, first: stdout.split("\n")[0] }).toEqual({ code: 0, first: "github, repository acme/web" });
+  execFileSync("sha256sum", ["--check", "--quiet", "mogplex.mjs.sha256"], { cwd: join(repository, "ci") });
+  const copy = [runtimes.node, "ci/mogplex.mjs", "init"];
+  expect(runToEnd(copy, { cwd: repository }).stdout).not.toContain("\nwrite ");
+  expect(runToEnd([...copy, "--uninstall"], { cwd: repository })).toMatchObject({ code: 0, stderr: "" });
+  expect(readdirSync(repository).filter((name) => name !== ".git" && name !== ".github")).toEqual([]);
+});
+
 test("the package's declarations type-check, and a wrong use does not, when a project imports it", () => {
   writeFileSync(
     join(consumer, "right.mts"),

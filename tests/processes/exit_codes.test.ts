@@ -132,7 +132,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const shell = 'set -o pipefail; "$@" --help | head -1';
     const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", ...runtime, service.command]).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^mogplex-ci \d+\.\d+\.\d+: .*\n$/);
+    expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
   });
 
   test(`run --follow on ${name} goes on to its verdict when the reader of stdout goes away`, async () => {

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { checkRunRequest } from "../../lib/runs/run_request.ts";
-import { world } from "../cli/world.ts";
+import { triggerAutomation } from "../../lib/automations/trigger.ts";
+import { run } from "../../lib/runs/run.ts";
+import { start } from "../../lib/runs/start.ts";
+import { REPO, TOKEN, world } from "../cli/world.ts";
 
 test("checkRunRequest() creates a branch unless the caller names one or says no", () => {
   const created = (more: object) => checkRunRequest({ repo: "acme/web", prompt: "x", ...more }).rest.createBranch;
@@ -21,7 +24,7 @@ test("run --follow takes a repository by name and creates a branch; the state an
     second: "POST /runs",
   });
   const [run] = [...emulator.world.store.runs.values()];
-  expect([run?.repo_id, run?.create_branch]).toEqual(["e0000000-0000-4000-8000-000000000001", true]);
+  expect([run?.repo_id, run?.create_branch]).toEqual([REPO, true]);
   expect(stdout).toContain("created)");
 });
 
@@ -46,4 +49,23 @@ test("the verbs that take --repo take a name", async () => {
   expect((await cli(["sandboxes", "list", "--repo", "acme/api"])).code).toBe(0);
   expect(requests.filter((request) => request === "GET /repos")).toHaveLength(2);
   expect((await cli(["sandboxes", "list", "--repo", "acme/gone"])).code).toBe(2);
+});
+
+test("run(), start() and triggerAutomation() take a repository by name, and start nothing for an unknown one", async () => {
+  const { emulator, clock } = world("success");
+  const options = {
+    token: TOKEN,
+    url: "http://127.0.0.1:1",
+    env: (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined,
+    clock,
+    fetch: emulator.fetch,
+  };
+  const request = { repo: "acme/api", prompt: "Fix it" };
+  expect(await run(request, options)).toMatchObject({ outcome: "success", repoId: REPO });
+  expect((await start({ ...request, workingBranch: "x" }, options)).run.branch.createBranch).toBe(false);
+  expect(emulator.world.store.runs.size).toBe(2);
+  const unknown = { repo: "acme/apu" };
+  await expect(start({ ...unknown, prompt: "x" }, options)).rejects.toThrow(`did you mean "acme/api"?`);
+  await expect(triggerAutomation(crypto.randomUUID(), unknown, options)).rejects.toThrow(`did you mean "acme/api"?`);
+  expect(emulator.world.store.runs.size).toBe(2);
 });

@@ -86,7 +86,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     const writer = createWriter(io, platform, "toolkit");
     const flags = await parseFlags("doctor", given, flagsOf(doctorVerb));
     const from = clock.now();
-    const call = { io, platform, writer, flags, vocabulary: commandVocabulary(), dropIn: false };
+    const call = { io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn: false };
     const code = await checkJob(openContext(call, { clock, fetch }), here);
     const said = io.text.stdout + io.text.stderr;
     expect(requests.filter((each) => !each.startsWith("GET ") && each !== STARTS)).toEqual([]);

@@ -196,8 +196,13 @@ function shortList(repos: readonly Repo[]): string {
 /** Looks up a repository that is given by name. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
   const given = JSON.stringify(wanted);
-  if (!repos?.ok) return skipped("repository", `${given} is looked up when a job starts; the list could not be read`);
   const name = repoName(wanted).toLowerCase();
+  if (!repos?.ok) {
+    if (name.includes("/")) {
+      return skipped("repository", `${given} is looked up when a job starts; the list could not be read`);
+    }
+    return failed("repository", `${given} is neither owner/name nor an id`, "Give one that repos list shows", "usage");
+  }
   const known = repos.value.filter((repo) => isUuid(repo.id));
   const same = known.find((repo) => repo.full_name.toLowerCase() === name);
   if (same !== undefined) return ok("repository", foundRepository(same));
