@@ -20,7 +20,7 @@ import { automationCalls } from "./calls/automation_calls.ts";
 import { listCalls } from "./calls/list_calls.ts";
 import { runCalls } from "./calls/run_calls.ts";
 import { resolveConnection } from "./connection/connection.ts";
-import { type KeptToken, keptToken } from "./connection/token_source.ts";
+import type { KeptToken } from "./connection/token_source.ts";
 import type { Api } from "./contract/routes.ts";
 import type { MogplexClient } from "./mogplex_client.ts";
 import { shareMemory } from "./stream_memory.ts";

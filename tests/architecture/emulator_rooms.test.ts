@@ -9,6 +9,7 @@ const EMULATOR = "lib/emulator";
 const WAYS_IN: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["options.ts", "server.ts"],
   "options.ts": ["server.ts"],
+  "testing.ts": ["emulator.ts"],
   "server.ts": ["emulator.ts"],
   "emulator.ts": ["control.ts"],
   "control.ts": [],
