@@ -65,7 +65,7 @@ export function guarded<R extends AnyResult>(result: R, session: Pick<Session, "
  * Returns the result of a job, or throws.
  *
  * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors that
- * came before there was a run, the reason of the caller's signal, and bugs. An error after a start tells run, key and result.
+ * came before there was a run, an error for the caller's signal, and bugs. An error after a start tells run, key and result.
  *
  * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
  */
