@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "38a4424e29d507261161df3dc57019b8dcac0b813afbd8b44811d05a456363bf"
+val MOGPLEX_CI_SHA256 = "f6ba341b7894b319ba53426abe09f29af924607fad801639482b15ad9c601e33"
 
 project {
     buildType(Cleanup)
