@@ -172,6 +172,7 @@ export class ApiError extends MogplexError implements AnswerFacts {
     return this.#facts.headers ?? {};
   }
 
+  /** {@linkcode MogplexError.toJSON}, with status and headers. */
   override toJSON(): Record<string, unknown> {
     return { ...super.toJSON(), status: this.status, headers: this.headers };
   }
@@ -253,10 +254,7 @@ export class DeadlineError extends MogplexError {
  */
 export class AbortedError extends MogplexError {
   override name = "AbortedError";
-  /**
-   * @param problem See {@linkcode MogplexError}.
-   * @param reason Reason of the signal.
-   */
+  /** @param reason Reason of the signal. */
   constructor(problem: ErrorParts | string, reason: unknown) {
     const exit = exitNameOf(reason);
     super(problem, exit === "internal" ? "sigint" : exit, { cause: reason, code: "ABORTED" });

@@ -14,7 +14,7 @@ export type KnownRunStatus = "pending" | "streaming" | "success" | "failed" | "c
 export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 
 /** A word that the service sends: one of the known words, or a later one. */
-type Open<Known extends string> = Known | (string & Record<never, never>);
+export type OpenWord<Known extends string> = Known | (string & Record<never, never>);
 
 /** Agents that a start may name. Each revision of the service knows at least `codex` and `claude-code`. */
 export type Harness = "codex" | "claude-code" | "mogplex";
@@ -57,7 +57,7 @@ export interface Run {
   /** UUID of the repository. */
   repoId: string;
   /** Agent: `codex`, `claude-code`, or a later one. */
-  harness: Open<Harness>;
+  harness: OpenWord<Harness>;
   /** Status; every word that is not known means "not finished". */
   status: RunStatus;
   /** Requested branches. */
@@ -89,7 +89,7 @@ export interface RunEvent {
   /** UUID; the only field that identifies an event. */
   id: string;
   /** Kind of event: one of nine words in the known revisions, but any text is possible. */
-  type: Open<KnownEventType>;
+  type: OpenWord<KnownEventType>;
   /** Tool that the event is about. */
   toolName: string | null;
   /** Text for people. */
@@ -141,7 +141,7 @@ export interface Sandbox {
   /** UUID of the repository. */
   repo_id: string;
   /** What it does. */
-  status: Open<"creating" | "installing" | "running" | "pausing" | "paused" | "stopped" | "error">;
+  status: OpenWord<"creating" | "installing" | "running" | "pausing" | "paused" | "stopped" | "error">;
   /** Branch it started from. */
   base_branch: string | null;
   /** Branch it works on. */
@@ -169,7 +169,7 @@ export interface Automation {
   /** Text for people. */
   description: string | null;
   /** Whether it can be triggered. */
-  status: Open<"active" | "inactive">;
+  status: OpenWord<"active" | "inactive">;
   /** UUID of the published version; null means that it cannot be triggered. */
   publishedVersionId: string | null;
   /** ISO 8601 with offset. */
@@ -207,7 +207,7 @@ export interface TriggerResult {
   /** UUID of the automation run; null when the work was suppressed by a limit. */
   jobRunId: string | null;
   /** What became of the trigger; `replayed` in later revisions. */
-  outcome: Open<"queued" | "suppressed" | "replayed">;
+  outcome: OpenWord<"queued" | "suppressed" | "replayed">;
   /** Why the run did not start at once. */
   reason: string | null;
   /** Whether the run is running now. */
@@ -226,7 +226,7 @@ export interface AutomationRun {
   /** UUID. */
   id: string;
   /** Status. */
-  status: Open<"pending" | "running" | "success" | "failed" | "cancelled">;
+  status: OpenWord<"pending" | "running" | "success" | "failed" | "cancelled">;
   /** ISO 8601 with offset. */
   created_at: string | null;
   /** ISO 8601 with offset. */

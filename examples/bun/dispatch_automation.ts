@@ -14,21 +14,7 @@
  * or waits for a slot.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
-import {
-  type AutomationItem,
-  createClient,
-  createLogText,
-  EXIT,
-  exitCodeFor,
-  InterruptedError,
-  runAutomation,
-  type TriggeredRun,
-  UsageError,
-} from "@mogplex/ci";
-
-const { line } = createLogText();
-const stop = new AbortController();
-let mine: TriggeredRun | undefined;
+import { createMogplex, main, type MainContext, UsageError } from "@mogplex/ci";
 
 function inputOf(args: string[]): Record<string, string> {
   return Object.fromEntries(args.map((arg) => {
@@ -41,45 +27,25 @@ function inputOf(args: string[]): Record<string, string> {
   }));
 }
 
-function show(item: AutomationItem): void {
-  if (item.type === "status") console.log(item.status === "pending" ? "waits for a slot" : line(item.status));
-  if (item.type === "waits") console.log(item.count === 0 ? "goes on" : `waits for ${item.count} answers or events`);
-}
-
-async function main(args: string[]): Promise<number> {
+async function work({ signal, args, line }: MainContext): Promise<number> {
   const { MOGPLEX_AUTOMATION_ID = "", MOGPLEX_REPO_ID = "" } = Bun.env;
   const request = { repoId: MOGPLEX_REPO_ID, input: inputOf(args) };
-  const result = await runAutomation(MOGPLEX_AUTOMATION_ID, request, {
+  const result = await createMogplex().automations.run(MOGPLEX_AUTOMATION_ID, request, {
     timeoutMs: 40 * 60_000,
     throwOnFailure: false,
-    signal: stop.signal,
-    onItem: show,
-    onTriggered(triggered) {
-      if (triggered.owned) mine = triggered;
-      console.log(`automation run ${triggered.runId} ${triggered.replayed ? "found" : "triggered"}`);
+    signal,
+    // Only later revisions of the service can cancel runs of automations; the message says what became of the run.
+    onAbort: "cancel",
+    onTriggered: ({ runId, replayed }) => console.log(`automation run ${runId} ${replayed ? "found" : "triggered"}`),
+    onItem(item) {
+      if (item.type === "status") console.log(item.status === "pending" ? "waits for a slot" : line(item.status));
+      if (item.type === "waits") {
+        console.log(item.count === 0 ? "goes on" : `waits for ${item.count} answers or events`);
+      }
     },
   });
   console.log(`verdict ${result.outcome} ${line(result.reason ?? "")}`.trimEnd());
   return result.exitCode;
 }
 
-async function giveUp(error: unknown): Promise<number> {
-  console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
-  if (error instanceof InterruptedError && mine !== undefined) {
-    const { automationId, runId } = mine;
-    const call = { requestTimeoutMs: 4_000, maxAttempts: 1 };
-    // Only later revisions of the service can cancel runs of automations.
-    await createClient().cancelAutomationRun(automationId, runId, call).then(
-      () => console.error(`automation run ${runId} is cancelled`),
-      (why) => console.error(`automation run ${runId} goes on: ${line(String(why))}`),
-    );
-  }
-  return exitCodeFor(error);
-}
-
-// Never green by accident: if the script ends without a verdict, it exits 70.
-process.exitCode = EXIT.internal;
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => stop.abort(new InterruptedError(signal)));
-}
-void main(Bun.argv.slice(2)).catch(giveUp).then((code) => process.exitCode = code);
+void main(work);

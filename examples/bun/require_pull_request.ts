@@ -18,20 +18,7 @@
  * | other | as the command: see the exit codes in the README |
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
-import {
-  cancel,
-  createLogText,
-  EXIT,
-  exitCodeFor,
-  InterruptedError,
-  run,
-  RunVerdictError,
-  UsageError,
-} from "@mogplex/ci";
-
-const { line } = createLogText();
-const stop = new AbortController();
-let mine: string | undefined;
+import { createMogplex, EXIT, main, type MainContext, UsageError } from "@mogplex/ci";
 
 async function readTask(path = "task.md"): Promise<string> {
   if (path.startsWith("-")) {
@@ -42,16 +29,14 @@ async function readTask(path = "task.md"): Promise<string> {
   return await file.text();
 }
 
-async function main([path]: string[]): Promise<number> {
+async function work({ signal, args: [path] }: MainContext): Promise<number> {
   const request = { repoId: Bun.env.MOGPLEX_REPO_ID ?? "", prompt: await readTask(path), createBranch: true };
-  // Throws for every end but a success.
-  const { runId, pullRequest, changed } = await run(request, {
+  // Throws for every end but a success; main() prints why.
+  const { runId, pullRequest, changed } = await createMogplex().run(request, {
     timeoutMs: 30 * 60_000,
-    signal: stop.signal,
-    onStarted(started) {
-      if (started.owned) mine = started.runId;
-      console.log(`run ${started.runId} ${started.replayed ? "found" : "started"}`);
-    },
+    signal,
+    onAbort: "cancel",
+    onStarted: (started) => console.log(`run ${started.runId} ${started.replayed ? "found" : "started"}`),
   });
   if (pullRequest.state === "open") {
     console.log(`pull request ${pullRequest.url}`);
@@ -63,18 +48,4 @@ async function main([path]: string[]): Promise<number> {
   return unknown ? EXIT.unavailable : EXIT.failed;
 }
 
-async function giveUp(error: unknown): Promise<number> {
-  console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
-  if (error instanceof RunVerdictError) console.error(`reason: ${line(error.result.reason ?? "none is known")}`);
-  if (error instanceof InterruptedError && mine !== undefined) {
-    await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
-  }
-  return exitCodeFor(error);
-}
-
-// Never green by accident: if the script ends without a verdict, it exits 70.
-process.exitCode = EXIT.internal;
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => stop.abort(new InterruptedError(signal)));
-}
-void main(Bun.argv.slice(2)).catch(giveUp).then((code) => process.exitCode = code);
+void main(work);

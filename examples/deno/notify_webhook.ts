@@ -14,31 +14,14 @@
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {
-  cancel,
-  createLogText,
-  EXIT,
+  createMogplex,
   exitCodeFor,
-  InterruptedError,
+  main,
+  type MainContext,
   MogplexError,
-  run,
   type RunResult,
+  UsageError,
 } from "npm:@mogplex/ci@0.1.0";
-
-const { line } = createLogText();
-const stop = new AbortController();
-let mine: string | undefined;
-
-async function work(prompt: string): Promise<RunResult> {
-  return await run({ repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true }, {
-    timeoutMs: 30 * 60_000,
-    throwOnFailure: false,
-    signal: stop.signal,
-    onStarted({ runId, replayed, owned }) {
-      if (owned) mine = runId;
-      console.log(`run ${runId} ${replayed ? "found" : "started"}`);
-    },
-  });
-}
 
 /** A link as Slack writes it. Source: Slack, "Formatting message text": `&`, `<` and `>` are escaped, `|` ends the address. */
 function link(url: string, words: string): string {
@@ -69,34 +52,30 @@ async function notify(text: string): Promise<void> {
   }
 }
 
-async function main(prompt: string): Promise<number> {
+async function work({ signal, args, line }: MainContext): Promise<RunResult> {
+  const prompt = args.join(" ");
   if (prompt.startsWith("-")) {
-    console.error('error: Cannot start run as a prompt must not begin with "-": usage: notify_webhook.ts PROMPT');
-    return EXIT.usage;
+    throw new UsageError('Cannot start run as a prompt must not begin with "-": usage: notify_webhook.ts PROMPT');
   }
+  const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   try {
-    const result = await work(prompt);
+    const result = await createMogplex().run(request, {
+      timeoutMs: 30 * 60_000,
+      throwOnFailure: false,
+      signal,
+      onAbort: "cancel",
+      onStarted: ({ runId, replayed }) => console.log(`run ${runId} ${replayed ? "found" : "started"}`),
+    });
     console.log(`verdict ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
     await notify(messageOf(result));
-    return result.exitCode;
+    return result;
   } catch (error) {
-    console.error(`error: ${line(error instanceof Error ? error.message : String(error))}`);
-    if (error instanceof InterruptedError && mine !== undefined) {
-      await cancel(mine, { timeoutMs: 4_000 }).catch((why) => console.error(`error: ${line(String(why))}`));
-    }
-    const what = error instanceof MogplexError ? error.name : "internal error";
-    await notify(
-      `Mogplex run${mine === undefined ? "" : ` ${mine}`}: no verdict, ${what} (exit code ${exitCodeFor(error)})`,
-    );
-    return exitCodeFor(error);
+    const ours = error instanceof MogplexError;
+    const run = ours && error.runId !== null ? ` ${error.runId}` : "";
+    const what = ours ? error.name : "internal error";
+    await notify(`Mogplex run${run}: no verdict, ${what} (exit code ${exitCodeFor(error)})`);
+    throw error;
   }
 }
 
-// Never green by accident: if the script ends without a verdict, it exits 70.
-Deno.exitCode = 70;
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  // Windows has no SIGTERM.
-  if (signal === "SIGTERM" && Deno.build.os === "windows") continue;
-  Deno.addSignalListener(signal, () => stop.abort(new InterruptedError(signal)));
-}
-void main(Deno.args.join(" ")).then((code) => Deno.exitCode = code);
+void main(work);

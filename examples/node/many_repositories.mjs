@@ -16,41 +16,24 @@
  */
 // @ts-check
 import process from "node:process";
-import { createLogText, EXIT, exitCodeFor, InterruptedError, planCampaign, runCampaign, UsageError } from "@mogplex/ci";
+import { createMogplex, EXIT, main, UsageError } from "@mogplex/ci";
 
-const { line } = createLogText();
-const stop = new AbortController();
-
-/** @param {string} text */
-function print(text) {
-  process.stdout.write(`${line(text)}\n`);
-}
-
-/** @param {string[]} args */
-async function main([path = "campaign.yml"]) {
+/** @param {import("@mogplex/ci").MainContext} context */
+async function work({ signal, args: [path = "campaign.yml"], line }) {
   if (path.startsWith("-")) throw new UsageError("Cannot start campaign: usage: many_repositories.mjs FILE");
-  const { view: plan, bound } = await planCampaign(path);
+  /** @param {string} text */
+  const print = (text) => process.stdout.write(`${line(text)}\n`);
+  const { campaigns } = createMogplex();
+  const { view: plan, bound } = await campaigns.plan(path);
   print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
-  const { counts, exitCode, state } = await runCampaign(path, {
-    signal: stop.signal,
-    onItem(each) {
-      if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
-    },
-  });
-  print(`${state}: ${counts.succeeded + counts.unchanged} of ${plan.items.length} succeeded`);
-  return state === "done" ? exitCode : exitCode || EXIT.rateLimited;
+  for await (const each of campaigns.run(path, { signal })) {
+    if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
+    if (each.type !== "end") continue;
+    const { counts, state } = each.result;
+    print(`${state}: ${counts.succeeded + counts.unchanged} of ${plan.items.length} succeeded`);
+    return each.exitCode;
+  }
+  return EXIT.internal;
 }
 
-/** @param {unknown} error */
-function complain(error) {
-  process.stderr.write(`error: ${line(error instanceof Error ? error.message : String(error))}\n`);
-  return exitCodeFor(error);
-}
-
-// Never green by accident: if the script ends without a verdict, it exits 70.
-process.exitCode = EXIT.internal;
-process.stdout.on("error", () => {});
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
-  process.once(signal, () => stop.abort(new InterruptedError(signal)));
-}
-void main(process.argv.slice(2)).catch(complain).then((code) => process.exitCode = code);
+void main(work);

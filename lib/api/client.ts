@@ -101,7 +101,7 @@ export function ownClient(
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };
-  return clientFor({ ...options, ...own, onNotice: tell, onSend: count }, memory);
+  return clientFor({ random: own.random, ...options, onNotice: tell, onSend: count }, memory);
 }
 
 /** The token of a client; undefined if we did not make it, or no token was needed so far. */

@@ -10,6 +10,7 @@ import type { CadenceEvent } from "../job/cadence.ts";
 import { followToEnd, StatusWatch } from "../job/follower.ts";
 import { checkWait } from "../job/options.ts";
 import { connectKeys, type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { tellingRun } from "../job/settle.ts";
 import { type Leash, leash, PollingSource } from "../job/source.ts";
 import type { AutomationRun } from "../model.ts";
 import { formatCount } from "../result/duration.ts";
@@ -175,5 +176,6 @@ export function followAutomationRun(
   const { timeoutMs, tokenShare } = checkWait(options);
   const session = openSession(options);
   const deadline = session.startedAt + timeoutMs;
-  return new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
+  const items = new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
+  return tellingRun(items, ids[1], options.signal);
 }

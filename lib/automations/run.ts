@@ -35,7 +35,7 @@ export interface RunAutomationOptions extends TriggerOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
-   * `signal.reason`.
+   * the error when `signal` aborts.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;

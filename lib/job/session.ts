@@ -32,7 +32,10 @@ export interface ConnectOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Ends the call, which then rejects with `signal.reason`. The run itself goes on. @default {undefined} */
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
   signal?: AbortSignal | undefined;
   /** Called for waits, retries and everything else worth a log line. @default {undefined} */
   onNotice?: OnNotice | undefined;

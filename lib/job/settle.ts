@@ -41,6 +41,21 @@ export function startError(error: unknown, { mayExist, key }: Sent, signal: Abor
   return error instanceof MogplexError ? tellRun(error, known) : error;
 }
 
+/** The items of a run, whose errors tell which run it is. */
+export async function* tellingRun<I, E>(
+  items: AsyncGenerator<I, E, void>,
+  runId: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<I, E, void> {
+  try {
+    return yield* items;
+  } catch (error) {
+    // The reason of a signal may belong to other calls as well.
+    const own = error instanceof MogplexError && !(signal?.aborted === true && error === signal.reason);
+    throw own ? tellRun(error, { runId }) : error;
+  }
+}
+
 /** Makes what a result prints by itself masked, with the secrets that reports mask. */
 export function guarded<R extends AnyResult>(result: R, session: Pick<Session, "token" | "env"> | undefined): R {
   return guardResult(result, createRedactor(session && { token: session.token, env: session.env }));
@@ -50,7 +65,7 @@ export function guarded<R extends AnyResult>(result: R, session: Pick<Session, "
  * Returns the result of a job, or throws.
  *
  * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors that
- * came before there was a run, the reason of the caller's signal, and bugs. An error after a start tells run, key and result.
+ * came before there was a run, an error for the caller's signal, and bugs. An error after a start tells run, key and result.
  *
  * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
  */

@@ -27,6 +27,9 @@ export interface ReportFormat {
   readonly render: (result: RunResult | AutomationResult, redact?: (text: string) => string) => string;
 }
 
+/** The name of a format of `--report`. */
+export type ReportFormatName = "json" | "ndjson" | "dotenv" | "markdown" | "junit" | "annotations" | "openmetrics";
+
 /** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
   json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
@@ -40,7 +43,4 @@ export const REPORT_FORMATS = {
   junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
   annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
-} as const satisfies Record<string, ReportFormat>;
-
-/** A key of {@linkcode REPORT_FORMATS}. */
-export type ReportFormatName = keyof typeof REPORT_FORMATS;
+} as const satisfies Record<ReportFormatName, ReportFormat>;

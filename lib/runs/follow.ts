@@ -7,6 +7,7 @@ import { checkOptions, checkSources } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import type { Run } from "../model.ts";
 import { checkWait } from "../job/options.ts";
+import { tellingRun } from "../job/settle.ts";
 import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import { runKeys } from "./start_plan.ts";
 import { openEventsFile } from "./events_file.ts";
@@ -59,7 +60,7 @@ export interface FollowOptions extends ConnectOptions {
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   checkOptions("follow run", options, runKeys());
   checkSources("follow run", options);
-  return followRun(runId, options);
+  return tellingRun(followRun(runId, options), runId, options.signal);
 }
 
 /** {@linkcode follow} for the command line, whose options are checked already. */

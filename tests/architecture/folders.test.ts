@@ -67,6 +67,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "gitlab": "tools/docs/component_docs.ts",
   "node": "tests/examples/scripts.ts",
   "shell": "tests/examples/shell/shell_world.ts",
+  "testing": "tests/examples/own_tests.test.ts",
 };
 
 /** The files that name the recipes of CI systems and the models that run them. */

@@ -157,6 +157,13 @@ test("a deadline tells run, key and result", async () => {
   expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
 });
 
+test("follow() tells which run its errors are about", async () => {
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  const { runId } = await mogplex.start(request);
+  const error = await Array.fromAsync(mogplex.follow(runId, { timeoutMs: 20_000 })).catch((thrown) => thrown);
+  expect(error).toMatchObject({ name: "DeadlineError", runId });
+});
+
 test("a loop that begins late gets the newest items, after a gap that says so", async () => {
   const steps = Array.from({ length: 230 }, (_, index) => `{ after: 1, event: { type: log, message: "m${index}" } }`);
   const scenario = `steps:\n  [{ sandbox: up }, ${steps.join(", ")}, { after: 1, status: success }]`;

@@ -1,0 +1,27 @@
+/**
+ * A test of one's own, without an account and without waiting: bun:test.
+ *
+ * ```sh
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * bun test bun.test.mjs
+ * ```
+ */
+import { expect, test } from "bun:test";
+import { createMogplex } from "@mogplex/ci";
+import { createEmulator } from "@mogplex/ci/testing";
+import { decide } from "./decide.mjs";
+
+for (
+  const [scenario, word] of [
+    ["success", "review"],
+    ["no-changes", "nothing to do"],
+    ["agent-failure", "call a person"],
+    ["stuck-streaming", "look again later"],
+  ]
+) {
+  test(`decide() says "${word}" when the run plays ${scenario}`, async () => {
+    const service = createEmulator({ scenario });
+    const [repo] = service.repos;
+    expect(await decide(createMogplex(service.options), repo.id, "Fix the flaky tests")).toBe(word);
+  });
+}

@@ -1,0 +1,18 @@
+/**
+ * What the tests beside this file test: a decision of one's own about a run.
+ */
+// @ts-check
+
+/**
+ * Runs a task, and says in a word what to do next.
+ *
+ * @param {import("@mogplex/ci").Mogplex} mogplex
+ * @param {string} repoId
+ * @param {string} prompt
+ */
+export async function decide(mogplex, repoId, prompt) {
+  const options = { throwOnFailure: false, timeoutMs: 30 * 60_000 };
+  const { outcome, pullRequest } = await mogplex.run({ repoId, prompt, createBranch: true }, options);
+  if (outcome === "success") return pullRequest.state === "open" ? "review" : "nothing to do";
+  return outcome === "deadline" ? "look again later" : "call a person";
+}

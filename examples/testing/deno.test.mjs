@@ -1,0 +1,28 @@
+/**
+ * A test of one's own, without an account and without waiting: Deno.test.
+ *
+ * ```sh
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * deno test --no-lock --node-modules-dir=manual deno.test.mjs
+ * ```
+ */
+
+import { createMogplex } from "@mogplex/ci";
+import { createEmulator } from "@mogplex/ci/testing";
+import { decide } from "./decide.mjs";
+
+for (
+  const [scenario, word] of [
+    ["success", "review"],
+    ["no-changes", "nothing to do"],
+    ["agent-failure", "call a person"],
+    ["stuck-streaming", "look again later"],
+  ]
+) {
+  Deno.test(`decide() says "${word}" when the run plays ${scenario}`, async () => {
+    const service = createEmulator({ scenario });
+    const [repo] = service.repos;
+    const said = await decide(createMogplex(service.options), repo.id, "Fix the flaky tests");
+    if (said !== word) throw new Error(`it says "${said}"`);
+  });
+}
