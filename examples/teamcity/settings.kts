@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ae21a92c8e5cc37311baf1020bfed812cad58e50ad96dc2530e309ab14032850"
+val MOGPLEX_CI_SHA256 = "ad7c4947f2edce652df717b84b87dcc4fe6c6991667e44fe1e7f18cb1073ae75"
 
 project {
     buildType(Cleanup)
