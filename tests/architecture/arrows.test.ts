@@ -61,7 +61,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     what: "fetch",
     // A call, or the global as the default of an option.
     pattern: /(?<![\w.#])(?:globalThis\.)?fetch\(|\?\?\s*(?:globalThis\.)?fetch\b/,
-    owners: ["lib/http/", "lib/emulator/", "testing.ts"],
+    owners: ["lib/http/", "lib/emulator/"],
   },
   {
     what: "timers",

@@ -3,17 +3,17 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { root, runtimes } from "../../tools/setup.mjs";
-import { CAN_RUN, commitAll, writeFiles } from "../components/project.ts";
-import { bundlePath } from "../emulator/served.ts";
-import { type Ended, launch, REPO, type Service, startService } from "../processes/world/service.ts";
-import { CANCEL } from "../processes/world/stage.ts";
+import { root, runtimes } from "../../../tools/setup.mjs";
+import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
+import { bundlePath } from "../../emulator/served.ts";
+import { type Ended, launch, REPO, type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL } from "../../processes/world/stage.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
-import { type ScriptService, withService } from "./scripts.ts";
-import { buildCommand } from "./systems/campaign_recipes.ts";
-import { onMachine, signalledAll } from "./systems/machine.ts";
-import { newRun } from "./systems/github_recipes.ts";
-import { runGithubJob } from "./systems/models/github_steps.ts";
+import { type ScriptService, withService } from "../scripts.ts";
+import { buildCommand } from "../systems/campaign_recipes.ts";
+import { onMachine, signalledAll } from "../systems/machine.ts";
+import { newRun } from "../systems/github_recipes.ts";
+import { runGithubJob } from "../systems/models/github_steps.ts";
 
 const PAGES = [
   "README.md",

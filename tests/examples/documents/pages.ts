@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { root } from "../../tools/setup.mjs";
+import { root } from "../../../tools/setup.mjs";
 
 /** A block of code. */
 export interface Block {

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { ARTEFACTS } from "../../tools/build/artefacts.ts";
-import { bundle } from "../../tools/build/bundle.ts";
-import { runtimes } from "../../tools/setup.mjs";
+import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
+import { bundle } from "../../../tools/build/bundle.ts";
+import { runtimes } from "../../../tools/setup.mjs";
 import { blocksOf, readPage, withoutChance, writeOutputs, WRITES } from "./pages.ts";
 
 const PAGE = "docs/first-campaign.md";
