@@ -31,7 +31,7 @@ import { isMain } from "./lib/runtime.ts";
 // One service and one token, with the verbs on it, and what surrounds a script.
 export { createMogplex, type Mogplex, type MogplexAutomations, type MogplexCampaigns } from "./lib/library/mogplex.ts";
 export type { MogplexOptions, VerbOptions } from "./lib/library/connect.ts";
-export type { Handle } from "./lib/library/handle.ts";
+export type { AsyncDisposing, Handle } from "./lib/library/handle.ts";
 export type { AttachedRun, RunEnd, RunHandle, RunHandleItem, RunTask } from "./lib/library/run_handle.ts";
 export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./lib/library/automation_handle.ts";
 export type { CampaignEnd, CampaignHandle, CampaignHandleItem } from "./lib/library/campaign_handle.ts";

@@ -6,11 +6,19 @@
 import { MogplexError } from "../errors.ts";
 
 /**
+ * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
+ * service. Without it, declarations would ask for a newer `lib` than a project may have.
+ */
+export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+  ? { [K in S]: () => Promise<void> }
+  : Record<never, never>;
+
+/**
  * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
-export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I> {
+export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /** Resolves as soon as the work is started or found; rejects with the error of the start. */
   readonly started: Promise<S>;
   /**
@@ -18,8 +26,6 @@ export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I> {
    * its way.
    */
   cancel(): Promise<void>;
-  /** Stops following, as leaving the loop does: the work goes on at the service. */
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
