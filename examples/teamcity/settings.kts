@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "a16a0a0b56f5c6a188d0576d52cabcea4f643506d7dfe134060a7e33376b153e"
+val MOGPLEX_CI_SHA256 = "59f0d6a279d891c9e4edc9347dcf33941c663b52a0c1fe214a125c1463398fee"
 
 project {
     buildType(Cleanup)
