@@ -495,24 +495,3 @@ test("a refused token is named by the variable or the file that it came from", a
     expect(stderr).toContain(`create one under Settings > Mogplex Keys and put it into ${place}\n`);
   }
 });
-
-test("run --follow shows the task nowhere when --show-task or its variable says so", async () => {
-  const ways: [args: string[], env: Record<string, string>][] = [
-    [["--show-task=false"], {}],
-    [[], { MOGPLEX_SHOW_TASK: "false" }],
-  ];
-  for (const [args, env] of ways) {
-    const { code, stdout, stderr, io } = await world().cli(
-      ["run", "--follow", "A task of mine", "--repo", REPO, ...args],
-      { env: { ...JOB, ...env } },
-    );
-    expect(code).toBe(0);
-    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ task: null });
-    const all = [
-      stdout,
-      stderr,
-      ...[...io.files].filter(([path]) => !path.endsWith("run.json")).map(([, text]) => text),
-    ];
-    expect(all.join("\n")).not.toContain("A task of mine");
-  }
-});
