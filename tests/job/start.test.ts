@@ -37,8 +37,8 @@ import {
   unavailable,
 } from "../runs/fake_client.ts";
 
-// In the library the request is a part of the key.
-const keyPart = JSON.stringify(["", await requestHash(validateStartRequest(REQUEST))]);
+// In the library the request is a part of the key, with its defaults.
+const keyPart = JSON.stringify(["", await requestHash(validateStartRequest({ ...REQUEST, createBranch: true }))]);
 const KEY = (await deriveKey({ scope: "pipeline", identity: JOB, keyPart, repoId: REPO_ID, nowMs: BEGIN_MS })).key;
 
 const OLD = { createdAt: "2026-08-31T23:00:00+00:00" };
