@@ -5,7 +5,8 @@
  */
 import { type Clock, type VirtualClock, virtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { builtInScenarios, SCENARIO_NAMES } from "./agents/builtin_scenarios.ts";
+import { builtInScenarios } from "./agents/builtin_scenarios.ts";
+import { SCENARIO_NAMES } from "./agents/scenario_texts.ts";
 import { parseScenarios, type Scenario } from "./agents/scenario.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import { builtInFixture } from "./state/fixture.ts";
