@@ -6,7 +6,7 @@ const root = join(import.meta.dir, "../..");
 
 /** Parts of the command line from top to bottom: a file imports from its own part, and from parts further down. */
 const PARTS: readonly (readonly string[])[] = [
-  ["main.ts", "component"],
+  ["main.ts", "component", "action"],
   ["help.ts", "find_verb.ts"],
   ["verbs.ts"],
   ["verbs"],
@@ -15,7 +15,7 @@ const PARTS: readonly (readonly string[])[] = [
   ["options"],
   ["explain.ts"],
   ["verb.ts"],
-  ["vocabulary.ts", "log", "help_layout.ts"],
+  ["vocabulary.ts", "log", "help_layout.ts", "one_stream.ts"],
 ];
 
 function partOf(path: string): number {

@@ -217,6 +217,7 @@ test("the package holds programs with checksums and notices, the schema and no s
       "LICENSE",
       "README.md",
       "SECURITY.md",
+      "action",
       "bench",
       "components",
       "dist",

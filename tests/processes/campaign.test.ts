@@ -88,7 +88,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const status = await campaign("status", "--exit-status");
     expect([status.code, status.stdout]).toEqual([
       1,
-      expect.stringContaining("mogplex-ci campaign retry campaign.yml --cause agent-"),
+      expect.stringContaining(" campaign retry campaign.yml --cause agent-"),
     ]);
     expect((await campaign("advance", "--exit-status")).code).toBe(1);
     expect((await campaign("retry")).code).toBe(2);
