@@ -13,7 +13,7 @@ import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Platform, ReadEnv } from "../platforms/platform.ts";
 import type { Variable } from "../variables.ts";
-import type { PlannedNote } from "./job/note_plan.ts";
+import type { PlannedNote } from "./note_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 

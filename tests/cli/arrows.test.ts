@@ -7,7 +7,7 @@ const root = join(import.meta.dir, "../..");
 /** Parts of the command line from top to bottom: a file imports from its own part, and from parts further down. */
 const PARTS: readonly (readonly string[])[] = [
   ["main.ts", "component", "action"],
-  ["help.ts", "find_verb.ts"],
+  ["help.ts", "find_verb.ts", "cleanup_report.ts"],
   ["verbs.ts"],
   ["verbs"],
   ["campaign", "setup"],
@@ -15,7 +15,7 @@ const PARTS: readonly (readonly string[])[] = [
   ["options"],
   ["explain.ts"],
   ["verb.ts"],
-  ["vocabulary.ts", "log", "help_layout.ts", "one_stream.ts"],
+  ["vocabulary.ts", "log", "help_layout.ts", "note_plan.ts", "one_stream.ts"],
 ];
 
 function partOf(path: string): number {

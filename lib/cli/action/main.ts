@@ -17,7 +17,7 @@ import { appendOutputs, collectProblems } from "../../report/append.ts";
 import { renderGithubOutputs } from "../../report/outputs.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
-import { cleanUpAndReport } from "../job/cleanup_report.ts";
+import { cleanUpAndReport } from "../cleanup_report.ts";
 import { openContext } from "../job/open.ts";
 import type { Writer } from "../log/writer.ts";
 import { inOneStream } from "../one_stream.ts";

@@ -12,7 +12,7 @@ import { type Io, processIo } from "../../io.ts";
 import { detectPlatform } from "../../platforms/detect.ts";
 import { isMain, programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
-import { cleanUpAndReport } from "../job/cleanup_report.ts";
+import { cleanUpAndReport } from "../cleanup_report.ts";
 import { GITLAB_NOTES } from "../job/gitlab_note.ts";
 import { openContext } from "../job/open.ts";
 import { inOneStream } from "../one_stream.ts";

@@ -12,7 +12,7 @@ import { cleanResult } from "../../result/clean.ts";
 import { markdownCode } from "../../text/escape/markdown.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { VerbContext } from "../verb.ts";
-import type { PlannedNote } from "./note_plan.ts";
+import type { PlannedNote } from "../note_plan.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;

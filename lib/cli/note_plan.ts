@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { NotePlace } from "../../note/note_place.ts";
-import type { MarkdownOptions } from "../../report/markdown.ts";
+import type { NotePlace } from "../note/note_place.ts";
+import type { MarkdownOptions } from "../report/markdown.ts";
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {

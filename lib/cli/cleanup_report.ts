@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { MogplexError } from "../../errors.ts";
-import { EXIT } from "../../exit_codes.ts";
-import { writeReports } from "../../report/write.ts";
-import { endOfRun } from "../../result/ends.ts";
-import type { RunResult } from "../../result/run_result.ts";
-import { lookJob } from "../../runs/run.ts";
-import { connectOptions } from "./one_shot.ts";
-import { readPlaces } from "../options/places.ts";
-import type { VerbContext } from "../verb.ts";
-import { cleanUp } from "../verbs/cleanup.ts";
+import { MogplexError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { writeReports } from "../report/write.ts";
+import { endOfRun } from "../result/ends.ts";
+import type { RunResult } from "../result/run_result.ts";
+import { lookJob } from "../runs/run.ts";
+import { connectOptions } from "./job/one_shot.ts";
+import { readPlaces } from "./options/places.ts";
+import type { VerbContext } from "./verb.ts";
+import { cleanUp } from "./verbs/cleanup.ts";
 
 /** Longest time for the look at the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
