@@ -12,7 +12,7 @@ const PARTS = {
 test("resultError() has the parts of an error, and null for each that it lacks", () => {
   expect(resultError(new UsageError(PARTS))).toEqual(PARTS);
   expect(resultError(new InterruptedError("SIGTERM")))
-    .toEqual({ attempted: "go on", why: "SIGTERM received", value: null, advice: null });
+    .toEqual({ attempted: "wait any longer", why: "SIGTERM received", value: null, advice: null });
   expect(resultError(new MogplexError("The service is away", "unavailable")))
     .toEqual({ attempted: null, why: "The service is away", value: null, advice: null });
 });
