@@ -134,6 +134,6 @@ test("runAutomationJob() puts the signal's parts into the result", async () => {
   expect(result).toMatchObject({
     outcome: "interrupted",
     exitCode: 130,
-    error: { attempted: "go on", why: "SIGINT received", value: null, advice: null },
+    error: { attempted: "wait any longer", why: "SIGINT received", value: null, advice: null },
   });
 });
