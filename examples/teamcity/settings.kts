@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ad7c4947f2edce652df717b84b87dcc4fe6c6991667e44fe1e7f18cb1073ae75"
+val MOGPLEX_CI_SHA256 = "1d34880352d5b2190abaaf8d9d4be4721422eccd7c6afa9ac68eeea7e85df5bb"
 
 project {
     buildType(Cleanup)
