@@ -113,7 +113,8 @@ function folded(summary: string, ...parts: readonly string[]): string {
 function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): string {
   const { where, title, end, more } = headlineOf(view);
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
-  const linked = url !== null && mayLink(url) ? markdownLink(url, end) : end;
+  // Outside of code and links, "#12" is a reference to something of the forge itself.
+  const linked = url === null ? end : mayLink(url) ? markdownLink(url, end) : markdownCode(end);
   const what = [where, title].flatMap((part) => part === null ? [] : markdownCode(part) || []).join(": ");
   return `## ${view.verdict.mark} ${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${linked} ${more}`;
 }

@@ -27,6 +27,7 @@ const ALL = ["Check out", AGENT, `Post ${AGENT}`];
 
 together("a job is green with all outputs and a summary when the run succeeds", async (machine) => {
   const end = await runAction(machine, { prompt: "Fix it <success>" });
+  const url = end.outputs.pull_request_url ?? "";
   expect(end).toMatchObject({
     status: "success",
     ran: ALL,
@@ -40,7 +41,10 @@ together("a job is green with all outputs and a summary when the run succeeds", 
       exit_code: "0",
     },
   });
-  expect(end.summary.match(/^## .*$/gm)).toEqual(["## ✅ Mogplex run succeeded"]);
+  const link = `[PR #${url.replace(/.*\//, "")}](<${url}>)`;
+  expect(end.summary.match(/^## .*(?= \([\d.]+ s\)$)/gm)).toEqual([
+    `## ✅ \`acme/web\`: \`Fix it <success>\` → ${link}`,
+  ]);
   expect(machine.done.map(({ name, code }) => [name, code])).toEqual([[AGENT, 0], [`Post ${AGENT}`, 0]]);
   expect(JSON.parse(machine.recorder.of(START)[0]?.body ?? "")).toMatchObject({ createBranch: true });
 });
@@ -241,7 +245,9 @@ together("a job keeps one comment on its pull request, by the token of the job a
     expect(end.status).toBe(scenario === "success" ? "success" : "failure");
   }
   expect(github.comments).toHaveLength(1);
-  expect(github.comments[0]?.body).toContain("Mogplex run failed");
+  expect(github.comments[0]?.body).toMatch(
+    /^## ❌ `acme\/web`: `Fix it <agent-failure>` → failed in the agent's work \(/m,
+  );
   github.tokens.set(GITHUB_TOKEN, { user: ACTIONS_APP, ofJob: true, pullRequests: "read" });
   const fork = await runAction(machine, { prompt: "Fix it <success>", comment: "true" }, given);
   close();

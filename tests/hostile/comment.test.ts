@@ -53,8 +53,9 @@ async function commentOf(text: string) {
 
 function shape(body: string) {
   const { elements, prose } = outlineMarkdown(body);
-  const links = elements.filter((element) => /^(a|img|script|iframe|video|svg|details|input)\b/.test(element));
-  return { links, kinds: [...new Set(elements.map((element) => element.split(" ")[0]))].sort(), prose };
+  const links = elements.filter((element) => /^(a|img|script|iframe|video|svg|input)\b/.test(element));
+  const folds = elements.filter((element) => /^(details|summary)\b/.test(element));
+  return { links, folds, kinds: [...new Set(elements.map((element) => element.split(" ")[0]))].sort(), prose };
 }
 
 /** What GitHub makes a mention, a reference or a link of, outside of code. Source: GitHub, "Autolinked references and URLs". */
@@ -65,6 +66,7 @@ const PIPELINE = "a href=https://github.example/acme/web/actions/runs/7/attempts
 
 test("the comment of a harmless run has one link, to its workflow run, and an invisible marker", () => {
   expect(BENIGN.links).toEqual([PIPELINE]);
+  expect(BENIGN.folds).toEqual(["details", "summary"]);
   expect(BENIGN.kinds).toContain("#comment");
   expect(AUTOLINK.test(BENIGN.prose)).toBe(false);
 });
@@ -81,8 +83,11 @@ for (const { name, text } of CORPUS) {
     const [body = ""] = bodies;
     expect([...body].length).toBeLessThanOrEqual(MAX_COMMENT_CHARACTERS);
     expect(body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n## /);
-    const { links, kinds, prose } = shape(body);
+    const { links, folds, kinds, prose } = shape(body);
     expect(kinds.filter((kind) => !BENIGN.kinds.includes(kind) && kind !== "a")).toEqual([]);
+    // Our own foldable parts alone: the technical details, and what is left of a long task.
+    const count = body.includes("\n<details><summary>The rest of the task</summary>\n") ? 2 : 1;
+    expect(folds).toEqual(Array(count).fill(BENIGN.folds).flat());
     const foreign = links.filter((link) => link !== PIPELINE);
     expect(foreign.length).toBeLessThanOrEqual(1);
     for (const link of foreign) {

@@ -146,9 +146,9 @@ test("renderMarkdown() links the job on its CI system, as far as that is known",
 test("renderMarkdown() shows an address as text where it may not be a link", () => {
   const seen: string[] = [];
   const mayLink = (url: string) => seen.push(url) === 0;
-  expect(renderMarkdown(sampleResult(), { mayLink })).toContain(
-    "| Pull request | `https://github.com/acme/web/pull/7` |\n",
-  );
+  const markdown = renderMarkdown(sampleResult(), { mayLink });
+  expect(markdown).toContain("| Pull request | `https://github.com/acme/web/pull/7` |\n");
+  expect(markdown).toMatch(/^## .* → `PR #7` \(/);
   expect(new Set(seen)).toEqual(new Set(["https://github.com/acme/web/pull/7"]));
 });
 

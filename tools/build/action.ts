@@ -39,7 +39,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description: "Access token of Mogplex, from a secret.",
     empty: "the variable MOGPLEX_API_KEY",
   },
-  "repo": { description: "Mogplex repository id (UUID).", empty: "the variable MOGPLEX_REPO_ID" },
+  "repo": { description: "Repository: owner/name, or its id in Mogplex.", empty: "the variable MOGPLEX_REPO_ID" },
   "prompt": {
     description: "Task for the agent; else use prompt-file. Passed on byte for byte, never through a shell.",
   },
@@ -106,6 +106,11 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
   "out": { description: "Directory of the reports in the workspace.", empty: "mogplex-ci" },
+  "show-task": {
+    description: "Whether log, reports and comment show the task. false: for a task that others must not read.",
+    empty: "true",
+    options: SWITCH,
+  },
   "comment": {
     description:
       "Whether the step keeps one comment with its summary up to date on the pull request. The job needs the " +

@@ -18,6 +18,8 @@ export interface Artefact {
   entry: string;
   /** Whether it is a program, which gets a `#!` line and may be executed. */
   program: boolean;
+  /** File with its declarations, below `types/`, for a module that others import. @default {undefined} (nobody does) */
+  types?: string;
   /**
    * Whether names and white space are shortened, for a file that is kept in the repository: by the bundler, or once more by a slow program
    * that finds another 4 %. @default {undefined} (no: people read it)
@@ -119,10 +121,11 @@ export const ARTEFACTS: readonly Artefact[] = [
     file: "mod.mjs",
     entry: "mod.ts",
     program: false,
+    types: "mod.d.ts",
     // The library prints no help.
     replace: { "mod.ts": withoutProgram(), "lib/variables.ts": namesOnly(variables) },
     lazy: [{ name: "campaign", module: "lib/campaign/jobs.ts" }, YAML],
   },
-  { file: "testing.mjs", entry: "testing.ts", program: false },
+  { file: "testing.mjs", entry: "testing.ts", program: false, types: "testing.d.ts" },
   { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts", program: true },
 ];

@@ -4,9 +4,7 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
-import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 import { IDEMPOTENCY_KEY } from "../options/table.ts";
 import { onOrOff } from "../options/values.ts";
 import type { ReadOption } from "../verb.ts";
@@ -37,6 +35,7 @@ export const ACTION_INPUTS = {
   "log": "MOGPLEX_LOG",
   "report": "MOGPLEX_REPORT",
   "out": "MOGPLEX_OUT",
+  "show-task": "MOGPLEX_SHOW_TASK",
   "comment": "",
   "pull-request": "",
   "github-token": "",
@@ -94,17 +93,6 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
   };
 }
 
-/** A duration as the number of seconds that the option wants. @throws {UsageError} when it has no form of a duration. */
-function seconds(text: string): string {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return String(Math.ceil(ms / 1_000));
-  throw new UsageError({
-    attempted: "use input timeout",
-    why: `it must be a duration: ${DURATION_FORMS}`,
-    value: JSON.stringify(text),
-  });
-}
-
 /**
  * A reader of options that looks at the inputs first, and names them in its messages.
  *
@@ -116,8 +104,7 @@ export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
     const { variable, parse } = option;
     const name = option.name === IDEMPOTENCY_KEY.name ? IDEMPOTENCY_INPUT : variable && inputOf(variable.name);
     const text = name && inputText(env, name)?.trim();
-    if (text === undefined) return otherwise(option);
-    return parse(name === "timeout" ? seconds(text) : text, `input ${name}`);
+    return text === undefined ? otherwise(option) : parse(text, `input ${name}`);
   };
 }
 

@@ -40,7 +40,7 @@ test("a step writes its summary to one comment, and the next run of the job upda
   expect({ code, notes }).toEqual({ code: 0, notes: ["note: summary written in comment 1000 of pull request #7"] });
   const [{ body = "", user } = {}] = github.comments;
   expect(user).toEqual({ id: ACTIONS_APP, type: "Bot" });
-  expect(body).toStartWith(`${MARKER}\n\n## ✅ Mogplex run succeeded\n`);
+  expect(body).toStartWith(`${MARKER}\n\n## ✅ \`acme/api\`: \`Fix the flaky tests\` → [PR #1](<`);
   expect(body).toEndWith("\nJob: `Weekly / agent`\n");
   expect(body).toMatch(/^\| CI pipeline \| \[`https:\/\/github\.example\/acme\/web\/actions\/runs\/7\/attempts\/1`\]/m);
   const again = await comment({}, { github, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
@@ -48,7 +48,9 @@ test("a step writes its summary to one comment, and the next run of the job upda
     code: 1,
     notes: ["note: summary updated in comment 1000 of pull request #7"],
   });
-  expect(github.comments.map(({ body }) => body?.includes("Mogplex run failed"))).toEqual([true]);
+  expect(github.comments.map(({ body }) => /^## (.*) \(.*\)$/m.exec(body ?? "")?.[1])).toEqual([
+    "❌ `acme/api`: `Fix the flaky tests` → failed in the agent's work",
+  ]);
 });
 
 test("each workflow, job and node of a matrix has its own comment, and a branch of the workflow has not", async () => {
@@ -132,8 +134,8 @@ test("an interrupted step leaves the comment alone: its last seconds belong to t
   expect([code, github.requests]).toEqual([130, []]);
 });
 
-/** The row of the pull request in the comment on a run that reports this address. */
-async function reported(address: string): Promise<string | undefined> {
+/** The ends of the headline and of the row of the pull request, in the comment on a run that reports this address. */
+async function reported(address: string): Promise<(string | undefined)[]> {
   const at = world("");
   const payload = { stage: "git_delivery", changed: true, working_branch: "x", pull_request_url: address };
   const before = () =>
@@ -143,12 +145,13 @@ async function reported(address: string): Promise<string | undefined> {
       at.emulator.control("setRun", { runId, run: { status: "success" } });
     });
   const { github } = await comment({ repo: REPO }, { at, before });
-  return /^\| Pull request \| (.*) \|$/m.exec(github.comments[0]?.body ?? "")?.[1];
+  const body = github.comments[0]?.body ?? "";
+  return [/^## .* → (.*) \([^()]*\)$/m, /^\| Pull request \| (.*) \|$/m].map((part) => part.exec(body)?.[1]);
 }
 
 test("the agent's pull request is a link, and no other address on GitHub, where it would leave a mark", async () => {
   const own = "https://github.example/acme/web/pull/12";
-  expect(await reported(own)).toBe(`[\`${own}\`](<${own}>)`);
+  expect(await reported(own)).toEqual([`[PR #12](<${own}>)`, `[\`${own}\`](<${own}>)`]);
   const others = [
     "https://github.example/acme/web/issues/12",
     "https://github.example/acme/web/pull/12#issuecomment-1",
@@ -157,6 +160,13 @@ test("the agent's pull request is a link, and no other address on GitHub, where 
     "https://github.com/acme/web/pull/12",
     "https://www.github.com/torvalds/linux/pull/1",
   ];
-  for (const address of others) expect(await reported(address)).toStartWith("`https://");
-  expect(await reported("https://gitlab.example/a/b/-/merge_requests/1")).toStartWith("[`https://gitlab.example/");
+  // "PR #12" outside of code would leave a mark, too.
+  for (const address of others) {
+    expect(await reported(address)).toEqual([
+      expect.stringMatching(/^`(?:PR #\d+|pull request)`$/),
+      expect.stringMatching(/^`https:\/\/[^`]+`$/),
+    ]);
+  }
+  const foreign = "https://gitlab.example/a/b/-/merge_requests/1";
+  expect(await reported(foreign)).toEqual([`[PR #1](<${foreign}>)`, `[\`${foreign}\`](<${foreign}>)`]);
 });

@@ -15,8 +15,9 @@ function reader(inputs: Inputs, env: Record<string, string> = {}) {
 }
 
 test("the action has an input for every flag of run --follow, but for those that a step has no use for", () => {
-  // A step prints no JSON, has its own place for the state, and its own comment; input follow sets --detach.
-  const without = ["json", "state", "detach", "resume", "note"];
+  // A step prints no JSON, has its own place for the state, and its own comment. Input follow sets --detach, input create-branch
+  // --no-create-branch, and --new is for a folder outside of CI.
+  const without = ["json", "state", "detach", "resume", "note", "no-create-branch", "new"];
   const flags = flagsOf(runFollowVerb).map(({ name }) => name).filter((name) => !without.includes(name));
   expect(flags.filter((flag) => !(flag in ACTION_INPUTS))).toEqual([]);
 });
@@ -81,6 +82,7 @@ const REFUSED: Record<string, string> = {
   "token-share": "0",
   "log": "loud",
   "report": "pdf",
+  "show-task": "never",
   "comment": "auto",
   "branch": "a b",
   "root": "../..",
@@ -108,5 +110,5 @@ test("a step takes durations as people write them, and up to the limit of the wa
     expect(Math.round((at.clock.now() - before) / 1_000)).toBe(seconds);
   }
   const { code, log } = await step({ timeout: "1000h" });
-  expect([code, /input timeout as it must be a whole number of seconds from 1 to/.test(log)]).toEqual([2, true]);
+  expect([code, /input timeout as it must be a time like .*, at most 720h: "1000h"/.test(log)]).toEqual([2, true]);
 });

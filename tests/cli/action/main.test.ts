@@ -19,8 +19,10 @@ test("a step that succeeds sets outputs, writes a summary, and leaves nothing to
     exit_code: "0",
   });
   expect(main.code).toBe(0);
-  expect(main.log).toMatch(/^verdict +success \(exit code 0\)$/m);
-  expect(main.summary).toContain("Mogplex run succeeded");
+  expect(main.log).toMatch(
+    /^verdict +\S*success \(exit code 0\)\S*\n(?:.*\n)?pull request +http\S+\n(?:.*\n)*?task +Fix the flaky tests$/m,
+  );
+  expect(main.summary).toMatch(/^## ✅ `acme\/api`: `Fix the flaky tests` → \[PR #\d+\]\(<http/m);
   expect(main.state).toEqual({
     state: expect.stringMatching(/^\/runner\/temp\/mogplex-ci-[\w-]+\/run\.json$/),
     ended: "0",
@@ -60,7 +62,7 @@ test("a step says what is wrong with the token in words of inputs, and shows it 
     ],
     [READ_ONLY_TOKEN, {}, 65, /^error: Cannot start run/m],
     ['"quoted"', {}, 64, /in quotation marks/],
-    ["", { MOGPLEX_API_KEY: TOKEN }, 0, /^verdict +success/m],
+    ["", { MOGPLEX_API_KEY: TOKEN }, 0, /^verdict +\S*success /m],
   ];
   for (const [token, env, code, words] of cases) {
     const main = await step({ token }, { env });
@@ -251,4 +253,17 @@ test("a step on Gitea, Forgejo or without RUNNER_TEMP works as well", async () =
     const { code, state } = await step({}, { env: { [name]: name === "RUNNER_TEMP" ? "" : "true" } });
     expect([name, code, state.ended]).toEqual([name, 0, "0"]);
   }
+});
+
+test("a step with show-task: false shows the task nowhere", async () => {
+  const { code, log, summary, io } = await step({ "show-task": "false" });
+  const reports = [...io.files].filter(([path]) => !path.endsWith("run.json")).map(([, text]) => text);
+  expect([code, summary.includes("## ✅ `acme/api` → [PR #")]).toEqual([0, true]);
+  expect([log, ...reports].join("\n")).not.toContain("Fix the flaky tests");
+});
+
+test("a step takes the repository by its name", async () => {
+  const at = world();
+  const { code, summary } = await step({ repo: "acme/api" }, { at });
+  expect([code, starts(at.requests), summary.includes("| Repository | `e0000000-")]).toEqual([0, 1, true]);
 });

@@ -24,7 +24,10 @@ test("a step with automation triggers it with its input, follows its run, and en
       state: { ended: `${code}` },
     });
     expect(main.outputs.run_id).toMatch(/^[0-9a-f-]{36}$/);
-    expect(main.summary).toContain("Mogplex automation run");
+    expect(main.summary).toMatch(code === 0 ? /^## ✅ `acme\/api` → success \(/m : /^## ❌ `acme\/api` → failed \(/m);
+    expect(main.summary).toContain(
+      `| Automation | \`${AUTOMATION}\` |\n| Automation run | \`${main.outputs.run_id}\` |`,
+    );
     expect(JSON.parse(body)).toMatchObject({ input: { ref: "refs/tags/v1=2", count: 3 } });
     expect(triggers(at.requests)).toBe(1);
     const post = await postStep(main, inputs, { at });

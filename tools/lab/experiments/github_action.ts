@@ -45,7 +45,7 @@ async function success(bench: Bench): Promise<void> {
   const later = /later job got \[success\] \[http[^\]]+\]/.test(log);
   bench.check("a later job gets outcome and pull request", later, tail(log));
   bench.check("the step sets its exit code", /::set-output:: exit_code=0/.test(log), tail(log));
-  bench.check("act shows the summary of the job", /Summary - \s*## .*Mogplex run succeeded/.test(log), tail(log));
+  bench.check("act shows the summary of the job", /Summary - \s*## ✅ .* → \[PR #\d+\]/.test(log), tail(log));
   const kept = /\| +ARTIFACT (.*)/.exec(log)?.[1] ?? "no artifact was kept";
   const keptRight = kept.includes("mogplex-ci/result.json") && !kept.includes("run.json");
   bench.check("the reports are kept, without the state file", keptRight, kept);
@@ -60,7 +60,7 @@ async function failure(bench: Bench): Promise<void> {
   const { code } = await running.ended;
   const log = running.text();
   bench.check("the job fails when the run fails", code === 1, `act ended with ${code}: ${tail(log)}`);
-  bench.check("the verdict has exit code 1", /verdict +failed \(exit code 1\)/.test(log), tail(log));
+  bench.check("the verdict has exit code 1", /verdict +\S*failed in .* \(exit code 1\)/.test(log), tail(log));
   bench.check("act reads the annotation", /❗ +::error[ :].*exit code 1/.test(log), tail(log));
   bench.check("the later job does not run", !log.includes("later job got ["), tail(log));
 }
@@ -110,7 +110,7 @@ async function others(bench: Bench): Promise<void> {
       const running = await start(bench, file, service, more);
       const { code } = await running.ended;
       const log = running.text();
-      const ended = log.match(new RegExp(`verdict +${status} `, "g"))?.length ?? 0;
+      const ended = log.match(new RegExp(`verdict +\\S*${status} `, "g"))?.length ?? 0;
       const right = (code === 0) === (status === "success") && ended === jobs;
       bench.check(`${file} ends as its ${jobs === 1 ? "run" : `${jobs} runs`}: ${status}`, right, tail(log));
       const runs = new Set([...log.matchAll(/(?:started|attached to|automation \S+:) run (\S+)/g)].map(([, runId]) =>
