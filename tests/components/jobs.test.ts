@@ -391,6 +391,7 @@ test.skipIf(!CAN_RUN)(
       mode: "SAFE",
       baseBranch: "release/1.x",
       workingBranch: "agent/fix",
+      createBranch: false,
       rootDirectory: "apps/web",
     });
     expect([chosen?.key, jobs.chosen?.code]).toEqual(["mine-1", 0]);

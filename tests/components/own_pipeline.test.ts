@@ -71,6 +71,7 @@ let registry: Registry;
 /** A clone of this project, with the image of a registry on this machine, and with what the job `package` hands on. */
 async function clone(): Promise<string> {
   const own = [".gitlab-ci.yml", "CHANGELOG.md", "package.json", "package-lock.json", "deno.json", "lib/version.ts"]
+    .concat(["action/action.yml", "action/main.mjs"])
     .concat(["pipeline_jobs", "registry", "release"].map((name) => `tools/${name}.ts`));
   const { image, tag, digest } = registry;
   const texts = Object.entries(templates()).map(([name, text]) => {

@@ -60,8 +60,11 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`doctor on ${name} ends with the code that a job would end with`, async () => {
     const unknown = await doctor({ MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" });
     expect([unknown.code, unknown.checks.access?.state]).toEqual([64, "failed"]);
+    const misspelt = await doctor({ MOGPLEX_REPO_ID: "acme/wbe" });
+    expect([misspelt.code, misspelt.checks.repository?.state]).toEqual([2, "failed"]);
+    expect(misspelt.checks.repository?.finding).toStartWith('"acme/wbe" is not found; ');
     const named = await doctor({ MOGPLEX_REPO_ID: "acme/web" });
-    expect([named.code, named.checks.repository?.advice]).toEqual([2, `Set MOGPLEX_REPO_ID=${REPO}`]);
+    expect([named.code, named.checks.repository?.state]).toEqual([0, "ok"]);
     const mistyped = await doctor({ MOGPLEX_REPOID: "x" });
     expect([mistyped.code, mistyped.checks.variables?.advice]).toEqual([
       0,
