@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "93c3186c02bdd573f1bc317decb3fd3db46b0d647d286bb3aa022d0734715eda"
+val MOGPLEX_CI_SHA256 = "a11595dd36739d0a820b4e483506b33da12bd4c0115e5827f216e46a1a8685b1"
 
 project {
     buildType(Cleanup)

@@ -128,6 +128,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     write: false,
     metafile: true,
     minify: artefact.minify !== undefined,
+    minifySyntax: artefact.minify !== undefined || artefact.lazy !== undefined,
     plugins: [
       replacing(replacementsOf(artefact)),
       ...lazyPackages.map(standingIn),

@@ -132,18 +132,6 @@ function asFunction({ name }: Chunk, text: string): string {
   return `"use strict";\n${body.trim()}\nreturn { ${result.join(", ")} };`;
 }
 
-/**
- * Code without its layout: all names stay, and a formatter brings the layout back. Only for parts that are texts, which nobody steps through;
- * they become 9 % smaller, compressed.
- */
-async function withoutLayout(body: string, { charset, target }: BuildOptions): Promise<string> {
-  const [head, tail] = ["function part(){", "}"];
-  const options = { charset, target, minifyWhitespace: true, minifySyntax: true, legalComments: "none" } as const;
-  const code = (await transform(`${head}${body}${tail}`, options)).code.trim();
-  if (!code.startsWith(head) || !code.endsWith(tail)) throw new Error("Cannot remove the layout of a part");
-  return code.slice(head.length, -tail.length);
-}
-
 /** The module of a part, which imports what the part shares with the rest and loads it; and the code of the part. */
 async function moduleOf(
   chunk: Chunk,
@@ -159,9 +147,7 @@ async function moduleOf(
   }
   const given = [...names, ...used.map(loaderOf), ...(modules.size > 0 ? ["importModule"] : [])];
   const importers = [...modules].map((name) => `${JSON.stringify(name)}: () => import(${JSON.stringify(name)})`);
-  const code = part.minify
-    ? await shortened(chunk, options)
-    : `\n${await withoutLayout(asFunction(chunk, text), options)}\n`;
+  const code = part.minify ? await shortened(chunk, options) : `\n${asFunction(chunk, text)}\n`;
   const module = `${statements.join("")}${importLoaders(used)}
 ${importers.length > 0 ? `const importModule = { ${importers.join(", ")} };` : ""}
 ${lazyText(part, `${part.module} and what only it needs`, given)}`;
