@@ -111,7 +111,7 @@ together(
     });
     const red = machine.recipe("buildkite/pipeline.yml", "agent-failure");
     const failed = await runBuildkite(red, machine, { id: String(++builds) });
-    expect(failed.outputs.annotation).toMatch(/^error: ## .*failed$/);
+    expect(failed.outputs.annotation).toMatch(/^error: ## ❌ `acme\/web`: .* → failed in the agent's work/);
     // The agent refuses empty values.
     expect(Object.keys(failed.outputs)).not.toContain("MOGPLEX_PULL_REQUEST_URL");
   },
@@ -170,12 +170,15 @@ together("jenkins/Jenkinsfile describes the build by outcome and pull request", 
   expect(outputs.description).toMatch(/^success\n\S+\/__pulls\/acme\/web\/\d+$/);
 });
 
-for (const [scenario, word] of [["success", "✅ `acme/web`: "], ["agent-failure", "❌ "]] as const) {
+for (const [scenario, headline] of [
+  ["success", /^## ✅ `acme\/web`: .* → \[PR #\d+\]/],
+  ["agent-failure", /^## ❌ `acme\/web`: .* → failed in the agent's work/],
+] as const) {
   together(`woodpecker/cleanup.yaml shows the summary in a step of its own: ${scenario}`, async (machine) => {
     await runWoodpecker(machine.recipe("woodpecker/cleanup.yaml", scenario), machine, { id: String(++builds) });
     expect(machine.done.at(-1)).toMatchObject({
       name: "summary",
-      stdout: expect.stringMatching(`^## ${word}`),
+      stdout: expect.stringMatching(headline),
     });
   });
 }
