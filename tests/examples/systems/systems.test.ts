@@ -170,10 +170,12 @@ together("jenkins/Jenkinsfile describes the build by outcome and pull request", 
   expect(outputs.description).toMatch(/^success\n\S+\/__pulls\/acme\/web\/\d+$/);
 });
 
-for (const [scenario, headline] of [
-  ["success", /^## ✅ `acme\/web`: .* → \[PR #\d+\]/],
-  ["agent-failure", /^## ❌ `acme\/web`: .* → failed in the agent's work/],
-] as const) {
+for (
+  const [scenario, headline] of [
+    ["success", /^## ✅ `acme\/web`: .* → \[PR #\d+\]/],
+    ["agent-failure", /^## ❌ `acme\/web`: .* → failed in the agent's work/],
+  ] as const
+) {
   together(`woodpecker/cleanup.yaml shows the summary in a step of its own: ${scenario}`, async (machine) => {
     await runWoodpecker(machine.recipe("woodpecker/cleanup.yaml", scenario), machine, { id: String(++builds) });
     expect(machine.done.at(-1)).toMatchObject({
