@@ -40,7 +40,7 @@ test.concurrent(
       ]);
       expect(end).toMatchObject({ status: "success", outputs: { outcome: "success", pull_request_url: "" } });
       const log = machine.done[1]?.stdout ?? "";
-      expect(log).toContain(`\nevents        ${SAID.length + 1} seen\n`);
+      expect(end.summary).toContain(`\n| Events | ${SAID.length + 1} seen |\n`);
       const { obeyed, stopped } = runGithubLog(log);
       expect(stopped).toBe(false);
       expect(obeyed.filter((command) => /forged|evil|hidden|pause/.test(command))).toEqual([]);
@@ -55,7 +55,7 @@ test.concurrent(
       const recipe = machine.recipe("azure/azure-pipelines.yml", "stuck-pending");
       const [build] = await Promise.all([runAzure(recipe, machine, { id: "hostile" }), speak(machine)]);
       expect(build.status).toBe("success");
-      expect(machine.done[1]?.stdout).toContain(`\nevents        ${SAID.length + 1} seen\n`);
+      expect(build.outputs.summary).toContain(`\n| Events | ${SAID.length + 1} seen |\n`);
       const { summary, ...outputs } = build.outputs;
       expect(summary).toContain("success");
       expect(Object.keys(outputs).filter((name) => !name.startsWith("agent.MOGPLEX_"))).toEqual([]);

@@ -40,7 +40,7 @@ afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 const COMMANDS: [file: string, command: string[], passed: RegExp][] = [
   ["node.test.mjs", [runtimes.node, "--test", "node.test.mjs"], /^# pass 4$|^ℹ pass 4$/m],
-  ["bun.test.mjs", [runtimes.bun, "test", "./bun.test.mjs"], /^ 4 pass$/m],
+  ["bun.test.mjs", [runtimes.bun, "test", "--timeout=60000", "./bun.test.mjs"], /^ 4 pass$/m],
   [
     "deno.test.mjs",
     // The package that is made here has no types, and its YAML parser asks for two variables, unlike that of the built file.

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../lib/version.ts";
-import { ARTEFACTS } from "../../tools/build/artefacts.ts";
+import { ACTION, ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
 import { bundle } from "../../tools/build/bundle.ts";
 import { notices } from "../../tools/build/licences.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
@@ -69,7 +69,8 @@ function packument(archive: Uint8Array, host: string): string {
 export async function openRelease(): Promise<Release> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-release-"));
   mkdirSync(join(folder, "dist"));
-  for (const artefact of ARTEFACTS) {
+  // The package does not have the files of the component and the action, and to shorten them takes longest.
+  for (const artefact of ARTEFACTS.filter((each) => each !== COMPONENT && each !== ACTION)) {
     const { text, packages } = await bundle(artefact);
     const path = join(folder, "dist", artefact.file);
     writeFileSync(path, text, { mode: artefact.program ? 0o755 : 0o644 });

@@ -133,6 +133,7 @@ test(
       expect(await command("campaign report FILE")).toBe(0);
       expect(readFileSync(join(cwd, "mogplex-campaign/campaign.md"), "utf8")).toContain("page");
       expect(await command("campaign status")).toBe(0);
+      expect(await command("campaign status FILE --watch")).toBe(0);
       expect(await command("campaign run", "|| true")).toBe(0);
       expect([...new Set(INLINE)].sort(), "Run it here").toEqual([...ran].sort());
     }),

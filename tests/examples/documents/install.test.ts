@@ -60,7 +60,7 @@ function block(name: string): string {
 
 /** The variables of the page, those of a CI system, and what else a script begins with. */
 function begin(more = ""): string {
-  return `${block("Installing 1")}${more}`;
+  return `${block("Variables of this page 1")}${more}`;
 }
 
 function ci(): Record<string, string> {
@@ -110,7 +110,7 @@ const RUNS: Readonly<Record<string, (() => string) | undefined>> = {
 
 /** Blocks with a test of their own. */
 const OTHERS = [
-  "Installing 1",
+  "Variables of this page 1",
   "Without an account 1",
   "From the npm registry 6",
   "Container images 1",
@@ -119,6 +119,7 @@ const OTHERS = [
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
+  "Today 1": "it needs a clone beside the repository; what `init` writes is tested with the verb",
   "Pin, update, verify 2":
     "it builds a checkout; that a build gives the pinned bytes is tested by tools/build.ts --check",
 };
@@ -126,9 +127,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 test("every block of docs/install.md is run, or is said not to be", () => {
   const names = blocksOf(page).map(({ name }) => name);
   expect(names.sort()).toEqual([...Object.keys(RUNS), ...OTHERS, ...Object.keys(NOT_RUN)].sort());
-  expect(blocksOf(page).map(({ language }) => language).filter((each) => !["sh", "dockerfile"].includes(each))).toEqual(
-    [],
-  );
+  const run = blocksOf(page).filter(({ name }) => NOT_RUN[name] === undefined);
+  expect(run.filter(({ language }) => !["sh", "dockerfile"].includes(language))).toEqual([]);
 });
 
 for (const [name, place] of Object.entries(RUNS)) {

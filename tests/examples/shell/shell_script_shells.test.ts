@@ -75,7 +75,11 @@ for (const shell of ALL_SHELLS) {
         [{ MOGPLEX_API_KEY: "" }, 64, "is empty"],
         [{ MOGPLEX_REPO_ID: "acme/web" }, 2, 'must be a UUID: "acme/web"'],
         [{ MOGPLEX_HARNESS: "codex claude-code" }, 2, 'must be one of codex claude-code mogplex: "codex claude-code"'],
-        [{ MOGPLEX_TIMEOUT: "x[$(id)]" }, 2, "must be a whole number"],
+        [
+          { MOGPLEX_TIMEOUT: "x[$(id)]" },
+          2,
+          'must be a time such as 90 (seconds), 30m or 1h30m, at most 2592000 seconds: "x[$(id)]"',
+        ],
         [{ MOGPLEX_BASE_BRANCH: "a..b" }, 2, "is not a branch name"],
       ];
       for (const [variables, code, words] of refused) {

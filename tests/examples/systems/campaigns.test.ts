@@ -150,7 +150,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
     await wave();
     await wave();
     const log = machine.done.findLast(({ stdout }) => stdout.includes("is done"))?.stdout ?? "";
-    const [command = ""] = /mogplex-ci campaign retry .+/.exec(log) ?? [];
+    const [command = ""] = /node mogplex\.mjs campaign retry .+/.exec(log) ?? [];
     expect((await wave({ command })).colour).toBe("green");
     expect((await wave()).state).toBe("running");
     expect(counts()).toEqual({ runs: 3, keys: 3, starts: 3 });

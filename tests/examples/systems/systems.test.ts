@@ -107,11 +107,11 @@ together(
     expect(outputs).toMatchObject({
       MOGPLEX_OUTCOME: "success",
       MOGPLEX_PULL_REQUEST_URL: expect.stringMatching(PULL_REQUEST),
-      annotation: expect.stringMatching(/^success: ## .*succeeded$/),
+      annotation: expect.stringMatching(/^success: ## ✅ `acme\/web`: .* → \[PR #\d+\]/),
     });
     const red = machine.recipe("buildkite/pipeline.yml", "agent-failure");
     const failed = await runBuildkite(red, machine, { id: String(++builds) });
-    expect(failed.outputs.annotation).toMatch(/^error: ## .*failed$/);
+    expect(failed.outputs.annotation).toMatch(/^error: ## ❌ `acme\/web`: .* → failed in the agent's work/);
     // The agent refuses empty values.
     expect(Object.keys(failed.outputs)).not.toContain("MOGPLEX_PULL_REQUEST_URL");
   },
@@ -170,12 +170,17 @@ together("jenkins/Jenkinsfile describes the build by outcome and pull request", 
   expect(outputs.description).toMatch(/^success\n\S+\/__pulls\/acme\/web\/\d+$/);
 });
 
-for (const [scenario, word] of [["success", "succeeded"], ["agent-failure", "failed"]] as const) {
+for (
+  const [scenario, headline] of [
+    ["success", /^## ✅ `acme\/web`: .* → \[PR #\d+\]/],
+    ["agent-failure", /^## ❌ `acme\/web`: .* → failed in the agent's work/],
+  ] as const
+) {
   together(`woodpecker/cleanup.yaml shows the summary in a step of its own: ${scenario}`, async (machine) => {
     await runWoodpecker(machine.recipe("woodpecker/cleanup.yaml", scenario), machine, { id: String(++builds) });
     expect(machine.done.at(-1)).toMatchObject({
       name: "summary",
-      stdout: expect.stringMatching(`Mogplex run ${word}`),
+      stdout: expect.stringMatching(headline),
     });
   });
 }
