@@ -31,11 +31,7 @@ for (const file of Object.keys(ACTION_RECIPES)) {
   together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
     expect(end).toMatchObject({ status: "success", ran: STEPS });
-<<<<<<< HEAD
     expect(end.summary).toMatch(/^## ✅ `acme\/\w+`: `[^`]+` → \[PR #\d+\]\(<http/m);
-=======
-    expect(end.summary).toMatch(/^## ✅ `acme\/web`: .* → \[PR #\d+\]/m);
->>>>>>> mend-examples
     const [[name, files] = ["", []]] = Object.entries(end.artifacts);
     expect(name).toBe(file.includes("matrix") ? "mogplex-ci-api-1" : "mogplex-ci-1");
     expect(files).toEqual(expect.arrayContaining(["mogplex-ci/result.json", "mogplex-ci/summary.md"]));

@@ -42,11 +42,7 @@ async function success(bench: Bench): Promise<void> {
     /later job got \[success\] \[http[^\]]+\]/.test(log),
     tail(log),
   );
-<<<<<<< HEAD
   bench.check("act shows the summary of the job", /Summary - \s*## ✅ .* → \[PR #\d+\]/.test(log), tail(log));
-=======
-  bench.check("act shows the summary of the job", /Summary - \s*## .*✅ .* → /.test(log), tail(log));
->>>>>>> mend-examples
   const kept = /\| +ARTIFACT (.*)/.exec(log)?.[1] ?? "no artifact was kept";
   const keptRight = kept.includes("mogplex-ci/result.json") && !kept.includes("mogplex-ci/run.json");
   bench.check("the reports are kept, without the state file", keptRight, kept);

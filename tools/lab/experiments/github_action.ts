@@ -45,11 +45,7 @@ async function success(bench: Bench): Promise<void> {
   const later = /later job got \[success\] \[http[^\]]+\]/.test(log);
   bench.check("a later job gets outcome and pull request", later, tail(log));
   bench.check("the step sets its exit code", /::set-output:: exit_code=0/.test(log), tail(log));
-<<<<<<< HEAD
   bench.check("act shows the summary of the job", /Summary - \s*## ✅ .* → \[PR #\d+\]/.test(log), tail(log));
-=======
-  bench.check("act shows the summary of the job", /Summary - \s*## .*✅ .* → /.test(log), tail(log));
->>>>>>> mend-examples
   const kept = /\| +ARTIFACT (.*)/.exec(log)?.[1] ?? "no artifact was kept";
   const keptRight = kept.includes("mogplex-ci/result.json") && !kept.includes("run.json");
   bench.check("the reports are kept, without the state file", keptRight, kept);
