@@ -108,11 +108,15 @@ test("Writer.link() makes links on terminals that know them, and nowhere else", 
     expect(shown).toContain(url);
     return shown === `\x1b]8;;${url}\x1b\\${url}\x1b]8;;\x1b\\`;
   };
-  const knowing = [{ TERM_PROGRAM: "iTerm.app" }, { VTE_VERSION: "7600" }, { WT_SESSION: "x" }, {
+  const knowing: Record<string, string>[] = [{ TERM_PROGRAM: "iTerm.app" }, { VTE_VERSION: "7600" }, {
+    WT_SESSION: "x",
+  }, {
     TERM: "xterm-kitty",
   }];
   expect(knowing.map((env) => isLink(env))).toEqual([true, true, true, true]);
-  const others = [{}, { TERM: "xterm-256color" }, { VTE_VERSION: "4800" }, { TERM_PROGRAM: "Apple_Terminal" }]
+  const others: Record<string, string>[] = [{}, { TERM: "xterm-256color" }, { VTE_VERSION: "4800" }, {
+    TERM_PROGRAM: "Apple_Terminal",
+  }]
     .concat([{ TERM: "tmux-256color", VTE_VERSION: "7600" }, { VTE_VERSION: "7600", GITLAB_CI: "true" }] as object[]);
   expect(others.map((env) => isLink(env))).toEqual(others.map(() => false));
   expect(isLink({ VTE_VERSION: "7600" }, false)).toBe(false);
