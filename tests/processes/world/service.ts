@@ -160,7 +160,14 @@ export function filesBelow(folder: string, prefix = ""): Record<string, string> 
   for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) Object.assign(found, filesBelow(path, `${prefix}${entry.name}/`));
-    else if (entry.isFile()) found[prefix + entry.name] = readFileSync(path, "utf8");
+    else if (entry.isFile()) {
+      try {
+        found[prefix + entry.name] = readFileSync(path, "utf8");
+      } catch (error) {
+        // A file that is written under another name first may be gone already.
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      }
+    }
   }
   return found;
 }
