@@ -7,6 +7,7 @@
  * alone, unless it is what this checkout builds, and nothing that is committed.
  */
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -64,6 +65,8 @@ function inputs(): string {
 /** Writes `dist/` as a whole, so that nobody finds half of it. */
 function writeDist(files: readonly Built[]): void {
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
+  // A temporary directory is its owner's alone, but the files are for everybody who may read the checkout.
+  chmodSync(made, 0o755);
   for (const { artefact, text, packages } of files) {
     const path = join(made, artefact.file);
     writeFileSync(path, text, { mode: artefact.program ? 0o755 : 0o644 });
