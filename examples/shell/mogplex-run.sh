@@ -898,7 +898,9 @@ cancel() { # SECONDS: tries twice if the run is between two states, or if the co
 
 kill_program() { # ends the program that the child waits for
   attempt=0 id=-
-  while [ "$id" = - ] && [ "$attempt" -lt 1000 ]; do
+  while [ "$id" = - ] && [ "$attempt" -lt 2000 ]; do
+    # A busy machine may need a while to begin the program. There is time for one second, once.
+    if [ "$attempt" -eq 1000 ] && [ -z "$was_patient" ]; then was_patient=1 && sleep 1; fi
     attempt=$((attempt + 1)) id=''
     [ ! -e "$work/child" ] || while read -r line; do id=$line; done <"$work/child"
   done
@@ -949,7 +951,7 @@ LAST_LOOK=5
 UUID='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
 token='' loopback='' work='' files='' ended='' ready='' on_interrupt=detach timeout=1800
 key='' may_exist='' run='' run_status='' replayed='' first='' trouble='' tried='' looked_up='' lost=0
-elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
+was_patient='' elapsed=0 spoke=0 requests=0 looks=0 floor=0 skew=0 proven='' denials=0
 trap '' PIPE
 case ${1:-} in
   -h | --help)
