@@ -12,6 +12,7 @@ import process from "node:process";
 import { ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { notices } from "./build/licences.ts";
+import { PAGE_ASSETS, pageAssets } from "./build/page_assets.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
 import { root, sha256 } from "./setup.mjs";
@@ -46,6 +47,9 @@ function writeDeclarations(): void {
 /** Compares everything that is generated with this commit. @returns One sentence for each problem. */
 async function check(): Promise<string[]> {
   const found: string[] = [];
+  if (readFileSync(join(root, PAGE_ASSETS), "utf8") !== await pageAssets()) {
+    found.push(`${PAGE_ASSETS} differs from what its sources make: run "npm run build"`);
+  }
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), true));
@@ -59,6 +63,7 @@ async function check(): Promise<string[]> {
 async function write(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
   mkdirSync(DIST, { recursive: true });
+  writeFileSync(join(root, PAGE_ASSETS), await pageAssets());
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
     if (artefact.file === PINNED) stampPins(pinsOf(built.text), false);

@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3f2b66ae0fcbef127079cdbd61190f5416d1ccdd04531921a42312000e16c955"
+val MOGPLEX_CI_SHA256 = "13ed68450df68622f35f734c9e4693c01a4de6a7bc343e5afdbbb30c4bbed8a0"
 
 project {
     buildType(Cleanup)

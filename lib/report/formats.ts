@@ -8,6 +8,7 @@ import { renderAnnotations } from "./annotations.ts";
 import { renderJson } from "./json.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMarkdown } from "./markdown.ts";
+import { renderRunPage } from "../pages/pages.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
@@ -30,6 +31,7 @@ export const REPORT_FORMATS = {
   ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
+  html: { file: "run.html", help: "page for people, in a browser", render: renderRunPage },
   junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
   annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },

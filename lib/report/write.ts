@@ -7,6 +7,7 @@ import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderMarkdown } from "./markdown.ts";
+import { renderRunPage } from "../pages/pages.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
@@ -22,9 +23,10 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
-/** Renders one report. Only Markdown has a place for links. */
+/** Renders one report. Only those for people have a place for links. */
 function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
-  return format === "markdown" ? renderMarkdown(result, { links }) : REPORT_FORMATS[format].render(result);
+  if (format === "markdown") return renderMarkdown(result, { links });
+  return format === "html" ? renderRunPage(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
 function textsOf(values: Outputs): OutputTexts {

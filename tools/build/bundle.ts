@@ -13,7 +13,7 @@ import { root } from "../setup.mjs";
 import type { Artefact } from "./artefacts.ts";
 import { standingIn } from "./lazy_package.ts";
 import { BUN_PRAGMA, type Carrier, CHARSETS } from "./lazy_text.ts";
-import { IN_CHUNKS, inOneFile } from "./parts.ts";
+import { callingPart, IN_CHUNKS, inOneFile } from "./parts.ts";
 
 /** A built file, in memory. */
 export interface Built {
@@ -134,6 +134,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     plugins: [
       replacing(replacementsOf(artefact)),
       ...lazyPackages.map(standingIn),
+      ...(lazy ?? []).filter(({ called }) => called).map(callingPart),
       ...(artefact.minify ? [] : [withoutComments]),
     ],
     logLevel: "warning",

@@ -12,6 +12,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["runs", "automations", "script"],
   ["job"],
   ["api", "note", "report"],
+  ["pages"],
   ["http", "retry", "platforms", "result"],
   ["text", "files"],
   ["leaves"],
@@ -60,6 +61,9 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/api/contract": "routes, limits and schemas, shared with the emulator",
   "lib/note": "the one note on a merge request",
   "lib/report": "the files of a result, one renderer for each format",
+  "lib/pages":
+    "files that a browser shows: building blocks, and whole pages made of them; pure, and loaded with the first page",
+  "lib/pages/run": "the page of a run, from its result alone",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
   "lib/runs": "a run as an operation",
   "lib/runs/events": "what a run reports, each event once, by stream or by polling",

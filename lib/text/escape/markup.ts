@@ -17,7 +17,17 @@ const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&g
  * @param text Anything; characters that XML cannot hold become U+FFFD.
  */
 export function escapeMarkup(text: string): string {
-  return text.replace(NO_XML, "\ufffd").replace(/[&<>"']/g, (char) => lookup(REFERENCES, char) as string)
+  return escapeHtml(text)
     // Parsers turn unescaped line breaks and tabs inside attributes into blanks.
-    .replace(/[\t\n\r]/g, (char) => `&#${char.charCodeAt(0)};`);
+    .replace(/[\t\n]/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+/**
+ * As {@linkcode escapeMarkup}, but line breaks and tabs stay: parsers of HTML keep them in attributes, too.
+ *
+ * @param text Anything; characters that XML cannot hold become U+FFFD.
+ */
+export function escapeHtml(text: string): string {
+  return text.replace(NO_XML, "\ufffd").replace(/[&<>"']/g, (char) => lookup(REFERENCES, char) as string)
+    .replaceAll("\r", "&#13;");
 }

@@ -1,0 +1,101 @@
+/**
+ * Charts as inline SVG. They keep to presentation attributes, since some places block all styles, and their colours can be told from a white
+ * and from a dark background. The numbers stand beside each chart as text.
+ *
+ * @module
+ */
+import { type Html, html } from "./html.ts";
+
+/** Colours of charts, in order. */
+export const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591"];
+
+const WIDTH = 1_000;
+
+/** A small square of a colour. */
+export function swatch(colour: string): Html {
+  return html`
+    <svg width="12" height="12" aria-hidden="true">
+      <rect width="12" height="12" rx="2" fill="${colour}" />
+    </svg>
+  `;
+}
+
+/** A part of a bar. */
+export interface Share {
+  /** What it is. */
+  readonly name: string;
+  /** Its size; negative numbers count as 0. */
+  readonly value: number;
+  /** The size as text. */
+  readonly text: string;
+  /** A colour of ours. */
+  readonly colour: string;
+}
+
+/** A bar of parts, each as wide as its share; null when all are 0. */
+export function bar(name: string, shares: readonly Share[]): Html | null {
+  const total = shares.reduce((sum, { value }) => sum + Math.max(0, value), 0);
+  if (!(total > 0)) return null;
+  let at = 0;
+  const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour }) => {
+    // A part of a long whole is still to be seen.
+    const width = Math.max(2, value / total * WIDTH);
+    const x = Math.min(at, WIDTH - width);
+    at += value / total * WIDTH;
+    return html`
+      <rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${colour}">
+        <title>${name}: ${text}</title>
+      </rect>
+    `;
+  });
+  const label = shares.map(({ name, text }) => `${name} ${text}`).join(", ");
+  return html`
+    <svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28"
+      preserveAspectRatio="none">${parts}</svg>
+  `;
+}
+
+/** A line that goes up in steps. */
+export interface Line {
+  /** What it counts. */
+  readonly name: string;
+  /** A colour of ours. */
+  readonly colour: string;
+  /** Whether it is drawn in dashes. @default {false} */
+  readonly dashed?: boolean;
+  /** Its points by x, ascending. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+const HEIGHT = 220;
+
+/**
+ * Lines in steps over the same time.
+ *
+ * @param label All of it in words.
+ * @param to Both axes begin at 0 and end here.
+ */
+export function steps(label: string, lines: readonly Line[], to: { readonly x: number; readonly y: number }): Html {
+  const x = (value: number) => (Math.min(1, value / to.x) * WIDTH).toFixed(1);
+  const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / to.y) * (HEIGHT - 4)).toFixed(1);
+  const paths = lines.map(({ colour, points, dashed = false }) => {
+    const path = points.map(([px, py]) => `H${x(px)}V${y(py)}`).join("");
+    return html`
+      <path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${colour}" stroke-width="2.5"
+        vector-effect="non-scaling-stroke" ${dashed && html`
+          stroke-dasharray="6 5"
+        `} />
+    `;
+  });
+  const grid = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+    html`
+      <path d="M0 ${y(
+        part * to.y,
+      )}H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />
+    `
+  );
+  return html`
+    <svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}"
+      viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg>
+  `;
+}

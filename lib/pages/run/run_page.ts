@@ -1,0 +1,151 @@
+/**
+ * `run.html`: a run for people, in a browser. Everything on it comes from the result.
+ *
+ * @module
+ */
+import type { PlatformLinks } from "../../platforms/platform.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import { formatDuration } from "../../result/duration.ts";
+import { type ResultView, viewOf } from "../../result/result_view.ts";
+import { branchWords, WAIT_CAUSES } from "../../result/words.ts";
+import { cutText } from "../../text/plain_text.ts";
+import { code, facts, fold, link, longBlock, section, table, time } from "../blocks.ts";
+import { type Html, html, type Part } from "../html.ts";
+import { page } from "../page.ts";
+import { phases } from "./phases.ts";
+import { reproduce } from "./reproduce.ts";
+import { timeLine } from "./time_line.ts";
+import { verdictOf } from "./verdict.ts";
+
+/** Options of {@linkcode renderRunPage}. */
+export interface RunPageOptions {
+  /** Pages of the job on its CI system. @default {{}} */
+  links?: PlatformLinks | undefined;
+}
+
+/** What was asked, where, and what was done. Older results lack these fields. */
+interface Asked {
+  /** `owner/name`; null when it is not known. */
+  repository?: string | null;
+  /** The task; null when it is not known, or not to be shown. */
+  task?: string | null;
+  /** Files that the delivery names; null when it was not seen. */
+  files?: readonly string[] | null;
+  /** What the agent said last; null when it said nothing. */
+  finalMessage?: string | null;
+}
+
+const MAX_TASK = 100_000;
+const MAX_FILES = 500;
+const MAX_NAME = 400;
+
+function pullRequest({ git }: ResultView): Part {
+  if (git === null) return null;
+  const { state, url } = git.pullRequest;
+  if (url !== null) return link(url);
+  return state === "none" ? "none" : "unknown: no event that was seen says so";
+}
+
+function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
+  const { git, repoId, harness, automationId, kind, status }: ResultView = view;
+  const { repository = null }: Asked = view as Asked;
+  return facts([
+    ["Pull request", pullRequest(view)],
+    ["Branch", git === null ? null : html`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
+    ["Base branch", code(git?.branch.base ?? null)],
+    ["Repository", repository === null ? code(repoId) : html`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
+    ["Agent", code(harness)],
+    ["Automation", code(automationId)],
+    ["Status", kind.noun === "run" || status !== null ? code(status) : null],
+    ["CI job", links.job && link(links.job)],
+    ["CI pipeline", links.pipeline && link(links.pipeline)],
+    ["CI commit", links.commit && link(links.commit)],
+  ]);
+}
+
+function files(view: ResultView): Part {
+  const { files = null }: Asked = view as Asked;
+  if (files === null) return null;
+  if (files.length === 0) {
+    return view.git?.changed ? html`<p>The delivery names none: the agent has committed its changes itself.</p>` : null;
+  }
+  const more = files.length - MAX_FILES;
+  return html`<ul>${files.slice(0, MAX_FILES).map((file) => html`<li>${code(file)}</li>`)}</ul>${
+    more > 0 && html`<p>… and ${more} more</p>`
+  }`;
+}
+
+function requests({ requests, waits, durationMs }: ResultView): Part {
+  return html`<p>${requests} requests in ${formatDuration(durationMs)}; ${
+    waits.length === 0 ? "none had to wait" : "these waits were among them"
+  }.</p>${
+    waits.length > 0 &&
+    table(
+      "Waits by cause",
+      [{ name: "Because of" }, { name: "Times", number: true }, { name: "In all", number: true }],
+      waits.map(({ cause, count, totalMs }) => ({
+        cells: [WAIT_CAUSES[cause] ?? cutText(String(cause), MAX_NAME), count, {
+          show: formatDuration(totalMs),
+          value: totalMs,
+        }],
+      })),
+    )
+  }`;
+}
+
+function startOf({ replayed, kind: { begun } }: ResultView): string {
+  if (replayed === null) return `not ${begun} by this job`;
+  return replayed ? "this job attached: the idempotency key was known" : `${begun} by this job`;
+}
+
+function details(view: ResultView): Html {
+  const { kind: { noun }, runId, repoId, failureCode, idempotencyKey, createdAt, times, origin } = view;
+  const content = facts([
+    [noun === "run" ? "Run" : "Automation run", code(runId)],
+    ["Repository id", code(repoId)],
+    ["Failure code", code(failureCode)],
+    ["Start", startOf(view)],
+    ["Idempotency key", code(idempotencyKey)],
+    ["Created", time(createdAt)],
+    ["Started", time(times?.startedAt ?? null)],
+    ["Completed", time(times?.completedAt ?? null)],
+    ["Service", code(origin)],
+  ]);
+  return fold("ids, key and times", content);
+}
+
+/** The title of the window, at most so long that a tab shows its beginning. */
+function titleOf(view: ResultView): string {
+  const { repository = null }: Asked = view as Asked;
+  return cutText(`${view.verdict.headline}${repository === null ? "" : `: ${repository}`}`, MAX_NAME);
+}
+
+/**
+ * Renders the page.
+ *
+ * @param result Result after `cleanResult`. Texts in it are shown as texts, and only its pull request becomes a link.
+ */
+export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
+  const view = viewOf(result);
+  const { task = null, finalMessage = null }: Asked = view as Asked;
+  const { schemaVersion } = result;
+  return page({
+    title: titleOf(view),
+    verdict: verdictOf(view),
+    body: [
+      section("what", "What it is about", changes(view, options)),
+      section("task", "Task", task !== null && longBlock(task, MAX_TASK)),
+      section("time", "Where the time went", phases(view)),
+      section("files", "Files changed", files(view)),
+      section("said", "What the agent said last", finalMessage !== null && longBlock(finalMessage)),
+      section("events", "Events", timeLine(view)),
+      section("requests", "Requests and waits", requests(view)),
+      section("again", "Reproduce", reproduce(view)),
+      section("more", "Details", details(view)),
+    ],
+    notes: [
+      "The service does not report what a run costs.",
+      `Result of schema version ${schemaVersion}.`,
+    ],
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * The verdict on a run for somebody who did not see it: how it ended, why, and what to do.
+ *
+ * @module
+ */
+import { EXIT } from "../../exit_codes.ts";
+import { lookup } from "../../lookup.ts";
+import type { Outcome } from "../../result/run_result.ts";
+import type { ResultView } from "../../result/result_view.ts";
+import { block, type Tone } from "../blocks.ts";
+import { html, type Part } from "../html.ts";
+import type { Verdict } from "../page.ts";
+
+const TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
+  success: "good",
+  failed: "bad",
+  error: "bad",
+  started: "none",
+};
+
+// By exit code, for jobs that ended without a verdict of the service.
+const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
+  [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
+  [EXIT.unauthorized, "Set the variable with the access token, MOGPLEX_API_KEY, in this job. Then start it again."],
+  [EXIT.forbidden, "Use a token with the scopes read and write. Then start the job again."],
+  [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: nothing is started twice."],
+  [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: nothing is started twice."],
+  [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
+];
+
+function afterSuccess({ git }: ResultView): string {
+  if (git?.pullRequest.url) return "Review the pull request.";
+  if (git?.changed === false) return "Nothing: the agent changed nothing.";
+  if (git?.branch.pushed) {
+    return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
+  }
+  return "Look whether the work is there: no event that was seen says where it is.";
+}
+
+function nextOf(view: ResultView): string | undefined {
+  const { outcome, resume, exitCode, kind: { noun } } = view;
+  const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
+    failed: `Read the reason and the last events. If a second try can help, start the ${noun} again.`,
+    cancelled: `Somebody has cancelled the ${noun}. Start it again if it is still wanted.`,
+    awaiting_input: "Answer the agent in the app.",
+    deadline: `The ${noun} may still be going on: follow it again.`,
+    interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
+    started: "Follow it.",
+    suppressed: "Wait until one of the active runs has ended, then trigger it again.",
+  };
+  if (outcome === "success") return afterSuccess(view);
+  if (outcome === "error") return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1];
+  return lookup(texts, outcome);
+}
+
+/** The beginning of the page. */
+export function verdictOf(view: ResultView): Verdict {
+  const { verdict: { headline, word }, outcome, exitCode, reason, advice, phases, resume } = view;
+  const last = phases.at(-1)?.name;
+  const next = advice ?? nextOf(view);
+  const steps: Part[] = next === undefined ? [] : [next];
+  if (resume !== null) steps.push(html`To follow it again:${block(resume, 2_000)}`);
+  return {
+    tone: lookup(TONES, outcome) ?? "wait",
+    headline,
+    line: html`<strong>${word}</strong>, exit code ${exitCode}${
+      outcome === "failed" && last !== undefined && `, in the phase “${last}”`
+    }`,
+    reason,
+    next: steps,
+  };
+}
