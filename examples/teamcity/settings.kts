@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "13ed68450df68622f35f734c9e4693c01a4de6a7bc343e5afdbbb30c4bbed8a0"
+val MOGPLEX_CI_SHA256 = "89dea17b7172e9fdf649db780b759e60afee43d26e7658eb860823e9d78e63db"
 
 project {
     buildType(Cleanup)

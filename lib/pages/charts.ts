@@ -6,16 +6,22 @@
  */
 import { type Html, html } from "./html.ts";
 
-/** Colours of charts, in order. */
-export const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591"];
+const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591"];
+
+/** A colour of charts: 0 to 3, and 4 for grey. Greater numbers begin again. */
+export type Colour = number;
+
+function colourOf(colour: Colour): string {
+  return COLOURS[colour % COLOURS.length] as string;
+}
 
 const WIDTH = 1_000;
 
 /** A small square of a colour. */
-export function swatch(colour: string): Html {
+export function swatch(colour: Colour): Html {
   return html`
     <svg width="12" height="12" aria-hidden="true">
-      <rect width="12" height="12" rx="2" fill="${colour}" />
+      <rect width="12" height="12" rx="2" fill="${colourOf(colour)}" />
     </svg>
   `;
 }
@@ -28,8 +34,8 @@ export interface Share {
   readonly value: number;
   /** The size as text. */
   readonly text: string;
-  /** A colour of ours. */
-  readonly colour: string;
+  /** Its colour. */
+  readonly colour: Colour;
 }
 
 /** A bar of parts, each as wide as its share; null when all are 0. */
@@ -43,7 +49,7 @@ export function bar(name: string, shares: readonly Share[]): Html | null {
     const x = Math.min(at, WIDTH - width);
     at += value / total * WIDTH;
     return html`
-      <rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${colour}">
+      <rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${colourOf(colour)}">
         <title>${name}: ${text}</title>
       </rect>
     `;
@@ -59,8 +65,8 @@ export function bar(name: string, shares: readonly Share[]): Html | null {
 export interface Line {
   /** What it counts. */
   readonly name: string;
-  /** A colour of ours. */
-  readonly colour: string;
+  /** Its colour. */
+  readonly colour: Colour;
   /** Whether it is drawn in dashes. @default {false} */
   readonly dashed?: boolean;
   /** Its points by x, ascending. */
@@ -76,12 +82,15 @@ const HEIGHT = 220;
  * @param to Both axes begin at 0 and end here.
  */
 export function steps(label: string, lines: readonly Line[], to: { readonly x: number; readonly y: number }): Html {
-  const x = (value: number) => (Math.min(1, value / to.x) * WIDTH).toFixed(1);
+  const x = (value: number) => Math.round(Math.min(1, value / to.x) * WIDTH);
   const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / to.y) * (HEIGHT - 4)).toFixed(1);
   const paths = lines.map(({ colour, points, dashed = false }) => {
-    const path = points.map(([px, py]) => `H${x(px)}V${y(py)}`).join("");
+    // Where several points have the same place, the last one counts.
+    const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
     return html`
-      <path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${colour}" stroke-width="2.5"
+      <path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${colourOf(
+        colour,
+      )}" stroke-width="2.5"
         vector-effect="non-scaling-stroke" ${dashed && html`
           stroke-dasharray="6 5"
         `} />

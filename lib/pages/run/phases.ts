@@ -7,7 +7,7 @@ import { lookup } from "../../lookup.ts";
 import { formatDuration } from "../../result/duration.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { code, table, time } from "../blocks.ts";
-import { bar, COLOURS, type Share, swatch } from "../charts.ts";
+import { bar, type Share, swatch } from "../charts.ts";
 import { type Html, html } from "../html.ts";
 
 const MEANINGS: Readonly<Partial<Record<string, string>>> = {
@@ -16,6 +16,8 @@ const MEANINGS: Readonly<Partial<Record<string, string>>> = {
   agent: "the agent works",
   deliver: "branch and pull request",
 };
+
+const GREY = 4;
 
 /** A row of the table. */
 interface Row extends Share {
@@ -35,15 +37,14 @@ export function phases(view: ResultView): Html | null {
     meaning: lookup(MEANINGS, name) ?? "",
     value: durationMs ?? 0,
     text: durationMs === null ? "its end was not seen" : formatDuration(durationMs),
-    colour: COLOURS[index % (COLOURS.length - 1)] as string,
+    colour: index % GREY,
   }));
   if (rows.length === 0) return null;
   const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
   // Only a job that started the run was there all the time.
   if (replayed === false && ours > 0 && known.every(({ durationMs }) => durationMs !== null)) {
     const meaning = "this job, before the start and after the end";
-    const colour = COLOURS.at(-1) as string;
-    rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour });
+    rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
   }
   const columns = [{ name: "Phase" }, { name: "What happens" }, { name: "Began" }, { name: "Took", number: true }];
   return html`${bar("time by phase", rows)}${

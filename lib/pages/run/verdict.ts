@@ -7,7 +7,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { lookup } from "../../lookup.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ResultView } from "../../result/result_view.ts";
-import { block, type Tone } from "../blocks.ts";
+import { block, link, type Tone } from "../blocks.ts";
 import { html, type Part } from "../html.ts";
 import type { Verdict } from "../page.ts";
 
@@ -28,8 +28,9 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
 ];
 
-function afterSuccess({ git }: ResultView): string {
-  if (git?.pullRequest.url) return "Review the pull request.";
+function afterSuccess({ git }: ResultView): Part {
+  const url = git?.pullRequest.url ?? null;
+  if (url !== null) return html`Review the pull request ${link(url)}`;
   if (git?.changed === false) return "Nothing: the agent changed nothing.";
   if (git?.branch.pushed) {
     return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
@@ -37,10 +38,10 @@ function afterSuccess({ git }: ResultView): string {
   return "Look whether the work is there: no event that was seen says where it is.";
 }
 
-function nextOf(view: ResultView): string | undefined {
+function nextOf(view: ResultView): Part {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
-    failed: `Read the reason and the last events. If a second try can help, start the ${noun} again.`,
+    failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
     cancelled: `Somebody has cancelled the ${noun}. Start it again if it is still wanted.`,
     awaiting_input: "Answer the agent in the app.",
     deadline: `The ${noun} may still be going on: follow it again.`,
