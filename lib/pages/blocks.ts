@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { PlatformLinks } from "../platforms/platform.ts";
 import { cutText } from "../text/plain_text.ts";
 import { webUrl } from "../text/escape/url.ts";
-import { type Html, html, type Part } from "./html.ts";
+import { type Html, markup, type Part } from "./markup.ts";
 
 /** How something is, in colour: the words beside it say the same. */
 export type Tone = "good" | "bad" | "wait" | "none";
@@ -17,18 +18,24 @@ const MAX_BLOCK = 50_000;
 /** A link. An address that must not be one is shown as text. @param text What is shown. @default the address */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
-  if (url === undefined) return html`<bdi>${text}</bdi>`;
-  return html`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
+  if (url === undefined) return markup`<bdi>${text}</bdi>`;
+  return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
+}
+
+/** Links to the pages of the job on its CI system, as rows of {@linkcode facts}. */
+export function jobLinks({ job, pipeline, commit }: PlatformLinks): (readonly [name: string, value: Part])[] {
+  const rows = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
+  return rows.map(([name, url]) => [name, url !== undefined && webUrl(url) !== undefined && link(url)]);
 }
 
 /** A name, an id or a branch, cut after 500 characters; null for null and for an empty text. */
 export function code(text: string | null): Html | null {
-  return text === null || text === "" ? null : html`<code><bdi>${cutText(text, MAX_NAME)}</bdi></code>`;
+  return text === null || text === "" ? null : markup`<code><bdi>${cutText(text, MAX_NAME)}</bdi></code>`;
 }
 
 /** A text with its line breaks. @param max Most UTF-16 units that are shown. @default {50_000} */
 export function block(text: string, max = MAX_BLOCK): Html {
-  return html`<pre dir="auto">${cutText(text, max)}</pre>`;
+  return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
 
 // What is read without opening anything.
@@ -40,7 +47,7 @@ export function longBlock(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
   if (cut.length >= text.length) return block(text);
-  return html`${block(`${cut}${cut === first ? "\n…" : ""}`)}${
+  return markup`${block(`${cut}${cut === first ? "\n…" : ""}`)}${
     fold(`all of it (${text.length} characters)`, block(text, max))
   }`;
 }
@@ -51,43 +58,31 @@ export function time(text: string | null): Html | null {
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return code(text);
   const iso = new Date(ms).toISOString();
-  return html`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+  return markup`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
 }
 
 /** Something that opens. */
 export function fold(summary: Part, content: Part): Html {
-  return html`<details><summary>${summary}</summary>${content}</details>`;
+  return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
 /** A short word in a frame. */
 export function chip(text: string, tone: Tone = "none"): Html {
-  return html`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
+  return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
 }
 
 /** Names with their values. Rows whose value is null or empty are left out; null when none is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
   const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false);
   if (known.length === 0) return null;
-  return html`<dl class="facts">${
-    known.map(([name, value]) =>
-      html`
-        <dt>${name}</dt>
-        <dd>${value}</dd>
-      `
-    )
-  }</dl>`;
+  return markup`<dl class="facts">${known.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
 /** Large numbers with what they count. */
 export function numbers(rows: readonly (readonly [name: string, value: string | number, tone: Tone])[]): Html {
-  return html`<dl class="numbers">${
+  return markup`<dl class="numbers">${
     rows.map(([name, value, tone]) =>
-      html`
-        <div class="${tone === "none" ? "" : tone}">
-          <dt>${name}</dt>
-          <dd>${value}</dd>
-        </div>
-      `
+      markup`<div class="${tone === "none" ? "" : tone}"><dt>${name}</dt><dd>${value}</dd></div>`
     )
   }</dl>`;
 }
@@ -95,9 +90,8 @@ export function numbers(rows: readonly (readonly [name: string, value: string | 
 /** A part of a page with its heading; null when it has no content. @param id Unique on the page. */
 export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
   if (content.every((part) => part === null || part === undefined || part === false)) return null;
-  return html`
-    <section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
-  `;
+  return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
+`;
 }
 
 /** A cell: what is shown, and what it is sorted by, if that is something else. */
@@ -121,53 +115,28 @@ export interface TableRow {
 
 function cellOf(cell: Cell, { number = false }: Column, isFirst: boolean): Html {
   const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
-  const value = valued === undefined ? null : html`
-    data-v="${valued.value}"
-  `;
+  const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
   const shown = valued === undefined ? cell as Part : valued.show;
   if (isFirst) {
-    return html`
-      <th scope="row" ${value}>${shown}</th>
-    `;
+    return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  return html`<td${
-    number
-      ? html`
-        class="number"
-      `
-      : null
-  }${value}>${shown}</td>`;
+  return markup`<td${number ? markup` class="number"` : null}${value}>${shown}</td>`;
 }
 
 /** A table whose first cells name their rows. It scrolls sideways where it is too wide. */
 export function table(caption: string, columns: readonly Column[], rows: readonly TableRow[]): Html {
   const head = columns.map(({ name, number = false }) =>
-    html`
-      <th scope="col" ${number
-        ? html`
-          class="number"
-        `
-        : null}>${name}</th>
-    `
+    markup`<th scope="col"${number ? markup` class="number"` : null}>${name}</th>`
   );
   const body = rows.map(({ kind, cells }) =>
-    html`
-      <tr${kind === undefined ? null : html`
-        data-k="${kind}"
-      `}>${cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))}</tr>
-    `
+    markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
+      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
+    }</tr>
+`
   );
-  return html`
-    <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
-      <table>
-        <caption>${caption}</caption>
-        <thead>
-          <tr>${head}</tr>
-        </thead>
-        <tbody data-rows>${body}</tbody>
-      </table>
-    </div>
-  `;
+  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+<thead><tr>${head}</tr></thead>
+<tbody data-rows>${body}</tbody></table></div>`;
 }
 
 /** What a list can do where scripts run. */
@@ -184,11 +153,9 @@ export interface ListTools {
 
 /** A list with tools, which appear where scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
-  return html`<div class="${name}" data-list><div class="tools" hidden>
-<input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )">
-<select aria-label="kind of ${rows}"><option value="">all kinds</option>${
-    kinds.map(([kind, count]) => html`<option value="${kind}">${kind} (${count})</option>`)
-  }</select>
-${copy && html`<button type="button">copy as CSV</button>`}<output aria-live="polite"></output></div>
-${content}</div>`;
+  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all kinds</option>${
+    kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
+  }</select>${
+    copy && markup`<button type="button">copy as CSV</button>`
+  }<output aria-live="polite"></output></div>${content}</div>`;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Html, html } from "./html.ts";
+import { type Html, markup } from "./markup.ts";
 
 const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591"];
 
@@ -19,11 +19,9 @@ const WIDTH = 1_000;
 
 /** A small square of a colour. */
 export function swatch(colour: Colour): Html {
-  return html`
-    <svg width="12" height="12" aria-hidden="true">
-      <rect width="12" height="12" rx="2" fill="${colourOf(colour)}" />
-    </svg>
-  `;
+  return markup`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${
+    colourOf(colour)
+  }" /></svg>`;
 }
 
 /** A part of a bar. */
@@ -48,17 +46,12 @@ export function bar(name: string, shares: readonly Share[]): Html | null {
     const width = Math.max(2, value / total * WIDTH);
     const x = Math.min(at, WIDTH - width);
     at += value / total * WIDTH;
-    return html`
-      <rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${colourOf(colour)}">
-        <title>${name}: ${text}</title>
-      </rect>
-    `;
+    return markup`<rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${
+      colourOf(colour)
+    }"><title>${name}: ${text}</title></rect>`;
   });
   const label = shares.map(({ name, text }) => `${name} ${text}`).join(", ");
-  return html`
-    <svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28"
-      preserveAspectRatio="none">${parts}</svg>
-  `;
+  return markup`<svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28" preserveAspectRatio="none">${parts}</svg>`;
 }
 
 /** A line that goes up in steps. */
@@ -87,24 +80,18 @@ export function steps(label: string, lines: readonly Line[], to: { readonly x: n
   const paths = lines.map(({ colour, points, dashed = false }) => {
     // Where several points have the same place, the last one counts.
     const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
-    return html`
-      <path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${colourOf(
+    return markup`<path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
+      colourOf(
         colour,
-      )}" stroke-width="2.5"
-        vector-effect="non-scaling-stroke" ${dashed && html`
-          stroke-dasharray="6 5"
-        `} />
-    `;
+      )
+    }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
   });
   const grid = [0, 0.25, 0.5, 0.75, 1].map((part) =>
-    html`
-      <path d="M0 ${y(
+    markup`<path d="M0 ${
+      y(
         part * to.y,
-      )}H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />
-    `
+      )
+    }H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />`
   );
-  return html`
-    <svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}"
-      viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg>
-  `;
+  return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg>`;
 }

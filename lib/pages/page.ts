@@ -6,7 +6,7 @@
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 import { block, type Tone } from "./blocks.ts";
-import { constant, type Html, html, type Part } from "./html.ts";
+import { constant, type Html, markup, type Part } from "./markup.ts";
 
 // An empty icon, since browsers would ask the server for one.
 const POLICY = `default-src 'none'; style-src 'sha256-${STYLE.hash}'; script-src 'sha256-${SCRIPT.hash}'; ` +
@@ -27,37 +27,18 @@ export interface Verdict {
 }
 
 const SIGNS: Readonly<Record<Tone, Html>> = {
-  good: html`
-    <path d="M8 16.5l5.5 5.5L24 11" />
-  `,
-  bad: html`
-    <path d="M10 10l12 12M22 10L10 22" />
-  `,
-  wait: html`
-    <path d="M16 8v9l6 4" />
-  `,
-  none: html`
-    <path d="M9 16h14" />
-  `,
+  good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
+  bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
+  wait: markup`<path d="M16 8v9l6 4" />`,
+  none: markup`<path d="M9 16h14" />`,
 };
 
 function top({ tone, headline, line, reason, next }: Verdict): Html {
-  return html`
-    <header class="top ${tone}">
-      <svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3"
-        stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${SIGNS[tone]}</svg>
-      <div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${next.map((
-        each,
-        index,
-      ) =>
-        html`<p>${
-          index === 0 && html`
-            <strong>What to do:</strong>
-          `
-        }${each}</p>`
-      )}</div>
-    </header>
-  `;
+  return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
+    SIGNS[tone]
+  }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
+    next.map((each, index) => markup`<p>${index === 0 && markup`<strong>What to do:</strong> `}${each}</p>`)
+  }</div></header>`;
 }
 
 /** What a page is made of. */
@@ -74,27 +55,27 @@ export interface Page {
 
 /** The text of a page. */
 export function page({ title, verdict, body, notes }: Page): string {
-  return html`
-    <!DOCTYPE html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta http-equiv="Content-Security-Policy" content="${constant(POLICY)}">
-        <meta name="viewport" content="width=device-width">
-        <meta name="color-scheme" content="light dark">
-        <meta name="referrer" content="no-referrer">
-        <meta name="robots" content="noindex">
-        <link rel="icon" href="data:,">
-        <title>${title}</title>
-        <style>${constant(STYLE.text)}</style>
-      </head>
-      <body>
-    <a class="skip" href="#main">to the content</a>
-    ${top(verdict)}<main id="main">
-    ${body}</main>
-    <footer>${notes.map((note) => html`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
-    <script>${constant(SCRIPT.text)}</script>
-      </body>
-    </html>
-  `.toString();
+  return markup`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${constant(POLICY)}">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${constant(STYLE.text)}</style>
+</head>
+<body>
+<a class="skip" href="#main">to the content</a>
+${top(verdict)}
+<main id="main">
+${body}</main>
+<footer>${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
+<script>${constant(SCRIPT.text)}</script>
+</body>
+</html>
+`.toString();
 }

@@ -3,8 +3,21 @@
  *
  * @module
  */
-export { block, chip, code, facts, fold, link, list, numbers, section, table, type TableRow } from "./blocks.ts";
+export {
+  block,
+  chip,
+  code,
+  facts,
+  fold,
+  jobLinks,
+  link,
+  list,
+  numbers,
+  section,
+  table,
+  type TableRow,
+} from "./blocks.ts";
 export { type Line, steps, swatch } from "./charts.ts";
-export { type Html, html, type Part } from "./html.ts";
+export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
 export { renderRunPage } from "./run/run_page.ts";

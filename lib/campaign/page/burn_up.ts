@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Html, html, type Line, steps, swatch } from "../../pages/pages.ts";
+import { type Html, type Line, markup, steps, swatch } from "../../pages/pages.ts";
 import { instantMs, utcText } from "../../result/times.ts";
 import { hasEnded } from "../report/words.ts";
 import type { CampaignView, ItemView } from "../view.ts";
@@ -45,13 +45,13 @@ export function burnUp({ items, quota, at }: CampaignView): Html | null {
   ];
   const words = lines.slice(1).map(({ name, points }) => `${points.length} ${name}`);
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
-  return html`<figure>${
+  return markup`<figure>${
     steps(label, lines, { x: toMs - fromMs, y: items.length })
   }<figcaption><span class="ends"><span>${utcText(fromMs)}</span><span>${
     utcText(toMs)
   }</span></span>From 0 to ${items.length} items.</figcaption><ul class="legend">${
     lines.map(({ name, colour, dashed, points }) =>
-      html`<li>${swatch(colour)} ${name}${dashed ? " (dashed)" : `: ${points.length}`}</li>`
+      markup`<li>${swatch(colour)} ${name}${dashed ? " (dashed)" : `: ${points.length}`}</li>`
     )
   }</ul></figure>`;
 }

@@ -9,8 +9,8 @@ import {
   code,
   facts,
   type Html,
-  html,
-  link,
+  jobLinks,
+  markup,
   numbers,
   page,
   type Part,
@@ -26,10 +26,7 @@ import { hasVerdict, ITEM_VERDICTS, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { burnUp } from "./burn_up.ts";
 import { itemsTable, toneOf } from "./items.ts";
-
-const MAX_OWNERS = 5;
-
-/** Since when the items of an entry are stuck, and whose they are. */
+const MAX_OWNERS = 5; /** Since when the items of an entry are stuck, and whose they are. */
 function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs: number): string[] {
   const found = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = found.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
@@ -49,15 +46,18 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Ite
   const tone = state === undefined ? "wait" : toneOf(state);
   const ages = agesOf(entry, items, nowMs).join(", ");
   const more = count - shown.length;
-  return html`
-    <section class="entry ${tone}"
-      aria-labelledby="a-${index}"><h3 id="a-${index}">${chip(title, tone)} ${count > 0 &&
-        formatCount(count, "item")}</h3>${ages !== "" && html`<p class="soft">${ages}</p>`}${cause !== "" &&
-        block(cause)}${shown.length > 0 &&
-        html`<ul>${shown.map((each) => html`<li>${code(each)}</li>`)}${
-          more > 0 && html`<li>and ${more} more</li>`
-        }</ul>`}${steps.map(({ text, command }) => html`<p>${text}</p>${command !== null && block(command)}`)}</section>
-  `;
+  return markup`<section class="entry ${tone}" aria-labelledby="a-${index}"><h3 id="a-${index}">${chip(title, tone)} ${
+    count > 0 &&
+    formatCount(count, "item")
+  }</h3>${ages !== "" && markup`<p class="soft">${ages}</p>`}${
+    cause !== "" &&
+    block(cause)
+  }${
+    shown.length > 0 &&
+    markup`<ul>${shown.map((each) => markup`<li>${code(each)}</li>`)}${
+      more > 0 && markup`<li>and ${more} more</li>`
+    }</ul>`
+  }${steps.map(({ text, command }) => markup`<p>${text}</p>${command !== null && block(command)}`)}</section>`;
 }
 
 function endText(view: CampaignView, nowMs: number): Part {
@@ -72,10 +72,10 @@ function quotas({ minute, hour, day, sandboxes }: CampaignView["quota"]): Html {
     ["starts in the last 24 hours", day],
     ["sandboxes in use", sandboxes],
   ];
-  return html`<ul class="quotas">${
+  return markup`<ul class="quotas">${
     rows.map(([name, { used, limit }]) =>
-      html`<li>${used === null ? "not read" : used} of ${limit} ${name}${
-        used !== null && html`<meter aria-label="${name}" max="${limit}" value="${Math.min(used, limit)}"></meter>`
+      markup`<li>${used === null ? "not read" : used} of ${limit} ${name}${
+        used !== null && markup`<meter aria-label="${name}" max="${limit}" value="${Math.min(used, limit)}"></meter>`
       }</li>`
     )
   }</ul>`;
@@ -98,9 +98,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
     ["At work now", atWork],
     ["Exit code", exitCode],
     ["As of", utcText(nowMs)],
-    ["CI job", links.job && link(links.job)],
-    ["CI pipeline", links.pipeline && link(links.pipeline)],
-    ["CI commit", links.commit && link(links.commit)],
+    ...jobLinks(links),
   ]);
 }
 
@@ -125,13 +123,13 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
     title: headline,
     verdict: {
       tone,
-      headline: html`<bdi>${headline}</bdi>`,
+      headline: markup`<bdi>${headline}</bdi>`,
       line: sentence(stateDetail(view)),
       reason: null,
       next: [
         entries.length === 0
           ? "Nothing: no item and no error needs a person."
-          : html`<a href="#attention">${formatCount(entries.length, "thing")}</a> below ${
+          : markup`<a href="#attention">${formatCount(entries.length, "thing")}</a> below ${
             entries.length === 1 ? "needs" : "need"
           } a person.`,
       ],
@@ -153,7 +151,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       section(
         "items",
         "Items",
-        items > 0 && html`<p>${countSentences(view).map(sentence).join(" ")}</p>`,
+        items > 0 && markup`<p>${countSentences(view).map(sentence).join(" ")}</p>`,
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view.quota)),

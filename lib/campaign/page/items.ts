@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chip, code, type Html, html, link, list, type Part, table, type TableRow } from "../../pages/pages.ts";
+import { chip, code, type Html, link, list, markup, type Part, table, type TableRow } from "../../pages/pages.ts";
 import { spanText } from "../../result/times.ts";
 import { GOOD_VERDICTS, type ItemState } from "../verdicts.ts";
 import { isTrouble } from "../report/causes.ts";
@@ -28,11 +28,7 @@ function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
   return {
     kind: verdict,
     cells: [
-      html`<bdi>${name}</bdi>${
-        canary && html`
-          ${chip("canary")}
-        `
-      }`,
+      markup`<bdi>${name}</bdi>${canary && markup` ${chip("canary")}`}`,
       chip(verdict, toneOf(verdict)),
       reason,
       work,
@@ -64,11 +60,11 @@ export function itemsTable(view: CampaignView, nowMs: number): Html | null {
     : sorted.filter(({ verdict }) => isTrouble(verdict)).slice(0, MAX_TROUBLES);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
   const content = table("Items", COLUMNS, shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs)));
-  return html`<ul class="legend">${
-    kinds.map(([state, count]) => html`<li>${chip(state, toneOf(state))} ${count}</li>`)
+  return markup`<ul class="legend">${
+    kinds.map(([state, count]) => markup`<li>${chip(state, toneOf(state))} ${count}</li>`)
   }</ul>${
     shown.length < items.length &&
-    html`<p>Here are the ${shown.length} that need a person most. All ${items.length} are in campaign.csv and campaign.json.</p>`
+    markup`<p>Here are the ${shown.length} that need a person most. All ${items.length} are in campaign.csv and campaign.json.</p>`
   }${
     list({
       name: "items",

@@ -8,7 +8,7 @@ import { formatDuration } from "../../result/duration.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { code, table, time } from "../blocks.ts";
 import { bar, type Share, swatch } from "../charts.ts";
-import { type Html, html } from "../html.ts";
+import { type Html, markup } from "../markup.ts";
 
 const MEANINGS: Readonly<Partial<Record<string, string>>> = {
   queue: "waiting for a sandbox",
@@ -47,12 +47,12 @@ export function phases(view: ResultView): Html | null {
     rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
   }
   const columns = [{ name: "Phase" }, { name: "What happens" }, { name: "Began" }, { name: "Took", number: true }];
-  return html`${bar("time by phase", rows)}${
+  return markup`${bar("time by phase", rows)}${
     table(
       "Phases",
       columns,
       rows.map(({ name, meaning, began, text, colour }) => ({
-        cells: [html`${swatch(colour)} ${code(name)}`, meaning, time(began), text],
+        cells: [markup`${swatch(colour)} ${code(name)}`, meaning, time(began), text],
       })),
     )
   }`;

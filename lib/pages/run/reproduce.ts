@@ -6,7 +6,7 @@
 import { lookup } from "../../lookup.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { block } from "../blocks.ts";
-import { type Html, html } from "../html.ts";
+import { type Html, markup } from "../markup.ts";
 
 /** The scenario of the emulator that ends as a run did. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
@@ -24,7 +24,7 @@ export function reproduce(view: ResultView): Html | null {
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return null;
   const scenario = scenarioOf(view);
   const start = git?.branch.base ? " --create-branch" : "";
-  return html`<p>Look at this run again, without waiting:</p>${
+  return markup`<p>Look at this run again, without waiting:</p>${
     block(`mogplex-ci report ${runId}`)
   }<p>Follow it, as this job did:</p>${
     block(`mogplex-ci follow ${runId}`)
@@ -32,7 +32,7 @@ export function reproduce(view: ResultView): Html | null {
     block(`mogplex-ci run --follow${start} --key-scope random --prompt-file task.md`)
   }${
     scenario !== undefined &&
-    html`<p>A run that ends in this way, from the emulator, with this text as its scenario file:</p>${
+    markup`<p>A run that ends in this way, from the emulator, with this text as its scenario file:</p>${
       block(`play: ${scenario}`)
     }`
   }`;

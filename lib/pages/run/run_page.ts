@@ -9,21 +9,16 @@ import { formatDuration } from "../../result/duration.ts";
 import { type ResultView, viewOf } from "../../result/result_view.ts";
 import { branchWords, WAIT_CAUSES } from "../../result/words.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { code, facts, fold, link, longBlock, section, table, time } from "../blocks.ts";
-import { type Html, html, type Part } from "../html.ts";
+import { code, facts, fold, jobLinks, link, longBlock, section, table, time } from "../blocks.ts";
+import { type Html, markup, type Part } from "../markup.ts";
 import { page } from "../page.ts";
 import { phases } from "./phases.ts";
 import { reproduce } from "./reproduce.ts";
 import { timeLine } from "./time_line.ts";
-import { verdictOf } from "./verdict.ts";
-
-/** Options of {@linkcode renderRunPage}. */
+import { verdictOf } from "./verdict.ts"; /** Options of {@linkcode renderRunPage}. */
 export interface RunPageOptions {
-  /** Pages of the job on its CI system. @default {{}} */
-  links?: PlatformLinks | undefined;
-}
-
-/** What was asked, where, and what was done. Older results lack these fields. */
+  /** Pages of the job on its CI system. @default {{}} */ links?: PlatformLinks | undefined;
+} /** What was asked, where, and what was done. Older results lack these fields. */
 interface Asked {
   /** `owner/name`; null when it is not known. */
   repository?: string | null;
@@ -51,15 +46,13 @@ function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
   const { repository = null }: Asked = view as Asked;
   return facts([
     ["Pull request", pullRequest(view)],
-    ["Branch", git === null ? null : html`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
+    ["Branch", git === null ? null : markup`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
     ["Base branch", code(git?.branch.base ?? null)],
-    ["Repository", repository === null ? code(repoId) : html`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
+    ["Repository", repository === null ? code(repoId) : markup`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
     ["Agent", code(harness)],
     ["Automation", code(automationId)],
     ["Status", kind.noun === "run" || status !== null ? code(status) : null],
-    ["CI job", links.job && link(links.job)],
-    ["CI pipeline", links.pipeline && link(links.pipeline)],
-    ["CI commit", links.commit && link(links.commit)],
+    ...jobLinks(links),
   ]);
 }
 
@@ -67,16 +60,18 @@ function files(view: ResultView): Part {
   const { files = null }: Asked = view as Asked;
   if (files === null) return null;
   if (files.length === 0) {
-    return view.git?.changed ? html`<p>The delivery names none: the agent has committed its changes itself.</p>` : null;
+    return view.git?.changed
+      ? markup`<p>The delivery names none: the agent has committed its changes itself.</p>`
+      : null;
   }
   const more = files.length - MAX_FILES;
-  return html`<ul>${files.slice(0, MAX_FILES).map((file) => html`<li>${code(file)}</li>`)}</ul>${
-    more > 0 && html`<p>… and ${more} more</p>`
+  return markup`<ul>${files.slice(0, MAX_FILES).map((file) => markup`<li>${code(file)}</li>`)}</ul>${
+    more > 0 && markup`<p>… and ${more} more</p>`
   }`;
 }
 
 function requests({ requests, waits, durationMs }: ResultView): Part {
-  return html`<p>${requests} requests in ${formatDuration(durationMs)}; ${
+  return markup`<p>${requests} requests in ${formatDuration(durationMs)}; ${
     waits.length === 0 ? "none had to wait" : "these waits were among them"
   }.</p>${
     waits.length > 0 &&

@@ -6,9 +6,10 @@
 import type { RunEvent } from "../../model.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import type { ResultView } from "../../result/result_view.ts";
-import { cutText } from "../../text/plain_text.ts";
+import { jsonText } from "../../text/escape/json.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
 import { chip, code, fold, list, type Tone } from "../blocks.ts";
-import { type Html, html } from "../html.ts";
+import { type Html, markup } from "../markup.ts";
 
 /** Most events that are shown: a feed has 200. */
 const MAX_EVENTS = 400;
@@ -47,29 +48,28 @@ function within(text: string, maxBytes: number, render: (text: string) => Html):
 function payloadOf({ payload }: RunEvent, maxBytes: number): Html | null {
   const keys = Object.keys(payload);
   if (keys.length === 0) return null;
-  const text = JSON.stringify(payload, null, 1);
-  const summary = `payload: ${cutText(keys.slice(0, 6).join(", "), MAX_WORD)}`;
-  return fold(summary, within(text, maxBytes, (part) => html`<pre dir="auto">${part}</pre>`));
+  const text = jsonText(payload, 1);
+  const summary = `payload: ${cutText(plainText(keys.slice(0, 6).join(", ")), MAX_WORD)}`;
+  return fold(summary, within(text, maxBytes, (part) => markup`<pre dir="auto">${part}</pre>`));
 }
 
 function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: number): Html {
   const { type, toolName, message, createdAt } = event;
   const ms = Date.parse(createdAt);
-  const type_ = cutText(type, MAX_WORD);
+  const kind = cutText(type, MAX_WORD);
   const text = message === null || message === "" ? null : within(
-    message.slice(0, MAX_MESSAGE) + (message.length > MAX_MESSAGE ? " …" : ""),
+    cutText(message, MAX_MESSAGE),
     maxBytes,
-    (part) => html`<p dir="auto">${part}</p>`,
+    (part) => markup`<p dir="auto">${part}</p>`,
   );
-  return html`
-    <li id="e-${number}"
-      data-k="${type_}"><a class="n" href="#e-${number}">${number}</a> ${Number.isNaN(ms)
-        ? html`<span class="at">?</span>`
-        : html`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`} ${chip(
-          type_,
-          TONES.get(type),
-        )} ${toolName !== null && code(toolName)}<div class="what">${text}${payloadOf(event, maxBytes)}</div></li>
-  `;
+  return markup`<li id="e-${number}" data-k="${kind}"><a class="n" href="#e-${number}">${number}</a> ${
+    Number.isNaN(ms)
+      ? markup`<span class="at">?</span>`
+      : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`
+  } ${chip(kind, TONES.get(type))} ${toolName !== null && code(toolName)}<div class="what">${text}${
+    payloadOf(event, maxBytes)
+  }</div></li>
+`;
 }
 
 function notes({ eventsOmitted, eventCount }: ResultView, hidden: number): string[] {
@@ -102,24 +102,20 @@ export function timeLine(view: ResultView): Html | null {
     const ms = Date.parse(event.createdAt);
     const quietMs = ms - before;
     if (!Number.isNaN(ms)) before = ms;
-    const gap = quietMs >= QUIET_MS && html`
-      <li class="gap">quiet for ${formatDuration(quietMs)}</li>
-    `;
-    return html`${gap}${eventItem(event, index + 1, beganMs, maxBytes)}`;
+    const gap = quietMs >= QUIET_MS && markup`<li class="gap">quiet for ${formatDuration(quietMs)}</li>`;
+    return markup`${gap}${eventItem(event, index + 1, beganMs, maxBytes)}`;
   });
   const found = [...kinds];
-  return html`
-    <p class="soft">${notes(view, view.events.length - events.length).join(
+  return markup`<p class="soft">${
+    notes(view, view.events.length - events.length).join(
       " ",
-    )} Times count from the start of the ${view.kind.noun}.</p>
-    <nav aria-label="first event of each type">
-      <ul class="legend">${found.map(([kind, { count, first }]) =>
-        html`<li><a href="#e-${first}">${kind}</a> (${count})</li>`
-      )}</ul>
-    </nav>
-    ${list(
+    )
+  } Times count from the start of the ${view.kind.noun}.</p><nav aria-label="first event of each type"><ul class="legend">${
+    found.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}">${kind}</a> (${count})</li>`)
+  }</ul></nav>${
+    list(
       { name: "lines", rows: "events", kinds: found.map(([kind, { count }]) => [kind, count]) },
-      html`<ol class="events" data-rows>${items}</ol>`,
-    )}
-  `;
+      markup`<ol class="events" data-rows>${items}</ol>`,
+    )
+  }`;
 }

@@ -8,7 +8,7 @@ import { lookup } from "../../lookup.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { block, link, type Tone } from "../blocks.ts";
-import { html, type Part } from "../html.ts";
+import { markup, type Part } from "../markup.ts";
 import type { Verdict } from "../page.ts";
 
 const TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
@@ -30,7 +30,7 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
 
 function afterSuccess({ git }: ResultView): Part {
   const url = git?.pullRequest.url ?? null;
-  if (url !== null) return html`Review the pull request ${link(url)}`;
+  if (url !== null) return markup`Review the pull request ${link(url)}`;
   if (git?.changed === false) return "Nothing: the agent changed nothing.";
   if (git?.branch.pushed) {
     return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
@@ -60,11 +60,11 @@ export function verdictOf(view: ResultView): Verdict {
   const last = phases.at(-1)?.name;
   const next = advice ?? nextOf(view);
   const steps: Part[] = next === undefined ? [] : [next];
-  if (resume !== null) steps.push(html`To follow it again:${block(resume, 2_000)}`);
+  if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
   return {
     tone: lookup(TONES, outcome) ?? "wait",
     headline,
-    line: html`<strong>${word}</strong>, exit code ${exitCode}${
+    line: markup`<strong>${word}</strong>, exit code ${exitCode}${
       outcome === "failed" && last !== undefined && `, in the phase “${last}”`
     }`,
     reason,

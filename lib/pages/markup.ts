@@ -16,10 +16,10 @@ class Markup {
   }
 }
 
-/** Markup that {@linkcode html} made. */
+/** Markup that {@linkcode markup} made. */
 export type Html = Markup;
 
-/** What can stand in {@linkcode html}: null and false are left out, and lists are joined. */
+/** What can stand in {@linkcode markup}: null and false are left out, and lists are joined. */
 export type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 function textOf(part: Part): string {
@@ -32,7 +32,7 @@ function textOf(part: Part): string {
  * Markup from a template literal: the literal is taken as it is, values are escaped. A value may stand in content and in attributes in
  * double quotes, not in scripts, styles, names, and addresses that were not checked.
  */
-export function html(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
+export function markup(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
   return new Markup(strings.reduce((text, string, index) => text + textOf(values[index - 1]) + string));
 }
 
