@@ -59,6 +59,10 @@ PAGES.set("hostile.html", () => {
   return renderRunPage(cleanResult({ ...resultOf(texts), events }, same));
 });
 
+// Texts, since the types of a browser are not those of our runtimes.
+const SIZE_AND_COLOUR = "[document.documentElement.scrollWidth - document.documentElement.clientWidth, " +
+  "getComputedStyle(document.body).backgroundColor]";
+
 const browserPath = ["chromium", "chromium-browser"].find((name) => isInstalled(name));
 const test_ = test.skipIf(browserPath === undefined);
 let browser: Browser;
@@ -124,11 +128,7 @@ test_(
     for (const name of PAGES.keys()) {
       asked.length = 0;
       const said = await look(name, { viewport: { width: 320, height: 800 }, colorScheme: "dark" }, async (page) => {
-        const sticksOut = () =>
-          page.evaluate(() => {
-            const { scrollWidth, clientWidth } = document.documentElement;
-            return [scrollWidth - clientWidth, getComputedStyle(document.body).backgroundColor];
-          });
+        const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOUR);
         expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(20, 23, 27)"]);
         await page.setViewportSize({ width: 2_560, height: 800 });
         await page.emulateMedia({ colorScheme: "light" });
@@ -180,8 +180,8 @@ test_("the script searches, filters and sorts, and a link to a hidden row shows 
     await page.keyboard.press("Escape");
     await page.locator("select").selectOption("failed");
     expect(await shown()).toBe(1);
-    await page.evaluate(() => location.hash = "#e-1");
-    await page.waitForFunction(() => document.querySelectorAll("li[data-k]:not([hidden])").length === 3);
+    await page.evaluate("location.hash = '#e-1'");
+    await page.waitForFunction("document.querySelectorAll('li[data-k]:not([hidden])').length === 3");
   });
   await look("verdicts.html", {}, async (page) => {
     const times = () => page.locator("tr[data-k] td:nth-child(5)").allInnerTexts();
@@ -199,7 +199,7 @@ test_("the script copies the rows that are shown as CSV, and no cell is a formul
     await page.locator("select").selectOption("failed");
     await page.getByRole("button", { name: "copy as CSV" }).click();
     await page.getByRole("button", { name: "copied" }).waitFor();
-    const lines = (await page.evaluate(() => navigator.clipboard.readText())).split(/\r?\n/);
+    const lines = (await page.evaluate<string>("navigator.clipboard.readText()")).split(/\r?\n/);
     expect(lines.length).toBe(4);
     expect(lines[0]).toBe('"Item","Verdict","Why","Pull request or branch","Time","Attempts","Run"');
     expect(lines[1]).toStartWith('"acme/service-16","failed","fatal: could not push');
