@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "89dea17b7172e9fdf649db780b759e60afee43d26e7658eb860823e9d78e63db"
+val MOGPLEX_CI_SHA256 = "3c9525ae38a04f53b9bd755854a9e6d3501e6c03d924d4979c1217fe9b4d1e24"
 
 project {
     buildType(Cleanup)

@@ -21,3 +21,5 @@ export { type Line, steps, swatch } from "./charts.ts";
 export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
 export { renderRunPage } from "./run/run_page.ts";
+// It is called as rarely as pages are written again.
+export { readResult } from "../result/read_result.ts";

@@ -93,8 +93,8 @@ function listOf(list: HTMLElement): void {
       } catch {
         copy.textContent = "the browser refused";
       }
-      setTimeout(() => copy.textContent = label, 2_000);
     };
+    copy.onblur = () => copy.textContent = label;
   }
   list.querySelectorAll("th").forEach((head, column) => {
     if (head.scope === "col") sortable(head, column, body);

@@ -79,7 +79,7 @@ function requests({ requests, waits, durationMs }: ResultView): Part {
       "Waits by cause",
       [{ name: "Because of" }, { name: "Times", number: true }, { name: "In all", number: true }],
       waits.map(({ cause, count, totalMs }) => ({
-        cells: [WAIT_CAUSES[cause] ?? cutText(String(cause), MAX_NAME), count, {
+        cells: [WAIT_CAUSES[cause], count, {
           show: formatDuration(totalMs),
           value: totalMs,
         }],
