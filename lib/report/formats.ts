@@ -33,7 +33,11 @@ export const REPORT_FORMATS = {
   markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
   html: { file: "run.html", help: "page for people, in a browser", render: renderRunPage },
   junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
-  annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
+  annotations: {
+    file: "annotations.json",
+    help: "links for the page of a GitLab job",
+    render: (result) => renderAnnotations(result),
+  },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<string, ReportFormat>;
 

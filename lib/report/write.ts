@@ -6,12 +6,14 @@
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
+import { renderAnnotations } from "./annotations.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderRunPage } from "../pages/pages.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
-import type { ReportIo, ReportTarget } from "./targets.ts";
+import { type ReportLinks, withPageLink } from "../pages/page_link.ts";
+import { pagePath, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** Options of {@linkcode writeReports}. */
 export interface WriteReportsOptions {
@@ -23,9 +25,10 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
-/** Renders one report. Only those for people have a place for links. */
-function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks): string {
+/** Renders one report. Those for people have a place for links. */
+function render(format: ReportFormatName, result: AnyResult, links: ReportLinks): string {
   if (format === "markdown") return renderMarkdown(result, { links });
+  if (format === "annotations") return renderAnnotations(result, links);
   return format === "html" ? renderRunPage(result, { links }) : REPORT_FORMATS[format].render(result);
 }
 
@@ -72,7 +75,8 @@ export function writeReports(
   redact: Redact,
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
-  const { files = {}, links = {}, redactToken = (text: string) => text } = options;
+  const { files = {}, redactToken = (text: string) => text } = options;
+  const links = withPageLink(options.links ?? {}, pagePath(targets));
   const { summary } = files;
   const { problems, attempt } = collectProblems();
   const clean = cleanResult(result, redact, redactToken);

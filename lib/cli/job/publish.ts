@@ -158,8 +158,8 @@ function commands(context: VerbContext): Publish<JobResult> {
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext): Publish<JobResult> {
-  const write = prepareNote(context);
+function note(context: VerbContext, { places }: Published): Publish<JobResult> {
+  const write = prepareNote(context, places.targets);
   return {
     async ended({ result, error }) {
       // After a signal there are only seconds, and they belong to the run.
