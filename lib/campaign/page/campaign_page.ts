@@ -146,7 +146,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         "Needs attention first",
         entries.length > 0 && entries.map((entry, index) => entryOf(entry, index, byId, nowMs)),
       ),
-      section("pace", "End in sight", pace(view, nowMs, options)),
+      section("pace", view.state === "done" ? "How it went" : "End in sight", pace(view, nowMs, options)),
       section("burn-up", "Done over time", burnUp(view)),
       section(
         "items",

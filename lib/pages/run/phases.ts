@@ -46,13 +46,13 @@ export function phases(view: ResultView): Html | null {
     const meaning = "this job, before the start and after the end";
     rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
   }
-  const columns = [{ name: "Phase" }, { name: "What happens" }, { name: "Began" }, { name: "Took", number: true }];
+  const columns = [{ name: "Phase" }, { name: "Took", number: true }, { name: "What happens" }, { name: "Began" }];
   return markup`${bar("time by phase", rows)}${
     table(
       "Phases",
       columns,
       rows.map(({ name, meaning, began, text, colour }) => ({
-        cells: [markup`${swatch(colour)} ${code(name)}`, meaning, time(began), text],
+        cells: [markup`${swatch(colour)} ${code(name)}`, text, meaning, time(began)],
       })),
     )
   }`;
