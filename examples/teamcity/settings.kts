@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "3c9525ae38a04f53b9bd755854a9e6d3501e6c03d924d4979c1217fe9b4d1e24"
+val MOGPLEX_CI_SHA256 = "d4da5145edbf703a28abfdb0374ad98c3136a42884ec8f1ee244498b64071d71"
 
 project {
     buildType(Cleanup)

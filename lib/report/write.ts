@@ -4,6 +4,8 @@
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
+import type { Setting } from "../pages/run/settings.ts";
+import { plainText } from "../text/plain_text.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormatName } from "./formats.ts";
 import { renderAnnotations } from "./annotations.ts";
@@ -21,15 +23,17 @@ export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
   /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
+  /** Settings of the job, for the page; not yet cleaned. @default {[]} */
+  settings?: readonly Setting[] | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
 
 /** Renders one report. Those for people have a place for links. */
-function render(format: ReportFormatName, result: AnyResult, links: ReportLinks): string {
+function render(format: ReportFormatName, result: AnyResult, links: ReportLinks, settings: Setting[]): string {
   if (format === "markdown") return renderMarkdown(result, { links });
   if (format === "annotations") return renderAnnotations(result, links);
-  return format === "html" ? renderRunPage(result, { links }) : REPORT_FORMATS[format].render(result);
+  return format === "html" ? renderRunPage(result, { links, settings }) : REPORT_FORMATS[format].render(result);
 }
 
 function textsOf(values: Outputs): OutputTexts {
@@ -79,9 +83,10 @@ export function writeReports(
   const links = withPageLink(options.links ?? {}, pagePath(targets));
   const { summary } = files;
   const { problems, attempt } = collectProblems();
+  const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links))));
+    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links, settings))));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {

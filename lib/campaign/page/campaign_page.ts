@@ -26,7 +26,10 @@ import { hasVerdict, ITEM_VERDICTS, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { burnUp } from "./burn_up.ts";
 import { itemsTable, toneOf } from "./items.ts";
-const MAX_OWNERS = 5; /** Since when the items of an entry are stuck, and whose they are. */
+
+const MAX_OWNERS = 5;
+
+/** Since when the items of an entry are stuck, and whose they are. */
 function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs: number): string[] {
   const found = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = found.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);

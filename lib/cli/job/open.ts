@@ -7,6 +7,7 @@ import { type CallOptions, clientFor, type MogplexClient } from "../../api/clien
 import { type Connection, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
+import type { Setting } from "../../pages/run/settings.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
@@ -42,6 +43,7 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: noteSecrets(io.env) }));
     return found;
   });
+  const settings = new Map<string, Setting>();
   return {
     io,
     platform,
@@ -51,7 +53,8 @@ export function openContext(call: Call, { clock = systemClock, fetch, files, pro
     clock,
     fetch,
     machine: { files, processes },
-    option: optionReader(flags, io.env),
+    option: optionReader(flags, io.env, settings),
+    settings,
     guard,
     connection,
   };

@@ -14,11 +14,19 @@ import { type Html, markup, type Part } from "../markup.ts";
 import { page } from "../page.ts";
 import { phases } from "./phases.ts";
 import { reproduce } from "./reproduce.ts";
+import { type Setting, settingsTable } from "./settings.ts";
 import { timeLine } from "./time_line.ts";
-import { verdictOf } from "./verdict.ts"; /** Options of {@linkcode renderRunPage}. */
+import { verdictOf } from "./verdict.ts";
+
+/** Options of {@linkcode renderRunPage}. */
 export interface RunPageOptions {
-  /** Pages of the job on its CI system. @default {{}} */ links?: PlatformLinks | undefined;
-} /** What was asked, where, and what was done. Older results lack these fields. */
+  /** Pages of the job on its CI system. @default {{}} */
+  links?: PlatformLinks | undefined;
+  /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
+  settings?: readonly Setting[] | undefined;
+}
+
+/** What was asked, where, and what was done. Older results lack these fields. */
 interface Asked {
   /** `owner/name`; null when it is not known. */
   repository?: string | null;
@@ -135,6 +143,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
       section("said", "What the agent said last", finalMessage !== null && longBlock(finalMessage)),
       section("events", "Events", timeLine(view)),
       section("requests", "Requests and waits", requests(view)),
+      section("settings", "Settings", settingsTable(options.settings ?? [])),
       section("again", "Reproduce", reproduce(view)),
       section("more", "Details", details(view)),
     ],

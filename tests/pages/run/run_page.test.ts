@@ -132,3 +132,16 @@ test("renderRunPage() has at most 60 KB for a run of which nothing is known, and
     expect(page).toContain("characters]");
   }
 });
+
+test("renderRunPage() shows where each setting came from, those that somebody has set first", () => {
+  const page = renderRunPage(sampleResult(), {
+    settings: [
+      { name: "log", value: "compact", from: "default" },
+      { name: "timeout", value: "<1500>", from: "flag" },
+      { name: "out", value: "reports", from: "MOGPLEX_OUT" },
+    ],
+  });
+  expect(textsOf(page, "h2")).toContain("Settings");
+  const rows = textsOf(page, "tr").filter((row) => /timeout|reports|compact/.test(row));
+  expect(rows).toEqual(["timeout<1500>--timeout", "outreportsMOGPLEX_OUT", "logcompactdefault"]);
+});
