@@ -24,7 +24,11 @@ export type Part = Html | string | number | null | undefined | false | readonly 
 
 function textOf(part: Part): string {
   if (part instanceof Markup) return part.toString();
-  if (Array.isArray(part)) return part.map(textOf).join("");
+  if (Array.isArray(part)) {
+    let text = "";
+    for (const each of part) text += textOf(each);
+    return text;
+  }
   return part === null || part === undefined || part === false ? "" : escapeHtml(String(part));
 }
 
@@ -33,7 +37,9 @@ function textOf(part: Part): string {
  * double quotes, not in scripts, styles, names, and addresses that were not checked.
  */
 export function markup(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
-  return new Markup(strings.reduce((text, string, index) => text + textOf(values[index - 1]) + string));
+  let text = strings[0] ?? "";
+  for (const [index, value] of values.entries()) text += textOf(value) + strings[index + 1];
+  return new Markup(text);
 }
 
 /**

@@ -37,7 +37,9 @@ function top({ tone, headline, line, reason, next }: Verdict): Html {
   return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
     SIGNS[tone]
   }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
-    next.map((each, index) => markup`<p>${index === 0 && markup`<strong>What to do:</strong> `}${each}</p>`)
+    next.map((each, index) =>
+      markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
+    )
   }</div></header>`;
 }
 

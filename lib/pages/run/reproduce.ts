@@ -1,5 +1,5 @@
 /**
- * How to look at a run again, to start it again, and to play its end on a laptop.
+ * How to look at a run again, to start it again, and to play its end on a laptop. How to follow one that goes on is part of the verdict.
  *
  * @module
  */
@@ -24,10 +24,8 @@ export function reproduce(view: ResultView): Html | null {
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return null;
   const scenario = scenarioOf(view);
   const start = git?.branch.base ? " --create-branch" : "";
-  return markup`<p>Look at this run again, without waiting:</p>${
+  return markup`<p>Look at this run again, with the command-line tool:</p>${
     block(`mogplex-ci report ${runId}`)
-  }<p>Follow it, as this job did:</p>${
-    block(`mogplex-ci follow ${runId}`)
   }<p>Start the same task again (the file has the task):</p>${
     block(`mogplex-ci run --follow${start} --key-scope random --prompt-file task.md`)
   }${

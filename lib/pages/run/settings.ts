@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { code, table } from "../blocks.ts";
-import type { Html } from "../markup.ts";
+import { code, fold, table } from "../blocks.ts";
+import { type Html, markup } from "../markup.ts";
 
 /** A setting that a job has read. */
 export interface Setting {
@@ -16,15 +16,20 @@ export interface Setting {
   readonly from: string;
 }
 
-/** The settings as a table, those that somebody has set first; null when none is known. */
-export function settingsTable(settings: readonly Setting[]): Html | null {
-  if (settings.length === 0) return null;
-  const isDefault = ({ from }: Setting) => Number(from === "default");
+function rows(settings: readonly Setting[]): Html {
   return table(
     "Settings of the job",
     [{ name: "Setting" }, { name: "Value" }, { name: "From" }],
-    [...settings].sort((a, b) => isDefault(a) - isDefault(b)).map(({ name, value, from }) => ({
+    settings.map(({ name, value, from }) => ({
       cells: [code(name), code(value), from === "flag" ? code(`--${name}`) : from],
     })),
   );
+}
+
+/** The settings that somebody has set, and the defaults folded; null when none is known. */
+export function settingsTable(settings: readonly Setting[]): Html | null {
+  const set = settings.filter(({ from }) => from !== "default");
+  const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
+  if (set.length + defaults.length === 0) return null;
+  return markup`${set.length > 0 && rows(set)}${defaults.length > 0 && fold("defaults", rows(defaults))}`;
 }

@@ -22,8 +22,10 @@ const MAX_WORD = 100;
 
 const TONES: ReadonlyMap<string, Tone> = new Map([["failed", "bad"], ["finished", "good"], ["cancelled", "wait"]]);
 
-function bytesOf(text: Html): number {
-  return new TextEncoder().encode(text.toString()).length;
+/** Bytes of a text; the units of one that has certainly few enough, since a unit takes at most three. */
+function bytesOf(text: Html, enough: number): number {
+  const { length } = text.toString();
+  return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
 }
 
 /** `+1:02:03` after the beginning. */
@@ -39,7 +41,7 @@ function within(text: string, maxBytes: number, render: (text: string) => Html):
   let length = text.length;
   for (;;) {
     const rendered = render(cutText(text, length));
-    const bytes = bytesOf(rendered);
+    const bytes = bytesOf(rendered, maxBytes);
     if (bytes <= maxBytes || length < 16) return rendered;
     length = Math.floor(length * Math.min(0.9, maxBytes / bytes));
   }

@@ -21,8 +21,6 @@ const TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
 // By exit code, for jobs that ended without a verdict of the service.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
-  [EXIT.unauthorized, "Set the variable with the access token, MOGPLEX_API_KEY, in this job. Then start it again."],
-  [EXIT.forbidden, "Use a token with the scopes read and write. Then start the job again."],
   [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: nothing is started twice."],
   [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: nothing is started twice."],
   [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
@@ -58,7 +56,9 @@ function nextOf(view: ResultView): Part {
 export function verdictOf(view: ResultView): Verdict {
   const { verdict: { headline, word }, outcome, exitCode, reason, advice, phases, resume } = view;
   const last = phases.at(-1)?.name;
-  const next = advice ?? nextOf(view);
+  // Newer results say what can be done after a failure.
+  const { nextStep = null } = view as { nextStep?: string | null };
+  const next = advice ?? nextStep ?? nextOf(view);
   const steps: Part[] = next === undefined ? [] : [next];
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
   return {

@@ -34,7 +34,7 @@ test("renderRunPage() says in its first lines how the run ended, why, and what t
   expect(top(FAILED)).toStartWith(
     "Mogplex run failedfailed, exit code 1, in the phase “agent”npm test exited with code 1",
   );
-  expect(top({ ...FAILED, outcome: "error", exitCode: 64 })).toContain("MOGPLEX_API_KEY");
+  expect(top({ ...FAILED, outcome: "error", exitCode: 75 })).toContain("nothing is started twice");
   const error = { attempted: "read run", why: "no network", value: null, advice: "set MOGPLEX_URL" };
   const both = {
     ...FAILED,
