@@ -69,7 +69,7 @@ function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: n
       ? markup`<span class="at">?</span>`
       : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`
   } ${chip(kind, TONES.get(type))} ${toolName !== null && code(toolName)}<div class="what">${text}${
-    payloadOf(event, maxBytes)
+    payloadOf(event, 2 * maxBytes - (text === null ? 0 : bytesOf(text, maxBytes)))
   }</div></li>
 `;
 }
