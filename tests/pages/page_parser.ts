@@ -39,9 +39,8 @@ function hashOf(text: string): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
-/** Everything about a page that a rule of all pages forbids. One sentence each. */
-export function breaches(page: string): string[] {
-  const elements = elementsOf(page);
+/** Everything about a page that a rule of all pages forbids. One sentence each. @param elements All of the page. */
+export function breaches(page: string, elements: readonly PageElement[] = elementsOf(page)): string[] {
   const found: string[] = [];
   const policy = elements.find(({ attributes }) => attributes["http-equiv"] === "Content-Security-Policy")?.attributes
     .content ?? "";
