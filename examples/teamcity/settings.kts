@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "d4da5145edbf703a28abfdb0374ad98c3136a42884ec8f1ee244498b64071d71"
+val MOGPLEX_CI_SHA256 = "75d2d9602d01d5c213c902c87d46bc27d6d7c1daa13a8ac64f878953bd9dfe03"
 
 project {
     buildType(Cleanup)
