@@ -14,7 +14,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "75d2d9602d01d5c213c902c87d46bc27d6d7c1daa13a8ac64f878953bd9dfe03"
+val MOGPLEX_CI_SHA256 = "4a6a975bd0abacefb81c75ba40fad14bd1d038cf2e1c7a3ba1798ba6fd3d3c21"
 
 project {
     buildType(Cleanup)

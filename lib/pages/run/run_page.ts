@@ -74,7 +74,7 @@ function files(view: ResultView): Part {
   }
   const more = files.length - MAX_FILES;
   return markup`<ul>${files.slice(0, MAX_FILES).map((file) => markup`<li>${code(file)}</li>`)}</ul>${
-    more > 0 && markup`<p>… and ${more} more</p>`
+    more > 0 && markup`<p>and ${more} more</p>`
   }`;
 }
 
