@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "a11595dd36739d0a820b4e483506b33da12bd4c0115e5827f216e46a1a8685b1"
+val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
 
 project {
     buildType(Cleanup)

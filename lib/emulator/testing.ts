@@ -10,6 +10,7 @@ import { SCENARIO_NAMES } from "./agents/scenario_texts.ts";
 import { parseScenarios, type Scenario } from "./agents/scenario.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import { builtInFixture } from "./state/fixture.ts";
+import { firstAccount } from "./service/account.ts";
 import { createRevision } from "./state/revision.ts";
 
 export { SCENARIO_NAMES };
@@ -121,17 +122,17 @@ export function createTestEmulator(options: TestEmulatorOptions = {}): TestEmula
     revision: createRevision(revision),
   });
   const { store } = emulator.world;
-  const tokens = [...store.tokens.values()];
+  const { token = "", readOnlyToken, repos: reached = [] } = firstAccount(emulator.world) ?? {};
   return {
     options: {
-      token: tokens.find(({ scopes }) => scopes.includes("write"))?.token ?? "",
+      token,
       url: "https://mogplex.test",
       fetch: (url, init) => emulator.fetch(url, init),
       clock,
       env: () => undefined,
     },
-    readOnlyToken: tokens.find(({ scopes }) => !scopes.includes("write"))?.token ?? "",
-    repos: [...store.repos.values()].map(({ id, full_name }) => ({ id, full_name })),
+    readOnlyToken: readOnlyToken ?? "",
+    repos: reached,
     automations: [...store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
       return runsOf(emulator);

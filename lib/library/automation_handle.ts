@@ -3,19 +3,15 @@
  *
  * @module
  */
-import { checkOptions, checkSources } from "../api/option_check.ts";
+import { checkOptions } from "../api/option_check.ts";
 import { verdictErrorOf } from "../automations/errors.ts";
 import type { AutomationItem } from "../automations/follow.ts";
 import { checkTriggerKeys, type TriggeredRun, type TriggerRequest } from "../automations/plan.ts";
 import { runAutomationJob, runAutomationKeys, type RunAutomationOptions } from "../automations/run.ts";
-import type { JobEnd } from "../job/job.ts";
-import { abortInternals } from "../job/options.ts";
-import type { Session } from "../job/session.ts";
-import { guarded, settle } from "../job/settle.ts";
 import type { AutomationOutcome, AutomationResult } from "../result/automation_result.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
-import { type Handle, handleOf, signalIn } from "./handle.ts";
-import { endsAsItem } from "./run_handle.ts";
+import { type Handle, handleOf } from "./handle.ts";
+import { jobWork } from "./job_work.ts";
 
 /** The last item of an automation's handle. */
 export interface AutomationRunEnd {
@@ -42,41 +38,25 @@ export function automationHandle(
   request: TriggerRequest,
   options: VerbOptions<RunAutomationOptions>,
 ): AutomationHandle {
-  let session: Session | undefined;
-  return handleOf<AutomationHandleItem, AutomationResult, TriggeredRun, JobEnd<AutomationResult>>({
-    signal: signalIn(options),
-    async begin({ signal, onItem, onStarted }) {
+  const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
+    attempted: "trigger automation",
+    options,
+    check() {
       checkOptions("trigger automation", options, runAutomationKeys());
       checkTriggerKeys(request);
-      const all: RunAutomationOptions = {
-        ...await connect(),
-        ...options,
-        signal,
-        onItem(item) {
-          options.onItem?.(item);
-          if (item.type !== "end") onItem(item);
-        },
-        onTriggered(triggered) {
-          onStarted(triggered);
-          options.onTriggered?.(triggered);
-        },
+    },
+    begin(all, more, onStarted) {
+      const onTriggered = (triggered: TriggeredRun) => {
+        onStarted(triggered);
+        options.onTriggered?.(triggered);
       };
-      checkSources("trigger automation", all);
-      const how = { signal: options.signal, onAbort: options.onAbort };
-      const more = abortInternals(how, { onSession: (opened: Session) => void (session = opened) });
-      const end = await runAutomationJob(automationId, request, all, more);
-      guarded(end.result, session);
-      return end;
+      return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },
-    settle: (end, signal) => settle(end, { throwOnFailure: options.throwOnFailure, signal }, verdictErrorOf),
-    last(end, signal) {
-      const { result } = end;
-      const { outcome, exitCode } = result;
-      return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
-    },
+    verdictError: verdictErrorOf,
     async cancel({ runId }) {
       const { client } = await connect();
       await client?.cancelAutomationRun(automationId, runId);
     },
   });
+  return handleOf(work);
 }

@@ -12,6 +12,7 @@ import type { JobEnd } from "../job/job.ts";
 import type { EndOutcome } from "../result/ends.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
 import { type Handle, handleOf, signalIn } from "./handle.ts";
+import { relay } from "./job_work.ts";
 
 /** The last item of a campaign's handle. */
 export interface CampaignEnd {
@@ -49,10 +50,7 @@ export function campaignHandle(
         ...await connect(),
         ...options,
         signal,
-        onItem(item) {
-          options.onItem?.(item);
-          if (item.type !== "end") onItem(item);
-        },
+        onItem: relay(options.onItem, onItem),
       };
       let told = false;
       const onView = (view: () => CampaignView) => {

@@ -11,7 +11,7 @@ import {
   type ServedComment,
   type ServedGithubToken,
 } from "./github_server.ts";
-import type { Fault } from "./gitlab_server.ts";
+import type { Fault } from "./served.ts";
 
 const MARKER = await noteMarker("agent", "");
 const COMMENTS = "/repos/acme/web/issues/7/comments";

@@ -2,9 +2,7 @@
  * As much of GitHub's REST API as comments on a pull request need: in process as a `fetch`, or on a socket. It answers as strictly as the
  * original. Source: GitHub, "REST API endpoints for issue comments", "Using pagination in the REST API".
  */
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Fault } from "./gitlab_server.ts";
+import { reachable, type Served } from "./served.ts";
 
 /** A comment as the API shows it. */
 export interface ServedComment {
@@ -24,17 +22,9 @@ export interface ServedGithubToken {
 }
 
 /** A GitHub. */
-export interface GithubServer {
-  /** Base of the API. */
-  api: string;
+export interface GithubServer extends Served {
   comments: ServedComment[];
   tokens: Map<string, ServedGithubToken>;
-  /** Requests so far: `METHOD path?query`. */
-  requests: string[];
-  /** All headers and bodies of requests so far. */
-  received: string[];
-  /** What happens to the next requests that match, by `METHOD path`; the first that matches is used once. */
-  faults: { match: RegExp; fault: Fault }[];
   /** Whether only members may comment. */
   locked: boolean;
   /** Adds a comment of somebody. */
@@ -73,8 +63,7 @@ export function githubServer(repository: string, number: string): GithubServer {
       server.comments.push(comment);
       return comment;
     },
-    fetch,
-    listen,
+    ...reachable(() => server, answer, "http://api.github.example"),
   };
 
   function list({ searchParams }: URL): Response {
@@ -117,46 +106,6 @@ export function githubServer(repository: string, number: string): GithubServer {
       return json(404, { message: "Not Found" });
     }
     return method === "GET" && one === undefined ? list(url) : write(token, method, one, text);
-  }
-
-  // deno-lint-ignore require-await
-  async function fetch(address: string, init: RequestInit): Promise<Response> {
-    const [method, url] = [init.method ?? "GET", new URL(address)];
-    const [headers, text] = [new Headers(init.headers), String(init.body ?? "")];
-    server.requests.push(`${method} ${url.pathname}${url.search}`);
-    server.received.push([...headers].map((pair) => pair.join(": ")).join("\n") + `\n${text}`);
-    const index = server.faults.findIndex(({ match }) => match.test(`${method} ${url.pathname}`));
-    const fault = index < 0 ? undefined : server.faults.splice(index, 1)[0]?.fault;
-    if (fault === "reset") throw new TypeError("fetch failed");
-    if (fault === "hang") return new Promise(() => {});
-    if (fault instanceof Response) return fault;
-    const response = answer(method, url, headers, text);
-    if (fault === "reset after") throw new TypeError("fetch failed");
-    return response;
-  }
-
-  async function serve(request: IncomingMessage): Promise<Response> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { method, url, headers } = request;
-    const body = Buffer.concat(chunks).toString("utf8");
-    const pairs = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]);
-    return await fetch(`http://api.github.example${url}`, { method: method as string, headers: pairs, body });
-  }
-
-  async function listen(): Promise<() => void> {
-    const http = createServer((request, response) => {
-      serve(request).then(async (answered) => {
-        response.writeHead(answered.status, Object.fromEntries(answered.headers));
-        response.end(await answered.text());
-      }, () => request.socket.destroy());
-    });
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    server.api = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-    return () => {
-      http.closeAllConnections();
-      http.close();
-    };
   }
 
   return server;

@@ -2,8 +2,7 @@
  * As much of GitLab's REST API as notes on a merge request need: in process as a `fetch`, or on a socket. It answers as
  * strictly as the original. Source: gitlabhq, lib/api/notes.rb and lib/api/helpers/notes_helpers.rb; GitLab, "Pagination".
  */
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { reachable, type Served } from "./served.ts";
 
 /** A note as the API shows it. */
 export interface ServedNote {
@@ -22,21 +21,10 @@ export interface ServedToken {
   role: number;
 }
 
-/** What happens to one request in place of an answer; `reset after` lets the request be carried out before. */
-export type Fault = Response | "reset" | "reset after" | "hang";
-
 /** A GitLab. */
-export interface GitlabServer {
-  /** Base of the API. */
-  api: string;
+export interface GitlabServer extends Served {
   notes: ServedNote[];
   tokens: Map<string, ServedToken>;
-  /** Requests so far: `METHOD path?query`. */
-  requests: string[];
-  /** All headers and bodies of requests so far. */
-  received: string[];
-  /** What happens to the next requests that match, by `METHOD path`; the first that matches is used once. */
-  faults: { match: RegExp; fault: Fault }[];
   /** Quick actions that the strictest of all versions would have run. */
   actions: string[];
   /** Pagination by `Link` alone, as with keysets. */
@@ -85,8 +73,7 @@ export function gitlabServer(project: string, iid: string): GitlabServer {
       server.notes.push(note);
       return note;
     },
-    fetch,
-    listen,
+    ...reachable(() => server, answer, "http://gitlab.example", PREFIX),
   };
 
   function list(token: ServedToken, { searchParams }: URL): Response {
@@ -143,50 +130,6 @@ export function gitlabServer(project: string, iid: string): GitlabServer {
     if (method === "GET" && id === undefined) return list(token, url);
     if (token.role < 20) return json(404, { message: "404 Not found" });
     return write(token, method, id, text, headers.get("content-type") ?? "");
-  }
-
-  // deno-lint-ignore require-await
-  async function fetch(address: string, init: RequestInit): Promise<Response> {
-    const [method, url, headers, text] = [
-      init.method ?? "GET",
-      new URL(address),
-      new Headers(init.headers),
-      String(init.body ?? ""),
-    ];
-    server.requests.push(`${method} ${url.pathname.replace(PREFIX, "")}${url.search}`);
-    server.received.push([...headers].map((pair) => pair.join(": ")).join("\n") + `\n${text}`);
-    const index = server.faults.findIndex(({ match }) => match.test(`${method} ${url.pathname}`));
-    const fault = index < 0 ? undefined : server.faults.splice(index, 1)[0]?.fault;
-    if (fault === "reset") throw new TypeError("fetch failed");
-    if (fault === "hang") return new Promise(() => {});
-    if (fault instanceof Response) return fault;
-    const response = answer(method, url, headers, text);
-    if (fault === "reset after") throw new TypeError("fetch failed");
-    return response;
-  }
-
-  async function serve(request: IncomingMessage): Promise<Response> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { method, url, headers } = request;
-    const body = Buffer.concat(chunks).toString("utf8");
-    const pairs = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]);
-    return await fetch(`http://gitlab.example${url}`, { method: method as string, headers: pairs, body });
-  }
-
-  async function listen(): Promise<() => void> {
-    const http = createServer((request, response) => {
-      serve(request).then(async (answered) => {
-        response.writeHead(answered.status, Object.fromEntries(answered.headers));
-        response.end(await answered.text());
-      }, () => request.socket.destroy());
-    });
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    server.api = `http://127.0.0.1:${(http.address() as AddressInfo).port}${PREFIX}`;
-    return () => {
-      http.closeAllConnections();
-      http.close();
-    };
   }
 
   return server;

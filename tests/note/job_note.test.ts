@@ -3,7 +3,8 @@ import { virtualClock } from "../../lib/clock.ts";
 import { gitlabNotes, mergeRequestOf } from "../../lib/note/gitlab.ts";
 import { NOTE_MS, noteMarker, writeNote } from "../../lib/note/job_note.ts";
 import { thrown } from "../http/answers.ts";
-import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "./gitlab_server.ts";
+import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "./gitlab_server.ts";
+import type { Fault } from "./served.ts";
 
 const MARKER = await noteMarker("agent", "");
 const NOTES = "/projects/42/merge_requests/7/notes";

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { noteMarker } from "../../lib/note/job_note.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { BOT, type Fault, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../note/gitlab_server.ts";
+import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../note/gitlab_server.ts";
+import type { Fault } from "../note/served.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { type Ended, launch, REPO, type Service, startService } from "./world/service.ts";
 

@@ -8,6 +8,27 @@ import type { Bench, Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
 import { ACT } from "./programs.ts";
 
+/** A later job that shows what the first one passes on. */
+export const LATER = `
+  later:
+    needs: cleanup
+    runs-on: ubuntu-24.04
+    steps:
+      - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
+`;
+
+/** The event that starts a workflow after another one has failed. */
+export const FAILED_WORKFLOW = {
+  repository: { full_name: "acme/web" },
+  workflow_run: {
+    conclusion: "failure",
+    head_branch: "main",
+    head_sha: "0123456789abcdef0123456789abcdef01234567",
+    html_url: "https://github.example/acme/web/actions/runs/1",
+    head_repository: { full_name: "acme/web" },
+  },
+};
+
 /** Replaces the upload action, which works on GitHub only: prints the files that the action would upload. */
 const UPLOAD = `name: Upload
 inputs: { name: {}, path: {}, if-no-files-found: {} }

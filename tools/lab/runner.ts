@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../lib/error_sentence.ts";
 import { Bench } from "./bench.ts";
 import { type Check, MissingError, NOT_POSSIBLE, NotPossibleError } from "./check.ts";
 import type { Experiment, Finished } from "./experiment.ts";
@@ -38,7 +39,7 @@ function checkOf(error: unknown, experiment: Experiment): Check {
   if (error instanceof MissingError || error instanceof NotPossibleError) {
     return { what, outcome: "skipped", why: error.message };
   }
-  return { what, outcome: "failed", why: error instanceof Error ? error.message : String(error) };
+  return { what, outcome: "failed", why: messageOf(error) };
 }
 
 function provide({ programs }: Experiment, print: (line: string) => void): void {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
@@ -47,7 +48,7 @@ function leaveMark(io: Io, mark: Mark, value: string): void {
   try {
     io.appendFile(path, githubRecord(mark, value));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new UsageError({ attempted: "leave a mark for the post step in GITHUB_STATE", why }, { cause });
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { repoName } from "../../api/repository.ts";
+import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
@@ -25,7 +26,7 @@ function present({ io }: VerbContext, path: string): string | undefined {
     return io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch (cause) {
     const why = `${JSON.stringify(path)} cannot be read`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: cause instanceof Error ? cause.message : "" }, { cause });
+    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
   }
 }
 
@@ -122,7 +123,7 @@ class Steps {
       this.#context.io.writeFile(path, text);
     } catch (cause) {
       const why = `${JSON.stringify(path)} cannot be written`;
-      throw new UsageError({ attempted: ATTEMPTED, why, value: cause instanceof Error ? cause.message : "" }, {
+      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, {
         cause,
       });
     }

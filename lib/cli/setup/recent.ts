@@ -4,6 +4,7 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
+import { isObject } from "../../lookup.ts";
 import { recentFile, recentLines } from "../job/recent.ts";
 import { printList } from "../log/lists.ts";
 import type { VerbContext } from "../verb.ts";
@@ -30,12 +31,10 @@ export interface RecentRun {
   pullRequest: string | null;
 }
 
-type Loose = Record<string, unknown>;
-
-function parsed(line: string): Loose[] {
+function parsed(line: string): Record<string, unknown>[] {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "runId" in value ? [value as Loose] : [];
+    return isObject(value) && "runId" in value ? [value] : [];
   } catch {
     return [];
   }

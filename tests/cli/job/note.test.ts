@@ -5,13 +5,8 @@ import { MAX_NOTE_CHARACTERS } from "../../../lib/note/gitlab.ts";
 import { noteMarker } from "../../../lib/note/job_note.ts";
 import { cleanResult } from "../../../lib/result/clean.ts";
 import { renderMarkdown } from "../../../lib/report/markdown.ts";
-import {
-  type Fault,
-  GITLAB_TOKEN,
-  type GitlabServer,
-  gitlabServer,
-  type ServedToken,
-} from "../../note/gitlab_server.ts";
+import { GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../../note/gitlab_server.ts";
+import type { Fault } from "../../note/served.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";

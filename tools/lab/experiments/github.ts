@@ -5,21 +5,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../setup.mjs";
-import { startWorkflow, tail } from "../act.ts";
+import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import { makeImage, startDocker } from "../docker.ts";
 import type { Experiment } from "../experiment.ts";
 import { signal } from "../processes.ts";
 import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
-
-/** A later job that shows what the first one passes on. */
-const LATER = `
-  later:
-    needs: cleanup
-    runs-on: ubuntu-24.04
-    steps:
-      - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
-`;
 
 // deno-lint-ignore no-control-regex
 const REDRAWN = /\x1b\[(?:\?7l|K)/;
@@ -93,16 +84,7 @@ const OTHERS: readonly Other[] = [
   {
     file: "fix-failing-ci.yml",
     event: "workflow_run",
-    payload: {
-      repository: { full_name: "acme/web" },
-      workflow_run: {
-        conclusion: "failure",
-        head_branch: "main",
-        head_sha: "0123456789abcdef0123456789abcdef01234567",
-        html_url: "https://github.example/acme/web/actions/runs/1",
-        head_repository: { full_name: "acme/web" },
-      },
-    },
+    payload: FAILED_WORKFLOW,
     jobs: 1,
   },
   { file: "task-with-comment.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 1 },

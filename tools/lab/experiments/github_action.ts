@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../setup.mjs";
-import { startWorkflow, tail } from "../act.ts";
+import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { signal } from "../processes.ts";
@@ -16,15 +16,6 @@ function actionFiles(): Record<string, string> {
   const names = readdirSync(join(root, "action"));
   return Object.fromEntries(names.map((name) => [`action/${name}`, readFileSync(join(root, "action", name), "utf8")]));
 }
-
-/** A later job that shows what the first one passes on. */
-const LATER = `
-  later:
-    needs: cleanup
-    runs-on: ubuntu-24.04
-    steps:
-      - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
-`;
 
 /** Starts a recipe with the action in its repository. */
 function start(bench: Bench, file: string, service: Service, more: { event?: string; payload?: unknown } = {}) {
@@ -84,16 +75,7 @@ const OTHERS: Readonly<Record<string, { jobs: number; event?: string; payload: u
   "fix-failing-ci.action.yml": {
     jobs: 1,
     event: "workflow_run",
-    payload: {
-      repository: { full_name: "acme/web" },
-      workflow_run: {
-        conclusion: "failure",
-        head_branch: "main",
-        head_sha: "0123456789abcdef0123456789abcdef01234567",
-        html_url: "https://github.example/acme/web/actions/runs/1",
-        head_repository: { full_name: "acme/web" },
-      },
-    },
+    payload: FAILED_WORKFLOW,
   },
   "task-with-comment.action.yml": { jobs: 1, payload: { inputs: { task: "Rename the option" } } },
   "drop-in.action.yml": { jobs: 1, payload: {} },
