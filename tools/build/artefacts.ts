@@ -113,7 +113,7 @@ export const ARTEFACTS: readonly Artefact[] = [
       YAML,
     ],
     lazyPackages: [{ name: "zod", package: "zod/mini" }],
-    limit: { readable: 1024 * 1024, gzipped: 240 * 1024 },
+    limit: { readable: 1280 * 1024, gzipped: 320 * 1024 },
   },
   COMPONENT,
   ACTION,
