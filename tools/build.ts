@@ -24,6 +24,7 @@ import { ACTION, ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { writeDeclarations } from "./build/declarations.ts";
 import { notices } from "./build/licences.ts";
+import { PAGE_ASSETS, pageAssets } from "./build/page_assets.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
 import { root, sha256 } from "./setup.mjs";
@@ -89,6 +90,9 @@ function isFresh(): boolean {
 async function check(): Promise<string[]> {
   const found: string[] = [];
   const files: Built[] = [];
+  if (readFileSync(join(root, PAGE_ASSETS), "utf8") !== await pageAssets()) {
+    found.push(`${PAGE_ASSETS} differs from what its sources make: run "npm run build"`);
+  }
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
     files.push(built);
@@ -104,6 +108,7 @@ async function check(): Promise<string[]> {
 
 async function write(withTemplates: boolean): Promise<void> {
   const files: Built[] = [];
+  if (withTemplates) writeFileSync(join(root, PAGE_ASSETS), await pageAssets());
   for (const artefact of ARTEFACTS) {
     const built = await bundle(artefact);
     files.push(built);

@@ -9,6 +9,7 @@ import type { ExitName } from "../exit_codes.ts";
 import type { DurableFiles } from "../files/durable_files.ts";
 import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
+import type { Setting } from "../pages/run/settings.ts";
 import type { Fetch } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Platform, ReadEnv } from "../platforms/platform.ts";
@@ -72,6 +73,8 @@ export interface VerbContext {
   flags: ParsedFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
+  /** What {@linkcode VerbContext.option} has read so far, by name. Values are untrusted. */
+  settings: ReadonlyMap<string, Setting>;
   /** Prints: every line goes through it. */
   writer: Writer;
   /** Time. */

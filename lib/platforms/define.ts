@@ -54,7 +54,7 @@ export interface PlatformTable {
   /** Variable with the path of {@linkcode PlatformFiles.summary}. */
   summary?: string;
   /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
-  links?: { job?: string; pipeline?: string; commit?: string };
+  links?: { job?: string; pipeline?: string; commit?: string; file?: string };
   /** See {@linkcode Platform.remote}, with names of variables in braces. */
   remote?: string;
   /** Further variables that are read on this system only. */
@@ -173,9 +173,9 @@ export function definePlatform(table: PlatformTable): Platform {
   }
 
   function links(env: ReadEnv): PlatformLinks {
-    const { job, pipeline, commit } = table.links ?? {};
+    const { job, pipeline, commit, file } = table.links ?? {};
     const link = (template: string | undefined) => template && fillLink(template, env);
-    return { job: link(job), pipeline: link(pipeline), commit: link(commit) };
+    return { job: link(job), pipeline: link(pipeline), commit: link(commit), file: link(file) };
   }
 
   return {

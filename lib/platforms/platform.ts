@@ -52,6 +52,8 @@ export interface PlatformLinks {
   pipeline?: string | undefined;
   /** The commit that it runs for. */
   commit?: string | undefined;
+  /** Beginning of the address of a file among the job's artifacts: its path follows. */
+  file?: string | undefined;
 }
 
 /** Severity of an annotation. */

@@ -8,6 +8,7 @@ import { jsonText } from "../text/escape/json.ts";
 import { webUrl } from "../text/escape/url.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
+import type { ReportLinks } from "../pages/page_link.ts";
 
 /** Heading under which GitLab lists the links. */
 const LIST = "Mogplex";
@@ -42,11 +43,13 @@ export function renderLinks(links: readonly Annotation[]): string {
  * leads to its front page.
  *
  * @param result Result after `cleanResult`.
+ * @param links With the page of the run, which comes first. @default {{}}
  */
-export function renderAnnotations(result: AnyResult): string {
+export function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
   const address = git?.pullRequest.url ?? null;
   return renderLinks([
+    ...(page === undefined ? [] : [{ label: `Page of this ${noun}`, address: page }]),
     { label: `Pull request ${address}`, address },
     ...(runId ? [{ label: `Mogplex (${noun} ${runId})`, address: origin }] : []),
   ]);

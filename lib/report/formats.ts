@@ -8,6 +8,7 @@ import { renderAnnotations } from "./annotations.ts";
 import { renderJson } from "./json.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMarkdown } from "./markdown.ts";
+import { renderRunPage } from "../pages/pages.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";
@@ -28,7 +29,15 @@ export interface ReportFormat {
 }
 
 /** The name of a format of `--report`. */
-export type ReportFormatName = "json" | "ndjson" | "dotenv" | "markdown" | "junit" | "annotations" | "openmetrics";
+export type ReportFormatName =
+  | "json"
+  | "ndjson"
+  | "dotenv"
+  | "markdown"
+  | "html"
+  | "junit"
+  | "annotations"
+  | "openmetrics";
 
 /** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
@@ -40,7 +49,12 @@ export const REPORT_FORMATS = {
     help: "summary for people",
     render: (result, redact) => renderMarkdown(result, { redact }),
   },
+  html: { file: "run.html", help: "page for people, in a browser", render: (result) => renderRunPage(result) },
   junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
-  annotations: { file: "annotations.json", help: "links for the page of a GitLab job", render: renderAnnotations },
+  annotations: {
+    file: "annotations.json",
+    help: "links for the page of a GitLab job",
+    render: (result) => renderAnnotations(result),
+  },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;

@@ -7,7 +7,6 @@
 import { cutText } from "../text/plain_text.ts";
 import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
 import type { Redact } from "../result/clean.ts";
-import type { PlatformLinks } from "../platforms/platform.ts";
 import { formatDuration } from "../result/duration.ts";
 import { headlineOf } from "../result/headline.ts";
 import type { AnyResult } from "../result/any_result.ts";
@@ -16,6 +15,7 @@ import type { RunResult } from "../result/run_result.ts";
 import { branchWords, WAIT_CAUSES } from "../result/words.ts";
 import { lastLines } from "./log/last_lines.ts";
 import { codeCell, markdownTable } from "./markdown_table.ts";
+import type { ReportLinks } from "../pages/page_link.ts";
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_SUMMARY_TEXT = 50_000;
@@ -87,7 +87,10 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
     ...(eventCount === null ? [] : [["Events", events(eventCount, view.eventsOmitted)]]),
     ["Requests", String(view.requests)],
     ["Time spent here", formatDuration(view.durationMs)],
-    ...[["CI job", links.job], ["CI pipeline", links.pipeline], ["CI commit", links.commit]].map(([name = "", url]) => [
+    ...[["Page of this run", links.page], ["CI job", links.job], ["CI pipeline", links.pipeline], [
+      "CI commit",
+      links.commit,
+    ]].map(([name = "", url]) => [
       name,
       url === undefined ? "" : markdownLink(url),
     ]),
@@ -100,7 +103,7 @@ export interface MarkdownOptions {
   /** Whether an address may be a link; any other is shown as text. @default every address may */
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
-  links?: PlatformLinks | undefined;
+  links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. @default {no change} */
   redact?: Redact | undefined;
 }

@@ -61,6 +61,12 @@ export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
 
+/** Path of the page among these reports, without `./`; undefined when there is none. */
+export function pagePath(targets: readonly ReportTarget[]): string | undefined {
+  const found = targets.find(({ format }) => format === "html");
+  return found && plainPath(found.path);
+}
+
 /** Every report, under its usual name in the directory. */
 export function defaultTargets(directory: string): ReportTarget[] {
   return (Object.keys(REPORT_FORMATS) as ReportFormatName[])

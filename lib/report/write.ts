@@ -4,13 +4,18 @@
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
+import type { Setting } from "../pages/run/settings.ts";
+import { plainText } from "../text/plain_text.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
+import { renderAnnotations } from "./annotations.ts";
 import { renderMarkdown } from "./markdown.ts";
+import { renderRunPage } from "../pages/pages.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
-import type { ReportIo, ReportTarget } from "./targets.ts";
+import { type ReportLinks, withPageLink } from "../pages/page_link.ts";
+import { pagePath, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** Options of {@linkcode writeReports}. */
 export interface WriteReportsOptions {
@@ -18,13 +23,24 @@ export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
   /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
+  /** Settings of the job, for the page; not yet cleaned. @default {[]} */
+  settings?: readonly Setting[] | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
 
-/** Renders one report. Only Markdown has a place for links. */
-function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks, redact: Redact): string {
+/** What reports need beside the result. */
+interface Surroundings {
+  links: ReportLinks;
+  settings: Setting[];
+  redact: Redact;
+}
+
+/** Renders one report. Those for people have a place for links. */
+function render(format: ReportFormatName, result: AnyResult, { links, settings, redact }: Surroundings): string {
   if (format === "markdown") return renderMarkdown(result, { links, redact });
+  if (format === "annotations") return renderAnnotations(result, links);
+  if (format === "html") return renderRunPage(result, { links, settings });
   const { render }: ReportFormat = REPORT_FORMATS[format];
   return render(result, redact);
 }
@@ -72,12 +88,18 @@ export function writeReports(
   redact: Redact,
   options: WriteReportsOptions = {},
 ): ReportProblem[] {
-  const { files = {}, links = {}, redactToken = (text: string) => text } = options;
+  const { files = {}, redactToken = (text: string) => text } = options;
+  const links = withPageLink(options.links ?? {}, pagePath(targets));
   const { summary } = files;
   const { problems, attempt } = collectProblems();
+  const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links, redact))));
+    attempt(
+      format,
+      path,
+      () => io.writeFile(path, redactToken(render(format, clean, { links, settings, redact }))),
+    );
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {

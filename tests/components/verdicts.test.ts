@@ -116,7 +116,7 @@ function expectReports({ artifact, artifacts }: JobEnd, code: number): void {
   const { exitCode, outcome } = JSON.parse(artifact("mogplex-ci/result.json"));
   expect(exitCode).toBe(code);
   expect(artifact("mogplex-ci/outputs.env")).toContain(`MOGPLEX_OUTCOME=${outcome}\n`);
-  for (const name of ["junit.xml", "annotations.json", "metrics.txt", "summary.md", "events.ndjson"]) {
+  for (const name of ["junit.xml", "annotations.json", "metrics.txt", "summary.md", "run.html", "events.ndjson"]) {
     expect({ name, empty: artifact(`mogplex-ci/${name}`).trim() === "" && name !== "events.ndjson" }).toEqual({
       name,
       empty: false,

@@ -62,19 +62,24 @@ const text = (file: string) => readFileSync(join(folder, file), "utf8");
 const YAML_TEXT = "are not allowed in compact mappings";
 const CAMPAIGN_TEXT = "the file is nested more than";
 const ZOD_TEXT = "Invalid discriminated union option";
+// A heading of a page.
+const PAGES_TEXT = "Requests and waits";
 
 test("bundle() keeps campaigns and the YAML parser out of the component", () => {
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(text(COMPONENT.file)).not.toContain(part);
 });
 
-test("bundle() leaves no code of campaigns, of the YAML parser or of zod in the command but in comments", () => {
+test("bundle() leaves no code of campaigns, pages, the YAML parser or zod in the command but in comments", () => {
   const { found, rest } = textsOf("mogplex.mjs");
-  expect([...found.keys()].sort()).toEqual(["campaign", "setup", "yaml", "zod"]);
+  expect([...found.keys()].sort()).toEqual(["campaign", "pages", "setup", "yaml", "zod"]);
   expect(found.get("yaml")).toContain(YAML_TEXT);
   expect(found.get("campaign")).toContain(CAMPAIGN_TEXT);
   expect(found.get("zod")).toContain(ZOD_TEXT);
-  for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT]) expect(rest).not.toContain(part);
-  expect(rest).not.toMatch(/^\/\/ (?:lib\/campaign|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m);
+  expect(found.get("pages")).toContain(PAGES_TEXT);
+  for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT, PAGES_TEXT]) expect(rest).not.toContain(part);
+  expect(rest).not.toMatch(
+    /^\/\/ (?:lib\/campaign|lib\/pages(?!\/page_link)|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
+  );
   expect([...text("mogplex.mjs")].filter((each) => each > "~")).toEqual([]);
   // Readable: the names of sources, and one statement a line.
   expect(found.get("campaign")).toMatch(/^\/\/ lib\/campaign\/jobs\.ts$/m);
@@ -158,10 +163,10 @@ test("the YAML parser in the command, from which much is left out, reads every t
   await fc.assert(fc.asyncProperty(texts, same), { numRuns: 1_000 });
 });
 
-test("bundle() leaves no code of campaigns or of the YAML parser in the library but in strings, which bundlers keep", () => {
+test("bundle() leaves no code of campaigns, pages or the YAML parser in the library but in strings, which bundlers keep", () => {
   const { found, rest } = textsOf("mod.mjs");
-  expect([...found.keys()].sort()).toEqual(["campaign", "yaml"]);
-  for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(rest).not.toContain(part);
+  expect([...found.keys()].sort()).toEqual(["campaign", "pages", "yaml"]);
+  for (const part of [YAML_TEXT, CAMPAIGN_TEXT, PAGES_TEXT]) expect(rest).not.toContain(part);
 });
 
 test("a lazy part gets every name that it uses and does not declare", () => {

@@ -42,3 +42,10 @@ test("renderAnnotations() links no address but those of the web, and none that i
     expect(links).toEqual([]);
   }
 });
+
+test("renderAnnotations() links the page of the run first, where its address is known", () => {
+  const page = "https://gitlab.example.com/acme/ci/-/jobs/4711/artifacts/file/mogplex-ci/run.html";
+  const [, links] = readGitlabAnnotations(renderAnnotations(sampleResult(), { page }))[0] ?? [];
+  expect(links?.[0]).toEqual({ label: "Page of this run", url: page });
+  expect(links?.length).toBe(3);
+});

@@ -12,7 +12,7 @@ import { root } from "../setup.mjs";
 import { type Artefact, YAML } from "./artefacts.ts";
 import { standingIn } from "./lazy_package.ts";
 import { BUN_PRAGMA, type Carrier, CHARSETS } from "./lazy_text.ts";
-import { IN_CHUNKS, inOneFile } from "./parts.ts";
+import { callingPart, IN_CHUNKS, inOneFile } from "./parts.ts";
 import { withPureValues } from "./pure_values.ts";
 import { shorten } from "./shorten.ts";
 import { unusedOfYaml } from "./unused.ts";
@@ -135,6 +135,7 @@ export async function bundle(artefact: Artefact): Promise<Built> {
     plugins: [
       replacing(replacementsOf(artefact)),
       ...lazyPackages.map(standingIn),
+      ...(lazy ?? []).filter(({ called }) => called).map(callingPart),
       ...(artefact.minify !== undefined ? [] : [withoutComments]),
     ],
     logLevel: "warning",

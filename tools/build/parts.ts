@@ -6,7 +6,7 @@
  */
 import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin, transform } from "esbuild";
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { root } from "../setup.mjs";
 import { type Carrier, carrierModule, filledIn, lazyText, loaderOf } from "./lazy_text.ts";
 import { type LazyPackage, packageCode } from "./lazy_package.ts";
@@ -20,6 +20,11 @@ export interface LazyPart {
   module: string;
   /** Whether names and white space are shortened: for packages, not for our own code. @default {false} */
   minify?: boolean;
+  /**
+   * Whether sources outside of its folder import the module as usual and call its functions, all of which it has for them: then the first
+   * call loads it. @default {false} (sources use `import()`)
+   */
+  called?: boolean;
 }
 
 /** The chunks that a bundler made of a file. */
@@ -93,6 +98,30 @@ function variablesOf(chunks: readonly Chunk[]): Set<string> {
   return new Set(found.map(([, name = ""]) => name));
 }
 
+/** The functions of a module that a part stands for, each of which calls the one of the part. See {@linkcode replaceImports}. */
+export function callingPart({ module }: LazyPart): Plugin {
+  const path = join(root, module);
+  const folder = `${dirname(path)}/`;
+  return {
+    name: "calling-part",
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: new RegExp(`/${basename(module)}$`) }, ({ path: given, importer, resolveDir, kind }) => {
+        const isCall = kind === "import-statement" && !importer.startsWith(folder) && join(resolveDir, given) === path;
+        return isCall ? { path, namespace: "calling-part" } : undefined;
+      });
+      onLoad({ filter: /.*/, namespace: "calling-part" }, () => {
+        const names = [...readFileSync(path, "utf8").matchAll(/^export \{([^}]*)\} from/gm)]
+          .flatMap(([, list = ""]) => list.split(",")).map((name) => name.trim())
+          .filter((name) => name !== "" && !name.startsWith("type "));
+        const contents = names.map((name) =>
+          `export const ${name} = (...given) => import(${JSON.stringify(path)}).${name}(...given);`
+        );
+        return { contents: contents.join("\n"), loader: "js", resolveDir: root };
+      });
+    },
+  };
+}
+
 /** Replaces `import()` in the text of a chunk. @returns The text, and the parts and modules that it imports in this way. */
 function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modules?: Set<string>) {
   const used = new Set<LazyPart>();
@@ -100,6 +129,7 @@ function replaceImports(text: string, parts: ReadonlyMap<string, LazyPart>, modu
     const part = parts.get(target);
     if (part !== undefined) {
       used.add(part);
+      if (part.called) return `${loaderOf(part)}()`;
       return `Promise.resolve().then(${loaderOf(part)})`;
     }
     if (modules === undefined) return whole;

@@ -17,6 +17,7 @@ const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
     "programs: [campaign-report.schema.json](../schema/campaign-report.schema.json), also printed by `status --json`",
   csv: "spreadsheets: a row for each item; no cell is a formula",
   markdown: "people: where it is, what needs attention with its command, the items; on GitHub also the step summary",
+  html: "people, in a browser: what needs attention, the work over time, all items; one file, no script needed",
   junit: "test pages: a case for each item; red for each without a good end",
   openmetrics: "GitLab's metrics table, Prometheus: items by verdict, starts, waves, quotas, times",
   dotenv: "later jobs: the variables [below](#outputs-of-a-campaign)",

@@ -24,6 +24,8 @@ export interface Attention {
   readonly cause: string;
   /** Number of items; 0 when it is about the campaign as a whole. */
   readonly count: number;
+  /** Names of all of them, as in `ItemView.id`. */
+  readonly ids: readonly string[];
   /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
   readonly items: readonly string[];
   /** What to do, in order. */
@@ -42,7 +44,7 @@ interface Context {
 }
 
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
-  return { title, cause, count: 0, items: [], steps };
+  return { title, cause, count: 0, ids: [], items: [], steps };
 }
 
 function step(text: string, command: string | null = null): Step {
@@ -197,7 +199,8 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         return item === undefined ? id : located(item, names.get(id) ?? id);
       });
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
-      return { title: group.verdict, cause: group.cause, count: group.items.length, items: shown, steps };
+      const { verdict: title, cause, items: ids } = group;
+      return { title, cause, count: ids.length, ids, items: shown, steps };
     }),
     ...(noWave
       ? [ofCampaign(

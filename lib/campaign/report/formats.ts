@@ -4,6 +4,7 @@
  * @module
  */
 import type { CampaignView } from "../view.ts";
+import { renderCampaignPage } from "../page/campaign_page.ts";
 import { renderCampaignAnnotations } from "./annotations.ts";
 import { renderCampaignCsv } from "./csv.ts";
 import { renderCampaignJson } from "./json.ts";
@@ -18,7 +19,7 @@ export interface CampaignFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** Renders a view that went through `cleanCampaign`. Pure; only Markdown has a place for the options. */
+  /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 
@@ -31,6 +32,7 @@ export const CAMPAIGN_FORMATS = {
   },
   csv: { file: "campaign.csv", help: "the items for spreadsheets", render: renderCampaignCsv },
   markdown: { file: "campaign.md", help: "summary for people", render: renderCampaignMarkdown },
+  html: { file: "campaign.html", help: "page for people, in a browser", render: renderCampaignPage },
   junit: { file: "junit.xml", help: "a test case for each item", render: renderCampaignJunit },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderCampaignMetrics },
   dotenv: {

@@ -6,7 +6,9 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { noteMarker, writeNote } from "../../note/job_note.ts";
+import { withPageLink } from "../../pages/page_link.ts";
 import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
+import { pagePath, type ReportTarget } from "../../report/targets.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { markdownCode } from "../../text/escape/markdown.ts";
@@ -77,15 +79,22 @@ export async function writeTextNote(context: VerbContext, plan: NotePlan, render
   }
 }
 
-/** {@linkcode writeTextNote} for the result of a job. */
-export async function writeJobNote(context: VerbContext, plan: NotePlan, result: AnyResult): Promise<void> {
+/** {@linkcode writeTextNote} for the result of a job. @param targets Its reports: the note links the page. */
+export async function writeJobNote(
+  context: VerbContext,
+  plan: NotePlan,
+  result: AnyResult,
+  targets: readonly ReportTarget[] = [],
+): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
-  const { redact } = context.writer;
+  const { io, platform, writer: { redact } } = context;
+  const { page } = withPageLink(platform.links(io.env), pagePath(targets));
   await writeTextNote(
     context,
     plan,
-    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links, redact }),
+    (mayLink, links) =>
+      renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links: { ...links, page }, redact }),
   );
 }
 
@@ -95,7 +104,10 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
  * @returns Writes the note on a result, when there is one to write.
  * @throws {UsageError} See {@linkcode planNote}.
  */
-export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
+export function prepareNote(
+  context: VerbContext,
+  targets: readonly ReportTarget[],
+): (result: AnyResult) => Promise<void> {
   const plan = planNote(context);
-  return (result) => writeJobNote(context, plan, result);
+  return (result) => writeJobNote(context, plan, result, targets);
 }

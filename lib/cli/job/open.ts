@@ -7,6 +7,7 @@ import { type CallOptions, clientFor, type MogplexClient } from "../../api/clien
 import { type Connection, type ConnectionOptions, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
+import type { Setting } from "../../pages/run/settings.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";
@@ -47,6 +48,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes?.secrets(io.env) }));
     return found;
   });
+  const settings = new Map<string, Setting>();
   return {
     io,
     platform,
@@ -57,7 +59,8 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
     clock,
     fetch,
     machine: { files, processes, programFile },
-    option: call.option ?? optionReader(flags, io.env),
+    option: call.option ?? optionReader(flags, io.env, settings),
+    settings,
     guard,
     connection,
     notes,

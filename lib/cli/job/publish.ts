@@ -98,7 +98,7 @@ export function prepare<R>(
 }
 
 /** Files: the reports, and those that the CI system reads. */
-function reports({ io, platform, writer }: VerbContext, job: Published): Publish<JobResult> {
+function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<JobResult> {
   const { places: { targets }, eventFiles = [] } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
@@ -114,9 +114,10 @@ function reports({ io, platform, writer }: VerbContext, job: Published): Publish
       // They have more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
+      const all = { ...options, settings: [...settings.values()] };
       const problems = [
         ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
-        ...writeReports(ended.result, others, io, writer.redact, options),
+        ...writeReports(ended.result, others, io, writer.redact, all),
       ];
       print(problems);
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
@@ -178,8 +179,8 @@ function commands(context: VerbContext): Publish<JobResult> {
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext): Publish<JobResult> {
-  const write = prepareNote(context);
+function note(context: VerbContext, { places }: Published): Publish<JobResult> {
+  const write = prepareNote(context, places.targets);
   return {
     async ended({ result, error }) {
       // After a signal there are only seconds, and they belong to the run.

@@ -49,6 +49,8 @@ export const gitlab: Platform = definePlatform({
     job: "{CI_JOB_URL}",
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
+    // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that can be looked at are below `/artifacts/file/`.
+    file: "{CI_JOB_URL}/artifacts/file/",
   },
   // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
   reads: [

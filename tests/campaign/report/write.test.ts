@@ -10,6 +10,7 @@ const FILES = [
   "campaign.json",
   "campaign.csv",
   "campaign.md",
+  "campaign.html",
   "junit.xml",
   "metrics.txt",
   "outputs.env",

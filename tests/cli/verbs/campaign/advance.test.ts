@@ -25,7 +25,7 @@ test("campaign advance writes every report and the outputs of the CI system afte
   const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
   const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "output", GITHUB_STEP_SUMMARY: "summary" };
   const { stdout } = await world.campaign("advance", [], { env });
-  for (const name of ["campaign.csv", "campaign.md", "junit.xml", "metrics.txt"]) {
+  for (const name of ["campaign.csv", "campaign.md", "campaign.html", "junit.xml", "metrics.txt"]) {
     expect([name, world.report(name).length > 50]).toEqual([name, true]);
   }
   expect(JSON.parse(world.report("campaign.json"))).toMatchObject({ schema: 1, state: "running", waves: 1 });

@@ -5,6 +5,7 @@ const NAMES = [
   "campaign.json",
   "campaign.csv",
   "campaign.md",
+  "campaign.html",
   "junit.xml",
   "metrics.txt",
   "outputs.env",

@@ -1,0 +1,25 @@
+/**
+ * What other layers use of pages. Built files load it with the first call of one of these functions, so it has functions alone.
+ *
+ * @module
+ */
+export {
+  block,
+  chip,
+  code,
+  facts,
+  fold,
+  jobLinks,
+  link,
+  list,
+  numbers,
+  section,
+  table,
+  type TableRow,
+} from "./blocks.ts";
+export { type Line, steps, swatch } from "./charts.ts";
+export { type Html, markup, type Part } from "./markup.ts";
+export { page } from "./page.ts";
+export { renderRunPage } from "./run/run_page.ts";
+// It is called as rarely as pages are written again.
+export { readResult } from "../result/stored/read_result.ts";
