@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "bf66d281abb18a546d6fc6289c89d41cbafd203a56ef818192bd99d0f30ec93b"
+val MOGPLEX_CI_SHA256 = "0211d312ab6f69cb5b02e606b559b7b9f075904796f80630895dfbe5504ccf8d"
 
 project {
     buildType(Cleanup)

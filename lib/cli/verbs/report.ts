@@ -55,7 +55,7 @@ export const reportVerb: Verb = {
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: [
     'mogplex-ci report "$RUN_ID" --report markdown=summary.md',
-    "mogplex-ci report --from result.json --from events.ndjson --report html=run.html",
+    "mogplex-ci report --from result.json --from events.ndjson",
   ],
   run: reportRun,
 };
