@@ -3,6 +3,8 @@
  * contain them, builds, and prints the commands that publish. Nothing is written before all checks have passed. The address of the project's
  * page, of the remote `origin` or given behind the version, goes into package.json.
  *
+ * `--publish X.Y.Z npm`, `jsr` or `github OWNER/NAME` publishes it there, once the pipeline of its tag has passed.
+ *
  * `--check X.Y.Z` runs in the pipeline of the tag before the release: it prints the notes of the release, or every reason against it. It runs
  * on Deno without any package.
  */
@@ -143,7 +145,7 @@ function checkPrepared(options: ReleaseOptions): void {
 function actionTag(version: string): string[] {
   const tag = `v${version.split(".")[0]}`;
   return [
-    `# Once its pipeline has passed: \`uses: <owner>/<repository>/action@${tag}\` takes this release from then on.`,
+    `# \`uses: <owner>/<repository>/action@${tag}\` takes this release from then on.`,
     `git tag --force ${tag} ${version}^{}`,
     `git push --force origin ${tag}`,
   ];
@@ -174,6 +176,8 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
     `git commit --all --message "release: ${version}"`,
     `git tag --annotate ${version} --message "Mogplex CI ${version}"`,
     `git push --atomic origin HEAD ${version}`,
+    "# The pipeline of the tag publishes the GitLab components. Once it has passed:",
+    ...["npm", "jsr", "github <owner>/<repository>"].map((place) => `npm run release -- --publish ${version} ${place}`),
     ...actionTag(version),
   ];
 }
@@ -235,11 +239,17 @@ function runTool(top: string, tool: string): void {
   execFileSync(process.execPath, ["--no-env-file", tool], { cwd: top, stdio: ["ignore", 2, 2] });
 }
 
-async function main([first = "", second]: readonly string[]): Promise<number> {
+async function main([first = "", second, ...rest]: readonly string[]): Promise<number> {
   const top = process.cwd();
   try {
     if (first === "--check") {
       process.stdout.write(await checkRelease(top, second ?? ""));
+      return 0;
+    }
+    if (first === "--publish") {
+      // The release job imports this file without any package.
+      const { publish } = await import("./publish/publish.ts");
+      process.stdout.write(`${await publish({ top, version: second ?? "", target: rest, check: checkRelease })}\n`);
       return 0;
     }
     const build = () => ["tools/build.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));

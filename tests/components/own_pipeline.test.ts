@@ -12,6 +12,7 @@ import { ARTEFACTS } from "../../tools/build/artefacts.ts";
 import { bundle } from "../../tools/build/bundle.ts";
 import { defaultImage } from "../../tools/build/templates.ts";
 import { jobProblems } from "../../tools/pipeline_jobs.ts";
+import { RELEASE_FILES } from "../../tools/publish/files.ts";
 import { root } from "../../tools/setup.mjs";
 import { type Registry, startRegistry } from "../package/registry.ts";
 import { runStage } from "../processes/world/runner.ts";
@@ -208,10 +209,9 @@ test.skipIf(!CAN_RUN)(
     expect(jobs["release-check"]?.artifact("release-notes.md").trim()).toBe(
       notes?.slice(notes.indexOf("\n")).trim() ?? "",
     );
-    const files = ["mogplex.mjs", "mogplex-emulator.mjs"].flatMap((
-      name,
-    ) => [name, `${name}.sha256`, `${name}.licenses.txt`]);
-    expect(Object.keys(api.uploads).sort()).toEqual(files.map((name) => `mogplex-ci/${VERSION}/${name}`).sort());
+    expect(Object.keys(api.uploads).sort()).toEqual(
+      RELEASE_FILES.map((name) => `mogplex-ci/${VERSION}/${name}`).sort(),
+    );
     expect(api.uploads[`mogplex-ci/${VERSION}/mogplex.mjs`]).toBe(readFileSync(join(cwd, "dist/mogplex.mjs"), "utf8"));
 
     registry.fault = { status: 404 };

@@ -162,7 +162,11 @@ test("prepareRelease() writes version, date and digest everywhere, and checkRele
     'git commit --all --message "release: 1.3.0"',
     'git tag --annotate 1.3.0 --message "Mogplex CI 1.3.0"',
     "git push --atomic origin HEAD 1.3.0",
-    "# Once its pipeline has passed: `uses: <owner>/<repository>/action@v1` takes this release from then on.",
+    "# The pipeline of the tag publishes the GitLab components. Once it has passed:",
+    "npm run release -- --publish 1.3.0 npm",
+    "npm run release -- --publish 1.3.0 jsr",
+    "npm run release -- --publish 1.3.0 github <owner>/<repository>",
+    "# `uses: <owner>/<repository>/action@v1` takes this release from then on.",
     "git tag --force v1 1.3.0^{}",
     "git push --force origin v1",
   ]);
