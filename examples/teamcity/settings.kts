@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0211d312ab6f69cb5b02e606b559b7b9f075904796f80630895dfbe5504ccf8d"
+val MOGPLEX_CI_SHA256 = "702003a99fdcaba459b47f08daad4c786ef31d75f22b66458e630052440492b9"
 
 project {
     buildType(Cleanup)

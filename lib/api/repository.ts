@@ -58,6 +58,12 @@ export function checkRepository({ repo, repoId }: RepositoryChoice, attempted: s
   });
 }
 
+/** The name that a caller gave, `owner/name`; undefined for an id, for nothing, and for what is neither. */
+export function givenName(repo: unknown): string | undefined {
+  const name = typeof repo === "string" ? repoName(repo) : "";
+  return NAME.test(name) ? name : undefined;
+}
+
 const lower = ({ full_name }: Repo) => full_name.toLowerCase();
 
 /** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */

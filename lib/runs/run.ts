@@ -4,6 +4,7 @@
  * @module
  */
 import { checkOptions, checkRequestKeys, checkSources, type Keys } from "../api/option_check.ts";
+import { givenName } from "../api/repository.ts";
 import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
@@ -151,7 +152,9 @@ export async function runJob(
   options: RunOptions,
   more: JobOptions = {},
 ): Promise<JobEnd<RunResult>> {
-  return await withJob(options, more, async (opened) => {
+  // Nobody has to ask for a name that the caller gave.
+  const repository = more.repository ?? givenName(request.repo);
+  return await withJob(options, { ...more, repository }, async (opened) => {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
     return await opened.job({ request, options, resumed, byTask: more.byTask }).start();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { givenName } from "../../api/repository.ts";
 import type { JobEnd } from "../../job/job.ts";
 import type { RunEvent } from "../../model.ts";
 import type { RunResult } from "../../result/run_result.ts";
@@ -27,14 +28,16 @@ export interface RunJob extends Published {
 
 function announce(
   { flags, io, writer }: VerbContext,
-  log: Published["log"],
+  { log, asked }: RunJob,
   { run, replayed, idempotencyKey }: StartedRun,
 ): void {
   if (flags.has("json")) return writer.json({ type: "run", ...run });
   const { working, base, createBranch } = run.branch;
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    `repository ${run.repoId}, ${run.harness}, branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
+    `repository ${givenName(asked?.repository) ?? run.repoId}, ${run.harness}, branch ${working} (base ${base}${
+      createBranch ? ", created" : ""
+    })`,
     // The state file has it, and so has the block at the end where it is needed to go on.
     ...(log === "full" ? [`key ${idempotencyKey}`] : []),
   ];
@@ -55,7 +58,7 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
     show: (live, item) => live.item(item),
     work: ({ options, internals, live, publish }) => {
       const onStarted = (started: StartedRun) => {
-        announce(context, log, started);
+        announce(context, job, started);
         if (job.asked !== undefined) rememberStart(context, started, places.out, job.asked);
         publish.started(started.runId);
         live.open(started.run.status);

@@ -10,6 +10,7 @@ import type { AnnotationLevel, Platform } from "../../platforms/platform.ts";
 import { type Outputs, outputsOf, outputVariables } from "../../report/outputs.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import type { AutomationOutcome } from "../../result/automation_result.ts";
+import { headlineText } from "../../result/headline.ts";
 import { viewOf } from "../../result/result_view.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ReportTarget } from "../../report/targets.ts";
@@ -58,13 +59,16 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
 
 /** Shows a verdict other than success on the page of the job, once. */
 function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
-  const { outcome, exitCode, runId, status, kind: { noun }, verdict: { headline } } = viewOf(result);
+  const view = viewOf(result);
+  const { outcome, exitCode, runId, status, repository, kind: { noun }, verdict: { headline } } = view;
   // With the advice, which has no other place in the command.
   const { reason } = result;
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
   const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
-  writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", headline, writer.untrusted(text)));
+  // An id says less than the general words.
+  const title = repository === null ? headline : writer.untrusted(headlineText(view));
+  writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
 }
 
 /**

@@ -58,9 +58,13 @@ async function readPrompt(context: VerbContext): Promise<string> {
 /**
  * What flags and variables say of a request, but for its task and its repository; not checked.
  *
- * @throws {UsageError} when a switch is neither on nor off.
+ * @throws {UsageError} when a switch is neither on nor off, or both.
  */
 export function readRequestSettings({ flags, option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+  if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
+    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
+    throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
+  }
   return {
     // The words are checked with the rest of the request.
     harness: option(HARNESS) as StartRequest["harness"],

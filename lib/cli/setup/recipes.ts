@@ -4,46 +4,9 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
+import { CHECK, CLEAN, CRON, IMAGE, type Recipe, run, TASK_FILE, TOOL } from "./recipe.ts";
+import { SCRIPT_RECIPES } from "./script_recipes.ts";
 
-/** Directory of everything that `init` writes beside the file of the CI system. */
-export const FOLDER = "ci";
-/** The program. */
-export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
-/** Its checksum, as `sha256sum -c` reads it. */
-export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
-/** The task. */
-export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
-
-/** The first task: an agent that changes nothing by surprise. */
-export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
-
-const IMAGE = "node:22.11.0-bookworm";
-const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
-const TOOL = `node ${PROGRAM_FILE}`;
-const CLEAN = `${TOOL} cleanup`;
-const CRON = "17 6 * * 1";
-
-/** A CI system. */
-export interface Recipe {
-  /** Where the system looks for the file. */
-  file: string;
-  /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
-  beside?: string;
-  /** What to do in that case, before the name of that file. */
-  add?: string;
-  /** Paths that show that the repository uses the system; the file itself is always one. */
-  marks?: readonly string[];
-  /** Hosts of repositories that use it. */
-  hosts?: RegExp;
-  /** What a person has to do. */
-  needs: string;
-  /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
-  repo?: string;
-  /** The job. @param repo The flag that names the repository, after a blank; empty where a variable does. */
-  render(repo: string): string;
-}
-
-const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 
@@ -257,40 +220,12 @@ ${
           requires: [{ mogplex-follow: canceled }]
 `,
   },
-  jenkins: {
-    file: "Jenkinsfile",
-    beside: "ci/mogplex.Jenkinsfile",
-    add: "Create a Pipeline job with the script path ",
-    needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
-    render: (repo) =>
-      `pipeline {
-  agent { label 'linux' }
-  triggers { cron('H 6 * * 1') }
-  options { timeout(time: 40, unit: 'MINUTES'); disableConcurrentBuilds() }
-  environment { MOGPLEX_API_KEY = credentials('mogplex-api-key') }
-  stages {
-    stage('Mogplex') {
-      steps {
-        sh '${CHECK}'
-        sh 'exec ${run(repo)}'
-      }
-      post {
-        always {
-          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${CLEAN}' }
-          junit allowEmptyResults: true, testResults: 'mogplex-ci/junit.xml'
-          archiveArtifacts allowEmptyArchive: true, artifacts: 'mogplex-ci/**', excludes: 'mogplex-ci/run.json'
-        }
-      }
-    }
-  }
-}
-`,
-  },
+  ...SCRIPT_RECIPES,
 }));
 
 /** The job of a system, under two lines that say what it is. */
 export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined): string {
-  const sign = file === "Jenkinsfile" ? "//" : "#";
+  const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;
   const variable = given === undefined ? ", variable MOGPLEX_REPO_ID (owner/name)" : "";
   return `${sign} Written by mogplex-ci init. On Mondays, or by hand, an agent does the task in ${TASK_FILE}.

@@ -21,3 +21,20 @@ test("run --follow shows the task nowhere when --show-task or its variable says 
     expect(all.join("\n")).not.toContain("A task of mine");
   }
 });
+
+test("run --follow names a repository as the caller did, and does not ask for its name again", async () => {
+  const { cli, requests } = world();
+  const args = ["run", "--follow", "Fix it", "--repo", "acme/api"];
+  const { code, stdout, io } = await cli(args, { env: { CI: "true", MOGPLEX_CI_JOB: "nightly" } });
+  expect([code, /^repository acme\/api, codex, branch /m.test(stdout)]).toEqual([0, true]);
+  expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "").repository).toBe("acme/api");
+  expect(requests.filter((request) => /\/repos\b/.test(`${request}`)).length).toBe(1);
+});
+
+test("run --follow starts nothing when the branch is to be created and not to be created", async () => {
+  const { cli, requests } = world();
+  const args = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch", "--no-create-branch"];
+  const { code, stderr } = await cli(args, {});
+  expect([code, requests]).toEqual([2, []]);
+  expect(stderr).toContain("--create-branch and --no-create-branch exclude each other");
+});

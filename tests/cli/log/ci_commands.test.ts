@@ -61,25 +61,30 @@ test("run --follow tells Azure each output once, the run at the start, the summa
 test("run --follow tells each system of a failure once, in its own words", async () => {
   const marked = async (env: Record<string, string>, mark: RegExp) => {
     const { stdout, code } = await world("agent-failure").cli(RUN, { env });
-    return [code, ...stdout.split("\n").filter((line) => mark.test(line)).map((line) => line.slice(0, 96))];
+    return [
+      code,
+      ...stdout.split("\n").filter((line) => mark.test(line)).map((line) =>
+        line.replace(/\(\d+ s\)/, "(<time>)").slice(0, 96)
+      ),
+    ];
   };
   expect(await marked(GITHUB, /^::(error|warning|notice)/)).toEqual([
     1,
-    "::error title=Mogplex run failed::run <run> (failed), exit code 1: Agent run exited with code 1.",
+    "::error title=acme/api%3A Fix it → failed in the agent's work (<time>)::run <run> (failed), exit",
   ]);
   expect(await marked(AZURE, /logissue/)).toEqual([
     1,
-    "##vso[task.logissue type=error]Mogplex run failed: run <run> (failed), exit code 1: Agent run ex",
+    "##vso[task.logissue type=error]acme/api: Fix it → failed in the agent's work (<time>): run <run>",
   ]);
   expect(await marked(TEAMCITY, /teamcity\[message/)).toEqual([
     1,
-    "##teamcity[message text='Mogplex run failed: run <run> (failed), exit code 1: Agent run exited w",
+    "##teamcity[message text='acme/api: Fix it → failed in the agent|'s work (<time>): run <run> (fai",
   ]);
 });
 
 test("run --follow warns of an end that is nobody's mistake", async () => {
   const { stdout } = await world("awaiting-input").cli(RUN, { env: TEAMCITY });
-  expect(stdout).toMatch(/##teamcity\[message text='Mogplex run waits for a person: .+' status='WARNING'\]/);
+  expect(stdout).toMatch(/##teamcity\[message text='acme\/api: Fix it → waits for a person \(.+' status='WARNING'\]/);
 });
 
 test("run --follow gives no command with --json, and none to a system that has none", async () => {

