@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "702003a99fdcaba459b47f08daad4c786ef31d75f22b66458e630052440492b9"
+val MOGPLEX_CI_SHA256 = "5d90bc34cbddbc8345cb77e90fb2445b6b1447b6c3e84633ce3c13a6763c4ecf"
 
 project {
     buildType(Cleanup)

@@ -10,7 +10,8 @@ import type { CallOptions } from "../retry/call_options.ts";
 import type { Transport } from "../http/transport.ts";
 import { callWithin, type CallWorld, type StandAloneCall } from "../retry/calls.ts";
 import type { Success } from "./contract/routes.ts";
-import type { FailureEnvelope, Lazy } from "./contract/schemas.ts";
+import type { Schema } from "./contract/schema.ts";
+import type { FailureEnvelope } from "./contract/schemas.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
 import type { ApiRoutes } from "./routes_at.ts";
 
@@ -44,7 +45,7 @@ export interface Caller {
   /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
   send<D>(
     attempted: Attempted,
-    schema: Lazy<D>,
+    schema: Schema<D>,
     limits: CallOptions | undefined,
     ask: (how: How) => Answering<D>,
     extras?: Extras,
@@ -56,7 +57,7 @@ export interface Caller {
     ask: (how: How) => Promise<unknown>,
   ): Promise<EventStream>;
   /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
-  read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
+  read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
 }
 
 /** Parts of {@linkcode createCaller}. */
@@ -78,7 +79,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
   const places = { tokenPlace, addressPlace };
   function send<D>(
     attempted: Attempted,
-    schema: Lazy<D>,
+    schema: Schema<D>,
     limits: CallOptions | undefined,
     ask: (how: How) => Answering<D>,
     extras: Extras = {},
@@ -92,7 +93,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
         judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact),
       }, { limitMs, signal: limits?.signal, attempt }));
   }
-  function read<D>(what: string, schema: Lazy<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
+  function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
     return send({ what, scope: "read" }, schema, call, ask);
   }
   function open(

@@ -21,7 +21,7 @@ import type { Verdict } from "../http/transport.ts";
 import { formatCount, formatDuration } from "../result/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
-import type { Lazy } from "./contract/schemas.ts";
+import type { Schema } from "./contract/schema.ts";
 
 /** Facts about a call, for its messages. */
 export interface Attempted {
@@ -201,7 +201,7 @@ function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadRe
  *
  * @param schema Schema of `data` in a 2xx answer.
  */
-export function judge<T>(attempted: Attempted, answer: Answer, schema: Lazy<T>, redact: Redactor): Verdict<T> {
+export function judge<T>(attempted: Attempted, answer: Answer, schema: Schema<T>, redact: Redactor): Verdict<T> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const body = parseJson(answer.text);
   const result = sameRun(attempted, readData(body, schema));

@@ -106,3 +106,6 @@ export interface MogplexClient {
   /** Reruns a review of a pull request. Never retried: no key protects it, so every call that arrives queues another attempt. */
   rerunPrReview(request: { repoId: string; prNumber: number }, call?: CallOptions): Promise<PrReviewRerun>;
 }
+
+/** The client's methods that read a run. */
+export type RunReads = Pick<MogplexClient, "getRun" | "getRunEvents" | "openRunEvents">;

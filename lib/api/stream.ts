@@ -10,7 +10,8 @@ import type { Run, RunEvent } from "../model.ts";
 import { ownCopy } from "../text/own_copy.ts";
 import { readValue } from "./contract/envelope.ts";
 import { isUuid } from "./contract/rules.ts";
-import { eventSchema, type Lazy, runSchema } from "./contract/schemas.ts";
+import type { Schema } from "./contract/schema.ts";
+import { eventSchema, runSchema } from "./contract/schemas.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =
@@ -36,7 +37,7 @@ export interface RunEventStream {
 /** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
 const MAX_VALUES = 20_000;
 
-function read<T>(message: StreamMessage, schema: Lazy<T>): T | undefined {
+function read<T>(message: StreamMessage, schema: Schema<T>): T | undefined {
   if (hasMoreValues(message.data, MAX_VALUES)) return undefined;
   try {
     return readValue(JSON.parse(message.data), schema);

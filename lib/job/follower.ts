@@ -8,7 +8,7 @@ import type { Pacer } from "../retry/pacer.ts";
 import { ownCopy } from "../text/own_copy.ts";
 import { cutText } from "../text/plain_text.ts";
 import type { CadenceEvent } from "./cadence.ts";
-import type { Session } from "./session.ts";
+import type { Connected } from "./session.ts";
 import { lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
@@ -33,7 +33,10 @@ export interface Followed<N, I, E> {
  * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
  * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the session's signal aborts.
  */
-export async function* followToEnd<N, I, E>(session: Session, followed: Followed<N, I, E>): AsyncGenerator<I, E, void> {
+export async function* followToEnd<N, I, E>(
+  session: Connected,
+  followed: Followed<N, I, E>,
+): AsyncGenerator<I, E, void> {
   try {
     let meaning: CadenceEvent | undefined;
     for (;;) {
@@ -53,7 +56,11 @@ export async function* followToEnd<N, I, E>(session: Session, followed: Followed
 }
 
 /** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
-async function* lastLook<N, I, E>(session: Session, followed: Followed<N, I, E>, seen: N): AsyncGenerator<I, E, void> {
+async function* lastLook<N, I, E>(
+  session: Connected,
+  followed: Followed<N, I, E>,
+  seen: N,
+): AsyncGenerator<I, E, void> {
   const news = await recordAtDeadline(followed.subject, session);
   if (news === undefined) throw followed.late(seen);
   yield* followed.take(news);
@@ -70,14 +77,14 @@ const MAX_STATUS_LENGTH = 200;
 
 /** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
 export class StatusWatch {
-  readonly #session: Session;
+  readonly #session: Connected;
   readonly #pacer: Pacer;
   readonly #known: readonly string[];
   readonly #announced = new Set<string>();
   #status: string | undefined;
 
   /** @param known All statuses that we understand. */
-  constructor(session: Session, pacer: Pacer, known: readonly string[]) {
+  constructor(session: Connected, pacer: Pacer, known: readonly string[]) {
     this.#session = session;
     this.#pacer = pacer;
     this.#known = known;

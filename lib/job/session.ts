@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { clientFor, type MogplexClient, ownClient, tokenOf } from "../api/client.ts";
+import { allCalls, type MogplexClient } from "../api/client.ts";
+import { type ClientFacts, connectedClient, type MakeCalls, ownClient, tokenOf } from "../api/connected_client.ts";
 import type { Keys } from "../api/option_check.ts";
 import { type Connection, resolveConnection } from "../api/connection/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -55,18 +56,16 @@ export function connectKeys(): Keys<ConnectOptions> {
   };
 }
 
-/** Resolved {@linkcode ConnectOptions}, with the counters of one call. */
-export interface Session {
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
+export interface Connected<C = unknown> {
   /** The service. */
-  readonly client: MogplexClient;
+  readonly client: C & ClientFacts;
   /** Time. */
   readonly clock: Clock;
   /** Access token; undefined if the caller passed a client that we did not make. */
   readonly token: string | undefined;
   /** Reads the environment. */
   readonly env: ReadEnv;
-  /** The CI system. */
-  readonly platform: Platform;
   /** The caller's signal. */
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
@@ -85,14 +84,20 @@ export interface Session {
    * Makes a pacer, which waits at most until the deadline.
    *
    * @param deadline Point on the clock, in milliseconds.
-   * @param signal Ends every wait. @default {@linkcode Session.signal}
+   * @param signal Ends every wait. @default {@linkcode Connected.signal}
    */
   pacer(deadline: number, signal?: AbortSignal): Pacer;
 }
 
+/** What a whole job shares: a client with all methods, and the CI system. */
+export interface Session extends Connected<MogplexClient> {
+  /** The CI system. */
+  readonly platform: Platform;
+}
+
 /** Options of a session that only tests and the command line set. */
 export interface SessionInternals {
-  /** See {@linkcode Session.random}. @default {Math.random} */
+  /** See {@linkcode Connected.random}. @default {Math.random} */
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
   readFile?: ((path: string) => string | undefined) | undefined;
@@ -105,16 +110,23 @@ export interface SessionInternals {
 }
 
 /**
- * Opens a session.
+ * Connects to the service.
  *
+ * @param system Name of the CI system, for the service's log.
+ * @param calls The methods that the client needs.
  * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
  * @throws {UsageError} when the origin is not permitted.
+ * @internal
  */
-export function openSession(options: ConnectOptions, internals: SessionInternals = {}): Session {
+export function connectWith<C extends object>(
+  options: Omit<ConnectOptions, "client"> & { client?: (C & ClientFacts) | undefined },
+  internals: SessionInternals,
+  system: string,
+  calls: MakeCalls<C>,
+): Connected<C> {
   const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
   const { random = Math.random } = internals;
   const waits = new Map<string, WaitTotal>();
-  const platform = internals.platform ?? detectPlatform(env);
 
   function notify(notice: Notice, quietly = false): void {
     if (notice.kind === "wait") {
@@ -124,28 +136,30 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
     if (!quietly) onNotice?.(notice);
   }
 
-  function connect(): { client: MogplexClient; token?: string } {
+  function connect(): { client: C & ClientFacts; token?: string } {
     const { token, url, fetch } = options;
     const { notices, ...connection } = internals.connection ??
       resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
-    const agent = userAgent(platform.name);
-    const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
+    const agent = userAgent(system);
+    const client = connectedClient(
+      { ...connection, fetch, clock, onNotice: notify, random, userAgent: agent },
+      calls,
+    );
     return { client, token: connection.token };
   }
 
-  function shared(given: MogplexClient): { client: MogplexClient; token: string | undefined } {
-    return { client: ownClient(given, { onNotice: notify, random }), token: tokenOf(given) };
+  function shared(given: C & ClientFacts): { client: C & ClientFacts; token: string | undefined } {
+    return { client: ownClient(given, calls, { onNotice: notify, random }), token: tokenOf(given) };
   }
 
   const { client, token } = options.client === undefined ? connect() : shared(options.client);
   const before = client.requests;
-  const session: Session = {
+  const connected: Connected<C> = {
     client,
     clock,
     token,
     env,
-    platform,
     signal,
     notify,
     waits: () => [...waits.values()],
@@ -157,13 +171,20 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
       new Pacer({
         clock,
         deadline,
-        startedAt: session.startedAt,
+        startedAt: connected.startedAt,
         signal: waitSignal,
         notify,
-        requests: session.requests,
+        requests: connected.requests,
         random,
       }),
   };
+  return connected;
+}
+
+/** Opens a session. @throws what {@linkcode connectWith} throws. */
+export function openSession(options: ConnectOptions, internals: SessionInternals = {}): Session {
+  const platform = internals.platform ?? detectPlatform(options.env ?? environmentVariable);
+  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
   internals.onSession?.(session);
   return session;
 }

@@ -11,7 +11,7 @@ import { retry } from "../retry/retry.ts";
 import type { Setback } from "../retry/setback.ts";
 import type { TokenMemory } from "../retry/token_memory.ts";
 import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "./cadence.ts";
-import type { Session } from "./session.ts";
+import type { Connected } from "./session.ts";
 
 /** Something that can be read again and again. `N` is what a read returns. */
 export interface Subject<N> {
@@ -127,7 +127,7 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
  *
  * @throws what the last attempt threw.
  */
-export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Session): Promise<N> {
+export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
   const end = await retry<N>({
     memory,
@@ -144,7 +144,7 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
  *
  * @returns Undefined if the subject has no record of its own, or if it cannot be read: the last news then decide.
  */
-export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Session): Promise<N | undefined> {
+export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Connected): Promise<N | undefined> {
   try {
     return await subject.readRecord?.(singleAttempt(clock, LAST_LOOK_MS, signal));
   } catch (error) {

@@ -14,7 +14,7 @@ import { userAgent } from "../http/user_agent.ts";
 import type { ConnectOptions } from "../job/session.ts";
 import { lookup } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
-import { detectPlatform } from "../platforms/detect.ts";
+import { systemName } from "../platforms/marks.ts";
 import type { ReadEnv } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 
@@ -148,7 +148,7 @@ export class Connector {
       ? findToken({ env, token: token as string | undefined })
       : { token: this.#kept, tokenPlace: "the option token" };
     for (const message of originNotices(origin)) onNotice?.({ kind: "text", message });
-    const own = userAgent(detectPlatform(env).name);
+    const own = userAgent(systemName(env));
     return clientFor({
       ...origin,
       ...found,

@@ -23,8 +23,6 @@ export type Source = readonly string[];
 export interface PlatformTable {
   /** See {@linkcode Platform.name}. */
   name: string;
-  /** Marks of the system: `NAME` of a variable that is set, or `NAME=value`; any one of them is enough. */
-  detect: readonly string[];
   /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
   server?: Source;
   /** Whether only the origin of `server` counts. @default {false} */
@@ -126,16 +124,10 @@ function utcDate(text: string | null): string | null {
   return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, 10);
 }
 
-function isSet(env: ReadEnv, mark: string): boolean {
-  const [name = "", value] = mark.split("=");
-  return value === undefined ? Boolean(env(name)) : env(name) === value;
-}
-
 /** Names of all variables in a table. */
 function variablesOf(table: PlatformTable): string[] {
   const { links = {}, reads = [] } = table;
   const sources = [
-    ...[table.detect.map((mark) => mark.split("=")[0] as string)],
     ...[table.server, table.project, table.pipeline, table.job, table.node, table.attempt, table.created],
     ...[table.schedule, table.state],
   ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
@@ -184,7 +176,6 @@ export function definePlatform(table: PlatformTable): Platform {
     variables: variablesOf(table),
     hidesNode,
     showsColours,
-    matches: (env) => table.detect.some((mark) => isSet(env, mark)),
     identity,
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,

@@ -10,10 +10,12 @@ import { github } from "./systems/github.ts";
 
 /** Forgejo and Gitea by their marks, else GitHub. */
 export function detectPlatform(env: ReadEnv): Platform {
-  return [forgejo, gitea].find((each) => each.matches(env)) ?? github;
+  if (env("FORGEJO_ACTIONS")) return forgejo;
+  return env("GITEA_ACTIONS") ? gitea : github;
 }
 
 /** Every variable of these systems that is ever read, sorted. */
 export function platformVariables(): string[] {
-  return ["CI", ...new Set([forgejo, gitea, github].flatMap((each) => each.variables))].sort();
+  const marks = ["CI", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
+  return [...new Set([...marks, ...[forgejo, gitea, github].flatMap((each) => each.variables)])].sort();
 }

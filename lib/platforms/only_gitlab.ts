@@ -14,5 +14,5 @@ export function detectPlatform(): Platform {
 
 /** Every variable of GitLab that is ever read, sorted. */
 export function platformVariables(): string[] {
-  return ["CI", ...gitlab.variables].sort();
+  return ["CI", "GITLAB_CI", ...gitlab.variables].sort();
 }

@@ -8,7 +8,7 @@ import type { Platform } from "./platform.ts";
 
 /** A system with plain output; the job's identity comes from `MOGPLEX_CI_JOB` alone. */
 export function namedPlatform(name: string): Platform {
-  return definePlatform({ name, detect: [] });
+  return definePlatform({ name });
 }
 
 /** No CI system; there is no job to identify. */

@@ -90,8 +90,6 @@ export interface Platform {
    * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
-  /** Whether the environment is that of this system. */
-  matches(env: ReadEnv): boolean;
   /** Identity of this job; `MOGPLEX_CI_JOB` fills fields that the system does not provide. Null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
   /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, else from the system's own variable. */

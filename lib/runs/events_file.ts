@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
-import type { Session } from "../job/session.ts";
+import type { Connected } from "../job/session.ts";
 import { EventFile } from "../report/event_file.ts";
 import { messageOf } from "../error_sentence.ts";
 import { createRedactor } from "../text/redact.ts";
@@ -16,7 +16,7 @@ import { createRedactor } from "../text/redact.ts";
  * @param token Access token to mask if the session has none.
  * @throws {UsageError} when the file cannot be written.
  */
-export async function openEventsFile(path: string, session: Session, token?: string): Promise<EventFile> {
+export async function openEventsFile(path: string, session: Connected, token?: string): Promise<EventFile> {
   const { env, notify } = session;
   const redact = createRedactor({ token: session.token ?? token, env });
   const attempted = `write events to ${JSON.stringify(path)}`;

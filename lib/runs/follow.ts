@@ -4,11 +4,15 @@
  * @module
  */
 import { checkOptions, checkSources } from "../api/option_check.ts";
+import { KnownRepos, runReads } from "../api/calls/run_reads.ts";
+import type { RunReads } from "../api/mogplex_client.ts";
 import { checkUuid } from "../api/validate.ts";
 import type { Run } from "../model.ts";
 import { checkWait } from "../job/options.ts";
 import { tellingRun } from "../job/settle.ts";
-import { type ConnectOptions, openSession, type Session } from "../job/session.ts";
+import { type Connected, type ConnectOptions, connectWith } from "../job/session.ts";
+import { systemName } from "../platforms/marks.ts";
+import { environmentVariable } from "../runtime.ts";
 import { runKeys } from "./start_plan.ts";
 import { openEventsFile } from "./events_file.ts";
 import { type FollowItem, RunFollower, type RunFollowerOptions } from "./run_items.ts";
@@ -67,7 +71,8 @@ export function follow(runId: string, options: FollowOptions = {}): AsyncGenerat
 export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
   const { timeoutMs, tokenShare } = checkWait(options);
-  const session = openSession(options);
+  const system = systemName(options.env ?? environmentVariable);
+  const session = connectWith(options, {}, system, (caller) => runReads(caller, new KnownRepos()));
   const deadline = session.startedAt + timeoutMs;
   const how = { deadline, tokenShare, stream: options.stream };
   if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
@@ -75,7 +80,7 @@ export function followRun(runId: string, options: FollowOptions = {}): AsyncGene
 }
 
 async function* followIntoFile(
-  session: Session,
+  session: Connected<RunReads>,
   runId: string,
   how: RunFollowerOptions,
   { eventsFile = "", token }: FollowOptions,

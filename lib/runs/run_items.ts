@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { RunReads } from "../api/mogplex_client.ts";
 import { DeadlineError, MogplexError } from "../errors.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
 import { followToEnd, StatusWatch } from "../job/follower.ts";
-import type { Session } from "../job/session.ts";
+import type { Connected } from "../job/session.ts";
 import { leash, PollingSource, singleAttempt, type Source } from "../job/source.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
 import type { EventSink } from "../report/event_file.ts";
@@ -65,7 +66,7 @@ const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.
  * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits.
  */
 export class RunFollower {
-  readonly #session: Session;
+  readonly #session: Connected<RunReads>;
   readonly #deadline: number;
   readonly #pacer: Pacer;
   readonly #reader: Reader;
@@ -84,7 +85,7 @@ export class RunFollower {
   /** Events seen, and those that are kept. */
   readonly kept = new KeptEvents();
 
-  constructor(session: Session, runId: string, options: RunFollowerOptions) {
+  constructor(session: Connected<RunReads>, runId: string, options: RunFollowerOptions) {
     const { client, clock, random, memory } = session;
     const { deadline, tokenShare = 1, stream = true, sink } = options;
     this.#session = session;

@@ -22,6 +22,7 @@ steps:
 `;
 
 const SCRIPT = `
+import { inspect } from "node:util";
 import { createMogplex } from ${JSON.stringify(join(root, "mod.ts"))};
 import { createEmulator } from ${JSON.stringify(join(root, "testing.ts"))};
 const service = createEmulator({ scenario: ${JSON.stringify(SCENARIO)} });
@@ -37,8 +38,29 @@ const mogplex = createMogplex({ ...service.options, fetch, env });
 const request = { repoId: service.repos[0].id, prompt: "x" };
 const result = await mogplex.run(request, { throwOnFailure: false });
 if (!result.reason.includes(secret)) console.log("NO SECRET TO FIND");
-console.log(result, [result], JSON.stringify({ result }), String(result));
-console.error("%o %O %s %j", result, result, result, result);
+const handle = mogplex.run({ ...request, prompt: "again" }, { throwOnFailure: false });
+let end;
+for await (const item of handle) end = item;
+const failed = await mogplex.run({ ...request, prompt: "z" }).catch((e) => e);
+const all = await Promise.allSettled([handle, mogplex.run({ ...request, prompt: "a" })]);
+const subjects = [
+  ...[result, handle, handle.started, end, [end], new Map([["result", result]]), Promise.resolve(result), all, mogplex],
+  ...[failed, failed.result, new AggregateError([failed], "several"), new Error("outer", { cause: failed }), mogplex.api],
+];
+const everything = { depth: Infinity, showHidden: true };
+for (const subject of subjects) {
+  for (const method of ["log", "info", "debug", "warn", "error", "trace", "group", "dir"]) console[method](subject);
+  console.groupEnd();
+  console.assert(false, subject);
+  console.dir(subject, { ...everything, depth: null });
+  console.error("%o %O %s %j", subject, subject, subject, subject);
+  console.log(inspect(subject, everything), inspect(subject, { ...everything, customInspect: false }));
+  console.log(JSON.stringify({ subject }), \`\${subject}\`);
+}
+// Errors have no field with a text of the service.
+console.table([failed]);
+// Lists in a result mask as well; a list of Node's own console.dir does not.
+console.log(result.events, inspect(result.events, everything), JSON.stringify(result.events));
 const late = createEmulator({ scenario: "stuck-streaming" });
 const error = await createMogplex(late.options).run({ ...request, repoId: late.repos[0].id }, { timeoutMs: 9000 }).catch((e) => e);
 console.log(error, JSON.stringify(error), String(error), error.runId === error.result.runId);
@@ -80,6 +102,17 @@ test(
 );
 
 const RESULT: RunResult = { ...emptyRunResult(), outcome: "failed", exitCode: 1, reason: `leaked ${SHAPED}` };
+
+test("a result whose printing is masked is an ordinary object for everything else", () => {
+  const plain = { ...RESULT };
+  const { result } = new RunFailedError({ ...RESULT });
+  expect(result).toEqual(plain);
+  expect({ ...result }).toEqual(plain);
+  expect(structuredClone(result)).toEqual(plain);
+  expect(Object.keys(result)).toEqual(Object.keys(plain));
+  const changed = Object.assign(result, { reason: "other" });
+  expect([changed.reason, JSON.parse(JSON.stringify(changed)).reason]).toEqual(["other", "other"]);
+});
 
 test("an error that a script makes of its own result masks it as well", () => {
   const error = new RunFailedError({ ...RESULT });

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../tools/lab/experiments/package.ts";
 import { runtimes } from "../../tools/setup.mjs";
 import { RUNTIMES, runToEnd } from "./runtimes.ts";
 
@@ -21,21 +22,7 @@ let folder: string;
 let consumer: string;
 
 /** Most bytes that `follow` may add to a minified bundle. A limit, so that growth is a decision. */
-const FOLLOW_LIMIT = 112 * 1024;
-
-/** Reads repositories of a service in process: something of the library, and all of the entry for tests. */
-const SCRIPT = `
-import { createClient, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
-import { createEmulator, virtualClock } from "@mogplex/ci/testing";
-const clock = virtualClock();
-const service = createEmulator({ clock });
-const client = createClient({ ...service.options, url: "https://mogplex.example" });
-const repos = await client.listRepos();
-console.log(client.origin, exitCodeFor(new UsageError("x")), repos.length);
-await service.close();
-process.exitCode = EXIT.cancelled;
-`;
-const ENDED = { code: 3, stdout: "https://mogplex.example 2 1\n", stderr: "" };
+const FOLLOW_LIMIT = 80 * 1024;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
@@ -133,16 +120,9 @@ test("init of the package puts its program into a repository, where the checksum
   expect(readdirSync(repository).filter((name) => name !== ".git" && name !== ".github")).toEqual([]);
 });
 
-test("the package's declarations type-check, and a wrong use does not, when a project imports it", () => {
-  writeFileSync(
-    join(consumer, "right.mts"),
-    `
-import { type RunResult, run } from "@mogplex/ci";
-const result: RunResult = await run({ repoId: "x", prompt: "y" }, { timeoutMs: 1 });
-const outcome: string = result.outcome;
-export { outcome };
-`,
-  );
+// The oldest compiler is in the lab.
+test("the package's declarations are clean under every strict flag, and a wrong use is not, when a project imports it", () => {
+  writeFileSync(join(consumer, "right.mts"), TYPED);
   writeFileSync(
     join(consumer, "wrong.mts"),
     `
@@ -150,16 +130,8 @@ import { run } from "@mogplex/ci";
 export const result = await run({ repoId: 5, prompt: "y" });
 `,
   );
-  const tsc = [
-    runtimes.node,
-    join(root, "node_modules/typescript/bin/tsc"),
-    "--noEmit",
-    "--strict",
-    "--module",
-    "nodenext",
-    "--target",
-    "es2022",
-  ];
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const tsc = [runtimes.node, compiler, "--noEmit", ...STRICT_FLAGS, "--module", "nodenext", "--target", "es2022"];
   expect(runToEnd([...tsc, "right.mts"], { cwd: consumer })).toMatchObject({ code: 0, stdout: "" });
   const wrong = runToEnd([...tsc, "wrong.mts"], { cwd: consumer });
   expect(wrong.code).not.toBe(0);

@@ -4,6 +4,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { detectProvider } from "std-env";
 import { detectPlatform, platformVariables } from "../../lib/platforms/detect.ts";
+import { systemName } from "../../lib/platforms/marks.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 
 // Systems that have another name here than in std-env.
@@ -63,6 +64,13 @@ test("detectPlatform() answers `ci` for an unknown system and `none` outside", (
     const env of [{}, { CI: "" }, { CI: "false" }, { CI: "0" }, { GITHUB_ACTIONS: "" }] as Record<string, string>[]
   ) {
     expect(detect(env)).toEqual(["none", false]);
+  }
+});
+
+test("systemName() gives the name of the system that detectPlatform() finds", () => {
+  for (const variable of ["CI", "MOGPLEX_CI_JOB", "NOBODY", ...DETECTED_BY]) {
+    const read = (asked: string) => asked === variable ? "1" : undefined;
+    expect([variable, systemName(read)]).toEqual([variable, detectPlatform(read).name]);
   }
 });
 

@@ -78,8 +78,8 @@ async function namesOfFiles(): Promise<string[]> {
   const modules: Record<string, Partial<Platform>>[] = await Promise.all(
     readdirSync(systems).map((file) => import(join(systems, file))),
   );
-  return modules.flatMap((module) => Object.values(module)).flatMap(({ name, matches }) =>
-    matches && name ? [name] : []
+  return modules.flatMap((module) => Object.values(module)).flatMap(({ name, identity }) =>
+    identity && name ? [name] : []
   );
 }
 

@@ -190,8 +190,9 @@ function check(lazy: readonly Chunk[], rest: readonly Chunk[]): void {
   const variables = variablesOf(rest);
   for (const chunk of lazy) {
     const needed = chunk.output.imports.filter(({ kind }) => kind === "import-statement");
+    // A package that is a text itself is a module of its own.
     const missing = needed.map(({ path, external }) => external ? path : basename(path)).filter((each) =>
-      !outside.has(each)
+      !outside.has(each) && !each.startsWith("part:")
     );
     const shared = importsOf(chunk).names.filter((name) => variables.has(name));
     if (missing.length > 0) {

@@ -65,11 +65,6 @@ export function campaignJsonSchema(): JsonSchema {
   return { $schema, title: "campaign file of @mogplex/ci", ...rest } as JsonSchema;
 }
 
-/** The text of `schema/campaign.schema.json`. */
-export function campaignSchemaFile(): string {
-  return `${JSON.stringify(campaignJsonSchema(), null, 2)}\n`;
-}
-
 function code(value: unknown): string {
   return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }

@@ -18,7 +18,7 @@ import {
   actionOutputsTable,
 } from "./action_docs.ts";
 import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
-import { campaignKeysTable, campaignLimitsTable, campaignSchemaFile, refusedKeysList } from "./campaign_schema.ts";
+import { campaignKeysTable, campaignLimitsTable, refusedKeysList } from "./campaign_schema.ts";
 import {
   exampleBlock,
   inputsTable,
@@ -31,6 +31,7 @@ import {
 import { libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
+import { schemaFiles } from "./schema_files.ts";
 
 /** The functions that render the generated parts of a document, by the name in its markers. */
 export type Parts = Readonly<Record<string, () => string>>;
@@ -93,7 +94,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/library-reference.md": libraryReference,
-  "schema/campaign.schema.json": campaignSchemaFile,
+  ...schemaFiles(),
 };
 
 /** The text of a file; empty when there is none. */

@@ -13,6 +13,7 @@ import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
 import { LINTERS } from "./experiments/linters.ts";
 import { METRICS } from "./experiments/metrics.ts";
+import { PACKAGE } from "./experiments/package.ts";
 import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 
 /** Every experiment of the lab. */
@@ -26,5 +27,6 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...BUILDKITE,
   ...JENKINS,
   ...METRICS,
+  ...PACKAGE,
   ...SHELL_EXPERIMENTS,
 ];

@@ -93,6 +93,23 @@ export function pythonProgram(name: string, version: string): Program {
   });
 }
 
+/**
+ * A file of an npm package.
+ *
+ * @param file Path of the file in the package.
+ * @param more Packages that stand beside it, as `NAME@VERSION`.
+ */
+export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
+  const folder = join(LAB_FOLDER, `${name}-${version}`);
+  return installed(name, version, join(folder, "node_modules", name, file), () => {
+    const half = `${folder}.part`;
+    mkdirSync(half, { recursive: true });
+    const flags = ["--prefix", half, "--ignore-scripts", "--no-audit", "--no-fund"];
+    install(`${name} ${version}`, ["npm", "install", ...flags, `${name}@${version}`, ...more]);
+    renameInto(half, folder);
+  });
+}
+
 /** A jar of a Maven repository. */
 export function mavenJar(name: string, group: string, artifact: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${artifact}-${version}`);
@@ -135,6 +152,11 @@ export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
 /** The Groovy of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
 export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy-all", "2.4.21");
+export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
+export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
+export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
+/** The oldest compiler that the declarations are made for; the newest one is a package of ours. */
+export const TYPESCRIPT: Program = npmProgram("typescript", "5.0.4", "bin/tsc");
 export const JAVA: Program = debianProgram("java", "default-jre-headless");
 export const SHELLCHECK: Program = debianProgram("shellcheck");
 export const PROMTOOL: Program = debianProgram("promtool", "prometheus");

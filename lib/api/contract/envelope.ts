@@ -3,10 +3,10 @@
  *
  * @module
  */
-import * as z from "zod/mini";
 import { ownCopy } from "../../text/own_copy.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { type FailureEnvelope, failureSchema, type Lazy } from "./schemas.ts";
+import { exactly, Mismatch, object, type Schema } from "./schema.ts";
+import { type FailureEnvelope, failureSchema } from "./schemas.ts";
 
 // Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
 const MAX_DEPTH = 32;
@@ -48,24 +48,20 @@ export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string
  * @param schema Schema of `data`.
  * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
-export function readData<T>(body: unknown, schema: Lazy<T>): ReadResult<T> {
-  const envelope = z.safeParse(z.looseObject({ ok: z.literal(true), data: schema() }), limitValue(body));
-  if (envelope.success) return { ok: true, data: envelope.data.data as T };
-  const issue = envelope.error.issues[0];
-  const path = issue?.path.map(String).join(".") || "(root)";
-  // Only the schemas' own rules have words of ours.
-  const kind = issue?.code === "custom" ? issue.message : issue?.code;
-  return { ok: false, problem: `${path}: ${kind ?? "invalid"}` };
+export function readData<T>(body: unknown, schema: Schema<T>): ReadResult<T> {
+  const read = object({ ok: exactly(true), data: schema })(limitValue(body));
+  if (!(read instanceof Mismatch)) return { ok: true, data: read.data as T };
+  return { ok: false, problem: `${read.path.join(".") || "(root)"}: ${read.problem}` };
 }
 
 /** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */
-export function readValue<T>(value: unknown, schema: Lazy<T>): T | undefined {
-  const result = z.safeParse(schema(), limitValue(value));
-  return result.success ? result.data : undefined;
+export function readValue<T>(value: unknown, schema: Schema<T>): T | undefined {
+  const read = schema(limitValue(value));
+  return read instanceof Mismatch ? undefined : read;
 }
 
 /** The error of a failure envelope; undefined when the parsed body is not one. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
-  const failure = z.safeParse(failureSchema(), body);
-  return failure.success ? failure.data.error : undefined;
+  const read = failureSchema(body);
+  return read instanceof Mismatch ? undefined : read.error;
 }

@@ -17,7 +17,6 @@ import type { Platform } from "../platform.ts";
  */
 export const azure: Platform = definePlatform({
   name: "azure_pipelines",
-  detect: ["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"],
   showsColours: true,
   server: ["SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"],
   project: ["SYSTEM_TEAMPROJECTID", "SYSTEM_TEAMPROJECT"],

@@ -17,7 +17,6 @@ import type { Platform } from "../platform.ts";
  */
 export const bitbucket: Platform = definePlatform({
   name: "bitbucket",
-  detect: ["BITBUCKET_COMMIT"],
   server: ["BITBUCKET_GIT_HTTP_ORIGIN"],
   serverOrigin: true,
   project: ["BITBUCKET_REPO_UUID", "BITBUCKET_REPO_FULL_NAME"],

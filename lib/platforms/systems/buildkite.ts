@@ -15,7 +15,6 @@ import type { Platform } from "../platform.ts";
  */
 export const buildkite: Platform = definePlatform({
   name: "buildkite",
-  detect: ["BUILDKITE"],
   showsColours: true,
   server: ["BUILDKITE_BUILD_URL"],
   serverOrigin: true,

@@ -15,7 +15,6 @@ import type { Platform } from "../platform.ts";
  */
 export const circle: Platform = definePlatform({
   name: "circle",
-  detect: ["CIRCLECI"],
   showsColours: true,
   server: ["CIRCLE_BUILD_URL"],
   serverOrigin: true,

@@ -15,7 +15,6 @@ import type { Platform } from "../platform.ts";
 export const forgejo: Platform = definePlatform({
   ...githubTable,
   name: "forgejo",
-  detect: ["FORGEJO_ACTIONS"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_NUMBER}",

@@ -16,7 +16,6 @@ import type { Platform } from "../platform.ts";
 export const gitea: Platform = definePlatform({
   ...githubTable,
   name: "gitea",
-  detect: ["GITEA_ACTIONS"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: { commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}" },
 });

@@ -50,7 +50,6 @@ function isInvented(env: ReadEnv): boolean {
 const table = definePlatform({
   ...githubTable,
   name: "github",
-  detect: ["GITHUB_ACTIONS"],
   reads: ["ACT"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {

@@ -33,7 +33,6 @@ function stampsLines(env: ReadEnv): boolean {
  */
 export const gitlab: Platform = definePlatform({
   name: "gitlab",
-  detect: ["GITLAB_CI"],
   showsColours: true,
   server: ["CI_SERVER_URL"],
   project: ["CI_PROJECT_ID"],

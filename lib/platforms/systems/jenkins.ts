@@ -16,7 +16,6 @@ import type { Platform } from "../platform.ts";
  */
 export const jenkins: Platform = definePlatform({
   name: "jenkins",
-  detect: ["JENKINS_URL"],
   server: ["JENKINS_URL"],
   project: ["JOB_NAME"],
   pipeline: ["BUILD_ID", "BUILD_NUMBER"],

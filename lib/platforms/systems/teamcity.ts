@@ -25,7 +25,6 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
  */
 export const teamcity: Platform = definePlatform({
   name: "teamcity",
-  detect: ["TEAMCITY_VERSION"],
   showsColours: true,
   server: ["BUILD_URL"],
   serverOrigin: true,

@@ -16,7 +16,6 @@ import type { Platform } from "../platform.ts";
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",
-  detect: ["CI=woodpecker"],
   showsColours: true,
   server: ["CI_SYSTEM_URL"],
   project: ["CI_REPO"],

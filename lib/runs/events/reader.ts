@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { CallOptions, MogplexClient } from "../../api/client.ts";
+import type { RunReads } from "../../api/mogplex_client.ts";
 import { MAX_EVENTS } from "../../api/contract/rules.ts";
 import type { RunEventStream } from "../../api/stream.ts";
 import { memoryOf, type StreamMemory } from "../../api/stream_memory.ts";
 import { BodyTooLargeError } from "../../errors.ts";
+import type { CallOptions } from "../../retry/call_options.ts";
 import type { Subject } from "../../job/source.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { streamRefusal } from "./stream_refusal.ts";
@@ -29,13 +30,13 @@ const ABSENT_MS = 900_000;
 
 /** Reads one run. Remembers how many of its events fit into an answer. */
 export class Reader implements Subject<News> {
-  readonly #client: MogplexClient;
+  readonly #client: RunReads;
   readonly #memory: StreamMemory;
   #limit = MAX_EVENTS;
   /** UUID of the run. */
   readonly runId: string;
 
-  constructor(client: MogplexClient, runId: string) {
+  constructor(client: RunReads, runId: string) {
     this.#client = client;
     this.#memory = memoryOf(client);
     this.runId = runId;

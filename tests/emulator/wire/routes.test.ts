@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { readData, readFailure } from "../../../lib/api/contract/envelope.ts";
+import type { Schema } from "../../../lib/api/contract/schema.ts";
 import {
   automationRunDataSchema,
   automationRunsSchema,
   automationSchema,
   automationsSchema,
   cancelResultSchema,
-  type Lazy,
   prReviewRerunSchema,
   reposSchema,
   runDataSchema,
@@ -31,7 +31,7 @@ test("every route that a client uses answers what the contract's schema reads", 
     headers: { "idempotency-key": "t" },
     body: { repoId: API_REPO },
   });
-  const answers: [Lazy<unknown>, unknown][] = [
+  const answers: [Schema<unknown>, unknown][] = [
     [startResultSchema, start.json],
     [triggerSchema, trigger.json],
     [runDataSchema, (await call("GET", `/runs/${runId}`)).json],
