@@ -64,8 +64,8 @@ export interface PipelineInput {
   /** When the waves are made; undefined when nothing was planned, which only formats without `needsPlan` see. */
   readonly waves: WavePlan | undefined;
   readonly settings: PipelineSettings;
-  /** Whether the user has a directory for several files. */
-  readonly severalFiles: boolean;
+  /** Directory that several files are written to, below the root of the repository; undefined when the user gave none. */
+  readonly output: string | undefined;
 }
 
 /** A file of a pipeline. */

@@ -26,8 +26,8 @@ export interface PipelineOptions extends CampaignOptions {
   meanRunMs?: number | undefined;
   /** What is said about the jobs. */
   settings: PipelineSettings;
-  /** Whether there is a directory for several files. */
-  severalFiles: boolean;
+  /** Directory or file that is written; undefined for standard output. */
+  output: string | undefined;
 }
 
 /** Where `init` puts the program. */
@@ -72,7 +72,7 @@ export async function makePipelineWith(
   options: PipelineOptions,
   internals: CampaignInternals & { io: Io },
 ): Promise<readonly PipelineFile[]> {
-  const { format: name, program = PROGRAM_PATH, settings, severalFiles, meanRunMs, home } = options;
+  const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs, home } = options;
   const { io } = internals;
   const format = formatOf(name);
   const { file, includes, skippedStdin } = await readCampaignFile(path, io, {
@@ -94,7 +94,7 @@ export async function makePipelineWith(
     lane: LANE,
     waves: undefined,
     settings,
-    severalFiles,
+    output: output?.replace(/\/+$/, ""),
   };
   if (!format.needsPlan) return format.render(all);
   return await withCampaign(path, options, internals, "read", (opened) => {

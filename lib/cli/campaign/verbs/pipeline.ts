@@ -66,7 +66,7 @@ export async function pipeline(context: VerbContext): Promise<number> {
     program: option(PROGRAM_FLAG),
     meanRunMs: option(MEAN_RUN),
     settings: settingsOf(context),
-    severalFiles: output !== undefined,
+    output,
   }, Object.assign(Object.create(place.internals), { io }));
   if (output !== undefined) write(context, files, output);
   if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
