@@ -103,7 +103,7 @@ function planLines(input: PipelineInput, days: number, parts: readonly string[],
     `    - ${block("      ", carryScript(input, parts))}`,
     `    - &check ${block("      ", checkScript(input))}`,
     ...plans ? [`    - ${block("      ", planScript(input))}`] : [],
-    ...keep(days, [`${FOLDER}/`], [...NOT_KEPT, `${FOLDER}/${DIRECTORY}/`]),
+    ...keep(days, [`${FOLDER}/`], NOT_KEPT),
   ];
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CarriedFile, PipelineInput } from "./format.ts";
-import { refused, shellWord } from "./words.ts";
+import { checkCarriedPath, refused, shellWord } from "./words.ts";
 
 /** Folder in which all jobs work: the files at their paths, the program, and the directories of the waves. */
 export const FOLDER = "mogplex-pipeline";
@@ -67,7 +67,7 @@ export function carryScript(input: PipelineInput, parts: readonly string[]): str
 function call(input: PipelineInput, verb: string, ...words: readonly string[]): string {
   const { program, file, home } = input;
   const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
-  const all = [command, "campaign", verb, shellWord(file.path), ...words];
+  const all = [command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
   if (isGit(input)) all.push("--home", shellWord(home ?? ""));
   // With exit: bash and runners before 18.11.4 and 19.0.2 end every other failure with 1.
   return `${all.join(" ")} 2>&1 || exit $?`;
@@ -81,12 +81,16 @@ export function isGit({ home }: PipelineInput): boolean {
 /** Brings the lock of the plan, or plans. In a Git repository it is there. */
 export function planScript(input: PipelineInput): string {
   if (isGit(input)) return `echo "the plan is in ${DIRECTORY} of the campaign's home"`;
-  const from = shellWord(`../${input.directory.replace(/^(?:\.\/)+/, "")}`);
+  const { directory, settings: { source } } = input;
+  const plan = call(input, "plan", `--dir ${WAVES}/0`);
+  // A directory elsewhere is for the machine that made the pipeline.
+  if (source === undefined && directory.startsWith("/")) return plan;
+  const from = shellWord(`../${checkCarriedPath("the directory of the campaign", directory)}`);
   return [
     `if [ -f ${from}/lock.json ]; then`,
     `  cp -R ${from} ${WAVES}/0`,
     "else",
-    `  ${call(input, "plan", `--dir ${WAVES}/0`)}`,
+    `  ${plan}`,
     "fi",
   ].join("\n");
 }
@@ -103,7 +107,7 @@ export function takeOverScript(): string {
 
 /** One wave. */
 export function waveScript(input: PipelineInput): string {
-  return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`).replace(/ {2,}/g, " ");
+  return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`);
 }
 
 /** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
