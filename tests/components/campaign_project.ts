@@ -1,0 +1,95 @@
+/** A project with a campaign, and its child pipeline run by `gitlab-ci-local` against an emulator whose clock moves between waves. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runtimes } from "../../tools/setup.mjs";
+import { campaignFiles, endRuns, UNTIL_ENDED } from "../examples/systems/campaign_recipes.ts";
+import { launch } from "../processes/world/service.ts";
+import { type ScriptService, startScriptService } from "../examples/scripts.ts";
+import { gitlabCiLocal, imageOf, newProject } from "./project.ts";
+
+/** File of the child pipeline. */
+export const CHILD = "child.gitlab-ci.yml";
+
+/** What a wave is told before it runs. */
+export type BeforeWave = (job: string) => void;
+
+/** How a pipeline, or some jobs of it, are run. */
+export interface RunOptions {
+  /** Only these jobs: what GitLab does when one is retried, or when all before were cancelled. @default all */
+  jobs?: readonly string[];
+  /** Called when a job begins. @default runs end, and 15 minutes pass */
+  before?: BeforeWave;
+  /** Further arguments. */
+  args?: readonly string[];
+}
+
+/** See the module. */
+export interface CampaignProject {
+  cwd: string;
+  service: ScriptService;
+  /** Runs a command of the program in the project, as a job of the parent does. */
+  call(...args: string[]): Promise<{ code: number | null; text: string }>;
+  /** Makes the child pipeline. */
+  generate(...args: string[]): Promise<string>;
+  /** Runs the child pipeline; returns what it printed. */
+  run(options?: RunOptions): Promise<string>;
+  /** Ends the runs at work, and lets 15 minutes pass. */
+  tick: BeforeWave;
+  /** Number of runs of the service, of keys, and of requests that start one. */
+  counts(): { runs: number; keys: number; starts: number };
+  close(): Promise<void>;
+}
+
+/** Opens one. @param more Lines of the campaign file. */
+export async function openCampaignProject(
+  { folder, command }: { folder: string; command: string },
+  names: readonly string[],
+  more = "",
+): Promise<CampaignProject> {
+  const service = await startScriptService({ ...UNTIL_ENDED, names });
+  const cwd = newProject(folder, "campaign", {
+    ...campaignFiles(names, more),
+    "ci/mogplex.mjs": readFileSync(command, "utf8"),
+    ".gitignore": "mogplex-campaign/\n",
+  });
+  const variables = { MOGPLEX_DEV: "1", MOGPLEX_URL: service.recorder.url, MOGPLEX_API_KEY: service.token };
+  const starts = () => service.recorder.of(/^POST \/runs$/);
+  const project: CampaignProject = {
+    cwd,
+    service,
+    async call(...args) {
+      const env = { PATH: "/usr/bin:/bin", ...variables };
+      const words = [runtimes.node, "ci/mogplex.mjs", "campaign", ...args];
+      const { code, stdout, stderr } = await launch(words, { cwd, env }).ended;
+      return { code, text: stdout + stderr };
+    },
+    async generate(...args) {
+      const { code, text } = await project.call("pipeline", "campaign.yml", "--format", "gitlab", ...args);
+      if (code !== 0) throw new Error(text);
+      writeFileSync(join(cwd, CHILD), text);
+      return text;
+    },
+    async run({ jobs = [], before = project.tick, args = [] } = {}) {
+      return await gitlabCiLocal(cwd, {
+        image: imageOf(folder, "node"),
+        variables,
+        args: ["--file", CHILD, "--shell-isolation", ...args, ...jobs],
+        onText(text) {
+          for (const [, job = ""] of text.matchAll(/^(\S+) starting shell/gm)) before(job);
+        },
+      });
+    },
+    tick(job) {
+      if (!job.startsWith("wave-")) return;
+      endRuns(service);
+      service.emulator.control("advanceClock", { seconds: 15 * 60 });
+    },
+    counts: () => ({
+      runs: service.statuses().length,
+      keys: new Set(starts().map(({ key }) => key)).size,
+      starts: starts().length,
+    }),
+    close: () => service.close(),
+  };
+  return project;
+}
