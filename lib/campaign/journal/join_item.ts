@@ -43,7 +43,10 @@ export function bodyOf(record: JournalRecord): DatedBody {
 /** Ends after which the run of a start may end in another way. */
 const OPEN: readonly (StartEnd | null)[] = [null, "needs-input", "unknown"];
 /** How much each end of a start without a run says. */
-const REFUSALS: Readonly<Partial<Record<StartEnd, number>>> = { quota: 0, service: 1, invalid: 2, conflict: 4 };
+const REFUSALS: ReadonlyMap<StartEnd, number> = new Map([["quota", 0], ["service", 1], ["invalid", 2], [
+  "conflict",
+  4,
+]]);
 
 function isOf(record: JournalRecord, number: number): boolean {
   return "start" in record && record.start === number;
@@ -52,7 +55,7 @@ function isOf(record: JournalRecord, number: number): boolean {
 /** How much is known of a start: the more, the later. */
 function weightOf({ number, runId, end }: StartMemory, tail: readonly TailRecord[]): number {
   if (runId !== null) return end === "unknown" ? 11 : OPEN.includes(end) ? 10 : end === "cancelled" ? 12 : 13;
-  if (end !== null) return REFUSALS[end] ?? 0;
+  if (end !== null) return REFUSALS.get(end) ?? 0;
   // One that was sent before the journals parted is not news. One that was sent since may have a run.
   return tail.some(({ record }) => record.type === "intent" && isOf(record, number)) ? 3 : -1;
 }

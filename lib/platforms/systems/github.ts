@@ -51,7 +51,7 @@ const table = definePlatform({
   ...githubTable,
   name: "github",
   detect: ["GITHUB_ACTIONS"],
-  reads: ["ACT"],
+  reads: ["ACT", "GITHUB_EVENT_PATH"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",

@@ -50,11 +50,12 @@ export const gitlab: Platform = definePlatform({
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
   },
-  // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
+  // Three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",
     "CI_MERGE_REQUEST_PROJECT_ID",
+    "CI_PROJECT_VISIBILITY",
     "CI_RUNNER_VERSION",
     "FF_TIMESTAMPS",
   ],
