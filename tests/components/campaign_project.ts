@@ -1,11 +1,12 @@
 /** A project with a campaign, and its child pipeline run by `gitlab-ci-local` against an emulator whose clock moves between waves. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
 import { campaignFiles, endRuns, UNTIL_ENDED } from "../examples/systems/campaign_recipes.ts";
 import { launch } from "../processes/world/service.ts";
 import { type ScriptService, startScriptService } from "../examples/scripts.ts";
-import { gitlabCiLocal, imageOf, newProject } from "./project.ts";
+import { imageOf, newProject, type Pipeline, runPipeline } from "./project.ts";
 
 /** File of the child pipeline. */
 export const CHILD = "child.gitlab-ci.yml";
@@ -31,13 +32,26 @@ export interface CampaignProject {
   call(...args: string[]): Promise<{ code: number | null; text: string }>;
   /** Makes the child pipeline. */
   generate(...args: string[]): Promise<string>;
-  /** Runs the child pipeline; returns what it printed. */
-  run(options?: RunOptions): Promise<string>;
+  /** Runs the child pipeline. */
+  run(options?: RunOptions): Promise<Pipeline>;
   /** Ends the runs at work, and lets 15 minutes pass. */
   tick: BeforeWave;
+  /** Sends a signal to the wave that is at work: what a lost machine or a cancelled job do. */
+  signalWave(signal: NodeJS.Signals): void;
   /** Number of runs of the service, of keys, and of requests that start one. */
   counts(): { runs: number; keys: number; starts: number };
   close(): Promise<void>;
+}
+
+/** Whether a process is a wave that works below a folder. */
+function isWaveOf(folder: string, pid: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) &&
+      readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mogplex.mjs\0campaign\0advance");
+  } catch {
+    // It has ended meanwhile, or belongs to somebody else.
+    return false;
+  }
 }
 
 /** Opens one. @param more Lines of the campaign file. */
@@ -70,7 +84,7 @@ export async function openCampaignProject(
       return text;
     },
     async run({ jobs = [], before = project.tick, args = [] } = {}) {
-      return await gitlabCiLocal(cwd, {
+      return await runPipeline(cwd, {
         image: imageOf(folder, "node"),
         variables,
         args: ["--file", CHILD, "--shell-isolation", ...args, ...jobs],
@@ -83,6 +97,11 @@ export async function openCampaignProject(
       if (!job.startsWith("wave-")) return;
       endRuns(service);
       service.emulator.control("advanceClock", { seconds: 15 * 60 });
+    },
+    signalWave(signal) {
+      for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+        if (isWaveOf(cwd, pid)) process.kill(Number(pid), signal);
+      }
     },
     counts: () => ({
       runs: service.statuses().length,

@@ -141,7 +141,11 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
     const next = Math.min(pace.nextMs ?? Infinity, ends[0] ?? Infinity);
     if (next === Infinity) return null;
+    const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
+    // A run that is at work may end sooner than expected.
+    if (waveEveryMs === undefined || ends.length === 0) continue;
+    for (let each = before + waveEveryMs; each < at; each += waveEveryMs) moments.push(each);
   }
 }
 
@@ -167,7 +171,8 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
 }
 
 /**
- * The moments of the waves of a campaign in which everything goes well: one whenever a run has ended or can be started, none in between.
+ * The moments of the waves of a campaign in which everything goes well: one at each multiple of their
+ * distance while runs are at work, and one when the next run can be started; none while there is only a wait for that.
  *
  * @returns Milliseconds since 1970, ascending; the first is now, at the last one everything has ended. Null when the windows never open.
  */
