@@ -4,12 +4,18 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { buildkite } from "./buildkite.ts";
 import type { PipelineFormat } from "./format.ts";
+import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
+import { kubernetes } from "./kubernetes.ts";
 
 /** The formats, by the word of `--format`. */
 const FORMATS: ReadonlyMap<string, PipelineFormat> = new Map([
   ["gitlab", gitlab],
+  ["github", github],
+  ["buildkite", buildkite],
+  ["kubernetes", kubernetes],
 ]);
 
 /** The words of `--format`. */

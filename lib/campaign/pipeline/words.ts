@@ -39,12 +39,15 @@ export function checkCarriedPath(what: string, path: string): string {
   return short;
 }
 
-/** A text for YAML and JSON: always in double quotes, in ASCII. */
+/**
+ * A text for YAML: always in double quotes, in ASCII. A character beyond the first 65 536 is one escape: the parsers of Go and Ruby refuse
+ * the two halves that JSON would write.
+ */
 export function quoted(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
 }
 
 /**
