@@ -25,6 +25,7 @@ function commandScript({ program }: PipelineInput, home: string): string {
     `mogplex_home=${shellWord(home)}`,
     ...program.kind === "file" ? [`mogplex_program=${shellWord(`./${program.path}`)}`] : [],
     `export mogplex_home${program.kind === "file" ? " mogplex_program" : ""}`,
+    "# shellcheck disable=SC2016 # the inner shell puts in the values",
     // One who copies a command copies the program and the home with it.
     `printf '%s\\n' "$COMMAND" | sed -E '1s/^(node [^ ]+|[^ ]+) campaign //' | xargs sh -c '`,
     '  case " $* " in *" --home"*) ;; *) set -- "$@" --home "$mogplex_home" ;; esac',
