@@ -134,7 +134,8 @@ test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () 
   try {
     await project.call("plan", "campaign.yml");
     await project.generate("--every", "1h");
-    const { jobs } = await project.run({ before: () => {} });
+    // A red wave skips those behind it: the report finds the newest directory.
+    const { jobs } = await project.run({ jobs: ["plan", "wave-1", "report"], before: () => {} });
     expect(Object.entries(jobs).filter(([, { code }]) => code !== 0).map(([name, { code }]) => [name, code])).toEqual([[
       "report",
       75,

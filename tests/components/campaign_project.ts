@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { stringify } from "yaml";
 import { runtimes } from "../../tools/setup.mjs";
 import { campaignFiles, endRuns, UNTIL_ENDED } from "../examples/systems/campaign_recipes.ts";
 import { launch } from "../processes/world/service.ts";
@@ -22,6 +23,8 @@ export interface RunOptions {
   before?: BeforeWave;
   /** Further arguments. */
   args?: readonly string[];
+  /** File of the pipeline. @default the child pipeline */
+  file?: string;
 }
 
 /** See the module. */
@@ -34,6 +37,8 @@ export interface CampaignProject {
   generate(...args: string[]): Promise<string>;
   /** Runs the child pipeline. */
   run(options?: RunOptions): Promise<Pipeline>;
+  /** Runs a child pipeline with this text. */
+  childRun(text: string): Promise<Pipeline>;
   /** Ends the runs at work, and lets 15 minutes pass. */
   tick: BeforeWave;
   /** Sends a signal to the wave that is at work: what a lost machine or a cancelled job do. */
@@ -54,19 +59,23 @@ function isWaveOf(folder: string, pid: string): boolean {
   }
 }
 
-/** Opens one. @param more Lines of the campaign file. */
+/** Opens one. @param more Lines of the campaign file. @param files Further files of the project. */
 export async function openCampaignProject(
   { folder, command }: { folder: string; command: string },
   names: readonly string[],
   more = "",
+  files: Readonly<Record<string, string>> = {},
 ): Promise<CampaignProject> {
   const service = await startScriptService({ ...UNTIL_ENDED, names });
   const cwd = newProject(folder, "campaign", {
     ...campaignFiles(names, more),
     "ci/mogplex.mjs": readFileSync(command, "utf8"),
     ".gitignore": "mogplex-campaign/\n",
+    ...files,
   });
+  // Those of a project reach the child pipeline as well, those of the command line do not.
   const variables = { MOGPLEX_DEV: "1", MOGPLEX_URL: service.recorder.url, MOGPLEX_API_KEY: service.token };
+  writeFileSync(join(cwd, ".gitlab-ci-local-variables.yml"), stringify(variables));
   const starts = () => service.recorder.of(/^POST \/runs$/);
   const project: CampaignProject = {
     cwd,
@@ -83,15 +92,19 @@ export async function openCampaignProject(
       writeFileSync(join(cwd, CHILD), text);
       return text;
     },
-    async run({ jobs = [], before = project.tick, args = [] } = {}) {
+    async run({ jobs = [], before = project.tick, args = [], file = CHILD } = {}) {
       return await runPipeline(cwd, {
         image: imageOf(folder, "node"),
-        variables,
-        args: ["--file", CHILD, "--shell-isolation", ...args, ...jobs],
+        variables: {},
+        args: ["--file", file, "--shell-isolation", ...args, ...jobs],
         onText(text) {
-          for (const [, job = ""] of text.matchAll(/^(\S+) starting shell/gm)) before(job);
+          for (const [, job = ""] of text.matchAll(/^(?:\t.* -> )?(\S+) starting shell/gm)) before(job);
         },
       });
+    },
+    async childRun(text) {
+      writeFileSync(join(cwd, CHILD), text);
+      return await project.run();
     },
     tick(job) {
       if (!job.startsWith("wave-")) return;
