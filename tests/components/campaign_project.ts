@@ -12,6 +12,8 @@ import { imageOf, newProject, type Pipeline, runPipeline } from "./project.ts";
 /** File of the child pipeline. */
 export const CHILD = "child.gitlab-ci.yml";
 
+const UNCHECKED = "--no-json-schema-validation";
+
 /** What a wave is told before it runs. */
 export type BeforeWave = (job: string) => void;
 
@@ -41,6 +43,10 @@ export interface CampaignProject {
   childRun(text: string): Promise<Pipeline>;
   /** Ends the runs at work, and lets 15 minutes pass. */
   tick: BeforeWave;
+  /** Path of an artifact that a job of the child pipeline has left, as seen from the folder of the jobs. */
+  artifact(job: string, path: string): string;
+  /** Sends a signal to the wave before its `count`th request of a kind goes on; undefined for never. */
+  stopAt(pattern: RegExp | undefined, count?: number, signal?: NodeJS.Signals): void;
   /** Sends a signal to the wave that is at work: what a lost machine or a cancelled job do. */
   signalWave(signal: NodeJS.Signals): void;
   /** Number of runs of the service, of keys, and of requests that start one. */
@@ -59,14 +65,21 @@ function isWaveOf(folder: string, pid: string): boolean {
   }
 }
 
-/** Opens one. @param more Lines of the campaign file. @param files Further files of the project. */
+/**
+ * Opens one.
+ *
+ * @param more Lines of the campaign file.
+ * @param files Further files of the project.
+ * @param shared The service of another project, for a second clone. @default one of its own
+ */
 export async function openCampaignProject(
   { folder, command }: { folder: string; command: string },
   names: readonly string[],
   more = "",
   files: Readonly<Record<string, string>> = {},
+  shared?: ScriptService,
 ): Promise<CampaignProject> {
-  const service = await startScriptService({ ...UNTIL_ENDED, names });
+  const service = shared ?? await startScriptService({ ...UNTIL_ENDED, names });
   const cwd = newProject(folder, "campaign", {
     ...campaignFiles(names, more),
     "ci/mogplex.mjs": readFileSync(command, "utf8"),
@@ -96,7 +109,8 @@ export async function openCampaignProject(
       return await runPipeline(cwd, {
         image: imageOf(folder, "node"),
         variables: {},
-        args: ["--file", file, "--shell-isolation", ...args, ...jobs],
+        // The check of the schema takes as long as two jobs.
+        args: ["--file", file, "--shell-isolation", ...args, ...jobs.length > 0 ? [UNCHECKED, ...jobs] : []],
         onText(text) {
           for (const [, job = ""] of text.matchAll(/^(?:\t.* -> )?(\S+) starting shell/gm)) before(job);
         },
@@ -111,6 +125,13 @@ export async function openCampaignProject(
       endRuns(service);
       service.emulator.control("advanceClock", { seconds: 15 * 60 });
     },
+    stopAt(pattern, count = 1, signal = "SIGKILL") {
+      let seen = 0;
+      service.recorder.intercept = pattern && (({ what }) => {
+        if (pattern.test(what) && ++seen === count) project.signalWave(signal);
+        return Promise.resolve();
+      });
+    },
     signalWave(signal) {
       for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
         if (isWaveOf(cwd, pid)) process.kill(Number(pid), signal);
@@ -121,7 +142,8 @@ export async function openCampaignProject(
       keys: new Set(starts().map(({ key }) => key)).size,
       starts: starts().length,
     }),
-    close: () => service.close(),
+    artifact: (job, path) => join(cwd, ".gitlab-ci-local/artifacts", job, "mogplex-pipeline", path),
+    close: async () => shared === undefined ? await service.close() : undefined,
   };
   return project;
 }
