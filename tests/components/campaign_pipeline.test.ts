@@ -14,30 +14,18 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
 
-const artifact = ({ cwd }: CampaignProject, job: string, path: string) =>
-  join(cwd, ".gitlab-ci-local/artifacts", job, "mogplex-pipeline", path);
-
 /** The campaign, as the report job leaves it. */
 function reported(project: CampaignProject) {
-  return JSON.parse(readFileSync(artifact(project, "report", "mogplex-campaign/campaign.json"), "utf8"));
-}
-
-/** Sends a signal to the wave before its `count`th request of a kind goes on. */
-function stopAt(project: CampaignProject, pattern: RegExp, count: number, signal: NodeJS.Signals): void {
-  let seen = 0;
-  project.service.recorder.intercept = ({ what }) => {
-    if (pattern.test(what) && ++seen === count) project.signalWave(signal);
-    return Promise.resolve();
-  };
+  return JSON.parse(readFileSync(project.artifact("report", "mogplex-campaign/campaign.json"), "utf8"));
 }
 
 test.skipIf(!CAN_RUN)(
   "a child pipeline that fits GitLab's schema makes the waves; a person opens the gate; an edited checkout changes nothing",
   async () => {
-    const project = await openCampaignProject(built, ["a", "b", "c", "d"], "canary: { size: 1, gate: manual }\n");
+    const project = await openCampaignProject(built, ["a", "b"], "canary: { size: 1, gate: manual }\n");
     try {
       await project.call("plan", "campaign.yml");
-      const child = await project.generate("--every", "30m");
+      const child = await project.generate("--every", "1h");
       const gate = /^(wave-\d+):\n(?: {2}.*\n)*? {2}when: manual$/m.exec(child)?.[1] ?? "";
       const { text } = await project.run({
         args: ["--manual", gate],
@@ -52,22 +40,16 @@ test.skipIf(!CAN_RUN)(
       expect(text).toContain("json schema validated");
       expect(text).not.toMatch(/FAIL|WARN/);
       const { state, counts, waves } = reported(project);
-      expect({ state, succeeded: counts.succeeded }).toEqual({ state: "done", succeeded: 4 });
+      expect({ state, succeeded: counts.succeeded }).toEqual({ state: "done", succeeded: 2 });
       expect(waves).toBeLessThan(20);
-      expect(project.counts()).toEqual({ runs: 4, keys: 4, starts: 4 });
+      expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
       expect(new Set(project.service.recorder.of(/^POST \/runs$/).map(({ body }) => JSON.parse(body).prompt))).toEqual(
         new Set(["Replace the logger\n\nReplace the logger."]),
       );
-      const before = readFileSync(
-        artifact(
-          project,
-          `wave-${Number(gate.slice(5)) - 1}`,
-          `mogplex-waves/${Number(gate.slice(5)) - 1}/campaign.json`,
-        ),
-        "utf8",
-      );
-      expect(JSON.parse(before)).toMatchObject({ state: "gated", counts: { succeeded: 1, waiting: 3 } });
-      expect(existsSync(artifact(project, "report", "mogplex-campaign/junit.xml"))).toBe(true);
+      const number = Number(gate.slice("wave-".length)) - 1;
+      const before = readFileSync(project.artifact(`wave-${number}`, `mogplex-waves/${number}/campaign.json`), "utf8");
+      expect(JSON.parse(before)).toMatchObject({ state: "gated", counts: { succeeded: 1, waiting: 1 } });
+      expect(existsSync(project.artifact("report", "mogplex-campaign/junit.xml"))).toBe(true);
     } finally {
       await project.close();
     }
@@ -80,28 +62,27 @@ test.skipIf(!CAN_RUN || !existsSync("/proc/self/cwd"))(
   async () => {
     const names = ["a", "b", "c", "d", "e", "f"];
     const project = await openCampaignProject(built, names);
-    const { recorder } = project.service;
     try {
       await project.call("plan", "campaign.yml");
       await project.generate();
       await project.run({ jobs: ["plan", "wave-1"] });
       expect(project.counts()).toEqual({ runs: 3, keys: 3, starts: 3 });
       // The machine is lost while the answer to a start is on its way.
-      stopAt(project, /^POST \/runs$/, 2, "SIGKILL");
+      project.stopAt(/^POST \/runs$/, 2, "SIGKILL");
       const killed = await project.run({ jobs: ["wave-2"] });
       expect(killed.jobs["wave-2"]?.code).toBe(137);
-      recorder.intercept = undefined;
+      project.stopAt(undefined);
       expect(project.counts()).toEqual({ runs: 5, keys: 5, starts: 5 });
       // GitLab starts it at once, with the artifacts of the wave before.
       const again = await project.run({ jobs: ["wave-2"], before: () => {} });
       expect(again.jobs["wave-2"]?.code).toBe(0);
       expect(project.counts()).toEqual({ runs: 5, keys: 5, starts: 6 });
 
-      stopAt(project, /^GET \/runs/, 1, "SIGTERM");
+      project.stopAt(/^GET \/runs/, 1, "SIGTERM");
       const cancelled = await project.run({ jobs: ["wave-3"] });
       expect(cancelled.jobs["wave-3"]?.code).toBe(143);
-      recorder.intercept = undefined;
-      const lost = artifact(project, "wave-3", "mogplex-waves/3");
+      project.stopAt(undefined);
+      const lost = project.artifact("wave-3", "mogplex-waves/3");
       expect(existsSync(join(lost, "lock.json"))).toBe(true);
 
       // Another clone goes on with what the cancelled wave has left.
@@ -134,7 +115,8 @@ test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () 
   try {
     await project.call("plan", "campaign.yml");
     await project.generate("--every", "1h");
-    const { jobs } = await project.run({ before: () => {} });
+    // A red wave skips those behind it: the report finds the newest directory.
+    const { jobs } = await project.run({ jobs: ["plan", "wave-1", "report"], before: () => {} });
     expect(Object.entries(jobs).filter(([, { code }]) => code !== 0).map(([name, { code }]) => [name, code])).toEqual([[
       "report",
       75,
