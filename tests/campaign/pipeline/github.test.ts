@@ -125,7 +125,7 @@ function runStep(script: string, cwd: string, env: Record<string, string> = {}) 
   const calls = join(cwd, "calls");
   writeFileSync(calls, "");
   writeFileSync(join(cwd, "step.sh"), script);
-  const { status, stderr } = spawnSync("sh", ["-e", "step.sh"], {
+  const { status, stderr } = spawnSync("bash", ["-e", "step.sh"], {
     cwd,
     encoding: "utf8",
     env: { PATH: `${join(cwd, "bin")}:${process.env.PATH}`, CALLS: calls, GITHUB_OUTPUT: join(cwd, "output"), ...env },
