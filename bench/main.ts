@@ -35,6 +35,7 @@ const BENCHES: Readonly<Record<string, (full: boolean) => Promise<Table | Table[
   },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
   "campaign": async (full) => await (await import("./campaign/bench.ts")).bench(full),
+  "pipelines": async (full) => await (await import("./campaign/pipelines.ts")).bench(full),
   "soak": async () => ({ title: "A thousand runs on bad days", rows: await (await import("./soak.ts")).bench() }),
 };
 

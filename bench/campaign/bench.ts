@@ -1,6 +1,7 @@
 /** All that is measured of campaigns, in a short form and a long one. */
 import * as crashes from "./crashes.ts";
 import * as faults from "./faults.ts";
+import * as gitClock from "./git_clock.ts";
 import * as large from "./large.ts";
 import * as makespan from "./makespan.ts";
 import * as twoWorkers from "./two_workers.ts";
@@ -20,6 +21,7 @@ export async function bench(full: boolean): Promise<{ title: string; rows: Recor
     { title: faults.TITLE, rows: full ? await faults.bench(20) : await faults.bench(2, 30) },
     { title: crashes.TITLE, rows: full ? await crashes.bench() : await crashes.bench(2) },
     { title: twoWorkers.TITLE, rows: await twoWorkers.bench(full ? 20 : 4) },
+    { title: gitClock.TITLE, rows: await gitClock.bench(full ? 50 : 4) },
     { title: large.TITLE, rows: full ? await large.bench() : await large.bench([100, 1_000]) },
   ];
 }

@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "5d90bc34cbddbc8345cb77e90fb2445b6b1447b6c3e84633ce3c13a6763c4ecf"
+val MOGPLEX_CI_SHA256 = "99d07ad2bc9053a39ffaf0d00b4d3761e32d66097ce75aea24cec9764f1a3ce6"
 
 project {
     buildType(Cleanup)

@@ -18,9 +18,11 @@ import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
-import { openHome, parseHome } from "./journal/home/open_home.ts";
+import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
+import type { LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
+import { type ShownPlace, shownText } from "./journal/home/shown.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
@@ -51,6 +53,10 @@ export interface OpenedCampaign {
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
   home: Home;
+  /** Opens a home of the same campaign elsewhere, for reading. @throws as {@linkcode openHome} does. */
+  openOther: (address: HomeAddress, directory: string) => Promise<Home>;
+  /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
+  shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
 }
@@ -73,7 +79,8 @@ async function openAll(
   const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
   const { env = environmentVariable } = options;
   const platform = internals.platform ?? detectPlatform(env);
-  const home = await openHome(parseHome(options.home ?? "dir", platform.remote(env)), directory, {
+  const address = parseHome(options.home ?? "dir", platform.remote(env));
+  const common = {
     env,
     signal: options.signal,
     files: internals.files ?? await processDurableFiles(),
@@ -81,12 +88,14 @@ async function openAll(
     clock,
     campaign: file.name,
     round: file.round,
-    access,
-    requestHash: (task, item) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
+    requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
-  });
+  };
+  const home = await openHome(address, directory, { ...common, access });
+  const openOther = (other: HomeAddress, place: string) => openHome(other, place, { ...common, access: "read" });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin };
-  const opened: OpenedCampaign = { ...what, home, store: undefined };
+  const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
+  const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
   try {
     await reopen(opened);
   } catch (error) {
@@ -100,6 +109,12 @@ async function openAll(
 const ATTEMPTS = 5;
 /** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
 const RACE_WAIT_MS = 10_000;
+
+/** Says who can read the branch. */
+function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
+  const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
+  if (message !== null) onNotice?.({ kind: "text", message });
+}
 
 /** Opens a campaign once, and shares what `use` wrote. */
 async function attempt<T>(
@@ -143,7 +158,10 @@ export async function withCampaign<T>(
   const random = internals.random ?? Math.random;
   for (let count = 1;; count++) {
     try {
-      return await attempt(path, options, internals, access, use);
+      return await attempt(path, options, internals, access, async (opened) => {
+        if (count === 1) warnOfReaders(opened, onNotice);
+        return await use(opened);
+      });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
       onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" });

@@ -11,6 +11,8 @@ import { automationsTriggerFollowVerb } from "./verbs/automations_trigger_follow
 import { campaignAdvanceVerb } from "./verbs/campaign/advance.ts";
 import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
+import { campaignPipelineVerb } from "./verbs/campaign/pipeline.ts";
+import { campaignImportVerb } from "./verbs/campaign/import.ts";
 import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
 import { campaignReportVerb } from "./verbs/campaign/report.ts";
 import { campaignResumeVerb } from "./verbs/campaign/resume.ts";
@@ -64,6 +66,8 @@ export const VERBS: readonly Verb[] = [
   campaignResumeVerb,
   campaignSkipVerb,
   campaignReportVerb,
+  campaignImportVerb,
+  campaignPipelineVerb,
   runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,

@@ -40,7 +40,9 @@ test("the row of each campaign verb calls the function of its name, which is loa
     [...readFileSync(join(folder, file), "utf8").matchAll(/from "([^"]+)"/g)].map(([, path = ""]) => path)
   );
   const ofCampaigns = new Set(imports.filter((path) => path.includes("campaign/")));
-  expect([...ofCampaigns].sort()).toEqual(["flags", "load", "own_flags"].map((name) => `../../campaign/${name}.ts`));
+  expect([...ofCampaigns].sort()).toEqual(
+    ["flags", "load", "own_flags", "pipeline_flags"].map((name) => `../../campaign/${name}.ts`),
+  );
 });
 
 test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {

@@ -70,7 +70,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 function atThisCommit(text: string): string {
   const [from, to] = ["$CI_SERVER_FQDN/<group>/<project>/", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/"];
   const changed = text.replace(
-    /(\/(?:run|follow)@)(\S+)$/gm,
+    /(\/(?:run|follow|campaign)@)(\S+)$/gm,
     (whole, start: string, version: string) =>
       version === VERSION || version === "<commit>" ? `${start}$CI_COMMIT_SHA` : whole,
   ).replaceAll(from, to);
@@ -151,6 +151,17 @@ function programs(): void {
   });
   spawnSync("ln", ["-sf", "curl.sh", join(stubs, "curl")]);
   spawnSync("ln", ["-sf", runtimes.node, join(stubs, "node")]);
+}
+
+/** A project with a campaign, and the program as `init` puts it there. */
+function campaignProject(): Record<string, string> {
+  const program = readFileSync(service.command, "utf8");
+  return {
+    "campaign.yml": "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [acme/web]\n",
+    "task.md": "Fix the flaky tests.\n",
+    "ci/mogplex.mjs": program,
+    "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n`,
+  };
 }
 
 const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
@@ -295,6 +306,36 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(wrong.recorder.requests).toEqual([]);
   },
 
+  async "campaign-child-pipeline.yml"() {
+    programs();
+    const { run, jobs, starts } = await copied(read(`${RECIPES}/campaign-child-pipeline.yml`), campaignProject());
+    const web = { CI_PIPELINE_SOURCE: "web" };
+    expect(await jobs({ server: SCHEDULE })).toEqual([]);
+    expect((await jobs({ server: web })).sort()).toEqual(["mogplex-campaign", "waves-mogplex-campaign"]);
+    const { jobs: { "mogplex-campaign": planned } } = await run({ server: web, retry: "mogplex-campaign" });
+    expect(planned?.code).toBe(0);
+    expect(planned?.artifact("mogplex-campaign-pipeline/campaign.gitlab-ci.yml")).toContain("wave-1:");
+    expect(starts()).toEqual([]);
+  },
+
+  async "campaign-in-git.yml"() {
+    programs();
+    const remote = mkdtempSync(join(service.folder, "campaign-"));
+    spawnSync("git", ["init", "-q", "--bare", remote]);
+    const text = read(`${RECIPES}/campaign-in-git.yml`);
+    const home = `git:file://${remote}#`;
+    const { run, jobs, starts } = await copied(text.replace("git:origin#", home), campaignProject());
+    expect(await jobs()).toEqual([]);
+    const states = [];
+    for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
+      const { jobs: { campaign } } = await run({ server: SCHEDULE });
+      expect(campaign?.code).toBe(0);
+      states.push(JSON.parse(campaign?.artifact("mogplex-campaign/campaign.json") ?? "").state);
+    }
+    expect([states[0], states.at(-1)]).toEqual(["running", "done"]);
+    expect(starts()).toHaveLength(1);
+  },
+
   async "scheduled-campaign.yml"() {
     programs();
     const pinned = withPins(read(`${RECIPES}/scheduled-campaign.yml`), pinsOf(readFileSync(service.command, "utf8")));
@@ -426,7 +467,9 @@ test("every document and example names the component by the same placeholder", (
   );
   expect(named.length).toBeGreaterThan(10);
   for (const { path, address } of named) {
-    const right = new RegExp(`^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow)@(${RegExp.escape(VERSION)}|<commit>)$`);
+    const right = new RegExp(
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|campaign)@(${RegExp.escape(VERSION)}|<commit>)$`,
+    );
     expect({ path, right: right.test(address) }).toEqual({ path, right: true });
   }
 });

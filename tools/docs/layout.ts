@@ -83,6 +83,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
     "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
   "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
+  "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; pure, one module a system",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/page": "the page of a campaign, from its view alone",

@@ -12,6 +12,7 @@ import {
   applyRetry,
   applySeen,
   applySkipped,
+  applySlots,
   applyStarted,
   Contradiction,
 } from "./item_fold.ts";
@@ -86,6 +87,8 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.stopped = null;
       return;
     case "joined":
+      applySlots(memory, record.slots);
+      return;
     case "note":
       return;
   }

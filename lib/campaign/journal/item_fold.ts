@@ -42,6 +42,11 @@ function removeSlot(slots: number[], ms: number): void {
   if (at >= 0) slots.splice(at, 1);
 }
 
+/** Starts of which another journal knew have taken their slots. */
+export function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
+  for (const time of times) addSlot(slotsMs, Date.parse(time));
+}
+
 /** The last start of an item, of which a record speaks. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
@@ -154,7 +159,11 @@ function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: 
 export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
   const start = lastStart(item, record.start);
-  if (start.end !== null && !OPEN_ENDS.includes(start.end)) throw new Contradiction(`start ${start.number} has ended`);
+  // A joined journal may say so: one machine has cancelled the run, and the other one has only seen that somebody did.
+  const isOverdue = start.end === "cancelled" && as === "overdue";
+  if (start.end !== null && !OPEN_ENDS.includes(start.end) && !isOverdue) {
+    throw new Contradiction(`start ${start.number} has ended`);
+  }
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
   if (runId === null && ENDS_OF_RUNS.includes(as)) throw new Contradiction(`no start ends ${as} without a run`);
   if (runId !== null) bindRun(memory, start, runId);

@@ -30,6 +30,8 @@ import type { JournalRecord, RecordBody, StartEnd } from "./record.ts";
 
 /** Largest number of a start, a record or a wave. */
 const MAX_NUMBER = 1e9;
+/** Most times of a `joined` record: more than the service takes in a day. */
+export const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
 const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
@@ -102,7 +104,13 @@ function makeSchema() {
     z.object({ ...place, type: z.literal("skipped"), items, by, reason }),
     z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
     z.object({ ...place, type: z.literal("resumed"), by }),
-    z.object({ ...place, type: z.literal("joined"), from: reason, records: whole(0, MAX_NUMBER) }),
+    z.object({
+      ...place,
+      type: z.literal("joined"),
+      from: reason,
+      records: whole(0, MAX_NUMBER),
+      slots: z.array(time()).check(z.maxLength(MAX_SLOTS, `it has more than ${MAX_SLOTS} times`)),
+    }),
     z.object({ ...place, type: z.literal("note"), text: reason }),
   ]);
 }
@@ -244,7 +252,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "resumed":
       return [{ ...body, by: personOf(body.by) }];
     case "joined":
-      return [{ ...body, from: reasonOf(body.from) }];
+      return [{ ...body, from: reasonOf(body.from), slots: body.slots.filter(isTime).slice(-MAX_SLOTS) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
     case "sandboxes":

@@ -108,8 +108,8 @@ function planOf(input: ForecastInput): Plan {
   };
 }
 
-/** Plays the campaign. @returns When it is over; null when the windows never open. */
-function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): number | null {
+/** Plays the campaign. @param moments Gets the moment of each wave. @returns When it is over; null when the windows never open. */
+function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
   const ends = [...busyUntilMs];
   const slots = [...slotsMs];
@@ -117,6 +117,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): number | 
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
   let started = 0;
   for (let at = nowMs;;) {
+    moments.push(at);
     while ((ends[0] ?? Infinity) <= at) ends.shift();
     if (gate !== null && started >= gate && ends.length === 0) gate = null;
     if (started === runsMs.length && ends.length === 0) return at;
@@ -140,7 +141,11 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): number | 
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
     const next = Math.min(pace.nextMs ?? Infinity, ends[0] ?? Infinity);
     if (next === Infinity) return null;
+    const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
+    // A run that is at work may end sooner than expected.
+    if (waveEveryMs === undefined || ends.length === 0) continue;
+    for (let each = before + waveEveryMs; each < at; each += waveEveryMs) moments.push(each);
   }
 }
 
@@ -163,6 +168,17 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
   return changes.map(([bound, change]) => ({ bound, endsAtMs: schedule({ ...all, ...change }).endsAtMs }))
     .filter((other) => endsAtMs - other.endsAtMs >= MINUTE_MS)
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
+}
+
+/**
+ * The moments of the waves of a campaign in which everything goes well: one at each multiple of their
+ * distance while runs are at work, and one when the next run can be started; none while there is only a wait for that.
+ *
+ * @returns Milliseconds since 1970, ascending; the first is now, at the last one everything has ended. Null when the windows never open.
+ */
+export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
+  const moments: number[] = [];
+  return play(planOf(input), moments) === null ? null : moments;
 }
 
 /**

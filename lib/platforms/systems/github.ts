@@ -50,7 +50,7 @@ function isInvented(env: ReadEnv): boolean {
 const table = definePlatform({
   ...githubTable,
   name: "github",
-  reads: ["ACT"],
+  reads: ["ACT", "GITHUB_EVENT_PATH"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",

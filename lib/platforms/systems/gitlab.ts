@@ -51,11 +51,12 @@ export const gitlab: Platform = definePlatform({
     // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that can be looked at are below `/artifacts/file/`.
     file: "{CI_JOB_URL}/artifacts/file/",
   },
-  // The first three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
+  // Three for the note on the merge request: see `mergeRequestOf` in lib/note/gitlab.ts.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",
     "CI_MERGE_REQUEST_PROJECT_ID",
+    "CI_PROJECT_VISIBILITY",
     "CI_RUNNER_VERSION",
     "FF_TIMESTAMPS",
   ],

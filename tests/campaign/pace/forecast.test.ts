@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { forecast, type ForecastInput, runTimes, WAVE_DISTANCES_MS } from "../../../lib/campaign/pace/forecast.ts";
+import {
+  forecast,
+  type ForecastInput,
+  runTimes,
+  WAVE_DISTANCES_MS,
+  waveMoments,
+} from "../../../lib/campaign/pace/forecast.ts";
 import { SLOT_GUARD_MS } from "../../../lib/campaign/pace/quota.ts";
 import { lowerBound } from "../../../bench/campaign/lower_bound.ts";
 import { DAY, HOUR, mayStart, MINUTE, paceInput, SECOND, START, window } from "./reference.ts";
@@ -102,6 +108,29 @@ test("forecast() of 10 000 items plays 66 days", () => {
   expect(found).toMatchObject({ starts: 10_000, bound: "day" });
   expect(((found.endsAtMs ?? 0) - START) / DAY).toBeGreaterThan(66.2);
   expect(((found.endsAtMs ?? 0) - START) / DAY).toBeLessThan(67);
+});
+
+test("waveMoments() are close together while runs are at work, and far apart while a start waits for a quota", () => {
+  const everyMs = 15 * 60_000;
+  const input = {
+    nowMs: 0,
+    slotsMs: [],
+    waiting: 200,
+    parallel: 3,
+    meanRunMs: 5 * 60_000,
+    spread: 0,
+    waveEveryMs: everyMs,
+  };
+  const moments = waveMoments(input) ?? [];
+  const gaps = moments.map((moment, index) => moment - (moments[index - 1] ?? moment));
+  expect(gaps[0]).toBe(0);
+  expect(gaps.every((gap) => gap % everyMs === 0)).toBe(true);
+  // The day's quota is used up once.
+  expect(gaps.filter((gap) => gap > everyMs).length).toBe(1);
+  expect(moments.at(-1)).toBe(forecast(input).endsAtMs ?? undefined);
+  const never = [{ text: "", days: [], fromMinute: 0, toMinute: 60, zone: "UTC" }];
+  expect(waveMoments({ ...input, windows: never })).toBe(null);
+  expect(waveMoments({ ...input, waiting: 0 })).toEqual([0]);
 });
 
 test("runTimes() have the mean, and the spread", () => {

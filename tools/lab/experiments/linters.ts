@@ -8,6 +8,7 @@ import { jobFile, RECIPES } from "../../../lib/cli/setup/recipes.ts";
 import { root } from "../../setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
+import { campaignPipelines } from "./campaign_pipelines.ts";
 import { ACTIONLINT, CHECK_JSONSCHEMA, SHELLCHECK, ZIZMOR } from "../programs.ts";
 
 function examples(folder: string): string[] {
@@ -22,7 +23,7 @@ const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo")];
 const ACTION = join(root, "action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
-  for (const file of [...examples("github-actions"), ...initJobs("github")]) {
+  for (const file of [...examples("github-actions"), ...initJobs("github"), ...campaignPipelines("github")]) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
     const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
     const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
@@ -37,7 +38,7 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ...initJobs("github"), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs("github"), ...campaignPipelines("github"), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
@@ -79,7 +80,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.github-workflows",
-    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea")],
+    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea"), ...campaignPipelines("github")],
   },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {
@@ -88,7 +89,10 @@ const KINDS: readonly Kind[] = [
     // The vendored schema is older than final steps, which have the keys of a step.
     prepare: (text) => text.replace(/^( +- )final:$/m, "$1step:"),
   },
-  { schema: "vendor.buildkite", files: () => [...examples("buildkite"), ...initJobs("buildkite")] },
+  {
+    schema: "vendor.buildkite",
+    files: () => [...examples("buildkite"), ...initJobs("buildkite"), ...campaignPipelines("buildkite")],
+  },
   { schema: "vendor.circle-ci", files: () => [...examples("circleci"), ...initJobs("circleci")] },
   { schema: "vendor.woodpecker-ci", files: () => [...examples("woodpecker"), ...initJobs("woodpecker")] },
 ];

@@ -45,6 +45,8 @@ export interface JobOptions {
   githubToken?: string;
   /** Base of GitHub's API. @default {"https://api.github.example"} */
   githubApi?: string;
+  /** Base of the pages of the server. @default {"https://github.example"} */
+  serverUrl?: string;
   /** Name of the step with which the machine of the job is lost, when that step is stopped. @default none */
   lostWith?: string;
 }
@@ -149,12 +151,14 @@ class Job {
       CI: "true",
       GITHUB_ACTIONS: "true",
       ...this.#options.marks,
-      GITHUB_SERVER_URL: "https://github.example",
+      GITHUB_SERVER_URL: this.#options.serverUrl ?? "https://github.example",
       GITHUB_REPOSITORY: "acme/web",
       GITHUB_RUN_ID: this.#options.runId,
       GITHUB_RUN_ATTEMPT: String(this.#options.attempt ?? 1),
       GITHUB_JOB: this.#name,
       GITHUB_WORKFLOW: this.#options.workflow ?? "",
+      GITHUB_WORKFLOW_REF: `acme/web/.github/workflows/workflow.yml@${this.#ref}`,
+      GITHUB_REF_NAME: this.#options.branch ?? "main",
       GITHUB_ACTOR: "octocat",
       GITHUB_REF: this.#ref,
       GITHUB_SHA: SHA,

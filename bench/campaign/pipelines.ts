@@ -1,0 +1,115 @@
+/**
+ * Pipelines of campaigns for GitLab: what making one takes and how large it is; and a campaign of 120 repositories that goes through one by
+ * gitlab-ci-local, in real processes, with a wave that is killed, one that is retried, and a second clone that goes on. Linux only.
+ */
+import { cpSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { newMemory } from "../../lib/campaign/journal/memory.ts";
+import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
+import { wavePlan } from "../../lib/campaign/pipeline/wave_plan.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
+import { sampleInput } from "../../tests/campaign/pipeline/sample_input.ts";
+import { campaignWorld } from "../../tests/campaign/world.ts";
+import { type CampaignProject, openCampaignProject } from "../../tests/components/campaign_project.ts";
+import { buildCommand } from "../../tests/examples/systems/campaign_recipes.ts";
+
+/** A row of a table. */
+type Row = Record<string, string | number>;
+
+const EVERY_MS = 15 * 60_000;
+
+/** Makes the pipeline of a campaign with that many repositories. */
+async function made(count: number): Promise<Row> {
+  const world = campaignWorld({ count });
+  await world.plan();
+  const lock = await world.lock();
+  if (lock === undefined) throw new Error("Cannot find the lock");
+  const memory = newMemory(lock);
+  const began = performance.now();
+  const waves = wavePlan(memory, {
+    nowMs: world.clock.wallTime(),
+    meanRunMs: DEFAULT_MEAN_RUN_MS,
+    runningSinceMs: [],
+    everyMs: EVERY_MS,
+  });
+  const planned = performance.now();
+  const files = gitlab.render(sampleInput({ waves, home: "git:origin#mogplex-campaign/codemod", output: "waves" }));
+  const ended = performance.now();
+  const sizes = files.map(({ text }) => new TextEncoder().encode(text).length);
+  return {
+    "repositories": count,
+    "waves": waves.delaysMs.length,
+    "files": files.length,
+    "bytes": sizes.reduce((sum, size) => sum + size, 0),
+    "largest file": Math.max(...sizes),
+    "waves planned in ms": Math.round(planned - began),
+    "files made in ms": Math.round(ended - planned),
+  };
+}
+
+const jobs = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `wave-${from + index}`);
+
+/** Jobs that did not end with 0, as `name code`. */
+function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[] {
+  return Object.entries(pipeline.jobs).filter(([, { code }]) => code !== 0).map(([name, { code }]) =>
+    `${name} ${code}`
+  );
+}
+
+/** A campaign through child pipelines of two clones. */
+async function rehearsal(count: number): Promise<Row> {
+  const built = await buildCommand();
+  const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
+  const began = performance.now();
+  const first = await openCampaignProject(built, names);
+  try {
+    await first.call("plan", "campaign.yml");
+    await first.generate("--rehearsal", "1s");
+    const bad = failed(await first.run({ jobs: ["plan", ...jobs(1, 10)] }));
+    first.stopAt(/^POST \/runs$/, 2);
+    const killed = failed(await first.run({ jobs: ["wave-11"] }));
+    first.stopAt(undefined);
+    bad.push(...failed(await first.run({ jobs: ["wave-11"], before: () => {} })));
+    bad.push(...failed(await first.run({ jobs: jobs(12, 20) })));
+    // Nothing was wrong with this one, and somebody retries it.
+    bad.push(...failed(await first.run({ jobs: ["wave-20"], before: () => {} })));
+    const second = await openCampaignProject(built, names, "", { ".gitignore": "" }, first.service);
+    cpSync(first.artifact("wave-20", "mogplex-waves/20"), join(second.cwd, "mogplex-campaign"), { recursive: true });
+    const child = await second.generate("--rehearsal", "1s");
+    bad.push(...failed(await second.run()));
+    const { state, counts, waves } = JSON.parse(
+      readFileSync(second.artifact("report", "mogplex-campaign/campaign.json"), "utf8"),
+    );
+    const { runs, keys, starts } = first.counts();
+    return {
+      "repositories": count,
+      "state": state,
+      "succeeded": counts.succeeded,
+      "waves": waves,
+      "waves of the second pipeline": child.match(/^wave-\d+:/gm)?.length ?? 0,
+      "killed": killed.join(", "),
+      "other jobs not green": bad.join(", "),
+      "runs": runs,
+      "keys": keys,
+      "requests that start": starts,
+      "seconds": Math.round((performance.now() - began) / 1000),
+    };
+  } finally {
+    await first.close();
+    rmSync(built.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs both.
+ *
+ * @param full With the rehearsal, which takes some minutes; otherwise a small one.
+ */
+export async function bench(full: boolean): Promise<{ title: string; rows: Row[] }[]> {
+  const rows: Row[] = [];
+  for (const count of [100, 300, 1_000, ...full ? [10_000] : []]) rows.push(await made(count));
+  return [
+    { title: "Pipelines for GitLab, waves every 15 minutes", rows },
+    { title: "A campaign through child pipelines of two clones", rows: [await rehearsal(full ? 120 : 66)] },
+  ];
+}

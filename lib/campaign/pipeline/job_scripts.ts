@@ -1,0 +1,100 @@
+/**
+ * Scripts of systems whose jobs have a checkout, and a branch that remembers the campaign: for POSIX shells, with every text of a user as one
+ * word of the shell. And the clock of systems that have one.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { formatDuration } from "../../result/duration.ts";
+import type { PipelineInput } from "./format.ts";
+import { shellWord } from "./words.ts";
+
+const MINUTE_MS = 60_000;
+/** The first wave of an hour is in this minute: schedulers are busy on the full hour. */
+const MINUTE = 7;
+
+/** What a system cannot do. */
+export function impossible(why: string, advice: string, value?: string): UsageError {
+  return new UsageError({ attempted: "make a pipeline", why, value, advice });
+}
+
+/**
+ * The cron line of waves that are evenly spread: minutes that divide an hour, or hours that divide a day.
+ *
+ * @param leastMs Shortest distance that the system keeps.
+ * @throws {UsageError} for any other distance.
+ */
+export function cronOf({ settings: { everyMs } }: PipelineInput, system: string, leastMs: number): string {
+  const minutes = everyMs / MINUTE_MS;
+  if (everyMs >= leastMs && Number.isInteger(minutes) && minutes <= 60 && 60 % minutes === 0) {
+    const first = MINUTE % minutes;
+    return `${Array.from({ length: 60 / minutes }, (_, index) => first + index * minutes).join(",")} * * * *`;
+  }
+  const hours = minutes / 60;
+  if (Number.isInteger(hours) && hours <= 24 && 24 % hours === 0) {
+    return `${MINUTE} ${hours === 24 ? "0" : `*/${hours}`} * * *`;
+  }
+  throw impossible(
+    `the schedule of ${system} cannot make a wave every ${formatDuration(everyMs)}`,
+    `give --every with minutes that divide an hour, from ${
+      formatDuration(leastMs)
+    } on, or with hours that divide a day`,
+  );
+}
+
+/** Refuses what only another system has. @throws {UsageError} */
+export function checkSettings({ settings: { rehearsalMs, source } }: PipelineInput, system: string): void {
+  if (rehearsalMs !== undefined) {
+    throw impossible(
+      `${system} has no delays that --rehearsal could shorten`,
+      "rehearse with --format gitlab, or leave it out",
+    );
+  }
+  if (source !== undefined) throw impossible(`--from-job is for GitLab, and not for ${system}`, "leave it out");
+}
+
+/** The home of a campaign whose jobs keep no directory. @throws {UsageError} when a directory was asked for. */
+export function branchHome({ home, campaign }: PipelineInput, system: string): string {
+  if (home !== "dir") return home ?? `git:origin#mogplex-campaign/${campaign}`;
+  throw impossible(
+    `no directory goes from one job of ${system} to the next`,
+    "leave --home out, or give --home git:REMOTE#BRANCH",
+  );
+}
+
+/** Compares what the jobs work with to what the pipeline was made with. */
+export function checkScript({ file, includes, program }: PipelineInput): string {
+  const all = [file, ...includes, ...program.kind === "file" ? [program] : []];
+  const lines = [...new Set(all.map(({ path, sha256 }) => shellWord(`${sha256}  ${path}`)))];
+  return [
+    "printf '%s\\n' \\",
+    ...lines.map((line, index) =>
+      `  ${line}${index < lines.length - 1 ? " \\" : " | sha256sum -c - > /dev/null || {"}`
+    ),
+    `    echo "error: a file is not the one that this pipeline was made with: make it again" >&2`,
+    "    exit 2",
+    "  }",
+  ].join("\n");
+}
+
+/** The program, as words for a shell, up to `campaign`. */
+export function programWords({ program }: PipelineInput): string {
+  return `${program.kind === "file" ? `node ${shellWord(`./${program.path}`)}` : program.name} campaign`;
+}
+
+/**
+ * A wave, in the place of the shell: the system's signals reach the program then. Without a plan nothing is started, since a branch that was
+ * lost would begin the campaign anew.
+ */
+export function waveScript(input: PipelineInput, home: string): string {
+  const words = `${shellWord(input.file.path)} --home ${shellWord(home)}`;
+  return [
+    `${programWords(input)} status ${words} > /dev/null || exit`,
+    `exec ${programWords(input)} advance ${words}`,
+  ].join("\n");
+}
+
+/** A block of text as a value of YAML. */
+export function block(indent: string, text: string): string {
+  return ["|", ...text.split("\n").map((line) => line === "" ? "" : indent + line)].join("\n");
+}

@@ -1,0 +1,60 @@
+/**
+ * Texts of users in pipelines: what they may contain, and how YAML and shells get them.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+
+/** A value that cannot be part of a pipeline. */
+export function refused(what: string, why: string, value: string, advice: string): UsageError {
+  return new UsageError({ attempted: "make a pipeline", why: `${what} ${why}`, value: JSON.stringify(value), advice });
+}
+
+/** Whether a text is one line that every editor shows as it is: no control characters, no line ends of Unicode, nothing invisible. */
+function isPlain(text: string): boolean {
+  return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\ufffd]/u.test(text);
+}
+
+/**
+ * Checks the path of a file that jobs work with.
+ *
+ * @param what Which file it is, for the message.
+ * @returns The path without `./` in front.
+ * @throws {UsageError} when it leads out of the working directory, or has a character that tools for checksums write in another way.
+ */
+export function checkCarriedPath(what: string, path: string): string {
+  const short = path.replace(/^(?:\.\/+)+/, "");
+  const advice = "run the command at the root of the repository, and name the file as it is seen from there";
+  if (short.startsWith("/") || short.split("/").some((part) => part === ".." || part === "" || part === ".")) {
+    throw refused(what, "is not below the working directory", path, advice);
+  }
+  if (!isPlain(short) || short.includes("\\") || /^[\s*-]|\s$/.test(short)) {
+    throw refused(
+      what,
+      "has a name that jobs cannot use",
+      path,
+      "rename it: no line breaks, no backslash, no dash in front",
+    );
+  }
+  return short;
+}
+
+/**
+ * A text for YAML: always in double quotes, in ASCII. A character beyond the first 65 536 is one escape: the parsers of Go and Ruby refuse
+ * the two halves that JSON would write.
+ */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
+}
+
+/**
+ * A word for a POSIX shell inside of a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are taken apart: the shell
+ * puts them together again.
+ */
+export function shellWord(text: string): string {
+  if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(text)) return text;
+  return `'${text.replaceAll("'", `'\\''`).replace(/\$(?=[[{(])/g, "$$''")}'`;
+}
