@@ -18,11 +18,18 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** A name as every way of writing it has it: `base_branch`, `base-branch` and `baseBranch` are one. */
+function plain(name: string): string {
+  return name.replace(/[\s_-]/g, "").toLowerCase();
+}
+
 /**
- * The entry of `known` that is nearest to `word`; undefined when it takes more than two edits (in long words: more than a third
+ * The entry of `known` that is nearest to `word`, or that is the same but for case, underscores and dashes; undefined when it takes more than two edits (in long words: more than a third
  * of their letters).
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
+  const same = known.find((name) => plain(name) === plain(word));
+  if (same !== undefined) return same;
   const limit = Math.max(2, Math.floor(word.length / 3));
   const ranked = known.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
   const best = ranked[0];

@@ -15,9 +15,10 @@ import type { Redactor } from "../text/redact.ts";
 import { checkOptions, type Keys } from "./option_check.ts";
 import type { Caller } from "./caller.ts";
 import { automationCalls } from "./calls/automation_calls.ts";
+import { type Calls, checkedCalls } from "./calls/checked_calls.ts";
 import { listCalls } from "./calls/list_calls.ts";
 import { runCalls } from "./calls/run_calls.ts";
-import { type CheckedConnection, type ClientFacts, connectedClient } from "./connected_client.ts";
+import { type CheckedConnection, connectedClient } from "./connected_client.ts";
 import { resolveConnection } from "./connection/connection.ts";
 import type { MogplexClient } from "./mogplex_client.ts";
 
@@ -57,12 +58,17 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
   const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
   const connection = resolveConnection({ env, token, url });
   for (const message of connection.notices) onNotice?.({ kind: "text", message });
-  return clientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
+  return scriptClientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
 }
 
 /** All methods of a client. @internal */
-export function allCalls(caller: Caller, redact: Redactor): Omit<MogplexClient, keyof ClientFacts> {
+export function allCalls(caller: Caller, redact: Redactor): Calls {
   return { ...listCalls(caller), ...runCalls(caller, redact), ...automationCalls(caller, redact) };
+}
+
+/** {@linkcode clientFor} for scripts: its methods check names and types of what they get. */
+export function scriptClientFor(options: CheckedConnection): MogplexClient {
+  return connectedClient(options, (caller, redact) => checkedCalls(allCalls(caller, redact)));
 }
 
 /** Makes a client with all methods for a checked connection. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, type VirtualClock, virtualClock } from "../clock.ts";
+import { checkOptions, type Keys } from "../api/contract/options.ts";
 import { UsageError } from "../errors.ts";
 import { builtInScenarios } from "./agents/builtin_scenarios.ts";
 import { SCENARIO_NAMES } from "./agents/scenario_texts.ts";
@@ -113,6 +114,8 @@ function runsOf({ world }: Emulator): TestRun[] {
  * ```
  */
 export function createTestEmulator(options: TestEmulatorOptions = {}): TestEmulator {
+  const keys: Keys<TestEmulatorOptions> = { clock: "object", scenario: "any", repos: "object", revision: "string" };
+  checkOptions("create emulator", options, keys);
   const { clock = virtualClock(), scenario = "success", repos, revision = "base" } = options;
   const names = typeof scenario === "string" ? [scenario] : scenario;
   const emulator = createEmulator({

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clientFor, type MogplexClient } from "../api/client.ts";
+import { type MogplexClient, scriptClientFor } from "../api/client.ts";
 import { findToken, originNotices, resolveOrigin } from "../api/connection/connection.ts";
 import { type KeptToken, keptToken } from "../api/connection/token_source.ts";
 import { checkOptions, type Keys } from "../api/option_check.ts";
@@ -149,7 +149,7 @@ export class Connector {
       : { token: this.#kept, tokenPlace: "the option token" };
     for (const message of originNotices(origin)) onNotice?.({ kind: "text", message });
     const own = userAgent(systemName(env));
-    return clientFor({
+    return scriptClientFor({
       ...origin,
       ...found,
       addressPlace: url === undefined ? undefined : "the option url",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { MogplexClient } from "../api/client.ts";
+import { checkObject } from "../api/contract/options.ts";
 import { type AutomationItem, type FollowAutomationOptions, followAutomationRun } from "../automations/follow.ts";
 import { listAutomations, type ListAutomationsOptions } from "../automations/list.ts";
 import type { TriggeredRun, TriggerOptions, TriggerRequest } from "../automations/plan.ts";
@@ -19,6 +20,7 @@ import type {
 } from "../campaign/campaign_options.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import type { Automation, AutomationRun, CancelResult, Run } from "../model.ts";
+import type { ConnectOptions } from "../job/session.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { cancel, type CancelOptions } from "../runs/cancel.ts";
@@ -115,22 +117,27 @@ export interface Mogplex {
 export function createMogplex(options: MogplexOptions = {}): Mogplex {
   const connector = new Connector(options);
   const { connect } = connector;
+  /** The options of a verb with the connection. */
+  async function all<O extends object>(attempted: string, more: O | undefined): Promise<ConnectOptions & O> {
+    if (more !== undefined) checkObject(attempted, more);
+    return { ...await connect(), ...more as O };
+  }
 
   async function* followed(
     runId: string,
-    more: VerbOptions<FollowOptions> = {},
+    more?: VerbOptions<FollowOptions>,
   ): AsyncGenerator<FollowItem, Run, void> {
-    return yield* follow(runId, { ...await connect(), ...more });
+    return yield* follow(runId, await all("follow run", more));
   }
-  async function* listed(more: VerbOptions<ListAutomationsOptions> = {}): AsyncGenerator<Automation, void, void> {
-    yield* listAutomations({ ...await connect(), ...more });
+  async function* listed(more?: VerbOptions<ListAutomationsOptions>): AsyncGenerator<Automation, void, void> {
+    yield* listAutomations(await all("list automations", more));
   }
   async function* followedAutomation(
     id: string,
     runId: string,
-    more: VerbOptions<FollowAutomationOptions> = {},
+    more?: VerbOptions<FollowAutomationOptions>,
   ): AsyncGenerator<AutomationItem, AutomationRun, void> {
-    return yield* followAutomationRun(id, runId, { ...await connect(), ...more });
+    return yield* followAutomationRun(id, runId, await all("follow automation run", more));
   }
 
   return {
@@ -138,22 +145,25 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
       return connector.client;
     },
     run: (request, more = {}) => startHandle(connect, request, more),
-    start: async (request, more) => await start(request, { ...await connect(), ...more }),
+    start: async (request, more) => await start(request, await all("start run", more)),
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     follow: followed,
-    cancel: async (runId, more) => await cancel(runId, { ...await connect(), ...more }),
-    report: (result, targets, more) => report(result, targets, { ...more, token: connector.token, env: connector.env }),
+    cancel: async (runId, more) => await cancel(runId, await all("cancel run", more)),
+    async report(result, targets, more) {
+      if (more !== undefined) checkObject("write report", more);
+      await report(result, targets, { ...more, token: connector.token, env: connector.env });
+    },
     automations: {
       list: listed,
-      trigger: async (id, request, more) => await triggerAutomation(id, request, { ...await connect(), ...more }),
+      trigger: async (id, request, more) => await triggerAutomation(id, request, await all("trigger automation", more)),
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
       follow: followedAutomation,
     },
     campaigns: {
-      plan: async (path, more) => await planCampaign(path, { ...await connect(), ...more }),
-      advance: async (path, more) => await advanceCampaign(path, { ...await connect(), ...more }),
+      plan: async (path, more) => await planCampaign(path, await all("plan campaign", more)),
+      advance: async (path, more) => await advanceCampaign(path, await all("advance campaign", more)),
       run: (path, more = {}) => campaignHandle(connect, path, more),
-      read: async (path, more) => await readCampaign(path, { ...await connect(), ...more }),
+      read: async (path, more) => await readCampaign(path, await all("read campaign", more)),
     },
   };
 }

@@ -24,6 +24,12 @@ function reportKeys(): Keys<ReportOptions> {
   return { token: "string", env: "function", secrets: "any" };
 }
 
+/** Refuses a misspelt key, an unknown format, and a path that names no file. */
+function checkTarget(target: ReportTarget): void {
+  checkOptions("write report", target, { format: "string", path: "string" } satisfies Keys<ReportTarget>, "targets");
+  parseReportTarget(`${target.format}=${target.path ?? ""}`, ".");
+}
+
 /**
  * A copy of a result with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
  * those of an agent: escape them for the place that shows them.
@@ -76,7 +82,7 @@ export function renderReport(
  *
  * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
  * @param targets Formats and files.
- * @throws {UsageError} when a report cannot be written; all others are written.
+ * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
@@ -88,6 +94,7 @@ export async function report(
   options: ReportOptions = {},
 ): Promise<void> {
   checkOptions("write report", options, reportKeys());
+  for (const target of targets) checkTarget(target);
   const { env = environmentVariable } = options;
   const io = await processIo();
   const redact = scriptRedactor(options, io.readFile);

@@ -64,5 +64,6 @@ test("parseFlags() refuses a missing value, a value for a switch, and short flag
 test("nearest() finds a word within a few edits, or none", () => {
   expect(nearest("evnts", ["get", "events", "cancel"])).toBe("events");
   expect(nearest("xyzzy", ["get", "events", "cancel"])).toBeUndefined();
+  expect(nearest("mean_run_ms", ["meanRunMs", "timeoutMs"])).toBe("meanRunMs");
   expect(nearest("x", [])).toBeUndefined();
 });

@@ -98,38 +98,6 @@ test("options with a misspelt name or a wrong type are refused by every call, an
   expect(service.runs).toEqual([]);
 });
 
-test("every other call refuses an option that it does not have", async () => {
-  const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
-  const wrong = { ...options, timeoutMsec: 5 } as never;
-  const result = { kind: "run" } as never;
-  const calls: (() => unknown)[] = [
-    () => library.start(REQUEST, wrong),
-    () => library.follow(id, wrong),
-    () => library.cancel(id, wrong),
-    () => library.triggerAutomation(id, { repoId: REPO }, wrong),
-    () => library.triggerAutomation(id, { repoID: REPO } as never, options),
-    () => library.runAutomation(id, { repoId: REPO }, wrong),
-    () => library.followAutomationRun(id, id, wrong),
-    () => library.listAutomations(wrong),
-    () => library.planCampaign("campaign.yml", wrong),
-    () => library.advanceCampaign("campaign.yml", wrong),
-    () => library.runCampaign("campaign.yml", wrong),
-    () => library.readCampaign("campaign.yml", wrong),
-    () => library.createClient(wrong),
-    () => library.createMogplex(wrong),
-    () => library.createLogText(wrong),
-    () => library.report(result, [], wrong),
-    () => library.renderReport(result, "json", wrong),
-    () => library.maskResult(result, wrong),
-    () => createMogplex(options).campaigns.run("campaign.yml", wrong),
-    () => createMogplex(options).automations.run(id, { repoId: REPO }, wrong),
-  ];
-  for (const call of calls) {
-    const error = await thrownBy(call);
-    expect(error, String(call)).toMatchObject({ name: "UsageError", message: expect.stringContaining("have no '") });
-  }
-});
-
 test("messages about options never show a token, a prompt or a header", async () => {
   const secret = "mog_abcdefghijklmnopqrstuvwx";
   for (const wrong of [{ token: { toString: () => secret } }, { token: [secret] }, { idempotencyKey: 7 }]) {
