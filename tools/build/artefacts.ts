@@ -113,6 +113,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     lazy: [
       { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
       { name: "setup", module: "lib/cli/setup/functions.ts" },
+      { name: "dashboard", module: "lib/cli/dashboard/show_dashboard.ts" },
       YAML,
       PAGES,
     ],
