@@ -40,7 +40,10 @@ function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
   const flags = (name: string, help: string, isSet: (state: string) => boolean): Family => ({
     name,
     help,
-    samples: LISTS.map((list) => [{ list }, Number(isSet(lists[list].state))]),
+    samples: LISTS.map((list) => [
+      { list: list === "automationRuns" ? "automation_runs" : list },
+      Number(isSet(lists[list].state)),
+    ]),
   });
   const ms = instantMs(at);
   return [

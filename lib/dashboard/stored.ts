@@ -16,8 +16,9 @@ const AT_WORK = ["running", "starting"];
 /** What files say. */
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
-function numberIn(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+/** A count. @param max What is greater is none. */
+function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
 }
 
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
@@ -42,7 +43,7 @@ function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry
     running: count((name) => AT_WORK.includes(name)),
     nextWaveAt: textIn(value.nextWaveAt),
     endsAt: textIn(value.endsAt),
-    exitCode: numberIn(value.exitCode),
+    exitCode: numberIn(value.exitCode, 255),
     at: textIn(value.at) ?? "",
   };
 }

@@ -30,9 +30,9 @@ export function swatch(colour: Colour): Html {
  * @param label All of it in words.
  */
 export function strip(label: string, colours: readonly Colour[]): Html {
-  const squares = colours.map((colour, index) =>
-    markup`<rect x="${index * 9}" width="7" height="14" rx="1.5" fill="${colourOf(colour)}" />`
-  );
+  const paths = new Map<Colour, string>();
+  colours.forEach((colour, index) => paths.set(colour, `${paths.get(colour) ?? ""}M${index * 9} 0h7v14h-7z`));
+  const squares = [...paths].map(([colour, path]) => markup`<path d="${path}" fill="${colourOf(colour)}" />`);
   const width = Math.max(1, colours.length) * 9 - 2;
   return markup`<svg role="img" aria-label="${label}" width="${width}" height="14" viewBox="0 0 ${width} 14">${squares}</svg>`;
 }

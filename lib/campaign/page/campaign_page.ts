@@ -105,6 +105,9 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   ]);
 }
 
+/** A text that keeps its direction to itself. Source: Unicode Standard Annex 9, FSI and PDI. */
+const isolated = (text: string) => `\u2068${text}\u2069`;
+
 function sentence(text: string): string {
   return `${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`;
 }
@@ -120,14 +123,14 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
-  const headline = `Campaign ${campaignName(view)} is ${view.state}`;
+  const headline = `Campaign ${campaignName(view, isolated)} is ${view.state}`;
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
-    title: headline,
+    title: headline.replace(/[\u2068\u2069]/g, ""),
     verdict: {
       tone,
       headline: markup`<bdi>${headline}</bdi>`,
-      line: sentence(stateDetail(view)),
+      line: sentence(stateDetail(view, isolated)),
       reason: null,
       next: [
         entries.length === 0

@@ -8,6 +8,7 @@ import { activeSandboxes, type AutomationEntry, countBy, type DashboardData, sum
 import { formatCount } from "../../result/duration.ts";
 import { distanceText, instantMs, utcText } from "../../result/times.ts";
 import { fitCells } from "../../text/cells.ts";
+import { cutText } from "../../text/plain_text.ts";
 import type { Writer } from "../log/writer.ts";
 
 /** Most lines of a kind: a terminal has some 40. */
@@ -58,8 +59,9 @@ export function dashboardLines(data: DashboardData, print: Print, seconds: numbe
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", heading),
     print.paint("dim", `${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`),
-    ...rows(concerns, ({ title, detail, tone }) => {
-      const line = print.untrusted(`  ${title}${detail === "" ? "" : `: ${detail}`}`.slice(0, 200));
+    ...rows(concerns, ({ kind, name, what, details, tone }) => {
+      const title = kind === "" ? what : `${kind} ${name}: ${what}`;
+      const line = print.untrusted(cutText(`  ${title}${details.length > 0 ? ` (${details.join(", ")})` : ""}`, 200));
       return print.paint(tone === "bad" ? "red" : "yellow", line);
     }),
     "",

@@ -21,9 +21,12 @@ const MAX_FILES = 50;
 function attention(concerns: readonly Concern[]): Html | null {
   if (concerns.length === 0) return null;
   const more = concerns.length - MAX_CONCERNS;
-  const entries = concerns.slice(0, MAX_CONCERNS).map(({ title, detail, part, tone }) =>
-    markup`<li class="concern ${tone}"><a href="#${part}"><bdi>${title}</bdi></a>${
-      detail !== "" && markup`<p dir="auto">${detail}</p>`
+  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) =>
+    markup`<li class="concern ${tone}"><a href="#${part}">${
+      kind !== "" && markup`${kind} <bdi>${name}</bdi>: `
+    }${what}</a>${
+      details.length > 0 &&
+      markup`<p>${details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`)}</p>`
     }</li>`
   );
   return section(

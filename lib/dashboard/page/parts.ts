@@ -16,6 +16,7 @@ import {
   type Tone,
 } from "../../pages/pages.ts";
 import { distanceText, instantMs, utcText } from "../../result/times.ts";
+import { cutText } from "../../text/plain_text.ts";
 import { countBy, type ListState } from "../data.ts";
 
 /** Most kinds that a list can be filtered by: there may be words that nobody thought of. */
@@ -91,6 +92,14 @@ export function toneOf(word: string): Tone {
   return ["awaiting_input", "gated", "stopped", "stopping", "deadline", "cancelled", "suppressed"].includes(word)
     ? "wait"
     : "none";
+}
+
+/** Longer than any word for a status: what is longer would make a column as wide as the page. */
+const MAX_WORD = 32;
+
+/** A status or an outcome in a frame. */
+export function word(text: string, tone: Tone): Html {
+  return chip(cutText(text, MAX_WORD), tone);
 }
 
 /** A time as a distance, which sorts by the time; null for none. */

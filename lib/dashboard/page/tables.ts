@@ -3,11 +3,22 @@
  *
  * @module
  */
-import { type Cell, chip, code, type Html, link, markup, type Part, strip, table } from "../../pages/pages.ts";
+import {
+  type Cell,
+  chip,
+  code,
+  type Html,
+  link,
+  markup,
+  type Part,
+  strip,
+  table,
+  type Tone,
+} from "../../pages/pages.ts";
 import { formatDuration } from "../../result/duration.ts";
 import { instantMs, spanText } from "../../result/times.ts";
 import { type AutomationEntry, type AutomationRuns, countBy, type DashboardData } from "../data.ts";
-import { since, tablePart, toneOf } from "./parts.ts";
+import { since, tablePart, toneOf, word } from "./parts.ts";
 
 const HOUR_MS = 3_600_000;
 /** Ages of sandboxes: below how many hours, and as a heading. */
@@ -25,8 +36,8 @@ export function campaignTable({ campaigns }: DashboardData, nowMs: number): Html
   const content = campaigns.map(({ name, round, state, stateReason, items, ended, good, running, nextWaveAt, at }) => ({
     kind: state,
     cells: [
-      markup`<bdi>${name}</bdi>${round !== "" && markup` ${chip(round)}`}`,
-      chip(state, state === "done" && ended > good ? "bad" : toneOf(state)),
+      markup`<bdi>${name}</bdi>${round !== "" && markup` <span class="soft"><bdi>${round}</bdi></span>`}`,
+      word(state, state === "done" && ended > good ? "bad" : toneOf(state)),
       stateReason,
       number(ended, `${ended} of ${items}`),
       number(good),
@@ -57,9 +68,9 @@ export function runTable({ runs }: DashboardData, nowMs: number): Html | null {
     kind: outcome,
     cells: [
       repository === null ? code(runId) : markup`<bdi>${repository}</bdi>`,
-      chip(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
+      word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
       reason,
-      pullRequest === null ? null : link(pullRequest),
+      pullRequest === null ? null : link(pullRequest, /\/(\d{1,9})\/?$/.exec(pullRequest)?.[1]?.replace(/^/, "#")),
       since(createdAt, nowMs),
       number(durationMs, formatDuration(durationMs)),
       code(file),
@@ -91,7 +102,7 @@ function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
   if (last === null) return ["no run yet", null, null, null, null, null];
   const words = [...countBy(statuses, (status) => status)].map(([status, count]) => `${count} ${status}`).join(", ");
   return [
-    chip(last.status, toneOf(last.status)),
+    word(last.status, toneOf(last.status)),
     since(last.createdAt, nowMs),
     // Oldest first, as a time line is read.
     strip(`last ${statuses.length} runs: ${words}`, statuses.toReversed().map(colourOf)),
@@ -107,7 +118,7 @@ function automationRow(automation: AutomationEntry, nowMs: number) {
     kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
     cells: [
       markup`<bdi>${name}</bdi>`,
-      markup`${chip(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
+      markup`${word(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
       ...runsCells(runs, nowMs),
     ],
   };
@@ -120,10 +131,10 @@ export function automationTable({ automations, lists }: DashboardData, nowMs: nu
     { name: "Status" },
     { name: "Last run" },
     { name: "When" },
-    { name: "Newest right" },
+    { name: "Last 20, newest right" },
     { name: "Failed", number: true },
     { name: "Failed in 24 h", number: true },
-    { name: "Its error" },
+    { name: "Remarks" },
   ];
   const runs = lists.automationRuns;
   return tablePart({
@@ -138,6 +149,11 @@ export function automationTable({ automations, lists }: DashboardData, nowMs: nu
   });
 }
 
+/** Most sandboxes are stopped, and that is as it should be. */
+function sandboxTone(status: string): Tone {
+  return status === "error" ? "bad" : status === "running" ? "good" : "none";
+}
+
 function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
   const ageOf = (createdAt: string) => {
     const hours = (nowMs - (instantMs(createdAt) ?? nowMs)) / HOUR_MS;
@@ -150,7 +166,7 @@ function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
   }];
   const rows = statuses.map(([status, all]) => {
     const ages = countBy(sandboxes.filter((each) => each.status === status), ({ createdAt }) => `${ageOf(createdAt)}`);
-    return { cells: [chip(status, toneOf(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? null), all] };
+    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? null), all] };
   });
   return table("Sandboxes by status and age", columns, rows);
 }
@@ -164,7 +180,7 @@ export function sandboxTable(data: DashboardData, nowMs: number): Html | null {
       kind: status,
       cells: [
         repository === null ? code(id) : markup`<bdi>${repository}</bdi>`,
-        chip(status, toneOf(status)),
+        word(status, sandboxTone(status)),
         code(branch),
         ms === null ? null : number(nowMs - ms, spanText(nowMs - ms)),
         since(lastActiveAt, nowMs),
