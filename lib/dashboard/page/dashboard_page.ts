@@ -14,7 +14,7 @@ import { automationTable, campaignTable, repositoryTable, runTable, sandboxTable
 import { trend } from "./trend.ts";
 
 /** Most concerns that are shown: more than anybody reads. */
-const MAX_CONCERNS = 50;
+const MAX_CONCERNS = 25;
 /** Most files that are named. */
 const MAX_FILES = 50;
 
