@@ -75,7 +75,7 @@ export const DASHBOARD_COMPONENT: Artefact = {
   file: "mogplex-dashboard.mjs",
   entry: "lib/cli/component/dashboard.ts",
   program: true,
-  minify: "best",
+  minify: "fast",
   replace: {
     "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
     "lib/variables.ts": namesOnly(variables),
