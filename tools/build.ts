@@ -20,7 +20,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { actionProblems, writeAction } from "./build/action.ts";
-import { ACTION, ARTEFACTS, COMPONENT } from "./build/artefacts.ts";
+import { ACTION, type Artefact, ARTEFACTS, COMPONENT, componentProgram } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { writeDeclarations } from "./build/declarations.ts";
 import { notices } from "./build/licences.ts";
@@ -34,20 +34,26 @@ const DIST = join(root, "dist");
 const BUILT_FROM = ".built-from";
 const COMPONENT_NOTICES = "components/LICENSES.txt";
 
-async function componentProblems({ text, packages }: Built): Promise<string[]> {
+/** The components that carry a program. */
+function componentsOf(artefact: Artefact): string[] {
+  return componentNames().filter((name) => componentProgram(name) === artefact);
+}
+
+async function componentProblems({ artefact, text, packages }: Built): Promise<string[]> {
   const base64 = await packed(text);
-  const found = componentNames().flatMap((name) => templateProblems(name, text, base64));
-  if (readFileSync(join(root, COMPONENT_NOTICES), "utf8") !== notices(packages)) {
+  const found = componentsOf(artefact).flatMap((name) => templateProblems(name, text, base64));
+  // Those of the other program are among them.
+  if (artefact === COMPONENT && readFileSync(join(root, COMPONENT_NOTICES), "utf8") !== notices(packages)) {
     found.push(`${COMPONENT_NOTICES} lists other packages than the program has: run "npm run build"`);
   }
   return found;
 }
 
-async function writeTemplates({ text, packages }: Built): Promise<void> {
+async function writeTemplates({ artefact, text, packages }: Built): Promise<void> {
   const base64 = await packed(text);
   mkdirSync(join(root, "templates"), { recursive: true });
-  writeFileSync(join(root, COMPONENT_NOTICES), notices(packages));
-  for (const name of componentNames()) {
+  if (artefact === COMPONENT) writeFileSync(join(root, COMPONENT_NOTICES), notices(packages));
+  for (const name of componentsOf(artefact)) {
     writeFileSync(join(root, `templates/${name}.yml`), renderTemplate(name, text, base64));
   }
 }
@@ -98,7 +104,7 @@ async function check(): Promise<string[]> {
     files.push(built);
     if (artefact.file === PINNED) found.push(...stampPins(pinsOf(built.text), true));
     found.push(...problems(built));
-    if (artefact === COMPONENT) found.push(...await componentProblems(built));
+    if (componentsOf(artefact).length > 0) found.push(...await componentProblems(built));
     if (artefact === ACTION) found.push(...actionProblems(built));
     if ((await bundle(artefact)).text !== built.text) found.push(`${artefact.file} differs between two builds`);
   }
@@ -115,7 +121,7 @@ async function write(withTemplates: boolean): Promise<void> {
     if (artefact.file === PINNED && withTemplates) stampPins(pinsOf(built.text), false);
     const size = Buffer.byteLength(built.text);
     process.stdout.write(`dist/${artefact.file}  ${size} bytes  sha256 ${sha256(built.text)}\n`);
-    if (artefact === COMPONENT && withTemplates) await writeTemplates(built);
+    if (componentsOf(artefact).length > 0 && withTemplates) await writeTemplates(built);
     if (artefact === ACTION && withTemplates) writeAction(built);
   }
   writeDist(files);

@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "99d07ad2bc9053a39ffaf0d00b4d3761e32d66097ce75aea24cec9764f1a3ce6"
+val MOGPLEX_CI_SHA256 = "8d323cc1a0444a3a652c29203c1dcdaef8885b082ed1910d013fb7ab3e64370a"
 
 project {
     buildType(Cleanup)

@@ -23,6 +23,7 @@ import { campaignStatusVerb } from "./verbs/campaign/status.ts";
 import { campaignStopVerb } from "./verbs/campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { completionVerb } from "./verbs/completion.ts";
+import { dashboardVerb } from "./verbs/dashboard/row.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { reposListVerb } from "./verbs/drop_in/repos_list.ts";
 import { runVerb } from "./verbs/drop_in/run.ts";
@@ -48,6 +49,7 @@ export const VERBS: readonly Verb[] = [
   cleanupVerb,
   initVerb,
   doctorVerb,
+  dashboardVerb,
   permissionsVerb,
   completionVerb,
   automationsListVerb,

@@ -6,9 +6,9 @@
  */
 import { type Html, markup } from "./markup.ts";
 
-const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591"];
+const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
 
-/** A colour of charts: 0 to 3, and 4 for grey. Greater numbers begin again. */
+/** A colour of charts: 0 to 3, 4 for grey, 5 for red. Greater numbers begin again. */
 export type Colour = number;
 
 function colourOf(colour: Colour): string {
@@ -22,6 +22,19 @@ export function swatch(colour: Colour): Html {
   return markup`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${
     colourOf(colour)
   }" /></svg>`;
+}
+
+/**
+ * A row of small squares, one for each thing in an order. What they mean is in its name, and beside it.
+ *
+ * @param label All of it in words.
+ */
+export function strip(label: string, colours: readonly Colour[]): Html {
+  const paths = new Map<Colour, string>();
+  colours.forEach((colour, index) => paths.set(colour, `${paths.get(colour) ?? ""}M${index * 9} 0h7v14h-7z`));
+  const squares = [...paths].map(([colour, path]) => markup`<path d="${path}" fill="${colourOf(colour)}" />`);
+  const width = Math.max(1, colours.length) * 9 - 2;
+  return markup`<svg role="img" aria-label="${label}" width="${width}" height="14" viewBox="0 0 ${width} 14">${squares}</svg>`;
 }
 
 /** A part of a bar. */

@@ -5,6 +5,7 @@
  */
 export {
   block,
+  type Cell,
   chip,
   code,
   facts,
@@ -16,8 +17,10 @@ export {
   section,
   table,
   type TableRow,
+  time,
+  type Tone,
 } from "./blocks.ts";
-export { type Line, steps, swatch } from "./charts.ts";
+export { type Line, steps, strip, swatch } from "./charts.ts";
 export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
 export { renderRunPage } from "./run/run_page.ts";

@@ -6,9 +6,18 @@ import type { AddressInfo } from "node:net";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { renderCampaignPage } from "../../lib/campaign/page/campaign_page.ts";
 import { cleanCampaign } from "../../lib/campaign/report/clean.ts";
+import { cleanDashboard } from "../../lib/dashboard/clean.ts";
+import { renderDashboardPage } from "../../lib/dashboard/page/dashboard_page.ts";
 import { renderRunPage } from "../../lib/pages/run/run_page.ts";
 import { cleanResult } from "../../lib/result/clean.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "../campaign/report/sample_view.ts";
+import {
+  brokenDashboard,
+  emptyDashboard,
+  fullDashboard,
+  hostileDashboard,
+  someDays,
+} from "../dashboard/sample_data.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { resultOf } from "../hostile/hostile_result.ts";
 import { isInstalled } from "../report/programs.ts";
@@ -21,6 +30,8 @@ const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } a
 const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';";
 
 const campaign = (view: Parameters<typeof cleanCampaign>[0]) => renderCampaignPage(cleanCampaign(view, same));
+const dashboard = (...[data, days]: Parameters<typeof renderDashboardPage>) =>
+  renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })), days);
 const failed = sampleResult({
   outcome: "failed",
   status: "failed",
@@ -47,6 +58,12 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "verdicts.html": () => campaign(everyVerdict()),
   "thousand.html": () => campaign(mixedView(1_000)),
   "no-items.html": () => campaign(viewOf([], { ...DONE, state: "planned" })),
+  "dashboard.html": () => dashboard(fullDashboard(12), someDays(40)),
+  "dashboard-empty.html": () => dashboard(emptyDashboard(), someDays(1)),
+  "dashboard-broken.html": () => dashboard(brokenDashboard()),
+  "dashboard-full.html": () => dashboard(fullDashboard(200), someDays(800)),
+  "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
+  "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
   "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}` })], DONE)),
 }));
 // Every hostile text in every field of an event, and the addresses of the corpus in all other places.
@@ -141,7 +158,7 @@ test_(
 
 test_("axe finds nothing serious on pages, light and dark", async () => {
   for (
-    const name of ["failed.html", "long.html", "verdicts.html"]
+    const name of ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
   ) {
     await look(name, { colorScheme: "light", viewport: { width: 600, height: 800 }, bypassCSP: true }, async (page) => {
       await page.evaluate(axe);

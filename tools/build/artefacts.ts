@@ -50,7 +50,7 @@ function namesOnly(lists: Readonly<Record<string, readonly (string | variables.V
   }).join("\n");
 }
 
-/** The program inside the GitLab components. */
+/** The program inside the GitLab components that start and follow runs. */
 export const COMPONENT: Artefact = {
   file: "mogplex-component.mjs",
   entry: "lib/cli/component/main.ts",
@@ -69,6 +69,23 @@ export const ignoringFolder = () => () => undefined;`,
     "lib/variables.ts": namesOnly(variables),
   },
 };
+
+/** The program inside the GitLab component `dashboard`. */
+export const DASHBOARD_COMPONENT: Artefact = {
+  file: "mogplex-dashboard.mjs",
+  entry: "lib/cli/component/dashboard.ts",
+  program: true,
+  minify: "fast",
+  replace: {
+    "lib/platforms/detect.ts": `export * from "./only_gitlab.ts";`,
+    "lib/variables.ts": namesOnly(variables),
+  },
+};
+
+/** The program inside a component. @param name Folder in `components/`. */
+export function componentProgram(name: string): Artefact {
+  return name === "dashboard" ? DASHBOARD_COMPONENT : COMPONENT;
+}
 
 /**
  * The module `mod.ts` without what makes it a program: there it imports the command, which is not in the package, and which the bundler of
@@ -113,6 +130,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     lazy: [
       { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
       { name: "setup", module: "lib/cli/setup/functions.ts" },
+      { name: "dashboard", module: "lib/cli/dashboard/show_dashboard.ts" },
       YAML,
       PAGES,
     ],
@@ -120,6 +138,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     limit: { readable: 1280 * 1024, gzipped: 320 * 1024 },
   },
   COMPONENT,
+  DASHBOARD_COMPONENT,
   ACTION,
   {
     file: "mod.mjs",

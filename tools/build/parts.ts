@@ -83,7 +83,9 @@ function importsOf({ name, text, output }: Chunk): { statements: string[]; names
   }
   const names = statements.flatMap((statement) => {
     const [, first = "", list = ""] = /^import ([^{]*)(?:\{([^}]*)\})?/.exec(statement) ?? [];
-    const whole = first.replace(/^\* as /, "").replace(/\bfrom.*/s, "").replace(/,\s*$/, "").trim();
+    // `import "…"` binds nothing: the chunk is imported for its order alone.
+    const whole = first.replace(/^["'].*/s, "").replace(/^\* as /, "").replace(/\bfrom.*/s, "").replace(/,\s*$/, "")
+      .trim();
     return [...(whole === "" ? [] : [whole]), ...pairs(list).map(([, local]) => local)];
   });
   return { statements, names, rest: text.replace(IMPORT, "") };

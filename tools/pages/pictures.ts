@@ -9,8 +9,12 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { cleanCampaign } from "../../lib/campaign/report/clean.ts";
 import { renderCampaignPage } from "../../lib/campaign/page/campaign_page.ts";
+import { cleanDashboard } from "../../lib/dashboard/clean.ts";
+import { renderDashboardPage } from "../../lib/dashboard/page/dashboard_page.ts";
 import { renderRunPage } from "../../lib/pages/run/run_page.ts";
+import { createRedactor } from "../../lib/text/redact.ts";
 import { mixedView } from "../../tests/campaign/report/sample_view.ts";
+import { fullDashboard, someDays } from "../../tests/dashboard/sample_data.ts";
 import { sampleResult } from "../../tests/report/sample.ts";
 import { root } from "../setup.mjs";
 
@@ -42,6 +46,13 @@ const PICTURES = [
     colorScheme: "dark",
     width: 900,
     height: 760,
+  },
+  {
+    name: "dashboard",
+    page: renderDashboardPage(cleanDashboard(fullDashboard(5), createRedactor()), someDays(30)),
+    colorScheme: "light",
+    width: 900,
+    height: 1_360,
   },
 ] as const;
 

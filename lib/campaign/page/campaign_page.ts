@@ -28,6 +28,8 @@ import { burnUp } from "./burn_up.ts";
 import { itemsTable, toneOf } from "./items.ts";
 
 const MAX_OWNERS = 5;
+/** No text of a view has it: `plainText` takes out control characters. */
+const MARK = "\x01";
 
 /** Since when the items of an entry are stuck, and whose they are. */
 function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs: number): string[] {
@@ -105,6 +107,13 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   ]);
 }
 
+/** A sentence whose untrusted texts, between {@linkcode MARK}, keep their direction to themselves. */
+function isolated(text: string): Part {
+  return text.split(MARK).map((part, index) => index % 2 === 1 ? markup`<bdi>${part}</bdi>` : part);
+}
+
+const marked = (text: string) => `${MARK}${text}${MARK}`;
+
 function sentence(text: string): string {
   return `${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`;
 }
@@ -120,14 +129,14 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
-  const headline = `Campaign ${campaignName(view)} is ${view.state}`;
+  const headline = `Campaign ${campaignName(view, marked)} is ${view.state}`;
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
-    title: headline,
+    title: headline.replaceAll(MARK, ""),
     verdict: {
       tone,
-      headline: markup`<bdi>${headline}</bdi>`,
-      line: sentence(stateDetail(view)),
+      headline: isolated(headline),
+      line: isolated(sentence(stateDetail(view, marked))),
       reason: null,
       next: [
         entries.length === 0

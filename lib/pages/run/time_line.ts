@@ -113,7 +113,7 @@ export function timeLine(view: ResultView): Html | null {
       " ",
     )
   } Times count from the start of the ${view.kind.noun}.</p><nav aria-label="first event of each type"><ul class="legend">${
-    found.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}">${kind}</a> (${count})</li>`)
+    found.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}"><bdi>${kind}</bdi></a> (${count})</li>`)
   }</ul></nav>${
     list(
       { name: "lines", rows: "events", kinds: found.map(([kind, { count }]) => [kind, count]) },

@@ -5,7 +5,7 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import { lookup } from "../../lookup.ts";
-import { headlineText } from "../../result/headline.ts";
+import { headlineOf } from "../../result/headline.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { PHASE_WORDS } from "../../result/words.ts";
@@ -54,6 +54,14 @@ function nextOf(view: ResultView): Part {
   return lookup(texts, outcome);
 }
 
+/** The first line, of which each name keeps its direction to itself. */
+function heading(view: ResultView): Part {
+  const { where, title, end, more } = headlineOf(view);
+  const names = [where, title].filter((part) => part !== null);
+  const what = names.map((name, index) => markup`${index > 0 && ": "}<bdi>${name}</bdi>`);
+  return markup`${names.length === 0 ? `Mogplex ${view.kind.noun}` : what} → ${end} ${more}`;
+}
+
 /** The beginning of the page. */
 export function verdictOf(view: ResultView): Verdict {
   const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, phases, resume } = view;
@@ -63,7 +71,7 @@ export function verdictOf(view: ResultView): Verdict {
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
   return {
     tone: lookup(TONES, outcome) ?? "wait",
-    headline: markup`<bdi>${headlineText(view)}</bdi>`,
+    headline: heading(view),
     line: markup`<strong>${word}</strong>, exit code ${exitCode}${
       outcome === "failed" && last !== undefined && `, in ${last}`
     }`,

@@ -1,0 +1,153 @@
+/**
+ * `metrics.prom`: the dashboard in Prometheus' text format.
+ *
+ * No label holds an id. Where two automations or campaigns have the same name, their numbers are added, since a series can only be there once.
+ *
+ * @module
+ */
+import { type Family, type Labels, renderFamilies, single } from "../report/metric_families.ts";
+import { instantMs } from "../result/times.ts";
+import { escapeLabel } from "../text/escape/openmetrics.ts";
+import { cutText } from "../text/plain_text.ts";
+import { activeSandboxes, countBy, type DashboardData, LISTS, sumOf } from "./data.ts";
+
+/** Most characters of a label: see `lib/report/metric_families.ts`. */
+const MAX_LABEL = 200;
+
+type Sample = readonly [labels: Labels, value: number];
+
+/** Samples with the same labels as one, with the sum of their numbers. */
+function added(samples: readonly Sample[]): Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const [labels, value] of samples) {
+    // What is written is compared: different texts can look the same there.
+    const key = JSON.stringify(
+      Object.entries(labels).map(([name, text]) => [
+        name,
+        escapeLabel(cutText(text ?? "", MAX_LABEL)),
+      ]),
+    );
+    sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
+  }
+  return [...sums.values()];
+}
+
+function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => string): Sample[] {
+  return added([...countBy(items, wordOf)].map(([word, count]) => [{ [label]: word }, count]));
+}
+
+function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
+  const flags = (name: string, help: string, isSet: (state: string) => boolean): Family => ({
+    name,
+    help,
+    samples: LISTS.map((list) => [
+      { list: list === "automationRuns" ? "automation_runs" : list },
+      Number(isSet(lists[list].state)),
+    ]),
+  });
+  const ms = instantMs(at);
+  return [
+    single("http_requests", "HTTP requests that were sent for this dashboard.", requests),
+    single("exit_code", "Exit code that belongs to this dashboard.", exitCode),
+    {
+      ...single("read_timestamp_seconds", "When the lists were read, since 1970.", ms === null ? null : ms / 1_000),
+      unit: "seconds",
+    },
+    flags("list_read", "Whether anything of a list was read.", (state) => state !== "failed" && state !== "skipped"),
+    flags("list_complete", "Whether all of a list was read.", (state) => state === "complete"),
+  ];
+}
+
+function known({ lists }: DashboardData, list: keyof DashboardData["lists"], value: number): number | null {
+  return lists[list].state === "failed" || lists[list].state === "skipped" ? null : value;
+}
+
+function service(data: DashboardData): Family[] {
+  const { repositories, sandboxes, automations, at } = data;
+  const nowMs = instantMs(at) ?? 0;
+  const ages = new Map<string, number>();
+  for (const { status, createdAt } of sandboxes) {
+    const ms = instantMs(createdAt);
+    if (ms !== null) ages.set(status, Math.max(ages.get(status) ?? 0, nowMs - ms, 0));
+  }
+  const read = automations.filter(({ runs }) => runs !== null);
+  return [
+    single("repositories", "Repositories that the token reaches.", known(data, "repositories", repositories.length)),
+    single("sandboxes_active", "Sandboxes in use.", known(data, "sandboxes", activeSandboxes(data))),
+    { name: "sandboxes", help: "Sandboxes by status.", samples: byWord(sandboxes, "status", ({ status }) => status) },
+    {
+      name: "sandbox_age_max_seconds",
+      unit: "seconds",
+      help: "Age of the oldest sandbox of each status.",
+      // The greatest age of statuses that look the same would be right; their sum is not, so the first one counts.
+      samples: [
+        ...new Map([...ages].map(([status, ms]) => [escapeLabel(cutText(status, MAX_LABEL)), [status, ms] as const]))
+          .values(),
+      ].map(([status, ms]) => [{ status }, ms / 1_000]),
+    },
+    {
+      name: "automations",
+      help: "Automations by status.",
+      samples: byWord(automations, "status", ({ status }) => status),
+    },
+    single("automations_read", "Automations whose last runs were read.", known(data, "automationRuns", read.length)),
+    {
+      name: "automation_runs_failed",
+      help: "Failed ones among the last runs of an automation, 50 at most.",
+      samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.failed ?? 0])),
+    },
+    {
+      name: "automation_runs_failed_last_day",
+      help: "Runs of an automation that were made in the last 24 hours and failed.",
+      samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.failedLastDay ?? 0])),
+    },
+    {
+      name: "automation_runs_open",
+      help: "Runs of an automation that wait or work.",
+      samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.open ?? 0])),
+    },
+  ];
+}
+
+function files({ runs, campaigns, fileProblems }: DashboardData): Family[] {
+  const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
+    name,
+    help,
+    samples: added(campaigns.map((each) => [{ campaign: each.name, round: each.round }, numberOf(each)])),
+  });
+  return [
+    {
+      name: "runs",
+      help: "Runs whose files were given, by outcome.",
+      samples: byWord(runs, "outcome", (run) => run.outcome),
+    },
+    single(
+      "pull_requests",
+      "Pull requests of these runs.",
+      runs.filter(({ pullRequest }) => pullRequest !== null).length,
+    ),
+    of("campaign_items", "Items of a campaign whose file was given.", ({ items }) => items),
+    of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
+    of("campaign_items_good", "Items of a campaign that have a good end.", ({ good }) => good),
+    {
+      name: "campaigns",
+      help: "Campaigns whose files were given, by state.",
+      samples: byWord(campaigns, "state", (each) => each.state),
+    },
+    single("files_unread", "Files that were given and say nothing.", fileProblems.length),
+    single(
+      "campaign_items_open",
+      "Items of all campaigns that have not ended.",
+      sumOf(campaigns, (each) => each.items - each.ended),
+    ),
+  ];
+}
+
+/**
+ * Renders the metrics, `mogplex_dashboard_…`. What was not read is left out.
+ *
+ * @param data Data after `cleanDashboard`.
+ */
+export function renderDashboardMetrics(data: DashboardData): string {
+  return renderFamilies([...lists(data), ...service(data), ...files(data)], "mogplex_dashboard");
+}
