@@ -8,7 +8,7 @@ import type { Keys } from "../api/option_check.ts";
 import { type Connection, resolveConnection } from "../api/connection/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import type { Fetch } from "../http/transport.ts";
+import type { Fetch, RequestReport } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
@@ -102,6 +102,8 @@ export interface SessionInternals {
   platform?: Platform | undefined;
   /** Called with the session as soon as it is open. @default {undefined} */
   onSession?: ((session: Session) => void) | undefined;
+  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
 }
 
 /**
@@ -130,7 +132,8 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
       resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
     const agent = userAgent(platform.name);
-    const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent });
+    const { onRequest } = internals;
+    const client = clientFor({ ...connection, fetch, clock, onNotice: notify, random, userAgent: agent, onRequest });
     return { client, token: connection.token };
   }
 

@@ -69,12 +69,14 @@ test("bundle() keeps campaigns and the YAML parser out of the component", () => 
 
 test("bundle() leaves no code of campaigns, of the YAML parser or of zod in the command but in comments", () => {
   const { found, rest } = textsOf("mogplex.mjs");
-  expect([...found.keys()].sort()).toEqual(["campaign", "setup", "yaml", "zod"]);
+  expect([...found.keys()].sort()).toEqual(["campaign", "extras", "setup", "yaml", "zod"]);
   expect(found.get("yaml")).toContain(YAML_TEXT);
   expect(found.get("campaign")).toContain(CAMPAIGN_TEXT);
   expect(found.get("zod")).toContain(ZOD_TEXT);
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT]) expect(rest).not.toContain(part);
-  expect(rest).not.toMatch(/^\/\/ (?:lib\/campaign|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m);
+  expect(rest).not.toMatch(
+    /^\/\/ (?:lib\/campaign|lib\/telemetry|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
+  );
   expect([...text("mogplex.mjs")].filter((each) => each > "~")).toEqual([]);
   // Readable: the names of sources, and one statement a line.
   expect(found.get("campaign")).toMatch(/^\/\/ lib\/campaign\/jobs\.ts$/m);

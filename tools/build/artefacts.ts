@@ -110,6 +110,7 @@ export const ARTEFACTS: readonly Artefact[] = [
     lazy: [
       { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
       { name: "setup", module: "lib/cli/setup/functions.ts" },
+      { name: "extras", module: "lib/cli/extras/open_extras.ts" },
       YAML,
     ],
     lazyPackages: [{ name: "zod", package: "zod/mini" }],

@@ -19,7 +19,7 @@ import type { LogForm } from "../log/live_log.ts";
 import { LABEL_WIDTH, verdictText } from "../log/verdict.ts";
 import type { Writer } from "../log/writer.ts";
 import type { Places } from "../options/places.ts";
-import type { VerbContext } from "../verb.ts";
+import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { rememberEnd } from "./recent.ts";
 import { lookup } from "../../lookup.ts";
@@ -47,6 +47,8 @@ export interface Published {
   timeoutMs?: number | undefined;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
+  /** What the program does beside the reports. @default {undefined} (nothing) */
+  extra?: JobExtra | undefined;
 }
 
 /** A file for each target that wants all events. The first event creates it. */
@@ -193,8 +195,13 @@ function recent(context: VerbContext): Publish<JobResult> {
   return { ended: ({ result }) => rememberEnd(context, result) };
 }
 
+/** What the program does beside the reports. It comes last: a trace tells of everything before it. */
+function extras(_context: VerbContext, { extra }: Published): Publish<JobResult> {
+  return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
+}
+
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent];
+export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent, extras];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
-export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands];
+export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands, extras];

@@ -10,10 +10,10 @@ import { parentOf } from "../../io.ts";
 import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
-import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
-import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
+import { HISTORY, JSON_LINES, OTEL_FILE, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 
 /** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
@@ -49,6 +49,8 @@ export interface PermissionPaths {
   written: readonly string[];
   /** Files that it reads: the task. */
   read: readonly string[];
+  /** Files that it appends to and reads: history, trace. @default {[]} */
+  appended?: readonly string[];
 }
 
 function isBelow(path: string, directory: string): boolean {
@@ -72,8 +74,15 @@ export function readVariables(env: ReadEnv): string[] {
     ...platformVariables(),
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
+    ...TRACE_VARIABLES,
   ];
   return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
+}
+
+/** Host that traces are sent to; undefined for none. */
+function collectorHost(env: ReadEnv): string | undefined {
+  const url = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") || env("OTEL_EXPORTER_OTLP_ENDPOINT") || "";
+  return URL.canParse(url) ? new URL(url).host : undefined;
 }
 
 /**
@@ -94,9 +103,13 @@ export function permissionsFor(
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
   // Outputs are appended on a new line, so the end of an existing file is read first.
-  const appended = [files.outputs, files.variables];
+  const appended = [files.outputs, files.variables, ...paths.appended ?? []];
   return {
-    net: distinct([origin.host, note.kind === "write" ? new URL(note.place.api).host : undefined]),
+    net: distinct([
+      origin.host,
+      note.kind === "write" ? new URL(note.place.api).host : undefined,
+      collectorHost(env),
+    ]),
     env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
     read: distinct([
       ".",
@@ -127,7 +140,8 @@ export function permissionsOf(context: VerbContext): Permissions {
   const { io: { env }, platform, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const paths = { out, written, read: flags.all(PROMPT_FILE.name) };
+  const appended = [HISTORY, OTEL_FILE].flatMap((each) => flags.get(each.name) ?? []);
+  const paths = { out, written, read: flags.all(PROMPT_FILE.name), appended };
   return permissionsFor({ env, platform }, paths, planNote(context));
 }
 

@@ -4,7 +4,7 @@ import { detectPlatform, platformVariables } from "../../../lib/platforms/detect
 import { PERSON_VARIABLES } from "../../../lib/platforms/person.ts";
 import type { ReadEnv } from "../../../lib/platforms/platform.ts";
 import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
-import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
 import { world } from "../world.ts";
 
 const PATHS = { out: "mogplex-ci", written: [], read: [] };
@@ -20,6 +20,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
     ...NETWORK_VARIABLES,
+    ...TRACE_VARIABLES,
     "NODE_ENV",
     "NO_COLOR",
     "TERM",
@@ -51,6 +52,16 @@ test("permissionsFor() adds what variables and flags name", () => {
   expect(permissions.env).toContain("TEAM_TOKEN");
   const bitbucket: Record<string, string> = { BITBUCKET_COMMIT: "c", BITBUCKET_PIPELINES_VARIABLES_PATH: "/agent/v" };
   expect(permissionsFor(at((name) => bitbucket[name]), PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
+});
+
+test("permissionsFor() adds the collector of a trace, and the files that a run appends to", () => {
+  const env: Record<string, string> = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+  const paths = { ...PATHS, appended: ["/cache/history.ndjson", "trace.jsonl"] };
+  expect(permissionsFor(at((name) => env[name]), paths)).toMatchObject({
+    net: ["mogplex.com", "collector:4318"],
+    read: [".", "/cache/history.ndjson"],
+    write: ["mogplex-ci", "/cache/history.ndjson", "trace.jsonl"],
+  });
 });
 
 test("denoFlags() refuses a path that a shell would take apart", () => {
