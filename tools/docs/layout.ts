@@ -104,6 +104,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/service": "what the emulated service does",
   "lib/emulator/service/automations": "automations, their triggers, slots and runs",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
+  "lib/emulator/agents/recording": "recorded runs, as scenarios that play them again",
   "lib/emulator/state": "what the emulator remembers",
 };
 
