@@ -86,10 +86,20 @@ export interface JobExtra {
   onNotice(notice: Notice): void;
   /** Called for each item of a campaign. */
   onItem(item: CampaignItem): void;
-  /** What the summary says about the run before: a clause; null when there is none. */
+  /** What the summary says about the run before: a sentence; null when there is none. */
   compare(result: AnyResult): string | null;
   /** Called when everything else is done. */
   ended(end: ExtraEnd): Promise<void>;
+}
+
+/** What jobs may touch for what they do beside their reports. */
+export interface ExtraPermissions {
+  /** Hosts, with port where it is not the scheme's own. */
+  net: readonly string[];
+  /** Names of variables. */
+  env: readonly string[];
+  /** Files that they read and append to. */
+  files: readonly string[];
 }
 
 /** How a program prepares what its jobs do beside their reports. */
@@ -98,6 +108,8 @@ export interface JobExtras {
   secrets(env: ReadEnv): string[];
   /** Prepares one job; undefined when there is nothing to do. @throws {UsageError} when a setting of ours is not possible. */
   open(context: VerbContext): Promise<JobExtra | undefined>;
+  /** What a job with these flags and variables may touch. */
+  permissions(context: VerbContext): ExtraPermissions;
 }
 
 /** What a verb works with. */

@@ -6,7 +6,7 @@
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
-import { renderMarkdown } from "./markdown.ts";
+import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
@@ -18,13 +18,15 @@ export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
   /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
+  /** See `MarkdownOptions.compared`. @default {undefined} */
+  compared?: string | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
 
-/** Renders one report. Only Markdown has a place for links. */
-function render(format: ReportFormatName, result: AnyResult, links: PlatformLinks, redact: Redact): string {
-  if (format === "markdown") return renderMarkdown(result, { links, redact });
+/** Renders one report. Only Markdown has a place for links and for earlier runs. */
+function render(format: ReportFormatName, result: AnyResult, markdown: MarkdownOptions, redact: Redact): string {
+  if (format === "markdown") return renderMarkdown(result, markdown);
   const { render }: ReportFormat = REPORT_FORMATS[format];
   return render(result, redact);
 }
@@ -76,15 +78,16 @@ export function writeReports(
   const { summary } = files;
   const { problems, attempt } = collectProblems();
   const clean = cleanResult(result, redact, redactToken);
+  const markdown = { links, redact, compared: options.compared };
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, links, redact))));
+    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, markdown, redact))));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",
       summary,
-      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, { links, redact }))}`),
+      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, markdown))}`),
     );
   }
   return problems;

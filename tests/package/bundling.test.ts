@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
-import { ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
+import { ACTION, ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
 import { problems } from "../../tools/build/bundle.ts";
 import { MistakeList } from "../../lib/campaign/file/mistakes.ts";
 import { parseText } from "../../lib/campaign/file/syntax/parse.ts";
@@ -62,6 +62,10 @@ const text = (file: string) => readFileSync(join(folder, file), "utf8");
 const YAML_TEXT = "are not allowed in compact mappings";
 const CAMPAIGN_TEXT = "the file is nested more than";
 const ZOD_TEXT = "Invalid discriminated union option";
+
+test("bundle() keeps traces and history out of component and action", () => {
+  for (const { file } of [COMPONENT, ACTION]) expect(text(file)).not.toMatch(/resourceSpans|OTEL_|skippedCount/);
+});
 
 test("bundle() keeps campaigns and the YAML parser out of the component", () => {
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(text(COMPONENT.file)).not.toContain(part);

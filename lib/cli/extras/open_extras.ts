@@ -5,9 +5,12 @@
  */
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
-import { OTEL_FILE } from "../options/table.ts";
+import { HISTORY, OTEL_FILE } from "../options/table.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
+import { openHistory } from "./history.ts";
 import { openTraceOf } from "./trace.ts";
+
+export { printHistory } from "./history.ts";
 
 /** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
 export function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
@@ -22,7 +25,12 @@ export function checkAppends({ io }: VerbContext, attempted: string, path: strin
 export async function openExtras(context: VerbContext): Promise<JobExtra> {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);
-  const parts: Partial<JobExtra>[] = [await openTraceOf(context, file)].flatMap((part) => part ?? []);
+  const history = context.option(HISTORY);
+  if (history !== undefined) checkAppends(context, "write the history", history);
+  const parts: Partial<JobExtra>[] = [
+    history === undefined ? [] : openHistory(context, history),
+    await openTraceOf(context, file) ?? [],
+  ].flat();
   return {
     onSession: (session) => parts.forEach((part) => part.onSession?.(session)),
     onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),

@@ -35,6 +35,8 @@ export interface Ended<R> {
   error: unknown;
   /** Reports that were written. The publisher of reports fills it, so it comes first. */
   written: readonly ReportTarget[];
+  /** How the run compares with the one before. The publisher of reports fills it. */
+  compared?: string | undefined;
 }
 
 /** What publishers need to know of a job. */
@@ -101,7 +103,7 @@ export function prepare<R>(
 
 /** Files: the reports, and those that the CI system reads. */
 function reports({ io, platform, writer }: VerbContext, job: Published): Publish<JobResult> {
-  const { places: { targets }, eventFiles = [] } = job;
+  const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
@@ -115,10 +117,11 @@ function reports({ io, platform, writer }: VerbContext, job: Published): Publish
     ended(ended) {
       // They have more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
+      const compared = ended.compared = extra?.compare(ended.result) ?? undefined;
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const problems = [
         ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
-        ...writeReports(ended.result, others, io, writer.redact, options),
+        ...writeReports(ended.result, others, io, writer.redact, { ...options, compared }),
       ];
       print(problems);
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
@@ -149,14 +152,20 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
   // For a person the block is right above the error line, which would only repeat it.
   const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
-    ended({ result, error, written }) {
+    ended({ result, error, written, compared }) {
       const { kind, outcome, reason } = result;
       const isReason = error instanceof Error && reason === error.message;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (json) writer.json({ type: "result", ...resultFields(clean) });
       else {
         const cancel = kind === "run" ? vocabulary.cancel : undefined;
-        const options = { reports: written, cancel, inErrorLine: isReason && !together, full: log === "full" };
+        const options = {
+          reports: written,
+          cancel,
+          inErrorLine: isReason && !together,
+          full: log === "full",
+          compared,
+        };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
         const [first = "", ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);

@@ -10,11 +10,11 @@ import { parentOf } from "../../io.ts";
 import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
-import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
-import { HISTORY, JSON_LINES, OTEL_FILE, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
+import type { ExtraPermissions, Verb, VerbContext } from "../verb.ts";
 
 /** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
  * terminal can show, and those of the network. */
@@ -49,8 +49,8 @@ export interface PermissionPaths {
   written: readonly string[];
   /** Files that it reads: the task. */
   read: readonly string[];
-  /** Files that it appends to and reads: history, trace. @default {[]} */
-  appended?: readonly string[];
+  /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
+  extra?: ExtraPermissions | undefined;
 }
 
 function isBelow(path: string, directory: string): boolean {
@@ -74,15 +74,8 @@ export function readVariables(env: ReadEnv): string[] {
     ...platformVariables(),
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
-    ...TRACE_VARIABLES,
   ];
   return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
-}
-
-/** Host that traces are sent to; undefined for none. */
-function collectorHost(env: ReadEnv): string | undefined {
-  const url = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") || env("OTEL_EXPORTER_OTLP_ENDPOINT") || "";
-  return URL.canParse(url) ? new URL(url).host : undefined;
 }
 
 /**
@@ -103,14 +96,18 @@ export function permissionsFor(
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
   // Outputs are appended on a new line, so the end of an existing file is read first.
-  const appended = [files.outputs, files.variables, ...paths.appended ?? []];
+  const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
   return {
     net: distinct([
       origin.host,
       note.kind === "write" ? new URL(note.place.api).host : undefined,
-      collectorHost(env),
+      ...paths.extra?.net ?? [],
     ]),
-    env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
+    env: distinct([
+      ...readVariables(env),
+      ...paths.extra?.env ?? [],
+      note.kind === "write" ? note.tokenVariable : undefined,
+    ]),
     read: distinct([
       ".",
       ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
@@ -140,8 +137,7 @@ export function permissionsOf(context: VerbContext): Permissions {
   const { io: { env }, platform, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const appended = [HISTORY, OTEL_FILE].flatMap((each) => flags.get(each.name) ?? []);
-  const paths = { out, written, read: flags.all(PROMPT_FILE.name), appended };
+  const paths = { out, written, read: flags.all(PROMPT_FILE.name), extra: context.extras?.permissions(context) };
   return permissionsFor({ env, platform }, paths, planNote(context));
 }
 

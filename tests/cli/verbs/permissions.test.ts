@@ -4,7 +4,7 @@ import { detectPlatform, platformVariables } from "../../../lib/platforms/detect
 import { PERSON_VARIABLES } from "../../../lib/platforms/person.ts";
 import type { ReadEnv } from "../../../lib/platforms/platform.ts";
 import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
-import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../lib/variables.ts";
 import { world } from "../world.ts";
 
 const PATHS = { out: "mogplex-ci", written: [], read: [] };
@@ -20,7 +20,6 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
     ...NETWORK_VARIABLES,
-    ...TRACE_VARIABLES,
     "NODE_ENV",
     "NO_COLOR",
     "TERM",
@@ -54,11 +53,13 @@ test("permissionsFor() adds what variables and flags name", () => {
   expect(permissionsFor(at((name) => bitbucket[name]), PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
 });
 
-test("permissionsFor() adds the collector of a trace, and the files that a run appends to", () => {
-  const env: Record<string, string> = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
-  const paths = { ...PATHS, appended: ["/cache/history.ndjson", "trace.jsonl"] };
-  expect(permissionsFor(at((name) => env[name]), paths)).toMatchObject({
+test("permissions adds the collector of a trace, its variables, and the files that a run appends to", async () => {
+  const files = ["--history", "/cache/history.ndjson", "--otel-file", "trace.jsonl"];
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+  const { stdout } = await world().cli(["permissions", "--json", ...files], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
     net: ["mogplex.com", "collector:4318"],
+    env: expect.arrayContaining(["OTEL_EXPORTER_OTLP_HEADERS", "TRACEPARENT"]),
     read: [".", "/cache/history.ndjson"],
     write: ["mogplex-ci", "/cache/history.ndjson", "trace.jsonl"],
   });
