@@ -10,6 +10,7 @@ import { renderCampaignMetrics } from "../../lib/campaign/report/metrics.ts";
 import { renderOpenmetrics } from "../../lib/report/openmetrics.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { mixedView } from "../campaign/report/sample_view.ts";
+import { isInstalled, judge } from "../report/programs.ts";
 import { sampleResult } from "../report/sample.ts";
 import { launch, REPO, type Service, startService } from "../processes/world/service.ts";
 import { readBatch } from "../telemetry/receiver.ts";
@@ -84,6 +85,18 @@ test("the dashboard asks for metrics and labels that reports write, and for no o
     const known = [...metrics.get(name) ?? [], "pipeline"];
     expect([expr, asked.filter((label) => !known.includes(label ?? ""))]).toEqual([expr, []]);
   }
+});
+
+test.skipIf(!isInstalled("promtool"))("the dashboard has queries that Prometheus can read", () => {
+  const { panels } = JSON.parse(textOf("grafana-dashboard.json")) as { panels: Panel[] };
+  const rules = panels.flatMap((panel) => panel.targets).map(({ expr }, index) => ({
+    record: `rule${index}`,
+    expr: expr.replace("$pipeline", ".*").replace("$__range", "1h"),
+  }));
+  const file = join(mkdtempSync(join(tmpdir(), "mogplex-rules-")), "rules.yml");
+  writeFileSync(file, JSON.stringify({ groups: [{ name: "dashboard", rules }] }));
+  const { code, said } = judge("promtool", ["check", "rules", file], "");
+  expect([code, said]).toEqual([0, expect.stringContaining(`${rules.length} rules found`)]);
 });
 
 test("the dashboard has panels with ids of their own that do not lie upon each other", () => {

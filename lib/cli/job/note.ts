@@ -78,14 +78,19 @@ export async function writeTextNote(context: VerbContext, plan: NotePlan, render
 }
 
 /** {@linkcode writeTextNote} for the result of a job. */
-export async function writeJobNote(context: VerbContext, plan: NotePlan, result: AnyResult): Promise<void> {
+export async function writeJobNote(
+  context: VerbContext,
+  plan: NotePlan,
+  result: AnyResult,
+  compared?: string,
+): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
   const { redact } = context.writer;
   await writeTextNote(
     context,
     plan,
-    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links, redact }),
+    (mayLink, links) => renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links, redact, compared }),
   );
 }
 
@@ -95,7 +100,7 @@ export async function writeJobNote(context: VerbContext, plan: NotePlan, result:
  * @returns Writes the note on a result, when there is one to write.
  * @throws {UsageError} See {@linkcode planNote}.
  */
-export function prepareNote(context: VerbContext): (result: AnyResult) => Promise<void> {
+export function prepareNote(context: VerbContext): (result: AnyResult, compared?: string) => Promise<void> {
   const plan = planNote(context);
-  return (result) => writeJobNote(context, plan, result);
+  return (result, compared) => writeJobNote(context, plan, result, compared);
 }

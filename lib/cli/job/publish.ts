@@ -192,9 +192,9 @@ function commands(context: VerbContext): Publish<JobResult> {
 function note(context: VerbContext): Publish<JobResult> {
   const write = prepareNote(context);
   return {
-    async ended({ result, error }) {
+    async ended({ result, error, compared }) {
       // After a signal there are only seconds, and they belong to the run.
-      if (!(error instanceof InterruptedError)) await write(result);
+      if (!(error instanceof InterruptedError)) await write(result, compared);
     },
   };
 }

@@ -3,6 +3,7 @@ import { main } from "../../../lib/cli/main.ts";
 import type { ReceivedSpan } from "../../telemetry/receiver.ts";
 import { collector, readBatch, valuesOf } from "../../telemetry/receiver.ts";
 import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
+import { TRIGGER } from "../verbs/automation_texts.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.test:4318" };
@@ -12,13 +13,19 @@ const RUN = ["run", "--follow", "--repo", REPO, "Fix the secret bug zq81"];
 async function traced(
   args: string[],
   options: FakeIoOptions = {},
-  { scenario = "success", answer = () => Response.json({}) as Response | Promise<Response> } = {},
+  {
+    scenario = "success",
+    answer = () => Response.json({}) as Response | Promise<Response>,
+    instead = (_request: string): Response | undefined => undefined,
+  } = {},
 ) {
   const { emulator, clock } = world(scenario);
   const received = collector(answer);
   const io = fakeIo({ ...options, env: { MOGPLEX_API_KEY: TOKEN, ...options.env } });
   const fetch = (url: string, init: RequestInit) =>
-    received.fetch(url, init, async (url, init) => await emulator.fetch(url, init));
+    received.fetch(url, init, async (url, init) => {
+      return instead(`${init.method} ${new URL(url).pathname}`) ?? await emulator.fetch(url, init);
+    });
   const code = await main(args, io, { fetch, clock });
   return { code, io, received, text: received.requests.map(({ json }) => json).join("\n") };
 }
@@ -127,4 +134,29 @@ test("run --follow records nothing when the span above is not recorded, and stil
   expect(io.files.get("mogplex-ci/outputs.env")).toMatch(
     /^TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-00$/m,
   );
+});
+
+test("run --follow has a span for each request that failed or was repeated, and an event for each wait", async () => {
+  const faults = [503, 502].map((status) => new Response("", { status }));
+  const instead = (request: string) => request.startsWith("POST ") ? faults.shift() : undefined;
+  const { code, received } = await traced(RUN, { env: ENDPOINT }, { instead });
+  expect(code).toBe(0);
+  const starts = named(received.spans(), "POST /api/v1/mogplex/runs");
+  expect(starts.map(({ attributes, status }) => {
+    const facts = valuesOf(attributes);
+    return [facts.get("http.response.status_code"), facts.get("http.request.resend_count"), status?.message];
+  })).toEqual([["503", undefined, "HTTP 503"], ["502", "1", "HTTP 502"], ["202", "2", undefined]]);
+  const [job] = named(received.spans(), "mogplex run");
+  expect(job?.events?.map(({ name }) => name)).toEqual(["mogplex.wait", "mogplex.wait"]);
+  expect(valuesOf(job?.events?.[0]?.attributes ?? []).get("mogplex.wait.cause")).toBe("unavailable");
+});
+
+test("automations trigger --follow makes a span of the automation run", async () => {
+  const args = [...TRIGGER, "--follow"];
+  const { code, received } = await traced(args, { env: ENDPOINT });
+  expect(code).toBe(0);
+  const spans = received.spans();
+  const [job] = named(spans, "mogplex automation");
+  expect(named(spans, "automation run")[0]?.parentSpanId).toBe(job?.spanId);
+  expect(valuesOf(job?.attributes ?? []).get("mogplex.kind")).toBe("automation-run");
 });
