@@ -33,6 +33,11 @@ const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
   error: "had no verdict",
 };
 
+/** Whether two runs are of one repository: by name where both have one, else by id. */
+function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
+  return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
+}
+
 /** A difference that nobody notices: a twentieth, or a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
@@ -59,8 +64,9 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
  */
 export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[], count = 10): Comparison {
   const now = Date.parse(run.at);
-  const earlier = records.filter(({ runId, kind, job, repoId, at }) =>
-    runId !== run.runId && kind === run.kind && job === run.job && repoId === run.repoId && Date.parse(at) <= now
+  const earlier = records.filter((each) =>
+    each.runId !== run.runId && each.kind === run.kind && each.job === run.job && isSameRepository(each, run) &&
+    Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;
   if (before === undefined) return { before, longerMs: null, sameVerdict: 0, text: null, earlier: [] };

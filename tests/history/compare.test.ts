@@ -42,7 +42,8 @@ test("compareRuns() says how a run differs from the one before", () => {
 test("compareRuns() compares with runs of the same kind, job and repository that ended before", () => {
   const others = [
     record(1, { job: "other" }),
-    record(2, { repoId: "s" }),
+    record(2, { repository: "acme/api" }),
+    record(2, { repoId: "s", repository: null }),
     record(3, { kind: "automation-run" }),
     record(25, {}),
     record(20, {}),
@@ -56,6 +57,8 @@ test("compareRuns() compares with runs of the same kind, job and repository that
   });
   const { before, earlier } = compareRuns(record(20), [...others, record(4), record(5), record(6)], 2);
   expect(before?.runId).toBe("run-6");
+  expect(compareRuns(record(20), [record(4, { repoId: "s" })]).before?.runId).toBe("run-4");
+  expect(compareRuns(record(20, { repository: null }), [record(4)]).before?.runId).toBe("run-4");
   expect(earlier.map(({ runId }) => runId)).toEqual(["run-6", "run-5"]);
 });
 

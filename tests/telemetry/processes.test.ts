@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { readHistory } from "../../lib/history/record.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { readBatch, valuesOf } from "./receiver.ts";
 import { runtimes } from "../../tools/setup.mjs";
@@ -41,7 +42,7 @@ for (const name of Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]) {
       OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
     };
     let runtime = RUNTIMES[name];
-    const file = ["--otel-file", "trace.jsonl"];
+    const file = ["--otel-file", "trace.jsonl", "--history", "runs.ndjson"];
     if (name === "deno") {
       const { stdout } = await launch([runtimes.node, service.command, "permissions", ...file], { cwd, env }).ended;
       runtime = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...stdout.trim().split(" ")];
@@ -53,5 +54,6 @@ for (const name of Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]) {
     const { spans: [job] } = readBatch(received[0] ?? "");
     expect(valuesOf(job?.attributes ?? []).get("cicd.pipeline.task.run.result")).toBe("failure");
     expect(readFileSync(join(cwd, "trace.jsonl"), "utf8")).toBe(`${received[0]}\n`);
+    expect(readHistory(readFileSync(join(cwd, "runs.ndjson"), "utf8")).records).toHaveLength(1);
   }, 60_000);
 }
