@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
+val MOGPLEX_CI_SHA256 = "0605d85ce6c23c5c4cd2bc9edbf7b846a79d30b327bb2629b7551ba378762a3e"
 
 project {
     buildType(Cleanup)
