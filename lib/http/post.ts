@@ -66,7 +66,9 @@ export async function post(
     return await withLimit(ask, { clock, limitMs, signal: undefined });
   } catch (thrown) {
     if (thrown instanceof MogplexError) throw thrown;
-    const mask = redact ?? createRedactor();
+    const known = redact ?? createRedactor();
+    // Deno names the address, whose query may hold a key.
+    const mask = (text: string) => known(text.replaceAll(url, new URL(url).origin));
     if (thrown instanceof Lost) {
       const { detail, cause } = explainLoss(thrown, mask);
       const why = `the network failed: ${excerpt(detail, mask, 300)}`;

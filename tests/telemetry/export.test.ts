@@ -49,6 +49,10 @@ test("sendSpans() says in one sentence what went wrong, and needs at most its ti
     [() => new Response("", { status: 302 }), "Cannot send the trace: the collector answered HTTP 302"],
     [() => new Response("", { status: 503 }), "Cannot send the trace: the collector answered HTTP 503"],
     [() => Promise.reject(new TypeError("fetch failed")), "Cannot send the trace: the network failed: fetch failed"],
+    [
+      () => Promise.reject(new TypeError(`error sending request for url (${ENDPOINT.url}): refused`)),
+      "Cannot send the trace: the network failed: error sending request for url (http://collector.test:4318): refused",
+    ],
     [() => new Promise(() => {}), "Cannot send the trace: no complete answer within 2 seconds"],
     [
       () => Response.json({ partialSuccess: { rejectedSpans: "2" } }),

@@ -92,14 +92,14 @@ export const STATE: Option<string> = {
 export const HISTORY: Option<string> = {
   name: "history",
   value: "FILE",
-  help: "File that remembers each run, a line each: the summary compares with the run before",
+  help: "Remember each run in it, and compare",
   parse: anyText,
 };
 /** File of the trace. */
 export const OTEL_FILE: Option<string> = {
   name: "otel-file",
   value: "FILE",
-  help: "File that the trace is appended to, as OTLP in JSON",
+  help: "Append the trace to it (OTLP in JSON)",
   parse: anyText,
 };
 
