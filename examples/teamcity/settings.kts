@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0605d85ce6c23c5c4cd2bc9edbf7b846a79d30b327bb2629b7551ba378762a3e"
+val MOGPLEX_CI_SHA256 = "eb31b7612368caaab10c322a7d848df936be2478c42160128a7fd9f2bb9323bc"
 
 project {
     buildType(Cleanup)
