@@ -62,8 +62,8 @@ export interface Io {
   writeFile(path: string, text: string): void;
   /** Makes an empty file that grows, in place of an old one. @throws as {@linkcode Io.writeFile} does. */
   growFile(path: string): GrowingFile;
-  /** Appends to a file that the CI system provides; it may be a symbolic link. @throws when it cannot be written. */
-  appendFile(path: string, text: string): void;
+  /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
+  appendFile(path: string, text: string, links?: LinkRule): void;
   /** Removes a file if it exists. */
   removeFile(path: string): void;
   /** Removes a directory. @throws when it does not exist or is not empty. */
@@ -274,7 +274,8 @@ export async function processIo(): Promise<Io> {
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),
     writeFile: (path, text) => writeFile(fs, path, text),
     growFile: (path) => growFile(fs, path),
-    appendFile(path, text) {
+    appendFile(path, text, links = "follow") {
+      if (links === "refuse") refuseLinks(fs, path);
       const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = fs.constants;
       // Opening a pipe that nobody reads would wait for a reader, and no signal would be heard meanwhile. With this flag it fails.
       fs.closeSync(fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK));

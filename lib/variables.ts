@@ -184,6 +184,27 @@ export const SECRET_VARIABLES: readonly string[] = [
   "SYSTEM_ACCESSTOKEN",
 ];
 
+/** Variables of OpenTelemetry that traces obey. They are described in docs/traces.md. */
+export const TRACE_VARIABLES: readonly string[] = [
+  "OTEL_EXPORTER_OTLP_COMPRESSION",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_EXPORTER_OTLP_TIMEOUT",
+  "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+  "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+  "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+  "OTEL_RESOURCE_ATTRIBUTES",
+  "OTEL_SDK_DISABLED",
+  "OTEL_SERVICE_NAME",
+  "OTEL_TRACES_EXPORTER",
+  "OTEL_TRACES_SAMPLER",
+  "OTEL_TRACES_SAMPLER_ARG",
+  "TRACEPARENT",
+];
+
 /** Variables by which runtimes find proxies and trust certificates; `doctor` looks at them. */
 export const NETWORK_VARIABLES: readonly string[] = [
   "ALL_PROXY",

@@ -11,6 +11,7 @@ import { detectPlatform } from "../platforms/detect.ts";
 import { isMain, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
+import { EXTRAS } from "./extras/extras.ts";
 import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { GITLAB_NOTES } from "./job/gitlab_note.ts";
@@ -96,6 +97,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           vocabulary: commandVocabulary(options.program),
           verbs: VERBS,
           notes: GITLAB_NOTES,
+          extras: EXTRAS,
           dropIn: group === "drop-in",
         },
         options,

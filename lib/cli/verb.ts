@@ -10,9 +10,14 @@ import type { DurableFiles } from "../files/durable_files.ts";
 import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Setting } from "../pages/run/settings.ts";
-import type { Fetch } from "../http/transport.ts";
+import type { CampaignItem } from "../campaign/campaign_items.ts";
+import type { Fetch, RequestReport } from "../http/transport.ts";
 import type { Io } from "../io.ts";
+import type { Session } from "../job/session.ts";
+import type { Notice } from "../notice.ts";
 import type { Platform, ReadEnv } from "../platforms/platform.ts";
+import type { ReportTarget } from "../report/targets.ts";
+import type { AnyResult } from "../result/any_result.ts";
 import type { Variable } from "../variables.ts";
 import type { PlannedNote } from "./note_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -65,6 +70,49 @@ export interface NotePlanner {
   plan(context: VerbContext): PlannedNote | undefined;
 }
 
+/** What a job of the command line came to, for {@linkcode JobExtra.ended}. */
+export type ExtraEnd =
+  /** A run or an automation run. `written`: reports that were written; `error`: what stopped the job without a verdict. */
+  | { kind: "job"; result: AnyResult; error: unknown; written: readonly ReportTarget[] }
+  /** Waves of a campaign. `state`: where it is; null when that is not known. */
+  | { kind: "campaign"; exitCode: number; state: string | null; error: unknown };
+
+/** What a program does in one job beside its reports. Nothing here throws. */
+export interface JobExtra {
+  /** Called with the session of the job as soon as it is open. */
+  onSession(session: Session): void;
+  /** Called after each request. */
+  onRequest(request: RequestReport): void;
+  /** Called for each notice. */
+  onNotice(notice: Notice): void;
+  /** Called for each item of a campaign. */
+  onItem(item: CampaignItem): void;
+  /** What the summary says about the run before: a sentence; null when there is none. */
+  compare(result: AnyResult): string | null;
+  /** Called when everything else is done. */
+  ended(end: ExtraEnd): Promise<void>;
+}
+
+/** What jobs may touch for what they do beside their reports. */
+export interface ExtraPermissions {
+  /** Hosts, with port where it is not the scheme's own. */
+  net: readonly string[];
+  /** Names of variables. */
+  env: readonly string[];
+  /** Files that they read and append to. */
+  files: readonly string[];
+}
+
+/** How a program prepares what its jobs do beside their reports. */
+export interface JobExtras {
+  /** Values to mask: those of headers that hold secrets. */
+  secrets(env: ReadEnv): string[];
+  /** Prepares one job; undefined when there is nothing to do. @throws {UsageError} when a setting of ours is not possible. */
+  open(context: VerbContext): Promise<JobExtra | undefined>;
+  /** What a job with these flags and variables may touch. */
+  permissions(context: VerbContext): ExtraPermissions;
+}
+
 /** What a verb works with. */
 export interface VerbContext {
   /** Environment, files, streams and signals. */
@@ -89,6 +137,8 @@ export interface VerbContext {
   vocabulary: Vocabulary;
   /** Notes of the program's jobs; undefined when it has none. */
   notes?: NotePlanner | undefined;
+  /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
+  extras?: JobExtras | undefined;
   /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
   verbs: readonly Verb[];
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */

@@ -10,7 +10,8 @@ import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
-import { FLAGS, NAME, readOptions } from "./options.ts";
+import { renderScenario } from "./agents/recording/replay.ts";
+import { FLAGS, isPath, NAME, readOptions, readReplay } from "./options.ts";
 import { runCommand } from "./exec.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/revision.ts";
@@ -93,8 +94,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     }
     const shown = flags.get("print-scenario");
     if (shown !== undefined) {
-      builtInScenarios(shown);
-      io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
+      if (isPath(shown)) io.write("stdout", renderScenario(readReplay(io, shown)));
+      else {
+        builtInScenarios(shown);
+        io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
+      }
       return EXIT.success;
     }
     const options = readOptions(io, flags);

@@ -9,6 +9,13 @@ import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { builtInScenarios, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import {
+  type EventRecording,
+  MAX_RECORDING_BYTES,
+  readRecording,
+  type Recording,
+} from "./agents/recording/recording.ts";
+import { scenarioOf } from "./agents/recording/replay.ts";
 import { parseScenarios, type Scenario } from "./agents/scenario.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
 import { parseFixture } from "./state/fixture.ts";
@@ -69,7 +76,12 @@ export const FLAGS: readonly Flag[] = [
     help: "scenario to play; the first one that fits a run plays (success)",
   },
   { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
-  { name: "print-scenario", value: "NAME", help: "print a built-in scenario and exit" },
+  { name: "replay", value: "FILE", help: "play the run of an events.ndjson or result.json again, with its own times" },
+  {
+    name: "print-scenario",
+    value: "NAME|FILE",
+    help: "print a built-in scenario, or that of a recorded run, and exit",
+  },
   {
     name: "control",
     help: "offer POST /__control/ACTION; runs then stay pending without --scenario or --harness",
@@ -141,10 +153,10 @@ function unreadable(path: string, cause: unknown): UsageError {
   return new UsageError({ attempted: `read "${path}"`, why }, { cause });
 }
 
-function readText(io: Io, path: string): string {
+function readText(io: Io, path: string, maxBytes?: number): string {
   let text: string | undefined;
   try {
-    text = io.readFile(path);
+    text = io.readFile(path, maxBytes, "follow");
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -164,14 +176,45 @@ function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fi
   return parseFixture(value, `"${path}"`);
 }
 
+/** Whether a name is a path, and not the name of something built in. */
+export function isPath(name: string): boolean {
+  return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
+}
+
+/** The result beside the events of a run; undefined when there is none of that run. */
+function resultBeside(io: Io, path: string, { runId }: EventRecording): Recording | undefined {
+  const other = path.replace(/[^/]*$/, "result.json");
+  try {
+    const text = io.readFile(other, MAX_RECORDING_BYTES, "follow") ?? "";
+    const result = readRecording(text, other);
+    return result.kind === "result" && result.runId !== null && result.runId === runId ? result : undefined;
+  } catch {
+    // The events are what was asked for.
+    return undefined;
+  }
+}
+
+/**
+ * The scenario of a recorded run: of its events, with the end that the result in the same directory tells, or of its result alone.
+ *
+ * @throws {UsageError} when the file is not a recording.
+ */
+export function readReplay(io: Io, path: string): Scenario {
+  const recording = readRecording(readText(io, path, MAX_RECORDING_BYTES), path);
+  const result = recording.kind === "events" ? resultBeside(io, path, recording) : undefined;
+  return scenarioOf(recording, path.split("/").at(-1) ?? path, result);
+}
+
 function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
   const names = flags.all("scenario");
+  const recorded = flags.get("replay");
+  const replay = recorded === undefined ? [] : [readReplay(io, recorded)];
+  if (names.length === 0 && replay.length > 0) return replay;
   if (names.length === 0) return flags.has("control") ? [] : builtInScenarios("success");
-  return names.flatMap((name) =>
-    Object.hasOwn(SCENARIO_TEXTS, name) || !/[./]/.test(name)
-      ? builtInScenarios(name)
-      : parseScenarios(readText(io, name), name)
+  const named = names.flatMap((name) =>
+    isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name)
   );
+  return [...named, ...replay];
 }
 
 function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {

@@ -9,7 +9,7 @@ import type { Keys } from "../api/option_check.ts";
 import { type Connection, resolveConnection } from "../api/connection/connection.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import type { Fetch } from "../http/transport.ts";
+import type { Fetch, RequestReport } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import { detectPlatform } from "../platforms/detect.ts";
@@ -107,6 +107,8 @@ export interface SessionInternals {
   platform?: Platform | undefined;
   /** Called with the session as soon as it is open. @default {undefined} */
   onSession?: ((session: Session) => void) | undefined;
+  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
 }
 
 /**
@@ -142,8 +144,9 @@ export function connectWith<C extends object>(
       resolveConnection({ env, token, url, readFile: internals.readFile });
     for (const message of notices) notify({ kind: "text", message });
     const agent = userAgent(system);
+    const { onRequest } = internals;
     const client = connectedClient(
-      { ...connection, fetch, clock, onNotice: notify, random, userAgent: agent },
+      { ...connection, fetch, clock, onNotice: notify, random, userAgent: agent, onRequest },
       calls,
     );
     return { client, token: connection.token };

@@ -106,6 +106,8 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. @default {no change} */
   redact?: Redact | undefined;
+  /** How the run compares with the one before: a sentence of ours. @default {undefined} (there is none) */
+  compared?: string | undefined;
 }
 
 /** A foldable part. Forges and CI systems show both elements; Markdown inside needs the empty lines. */
@@ -164,7 +166,7 @@ function waitTable({ waits }: ResultView): string[] {
 }
 
 /** What happened: why and what to do now, the task, the agent's end of the story. */
-function story(view: ResultView, { redact = (text) => text }: MarkdownOptions): string[] {
+function story(view: ResultView, { redact = (text) => text, compared }: MarkdownOptions): string[] {
   const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
@@ -175,6 +177,7 @@ function story(view: ResultView, { redact = (text) => text }: MarkdownOptions): 
     ...(advice ? [`**What to do now:** ${markdownCode(cutText(advice, MAX_ADVICE))}`] : []),
     ...(nextStep ? [`**What to do now:** ${nextStep}`] : []),
     ...(view.resume ? ["Follow it again:", markdownBlock(cutText(view.resume, MAX_PROSE))] : []),
+    ...(compared ? [compared] : []),
     ...(task ? taskParts(task) : []),
     ...(finalMessage ? ["### What the agent said last", markdownBlock(cutText(finalMessage, MAX_PROSE))] : []),
     ...(lines.length > 0 ? ["### Last lines of the log", markdownBlock(lines.join("\n"))] : []),

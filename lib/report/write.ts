@@ -9,7 +9,7 @@ import { plainText } from "../text/plain_text.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
 import { renderAnnotations } from "./annotations.ts";
-import { renderMarkdown } from "./markdown.ts";
+import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { renderRunPage } from "../pages/pages.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
@@ -25,20 +25,24 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
+  /** See `MarkdownOptions.compared`. @default {undefined} */
+  compared?: string | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
 
 /** What reports need beside the result. */
 interface Surroundings {
+  markdown: MarkdownOptions;
   links: ReportLinks;
   settings: Setting[];
   redact: Redact;
 }
 
 /** Renders one report. Those for people have a place for links. */
-function render(format: ReportFormatName, result: AnyResult, { links, settings, redact }: Surroundings): string {
-  if (format === "markdown") return renderMarkdown(result, { links, redact });
+function render(format: ReportFormatName, result: AnyResult, around: Surroundings): string {
+  const { markdown, links, settings, redact } = around;
+  if (format === "markdown") return renderMarkdown(result, markdown);
   if (format === "annotations") return renderAnnotations(result, links);
   if (format === "html") return renderRunPage(result, { links, settings });
   const { render }: ReportFormat = REPORT_FORMATS[format];
@@ -94,19 +98,17 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
+  const markdown = { links, redact, compared: options.compared };
+  const around = { markdown, links, settings, redact };
   for (const { format, path } of targets) {
-    attempt(
-      format,
-      path,
-      () => io.writeFile(path, redactToken(render(format, clean, { links, settings, redact }))),
-    );
+    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",
       summary,
-      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, { links, redact }))}`),
+      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, markdown))}`),
     );
   }
   return problems;

@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   wire: ["wire/faults", "pages", "service", "service/automations", "state"],
   pages: ["service", "state"],
   "wire/faults": ["wire", "service", "state"],
+  "agents/recording": ["agents", "service"],
   agents: ["service", "service/automations", "state"],
   service: ["state"],
   "service/automations": ["service", "state"],

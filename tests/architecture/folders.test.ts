@@ -67,6 +67,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "gitlab": "tools/docs/component_docs.ts",
   "node": "tests/examples/scripts.ts",
   "shell": "tests/examples/shell/shell_world.ts",
+  "telemetry": "tests/examples/telemetry.test.ts",
   "testing": "tests/examples/own_tests.test.ts",
 };
 

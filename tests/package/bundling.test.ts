@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
-import { ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
+import { ACTION, ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
 import { problems } from "../../tools/build/bundle.ts";
 import { MistakeList } from "../../lib/campaign/file/mistakes.ts";
 import { parseText } from "../../lib/campaign/file/syntax/parse.ts";
@@ -65,20 +65,24 @@ const ZOD_TEXT = "Invalid discriminated union option";
 // A heading of a page.
 const PAGES_TEXT = "Requests and waits";
 
+test("bundle() keeps traces and history out of component and action", () => {
+  for (const { file } of [COMPONENT, ACTION]) expect(text(file)).not.toMatch(/resourceSpans|OTEL_|skippedCount/);
+});
+
 test("bundle() keeps campaigns and the YAML parser out of the component", () => {
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT]) expect(text(COMPONENT.file)).not.toContain(part);
 });
 
 test("bundle() leaves no code of campaigns, pages, the YAML parser or zod in the command but in comments", () => {
   const { found, rest } = textsOf("mogplex.mjs");
-  expect([...found.keys()].sort()).toEqual(["campaign", "pages", "setup", "yaml", "zod"]);
+  expect([...found.keys()].sort()).toEqual(["campaign", "dashboard", "extras", "pages", "setup", "yaml", "zod"]);
   expect(found.get("yaml")).toContain(YAML_TEXT);
   expect(found.get("campaign")).toContain(CAMPAIGN_TEXT);
   expect(found.get("zod")).toContain(ZOD_TEXT);
   expect(found.get("pages")).toContain(PAGES_TEXT);
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT, PAGES_TEXT]) expect(rest).not.toContain(part);
   expect(rest).not.toMatch(
-    /^\/\/ (?:lib\/campaign|lib\/pages(?!\/page_link)|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
+    /^\/\/ (?:lib\/campaign|lib\/telemetry|lib\/pages(?!\/page_link)|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
   );
   expect([...text("mogplex.mjs")].filter((each) => each > "~")).toEqual([]);
   // Readable: the names of sources, and one statement a line.

@@ -131,6 +131,7 @@ export const ARTEFACTS: readonly Artefact[] = [
       { name: "campaign", module: "lib/cli/campaign/verbs/functions.ts" },
       { name: "setup", module: "lib/cli/setup/functions.ts" },
       { name: "dashboard", module: "lib/cli/dashboard/show_dashboard.ts" },
+      { name: "extras", module: "lib/cli/extras/open_extras.ts" },
       YAML,
       PAGES,
     ],

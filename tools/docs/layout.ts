@@ -13,8 +13,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["campaign"],
   ["runs", "automations", "script"],
   ["job"],
-  ["api", "note", "report"],
+  ["api", "note", "report", "telemetry"],
   ["pages"],
+  ["history"],
   ["http", "retry", "platforms", "result"],
   ["text", "files", "git"],
   ["leaves"],
@@ -71,6 +72,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/pages":
     "files that a browser shows: building blocks, and whole pages made of them; pure, and loaded with the first page",
   "lib/pages/run": "the page of a run, from its result alone",
+  "lib/history": "what is remembered of each run, and how runs compare",
+  "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
   "lib/runs": "a run as an operation",
   "lib/runs/events": "what a run reports, each event once, by stream or by polling",
@@ -99,6 +102,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/verbs/drop_in": "one file for each verb of the product's own command",
   "lib/cli/options": "flags, variables and files to settings",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
+  "lib/cli/extras": "what the command does beside its reports: traces, history; loaded when a setting asks for it",
   "lib/cli/log": "everything that is printed while a job runs",
   "lib/cli/action": "the program inside the GitHub action",
   "lib/cli/dashboard": "what `dashboard` prints and writes; loaded with the first call of it",
@@ -114,6 +118,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/service": "what the emulated service does",
   "lib/emulator/service/automations": "automations, their triggers, slots and runs",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
+  "lib/emulator/agents/recording": "recorded runs, as scenarios that play them again",
   "lib/emulator/state": "what the emulator remembers",
 };
 

@@ -70,6 +70,7 @@ export async function endWithCampaign(
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
+  const extra = await context.extras?.open(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
   await preferSmallHeap();
   const json = flags.has("json");
@@ -101,11 +102,18 @@ export async function endWithCampaign(
       const more: RunCampaignOptions = {
         ...place.options,
         ...options,
-        onNotice: (notice) => notice.kind !== "heartbeat" && writer.note(noticeText(notice)),
-        onItem: json ? (item) => jsonLine(context, item) : undefined,
+        onNotice(notice) {
+          extra?.onNotice(notice);
+          if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+        },
+        onItem(item) {
+          extra?.onItem(item);
+          if (json) jsonLine(context, item);
+        },
       };
       // Not copied: the connection is looked for when it is needed.
-      const internals = Object.assign(Object.create(place.internals), { interrupts, onInterrupt, onView });
+      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest };
+      const internals = Object.assign(Object.create(place.internals), { interrupts, onInterrupt, onView, ...hooks });
       return campaignJob(place.path, more, internals, once);
     }).finally(() => live?.close());
     const goesOn = error instanceof CampaignGoesOnError;
@@ -121,7 +129,9 @@ export async function endWithCampaign(
     else if (goesOn && !once) {
       writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
     }
-    return goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
+    const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
+    await extra?.ended({ kind: "campaign", exitCode, state: result.view?.state ?? null, error });
+    return exitCode;
   } finally {
     writer.unfence();
   }

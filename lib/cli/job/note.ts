@@ -85,6 +85,7 @@ export async function writeJobNote(
   plan: NotePlan,
   result: AnyResult,
   targets: readonly ReportTarget[] = [],
+  compared?: string,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
@@ -93,8 +94,10 @@ export async function writeJobNote(
   await writeTextNote(
     context,
     plan,
-    (mayLink, links) =>
-      renderMarkdown(cleanResult(result, redact, redact.token), { mayLink, links: { ...links, page }, redact }),
+    (mayLink, links) => {
+      const clean = cleanResult(result, redact, redact.token);
+      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
+    },
   );
 }
 
@@ -107,7 +110,7 @@ export async function writeJobNote(
 export function prepareNote(
   context: VerbContext,
   targets: readonly ReportTarget[],
-): (result: AnyResult) => Promise<void> {
+): (result: AnyResult, compared?: string) => Promise<void> {
   const plan = planNote(context);
-  return (result) => writeJobNote(context, plan, result, targets);
+  return (result, compared) => writeJobNote(context, plan, result, targets, compared);
 }

@@ -16,7 +16,7 @@ import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 
 /** One call of a program: its flags and surroundings. */
 export interface Call
-  extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "verbs" | "notes"> {
+  extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras"> {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
   /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
@@ -39,13 +39,14 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, options: MainOptions): VerbContext {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, writer, flags, vocabulary, verbs, dropIn, notes } = call;
+  const { io, platform, writer, flags, vocabulary, verbs, dropIn, notes, extras } = call;
   const guard = once(() => guardCheckout({ io, platform }));
   const connection = once((): Connection => {
     guard();
     const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = found;
-    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: notes?.secrets(io.env) }));
+    const secrets = () => [notes, extras].flatMap((each) => each?.secrets(io.env) ?? []);
+    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
     return found;
   });
   const settings = new Map<string, Setting>();
@@ -64,6 +65,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
     guard,
     connection,
     notes,
+    extras,
   };
 }
 

@@ -19,7 +19,7 @@ import type { LogForm } from "../log/live_log.ts";
 import { LABEL_WIDTH, verdictText } from "../log/verdict.ts";
 import type { Writer } from "../log/writer.ts";
 import type { Places } from "../options/places.ts";
-import type { VerbContext } from "../verb.ts";
+import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { rememberEnd } from "./recent.ts";
 import { lookup } from "../../lookup.ts";
@@ -35,6 +35,8 @@ export interface Ended<R> {
   error: unknown;
   /** Reports that were written. The publisher of reports fills it, so it comes first. */
   written: readonly ReportTarget[];
+  /** How the run compares with the one before. The publisher of reports fills it. */
+  compared?: string | undefined;
 }
 
 /** What publishers need to know of a job. */
@@ -47,6 +49,8 @@ export interface Published {
   timeoutMs?: number | undefined;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
+  /** What the program does beside the reports. @default {undefined} (nothing) */
+  extra?: JobExtra | undefined;
 }
 
 /** A file for each target that wants all events. The first event creates it. */
@@ -99,7 +103,7 @@ export function prepare<R>(
 
 /** Files: the reports, and those that the CI system reads. */
 function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<JobResult> {
-  const { places: { targets }, eventFiles = [] } = job;
+  const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
@@ -113,11 +117,12 @@ function reports({ io, platform, writer, settings }: VerbContext, job: Published
     ended(ended) {
       // They have more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
+      const compared = ended.compared = extra?.compare(ended.result) ?? undefined;
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const all = { ...options, settings: [...settings.values()] };
       const problems = [
         ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
-        ...writeReports(ended.result, others, io, writer.redact, all),
+        ...writeReports(ended.result, others, io, writer.redact, { ...all, compared }),
       ];
       print(problems);
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
@@ -148,14 +153,20 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
   // For a person the block is right above the error line, which would only repeat it.
   const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
-    ended({ result, error, written }) {
+    ended({ result, error, written, compared }) {
       const { kind, outcome, reason } = result;
       const isReason = error instanceof Error && reason === error.message;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (json) writer.json({ type: "result", ...resultFields(clean) });
       else {
         const cancel = kind === "run" ? vocabulary.cancel : undefined;
-        const options = { reports: written, cancel, inErrorLine: isReason && !together, full: log === "full" };
+        const options = {
+          reports: written,
+          cancel,
+          inErrorLine: isReason && !together,
+          full: log === "full",
+          compared,
+        };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
         const [first = "", ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
@@ -182,9 +193,9 @@ function commands(context: VerbContext): Publish<JobResult> {
 function note(context: VerbContext, { places }: Published): Publish<JobResult> {
   const write = prepareNote(context, places.targets);
   return {
-    async ended({ result, error }) {
+    async ended({ result, error, compared }) {
       // After a signal there are only seconds, and they belong to the run.
-      if (!(error instanceof InterruptedError)) await write(result);
+      if (!(error instanceof InterruptedError)) await write(result, compared);
     },
   };
 }
@@ -194,8 +205,13 @@ function recent(context: VerbContext): Publish<JobResult> {
   return { ended: ({ result }) => rememberEnd(context, result) };
 }
 
+/** What the program does beside the reports. It comes last: a trace tells of everything before it. */
+function extras(_context: VerbContext, { extra }: Published): Publish<JobResult> {
+  return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
+}
+
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent];
+export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent, extras];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
-export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands];
+export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands, extras];

@@ -40,7 +40,9 @@ async function publishRefusal(context: VerbContext, places: Places, result: JobR
   } catch {
     // The refusal may be about a missing token. The known secrets are masked in any case.
   }
-  await prepare(WHEN_REFUSED, context, { places, log: null }).ended({ result, error });
+  // What is wrong with its own settings must not hide the error.
+  const extra = await context.extras?.open(context).catch(() => undefined);
+  await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
 }
 
 /**

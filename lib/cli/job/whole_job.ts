@@ -70,7 +70,9 @@ export async function endWithVerdict<I, R extends JobResult>(
 ): Promise<number> {
   const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
   const connection = context.connection();
-  const publish = prepare(AT_END, context, job);
+  const extra = await context.extras?.open(context);
+  const published = { ...job, extra };
+  const publish = prepare(AT_END, context, published);
   await preferSmallHeap();
   const json = flags.has("json");
   const times = !platform.stampsLines(io.env);
@@ -84,13 +86,20 @@ export async function endWithVerdict<I, R extends JobResult>(
     env: io.env,
     clock,
     fetch,
-    onNotice: (notice) => live.notice(notice),
+    onNotice(notice) {
+      extra?.onNotice(notice);
+      live.notice(notice);
+    },
     onItem: (item) => job.show(live, item),
   };
   const more: JobInternals = {
     connection,
     platform,
-    onSession: (session) => live.countRequests(session.requests),
+    onSession(session) {
+      extra?.onSession(session);
+      live.countRequests(session.requests);
+    },
+    onRequest: extra && ((request) => extra.onRequest(request)),
   };
   try {
     const { result: found, error } = await interruptible({ io: closingLog(context, live), clock }, (interrupts) => {
@@ -98,7 +107,7 @@ export async function endWithVerdict<I, R extends JobResult>(
     }).finally(() => live.close());
     const result = { ...found, resume: vocabulary.resume(found) };
     if (error instanceof UsageError && result.runId === null) {
-      await prepare(WHEN_REFUSED, context, job).ended({ result, error });
+      await prepare(WHEN_REFUSED, context, published).ended({ result, error });
       writer.error(error.message);
     } else await publish.ended({ result, error });
     return result.exitCode;

@@ -53,11 +53,13 @@ export interface VerdictOptions {
   inErrorLine: boolean;
   /** Whether key, events and requests are shown. @default {false} */
   full?: boolean | undefined;
+  /** How the run compares with the one before. @default {undefined} (the block does not say) */
+  compared?: string | undefined;
 }
 
 /** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false } = options;
+  const { reports, cancel, inErrorLine, full = false, compared } = options;
   const view = viewOf(result);
   const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
   const runMs = times?.durationMs ?? null;
@@ -80,6 +82,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
     ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
+    ["before", compared ?? null],
     ["reports", files(reports)],
     ["resume", resume],
     ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],

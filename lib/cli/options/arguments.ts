@@ -24,6 +24,11 @@ function runIdText({ io, flags }: VerbContext): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
+/** Whether argument or variable name a run. */
+export function namesRun(context: VerbContext): boolean {
+  return runIdText(context) !== "";
+}
+
 /** The run that a verb is about; null when it has none, or not by a UUID. */
 export function givenRunId(context: VerbContext): string | null {
   const runId = runIdText(context);

@@ -88,6 +88,21 @@ export const STATE: Option<string> = {
   parse: anyText,
 };
 
+/** Where each run is remembered, for comparisons. */
+export const HISTORY: Option<string> = {
+  name: "history",
+  value: "FILE",
+  help: "Remember each run in it, and compare",
+  parse: anyText,
+};
+/** File of the trace. */
+export const OTEL_FILE: Option<string> = {
+  name: "otel-file",
+  value: "FILE",
+  help: "Append the trace to it (OTLP in JSON)",
+  parse: anyText,
+};
+
 /** Machine-readable output. */
 export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
 
@@ -98,7 +113,7 @@ export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH,
 export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
 
 /** Where a verdict is reported. */
-export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT];
+export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
 
 /** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

@@ -14,7 +14,7 @@ import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.
 import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
 import { JSON_LINES, PROMPT_FILE, REPORTING, STATE } from "../options/table.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { ExtraPermissions, Verb, VerbContext } from "../verb.ts";
 
 /** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
  * terminal can show, and those of the network. */
@@ -49,6 +49,8 @@ export interface PermissionPaths {
   written: readonly string[];
   /** Files that it reads: the task. */
   read: readonly string[];
+  /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
+  extra?: ExtraPermissions | undefined;
 }
 
 function isBelow(path: string, directory: string): boolean {
@@ -94,10 +96,18 @@ export function permissionsFor(
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
   // Outputs are appended on a new line, so the end of an existing file is read first.
-  const appended = [files.outputs, files.variables];
+  const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
   return {
-    net: distinct([origin.host, note.kind === "write" ? new URL(note.place.api).host : undefined]),
-    env: distinct([...readVariables(env), note.kind === "write" ? note.tokenVariable : undefined]),
+    net: distinct([
+      origin.host,
+      note.kind === "write" ? new URL(note.place.api).host : undefined,
+      ...paths.extra?.net ?? [],
+    ]),
+    env: distinct([
+      ...readVariables(env),
+      ...paths.extra?.env ?? [],
+      note.kind === "write" ? note.tokenVariable : undefined,
+    ]),
     read: distinct([
       ".",
       ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
@@ -127,7 +137,7 @@ export function permissionsOf(context: VerbContext): Permissions {
   const { io: { env }, platform, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const paths = { out, written, read: flags.all(PROMPT_FILE.name) };
+  const paths = { out, written, read: flags.all(PROMPT_FILE.name), extra: context.extras?.permissions(context) };
   return permissionsFor({ env, platform }, paths, planNote(context));
 }
 

@@ -7,11 +7,12 @@ import { checkUuid } from "../../api/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { emptyRunResult } from "../../result/run_result.ts";
 import { lookJob } from "../../runs/run.ts";
+import { historyByWeek } from "../extras/extras.ts";
 import { reportFrom } from "../job/report_from.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
-import { givenRunId, requiredRunId } from "../options/arguments.ts";
-import { JSON_LINES, REPORTING } from "../options/table.ts";
+import { givenRunId, namesRun, requiredRunId } from "../options/arguments.ts";
+import { HISTORY, JSON_LINES, REPORTING } from "../options/table.ts";
 import { anyText } from "../options/values.ts";
 import type { Option, Verb, VerbContext } from "../verb.ts";
 
@@ -33,6 +34,11 @@ async function reportRun(context: VerbContext): Promise<number> {
     });
   }
   if (from.length > 0) return reportFrom(context, from);
+  const history = context.option(HISTORY);
+  if (history !== undefined && !namesRun(context)) {
+    context.guard();
+    return await historyByWeek(context, history);
+  }
   return await withReports(context, async (places) => {
     const runId = checkUuid(requiredRunId(context, "report"), "run id");
     return await runWholeJob(context, {
@@ -46,7 +52,7 @@ async function reportRun(context: VerbContext): Promise<number> {
 
 export const reportVerb: Verb = {
   name: "report",
-  usage: "<run-id> | --from FILE",
+  usage: "<run-id> | --from FILE | --history FILE",
   maxPositionals: 1,
   summary: "Write reports for an existing run and end with its verdict, without waiting",
   group: "toolkit",
@@ -56,6 +62,7 @@ export const reportVerb: Verb = {
   examples: [
     'mogplex-ci report "$RUN_ID" --report markdown=summary.md',
     "mogplex-ci report --from result.json --from events.ndjson",
+    "mogplex-ci report --history runs.ndjson",
   ],
   run: reportRun,
 };

@@ -53,6 +53,18 @@ test("permissionsFor() adds what variables and flags name", () => {
   expect(permissionsFor(at((name) => bitbucket[name]), PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
 });
 
+test("permissions adds the collector of a trace, its variables, and the files that a run appends to", async () => {
+  const files = ["--history", "/cache/history.ndjson", "--otel-file", "trace.jsonl"];
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+  const { stdout } = await world().cli(["permissions", "--json", ...files], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
+    net: ["mogplex.com", "collector:4318"],
+    env: expect.arrayContaining(["OTEL_EXPORTER_OTLP_HEADERS", "TRACEPARENT"]),
+    read: [".", "/cache/history.ndjson"],
+    write: ["mogplex-ci", "/cache/history.ndjson", "trace.jsonl"],
+  });
+});
+
 test("denoFlags() refuses a path that a shell would take apart", () => {
   const permissions = permissionsFor(at(() => undefined), { ...PATHS, out: "my reports" });
   expect(() => denoFlags(permissions)).toThrow(

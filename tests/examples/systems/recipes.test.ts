@@ -11,7 +11,7 @@ import { DOWNLOAD, readExample } from "./machine.ts";
 import { parseYaml } from "../strict.ts";
 
 /** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, and GitLab's jobs. */
-const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|node|shell|testing)\//;
+const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|node|shell|telemetry|testing)\//;
 const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })].filter((file) => !OTHERS.test(file))
   .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));

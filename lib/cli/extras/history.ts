@@ -1,0 +1,102 @@
+/**
+ * The history of a job: compares with the run before, and adds the run.
+ *
+ * @module
+ */
+import { messageOf } from "../../error_sentence.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { compareRuns, comparisonSentence } from "../../history/compare.ts";
+import { type History, historyLine, MAX_HISTORY_BYTES, readHistory, recordOf } from "../../history/record.ts";
+import { weeksOf } from "../../history/weeks.ts";
+import type { AnyResult } from "../../result/any_result.ts";
+import { cleanResult } from "../../result/clean.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
+import type { JobExtra, VerbContext } from "../verb.ts";
+
+/** The text of the file; empty when there is none. @throws when it cannot be read. */
+function textOf({ io }: VerbContext, path: string): string {
+  return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace") ?? "";
+}
+
+/** Says which lines are no records. */
+function tell({ writer }: VerbContext, path: string, { skipped, skippedCount }: History): void {
+  for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is left out: ${why}`);
+  const more = skippedCount - skipped.length;
+  if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
+}
+
+/** The job in its CI system; null outside of CI. */
+function jobOf({ platform, io: { env } }: VerbContext): string | null {
+  const { job = null, node = "" } = platform.identity(env) ?? {};
+  return job === null || node === "" ? job : `${job} ${node}`;
+}
+
+/** Prepares the history of one job. */
+export function openHistory(context: VerbContext, path: string): Partial<JobExtra> {
+  const { writer: { redact }, writer, io, clock } = context;
+  const record = (result: AnyResult) =>
+    recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
+  return {
+    compare(result) {
+      const run = record(result);
+      if (run === undefined) return null;
+      try {
+        const history = readHistory(textOf(context, path));
+        tell(context, path, history);
+        return comparisonSentence(compareRuns(run, history.records));
+      } catch (error) {
+        writer.note(`Cannot read the history ${JSON.stringify(path)}: ${messageOf(error)}`);
+        return null;
+      }
+    },
+    // deno-lint-ignore require-await
+    async ended(end) {
+      const run = end.kind === "job" ? record(end.result) : undefined;
+      if (run === undefined) return;
+      try {
+        // By one write: two jobs may write at once. An open line at the end is somebody's mistake, and stays one line.
+        const isOpen = /[^\n]$/.test(textOf(context, path));
+        io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(run))}`, "refuse");
+      } catch (error) {
+        writer.note(`Cannot write the history ${JSON.stringify(path)}: ${messageOf(error)}`);
+      }
+    },
+  };
+}
+
+const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
+
+/** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
+export function printHistory(context: VerbContext, path: string): number {
+  const { writer, flags } = context;
+  let text: string;
+  try {
+    text = textOf(context, path);
+  } catch (cause) {
+    throw new UsageError({ attempted: "read the history", why: messageOf(cause), value: JSON.stringify(path) }, {
+      cause,
+    });
+  }
+  const history = readHistory(text);
+  tell(context, path, history);
+  if (history.records.length === 0) {
+    throw new UsageError({ attempted: "read the history", why: "it has no run", value: JSON.stringify(path) });
+  }
+  const weeks = weeksOf(history.records);
+  if (flags.has("json")) {
+    for (const week of weeks) writer.json({ type: "week", ...week });
+    return EXIT.success;
+  }
+  const rows = weeks.map(({ week, runs, share, p50Ms, p95Ms }) => [
+    week,
+    String(runs),
+    `${Math.floor(share * 100)} %`,
+    duration(p50Ms),
+    duration(p95Ms),
+  ]);
+  const table = [["week", "runs", "success", "p50", "p95"], ...rows];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  writer.out(...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
+  return EXIT.success;
+}

@@ -1,0 +1,44 @@
+/**
+ * Prepares traces and history of one job.
+ *
+ * @module
+ */
+import { messageOf } from "../../error_sentence.ts";
+import { UsageError } from "../../errors.ts";
+import { HISTORY, OTEL_FILE } from "../options/table.ts";
+import type { JobExtra, VerbContext } from "../verb.ts";
+import { openHistory } from "./history.ts";
+import { openTraceOf } from "./trace.ts";
+
+export { printHistory } from "./history.ts";
+
+/** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
+export function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
+  try {
+    io.appendFile(path, "", "refuse");
+  } catch (cause) {
+    throw new UsageError({ attempted, why: messageOf(cause), value: JSON.stringify(path) }, { cause });
+  }
+}
+
+/** See {@linkcode JobExtra}. @throws {UsageError} when a file that a flag names cannot be written. */
+export async function openExtras(context: VerbContext): Promise<JobExtra> {
+  const file = context.option(OTEL_FILE);
+  if (file !== undefined) checkAppends(context, "write the trace", file);
+  const history = context.option(HISTORY);
+  if (history !== undefined) checkAppends(context, "write the history", history);
+  const parts: Partial<JobExtra>[] = [
+    history === undefined ? [] : openHistory(context, history),
+    await openTraceOf(context, file) ?? [],
+  ].flat();
+  return {
+    onSession: (session) => parts.forEach((part) => part.onSession?.(session)),
+    onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),
+    onNotice: (notice) => parts.forEach((part) => part.onNotice?.(notice)),
+    onItem: (item) => parts.forEach((part) => part.onItem?.(item)),
+    compare: (result) => parts.map((part) => part.compare?.(result) ?? null).find((text) => text !== null) ?? null,
+    async ended(end) {
+      for (const part of parts) await part.ended?.(end);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * The spans of a campaign's waves: one for the job, one for each wave, and one for each item whose run ended in it.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import { type JobFacts, repositoryOf } from "./job_spans.ts";
+import { OWN, SEMCONV } from "./names.ts";
+import type { Span } from "./otlp.ts";
+import { newId, type TraceContext } from "./trace_context.ts";
+
+/** An item of a campaign, as spans need it. */
+export interface CampaignItemFacts {
+  id: string;
+  repository: string;
+  verdict: string;
+  starts: number;
+  runId: string | null;
+  /** Times in ISO 8601 by the service's clock; null when there is none. */
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+/** How a campaign's job ended. */
+export interface CampaignEnd {
+  /** Exit code of the command. */
+  exitCode: number;
+  /** Where the campaign is; null when that is not known. */
+  state: string | null;
+}
+
+/** Most items with a span of their own. */
+const MAX_ITEMS = 2_000;
+/** Verdicts that are errors in a trace. */
+const BAD: readonly string[] = ["failed", "overdue", "conflict", "invalid", "unknown", "needs-input"];
+
+/** Takes waves and items as they come. */
+export class CampaignLog {
+  readonly #waves: { number: number; spanId: string; startMs: number; endMs: number | null }[] = [];
+  readonly #items = new Map<string, { item: CampaignItemFacts; parent: string | null }>();
+  #unshown = 0;
+
+  /** A wave begins, and the one before it ends. */
+  wave(number: number, wallMs: number): void {
+    const last = this.#waves.at(-1);
+    if (last !== undefined) last.endMs ??= wallMs;
+    this.#waves.push({ number, spanId: newId(8), startMs: wallMs, endMs: null });
+  }
+
+  /** An item has changed. It gets a span once its run has ended. */
+  item(item: CampaignItemFacts): void {
+    if (item.endedAt === null || item.startedAt === null) return;
+    if (!this.#items.has(item.id) && this.#items.size >= MAX_ITEMS) this.#unshown++;
+    else this.#items.set(item.id, { item, parent: this.#waves.at(-1)?.spanId ?? null });
+  }
+
+  /** The spans of the job. @param facts Those of the job; its requests are counted. */
+  spans({ exitCode, state }: CampaignEnd, trace: TraceContext, facts: JobFacts): Span[] {
+    const { startMs, endMs, skewMs, requests, task } = facts;
+    const goesOn = exitCode === EXIT.rateLimited;
+    const isGood = exitCode === EXIT.success || goesOn;
+    const type = isGood ? null : Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
+    const stopped: readonly number[] = [EXIT.sigint, EXIT.sigterm, EXIT.cancelled];
+    const failed: readonly number[] = [EXIT.failed, EXIT.awaitingInput];
+    const result = isGood
+      ? "success"
+      : stopped.includes(exitCode)
+      ? "cancellation"
+      : failed.includes(exitCode)
+      ? "failure"
+      : exitCode === EXIT.deadline
+      ? "timeout"
+      : "error";
+    const job: Span = {
+      spanId: trace.spanId,
+      parentSpanId: trace.parentSpanId,
+      remoteParent: trace.parentSpanId !== null,
+      name: "mogplex campaign",
+      kind: "internal",
+      startMs,
+      endMs,
+      attributes: {
+        ...task,
+        [SEMCONV.taskResult]: result,
+        [SEMCONV.errorType]: result === "cancellation" ? null : type,
+        [OWN.kind]: "campaign",
+        [OWN.exitCode]: exitCode,
+        [OWN.campaignState]: state,
+        [OWN.requests]: requests.count,
+        [OWN.polls]: requests.polls,
+        [OWN.unshown]: requests.unshown === 0 ? null : requests.unshown,
+        [OWN.spansUnshown]: this.#unshown === 0 ? null : this.#unshown,
+      },
+      events: requests.waits,
+      error: isGood || result === "cancellation" ? null : result,
+    };
+    const waves = this.#waves.map((wave): Span => ({
+      spanId: wave.spanId,
+      parentSpanId: trace.spanId,
+      name: "wave",
+      kind: "internal",
+      startMs: wave.startMs,
+      endMs: wave.endMs ?? endMs,
+      attributes: { [OWN.campaignWave]: wave.number },
+      error: null,
+    }));
+    const items = [...this.#items.values()].map(({ item, parent }): Span => {
+      const isBad = BAD.includes(item.verdict);
+      return {
+        spanId: newId(8),
+        parentSpanId: parent ?? trace.spanId,
+        name: "invoke_agent",
+        kind: "client",
+        startMs: Date.parse(item.startedAt ?? "") + skewMs,
+        endMs: Date.parse(item.endedAt ?? "") + skewMs,
+        attributes: {
+          [SEMCONV.operation]: "invoke_agent",
+          [SEMCONV.provider]: "mogplex",
+          [SEMCONV.conversation]: item.runId,
+          ...repositoryOf(item.repository),
+          [OWN.campaignItem]: item.id,
+          [OWN.campaignVerdict]: item.verdict,
+          [OWN.campaignStarts]: item.starts,
+          [SEMCONV.errorType]: isBad ? item.verdict : null,
+        },
+        error: isBad ? item.verdict : null,
+      };
+    });
+    return [job, ...waves, ...items];
+  }
+}

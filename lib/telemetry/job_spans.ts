@@ -1,0 +1,169 @@
+/**
+ * The spans of a job on a run: the job itself, the agent's run with its phases, and the requests worth one. All of it is derived from what the
+ * job knows at its end. Neither the task nor a text of the agent is in a span.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import type { AnyResult } from "../result/any_result.ts";
+import { hasEnded } from "../result/ends.ts";
+import { cutText } from "../text/plain_text.ts";
+import { OWN, SEMCONV } from "./names.ts";
+import type { Attributes, Span } from "./otlp.ts";
+import type { RequestLog } from "./requests.ts";
+import { newId, type TraceContext } from "./trace_context.ts";
+
+/** What is known of a job beside its result. */
+export interface JobFacts {
+  /** When the job began and ended by our clock, in milliseconds since 1970. */
+  startMs: number;
+  endMs: number;
+  /** Milliseconds by which our clock is ahead of the service's; 0 when that is not known. */
+  skewMs: number;
+  /** Requests and waits. */
+  requests: RequestLog;
+  /** Attributes of the job in its CI system. */
+  task: Attributes;
+}
+
+const MAX_TEXT = 200;
+
+const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
+  success: "success",
+  started: "success",
+  failed: "failure",
+  awaiting_input: "failure",
+  cancelled: "cancellation",
+  interrupted: "cancellation",
+  deadline: "timeout",
+  suppressed: "skip",
+  error: "error",
+};
+
+/** A text of the service, made short. */
+const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
+
+/** A word with few different values: a code of the service, or the name of an exit code. */
+function errorType(result: AnyResult): string | null {
+  const kind = RESULTS[result.outcome];
+  if (["success", "skip", "cancellation"].includes(kind)) return null;
+  const code = result.kind === "run" ? result.failureCode : null;
+  if (code !== null && /^[A-Za-z0-9_.-]{1,60}$/.test(code)) return code;
+  return Object.entries(EXIT).find(([, exit]) => exit === result.exitCode)?.[0] ?? "_OTHER";
+}
+
+/** Attributes that name a repository: `owner/name`. Null when it is not known. */
+export function repositoryOf(name: string | null): Attributes {
+  const [owner, ...rest] = (name ?? "").split("/");
+  if (rest.length === 0) return { [SEMCONV.repositoryName]: short(name) };
+  return { [SEMCONV.ownerName]: short(owner ?? ""), [SEMCONV.repositoryName]: short(rest.join("/")) };
+}
+
+function gitOf(result: AnyResult): Attributes {
+  if (result.kind !== "run") return {};
+  const { branch, pullRequest: { state, url } } = result;
+  const head = short(branch.pushed ?? branch.requested);
+  return {
+    [SEMCONV.headName]: head,
+    [SEMCONV.headType]: head === null ? null : "branch",
+    [SEMCONV.baseName]: short(branch.base),
+    [SEMCONV.baseType]: branch.base === null ? null : "branch",
+    [SEMCONV.changeId]: /\/(\d{1,12})\/?$/.exec(url ?? "")?.[1] ?? null,
+    [SEMCONV.changeState]: state === "open" ? "open" : null,
+  };
+}
+
+function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, requests, task }: JobFacts): Span {
+  const { outcome, exitCode, replayed } = result;
+  const type = errorType(result);
+  const events = result.kind === "run" ? result.eventCount : null;
+  return {
+    spanId: trace.spanId,
+    parentSpanId: trace.parentSpanId,
+    remoteParent: trace.parentSpanId !== null,
+    name: result.kind === "run" ? "mogplex run" : "mogplex automation",
+    kind: "internal",
+    startMs,
+    endMs,
+    attributes: {
+      ...task,
+      [SEMCONV.taskResult]: RESULTS[outcome],
+      [SEMCONV.errorType]: type,
+      ...repositoryOf(result.repository),
+      ...gitOf(result),
+      [OWN.kind]: result.kind,
+      [OWN.outcome]: outcome,
+      [OWN.exitCode]: exitCode,
+      [OWN.runStatus]: short(result.status),
+      [OWN.automation]: result.kind === "run" ? null : short(result.automationId),
+      [OWN.replayed]: replayed,
+      [OWN.requests]: result.requests,
+      [OWN.polls]: requests.polls,
+      [OWN.unshown]: requests.unshown === 0 ? null : requests.unshown,
+      [OWN.eventsSeen]: events?.seen ?? null,
+      [OWN.eventsMissed]: events?.missed ?? null,
+      [OWN.changed]: result.kind === "run" ? result.changed : null,
+      [OWN.files]: result.kind === "run" ? result.files?.length ?? null : null,
+    },
+    events: requests.waits,
+    error: type === null ? null : outcome,
+  };
+}
+
+/** The span of the work itself: what the service does while the job waits. Undefined when nothing of it is known. */
+function workSpan(result: AnyResult, trace: TraceContext, { endMs, skewMs }: JobFacts): Span | undefined {
+  const { runId, createdAt, outcome } = result;
+  const startMs = Date.parse(createdAt ?? "") + skewMs;
+  if (runId === null || Number.isNaN(startMs)) return undefined;
+  const ended = result.kind === "run"
+    ? result.status !== null && hasEnded(result.status) ? result.updatedAt : null
+    : result.completedAt;
+  const until = Date.parse(ended ?? "") + skewMs;
+  const failed = outcome === "failed";
+  const isAgent = result.kind === "run";
+  return {
+    spanId: newId(8),
+    parentSpanId: trace.spanId,
+    name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
+    kind: "client",
+    startMs,
+    endMs: Number.isNaN(until) ? endMs : until,
+    attributes: {
+      [SEMCONV.operation]: isAgent ? "invoke_agent" : null,
+      [SEMCONV.provider]: isAgent ? "mogplex" : null,
+      [SEMCONV.agentName]: isAgent ? short(result.harness) : null,
+      [SEMCONV.conversation]: runId,
+      [OWN.runStatus]: short(result.status),
+      [OWN.open]: Number.isNaN(until) ? true : null,
+      [SEMCONV.errorType]: failed ? errorType(result) : null,
+    },
+    error: failed ? outcome : null,
+  };
+}
+
+function phaseSpans(result: AnyResult, work: Span, skewMs: number): Span[] {
+  if (result.kind !== "run") return [];
+  return result.phases.map(({ name, startedAt, durationMs }) => {
+    const startMs = Date.parse(startedAt) + skewMs;
+    return {
+      spanId: newId(8),
+      parentSpanId: work.spanId,
+      name,
+      kind: "internal",
+      startMs,
+      endMs: durationMs === null ? work.endMs : startMs + durationMs,
+      attributes: { [OWN.phase]: name, [OWN.open]: durationMs === null ? true : null },
+      error: null,
+    };
+  });
+}
+
+/** The spans of a job. @param result After `cleanResult`. */
+export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts): Span[] {
+  const work = workSpan(result, trace, facts);
+  return [
+    jobSpan(result, trace, facts),
+    ...(work === undefined ? [] : [work, ...phaseSpans(result, work, facts.skewMs)]),
+    ...facts.requests.spans(result.origin, trace.spanId),
+  ];
+}

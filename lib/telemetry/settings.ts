@@ -1,0 +1,183 @@
+/**
+ * The settings of traces: OpenTelemetry's own variables. A value that cannot be is one warning, since other programs read them, too.
+ *
+ * Source: OpenTelemetry, "Environment variable specification" and "OTLP exporter".
+ *
+ * @module
+ */
+import type { ReadEnv } from "../platforms/platform.ts";
+
+/** Which traces are recorded. */
+export interface Sampler {
+  /** Whether the span above decides where there is one. */
+  byParent: boolean;
+  /** All, none, or a share of the traces that begin here. */
+  root: "on" | "off" | "share";
+  /** That share, from 0 to 1. */
+  share: number;
+}
+
+/** Where spans go over the network. */
+export interface Endpoint {
+  /** Address that spans are sent to. */
+  url: string;
+  /** Headers by name. Their values are secrets. */
+  headers: Readonly<Record<string, string>>;
+  /** Longest time of a request, in milliseconds. */
+  timeoutMs: number;
+  /** Whether bodies are compressed. */
+  gzip: boolean;
+}
+
+/** Settings of traces. */
+export interface TraceSettings {
+  /** Undefined when spans go to a file alone. */
+  endpoint: Endpoint | undefined;
+  sampler: Sampler;
+  /** Attributes of the resource that the user gives, `service.name` among them. */
+  resource: ReadonlyMap<string, string>;
+  /** What could not be used, each a sentence. */
+  warnings: string[];
+}
+
+const ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const TIMEOUT_MS = 10_000;
+/** Most attributes that `OTEL_RESOURCE_ATTRIBUTES` may name. */
+const MAX_GIVEN = 64;
+
+/** Reads a variable without blanks around it; an empty one counts as unset. */
+function read(env: ReadEnv, name: string): string | undefined {
+  return env(name)?.trim() || undefined;
+}
+
+/** A variable of the exporter: the one for traces wins over the common one. */
+function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
+  const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
+  const common = `OTEL_EXPORTER_OTLP_${name}`;
+  const value = read(env, own);
+  return value === undefined ? [read(env, common), common] : [value, own];
+}
+
+/** Pairs of `key=value,key=value`, percent-decoded; undefined for each that is none. */
+function pairsOf(text: string): ([string, string] | undefined)[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+    const cut = part.indexOf("=");
+    if (cut < 1) return undefined;
+    try {
+      return [part.slice(0, cut).trim(), decodeURIComponent(part.slice(cut + 1).trim())];
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
+  const [protocol = "http/json", source] = readOtlp(env, "PROTOCOL");
+  if (protocol === "http/json") return { refused: false };
+  if (protocol === "http/protobuf") {
+    return { warning: `${source} is "http/protobuf": spans are sent as http/json to the same address`, refused: false };
+  }
+  const why = `${source} names a protocol that this program does not have: no spans are sent`;
+  return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
+}
+
+/** The address; undefined when it is none that spans can be sent to. */
+function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
+  const own = read(env, TRACES_ENDPOINT);
+  const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
+  const text = own ?? read(env, ENDPOINT) ?? "";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const usable = url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === "";
+  if (!usable) return { url: undefined, source };
+  if (own === undefined) url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  return { url, source };
+}
+
+function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
+  const { url, source } = addressOf(env);
+  if (url === undefined) {
+    warnings.push(`${source} must be an address of http or https without a password: no spans are sent`);
+    return undefined;
+  }
+  const { warning, refused } = protocolProblem(env);
+  if (warning !== undefined) warnings.push(warning);
+  if (refused) return undefined;
+  const [given = "", headersSource] = readOtlp(env, "HEADERS");
+  const pairs = pairsOf(given);
+  const good = pairs.filter((pair) =>
+    pair !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(pair[0]) && /^[\t\x20-\x7e]*$/.test(pair[1])
+  ) as [string, string][];
+  if (good.length < pairs.length) {
+    warnings.push(`${headersSource} must be NAME=VALUE,…, percent-encoded: the other parts of it are left out`);
+  }
+  const [timeout = String(TIMEOUT_MS), timeoutSource] = readOtlp(env, "TIMEOUT");
+  const isTime = /^\d{1,9}$/.test(timeout) && Number(timeout) > 0;
+  if (!isTime) warnings.push(`${timeoutSource} must be a number of milliseconds: ${TIMEOUT_MS} is used`);
+  const [compression = "none", compressionSource] = readOtlp(env, "COMPRESSION");
+  if (!["none", "gzip"].includes(compression)) {
+    warnings.push(`${compressionSource} must be gzip or none: nothing is compressed`);
+  }
+  return {
+    url: url.href,
+    headers: Object.fromEntries(good),
+    timeoutMs: isTime ? Number(timeout) : TIMEOUT_MS,
+    gzip: compression === "gzip",
+  };
+}
+
+const SAMPLERS = new Map<string, Pick<Sampler, "byParent" | "root">>([
+  ["always_on", { byParent: false, root: "on" }],
+  ["always_off", { byParent: false, root: "off" }],
+  ["traceidratio", { byParent: false, root: "share" }],
+  ["parentbased_always_on", { byParent: true, root: "on" }],
+  ["parentbased_always_off", { byParent: true, root: "off" }],
+  ["parentbased_traceidratio", { byParent: true, root: "share" }],
+]);
+
+function samplerOf(env: ReadEnv, warnings: string[]): Sampler {
+  const name = read(env, "OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
+  const found = SAMPLERS.get(name);
+  if (found === undefined) {
+    warnings.push(`OTEL_TRACES_SAMPLER must be one of ${[...SAMPLERS.keys()].join(", ")}: all traces are recorded`);
+    return { byParent: true, root: "on", share: 1 };
+  }
+  const argument = found.root === "share" ? read(env, "OTEL_TRACES_SAMPLER_ARG") ?? "1" : "1";
+  const isShare = /^(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})$/.test(argument) && Number(argument) <= 1;
+  if (!isShare) warnings.push("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1: all traces are recorded");
+  return { ...found, share: isShare ? Number(argument) : 1 };
+}
+
+function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
+  const pairs = pairsOf(read(env, "OTEL_RESOURCE_ATTRIBUTES") ?? "");
+  const good = pairs.filter((pair) => pair !== undefined).slice(0, MAX_GIVEN);
+  // Source: OpenTelemetry, "Resource SDK": a value with a mistake makes all of it void.
+  const isWrong = good.length < pairs.length;
+  if (isWrong) {
+    warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: none of it is used");
+  }
+  const resource = new Map(isWrong ? [] : good);
+  const name = read(env, "OTEL_SERVICE_NAME");
+  if (name !== undefined) resource.set("service.name", name);
+  return resource;
+}
+
+/** Whether a variable asks for traces over the network. `OTEL_SDK_DISABLED` is not looked at. */
+function asksForExport(env: ReadEnv): boolean {
+  const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
+  return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
+}
+
+/**
+ * Reads the settings.
+ *
+ * @param hasFile Whether spans go to a file that a flag names.
+ * @returns Undefined when there are no traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
+ */
+export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
+  const exports = asksForExport(env);
+  if (read(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true" || !(exports || hasFile)) return undefined;
+  const warnings: string[] = [];
+  const endpoint = exports ? endpointOf(env, warnings) : undefined;
+  return { endpoint, sampler: samplerOf(env, warnings), resource: resourceOf(env, warnings), warnings };
+}
