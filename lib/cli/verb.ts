@@ -11,6 +11,7 @@ import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Setting } from "../pages/run/settings.ts";
 import type { CampaignItem } from "../campaign/campaign_items.ts";
+import type { Earlier } from "../history/compare.ts";
 import type { Fetch, RequestReport } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Session } from "../job/session.ts";
@@ -88,7 +89,7 @@ export interface JobExtra {
   /** Called for each item of a campaign. */
   onItem(item: CampaignItem): void;
   /** What the summary says about the run before: a sentence; null when there is none. */
-  compare(result: AnyResult): string | null;
+  compare(result: AnyResult): Earlier | null;
   /** Called when everything else is done. */
   ended(end: ExtraEnd): Promise<void>;
 }

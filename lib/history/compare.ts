@@ -78,6 +78,14 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   return { before, longerMs, sameVerdict, text, earlier: earlier.slice(0, count) };
 }
 
+/** What reports say of the runs before. */
+export interface Earlier {
+  /** How the run compares with the one before. */
+  sentence: string;
+  /** The runs before, newest first. */
+  runs: readonly HistoryRecord[];
+}
+
 /** A comparison as a sentence of a report: when the run before was, and how they differ; null when there is none. */
 export function comparisonSentence({ before, text }: Comparison): string | null {
   return before === undefined ? null : `Compared with the run before (${utcText(Date.parse(before.at))}): ${text}.`;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
+import type { Earlier } from "../history/compare.ts";
 import type { Setting } from "../pages/run/settings.ts";
 import { plainText } from "../text/plain_text.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
@@ -25,8 +26,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
-  /** See `MarkdownOptions.compared`. @default {undefined} */
-  compared?: string | undefined;
+  /** The runs before; absent without a history. @default {undefined} */
+  earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
   redactToken?: Redact | undefined;
 }
@@ -37,14 +38,15 @@ interface Surroundings {
   links: ReportLinks;
   settings: Setting[];
   redact: Redact;
+  earlier: Earlier | undefined;
 }
 
 /** Renders one report. Those for people have a place for links. */
 function render(format: ReportFormatName, result: AnyResult, around: Surroundings): string {
-  const { markdown, links, settings, redact } = around;
+  const { markdown, links, settings, redact, earlier } = around;
   if (format === "markdown") return renderMarkdown(result, markdown);
   if (format === "annotations") return renderAnnotations(result, links);
-  if (format === "html") return renderRunPage(result, { links, settings });
+  if (format === "html") return renderRunPage(result, { links, settings, earlier });
   const { render }: ReportFormat = REPORT_FORMATS[format];
   return render(result, redact);
 }
@@ -98,8 +100,8 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const markdown = { links, redact, compared: options.compared };
-  const around = { markdown, links, settings, redact };
+  const markdown = { links, redact, compared: options.earlier?.sentence };
+  const around = { markdown, links, settings, redact, earlier: options.earlier };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }

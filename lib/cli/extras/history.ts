@@ -44,7 +44,9 @@ export function openHistory(context: VerbContext, path: string): Partial<JobExtr
       try {
         const history = readHistory(textOf(context, path));
         tell(context, path, history);
-        return comparisonSentence(compareRuns(run, history.records));
+        const comparison = compareRuns(run, history.records);
+        const sentence = comparisonSentence(comparison);
+        return sentence === null ? null : { sentence, runs: comparison.earlier };
       } catch (error) {
         writer.note(`Cannot read the history ${JSON.stringify(path)}: ${messageOf(error)}`);
         return null;

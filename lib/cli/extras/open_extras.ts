@@ -36,7 +36,8 @@ export async function openExtras(context: VerbContext): Promise<JobExtra> {
     onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),
     onNotice: (notice) => parts.forEach((part) => part.onNotice?.(notice)),
     onItem: (item) => parts.forEach((part) => part.onItem?.(item)),
-    compare: (result) => parts.map((part) => part.compare?.(result) ?? null).find((text) => text !== null) ?? null,
+    compare: (result) =>
+      parts.map((part) => part.compare?.(result) ?? null).find((earlier) => earlier !== null) ?? null,
     async ended(end) {
       for (const part of parts) await part.ended?.(end);
     },

@@ -117,12 +117,13 @@ function reports({ io, platform, writer, settings }: VerbContext, job: Published
     ended(ended) {
       // They have more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
-      const compared = ended.compared = extra?.compare(ended.result) ?? undefined;
+      const earlier = extra?.compare(ended.result) ?? undefined;
+      ended.compared = earlier?.sentence;
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const all = { ...options, settings: [...settings.values()] };
       const problems = [
         ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
-        ...writeReports(ended.result, others, io, writer.redact, { ...all, compared }),
+        ...writeReports(ended.result, others, io, writer.redact, { ...all, earlier }),
       ];
       print(problems);
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));

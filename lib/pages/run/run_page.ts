@@ -4,6 +4,7 @@
  * @module
  */
 import type { PlatformLinks } from "../../platforms/platform.ts";
+import type { Earlier } from "../../history/compare.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import { formatDuration } from "../../result/duration.ts";
 import { headlineText } from "../../result/headline.ts";
@@ -13,6 +14,7 @@ import { cutText } from "../../text/plain_text.ts";
 import { code, facts, fold, jobLinks, link, longBlock, section, table, time } from "../blocks.ts";
 import { type Html, markup, type Part } from "../markup.ts";
 import { page } from "../page.ts";
+import { earlierRuns } from "./earlier_runs.ts";
 import { phases } from "./phases.ts";
 import { reproduce } from "./reproduce.ts";
 import { type Setting, settingsTable } from "./settings.ts";
@@ -23,6 +25,8 @@ import { verdictOf } from "./verdict.ts";
 export interface RunPageOptions {
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
+  /** The runs before, fit to be shown. @default {undefined} (nothing is said about them) */
+  earlier?: Earlier | undefined;
   /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
   settings?: readonly Setting[] | undefined;
 }
@@ -128,6 +132,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
       section("requests", "Requests and waits", requests(view)),
       section("settings", "Settings", settingsTable(options.settings ?? [])),
       section("again", "Reproduce", reproduce(view)),
+      section("earlier", "The runs before it", earlierRuns(options.earlier)),
       section("more", "Details", details(view)),
     ],
     notes: [

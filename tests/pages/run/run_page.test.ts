@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { recordOf } from "../../../lib/history/record.ts";
 import { renderRunPage } from "../../../lib/pages/run/run_page.ts";
 import type { Outcome } from "../../../lib/result/run_result.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../../report/sample.ts";
@@ -144,4 +145,15 @@ test("renderRunPage() shows where each setting came from, those that somebody ha
   expect(textsOf(page, "h2")).toContain("Settings");
   const rows = textsOf(page, "tr").filter((row) => /timeout|reports|compact/.test(row));
   expect(rows).toEqual(["timeout<1500>--timeout", "outreportsMOGPLEX_OUT", "logcompactdefault"]);
+});
+
+test("renderRunPage() shows the runs before, and how this one compares", () => {
+  const before = recordOf(sampleResult({ ...FAILED, runId: "<b>1</b>" }), Date.parse("2026-08-09T12:00:00Z"), null);
+  const runs = before === undefined ? [] : [before];
+  const page = renderRunPage(sampleResult(), { earlier: { sentence: "Compared with <i>it</i>: longer.", runs } });
+  expect(breaches(page)).toEqual([]);
+  const [text = ""] = textsOf(page, "section#earlier").concat(textsOf(page, "main"));
+  expect(page).not.toContain("<i>it</i>");
+  for (const each of ["Compared with <i>it</i>: longer.", "failed", "<b>1</b>"]) expect(text).toContain(each);
+  expect(textsOf(renderRunPage(sampleResult()), "h2")).not.toContain("The runs before it");
 });
