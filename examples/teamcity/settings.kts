@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
+val MOGPLEX_CI_SHA256 = "67ea7c05ebad0bf666387766b1c3a8fa081fcd3a6b34ee96fc24b2d48b1e5970"
 
 project {
     buildType(Cleanup)
