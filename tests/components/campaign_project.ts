@@ -80,6 +80,7 @@ export async function openCampaignProject(
   shared?: ScriptService,
 ): Promise<CampaignProject> {
   const service = shared ?? await startScriptService({ ...UNTIL_ENDED, names });
+  service.recorder.wallMs = () => service.emulator.world.clock.wallMs();
   const cwd = newProject(folder, "campaign", {
     ...campaignFiles(names, more),
     "ci/mogplex.mjs": readFileSync(command, "utf8"),
