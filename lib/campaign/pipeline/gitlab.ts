@@ -91,7 +91,7 @@ function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string
   ];
 }
 
-function planLines(input: PipelineInput, days: number, parts: readonly string[], plans: boolean): string[] {
+function planLines(input: PipelineInput, days: number, parts: readonly string[]): string[] {
   const { settings: { source }, lane } = input;
   return [
     "plan:",
@@ -102,7 +102,7 @@ function planLines(input: PipelineInput, days: number, parts: readonly string[],
     "  script:",
     `    - ${block("      ", carryScript(input, parts))}`,
     `    - &check ${block("      ", checkScript(input))}`,
-    ...plans ? [`    - ${block("      ", planScript(input))}`] : [],
+    ...isGit(input) ? [] : [`    - ${block("      ", planScript(input))}`],
     ...keep(days, [`${FOLDER}/`], NOT_KEPT),
   ];
 }
@@ -222,7 +222,7 @@ function whole(input: PipelineInput, waves: WavePlan, days: number): PipelineFil
   return document(PARENT, about(input, "a child pipeline for GitLab"), [
     stagesOf(["plan", ...numbers, "report"]),
     baseLines(input),
-    planLines(input, days, [], true),
+    planLines(input, days, []),
     waveBaseLines(input, days),
     ...waveLines(input, { waves, first: 1, days }),
     reportLines(input, days, count),
@@ -240,7 +240,7 @@ function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: numbe
     parts.push(document(`${name}.yml`, about(input, `${name} of the waves`), [
       stagesOf(["plan", ...numbers]),
       baseLines(input),
-      planLines(input, days, [], true),
+      planLines(input, days, []),
       waveBaseLines(input, days),
       ...waveLines(input, { waves: { delaysMs: delays, gate: own }, first: first + 1, days }),
     ]));
@@ -249,7 +249,7 @@ function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: numbe
   const parent = document(PARENT, about(input, "a child pipeline for GitLab that runs the parts"), [
     stagesOf(["plan", ...names, "report"]),
     baseLines(input),
-    planLines(input, days, parts.map(({ path }) => path), false),
+    planLines(input, days, parts.map(({ path }) => path)),
     ...names.map((name) => [
       `${name}:`,
       `  stage: ${name}`,

@@ -78,9 +78,8 @@ export function isGit({ home }: PipelineInput): boolean {
   return home !== undefined && home !== "dir";
 }
 
-/** Brings the lock of the plan, or plans. In a Git repository it is there. */
+/** Brings the lock of the plan, or plans. A home in Git has it. */
 export function planScript(input: PipelineInput): string {
-  if (isGit(input)) return `echo "the plan is in ${DIRECTORY} of the campaign's home"`;
   const { directory, settings: { source } } = input;
   const plan = call(input, "plan", `--dir ${WAVES}/0`);
   // A directory elsewhere is for the machine that made the pipeline.
