@@ -43,7 +43,10 @@ test("campaign pipeline refuses what these systems cannot do, and homes in which
   const large = cliWorld({
     file: { repositories: ["acme/web"], prompt: "x".repeat(90_000), "exclude-file": "list.txt" },
   });
-  large.files.set("list.txt", "acme/web\n".repeat(120_000));
+  large.files.set(
+    "list.txt",
+    Array.from({ length: 19_000 }, (_, index) => `acme/${"x".repeat(60)}-${index}\n`).join(""),
+  );
   const cases: [args: string[], message: string][] = [
     [["--format", "kubernetes"], "a pod has no checkout"],
     [["--format", "github", "--home", "dir"], "no directory goes from one job of GitHub to the next"],
