@@ -5,7 +5,6 @@
 import process from "node:process";
 import { makeRemotes, type Remotes } from "../../tests/git/remotes.ts";
 import { type CampaignWorld, campaignWorld, type Step } from "../../tests/campaign/world.ts";
-import type { Clock } from "../../lib/clock.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
@@ -34,18 +33,6 @@ export interface Played {
   verdicts: Record<string, string>;
 }
 
-/** A clock whose limits never pass: time moves in leaps here, and calls of the real Git take real time. */
-function withoutLimits(clock: Clock): Clock {
-  return {
-    now: () => clock.now(),
-    wallTime: () => clock.wallTime(),
-    sleep: (ms, options = {}) =>
-      options.limit && options.background
-        ? new Promise((_, reject) => options.signal?.addEventListener("abort", () => reject(options.signal?.reason)))
-        : clock.sleep(ms, options),
-  };
-}
-
 /** The work of one campaign on one remote repository. */
 class Play {
   readonly world: CampaignWorld = campaignWorld({
@@ -72,7 +59,7 @@ class Play {
 
   #options() {
     const env = (name: string) => ({ MOGPLEX_DEV: "1", PATH: process.env.PATH ?? "" })[name];
-    return { home: `git:${this.#remote}#${BRANCH}`, env, clock: withoutLimits(this.world.clock) };
+    return { home: `git:${this.#remote}#${BRANCH}`, env };
   }
 
   #wave(signal?: AbortSignal): Promise<Step> {

@@ -6,6 +6,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { formatDuration } from "../../result/duration.ts";
+import { parseHome } from "../journal/home/open_home.ts";
 import type { PipelineInput } from "./format.ts";
 import { shellWord } from "./words.ts";
 
@@ -53,8 +54,17 @@ export function checkSettings({ settings: { rehearsalMs, source } }: PipelineInp
   if (source !== undefined) throw impossible(`--from-job is for GitLab, and not for ${system}`, "leave it out");
 }
 
-/** The home of a campaign whose jobs keep no directory. @throws {UsageError} when a directory was asked for. */
+/** Stands for the repository of a job, whose address is not known before. */
+const SOME_ORIGIN = "https://origin.invalid/repository.git";
+
+/** Refuses a home that no job could use, and with it line breaks and whatever else an address or a branch never has. @throws {UsageError} */
+export function checkHome({ home }: Pick<PipelineInput, "home">): void {
+  if (home !== undefined) parseHome(home, SOME_ORIGIN);
+}
+
+/** The home of a campaign whose jobs keep no directory. @throws {UsageError} when it is a directory, or no home. */
 export function branchHome({ home, campaign }: PipelineInput, system: string): string {
+  checkHome({ home });
   if (home !== "dir") return home ?? `git:origin#mogplex-campaign/${campaign}`;
   throw impossible(
     `no directory goes from one job of ${system} to the next`,

@@ -6,7 +6,7 @@
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import type { CarriedFile, PipelineFormat, PipelineInput } from "./format.ts";
-import { checkSettings, cronOf, impossible } from "./job_scripts.ts";
+import { checkHome, checkSettings, cronOf, impossible } from "./job_scripts.ts";
 import { quoted } from "./words.ts";
 
 /** Most bytes of a ConfigMap. Source: Kubernetes, "ConfigMaps": the data cannot exceed 1 MiB. */
@@ -216,6 +216,7 @@ function waveLines(input: PipelineInput, name: string, volumes: readonly string[
 function render(input: PipelineInput): [{ path: string; text: string }] {
   const { campaign, file, includes, home = "dir" } = input;
   checkSettings(input, "Kubernetes");
+  checkHome(input);
   if (home.startsWith("git:origin#")) {
     throw impossible(
       "a pod has no repository of its own, which git:origin would name",

@@ -77,7 +77,11 @@ async function onGithub(
         endRuns(service);
         return await runGithubWorkflow(text, machine, {
           runId: `${name}${++runId}`,
-          serverUrl: `file://${remotes.folder}/${name}`,
+          marks: {
+            GITHUB_SERVER_URL: `file://${remotes.folder}/${name}`,
+            GITHUB_WORKFLOW_REF: "acme/web/.github/workflows/workflow.yml@refs/heads/main",
+            GITHUB_REF_NAME: "main",
+          },
           eventName: inputs.command === undefined ? "schedule" : "workflow_dispatch",
           event: { repository: { default_branch: "main" } },
           files,

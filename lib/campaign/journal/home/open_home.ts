@@ -4,6 +4,7 @@
  * @module
  */
 import { branchNameProblem } from "../../../api/validate.ts";
+import { systemClock } from "../../../clock.ts";
 import { UsageError } from "../../../errors.ts";
 import { GitBranch } from "../../../git/branch.ts";
 import { checkRemote } from "../../../git/remote.ts";
@@ -64,7 +65,8 @@ export interface HomeOptions extends DirHomeOptions {
  */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
   if (address.kind === "dir") return await openDirHome(directory, options);
-  const git = await openGit(options);
+  // Calls of Git take the time of this machine, whatever clock the campaign has.
+  const git = await openGit({ ...options, clock: systemClock });
   const branch = new GitBranch(git, address.remote, address.branch);
   return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
 }

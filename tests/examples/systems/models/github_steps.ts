@@ -25,7 +25,7 @@ export interface JobOptions {
   inputs?: Record<string, string>;
   /** Variables of the repository beside the id that Mogplex gives it. @default {{}} */
   vars?: Record<string, string>;
-  /** Further marks by which the runner says who it is. @default {{}} */
+  /** Further variables by which the runner says who it is, or others than those of this model. @default {{}} */
   marks?: Record<string, string>;
   /** Node of the matrix. @default {{}} */
   matrix?: Record<string, Value>;
@@ -45,8 +45,6 @@ export interface JobOptions {
   githubToken?: string;
   /** Base of GitHub's API. @default {"https://api.github.example"} */
   githubApi?: string;
-  /** Base of the pages of the server. @default {"https://github.example"} */
-  serverUrl?: string;
   /** Name of the step with which the machine of the job is lost, when that step is stopped. @default none */
   lostWith?: string;
 }
@@ -150,21 +148,19 @@ class Job {
     return {
       CI: "true",
       GITHUB_ACTIONS: "true",
-      ...this.#options.marks,
-      GITHUB_SERVER_URL: this.#options.serverUrl ?? "https://github.example",
+      GITHUB_SERVER_URL: "https://github.example",
       GITHUB_REPOSITORY: "acme/web",
       GITHUB_RUN_ID: this.#options.runId,
       GITHUB_RUN_ATTEMPT: String(this.#options.attempt ?? 1),
       GITHUB_JOB: this.#name,
       GITHUB_WORKFLOW: this.#options.workflow ?? "",
-      GITHUB_WORKFLOW_REF: `acme/web/.github/workflows/workflow.yml@${this.#ref}`,
-      GITHUB_REF_NAME: this.#options.branch ?? "main",
       GITHUB_ACTOR: "octocat",
       GITHUB_REF: this.#ref,
       GITHUB_SHA: SHA,
       GITHUB_WORKSPACE: this.#cwd,
       GITHUB_API_URL: this.#options.githubApi ?? "https://api.github.example",
       RUNNER_TEMP: this.#temporary,
+      ...this.#options.marks,
     };
   }
 
