@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0211d312ab6f69cb5b02e606b559b7b9f075904796f80630895dfbe5504ccf8d"
+val MOGPLEX_CI_SHA256 = "48ae7e72f8d367e86e2d64a94bed12511d6313be3e8298b4cf070894d05c86dc"
 
 project {
     buildType(Cleanup)
