@@ -71,14 +71,14 @@ test("bundle() keeps campaigns and the YAML parser out of the component", () => 
 
 test("bundle() leaves no code of campaigns, pages, the YAML parser or zod in the command but in comments", () => {
   const { found, rest } = textsOf("mogplex.mjs");
-  expect([...found.keys()].sort()).toEqual(["campaign", "pages", "setup", "yaml", "zod"]);
+  expect([...found.keys()].sort()).toEqual(["campaign", "dashboard", "pages", "setup", "yaml", "zod"]);
   expect(found.get("yaml")).toContain(YAML_TEXT);
   expect(found.get("campaign")).toContain(CAMPAIGN_TEXT);
   expect(found.get("zod")).toContain(ZOD_TEXT);
   expect(found.get("pages")).toContain(PAGES_TEXT);
   for (const part of [YAML_TEXT, CAMPAIGN_TEXT, ZOD_TEXT, PAGES_TEXT]) expect(rest).not.toContain(part);
   expect(rest).not.toMatch(
-    /^\/\/ (?:lib\/campaign|lib\/pages(?!\/page_link)|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
+    /^\/\/ (?:lib\/campaign|lib\/dashboard|lib\/pages(?!\/page_link)|lib\/cli\/campaign\/verbs|node_modules\/(?:zod|yaml))\//m,
   );
   expect([...text("mogplex.mjs")].filter((each) => each > "~")).toEqual([]);
   // Readable: the names of sources, and one statement a line.
