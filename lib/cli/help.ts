@@ -128,6 +128,7 @@ export function verbHelp(rows: readonly Verb[]): string {
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|cleanup|runs )/.test(name)],
   ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
+  ["Everything on one page", ({ name }) => name === "dashboard"],
   ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
   ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
   ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],

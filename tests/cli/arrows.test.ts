@@ -10,7 +10,7 @@ const PARTS: readonly (readonly string[])[] = [
   ["help.ts", "find_verb.ts", "cleanup_report.ts"],
   ["verbs.ts"],
   ["verbs"],
-  ["campaign", "setup", "extras"],
+  ["campaign", "dashboard", "setup", "extras"],
   ["job"],
   ["options"],
   ["explain.ts"],

@@ -70,7 +70,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 function atThisCommit(text: string): string {
   const [from, to] = ["$CI_SERVER_FQDN/<group>/<project>/", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/"];
   const changed = text.replace(
-    /(\/(?:run|follow|campaign)@)(\S+)$/gm,
+    /(\/(?:run|follow|campaign|dashboard)@)(\S+)$/gm,
     (whole, start: string, version: string) =>
       version === VERSION || version === "<commit>" ? `${start}$CI_COMMIT_SHA` : whole,
   ).replaceAll(from, to);
@@ -361,6 +361,19 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect([states[0], states.at(-1), starts().length]).toEqual(["running", "done", 2]);
   },
 
+  async "dashboard.yml"() {
+    const { run, jobs, recorder } = await recipe("dashboard.yml");
+    expect(await jobs()).toEqual([]);
+    const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };
+    const { jobs: { pages } } = await run({ server: SCHEDULE, variables });
+    // The question whether the token may start runs has neither key nor task.
+    expect([pages?.code, recorder.of(START).map(({ body }) => body)]).toEqual([0, [""]]);
+    expect(pages?.artifact("public/index.html")).toContain("acme/web");
+    expect(recorder.requests.length).toBeLessThanOrEqual(30);
+    const refused = await run({ server: SCHEDULE, variables: { MOGPLEX_READ_KEY: service.token() } });
+    expect(codes(refused)).toEqual({ pages: 2 });
+  },
+
   // deno-lint-ignore require-await
   async "mirror.sh"() {
     const git = (cwd: string, ...args: string[]) => {
@@ -468,7 +481,7 @@ test("every document and example names the component by the same placeholder", (
   expect(named.length).toBeGreaterThan(10);
   for (const { path, address } of named) {
     const right = new RegExp(
-      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|campaign)@(${RegExp.escape(VERSION)}|<commit>)$`,
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|campaign|dashboard)@(${RegExp.escape(VERSION)}|<commit>)$`,
     );
     expect({ path, right: right.test(address) }).toEqual({ path, right: true });
   }

@@ -1,9 +1,12 @@
 /** `examples/dashboards/`: lists for dashboards, with a token that may only read. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { parse } from "yaml";
+import { pinsOf, withPins } from "../../tools/build/pins.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
 import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { createShell, MISSING, type Shell } from "../shell/shell.ts";
@@ -75,3 +78,53 @@ dashboard("dashboards print nothing and end with the code of the command when th
     }
   }
 });
+
+interface Step {
+  name: string;
+  uses?: string;
+  run?: string;
+  with?: Record<string, string>;
+}
+
+test("github-pages.yml takes actions of GitHub alone, by their commits, and writes nothing but the page", () => {
+  const { permissions, jobs } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
+  expect([permissions, jobs.dashboard.permissions]).toEqual([{}, { contents: "read" }]);
+  expect(jobs.publish.permissions).toEqual({ "pages": "write", "id-token": "write" });
+  const steps: Step[] = [...jobs.dashboard.steps, ...jobs.publish.steps];
+  for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w/-]+@[0-9a-f]{40}$/);
+});
+
+test.skipIf(which("curl") === undefined)(
+  "the steps of github-pages.yml make the page that the next job publishes",
+  () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mogplex-pages-"));
+    try {
+      const program = readFileSync(service.command, "utf8");
+      const text = withPins(readFileSync(pathOf("github-pages.yml"), "utf8"), pinsOf(program));
+      const { jobs: { dashboard } } = parse(text);
+      cpSync(service.command, join(cwd, "copy.mjs"));
+      const env = {
+        PATH: `${dirname(runtimes.node)}:${process.env.PATH}`,
+        MOGPLEX_CI_URL: `file://${cwd}/copy.mjs`,
+        MOGPLEX_URL: service.url,
+        MOGPLEX_DEV: "1",
+        ...dashboard.env,
+      };
+      const run = (token: string) => {
+        const steps = (dashboard.steps as Step[]).flatMap(({ run }) => run ?? []);
+        return steps.map((script) =>
+          // As GitHub runs a step without `shell`.
+          spawnSync("bash", ["-e", "-c", script], { cwd, env: { ...env, MOGPLEX_API_KEY: token }, encoding: "utf8" })
+            .status
+        );
+      };
+      expect(run(service.readOnlyToken)).toEqual([0, 0]);
+      const { path } = (dashboard.steps as Step[]).find(({ uses }) => uses?.includes("upload-pages-artifact"))?.with ??
+        {};
+      expect(readFileSync(join(cwd, path ?? "", "index.html"), "utf8")).toContain("acme/web");
+      expect(run(service.token())).toEqual([0, 2]);
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
+  },
+);

@@ -17,7 +17,7 @@ import type { Session } from "../../job/session.ts";
 import { directoryLister } from "../../files/directory.ts";
 import { formatCount } from "../../result/duration.ts";
 import { openOneShot } from "../job/one_shot.ts";
-import { ALLOW_WRITE, DASHBOARD_OUT, DASHBOARD_WATCH, PARTIAL, RESULTS } from "../verbs/dashboard/row.ts";
+import { ALLOW_WRITE, DASHBOARD_OUT, DASHBOARD_WATCH, PARTIAL, RESULTS } from "./flags.ts";
 import type { VerbContext } from "../verb.ts";
 import { watchDashboard } from "./watch.ts";
 

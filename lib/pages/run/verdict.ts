@@ -59,7 +59,8 @@ function heading(view: ResultView): Part {
   const { where, title, end, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null);
   const what = names.map((name, index) => markup`${index > 0 && ": "}<bdi>${name}</bdi>`);
-  return markup`${names.length === 0 ? `Mogplex ${view.kind.noun}` : what} → ${end} ${more}`;
+  // In a text of its own: the built file is ASCII, and a tagged template cannot be escaped.
+  return markup`${names.length === 0 ? `Mogplex ${view.kind.noun}` : what}${` \u2192 ${end} ${more}`}`;
 }
 
 /** The beginning of the page. */

@@ -17,13 +17,19 @@ function examples(folder: string): string[] {
 }
 
 /** The workflows of GitHub and its relatives. */
-const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo")];
+const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
 
 /** The metadata of the action. */
 const ACTION = join(root, "action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
-  for (const file of [...examples("github-actions"), ...initJobs("github"), ...campaignPipelines("github")]) {
+  const files = [
+    ...examples("github-actions"),
+    ...examples("dashboards"),
+    ...initJobs("github"),
+    ...campaignPipelines("github"),
+  ];
+  for (const file of files) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
     const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
     const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
