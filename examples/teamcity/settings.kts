@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "8d323cc1a0444a3a652c29203c1dcdaef8885b082ed1910d013fb7ab3e64370a"
+val MOGPLEX_CI_SHA256 = "914bdbce955c95406790e36f2525b9d75d9a2548af9d06d88678ee0a84b0b12d"
 
 project {
     buildType(Cleanup)
