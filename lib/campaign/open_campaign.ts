@@ -21,6 +21,7 @@ import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
+import type { PullRequests } from "./work/pull_requests.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
@@ -36,6 +37,8 @@ export interface CampaignInternals extends JobInternals {
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
+  /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
+  pulls?: PullRequests | undefined;
 }
 
 /** A campaign whose file was read and whose directory is open. */

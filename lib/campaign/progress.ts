@@ -62,6 +62,30 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
 }
 
 /**
+ * Items whose pull request has red checks, and that are to be mended by a follow-up: names, in the order of the lock. Each gets as many as the
+ * file allows, one after the other.
+ */
+export function followUpsDue({ lock, items }: CampaignMemory): string[] {
+  const rule = lock.onFailedChecks;
+  if (rule === null) return [];
+  return [...items.values()].filter(({ state, pull, branch, followUp, followUps }) =>
+    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && branch !== null && followUp === null &&
+    followUps < rule.attempts
+  ).map(({ item }) => item.id);
+}
+
+/** Pull requests that are open, and those of which that is not known; both of items that nobody has skipped. */
+export function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
+  let [open, unread] = [0, 0];
+  for (const { pullRequest, pull, state } of items.values()) {
+    if (pullRequest === null || state === "skipped") continue;
+    if (pull === null || pull.state === "unreadable") unread++;
+    else if (pull.state === "open") open++;
+  }
+  return { open, unread };
+}
+
+/**
  * Why nothing may be started although quotas allow it; null when something may be. Items of a canary that are to be started again pass its
  * closed gate.
  */
@@ -133,13 +157,28 @@ export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** What the journal says of the pace. The rest says who asks. */
+/** What the journal says of the pace. The rest says who asks; `failed`: pull requests that could not be read just now. */
 export function paceInput(
   memory: CampaignMemory,
-  rest: Pick<PaceInput, "nowMs" | "sandboxes" | "running" | "waiting"> & Partial<Pick<PaceInput, "closed">>,
+  { failed = 0, ...rest }:
+    & Pick<PaceInput, "nowMs" | "sandboxes" | "running" | "waiting">
+    & Partial<Pick<PaceInput, "closed">>
+    & { failed?: number | undefined },
 ): PaceInput {
-  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel }, windows } } = memory;
-  return { slotsMs, refusedUntilMs, sandboxRefusals, parallel, windows, closed: closedBy(memory), ...rest };
+  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel, openPullRequests: limit }, windows } } =
+    memory;
+  const { open, unread } = openPullRequests(memory);
+  const pullRequests = limit === null ? null : { open: unread + failed > 0 ? null : open, limit };
+  return {
+    slotsMs,
+    refusedUntilMs,
+    sandboxRefusals,
+    parallel,
+    windows,
+    closed: closedBy(memory),
+    pullRequests,
+    ...rest,
+  };
 }
 
 /** What the journal says of the end. The rest says who asks. */

@@ -3,8 +3,31 @@
  *
  * @module
  */
+import type { PullRequestMemory } from "./journal/record.ts";
 import type { Bound } from "./pace/pace.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
+
+/** A pull request as its forge showed it last. Texts of the forge in it are untrusted. */
+export type PullRequestView = Readonly<PullRequestMemory>;
+
+/** What a pull request waits for that does not come by itself, most urgent first. */
+export type Stuck =
+  /** It was closed without being merged. */
+  | "closed-unmerged"
+  /** It conflicts with its base branch. */
+  | "conflict"
+  /** Its checks are red. */
+  | "red-checks"
+  /** A review asks for changes. */
+  | "changes-requested"
+  /** Nobody was asked to review it. */
+  | "nobody-asked"
+  /** Nothing has happened to it for some days. */
+  | "no-reaction"
+  /** The run succeeded and changed something, and there is no pull request. */
+  | "no-pull-request"
+  /** The forge does not show it. */
+  | "unreadable";
 
 /** An item, as screens and reports show it. Texts of the service in it are untrusted. */
 export interface ItemView {
@@ -30,6 +53,10 @@ export interface ItemView {
   branch: string | null;
   /** Address of the pull request. */
   pullRequest: string | null;
+  /** What its forge says of the pull request; null when it was not read. */
+  pullRequestState: PullRequestView | null;
+  /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
+  stuck: Stuck | null;
   /** When its newest start was sent, in ISO 8601, by the service's clock. */
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
@@ -46,6 +73,10 @@ export interface CauseGroup {
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
+  /** What their pull requests wait for; null when the items themselves have no good end. */
+  stuck: Stuck | null;
+  /** Who has the pull requests in hand, else whose repositories they are; each once, empty for items without a good end. */
+  owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
 }
@@ -78,7 +109,7 @@ export interface CampaignView {
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
   items: readonly ItemView[];
-  /** Items without a good end, grouped by identical cause, largest group first. */
+  /** Items without a good end, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;

@@ -57,7 +57,7 @@ function fileOf(
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary } = input;
+  const { agent, success, limits, canary, "on-failed-checks": checks } = input;
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {
@@ -76,7 +76,9 @@ function fileOf(
       attempts: limits.attempts,
       runTimeoutMs: parseDuration(String(timeout)) ?? 0,
       stopAfterFailures: threshold === undefined ? null : numberOrShare(threshold),
+      openPullRequests: limits["open-pull-requests"] ?? null,
     },
+    onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
   };

@@ -16,7 +16,8 @@ import {
   Contradiction,
 } from "./item_fold.ts";
 import { type CampaignMemory, type ItemMemory, nextStart } from "./memory.ts";
-import type { JournalRecord } from "./record.ts";
+import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
+import type { JournalRecord, PullRequestMemory } from "./record.ts";
 
 const FITTING =
   "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
@@ -30,6 +31,22 @@ function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
     value: JSON.stringify(place),
     advice: FITTING,
   });
+}
+
+const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
+  draft: false,
+  checks: null,
+  review: null,
+  conflict: null,
+  owner: null,
+  createdAt: null,
+  updatedAt: null,
+  reason: null,
+};
+
+/** A word that this version does not know says nothing. */
+function stateOf(state: string): PullRequestMemory["state"] {
+  return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
 }
 
 function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
@@ -57,7 +74,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "pull-request": {
       const item = itemOf(memory, record.item, place);
       item.pullRequest = record.url;
-      item.pullRequestState = record.state;
+      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
       return;
     }
     case "gate": {
@@ -74,7 +91,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     }
     case "retry":
-      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record.adopt);
+      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
       return;
     case "skipped":
       for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);

@@ -185,7 +185,7 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
   if (runId !== null) {
     item.branch = record.branch;
     item.pullRequest = record.pullRequest;
-    item.pullRequestState = null;
+    item.pull = null;
   }
   const { state, tally } = stateAfter(item, as);
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
@@ -193,8 +193,10 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
 }
 
 /** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
-export function applyRetry(memory: CampaignMemory, item: ItemMemory, adopt: boolean): void {
+export function applyRetry(memory: CampaignMemory, item: ItemMemory, { adopt, followUp }: Of<"retry">): void {
   if (item.item.excluded?.as === "invalid" || item.state === "starting" || hasRun(item)) return;
+  item.followUp = followUp ?? null;
+  if (followUp !== undefined) return setState(memory, item, "waiting", "none");
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
   item.adopt = adopt;

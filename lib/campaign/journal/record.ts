@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/pull_request.ts";
 import type { ItemVerdict } from "../verdicts.ts";
 
 /** What a start is for. */
@@ -16,6 +17,30 @@ export type StartEnd = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
+
+/** What a follow-up has to mend: red checks, a conflict with the base branch, or what a review asks for. */
+export type FollowUp = "checks" | "conflict" | "review";
+
+/** A pull request as its forge showed it last. What could not be read is null. */
+export interface PullRequestMemory {
+  /** `unreadable`: the forge does not show it. It may be open. */
+  state: PullRequestStatus | "unreadable";
+  /** Whether it is a draft. */
+  draft: boolean;
+  /** What its checks say. */
+  checks: ChecksState | null;
+  /** Where its review is. */
+  review: ReviewState | null;
+  /** Whether it conflicts with its target. */
+  conflict: boolean | null;
+  /** Who has it in hand; null for nobody. */
+  owner: string | null;
+  /** When it was opened, and when something happened to it last, by the forge, in ISO 8601. */
+  createdAt: string | null;
+  updatedAt: string | null;
+  /** Why it, or a part of it, could not be read; null when it could be. */
+  reason: string | null;
+}
 
 /** What a record says. */
 export type RecordBody =
@@ -34,6 +59,8 @@ export type RecordBody =
     sentAt: string;
     /** Working branch that the request asks for; null when the service names it. */
     branch: string | null;
+    /** What a follow-up has to mend; absent for a task. */
+    followUp?: FollowUp | undefined;
   }
   /** The service accepted a start. */
   | {
@@ -81,14 +108,21 @@ export type RecordBody =
   | { type: "sandboxes"; used: number }
   /** An error stopped the wave. */
   | { type: "trouble"; reason: string }
-  /** A pull request was read from its forge. */
-  | { type: "pull-request"; item: string; state: string; url: string }
+  /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
+  | {
+    type: "pull-request";
+    item: string;
+    state: string;
+    url: string;
+    details?: Omit<PullRequestMemory, "state"> | undefined;
+  }
   /** Nothing is started from here on, until somebody approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
   /** Somebody opened a gate. */
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
   /** Somebody allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
-  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean }
+  /** `followUp`: on the branch of its pull request, to mend that; absent for another attempt at the task. */
+  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean; followUp?: FollowUp | undefined }
   /** Somebody, or a change of the list, decided about items. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string }
   /** Somebody stopped the campaign. `cancel`: what runs is cancelled as well. */

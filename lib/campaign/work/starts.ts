@@ -80,7 +80,9 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
     }
     const { items, nextMs } = readyItems(work);
     const running = store.openRuns().length;
-    const input = paceInput(store.memory, { nowMs: serviceNow(session), sandboxes, running, waiting: items.length });
+    const nowMs = serviceNow(session);
+    const { failed } = work.pulls ?? {};
+    const input = paceInput(store.memory, { nowMs, sandboxes, running, waiting: items.length, failed });
     const { starts, ...rest } = nextStarts(input);
     if (starts === 0) {
       await noteOthers(work, rest, input);

@@ -99,7 +99,7 @@ test("foldJournal() follows an item from its intent to its end", async () => {
     attempts: 1,
     branch: "codemod/x-1",
     pullRequest: "https://forge.example/1",
-    pullRequestState: "merged",
+    pull: { state: "merged", checks: null },
     starts: [{
       number: 1,
       runId: uuidOf(1),

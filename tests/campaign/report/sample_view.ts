@@ -39,6 +39,8 @@ export function anItem(number: number, verdict: ItemState, changes: Partial<Item
     runId: started && verdict !== "starting" && verdict !== "conflict" ? uuid(number) : null,
     branch: WITH_BRANCH.includes(verdict) ? `codemod/replace-moment-${number}` : null,
     pullRequest: verdict === "succeeded" ? `https://github.com/${repository}/pull/${number + 7}` : null,
+    pullRequestState: null,
+    stuck: null,
     startedAt: started ? minutesBefore(20 + number % 40) : null,
     endedAt: ended ? minutesBefore(number % 15) : null,
     canary: number < 3,
