@@ -68,9 +68,9 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
 export function followUpsDue({ lock, items }: CampaignMemory): string[] {
   const rule = lock.onFailedChecks;
   if (rule === null) return [];
-  return [...items.values()].filter(({ state, pull, branch, followUp, followUps }) =>
+  return [...items.values()].filter(({ state, pull, branch, followUp, starts }) =>
     state === "succeeded" && pull?.state === "open" && pull.checks === "red" && branch !== null && followUp === null &&
-    followUps < rule.attempts
+    starts.filter((start) => start.followUp === "checks").length < rule.attempts
   ).map(({ item }) => item.id);
 }
 

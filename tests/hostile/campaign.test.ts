@@ -64,7 +64,7 @@ for (const { name, text } of CORPUS) {
     expect(strings(json).flatMap(terminalCommands)).toEqual([]);
 
     const rows = parseCsv(file("campaign.csv"));
-    expect([rows.length, rows[0]?.length]).toEqual([STATES.length + 1, 14]);
+    expect([rows.length, rows[0]?.length]).toEqual([STATES.length + 1, 20]);
     // Source: OWASP, "CSV Injection"; a spreadsheet may fold full-width characters and skip blanks.
     for (const cell of rows.flat()) expect(cell.normalize("NFKC").trim()).not.toMatch(/^[=+\-@\t\r]/);
 

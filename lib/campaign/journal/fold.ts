@@ -17,7 +17,8 @@ import {
 } from "./item_fold.ts";
 import { type CampaignMemory, type ItemMemory, nextStart } from "./memory.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
-import type { JournalRecord, PullRequestMemory } from "./record.ts";
+import type { Lock, LockItem } from "./lock.ts";
+import type { FollowUp, JournalRecord, PullRequestMemory } from "./record.ts";
 
 const FITTING =
   "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
@@ -135,15 +136,23 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
  * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
  * the journal is read, before anything is sent.
  *
+ * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
  */
-export async function checkOpenStarts({ lock, items }: CampaignMemory): Promise<void> {
+export async function checkOpenStarts(
+  { lock, items }: CampaignMemory,
+  followUpHash: (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>,
+): Promise<void> {
   const { campaign, round } = lock;
   for (const memory of items.values()) {
     const last = memory.starts.at(-1);
     if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
     if (last.end !== null && memory.adopt) continue;
-    const { id, repositoryId, baseBranch, root, requestHash } = memory.item;
+    const { id, repositoryId, baseBranch, root } = memory.item;
+    const { followUp, branch } = last;
+    const requestHash = followUp === null || branch === null
+      ? memory.item.requestHash
+      : await followUpHash(lock, memory.item, followUp, branch);
     const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind: last.kind, start: last.number };
     if (await itemKey(parts) === last.key) continue;
     throw new UsageError({

@@ -12,6 +12,8 @@ export interface StartMemory {
   /** Its number, from 1. */
   readonly number: number;
   kind: StartKind;
+  /** What a follow-up has to mend; null for a task. */
+  followUp: FollowUp | null;
   /** Idempotency key. */
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
@@ -74,8 +76,6 @@ export interface ItemMemory {
   pull: PullRequestMemory | null;
   /** What the next start, or the one at work, has to mend on its branch; null when that is the task. */
   followUp: FollowUp | null;
-  /** Follow-ups that were started. */
-  followUps: number;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
@@ -157,7 +157,6 @@ export function newMemory(lock: Lock): CampaignMemory {
       pullRequest: null,
       pull: null,
       followUp: null,
-      followUps: 0,
       tally: "none",
     });
   }

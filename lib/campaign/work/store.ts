@@ -8,6 +8,7 @@ import type { Home } from "../journal/home/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
+import { followUpHash } from "../plan/request.ts";
 import { fitBody } from "../journal/record_schema.ts";
 
 /** See the module. */
@@ -31,7 +32,7 @@ export class Store {
   static async open(home: Home, lock: Lock): Promise<Store> {
     const store = new Store(home, newMemory(lock));
     await home.readJournal((record, place) => store.#take(record, place));
-    await checkOpenStarts(store.memory);
+    await checkOpenStarts(store.memory, followUpHash);
     return store;
   }
 

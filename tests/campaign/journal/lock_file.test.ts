@@ -38,7 +38,13 @@ const FULL = lockOf([
 ], {
   canary: { size: 1, gate: "manual" },
   onFailedChecks: { prompt: "Mend {{ ticket }}", attempts: 2 },
-  limits: { parallel: 1, attempts: 2, runTimeoutMs: 60_000, stopAfterFailures: { kind: "share", share: 0.1 }, openPullRequests: 20 },
+  limits: {
+    parallel: 1,
+    attempts: 2,
+    runTimeoutMs: 60_000,
+    stopAfterFailures: { kind: "share", share: 0.1 },
+    openPullRequests: 20,
+  },
   windows: [{ text: "Mon 20:00-06:00 UTC", days: [1], fromMinute: 1200, toMinute: 360, zone: "UTC" }],
 });
 
