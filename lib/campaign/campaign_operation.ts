@@ -24,7 +24,7 @@ import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/starts.ts";
-import type { PullRequests } from "./work/pull_requests.ts";
+import type { PullRequests } from "./pulls/pull_requests.ts";
 import type { Store } from "./work/store.ts";
 import { makeWave } from "./work/wave.ts";
 import { reasonCleaner, serviceNow, type Work } from "./work/work.ts";

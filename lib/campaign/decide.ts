@@ -16,7 +16,7 @@ import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp } from "./journal/record.ts";
 import type { CampaignView, Stuck } from "./view.ts";
-import { pullRequestsOf } from "./work/pull_requests.ts";
+import { pullRequestsOf } from "./pulls/pull_requests.ts";
 import type { Store } from "./work/store.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */

@@ -25,7 +25,7 @@ import {
 } from "./open_campaign.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
-import { checkForge, pullRequestsOf } from "./work/pull_requests.ts";
+import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
 import { readPullRequests, reasonCleaner, type Work } from "./work/work.ts";
 
 export { planCampaignWith } from "./planning.ts";

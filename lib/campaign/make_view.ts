@@ -11,7 +11,7 @@ import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
 import { quotaUse } from "./pace/quota.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
-import { STUCK_AFTER_MS, stuckCause } from "./report/stuck.ts";
+import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
 import type { CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */

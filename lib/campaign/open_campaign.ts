@@ -21,7 +21,7 @@ import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
-import type { PullRequests } from "./work/pull_requests.ts";
+import type { PullRequests } from "./pulls/pull_requests.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */

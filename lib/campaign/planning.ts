@@ -13,7 +13,7 @@ import { DEFAULT_MEAN_RUN_MS } from "./pace/pace.ts";
 import { planLock } from "./plan/plan_campaign.ts";
 import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
-import { checkForge, pullRequestsOf } from "./work/pull_requests.ts";
+import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
 import { serviceNow } from "./work/work.ts";
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {

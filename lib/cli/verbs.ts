@@ -11,6 +11,7 @@ import { automationsTriggerFollowVerb } from "./verbs/automations_trigger_follow
 import { campaignAdvanceVerb } from "./verbs/campaign/advance.ts";
 import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
+import { campaignCommandsVerb } from "./verbs/campaign/commands.ts";
 import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
 import { campaignReportVerb } from "./verbs/campaign/report.ts";
 import { campaignResumeVerb } from "./verbs/campaign/resume.ts";
@@ -64,6 +65,7 @@ export const VERBS: readonly Verb[] = [
   campaignResumeVerb,
   campaignSkipVerb,
   campaignReportVerb,
+  campaignCommandsVerb,
   runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,

@@ -5,7 +5,7 @@
  */
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
 import type { CauseGroup, ItemView } from "../view.ts";
-import { groupStuck } from "./stuck.ts";
+import { groupStuck } from "../pulls/stuck.ts";
 import { campaignNames, type CausePattern, causePattern } from "./cause_pattern.ts";
 
 /** What is grouped: verdicts that are no good end, and starts that fail because of the service. A person has skipped the skipped ones. */

@@ -13,7 +13,7 @@ import type { CampaignState } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
 import { ANY_COMMAND, type CampaignCommand } from "./commands.ts";
-import { pullRequestsSentence, pullRequestText, unreadAdvice } from "./stuck.ts";
+import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls/stuck.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import {
   boundText,

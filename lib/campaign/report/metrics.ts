@@ -7,7 +7,7 @@ import { type Family, renderFamilies, single } from "../../report/metric_familie
 import { CAMPAIGN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { instantMs } from "../../result/times.ts";
-import { STUCK_CAUSES } from "./stuck.ts";
+import { STUCK_CAUSES } from "../pulls/stuck.ts";
 import { hasEnded, runMs, STATES } from "./words.ts";
 
 /** One that was not read counts as that, and as nothing else. */

@@ -8,7 +8,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import type { Lock } from "../journal/lock.ts";
 import type { RequestPace } from "../plan/request_pace.ts";
 import { followUpsDue } from "../progress.ts";
-import type { PullRequests } from "./pull_requests.ts";
+import type { PullRequests } from "../pulls/pull_requests.ts";
 import type { Store } from "./store.ts";
 
 /** See the module. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { isTrouble } from "../../campaign/report/causes.ts";
-import { pullRequestText } from "../../campaign/report/stuck.ts";
+import { pullRequestText } from "../../campaign/pulls/stuck.ts";
 import { itemNames, runMs } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { ItemView } from "../../campaign/view.ts";

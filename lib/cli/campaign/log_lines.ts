@@ -5,7 +5,7 @@
  * @module
  */
 import { boundText, nextWaveText, runMs, totalsOf } from "../../campaign/report/words.ts";
-import { pullRequestText } from "../../campaign/report/stuck.ts";
+import { pullRequestText } from "../../campaign/pulls/stuck.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
 import { spanText } from "../../result/times.ts";

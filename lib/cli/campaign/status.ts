@@ -13,7 +13,7 @@ import {
   STATES,
   totalsOf,
 } from "../../campaign/report/words.ts";
-import { pullRequestsSentence, unreadAdvice } from "../../campaign/report/stuck.ts";
+import { pullRequestsSentence, unreadAdvice } from "../../campaign/pulls/stuck.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";

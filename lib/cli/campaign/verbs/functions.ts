@@ -7,6 +7,7 @@
 export { advance } from "./advance.ts";
 export { approve } from "./approve.ts";
 export { check } from "./check.ts";
+export { commands } from "./commands.ts";
 export { plan } from "./plan.ts";
 export { report } from "./report.ts";
 export { resume } from "./resume.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { readCampaignWith } from "../../../campaign/jobs.ts";
-import { pullRequestsOf } from "../../../campaign/work/pull_requests.ts";
+import { pullRequestsOf } from "../../../campaign/pulls/pull_requests.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { printStatus } from "../campaign_verb_job.ts";
