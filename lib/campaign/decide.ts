@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { lookup } from "../lookup.ts";
 import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
@@ -68,7 +69,7 @@ const FOLLOW_UPS: Readonly<Partial<Record<Stuck, FollowUp>>> = {
 /** What started again means for items of a cause: a follow-up on the branch of the pull request, or the task (undefined). */
 function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
   const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
-  return stuck === null ? undefined : FOLLOW_UPS[stuck];
+  return stuck === null ? undefined : lookup(FOLLOW_UPS, stuck);
 }
 
 /** Whether a glob is the name of one repository or item. */

@@ -3,12 +3,31 @@
  *
  * @module
  */
-import type { PullRequestMemory } from "./journal/record.ts";
+import type { ChecksState, PullRequestStatus, ReviewState } from "../forge/pull_request.ts";
 import type { Bound } from "./pace/pace.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 
-/** A pull request as its forge showed it last. Texts of the forge in it are untrusted. */
-export type PullRequestView = Readonly<PullRequestMemory>;
+/** A pull request as its forge showed it last. What could not be read is null. Texts of the forge in it are untrusted. */
+export interface PullRequestView {
+  /** `unreadable`: the forge does not show it. It may be open. */
+  state: PullRequestStatus | "unreadable";
+  /** Whether it is a draft. */
+  draft: boolean;
+  /** What its checks say. */
+  checks: ChecksState | null;
+  /** Where its review is; also null when it is not open. */
+  review: ReviewState | null;
+  /** Whether it conflicts with its base branch; null when the forge has not found out. */
+  conflict: boolean | null;
+  /** Who has it in hand: who it is assigned to, else who was asked to review it; null for nobody. */
+  owner: string | null;
+  /** When it was opened, in ISO 8601, by the forge's clock. */
+  createdAt: string | null;
+  /** When something happened to it last, in ISO 8601, by the forge's clock. */
+  updatedAt: string | null;
+  /** Why it, or a part of it, could not be read; null when it could be. */
+  reason: string | null;
+}
 
 /** What a pull request waits for that does not come by itself, most urgent first. */
 export type Stuck =

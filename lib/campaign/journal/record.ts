@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/pull_request.ts";
 import type { ItemVerdict } from "../verdicts.ts";
+import type { PullRequestView } from "../view.ts";
 
 /** What a start is for. */
 export type StartKind = "task" | "follow-up";
@@ -21,26 +21,8 @@ export type Person = string;
 /** What a follow-up has to mend: red checks, a conflict with the base branch, or what a review asks for. */
 export type FollowUp = "checks" | "conflict" | "review";
 
-/** A pull request as its forge showed it last. What could not be read is null. */
-export interface PullRequestMemory {
-  /** `unreadable`: the forge does not show it. It may be open. */
-  state: PullRequestStatus | "unreadable";
-  /** Whether it is a draft. */
-  draft: boolean;
-  /** What its checks say. */
-  checks: ChecksState | null;
-  /** Where its review is. */
-  review: ReviewState | null;
-  /** Whether it conflicts with its target. */
-  conflict: boolean | null;
-  /** Who has it in hand; null for nobody. */
-  owner: string | null;
-  /** When it was opened, and when something happened to it last, by the forge, in ISO 8601. */
-  createdAt: string | null;
-  updatedAt: string | null;
-  /** Why it, or a part of it, could not be read; null when it could be. */
-  reason: string | null;
-}
+/** A pull request as its forge showed it last. */
+export type PullRequestMemory = PullRequestView;
 
 /** What a record says. */
 export type RecordBody =
