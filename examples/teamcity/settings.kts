@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
+val MOGPLEX_CI_SHA256 = "303321a16d5938245ba3b2459a4102760166bc8d12767e50584c97542ce3e26e"
 
 project {
     buildType(Cleanup)
