@@ -39,6 +39,7 @@ function advanceKeys(): Keys<AdvanceCampaignOptions> {
 /** Checks the names and types of options. @throws {UsageError} naming the first that is wrong. */
 function check<T>(attempted: string, options: CampaignOptions, keys: Keys<T>): void {
   checkOptions(attempted, options, keys);
+  if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
   checkSources(attempted, options);
 }
 

@@ -32,11 +32,16 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
+/** Whether an item has ended well. While its pull request is mended, it still has. */
+function isGood({ state, followUp }: ItemMemory): boolean {
+  return GOOD_VERDICTS.includes(state) || followUp !== null;
+}
+
 /** Whether the canary's gate is closed. An automatic one opens again once all items of the canary are good. */
 function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
-  return canary?.gate !== "automatic" || canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state));
+  return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);
 }
 
 /** Whether a canary still holds the other items back. */
@@ -44,7 +49,7 @@ function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
   // When all are good, a gate that a person has to open is closed by now.
-  return canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state)) || isCanaryClosed(memory);
+  return !canaryOf(memory).every(isGood) || isCanaryClosed(memory);
 }
 
 /**

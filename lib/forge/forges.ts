@@ -30,6 +30,8 @@ export interface BranchPlace {
   /** `owner/name`, with all groups. */
   repository: string;
   branch: string;
+  /** Pull requests that are older are of no interest, in milliseconds since 1970. */
+  since: number;
 }
 
 /** Makes readings with one client for each host, so that each has one count and one budget of requests. */
@@ -123,16 +125,16 @@ export class Forges {
   }
 
   /**
-   * Finds the newest pull request that comes from a branch.
+   * Finds the newest pull request that comes from a branch of the repository itself.
    *
    * @returns Its address; null when there is none; undefined when that cannot be said, for whatever reason.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
-  async find({ forge, host, repository, branch }: BranchPlace): Promise<string | null | undefined> {
+  async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
     const client = this.#clientOf({ forge, host, origin: `https://${host}` });
     if (client === undefined) return undefined;
     try {
-      const found = await (forge === "github" ? findGithub : findGitlab)(client, { repository, branch });
+      const found = await (forge === "github" ? findGithub : findGitlab)(client, wanted);
       const address = typeof found === "string" ? parsePullRequest(found) : undefined;
       return found === null ? null : address?.forge === forge && address.host === host ? address.url : undefined;
     } catch {

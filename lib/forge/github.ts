@@ -211,19 +211,22 @@ export async function readGithub(
 }
 
 /**
- * Finds the newest pull request that comes from a branch.
+ * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
  *
+ * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
  * @returns Its address; null when there is none; undefined when the repository is not shown.
  * @throws what the client throws.
  */
 export async function findGithub(
   client: ForgeClient,
-  { repository, branch }: { repository: string; branch: string },
+  { repository, branch, since }: { repository: string; branch: string; since: number },
 ): Promise<string | null | undefined> {
   const [owner, name] = namesOf({ repository });
   const query = `query($o: String!, $n: String!, $b: String!) {
 p0: repository(owner: $o, name: $n) {
-  pullRequests(headRefName: $b, first: 1, orderBy: { field: CREATED_AT, direction: DESC }) { nodes { url } }
+  pullRequests(headRefName: $b, first: 10, orderBy: { field: CREATED_AT, direction: DESC }) {
+    nodes { url createdAt isCrossRepository }
+  }
 }
 }`;
   const { data } = await client.call({
@@ -236,7 +239,9 @@ p0: repository(owner: $o, name: $n) {
   const found = isObject(data.p0) ? data.p0.pullRequests : undefined;
   const nodes = isObject(found) ? found.nodes : undefined;
   if (!Array.isArray(nodes)) return undefined;
-  const [node] = nodes;
-  if (node === undefined) return null;
-  return isObject(node) && typeof node.url === "string" ? node.url : undefined;
+  const own = nodes.find((node) =>
+    isObject(node) && node.isCrossRepository === false && Date.parse(String(node.createdAt)) >= since
+  );
+  if (own === undefined) return null;
+  return isObject(own) && typeof own.url === "string" ? own.url : undefined;
 }

@@ -37,7 +37,12 @@ function makeSchemas() {
     }),
     approvals: z.object({ approvals_left: z.nullish(z.int()), approved_by: z.array(z.object({ user })) }),
     reviewers: z.array(z.object({ user, state: z.string() })),
-    list: z.array(z.object({ web_url: z.string() })),
+    list: z.array(z.object({
+      web_url: z.string(),
+      created_at: z.string(),
+      source_project_id: z.nullish(z.int()),
+      target_project_id: z.nullish(z.int()),
+    })),
   };
 }
 
@@ -192,23 +197,27 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
 }
 
 /**
- * Finds the newest merge request that comes from a branch.
+ * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
  *
+ * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
  * @returns Its address; null when there is none; undefined when the project is not shown.
  * @throws what the client throws.
  */
 export async function findGitlab(
   client: ForgeClient,
-  { repository, branch }: { repository: string; branch: string },
+  { repository, branch, since }: { repository: string; branch: string; since: number },
 ): Promise<string | null | undefined> {
   const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
   try {
     const found = await client.call({
       what: `find the merge request of branch "${branch}" of ${repository}`,
-      path: `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=1`,
+      path: `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
       read: (value) => z.safeParse(parsers().list, value).data,
     });
-    return found[0]?.web_url ?? null;
+    const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
+      typeof source === "number" && source === target && Date.parse(created) >= since
+    );
+    return own?.web_url ?? null;
   } catch (error) {
     if (error instanceof ApiError && [403, 404].includes(error.status)) return undefined;
     throw error;

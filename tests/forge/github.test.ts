@@ -211,9 +211,14 @@ test("Forges.find finds the pull request of a branch, tells that there is none, 
     host: "github.com",
     repository: "acme/web",
     branch: "mogplex/replace-moment",
+    since: 0,
   } as const;
   expect(await forges.find(place)).toBe(url("web"));
   expect(await forges.find({ ...place, branch: "other" })).toBeNull();
+  expect(await forges.find({ ...place, since: Date.parse("2026-03-02T00:00:00Z") })).toBeNull();
+  // Anybody can give a branch of a fork the same name.
+  github.pulls.set("acme/web#7", aNode({ isCrossRepository: true }));
+  expect(await forges.find(place)).toBeNull();
   github.faults.push(json(401, {}));
   expect(await forges.find(place)).toBeUndefined();
 });

@@ -130,7 +130,11 @@ export function githubForge(host = "github.com"): GithubForge {
       const found = [...forge.pulls].filter(([key, node]) =>
         key.startsWith(`${name}#`) && node?.headRefName === variables.b
       );
-      const nodes = found.slice(0, 1).map(([key]) => ({ url: `https://${host}/${key.replace("#", "/pull/")}` }));
+      const nodes = found.map(([key, node]) => ({
+        url: `https://${host}/${key.replace("#", "/pull/")}`,
+        createdAt: node?.createdAt,
+        isCrossRepository: node?.isCrossRepository ?? false,
+      }));
       data.p0 = { pullRequests: { nodes } };
     }
     return json(200, { data, ...(errors.length > 0 && { errors }) });

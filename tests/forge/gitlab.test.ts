@@ -139,7 +139,10 @@ test("Forges waits for GitLab as long as it asks, and tells pages in place of JS
 test("Forges.find finds the merge request of a branch", async () => {
   const { forges, gitlab } = forgeWorld();
   gitlab.requests.set(`${PROJECT}!7`, aRequest());
-  const place = { forge: "gitlab", host: "gitlab.com", repository: PROJECT } as const;
+  const place = { forge: "gitlab", host: "gitlab.com", repository: PROJECT, since: 0 } as const;
   expect(await forges.find({ ...place, branch: "mogplex/replace-moment" })).toBe(URL_7);
   expect(await forges.find({ ...place, branch: "a&b=c" })).toBeNull();
+  expect(await forges.find({ ...place, branch: "mogplex/replace-moment", since: Date.parse("2026-03-02") })).toBeNull();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest({ source_project_id: 4 }));
+  expect(await forges.find({ ...place, branch: "mogplex/replace-moment" })).toBeNull();
 });

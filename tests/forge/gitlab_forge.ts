@@ -85,7 +85,15 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
       const found = [...forge.requests].filter(([key, each]) =>
         key.startsWith(`${project}!`) && typeof each !== "number" && each.fields.source_branch === branch
       );
-      return json(200, found.map(([key]) => ({ web_url: webUrl(key) })));
+      return json(
+        200,
+        found.map(([key, each]) => ({
+          web_url: webUrl(key),
+          source_project_id: 3,
+          target_project_id: 3,
+          ...(typeof each === "number" ? {} : each.fields),
+        })),
+      );
     }
     const request = forge.requests.get(`${project}!${iid}`) ?? 404;
     if (typeof request === "number") return json(request, { message: `${request}` });

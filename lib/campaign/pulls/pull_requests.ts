@@ -19,6 +19,9 @@ import type { PullRequestMemory, RecordBody } from "../journal/record.ts";
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
+/** Most that the clocks of service and forge differ, in milliseconds. */
+const CLOCKS_MS = 5 * 60_000;
+
 /** Takes a record into the memory: a writer writes it, a reader only imagines it. */
 export type Take = (body: RecordBody) => Promise<void> | void;
 
@@ -158,7 +161,10 @@ export class PullRequests {
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
     if (!item.item.repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
-    const url = item.pullRequest ?? await this.#forges.find({ ...place, repository: item.item.repository, branch });
+    // An earlier round may have had a branch of that name. The clocks of two services differ by less.
+    const since = Date.parse(start.createdAt ?? start.sentAt) - CLOCKS_MS;
+    const { repository } = item.item;
+    const url = item.pullRequest ?? await this.#forges.find({ ...place, repository, branch, since });
     if (typeof url !== "string") return undefined;
     const { runId, status, createdAt, updatedAt } = start;
     return {

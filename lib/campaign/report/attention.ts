@@ -116,8 +116,13 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
 }
 
 /** An item with what is needed to find its work: the run of one that waits, the work of one that nobody has judged. */
-function located({ verdict, runId, pullRequest, branch, stuck }: ItemView, name: string): string {
-  if (stuck !== null) return pullRequest === null ? `${name} (branch ${branch})` : `${name} (${pullRequest})`;
+function located(item: ItemView, name: string): string {
+  const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
+  if (stuck !== null) {
+    const since = pull?.createdAt?.slice(0, "2026-12-01".length);
+    const age = since === undefined || pull?.state !== "open" ? "" : `, open since ${since}`;
+    return pullRequest === null ? `${name} (branch ${branch})` : `${name} (${pullRequest}${age})`;
+  }
   if (verdict === "needs-input") return runId === null ? name : `${name} (run ${runId})`;
   if (verdict !== "unknown") return name;
   if (pullRequest !== null) return `${name} (${pullRequest})`;

@@ -98,7 +98,10 @@ test("advanceCampaign() tells a pull request that it may not see, and one that i
 test("advanceCampaign() settles an item that is unknown by the pull request of its branch", async () => {
   // Nothing in the events says what came of it.
   const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
-  const world = worldOf([aNode({ headRefName: "mend-1" }), aNode({ headRefName: "other" })], {
+  const world = worldOf([
+    aNode({ headRefName: "mend-1", createdAt: "2099-01-01T00:00:00Z" }),
+    aNode({ headRefName: "other" }),
+  ], {
     scenarios: hidden,
     file: {
       branch: "mend-{{ ticket }}",
