@@ -60,6 +60,7 @@ export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "./lib/
 export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
 export type {
   AdvanceCampaignOptions,
+  CampaignForge,
   CampaignOptions,
   CampaignPlan,
   PlanCampaignOptions,
@@ -69,7 +70,8 @@ export type {
 export type { Bound } from "./lib/campaign/pace/pace.ts";
 export type { LockChanges } from "./lib/campaign/plan/lock_changes.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
-export type { CampaignView, CauseGroup, ItemView, QuotaView } from "./lib/campaign/view.ts";
+export type { CampaignView, CauseGroup, ItemView, PullRequestView, QuotaView, Stuck } from "./lib/campaign/view.ts";
+export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/pull_request.ts";
 
 // Shared by both: a CI job from the start to the verdict.
 export type { OnTimeout } from "./lib/job/interrupt.ts";

@@ -21,7 +21,14 @@ const load = () => import("./jobs.ts");
 export const loadCampaigns = load;
 
 function campaignKeys(): Keys<CampaignOptions> {
-  return { ...connectKeys(), directory: "string", home: "string", allowOutside: "boolean" };
+  return {
+    ...connectKeys(),
+    directory: "string",
+    home: "string",
+    allowOutside: "boolean",
+    forge: "object",
+    stuckAfterMs: "number",
+  };
 }
 
 function advanceKeys(): Keys<AdvanceCampaignOptions> {
@@ -32,6 +39,7 @@ function advanceKeys(): Keys<AdvanceCampaignOptions> {
 /** Checks the names and types of options. @throws {UsageError} naming the first that is wrong. */
 function check<T>(attempted: string, options: CampaignOptions, keys: Keys<T>): void {
   checkOptions(attempted, options, keys);
+  if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
   checkSources(attempted, options);
 }
 
@@ -108,11 +116,11 @@ export async function runCampaign(path: string, options: RunCampaignOptions = {}
 }
 
 /**
- * Reads what a campaign looks like, from its lock and journal alone: no request, and nothing is changed, even while another process works on
- * it.
+ * Reads what a campaign looks like, from its lock and journal: nothing is changed, even while another process works on it. With `forge` the
+ * pull requests are read as well; without it no request is sent.
  *
  * @param path Path of the campaign file.
- * @param options Of these only `directory`, `allowOutside`, `clock` and `onNotice` have an effect.
+ * @param options Token, service and client have no effect.
  * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a lock or journal that was changed.
  * @example Repositories that need a person
  * ```ts ignore

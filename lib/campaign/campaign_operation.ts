@@ -24,6 +24,7 @@ import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/starts.ts";
+import type { PullRequests } from "./pulls/pull_requests.ts";
 import type { Store } from "./work/store.ts";
 import { makeWave } from "./work/wave.ts";
 import { reasonCleaner, serviceNow, type Work } from "./work/work.ts";
@@ -40,6 +41,10 @@ export interface CampaignSettings {
   meanRunMs: number | undefined;
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
+  /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
+  pulls: PullRequests | undefined;
+  /** See `ViewInput.stuckAfterMs`. */
+  stuckAfterMs: number | undefined;
 }
 
 /** Time between two shares of the journal, in milliseconds. */
@@ -99,6 +104,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       session: this.#session,
       lock: store.memory.lock,
       store,
+      pulls: this.#settings.pulls,
       pace: this.#pace,
       proven: this.#proven,
       withoutEvents: new Set(),
@@ -173,7 +179,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const before = states.get(id) ?? "waiting";
     states.set(id, item.state);
     this.#settings.onView?.((brief) => this.view(brief));
-    yield { type: "item", item: itemView(item), before };
+    yield { type: "item", item: itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs), before };
   }
 
   *#rests(rest: Rest): Generator<CampaignItem, void, void> {
@@ -212,6 +218,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? null,
       sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
       brief,
+      stuckAfterMs: this.#settings.stuckAfterMs,
+      failed: this.#settings.pulls?.failed,
     });
   }
 

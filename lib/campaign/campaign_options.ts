@@ -9,6 +9,14 @@ import type { Bound } from "./pace/pace.ts";
 import type { LockChanges } from "./plan/lock_changes.ts";
 import type { CampaignView } from "./view.ts";
 
+/** Which forges may be sent a token. */
+export interface CampaignForge {
+  /**
+   * Hosts beside github.com and gitlab.com, each as `HOST` or `HOST=VARIABLE`, where VARIABLE holds the token for that host. @default {[]}
+   */
+  hosts?: readonly string[] | undefined;
+}
+
 /** Options of everything that reads a campaign. */
 export interface CampaignOptions extends ConnectOptions {
   /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
@@ -20,6 +28,13 @@ export interface CampaignOptions extends ConnectOptions {
   home?: string | undefined;
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
+  /**
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are
+   * not read)
+   */
+  forge?: CampaignForge | undefined;
+  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
+  stuckAfterMs?: number | undefined;
 }
 
 /** Options of {@linkcode planCampaign}. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { lookup } from "../lookup.ts";
 import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
@@ -14,7 +15,9 @@ import { type CampaignInternals, plannedStore, reopen, withCampaign } from "./op
 import { adoptTask } from "./plan/make_lock.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
-import type { CampaignView } from "./view.ts";
+import type { FollowUp } from "./journal/record.ts";
+import type { CampaignView, Stuck } from "./view.ts";
+import { pullRequestsOf } from "./pulls/pull_requests.ts";
 import type { Store } from "./work/store.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */
@@ -56,6 +59,19 @@ const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 /** Verdicts that `--failed` means. */
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
+/** What a follow-up mends, by what a pull request waits for. */
+const FOLLOW_UPS: Readonly<Partial<Record<Stuck, FollowUp>>> = {
+  "conflict": "conflict",
+  "red-checks": "checks",
+  "changes-requested": "review",
+};
+
+/** What started again means for items of a cause: a follow-up on the branch of the pull request, or the task (undefined). */
+function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
+  const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
+  return stuck === null ? undefined : lookup(FOLLOW_UPS, stuck);
+}
+
 /** Whether a glob is the name of one repository or item. */
 function isName(glob: string): boolean {
   return !/[*?]/.test(glob);
@@ -71,12 +87,11 @@ function selected(
   store: Store,
   attempted: string,
   { failed, cause, only = [] }: Selection,
-  nowMs: number,
+  { causes, items: shown }: CampaignView,
 ): ItemMemory[] {
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
-  const { causes, items: shown } = makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs });
   const names = itemNames(shown);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
@@ -112,6 +127,18 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
   throw new UsageError({ attempted, why: "none of these items has ended", advice });
 }
 
+/** Proves that items can have a follow-up. @throws {UsageError} when the branch of one is not known, or another task is asked for. */
+function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: boolean): void {
+  if (adopt) {
+    const why = "a follow-up has a task of its own, and --adopt-changes is about that of the file";
+    throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
+  }
+  const without = items.find(({ branch }) => branch === null);
+  if (without === undefined) return;
+  const why = `the branch of ${without.item.repository} is not known, and a follow-up works on it`;
+  throw new UsageError({ attempted, why, advice: "name the others by --only, and mend this one by hand" });
+}
+
 /** Options of {@linkcode decideCampaign}. */
 export interface DecideOptions extends CampaignOptions {
   /** Who decides, for the journal: at most 200 characters. */
@@ -138,26 +165,37 @@ export async function decideCampaign(
     const attempted = `${decision.kind} campaign`;
     let store = plannedStore(opened, attempted);
     const nowMs = opened.clock.wallTime();
+    const { stuckAfterMs } = options;
+    const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });
+    let before = view();
+    const cause = "select" in decision ? decision.select.cause : undefined;
+    if (cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
+      // The word may come from a screen that has read the forge later than the last wave.
+      await pullRequestsOf(options)?.refresh(store.memory, (body) => dryRun ? store.imagine(body) : store.record(body));
+      before = view();
+    }
     const done = (items: readonly ItemMemory[], text: string): Decided => ({
       items: items.map(({ item }) => item.id),
       text: dryRun ? `nothing was recorded; it would say: ${text}` : text,
-      view: makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs }),
+      view: view(),
     });
     switch (decision.kind) {
       case "retry": {
         const { select, adopt } = decision;
-        const items = retriable(selected(store, attempted, select, nowMs), attempted);
+        const followUp = followUpOf(before, select.cause);
+        const items = retriable(selected(store, attempted, select, before), attempted);
+        if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
         const ids = items.map(({ item }) => item.id);
         if (!dryRun && adopt) {
           const lock = await adoptTask(store.memory.lock, opened.file, opened.fileHash, new Set(ids));
           await store.record({ type: "retry", items: ids, by, adopt });
           await opened.home.writeLock(lock);
           store = await reopen(opened) ?? store;
-        } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt });
+        } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt, followUp });
         return done(
           items,
           `${formatCount(items.length, "item")} will be started again by the next wave${
-            adopt ? ", with the task of the file" : ""
+            followUp !== undefined ? ", on the branch of the pull request" : adopt ? ", with the task of the file" : ""
           }`,
         );
       }
@@ -192,8 +230,9 @@ export async function decideCampaign(
       }
       case "skip": {
         const { select, reason } = decision;
-        const items = selected(store, attempted, select, nowMs).filter(({ state, skipped }) =>
-          state !== "skipped" && skipped === null && !WELL.includes(state)
+        const items = selected(store, attempted, select, before).filter(({ state, skipped, pull }) =>
+          // A pull request that nobody can read is counted as open, until somebody decides about it.
+          state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable")
         );
         if (items.length === 0) {
           const why = "these items have ended well, or are skipped already";

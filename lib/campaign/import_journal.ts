@@ -10,6 +10,7 @@ import { environmentVariable } from "../runtime.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { Home } from "./journal/home/home.ts";
 import { parseHome } from "./journal/home/open_home.ts";
+import { followUpHash } from "./plan/request.ts";
 import { joinJournals, type Journal } from "./journal/join.ts";
 import type { Lock } from "./journal/lock.ts";
 import type { JournalRecord } from "./journal/record.ts";
@@ -103,7 +104,7 @@ export async function importJournal(
     const theirs = await readSource(source, opened, origin);
     const own = await opened.home.readLock();
     const ours = await readAll(opened.home, own ?? theirs.lock);
-    const { lock, bodies, as } = await joinJournals(ours, theirs, source);
+    const { lock, bodies, as } = await joinJournals(ours, theirs, source, followUpHash);
     const lockChanged = own === undefined || JSON.stringify(own) !== JSON.stringify(lock);
     if (!dryRun) {
       // In this order each moment is a campaign that can go on: a lock may have items of which the journal does not speak yet.

@@ -25,7 +25,8 @@ import {
 } from "./open_campaign.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
-import { reasonCleaner, type Work } from "./work/work.ts";
+import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
+import { readPullRequests, reasonCleaner, type Work } from "./work/work.ts";
 
 export { planCampaignWith } from "./planning.ts";
 
@@ -40,9 +41,9 @@ export interface CampaignJobInternals extends CampaignInternals {
 const WAVE_MS = 60 * 60_000;
 
 /** The result of a campaign with which nothing is left to do. */
-function finished({ store, clock }: OpenedCampaign): CampaignResult | undefined {
+function finished({ store, clock }: OpenedCampaign, stuckAfterMs: number | undefined): CampaignResult | undefined {
   if (store === undefined || !isAtRest(store.memory)) return undefined;
-  const view = makeView(store.memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs });
+  const view = makeView(store.memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
   if (view.state !== "done") return undefined;
   return {
     kind: "campaign",
@@ -72,15 +73,30 @@ export async function campaignJob(
   const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
   const watch = checkWatch({}, internals);
   return await withCampaign(path, options, internals, "write", async (opened) => {
-    const done = finished(opened);
+    const signal = endingSignal(options.signal, internals.interrupts);
+    const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
+    // A campaign that is done may have pull requests that are not merged.
+    if (opened.store !== undefined && isAtRest(opened.store.memory)) {
+      await readPullRequests({ store: opened.store, pulls });
+    }
+    const done = finished(opened, options.stuckAfterMs);
     if (done !== undefined) {
       const changed = changedNote(opened);
       if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
       return { result: done, error: undefined };
     }
-    const signal = endingSignal(options.signal, internals.interrupts);
+    checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, internals);
-    const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, onView: internals.onView };
+    const { onView } = internals;
+    const settings = {
+      timeoutMs,
+      skipInvalid,
+      approvedBy,
+      meanRunMs,
+      onView,
+      pulls,
+      stuckAfterMs: options.stuckAfterMs,
+    };
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
     const end = await job.start({ once });
@@ -115,7 +131,10 @@ export async function readCampaignWith(
   return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;
+    const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
+    await pulls?.refresh(memory, (body) => store.imagine(body));
     const atWork = await opened.home.atWork();
-    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork });
+    const { stuckAfterMs } = options;
+    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork, stuckAfterMs, failed: pulls?.failed });
   });
 }

@@ -11,6 +11,7 @@ import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
 import { quotaUse } from "./pace/quota.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
+import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
 import type { CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */
@@ -30,6 +31,10 @@ export interface ViewInput {
   atWork?: string | null | undefined;
   /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
   brief?: boolean | undefined;
+  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default three days */
+  stuckAfterMs?: number | undefined;
+  /** Pull requests that could not be read just now, of which the journal knows an earlier state. @default {0} */
+  failed?: number | undefined;
 }
 
 /** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
@@ -42,11 +47,20 @@ function sentAtOf({ slotAt, sentAt }: StartMemory): string {
   return slotAt ?? sentAt;
 }
 
-/** How screens and reports show an item. */
-export function itemView({ item, state, reason, starts, sent, attempts, branch, pullRequest }: ItemMemory): ItemView {
+/**
+ * How screens and reports show an item.
+ *
+ * @param nowMs Now, in milliseconds since 1970.
+ * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
+ */
+export function itemView(
+  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
+  nowMs: number,
+  stuckAfterMs = STUCK_AFTER_MS,
+): ItemView {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
-  return {
+  const view = {
     id: item.id,
     repository: item.repository,
     baseBranch: item.baseBranch,
@@ -58,10 +72,12 @@ export function itemView({ item, state, reason, starts, sent, attempts, branch, 
     runId: withRun?.runId ?? null,
     branch,
     pullRequest,
+    pullRequestState: pull,
     startedAt: last === undefined ? null : sentAtOf(last),
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
   };
+  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
 }
 
 function openStarts(memory: CampaignMemory): StartMemory[] {
@@ -113,12 +129,13 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
-  const items = [...memory.items.values()].map(itemView);
+  const items = [...memory.items.values()].map((item) => itemView(item, nowMs, input.stuckAfterMs));
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // Sandboxes that were not read count as those of our own runs.
-  const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting: startableItems(memory).length });
+  const waiting = startableItems(memory).length;
+  const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
   const nextMs = isOver || open.length === 0 && now.closed !== null

@@ -23,6 +23,7 @@ import type { LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
+import type { PullRequests } from "./pulls/pull_requests.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
@@ -38,6 +39,8 @@ export interface CampaignInternals extends JobInternals {
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
+  /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
+  pulls?: PullRequests | undefined;
 }
 
 /** A campaign whose file was read and whose directory is open. */

@@ -13,6 +13,7 @@ import { DEFAULT_MEAN_RUN_MS } from "./pace/pace.ts";
 import { planLock } from "./plan/plan_campaign.ts";
 import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
+import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
 import { serviceNow } from "./work/work.ts";
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
@@ -31,6 +32,7 @@ export async function planCampaignWith(
 ): Promise<CampaignPlan> {
   const { skipInvalid = false, meanRunMs: given, dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+    checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, internals);
     const plan = await planLock(session, opened, { skipInvalid });
     if (!dryRun) await opened.home.writeLock(plan.lock);

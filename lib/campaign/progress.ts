@@ -32,11 +32,16 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
+/** Whether an item has ended well. While its pull request is mended, it still has. */
+function isGood({ state, followUp }: ItemMemory): boolean {
+  return GOOD_VERDICTS.includes(state) || followUp !== null;
+}
+
 /** Whether the canary's gate is closed. An automatic one opens again once all items of the canary are good. */
 function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
-  return canary?.gate !== "automatic" || canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state));
+  return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);
 }
 
 /** Whether a canary still holds the other items back. */
@@ -44,7 +49,7 @@ function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
   // When all are good, a gate that a person has to open is closed by now.
-  return canaryOf(memory).some(({ state }) => !GOOD_VERDICTS.includes(state)) || isCanaryClosed(memory);
+  return !canaryOf(memory).every(isGood) || isCanaryClosed(memory);
 }
 
 /**
@@ -59,6 +64,30 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
     groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
   }
   return groups.flat();
+}
+
+/**
+ * Items whose pull request has red checks, and that are to be mended by a follow-up: names, in the order of the lock. Each gets as many as the
+ * file allows, one after the other.
+ */
+export function followUpsDue({ lock, items }: CampaignMemory): string[] {
+  const rule = lock.onFailedChecks;
+  if (rule === null) return [];
+  return [...items.values()].filter(({ state, pull, branch, followUp, starts }) =>
+    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && branch !== null && followUp === null &&
+    starts.filter((start) => start.followUp === "checks").length < rule.attempts
+  ).map(({ item }) => item.id);
+}
+
+/** Pull requests that are open, and those of which that is not known; both of items that nobody has skipped. */
+export function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
+  let [open, unread] = [0, 0];
+  for (const { pullRequest, pull, state } of items.values()) {
+    if (pullRequest === null || state === "skipped") continue;
+    if (pull === null || pull.state === "unreadable") unread++;
+    else if (pull.state === "open") open++;
+  }
+  return { open, unread };
 }
 
 /**
@@ -133,13 +162,28 @@ export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** What the journal says of the pace. The rest says who asks. */
+/** What the journal says of the pace. The rest says who asks; `failed`: pull requests that could not be read just now. */
 export function paceInput(
   memory: CampaignMemory,
-  rest: Pick<PaceInput, "nowMs" | "sandboxes" | "running" | "waiting"> & Partial<Pick<PaceInput, "closed">>,
+  { failed = 0, ...rest }:
+    & Pick<PaceInput, "nowMs" | "sandboxes" | "running" | "waiting">
+    & Partial<Pick<PaceInput, "closed">>
+    & { failed?: number | undefined },
 ): PaceInput {
-  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel }, windows } } = memory;
-  return { slotsMs, refusedUntilMs, sandboxRefusals, parallel, windows, closed: closedBy(memory), ...rest };
+  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel, openPullRequests: limit }, windows } } =
+    memory;
+  const { open, unread } = openPullRequests(memory);
+  const pullRequests = limit === null ? null : { open: unread + failed > 0 ? null : open, limit };
+  return {
+    slotsMs,
+    refusedUntilMs,
+    sandboxRefusals,
+    parallel,
+    windows,
+    closed: closedBy(memory),
+    pullRequests,
+    ...rest,
+  };
 }
 
 /** What the journal says of the end. The rest says who asks. */

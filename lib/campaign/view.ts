@@ -3,8 +3,50 @@
  *
  * @module
  */
+import type { ChecksState, PullRequestStatus, ReviewState } from "../forge/pull_request.ts";
 import type { Bound } from "./pace/pace.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
+
+/** A pull request as its forge showed it last. What could not be read is null. Texts of the forge in it are untrusted. */
+export interface PullRequestView {
+  /** `unreadable`: the forge does not show it. It may be open. */
+  state: PullRequestStatus | "unreadable";
+  /** Whether it is a draft. */
+  draft: boolean;
+  /** What its checks say. */
+  checks: ChecksState | null;
+  /** Where its review is; also null when it is not open. */
+  review: ReviewState | null;
+  /** Whether it conflicts with its base branch; null when the forge has not found out. */
+  conflict: boolean | null;
+  /** Who has it in hand: who it is assigned to, else who was asked to review it; null for nobody. */
+  owner: string | null;
+  /** When it was opened, in ISO 8601, by the forge's clock. */
+  createdAt: string | null;
+  /** When something happened to it last, in ISO 8601, by the forge's clock. */
+  updatedAt: string | null;
+  /** Why it, or a part of it, could not be read; null when it could be. */
+  reason: string | null;
+}
+
+/** What a pull request waits for that does not come by itself, most urgent first. */
+export type Stuck =
+  /** It was closed without being merged. */
+  | "closed-unmerged"
+  /** It conflicts with its base branch. */
+  | "conflict"
+  /** Its checks are red. */
+  | "red-checks"
+  /** A review asks for changes. */
+  | "changes-requested"
+  /** Nobody was asked to review it. */
+  | "nobody-asked"
+  /** Nothing has happened to it for some days. */
+  | "no-reaction"
+  /** The run succeeded and changed something, and there is no pull request. */
+  | "no-pull-request"
+  /** The forge does not show it. */
+  | "unreadable";
 
 /** An item, as screens and reports show it. Texts of the service in it are untrusted. */
 export interface ItemView {
@@ -30,6 +72,10 @@ export interface ItemView {
   branch: string | null;
   /** Address of the pull request. */
   pullRequest: string | null;
+  /** What its forge says of the pull request; null when it was not read. */
+  pullRequestState: PullRequestView | null;
+  /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
+  stuck: Stuck | null;
   /** When its newest start was sent, in ISO 8601, by the service's clock. */
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
@@ -46,6 +92,10 @@ export interface CauseGroup {
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
+  /** What their pull requests wait for; null when the items themselves have no good end. */
+  stuck: Stuck | null;
+  /** Who has the pull requests in hand, else whose repositories they are; each once, empty for items without a good end. */
+  owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
 }
@@ -78,7 +128,7 @@ export interface CampaignView {
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
   items: readonly ItemView[];
-  /** Items without a good end, grouped by identical cause, largest group first. */
+  /** Items without a good end, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;

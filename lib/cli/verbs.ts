@@ -13,6 +13,7 @@ import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
 import { campaignPipelineVerb } from "./verbs/campaign/pipeline.ts";
 import { campaignImportVerb } from "./verbs/campaign/import.ts";
+import { campaignCommandsVerb } from "./verbs/campaign/commands.ts";
 import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
 import { campaignReportVerb } from "./verbs/campaign/report.ts";
 import { campaignResumeVerb } from "./verbs/campaign/resume.ts";
@@ -70,6 +71,7 @@ export const VERBS: readonly Verb[] = [
   campaignReportVerb,
   campaignImportVerb,
   campaignPipelineVerb,
+  campaignCommandsVerb,
   runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,

@@ -18,6 +18,8 @@ import { parseScenarios } from "../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../lib/emulator/state/revision.ts";
 import { MogplexError } from "../../lib/errors.ts";
 import { type FakeIo, fakeIo } from "../cli/fake_io.ts";
+import type { GithubForge } from "../forge/github_forge.ts";
+import { GITHUB_TOKEN } from "../forge/world.ts";
 import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
 import { processesOf } from "./journal/home/rooms.ts";
 
@@ -62,6 +64,8 @@ export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "s
   scenarios?: string;
   /** Keys of the campaign file. @default {{}} */
   file?: Record<string, unknown>;
+  /** The GitHub that holds the pull requests. @default {undefined} (there is no token for one) */
+  github?: GithubForge | undefined;
 }
 
 /** What a step may be given. */
@@ -122,7 +126,7 @@ export async function failureOf(act: () => Promise<unknown>): Promise<string> {
 
 /** Makes a world. */
 export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
-  const { count = 3, scenarios = "play: success", file = {}, ...more } = options;
+  const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
   const clock = virtualClock();
   const emulator = createEmulator({
     clock,
@@ -140,7 +144,8 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
   const known: CampaignInternals = { io, files, processes: processesOf() };
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
-    const { pathname, search } = new URL(url);
+    const { host, pathname, search } = new URL(url);
+    if (host === "api.github.com" && github !== undefined) return await github.fetch(url, init);
     const request = `${init.method ?? "GET"} ${pathname.replace("/api/v1/mogplex", "")}${search}`;
     requests.push(request);
     if (request === "POST /runs") {
@@ -153,7 +158,9 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
       return world.token;
     },
     url: "http://localhost",
-    env: (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined,
+    env: (name: string) =>
+      name === "MOGPLEX_DEV" ? "1" : name === "GITHUB_TOKEN" && github !== undefined ? GITHUB_TOKEN : undefined,
+    forge: {},
     fetch: fetch as typeof globalThis.fetch,
     clock,
     directory: DIRECTORY,

@@ -131,7 +131,10 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
       "Number of failed items, or their share of the ended ones from the fifth on, after which nothing more is started. Default: never.",
     examples: ["10%", 5],
   },
-  "limits.open-pull-requests": { description: `Most open pull requests at a time. ${LATER}` },
+  "limits.open-pull-requests": {
+    description:
+      "Most pull requests of the campaign that are open at a time. Needs a token of their forge. Default: no limit.",
+  },
   "limits": { description: "Limits." },
   "canary.size": { description: "Number of items that go first." },
   "canary.gate": { description: "How it goes on: by itself if none of them failed, or when somebody approves." },
@@ -151,9 +154,12 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description: "Globs of the names of the lane's repositories. Default: what no other lane has.",
   },
   "lanes": { description: `Service users among whom the items are divided. ${LATER}` },
-  "on-failed-checks.prompt": { description: "Task of the follow-up." },
+  "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
   "on-failed-checks.attempts": { description: "Follow-ups of a pull request." },
-  "on-failed-checks": { description: `What to do when the checks of a pull request fail. ${LATER}` },
+  "on-failed-checks": {
+    description:
+      "A run that mends a pull request whose checks are red, on its branch. Needs a token of its forge. Default: none.",
+  },
   "notify.webhook-variable": {
     description: "Environment variable with the address that is called.",
     pattern: ENVIRONMENT,

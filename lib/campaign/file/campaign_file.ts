@@ -102,9 +102,13 @@ export interface CampaignFile {
     runTimeoutMs: number;
     /** When to stop because of failures; null for never. */
     stopAfterFailures: Threshold | null;
+    /** Most pull requests that are open at a time; null for no limit. */
+    openPullRequests: number | null;
   };
   /** The first items; null when there is no canary. */
   canary: Canary | null;
+  /** Task, with templates, and most attempts of a follow-up that mends red checks of a pull request; null for none. */
+  onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
 }

@@ -23,7 +23,7 @@ const UNKNOWN = "x";
 /** A text of the task with templates. */
 export interface TaskText {
   /** Its key in the campaign file. */
-  key: "title" | "prompt" | "branch";
+  key: "title" | "prompt" | "branch" | "on-failed-checks.prompt";
   text: string;
   /** The place of the whole text. */
   place: Place;

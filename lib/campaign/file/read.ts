@@ -57,7 +57,7 @@ function fileOf(
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary } = input;
+  const { agent, success, limits, canary, "on-failed-checks": checks } = input;
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {
@@ -76,7 +76,9 @@ function fileOf(
       attempts: limits.attempts,
       runTimeoutMs: parseDuration(String(timeout)) ?? 0,
       stopAfterFailures: threshold === undefined ? null : numberOrShare(threshold),
+      openPullRequests: limits["open-pull-requests"] ?? null,
     },
+    onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
   };
@@ -95,7 +97,7 @@ function placeInside(source: Source, node: ScalarNode, text: string, offset: num
 
 /** A text with templates in the campaign file itself. */
 function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
-  const node = nodeAt(root, [key]);
+  const node = nodeAt(root, key.split("."));
   if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
   const text = node.value;
   return {
@@ -140,7 +142,12 @@ async function readRest(
   const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
   const repositories = await reader.repositories(wrong, io, stdin);
   const variables = textsOf(nodeAt(root, ["variables"]));
-  const texts = [taskText(tree, "title"), prompt ?? fromFile, taskText(tree, "branch")];
+  const texts = [
+    taskText(tree, "title"),
+    prompt ?? fromFile,
+    taskText(tree, "branch"),
+    taskText(tree, "on-failed-checks.prompt"),
+  ];
   reportItems({
     campaign: goodText("name"),
     round: textAt(root, ["round"]) === undefined ? "" : goodText("round"),

@@ -18,7 +18,7 @@ export const MAX_ENTRIES = 20_000;
 export const MAX_VARIABLES = 100;
 
 /** Keys of later versions. A file that has one is refused. */
-export const REFUSED_KEYS: readonly string[] = ["lanes", "limits.open-pull-requests", "on-failed-checks", "notify"];
+export const REFUSED_KEYS: readonly string[] = ["lanes", "notify"];
 
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
@@ -104,10 +104,6 @@ function laterKeys() {
   });
   return {
     "lanes": z.optional(list(lane, 1, 20)),
-    "on-failed-checks": z.optional(map({
-      "prompt": text("it must be a text", rules.ofLength(1, MAX_PROMPT_LENGTH)),
-      "attempts": z._default(whole(1, 10), 1),
-    })),
     "notify": z.optional(map({
       "webhook-variable": environmentVariable(),
       "on": list(choice(["gated", "stuck", "done"]), 1, 3),
@@ -147,6 +143,10 @@ function build() {
       "gate": z._default(choice(["automatic", "manual"]), "automatic"),
     })),
     "windows": z._default(list(window(), 0, 50), []),
+    "on-failed-checks": z.optional(map({
+      "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
+      "attempts": z._default(whole(1, 10), 1),
+    })),
     ...laterKeys(),
   });
 }

@@ -17,7 +17,9 @@ import {
   Contradiction,
 } from "./item_fold.ts";
 import { type CampaignMemory, type ItemMemory, nextStart } from "./memory.ts";
-import type { JournalRecord } from "./record.ts";
+import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
+import type { Lock, LockItem } from "./lock.ts";
+import type { FollowUp, JournalRecord, PullRequestMemory } from "./record.ts";
 
 const FITTING =
   "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
@@ -31,6 +33,22 @@ function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
     value: JSON.stringify(place),
     advice: FITTING,
   });
+}
+
+const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
+  draft: false,
+  checks: null,
+  review: null,
+  conflict: null,
+  owner: null,
+  createdAt: null,
+  updatedAt: null,
+  reason: null,
+};
+
+/** A word that this version does not know says nothing. */
+function stateOf(state: string): PullRequestMemory["state"] {
+  return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
 }
 
 function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
@@ -58,7 +76,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "pull-request": {
       const item = itemOf(memory, record.item, place);
       item.pullRequest = record.url;
-      item.pullRequestState = record.state;
+      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
       return;
     }
     case "gate": {
@@ -75,7 +93,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     }
     case "retry":
-      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record.adopt);
+      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
       return;
     case "skipped":
       for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
@@ -117,19 +135,30 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   memory.lastAt = record.at;
 }
 
+/** The hash of a follow-up's request. */
+export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>;
+
 /**
  * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
  * the journal is read, before anything is sent.
  *
+ * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
  */
-export async function checkOpenStarts({ lock, items }: CampaignMemory): Promise<void> {
+export async function checkOpenStarts(
+  { lock, items }: CampaignMemory,
+  followUpHash: FollowUpHash,
+): Promise<void> {
   const { campaign, round } = lock;
   for (const memory of items.values()) {
     const last = memory.starts.at(-1);
     if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
     if (last.end !== null && memory.adopt) continue;
-    const { id, repositoryId, baseBranch, root, requestHash } = memory.item;
+    const { id, repositoryId, baseBranch, root } = memory.item;
+    const { followUp, branch } = last;
+    const requestHash = followUp === null || branch === null
+      ? memory.item.requestHash
+      : await followUpHash(lock, memory.item, followUp, branch);
     const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind: last.kind, start: last.number };
     if (await itemKey(parts) === last.key) continue;
     throw new UsageError({

@@ -5,6 +5,7 @@
  */
 import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
 import type { ItemState } from "../verdicts.ts";
+import { MAX_REASON, oneLine } from "./checks.ts";
 import { type CampaignMemory, hasRun, isSpent, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
 import type { JournalRecord, StartEnd } from "./record.ts";
 
@@ -71,20 +72,21 @@ function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory)
 
 /** A start is about to be sent. */
 export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
-  const { kind, key, branch, sentAt, start: number } = record;
+  const { kind, key, branch, sentAt, start: number, followUp = null } = record;
   const expected = nextStart(item);
   if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
   if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
   let start = item.starts.at(-1);
   if (start?.number === number) {
-    if (start.key !== key && !(start.end !== null && item.adopt)) {
+    if (start.key !== key && !(start.end !== null && (item.adopt || start.kind !== kind))) {
       throw new Contradiction(`start ${number} has another key`);
     }
-    Object.assign(start, { kind, key, branch, sentAt, end: null, reason: null });
+    Object.assign(start, { kind, followUp, key, branch, sentAt, end: null, reason: null });
   } else {
     start = {
       number,
       kind,
+      followUp,
       key,
       branch,
       sentAt,
@@ -108,6 +110,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
   start.openSlotMs = Date.parse(sentAt);
   addSlot(memory.slotsMs, start.openSlotMs);
   item.adopt = false;
+  item.followUp = followUp;
   item.reason = null;
   item.sent++;
   setState(memory, item, "starting", "none");
@@ -155,6 +158,28 @@ function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: 
   return { state: outcome.item ?? item.state, tally };
 }
 
+/**
+ * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
+ * mended anything is for the forge to say.
+ */
+function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
+  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
+  item.reason = reason;
+  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
+  const { again, item: state } = outcomeOf(as);
+  if (state !== null && (as === "needs-input" || again === "free" && !isOver)) {
+    return setState(memory, item, state, "none");
+  }
+  const isGood = as === "succeeded" || as === "unchanged";
+  item.followUp = null;
+  item.reason = isGood
+    ? null
+    : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
+  // What was read before it is not true any more.
+  if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+}
+
 /** A start has ended, or was refused. */
 export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
@@ -185,6 +210,7 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
     memory.sandboxRefusalSeq = record.seq;
   } else if (runId !== null) noteSandbox(memory, start);
 
+  if (start.kind === "follow-up") return endFollowUp(memory, item, record);
   if (outcomeOf(as).attempt && !start.counted) {
     start.counted = true;
     item.attempts++;
@@ -194,7 +220,7 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
   if (runId !== null) {
     item.branch = record.branch;
     item.pullRequest = record.pullRequest;
-    item.pullRequestState = null;
+    item.pull = null;
   }
   const { state, tally } = stateAfter(item, as);
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
@@ -202,8 +228,10 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
 }
 
 /** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
-export function applyRetry(memory: CampaignMemory, item: ItemMemory, adopt: boolean): void {
+export function applyRetry(memory: CampaignMemory, item: ItemMemory, { adopt, followUp }: Of<"retry">): void {
   if (item.item.excluded?.as === "invalid" || item.state === "starting" || hasRun(item)) return;
+  item.followUp = followUp ?? null;
+  if (followUp !== undefined) return setState(memory, item, "waiting", "none");
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
   item.adopt = adopt;

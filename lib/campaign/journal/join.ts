@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { applyRecord, checkOpenStarts } from "./fold.ts";
+import { applyRecord, checkOpenStarts, type FollowUpHash } from "./fold.ts";
 import type { DatedBody } from "./home/home.ts";
 import { Contradiction } from "./item_fold.ts";
 import { bodyOf, joinItem, type TailRecord } from "./join_item.ts";
@@ -119,9 +119,15 @@ function missingSlots(joined: readonly number[], ...each: readonly (readonly num
  * Joins a journal with another one.
  *
  * @param from Where the other one comes from, for the record that says so.
+ * @param followUpHash As for {@linkcode checkOpenStarts}.
  * @throws {UsageError} when the two contradict each other, or one of them itself.
  */
-export async function joinJournals(ours: Journal, theirs: Journal, from: string): Promise<Join> {
+export async function joinJournals(
+  ours: Journal,
+  theirs: Journal,
+  from: string,
+  followUpHash: FollowUpHash,
+): Promise<Join> {
   const common = commonLength(ours.records, theirs.records);
   if (common === theirs.records.length) {
     const whole = common === ours.records.length ? undefined : ours.lock;
@@ -129,7 +135,7 @@ export async function joinJournals(ours: Journal, theirs: Journal, from: string)
   }
   if (common === ours.records.length) {
     const lock = joinLocks(ours.lock, theirs.lock, theirs.lock);
-    await checkOpenStarts(tell(lock, theirs.records, common).memory);
+    await checkOpenStarts(tell(lock, theirs.records, common).memory, followUpHash);
     return { lock, bodies: theirs.records.slice(common).map(bodyOf), as: "longer" };
   }
   const lock = joinLocks(ours.lock, theirs.lock);
@@ -158,6 +164,6 @@ export async function joinJournals(ours: Journal, theirs: Journal, from: string)
   joinWhole({ ...mine, memory }, other, emit);
   const slots = missingSlots(memory.slotsMs, ownSlots, other.memory.slotsMs);
   if (bodies.length === 0 && slots.length === 0) return { lock, bodies, as: "nothing" };
-  await checkOpenStarts(memory);
+  await checkOpenStarts(memory, followUpHash);
   return { lock, bodies: [{ type: "joined", from, records: bodies.length, slots }, ...bodies], as: "joined" };
 }

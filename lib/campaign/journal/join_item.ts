@@ -77,8 +77,8 @@ function checkStart(ours: StartMemory, theirs: StartMemory): void {
   }
 }
 
-function intentOf(item: string, { kind, number, key, sentAt, branch }: StartMemory): DatedBody {
-  return { type: "intent", item, kind, start: number, key, sentAt, branch };
+function intentOf(item: string, { kind, followUp, number, key, sentAt, branch }: StartMemory): DatedBody {
+  return { type: "intent", item, kind, ...followUp !== null && { followUp }, start: number, key, sentAt, branch };
 }
 
 /** Whether the other journal has seen the same open run later. */

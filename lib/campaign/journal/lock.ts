@@ -53,6 +53,8 @@ export interface Lock {
   /** Limits, canary and windows of the file. */
   limits: CampaignFile["limits"];
   canary: CampaignFile["canary"];
+  /** What is done about red checks of pull requests; null for nothing. */
+  onFailedChecks: CampaignFile["onFailedChecks"];
   windows: CampaignFile["windows"];
   /** Items, canary first, then in the order of the file. */
   items: readonly LockItem[];

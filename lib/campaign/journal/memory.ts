@@ -5,13 +5,15 @@
  */
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { Lock, LockItem } from "./lock.ts";
-import type { Person, StartEnd, StartKind } from "./record.ts";
+import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
   /** Its number, from 1. */
   readonly number: number;
   kind: StartKind;
+  /** What a follow-up has to mend; null for a task. */
+  followUp: FollowUp | null;
   /** Idempotency key. */
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
@@ -69,9 +71,11 @@ export interface ItemMemory {
   reason: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
-  /** Address of its pull request, and its state at the forge when that was read. */
+  /** Address of its pull request, and what its forge says of it; null when that was not read. */
   pullRequest: string | null;
-  pullRequestState: string | null;
+  pull: PullRequestMemory | null;
+  /** What the next start, or the one at work, has to mend on its branch; null when that is the task. */
+  followUp: FollowUp | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
@@ -151,7 +155,8 @@ export function newMemory(lock: Lock): CampaignMemory {
       reason: item.excluded?.reason ?? null,
       branch: null,
       pullRequest: null,
-      pullRequestState: null,
+      pull: null,
+      followUp: null,
       tally: "none",
     });
   }

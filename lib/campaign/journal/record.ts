@@ -4,6 +4,7 @@
  * @module
  */
 import type { ItemVerdict } from "../verdicts.ts";
+import type { PullRequestView } from "../view.ts";
 
 /** What a start is for. */
 export type StartKind = "task" | "follow-up";
@@ -16,6 +17,12 @@ export type StartEnd = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
+
+/** What a follow-up has to mend: red checks, a conflict with the base branch, or what a review asks for. */
+export type FollowUp = "checks" | "conflict" | "review";
+
+/** A pull request as its forge showed it last. */
+export type PullRequestMemory = PullRequestView;
 
 /** What a record says. */
 export type RecordBody =
@@ -34,6 +41,8 @@ export type RecordBody =
     sentAt: string;
     /** Working branch that the request asks for; null when the service names it. */
     branch: string | null;
+    /** What a follow-up has to mend; absent for a task. */
+    followUp?: FollowUp | undefined;
   }
   /** The service accepted a start. */
   | {
@@ -81,14 +90,21 @@ export type RecordBody =
   | { type: "sandboxes"; used: number }
   /** An error stopped the wave. */
   | { type: "trouble"; reason: string }
-  /** A pull request was read from its forge. */
-  | { type: "pull-request"; item: string; state: string; url: string }
+  /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
+  | {
+    type: "pull-request";
+    item: string;
+    state: string;
+    url: string;
+    details?: Omit<PullRequestMemory, "state"> | undefined;
+  }
   /** Nothing is started from here on, until somebody approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
   /** Somebody opened a gate. */
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
   /** Somebody allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
-  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean }
+  /** `followUp`: on the branch of its pull request, to mend that; absent for another attempt at the task. */
+  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean; followUp?: FollowUp | undefined }
   /** Somebody, or a change of the list, decided about items. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string }
   /** Somebody stopped the campaign. `cancel`: what runs is cancelled as well. */

@@ -26,6 +26,7 @@ import {
   webUrl,
   whole,
 } from "./checks.ts";
+import { CHECKS_STATES, REVIEW_STATES } from "../../forge/pull_request.ts";
 import type { JournalRecord, RecordBody, StartEnd } from "./record.ts";
 
 /** Largest number of a start, a record or a wave. */
@@ -54,6 +55,7 @@ function makeSchema() {
   const reason = visible(MAX_REASON);
   const branch = z.nullable(visible(MAX_BRANCH, 1));
   const gate = z.enum(GATES);
+  const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
     z.object({ ...place, type: z.literal("wave") }),
     z.object({
@@ -65,6 +67,7 @@ function makeSchema() {
       key: hex(40, "cp1-"),
       sentAt: time(),
       branch,
+      followUp,
     }),
     z.object({
       ...place,
@@ -97,10 +100,31 @@ function makeSchema() {
     }),
     z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
     z.object({ ...place, type: z.literal("trouble"), reason }),
-    z.object({ ...place, type: z.literal("pull-request"), item, state: status, url: webUrl() }),
+    z.object({
+      ...place,
+      type: z.literal("pull-request"),
+      item,
+      state: status,
+      url: webUrl(),
+      details: z.optional(z.object({
+        draft: z.boolean(),
+        checks: z.nullable(z.enum(CHECKS_STATES)),
+        review: z.nullable(z.enum(REVIEW_STATES)),
+        conflict: z.nullable(z.boolean()),
+        owner: z.nullable(by),
+        ...{ createdAt: z.nullable(time()), updatedAt: z.nullable(time()), reason: z.nullable(reason) },
+      })),
+    }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),
     z.object({ ...place, type: z.literal("approved"), gate, by, note: z.nullable(reason) }),
-    z.object({ ...place, type: z.literal("retry"), items, by, adopt: z.boolean() }),
+    z.object({
+      ...place,
+      type: z.literal("retry"),
+      items,
+      by,
+      adopt: z.boolean(),
+      followUp,
+    }),
     z.object({ ...place, type: z.literal("skipped"), items, by, reason }),
     z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
     z.object({ ...place, type: z.literal("resumed"), by }),
@@ -201,6 +225,19 @@ const branchOf = (text: string | null) =>
   text !== null && text !== "" && text.length <= MAX_BRANCH && isVisible(text) ? text : null;
 const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLowerCase() : null;
 
+type Details = NonNullable<Extract<RecordBody, { type: "pull-request" }>["details"]>;
+
+function fitDetails(details: Details): Details {
+  const { owner, createdAt, updatedAt, reason } = details;
+  return {
+    ...details,
+    owner: owner === null ? null : oneLine(owner, MAX_PERSON) || null,
+    createdAt: timeOrNull(createdAt),
+    updatedAt: timeOrNull(updatedAt),
+    reason: reason === null ? null : reasonOf(reason),
+  };
+}
+
 /**
  * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be mended (an address, a
  * branch, a time of the service) becomes null. Ids, keys, numbers, and times of our own are left as they are.
@@ -233,7 +270,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
         updatedAt: timeOrNull(body.updatedAt),
       }];
     case "pull-request":
-      return [{ ...body, state: statusOf(body.state) }];
+      return [{ ...body, state: statusOf(body.state), ...(body.details && { details: fitDetails(body.details) }) }];
     case "gate":
     case "trouble":
       return [{ ...body, reason: reasonOf(body.reason) }];

@@ -13,6 +13,8 @@ export const SANDBOX_LIMIT = 3;
 const MINUTE_MS = 60_000;
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
+/** When to look again at pull requests, in milliseconds. */
+const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
 /** When to look again at sandboxes that are not ours: nobody reports their end. In milliseconds. */
 const LOOK_AGAIN_MS = MINUTE_MS;
 
@@ -69,11 +71,19 @@ function capacityHold(
   return null;
 }
 
+/** The file's limit of open pull requests. Nobody tells of one that is merged. */
+function pullRequestHold({ nowMs, running, pullRequests }: State): { because: Bound; nextMs: number | null } | null {
+  if (pullRequests === null || pullRequests === undefined) return null;
+  const { open, limit } = pullRequests;
+  const isFree = open !== null && open + running < limit;
+  return isFree ? null : { because: "pull-requests", nextMs: nowMs + PULL_REQUESTS_AGAIN_MS };
+}
+
 /** What keeps the next start from being sent now; null when nothing does. */
 function hold(state: State): { because: Bound; nextMs: number | null } | null {
   if (state.waiting < 1) return { because: "nothing", nextMs: null };
   if (state.closed !== null) return { because: state.closed, nextMs: null };
-  return timedHold(state) ?? capacityHold(state);
+  return timedHold(state) ?? pullRequestHold(state) ?? capacityHold(state);
 }
 
 /** The state after one start. */

@@ -19,6 +19,8 @@ export type Bound =
   | "refused"
   /** The file's `parallel`. */
   | "parallel"
+  /** The file's `open-pull-requests`, or pull requests that could not be read. */
+  | "pull-requests"
   | "window"
   | "gate"
   | "stopped"
@@ -47,6 +49,11 @@ export interface PaceInput {
   closed: "gate" | "stopped" | null;
   /** Items that wait for a start. */
   waiting: number;
+  /**
+   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
+   * as one more, since it may open one. @default {null}
+   */
+  pullRequests?: { open: number | null; limit: number } | null | undefined;
 }
 
 /** What {@linkcode nextStarts} decided. */

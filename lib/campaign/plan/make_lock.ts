@@ -68,6 +68,7 @@ async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockIn
     success,
     limits,
     canary: file.canary,
+    onFailedChecks: file.onFailedChecks,
     windows,
     items: [
       ...[...canary].map((item) => ({ ...item, canary: true })),
@@ -119,9 +120,9 @@ function notesOn(locked: LockItem, now: ResolvedItem): string[] {
 }
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
-  const names = ["success", "limits", "canary", "windows"] as const;
+  const names = ["success", "limits", "canary", "windows", "onFailedChecks"] as const;
   return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
-    `${name} changed, and holds from now on`
+    `${name === "onFailedChecks" ? "on-failed-checks" : name} changed, and holds from now on`
   );
 }
 
@@ -165,7 +166,12 @@ async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lo
   }
   const { success, limits, canary, windows } = file;
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
-  return { lock: { ...lock, fileHash, tasks, success, limits, canary, windows, items }, changes };
+  // The key of a follow-up that has no answer yet follows from the text that it was sent with.
+  const isOpen = [...before.items.values()].some(({ state, followUp }) =>
+    state === "starting" && followUp === "checks"
+  );
+  const { onFailedChecks } = isOpen ? lock : file;
+  return { lock: { ...lock, fileHash, tasks, success, limits, canary, onFailedChecks, windows, items }, changes };
 }
 
 /** Whether anything was sent. Until then a plan is made anew. */

@@ -118,15 +118,60 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
 }
 
 /** An item with what is needed to find its work: the run of one that waits, the work of one that nobody has judged. */
-function located({ verdict, runId, pullRequest, branch }: ItemView, name: string): string {
+function located(item: ItemView, name: string): string {
+  const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
+  if (stuck !== null) {
+    const since = pull?.createdAt?.slice(0, "2026-12-01".length);
+    const age = since === undefined || pull?.state !== "open" ? "" : `, open since ${since}`;
+    return pullRequest === null ? `${name} (branch ${branch})` : `${name} (${pullRequest}${age})`;
+  }
   if (verdict === "needs-input") return runId === null ? name : `${name} (run ${runId})`;
   if (verdict !== "unknown") return name;
   if (pullRequest !== null) return `${name} (${pullRequest})`;
   return branch === null ? name : `${name} (branch ${branch})`;
 }
 
+/** What to do about pull requests that wait for the same. */
+function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[] {
+  const retry = campaignCommand(command, "retry", "--cause", word);
+  const afterwards = "Once it is settled at the forge, the next wave sees it.";
+  switch (stuck) {
+    case "conflict":
+      return [step("To let a run resolve the conflicts, on the same branch:", retry)];
+    case "red-checks":
+      return [step("Correct the cause at the forge; or let a run mend it, on the same branch:", retry)];
+    case "changes-requested":
+      return [step("Make the changes; or let a run make them, on the same branch:", retry)];
+    case "closed-unmerged":
+    case "no-pull-request":
+      return [step("If it is wanted after all, start the task again, on a new branch:", retry)];
+    case "unreadable":
+      return [
+        step(
+          "Give the token access to these repositories. To leave one out whose repository is gone:",
+          campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
+        ),
+      ];
+    case "nobody-asked":
+      return [
+        step(
+          `Ask somebody to review. ${afterwards} If all of it is good:`,
+          campaignCommand(command, "commands", "--merge"),
+        ),
+      ];
+    default:
+      return [
+        step(
+          `Remind whoever has it in hand. ${afterwards} To give it up:`,
+          campaignCommand(command, "commands", "--close"),
+        ),
+      ];
+  }
+}
+
 function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, command }: Context): Step[] {
   const { verdict, word, items } = group;
+  if (group.stuck !== null) return stepsForStuck(group, { view, command });
   const isOne = items.length === 1;
   const runId = isOne ? first?.runId ?? null : null;
   const retry = campaignCommand(command, "retry", "--cause", word);
@@ -189,7 +234,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
   const groups = [...view.causes].sort(byVerdict);
-  const noWave = view.state === "done" && groups.length > 0;
+  const noWave = view.state === "done" && groups.some(({ stuck }) => stuck === null);
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...(ofAll === undefined ? [] : [ofAll]),
@@ -200,7 +245,10 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       });
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
       const { verdict: title, cause, items: ids } = group;
-      return { title, cause, count: ids.length, ids, items: shown, steps };
+      const common = { count: ids.length, ids, items: shown, steps };
+      if (group.stuck === null) return { title, cause, ...common };
+      const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
+      return { title: `stuck: ${group.word}`, cause: held, ...common };
     }),
     ...(noWave
       ? [ofCampaign(

@@ -5,6 +5,7 @@
  */
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
 import type { CauseGroup, ItemView } from "../view.ts";
+import { groupStuck } from "../pulls/stuck.ts";
 import { campaignNames, type CausePattern, causePattern } from "./cause_pattern.ts";
 
 /** What is grouped: verdicts that are no good end, and starts that fail because of the service. A person has skipped the skipped ones. */
@@ -61,11 +62,11 @@ function wordOf(group: Group, digits: number): string {
 }
 
 /** Unique words. Those of other groups do not depend on a group, unless two have the same slug and the same short hash. */
-function wordsOf(groups: readonly Group[]): string[] {
+function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
   const short = groups.map((group) => wordOf(group, SHORT_HASH));
   const times = new Map<string, number>();
   for (const word of short) times.set(word, (times.get(word) ?? 0) + 1);
-  const seen = new Map<string, number>();
+  const seen = new Map<string, number>(taken.map((word) => [word, 1]));
   return groups.map((group, index) => {
     const word = times.get(short[index] ?? "") === 1 ? short[index] ?? "" : wordOf(group, FULL_HASH);
     const before = seen.get(word) ?? 0;
@@ -91,6 +92,8 @@ function merge(group: Group, { values }: CausePattern): void {
  * and names of repositories and branches. Where all items of a group agree, its text shows these parts. Takes linear time.
  *
  * @param items All items of the campaign, for their names; every one without a good end is in exactly one group.
+ * Items whose pull request is stuck follow, by what they wait for.
+ *
  * @returns The largest group first; groups of one size in the order of verdicts, then of items. The word of a group depends on its
  * verdict and its cause alone.
  */
@@ -113,9 +116,11 @@ export function groupByCause(items: readonly ItemView[]): CauseGroup[] {
   const sorted = [...groups.values()].sort((a, b) =>
     b.items.length - a.items.length || TROUBLES.indexOf(a.verdict) - TROUBLES.indexOf(b.verdict)
   );
-  const words = wordsOf(sorted);
-  return sorted.map((group, index) => {
+  const stuck = groupStuck(items);
+  const words = wordsOf(sorted, stuck.map(({ word }) => word));
+  const bad = sorted.map((group, index): CauseGroup => {
     const { verdict, items } = group;
-    return { verdict, cause: causeOf(group), word: words[index] ?? "", items };
+    return { verdict, cause: causeOf(group), word: words[index] ?? "", stuck: null, owners: [], items };
   });
+  return [...bad, ...stuck];
 }

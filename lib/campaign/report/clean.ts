@@ -7,7 +7,7 @@ import type { Redact } from "../../result/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../result/times.ts";
 import { webUrl } from "../../text/escape/url.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
+import type { CampaignView, CauseGroup, ItemView, PullRequestView } from "../view.ts";
 import type { CampaignCommand } from "./commands.ts";
 import { STATES } from "./words.ts";
 
@@ -72,13 +72,21 @@ export function cleanCampaign(
       runId: some(id, item.runId),
       branch: some(name, item.branch),
       pullRequest: item.pullRequest === null ? null : webUrl(redact(oneLine(item.pullRequest))) ?? null,
+      pullRequestState: cleanPull(item.pullRequestState),
+      stuck: item.stuck,
       startedAt: instant(item.startedAt),
       endedAt: instant(item.endedAt),
       canary: item.canary,
     };
   }
-  function cleanCause({ verdict, cause, word, items }: CauseGroup): CauseGroup {
-    return { verdict, cause: reason(cause), word: id(word), items: items.map(name) };
+  function cleanPull(pull: PullRequestView | null): PullRequestView | null {
+    if (pull === null) return null;
+    const [createdAt, updatedAt] = [instant(pull.createdAt), instant(pull.updatedAt)];
+    return { ...pull, owner: some(name, pull.owner), reason: some(reason, pull.reason), createdAt, updatedAt };
+  }
+  function cleanCause({ verdict, cause, word, stuck, owners, items }: CauseGroup): CauseGroup {
+    const texts = { cause: reason(cause), word: id(word), owners: owners.map(name), items: items.map(name) };
+    return { verdict, ...texts, stuck };
   }
   return {
     schema: view.schema,

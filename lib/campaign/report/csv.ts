@@ -29,6 +29,15 @@ const COLUMNS: readonly (readonly [name: string, cell: (item: ItemView, nowMs: n
     return ms === null ? null : Math.round(ms / 1_000);
   }],
   ["canary", (item) => item.canary ? "yes" : "no"],
+  ["pull_request_state", ({ pullRequestState: pull }) => pull?.state ?? null],
+  ["checks", ({ pullRequestState: pull }) => pull?.checks ?? null],
+  ["review", ({ pullRequestState: pull }) => pull?.review ?? null],
+  [
+    "conflict",
+    ({ pullRequestState: pull }) => pull === null || pull.conflict === null ? null : pull.conflict ? "yes" : "no",
+  ],
+  ["owner", ({ pullRequestState: pull }) => pull?.owner ?? null],
+  ["stuck", (item) => item.stuck],
 ];
 
 /**

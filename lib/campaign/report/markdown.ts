@@ -13,6 +13,7 @@ import type { CampaignState } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
 import { ANY_COMMAND, type CampaignCommand } from "./commands.ts";
+import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls/stuck.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import {
   boundText,
@@ -142,11 +143,12 @@ function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: 
       : mayLink(pullRequest)
       ? markdownLink(pullRequest)
       : markdownCode(pullRequest);
+    const pull = pullRequestText(item);
     return [
       codeCell(names.get(id) ?? id),
       verdict,
       reason === null ? "" : markdownCode(cutText(reason, MAX_REASON)),
-      work,
+      pull === null ? work : `${work}: ${pull}`,
       ms === null ? "" : spanText(ms),
       String(attempts),
     ];
@@ -185,11 +187,12 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
   const { items, bad } = totalsOf(view);
   const mark = view.state === "done" && bad > 0 ? "❌" : MARKS[view.state];
   const counts = items === 0 ? "There are no items." : countSentences(view).map((sentence) => `${sentence}.`).join(" ");
+  const [pulls, advice] = [pullRequestsSentence(view.items), unreadAdvice(view.items)];
   return `${
     [
       `## ${mark} Campaign ${campaignName(view, codeCell)} is ${view.state}`,
       verdictLine(view, nowMs),
-      counts,
+      pulls === null ? counts : `${counts} ${pulls}${advice === null ? "" : `; ${advice}`}.`,
       ...attentionPart(view, options),
       "### Pace",
       markdownTable(["Fact", "Value"], factRows(view, nowMs, options)),

@@ -5,9 +5,29 @@
  */
 import { type Family, renderFamilies, single } from "../../report/metric_families.ts";
 import { CAMPAIGN_STATES } from "../verdicts.ts";
-import type { CampaignView } from "../view.ts";
+import type { CampaignView, ItemView } from "../view.ts";
 import { instantMs } from "../../result/times.ts";
+import { STUCK_CAUSES } from "../pulls/stuck.ts";
 import { hasEnded, runMs, STATES } from "./words.ts";
+
+/** One that was not read counts as that, and as nothing else. */
+function pullRequests(items: readonly ItemView[]): Family[] {
+  const own = items.filter(({ pullRequest }) => pullRequest !== null);
+  const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
+  const states = ["open", "merged", "closed", "unreadable", "not-read"];
+  return [
+    {
+      name: "pull_requests",
+      help: "Pull requests by state.",
+      samples: states.map((state) => [{ state }, count(state)] as const),
+    },
+    {
+      name: "pull_requests_stuck",
+      help: "Items whose pull request waits for what does not come by itself, by cause.",
+      samples: STUCK_CAUSES.map((cause) => [{ cause }, items.filter(({ stuck }) => stuck === cause).length] as const),
+    },
+  ];
+}
 
 function progress({ campaign, state, counts, items, causes, waves, exitCode }: CampaignView): Family[] {
   return [
@@ -22,7 +42,12 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
       help: "Items by verdict, or by state when they have none.",
       samples: STATES.map((verdict) => [{ verdict }, counts[verdict]]),
     },
-    single("causes", "Different causes among the items without a good end.", causes.length),
+    single(
+      "causes",
+      "Different causes among the items without a good end.",
+      causes.filter(({ stuck }) => stuck === null).length,
+    ),
+    ...pullRequests(items),
     single("starts", "Starts that were sent.", items.reduce((sum, item) => sum + item.starts, 0)),
     single("attempts", "Starts that counted as attempts.", items.reduce((sum, item) => sum + item.attempts, 0)),
     single("waves", "Waves so far.", waves),

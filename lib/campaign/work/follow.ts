@@ -12,7 +12,7 @@ import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
 import { type Rest, startSome, type Step } from "./starts.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
 export type Progress = Step | { type: "rest"; rest: Rest };
@@ -52,12 +52,15 @@ class Follower {
     const { clock } = this.#work.session;
     try {
       while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
+        yield* this.#pullRequests();
         yield* this.#start();
         if (isAtRest(this.#work.store.memory)) return;
         const next = this.#nextLook();
         const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS, this.#deadline);
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
         if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
+        // The last end may have brought a pull request, and a pull request another start.
+        if (isAtRest(this.#work.store.memory)) yield* this.#pullRequests();
       }
       // The service was out of reach at the end: that is the reason to leave.
       if (this.#error !== undefined) throw this.#error;
@@ -72,6 +75,13 @@ class Follower {
     const { nextMs } = this.#rest;
     const { session } = this.#work;
     return nextMs === null ? Infinity : session.clock.now() + Math.max(nextMs - serviceNow(session), 0);
+  }
+
+  async *#pullRequests(): AsyncGenerator<Progress, void, void> {
+    for (const item of await readPullRequests(this.#work)) {
+      this.#rest = undefined;
+      yield { type: "changed", item };
+    }
   }
 
   async *#start(): AsyncGenerator<Progress, void, void> {

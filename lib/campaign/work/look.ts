@@ -173,10 +173,14 @@ async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: 
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
 }
 
+const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
+
 /** Records what a read has shown. @returns Whether the journal has something new. */
 async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
-  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, facts, work.lock.success);
+  // Its pull request is there already, and the forge says whether it is any better.
+  const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
+  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, facts, success);
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
     await recordEnd(work, open, run, facts, end);

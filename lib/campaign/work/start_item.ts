@@ -14,7 +14,7 @@ import { type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
 import { itemKey } from "../journal/fence.ts";
 import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
-import { requestOf } from "../plan/request.ts";
+import { followUpHash, followUpRequestOf, requestOf } from "../plan/request.ts";
 import { proveAccess } from "./access.ts";
 import { serviceNow, type Work } from "./work.ts";
 
@@ -53,12 +53,15 @@ function endOf(error: unknown, setback: Setback | undefined): StartEnd {
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock, store }: Work, { item, ...memory }: ItemMemory) {
+async function planOf({ session, lock, store }: Work, { item, followUp, branch: own, ...memory }: ItemMemory) {
   const start = nextStart(memory);
-  const kind = "task" as const;
-  const request = requestOf(lock, item, start);
+  // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
+  const isFollowUp = followUp !== null && own !== null;
+  const kind = isFollowUp ? "follow-up" as const : "task" as const;
+  const request = isFollowUp ? followUpRequestOf(lock, item, followUp, own) : requestOf(lock, item, start);
   const { campaign, round } = lock;
-  const { requestHash, repositoryId, baseBranch, root } = item;
+  const { repositoryId, baseBranch, root } = item;
+  const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
   const key = await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const announce = () =>
@@ -70,6 +73,7 @@ async function planOf({ session, lock, store }: Work, { item, ...memory }: ItemM
       key,
       sentAt: isoTime(serviceNow(session)),
       branch,
+      ...(isFollowUp && { followUp }),
     });
   return { start, key, request, announce };
 }

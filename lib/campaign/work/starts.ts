@@ -78,10 +78,17 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       await store.record(gate);
       yield { type: "gate", gate: gate.gate, reason: gate.reason };
     }
-    const { items, nextMs } = readyItems(work);
+    let { items, nextMs } = readyItems(work);
     const running = store.openRuns().length;
-    const input = paceInput(store.memory, { nowMs: serviceNow(session), sandboxes, running, waiting: items.length });
-    const { starts, ...rest } = nextStarts(input);
+    const nowMs = serviceNow(session);
+    const { failed } = work.pulls ?? {};
+    const input = paceInput(store.memory, { nowMs, sandboxes, running, waiting: items.length, failed });
+    let { starts, ...rest } = nextStarts(input);
+    if (starts === 0 && rest.because === "pull-requests" && items.some(({ followUp }) => followUp !== null)) {
+      // They bring no further pull request.
+      items = items.filter(({ followUp }) => followUp !== null);
+      ({ starts, ...rest } = nextStarts({ ...input, waiting: items.length, pullRequests: null }));
+    }
     if (starts === 0) {
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && nextMs !== null ? { because: "refused", nextMs } : rest;

@@ -8,6 +8,8 @@ import type { Home } from "../journal/home/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
+import { followUpHash } from "../plan/request.ts";
+import { fitBody } from "../journal/record_schema.ts";
 
 /** See the module. */
 export class Store {
@@ -30,13 +32,20 @@ export class Store {
   static async open(home: Home, lock: Lock): Promise<Store> {
     const store = new Store(home, newMemory(lock));
     await home.readJournal((record, place) => store.#take(record, place));
-    await checkOpenStarts(store.memory);
+    await checkOpenStarts(store.memory, followUpHash);
     return store;
   }
 
   /** Writes records; they are on the disk on return. @throws what {@linkcode Home.append} throws. */
   async record(...bodies: RecordBody[]): Promise<void> {
     for (const record of await this.#home.append(bodies)) this.#take(record);
+  }
+
+  /** Takes a record into the memory that is not written: what the journal would say if this process might write. */
+  imagine(body: RecordBody): void {
+    const { seq, wave } = this.memory;
+    const at = this.memory.lastAt ?? new Date(0).toISOString();
+    for (const fit of fitBody(body, at)) this.#take({ schema: 1, seq, previous: "", at, wave, ...fit });
   }
 
   /** Items with a run that has not ended, and its start, oldest first. */

@@ -8,7 +8,7 @@ import { laterSetback } from "../../retry/setback.ts";
 import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { type Rest, startSome } from "./starts.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
 export const LINGER_MS = 20_000;
@@ -38,6 +38,7 @@ class Wave {
     for (;;) {
       const lookedMs = serviceNow(this.#work.session);
       for (const open of due) yield* this.#look(open);
+      for (const item of await readPullRequests(this.#work)) yield { type: "changed", item };
       const rest = yield* startSome(this.#work);
       yield { type: "rest", rest };
       const nextMs = this.#nextMs(rest, lookedMs);

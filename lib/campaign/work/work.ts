@@ -7,6 +7,8 @@ import type { Session } from "../../job/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { Lock } from "../journal/lock.ts";
 import type { RequestPace } from "../plan/request_pace.ts";
+import { followUpsDue } from "../progress.ts";
+import type { PullRequests } from "../pulls/pull_requests.ts";
 import type { Store } from "./store.ts";
 
 /** See the module. */
@@ -23,6 +25,8 @@ export interface Work {
   readonly withoutEvents: Set<string>;
   /** Active sandboxes of the user when they were last read; null before that. */
   readonly seen: { sandboxes: number | null };
+  /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
+  readonly pulls: PullRequests | undefined;
   /** Spaces out the requests. */
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
@@ -48,4 +52,20 @@ const CUT_NOTE = 40;
 /** The service's time, in milliseconds since 1970: this machine's, corrected by the `Date` of the last answer. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {
   return clock.wallTime() - (client.clockSkewMs ?? 0);
+}
+
+/**
+ * Reads the pull requests that were not read lately, and lets those be mended whose checks are red, where the file says so.
+ *
+ * @returns Names of the items that have changed.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function readPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
+  if (pulls === undefined) return [];
+  const changed = await pulls.refresh(store.memory, (body) => store.record(body));
+  const items = followUpsDue(store.memory);
+  if (items.length > 0) {
+    await store.record({ type: "retry", items, by: "on-failed-checks", adopt: false, followUp: "checks" });
+  }
+  return [...new Set([...changed, ...items])];
 }

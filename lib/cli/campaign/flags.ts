@@ -91,6 +91,33 @@ export const ONLY: Option<string> = {
   parse: anyText,
 };
 
+/** Further hosts that get a token of a forge. */
+export const FORGE_HOST: Option<string> = {
+  name: "forge-host",
+  value: "HOST[=VARIABLE]",
+  multiple: true,
+  help:
+    "Host of a forge, beside github.com and gitlab.com, that gets the token in GITHUB_TOKEN, GITLAB_TOKEN or VARIABLE",
+  parse: anyText,
+};
+
+/** Days, hours, minutes and seconds: `3d`, `12h`. In milliseconds, more than 0. */
+function days(text: string, source: string): number {
+  const [, count] = /^\s*(\d{1,4})d\s*$/.exec(text) ?? [];
+  return duration(count === undefined ? text : `${Number(count) * 24}h`, source);
+}
+
+/** When a pull request counts as stuck. */
+export const STUCK_AFTER: Option<number> = {
+  name: "stuck-after",
+  value: "TIME",
+  help: "How long nothing happens to a pull request until it is stuck, as in 3d or 12h (3d)",
+  parse: days,
+};
+
+/** Flags of verbs that read pull requests. */
+export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
+
 /** Flags that say which campaign a verb is about. */
 export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE];
 

@@ -1,9 +1,10 @@
 /**
- * The table of items on a screen: item, verdict, run, pull request, time, attempts.
+ * The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
  *
  * @module
  */
 import { isTrouble } from "../../campaign/report/causes.ts";
+import { pullRequestText } from "../../campaign/pulls/stuck.ts";
 import { itemNames, runMs } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { ItemView } from "../../campaign/view.ts";
@@ -18,11 +19,13 @@ const SHORT_ID = 8;
 /** What the columns of names and of addresses keep when there is little room. */
 const MIN_NAME = 12;
 const MIN_PULL = 12;
+const MIN_STATE = 8;
 const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
+const STATE = 4;
 /** Columns of numbers, which are aligned on the right. */
-const NUMBERS: readonly number[] = [4, 5];
+const NUMBERS: readonly number[] = [5, 6];
 
 /** The colour of a verdict. */
 export function styleOf(state: ItemState): Style | undefined {
@@ -51,6 +54,8 @@ export class ItemTable {
   readonly #wide: boolean;
   readonly #head: readonly string[];
   readonly #widths: number[];
+  /** Whether there is a column for the state of pull requests. */
+  readonly #hasPulls: boolean;
 
   /**
    * @param all All items of the campaign: their names depend on each other.
@@ -61,21 +66,25 @@ export class ItemTable {
     this.#names = itemNames(all);
     this.#nowMs = nowMs;
     this.#wide = screen.width >= WIDE;
-    this.#head = ["ITEM", "VERDICT", "RUN", this.#wide ? "PULL REQUEST" : "PR", "TIME", "ATTEMPTS"];
+    this.#head = ["ITEM", "VERDICT", "RUN", this.#wide ? "PULL REQUEST" : "PR", "PR STATE", "TIME", "ATTEMPTS"];
     const rows = measured.map((item) => this.#cells(item));
+    this.#hasPulls = measured.some(({ pullRequest }) => pullRequest !== null);
     this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
+    if (!this.#hasPulls) this.#widths[STATE] = 0;
     this.#fit();
   }
 
   /** Makes addresses, then names, as short as the screen demands. */
   #fit(): void {
     const widths = this.#widths;
-    const over = () => widths.reduce((sum, width) => sum + width + GAP.length, 0) - this.#screen.width;
+    const over = () =>
+      widths.reduce((sum, width) => sum + width + GAP.length, this.#hasPulls ? 0 : -GAP.length) - this.#screen.width;
     const shrink = (column: number, least: number) => {
       const width = widths[column] ?? 0;
       widths[column] = Math.max(Math.min(least, width), width - Math.max(0, over()));
     };
     widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
+    shrink(STATE, MIN_STATE);
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
   }
@@ -90,6 +99,7 @@ export class ItemTable {
       verdict,
       this.#wide ? run : run.slice(0, SHORT_ID),
       this.#wide ? pull : shortPull(pull),
+      pullRequestText(item) ?? "",
       ms === null ? "" : spanText(ms),
       attempts === 0 ? "" : String(attempts),
     ];
@@ -97,6 +107,7 @@ export class ItemTable {
 
   #line(cells: readonly string[], style: (column: number) => Style | undefined): void {
     const spans = cells.map((cell, column): Span => {
+      if (column === STATE && !this.#hasPulls) return { text: "" };
       const side = NUMBERS.includes(column) ? "right" : "left";
       return { text: `${GAP}${fitCells(cell, this.#widths[column] ?? 0, side)}`, style: style(column) };
     });

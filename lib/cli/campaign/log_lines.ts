@@ -5,6 +5,7 @@
  * @module
  */
 import { boundText, nextWaveText, runMs, totalsOf } from "../../campaign/report/words.ts";
+import { pullRequestText } from "../../campaign/pulls/stuck.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
 import { spanText } from "../../result/times.ts";
@@ -19,7 +20,8 @@ export function changedItems(before: readonly ItemView[], after: readonly ItemVi
   return after.filter((item) => {
     const old = known.get(item.id);
     if (old === undefined) return true;
-    return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest;
+    return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest ||
+      pullRequestText(old) !== pullRequestText(item);
   });
 }
 
@@ -36,6 +38,7 @@ function details(item: ItemView, nowMs: number): string {
   return [
     ...(isOpen && runId !== null ? [`run ${runId}`] : []),
     ...(work === null ? [] : [work]),
+    ...(item.pullRequestState === null ? [] : [`[${pullRequestText(item)}]`]),
     ...(reason === null ? [] : [reason]),
     ...(facts.length === 0 ? [] : [`(${facts.join(", ")})`]),
   ].join("  ");

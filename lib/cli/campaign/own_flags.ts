@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
-import { anyText } from "../options/values.ts";
+import { anyText, oneOf } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
 import { duration } from "./flags.ts";
 
@@ -17,6 +17,20 @@ export const NOTE_TEXT: Option<string> = {
   value: "TEXT",
   help: "Why, for the journal",
   parse: anyText,
+};
+
+/** `campaign commands`: what they do. */
+export const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
+/** See {@linkcode MERGE}. */
+export const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
+/** `campaign commands`: nothing is left out. */
+export const ALL_OPEN: VerbFlag = { name: "all", help: "Also for what is not ready to be merged, or was not read" };
+/** `campaign commands`: how they merge. */
+export const METHOD: Option<"merge" | "squash" | "rebase"> = {
+  name: "method",
+  value: "METHOD",
+  help: "merge, squash or rebase (merge)",
+  parse: oneOf(["merge", "squash", "rebase"]),
 };
 
 /** `campaign plan`: no list is shortened. */

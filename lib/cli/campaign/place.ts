@@ -10,7 +10,7 @@ import { personOf } from "../../platforms/person.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import type { VerbContext } from "../verb.ts";
-import { ALLOW_OUTSIDE, BY, DIR, HOME } from "./flags.ts";
+import { ALLOW_OUTSIDE, BY, DIR, FORGE_HOST, HOME, STUCK_AFTER } from "./flags.ts";
 
 /** A campaign on the command line. */
 export interface CampaignPlace {
@@ -46,6 +46,8 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       directory,
       home,
       allowOutside,
+      forge: { hosts: flags.all(FORGE_HOST.name) },
+      stuckAfterMs: option(STUCK_AFTER),
       clock,
       fetch,
       env: io.env,

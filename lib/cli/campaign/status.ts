@@ -13,6 +13,7 @@ import {
   STATES,
   totalsOf,
 } from "../../campaign/report/words.ts";
+import { pullRequestsSentence, unreadAdvice } from "../../campaign/pulls/stuck.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
@@ -182,6 +183,9 @@ export function statusText(view: CampaignView, options: StatusOptions): string[]
   const detail = stateDetail(view, (text) => screen.text(text));
   screen.paragraph(0, `Campaign ${name} is ${view.state}: ${detail}`, "bold", undefined, 2);
   for (const sentence of countSentences(view)) screen.paragraph(0, sentence, undefined, undefined, 2);
+  const pulls = pullRequestsSentence(view.items);
+  const advice = unreadAdvice(view.items);
+  if (pulls !== null) screen.paragraph(0, advice === null ? pulls : `${pulls}; ${advice}`, undefined, undefined, 2);
   attention(screen, view, options);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);

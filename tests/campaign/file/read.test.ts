@@ -43,7 +43,9 @@ test("readCampaignFile() reads the example of the documents with everything that
       attempts: 2,
       runTimeoutMs: 3_600_000,
       stopAfterFailures: { kind: "share", share: 0.1 },
+      openPullRequests: null,
     },
+    onFailedChecks: null,
     canary: { size: 3, gate: "automatic" },
     windows: [{
       text: "Mon-Fri 20:00-06:00 Europe/Vienna",
@@ -72,8 +74,9 @@ test("readCampaignFile() fills in defaults when a file has only what is required
     agent: { harness: "codex", mode: null },
     branch: null,
     success: { require: "run", acceptUnchanged: false },
-    limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null },
+    limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
     canary: null,
+    onFailedChecks: null,
     windows: [],
   });
   expect(includes).toEqual([]);

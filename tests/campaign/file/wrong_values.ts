@@ -116,14 +116,19 @@ export const VALUES: readonly WrongFile[] = [
   extra("one window", "windows: daily", ["5:10 windows", "it must be a list of at most 50 items"]),
   extra(
     "later keys",
-    "lanes: []\nlimits: { open-pull-requests: 3 }\non-failed-checks: 1\nnotify: { on: x }",
+    "lanes: []\nnotify: { on: x }",
     [
       "5:1 lanes",
       "this version does not support this key; remove it",
     ],
-    ["6:11 limits.open-pull-requests", "remove it"],
-    ["7:1 on-failed-checks", "remove it"],
-    ["8:1 notify", "remove it"],
+    ["6:1 notify", "remove it"],
+  ),
+  extra(
+    "keys about pull requests",
+    "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Mend {{ repositry.name }}', attempts: 11 }",
+    ["5:31 limits.open-pull-requests", "it must be a whole number from 1 to 10000"],
+    ["6:35 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
+    ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
   ),
   extra(
     "misspelt keys",

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
 import { itemKey } from "../../../lib/campaign/journal/fence.ts";
 import { applyRecord, checkOpenStarts } from "../../../lib/campaign/journal/fold.ts";
+import { followUpHash } from "../../../lib/campaign/plan/request.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -99,7 +100,7 @@ test("foldJournal() follows an item from its intent to its end", async () => {
     attempts: 1,
     branch: "codemod/x-1",
     pullRequest: "https://forge.example/1",
-    pullRequestState: "merged",
+    pull: { state: "merged", checks: null },
     starts: [{
       number: 1,
       runId: uuidOf(1),
@@ -450,8 +451,8 @@ test("checkOpenStarts() refuses a lock whose requests are not those of the start
   const open: RecordBody[][] = [[first], [first, ended(A, 1, "quota")], [first, ended(A, 1, "invalid")]];
   for (const bodies of open) {
     const records = await recordsOf(bodies);
-    await checkOpenStarts(foldJournal(lock, records));
-    await expect(checkOpenStarts(foldJournal(changed, records))).rejects.toThrow(message);
+    await checkOpenStarts(foldJournal(lock, records), followUpHash);
+    await expect(checkOpenStarts(foldJournal(changed, records), followUpHash)).rejects.toThrow(message);
   }
   const harmless: RecordBody[][] = [
     [],
@@ -459,5 +460,5 @@ test("checkOpenStarts() refuses a lock whose requests are not those of the start
     [first, ended(A, 1, "failed", { runId: uuidOf(1) })],
     [first, ended(A, 1, "invalid"), { type: "retry", items: [A], by: "x", adopt: true }],
   ];
-  for (const bodies of harmless) await checkOpenStarts(foldJournal(changed, await recordsOf(bodies)));
+  for (const bodies of harmless) await checkOpenStarts(foldJournal(changed, await recordsOf(bodies)), followUpHash);
 });

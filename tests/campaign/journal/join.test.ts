@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { followUpHash } from "../../../lib/campaign/plan/request.ts";
 import { joinJournals, type Journal } from "../../../lib/campaign/journal/join.ts";
 import { hasRun, isSpent, type ItemMemory } from "../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
@@ -39,7 +40,7 @@ function yieldOf({ lock, records }: Journal) {
 }
 
 async function join(ours: Journal, theirs: Journal): Promise<Journal & { as: string; news: number }> {
-  const { lock, bodies, as } = await joinJournals(ours, theirs, "elsewhere");
+  const { lock, bodies, as } = await joinJournals(ours, theirs, "elsewhere", followUpHash);
   return { lock, records: await recordsOf([...ours.records, ...bodies] as RecordBody[]), as, news: bodies.length };
 }
 
@@ -89,7 +90,7 @@ const done = (start: number, runId: string, as = "failed") => ended(ID, start, a
 /** The message of a refused join; "none" when it is accepted. */
 async function refusal(ours: Journal, theirs: Journal): Promise<string> {
   try {
-    await joinJournals(ours, theirs, "elsewhere");
+    await joinJournals(ours, theirs, "elsewhere", followUpHash);
   } catch (error) {
     return String((error as Error).message);
   }
@@ -99,17 +100,17 @@ async function refusal(ours: Journal, theirs: Journal): Promise<string> {
 test("joinJournals() takes the longer journal as it is when it begins with the other one", async () => {
   const bodies = [first(1), started(ID, 1, RUN), { type: "wave" }, done(1, RUN)] as RecordBody[];
   const [short, long] = [await journalOf(bodies.slice(0, 2)), await journalOf(bodies)];
-  const { as, bodies: more } = await joinJournals(short, long, "elsewhere");
+  const { as, bodies: more } = await joinJournals(short, long, "elsewhere", followUpHash);
   expect([as, await recordsOf([...bodies.slice(0, 2), ...more] as RecordBody[])]).toEqual(["longer", [
     ...long.records,
   ]]);
-  expect(await joinJournals(long, short, "elsewhere")).toMatchObject({ as: "nothing", bodies: [] });
+  expect(await joinJournals(long, short, "elsewhere", followUpHash)).toMatchObject({ as: "nothing", bodies: [] });
 });
 
 test("joinJournals() says in a record where the others come from, and keeps their times", async () => {
   const ours = await journalOf([{ type: "note", text: "ours" }]);
   const theirs = await journalOf([first(1), started(ID, 1, RUN)]);
-  const { bodies } = await joinJournals(ours, theirs, "git:/srv/x.git#b");
+  const { bodies } = await joinJournals(ours, theirs, "git:/srv/x.git#b", followUpHash);
   expect(bodies[0]).toEqual({ type: "joined", from: "git:/srv/x.git#b", records: 2, slots: [] });
   expect(bodies.slice(1).map(({ at }) => at)).toEqual(theirs.records.map(({ at }) => at));
 });
@@ -162,10 +163,10 @@ test("joinJournals() joins the lists, and refuses items that are not the same in
   const two = [lockItem(0), lockItem(7, { task: 0 })];
   const other = lockOf(two, { plannedAt: "2026-09-02T00:00:00Z", limits: { ...LOCK.limits, parallel: 1 } });
   const [a, b] = [await journalOf([{ type: "note", text: "a" }]), await journalOf([{ type: "wave" }], other)];
-  const { lock } = await joinJournals(a, b, "x");
+  const { lock } = await joinJournals(a, b, "x", followUpHash);
   expect(lock.items.map(({ id }) => id)).toEqual(["acme/r0@main", "acme/r7@main", "acme/r1@main", "acme/r2@main"]);
   expect(lock.limits.parallel).toBe(1);
-  expect((await joinJournals(b, a, "x")).lock).toEqual(lock);
+  expect((await joinJournals(b, a, "x", followUpHash)).lock).toEqual(lock);
 
   const changed = async (fields: object, more = {}) =>
     await refusal(a, await journalOf([{ type: "wave" }], lockOf([lockItem(0, fields)], more)));

@@ -37,7 +37,14 @@ const FULL = lockOf([
   lockItem(3, { excluded: { as: "skipped", reason: "it left the list" } }),
 ], {
   canary: { size: 1, gate: "manual" },
-  limits: { parallel: 1, attempts: 2, runTimeoutMs: 60_000, stopAfterFailures: { kind: "share", share: 0.1 } },
+  onFailedChecks: { prompt: "Mend {{ ticket }}", attempts: 2 },
+  limits: {
+    parallel: 1,
+    attempts: 2,
+    runTimeoutMs: 60_000,
+    stopAfterFailures: { kind: "share", share: 0.1 },
+    openPullRequests: 20,
+  },
   windows: [{ text: "Mon 20:00-06:00 UTC", days: [1], fromMinute: 1200, toMinute: 360, zone: "UTC" }],
 });
 

@@ -14,7 +14,7 @@ const MOST_STARTS = 6;
 
 /** The lock of the histories. */
 export const LOCK: Lock = lockOf(ITEMS, {
-  limits: { parallel: 3, attempts: 2, runTimeoutMs: 3_600_000, stopAfterFailures: null },
+  limits: { parallel: 3, attempts: 2, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
 });
 
 /** Keys of every start that may be in a history, by `item start`. */

@@ -21,8 +21,9 @@ const FILE: CampaignFile = {
   agent: { harness: "codex", mode: null },
   branch: null,
   success: { require: "run", acceptUnchanged: false },
-  limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null },
+  limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
   canary: null,
+  onFailedChecks: null,
   windows: [],
 };
 

@@ -31,7 +31,8 @@ test("renderCampaignCsv() has a line for each item, and no cell that a spreadshe
   const text = renderCampaignCsv(view);
   const [head = [], ...rows] = parseCsv(text);
   expect(head.join()).toBe(
-    "repository,base_branch,root,verdict,reason,starts,attempts,run_id,branch,pull_request,started_at,ended_at,run_seconds,canary",
+    "repository,base_branch,root,verdict,reason,starts,attempts,run_id,branch,pull_request,started_at,ended_at,run_seconds,canary," +
+      "pull_request_state,checks,review,conflict,owner,stuck",
   );
   expect(rows.map((row) => row.slice(0, 7))).toEqual([
     ["acme/service-1", "main", "", "succeeded", "", "1", "1"],
@@ -46,6 +47,7 @@ test("renderCampaignCsv() has a line for each item, and no cell that a spreadshe
     "2026-12-01T13:52:00.000Z",
     "1200",
     "yes",
+    ...["", "", "", "", "", ""],
   ]);
   expect(parseCsv(renderCampaignCsv(EMPTY)).length).toBe(1);
 });
@@ -106,6 +108,8 @@ test("renderCampaignMetrics() has the same series for every campaign, none with 
     "state",
     "items",
     "causes",
+    "pull_requests",
+    "pull_requests_stuck",
     "starts",
     "attempts",
     "waves",
@@ -127,7 +131,7 @@ test("renderCampaignMetrics() has the same series for every campaign, none with 
   ]);
   expect(value("next_wave_timestamp_seconds")).toBe(Date.parse("2026-12-01T14:05:00Z") / 1_000);
   const labels = families.flatMap(({ samples }) => samples.flatMap(([each]) => Object.keys(each)));
-  expect([...new Set(labels)].sort()).toEqual(["campaign", "state", "verdict", "window"]);
+  expect([...new Set(labels)].sort()).toEqual(["campaign", "cause", "state", "verdict", "window"]);
   const none = renderCampaignMetrics(EMPTY);
   expect(none).not.toContain("timestamp");
   expect(readGitlabMetrics(none).length).toBe(parseOpenmetrics(none).flatMap(({ samples }) => samples).length);

@@ -39,6 +39,8 @@ export function anItem(number: number, verdict: ItemState, changes: Partial<Item
     runId: started && verdict !== "starting" && verdict !== "conflict" ? uuid(number) : null,
     branch: WITH_BRANCH.includes(verdict) ? `codemod/replace-moment-${number}` : null,
     pullRequest: verdict === "succeeded" ? `https://github.com/${repository}/pull/${number + 7}` : null,
+    pullRequestState: null,
+    stuck: null,
     startedAt: started ? minutesBefore(20 + number % 40) : null,
     endedAt: ended ? minutesBefore(number % 15) : null,
     canary: number < 3,
@@ -133,6 +135,16 @@ export function everyVerdict(): CampaignView {
   );
 }
 
+const OPEN_PULL = {
+  state: "open",
+  draft: false,
+  checks: "red",
+  review: null,
+  conflict: true,
+  createdAt: NOW,
+  updatedAt: NOW,
+} as const;
+
 /** A view that says `text` wherever a text from outside can stand. */
 export function hostileView(text: string): CampaignView {
   const items = STATES.map((verdict, number) =>
@@ -145,6 +157,8 @@ export function hostileView(text: string): CampaignView {
       runId: text,
       branch: text,
       pullRequest: text,
+      pullRequestState: { ...OPEN_PULL, owner: text, reason: text },
+      stuck: verdict === "succeeded" ? "red-checks" : null,
     })
   );
   return viewOf(items, { campaign: text, round: text, state: "gated", stateReason: text, trouble: text, atWork: text });

@@ -65,11 +65,13 @@ const ITEM: Fields<ItemView> = {
   runId: true,
   branch: true,
   pullRequest: true,
+  pullRequestState: true,
+  stuck: true,
   startedAt: true,
   endedAt: true,
   canary: true,
 };
-const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, items: true };
+const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
 const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
 const BOUNDS: Record<Bound, true> = {
   minute: true,
@@ -79,6 +81,7 @@ const BOUNDS: Record<Bound, true> = {
   requests: true,
   refused: true,
   parallel: true,
+  "pull-requests": true,
   window: true,
   gate: true,
   stopped: true,

@@ -23,6 +23,8 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
   start waits for the quota of starts an hour (30 of 30 used)
 1 of 3 has ended: 1 succeeded
 2 are open: 2 running
+1 pull request: 1 not read; pull requests are read with a token of their forge,
+  in GITHUB_TOKEN or GITLAB_TOKEN
 
 Nothing needs attention: it goes on with the next wave
 
@@ -37,10 +39,10 @@ Pace
                 so far
 
 Items
-  ITEM            VERDICT    RUN       PR    TIME  ATTEMPTS
-  acme/service-1  running    3f0f6f0a      21 min         1
-  acme/service-2  running    3f0f6f0a      22 min         1
-  acme/service-0  succeeded  3f0f6f0a  #7  20 min         1`,
+  ITEM            VERDICT    RUN       PR  PR STATE    TIME  ATTEMPTS
+  acme/service-1  running    3f0f6f0a                21 min         1
+  acme/service-2  running    3f0f6f0a                22 min         1
+  acme/service-0  succeeded  3f0f6f0a  #7  not read  20 min         1`,
   );
 });
 
@@ -160,7 +162,7 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
 
 test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {
   const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
-  expect(status(viewOf([anItem(1, "succeeded")], done)).slice(0, 4)).toEqual([
+  expect(status(viewOf([anItem(1, "succeeded", { pullRequest: null })], done)).slice(0, 4)).toEqual([
     "Campaign replace-moment, round 2026-12, is done: its item succeeded",
     "1 of 1 has ended: 1 succeeded",
     "",

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../../../lib/cli/main.ts";
 import { campaignFile, type CampaignWorld, campaignWorld, type CampaignWorldOptions } from "../../campaign/world.ts";
+import type { GithubForge } from "../../forge/github_forge.ts";
 import type { GitlabServer } from "../../note/gitlab_server.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 
@@ -35,6 +36,8 @@ export interface CliWorld extends Pick<CampaignWorld, "clock" | "emulator" | "re
   before: CampaignWorld["before"];
   /** The GitLab that takes notes on merge requests; undefined for none. */
   gitlab: GitlabServer | undefined;
+  /** The GitHub that holds the pull requests; undefined for none. */
+  forge: GithubForge | undefined;
   /** Runs `campaign VERB campaign.yml --dir DIR` with further arguments. */
   campaign(verb: string, args?: string[], options?: CallOptions): Promise<Called>;
   /** Runs any command line. */
@@ -55,7 +58,8 @@ export function cliWorld(options: CampaignWorldOptions = {}): CliWorld {
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
     if (world.gitlab !== undefined && url.startsWith(world.gitlab.api)) return await world.gitlab.fetch(url, init);
-    const { pathname, search } = new URL(url);
+    const { host, pathname, search } = new URL(url);
+    if (world.forge !== undefined && host === "api.github.com") return await world.forge.fetch(url, init);
     const request = `${init.method ?? "GET"} ${pathname.replace("/api/v1/mogplex", "")}${search}`;
     requests.push(request);
     return await world.before?.(request) ?? await emulator.fetch(url, init);
@@ -72,6 +76,7 @@ export function cliWorld(options: CampaignWorldOptions = {}): CliWorld {
     files,
     before: undefined,
     gitlab: undefined,
+    forge: undefined,
     write: (more = {}) => void files.set(FILE, campaignFile(more)),
     campaign: (verb, args = [], given = {}) => world.cli(["campaign", verb, FILE, "--dir", directory, ...args], given),
     async cli(args, { before, ...given } = {}) {

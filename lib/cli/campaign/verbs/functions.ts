@@ -9,6 +9,7 @@ export { approve } from "./approve.ts";
 export { check } from "./check.ts";
 export { importFrom as import } from "./import.ts";
 export { pipeline } from "./pipeline.ts";
+export { commands } from "./commands.ts";
 export { plan } from "./plan.ts";
 export { report } from "./report.ts";
 export { resume } from "./resume.ts";

@@ -58,6 +58,7 @@ const LIMITS: Readonly<Record<Bound, string>> = {
   requests: "60 requests a minute",
   refused: "the service's refusal of starts",
   parallel: "the file's `parallel`",
+  "pull-requests": "the file's `open-pull-requests`",
   window: "the file's windows",
   gate: "a gate",
   stopped: "the stop",

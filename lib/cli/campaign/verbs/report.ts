@@ -1,5 +1,6 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal alone.
+ * `campaign report`: writes the reports again, from lock and journal; with a token of a forge it reads the pull
+ * requests.
  *
  * @module
  */

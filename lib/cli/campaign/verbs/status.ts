@@ -1,9 +1,11 @@
 /**
- * `campaign status`: what a campaign looks like, and what needs a person. Read-only, and without a request.
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only; with a token of a forge it
+ * reads the pull requests.
  *
  * @module
  */
 import { readCampaignWith } from "../../../campaign/jobs.ts";
+import { pullRequestsOf } from "../../../campaign/pulls/pull_requests.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { printStatus } from "../campaign_verb_job.ts";
@@ -42,8 +44,11 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
   const { io, clock } = context;
   return await interruptible({ io, clock }, async ({ signal }) => {
     let shown = "";
+    // One reader for all of them: it does not read again what it has read a moment ago.
+    const pulls = pullRequestsOf({ ...place.options, signal });
+    const internals = Object.assign(Object.create(place.internals), { pulls });
     for (;;) {
-      const view = await readCampaignWith(place.path, place.options, place.internals);
+      const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);
       if (content !== shown) {
         if (shown !== "" && isInteractive(context) && !context.flags.has("json")) io.write("stdout", CLEAR);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DRY_RUN, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { ALL_PLANNED } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -14,7 +14,7 @@ export const campaignPlanVerb: Verb = {
   maxPositionals: 1,
   summary: "Freeze the list of repositories, and compute when it will be done; starts nothing",
   group: "toolkit",
-  flags: [PLACE, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
+  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
     success: "the plan is written",

@@ -1,9 +1,10 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal alone.
+ * `campaign report`: writes the reports again, from lock and journal; with a token of a forge it reads the pull
+ * requests.
  *
  * @module
  */
-import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -12,9 +13,9 @@ export const campaignReportVerb: Verb = {
   name: "campaign report",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Write the reports of a campaign again, from its lock and journal; no request",
+  summary: "Write the reports of a campaign again, from its lock and journal",
   group: "toolkit",
-  flags: [PLACE, NOTE, JSON_OBJECT],
+  flags: [PLACE, FORGE, NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DECISION, PLACE, SELECTION } from "../../campaign/flags.ts";
+import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { ADOPT } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,7 +15,7 @@ export const campaignRetryVerb: Verb = {
   maxPositionals: 1,
   summary: "Allow another attempt for items that ended",
   group: "toolkit",
-  flags: [PLACE, SELECTION, ADOPT, DECISION],
+  flags: [PLACE, FORGE, SELECTION, ADOPT, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: [

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DECISION, PLACE, SELECTION } from "../../campaign/flags.ts";
+import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { REASON } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,7 +15,7 @@ export const campaignSkipVerb: Verb = {
   maxPositionals: 1,
   summary: "Decide that items are not started any more",
   group: "toolkit",
-  flags: [PLACE, SELECTION, REASON, DECISION],
+  flags: [PLACE, FORGE, SELECTION, REASON, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],

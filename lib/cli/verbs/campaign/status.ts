@@ -1,9 +1,10 @@
 /**
- * `campaign status`: what a campaign looks like, and what needs a person. Read-only, and without a request.
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only; with a token of a forge it
+ * reads the pull requests.
  *
  * @module
  */
-import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { ALL_ROWS, STATUS_EXIT, WATCH } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -12,9 +13,9 @@ export const campaignStatusVerb: Verb = {
   name: "campaign status",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Print what a campaign looks like and what needs a person; no request",
+  summary: "Print what a campaign looks like and what needs a person",
   group: "toolkit",
-  flags: [PLACE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
     "success",
     "failed",

@@ -1,0 +1,73 @@
+/**
+ * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It runs none of them.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../../campaign/jobs.ts";
+import { matchesGlob } from "../../../campaign/file/glob.ts";
+import { forgeCommands, type MergeMethod } from "../../../campaign/pulls/forge_commands.ts";
+import type { CampaignView, ItemView } from "../../../campaign/view.ts";
+import { UsageError } from "../../../errors.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { formatCount } from "../../../result/duration.ts";
+import type { VerbContext } from "../../verb.ts";
+import { CAUSE, ONLY } from "../flags.ts";
+import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../own_flags.ts";
+import { maskToken, readPlace } from "../place.ts";
+
+/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
+function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView): ItemView[] {
+  const word = option(CAUSE);
+  const only = flags.all(ONLY.name);
+  const group = causes.find((cause) => cause.word === word);
+  if (word !== undefined && group === undefined) {
+    const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;
+    throw new UsageError({
+      attempted: "print commands",
+      why: "there is no such cause",
+      value: JSON.stringify(word),
+      advice,
+    });
+  }
+  const ids = new Set(group?.items);
+  return items.filter(({ id, repository }) =>
+    (group === undefined || ids.has(id)) &&
+    (only.length === 0 || only.some((glob) => matchesGlob(glob, repository) || matchesGlob(glob, id)))
+  );
+}
+
+/** Does the work of `campaign commands`. @returns The exit code. */
+export async function commands(context: VerbContext): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign commands");
+  maskToken(context);
+  const [merge, close] = [flags.has(MERGE.name), flags.has(CLOSE.name)];
+  if (merge === close) {
+    throw new UsageError({
+      attempted: "print commands",
+      why: "it is not clear which",
+      advice: "give --merge or --close",
+    });
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  const method: MergeMethod | undefined = option(METHOD);
+  const all = flags.has(ALL_OPEN.name);
+  const { lines, unready, unread } = forgeCommands(chosen(context, view), merge ? "merge" : "close", { method, all });
+  if (flags.has("json")) {
+    writer.json(writer.clean({ commands: lines, unready, unread }));
+    return EXIT.success;
+  }
+  // They are made of a few harmless characters, and a shell is to read them as they are.
+  writer.out(...lines);
+  if (unready.length > 0) {
+    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
+  }
+  if (unread.length > 0) {
+    writer.note(
+      `${
+        formatCount(unread.length, "pull request")
+      } not read: left out; with a token of the forge, or --all, they are not`,
+    );
+  }
+  return EXIT.success;
+}

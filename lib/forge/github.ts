@@ -1,0 +1,247 @@
+/**
+ * Pull requests of GitHub, by its GraphQL API: up to 50 in one query.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { isObject } from "../lookup.ts";
+import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
+import type { ForgeClient } from "./forge_client.ts";
+import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
+
+/** Most pull requests of one query. A query with more takes GitHub longer than its 10 seconds now and then. */
+export const MAX_PULL_REQUESTS = 50;
+
+/** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
+export function githubApi(origin: string, host: string): string {
+  if (host === "github.com") return "https://api.github.com";
+  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
+}
+
+const FIELDS = `fragment F on PullRequest {
+  number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
+  assignees(first: 1) { nodes { login } }
+  reviewRequests(first: 1) {
+    totalCount
+    nodes { requestedReviewer { ... on User { login } ... on Team { combinedSlug } } }
+  }
+  latestOpinionatedReviews(first: 20) { nodes { state } }
+  commits(last: 1) { nodes { commit { statusCheckRollup { state } } } }
+}`;
+
+function nodesOf<T extends z.core.SomeType>(node: T) {
+  return z.object({ nodes: z.nullish(z.array(z.nullable(node))) });
+}
+
+function makeSchema() {
+  const reviewer = z.object({ login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
+  return z.object({
+    number: z.int(),
+    url: z.string(),
+    state: z.enum(["OPEN", "CLOSED", "MERGED"]),
+    isDraft: z.boolean(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+    mergeable: z.nullable(z.string()),
+    reviewDecision: z.nullable(z.string()),
+    headRefName: z.string(),
+    assignees: z.nullish(nodesOf(z.object({ login: z.string() }))),
+    reviewRequests: z.nullish(
+      z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
+    ),
+    latestOpinionatedReviews: z.nullish(nodesOf(z.object({ state: z.string() }))),
+    commits: z.nullish(nodesOf(z.object({
+      commit: z.nullable(z.object({ statusCheckRollup: z.nullish(z.object({ state: z.string() })) })),
+    }))),
+  });
+}
+
+let schema: ReturnType<typeof makeSchema> | undefined;
+type Node = z.output<ReturnType<typeof makeSchema>>;
+
+/** A map, since the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
+const ROLLUP = new Map<string, ChecksState>([
+  ["SUCCESS", "green"],
+  ["FAILURE", "red"],
+  ["ERROR", "red"],
+  ["PENDING", "pending"],
+  ["EXPECTED", "pending"],
+]);
+
+/** Null when the checks of the newest commit are not shown, which is not the same as none. */
+function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState | null {
+  const commit = commits?.nodes?.[0]?.commit;
+  if (hidden.has("commits") || commit === null || commit === undefined || commit.statusCheckRollup === undefined) {
+    return null;
+  }
+  return commit.statusCheckRollup === null ? "none" : ROLLUP.get(commit.statusCheckRollup.state) ?? null;
+}
+
+/** `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. */
+function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
+  const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
+  if (reviewDecision === "APPROVED") return "approved";
+  if (reviewDecision === "CHANGES_REQUESTED") return "changes-requested";
+  const reviews = latestOpinionatedReviews?.nodes;
+  const unknown = ["reviewDecision", "latestOpinionatedReviews", "reviewRequests"].some((name) => hidden.has(name));
+  if (unknown || reviews === null || reviews === undefined) return null;
+  if (reviews.some((review) => review?.state === "CHANGES_REQUESTED")) return "changes-requested";
+  if (reviewDecision === null && reviews.some((review) => review?.state === "APPROVED")) return "approved";
+  if (reviewRequests === null || reviewRequests === undefined) return null;
+  // An approval that does not suffice came from somebody who was asked, and is not asked any more.
+  return reviewRequests.totalCount > 0 || reviews.length > 0 ? "asked" : "not-asked";
+}
+
+function ownerOf({ assignees, reviewRequests }: Node): string | null {
+  const reviewer = reviewRequests?.nodes?.[0]?.requestedReviewer;
+  return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
+}
+
+const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
+
+/** @param hidden Fields that GitHub did not show. */
+function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts | undefined {
+  const { data: node } = z.safeParse(schema ??= makeSchema(), value);
+  if (node === undefined || Number.isNaN(Date.parse(node.createdAt)) || Number.isNaN(Date.parse(node.updatedAt))) {
+    return undefined;
+  }
+  const [checks, review] = [checksOf(node, hidden), reviewOf(node, hidden)];
+  const { mergeable } = node;
+  const missing = [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])];
+  return {
+    url: node.url,
+    state: STATES[node.state],
+    draft: node.isDraft,
+    checks,
+    review,
+    conflict: mergeable === "CONFLICTING" ? true : mergeable === "MERGEABLE" ? false : null,
+    owner: ownerOf(node),
+    branch: node.headRefName,
+    createdAt: node.createdAt,
+    updatedAt: node.updatedAt,
+    problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
+  };
+}
+
+/** An error of GraphQL: a part of the answer that is missing, by its path. */
+interface PartError {
+  type: string;
+  path: readonly string[];
+}
+
+function errorsOf(body: Record<string, unknown>): PartError[] {
+  const errors = Array.isArray(body.errors) ? body.errors : [];
+  return errors.map((error: unknown) => {
+    const { type, path } = isObject(error) ? error : {};
+    return { type: typeof type === "string" ? type : "", path: Array.isArray(path) ? path.map(String) : [] };
+  });
+}
+
+/** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error where the hour's points are used up. */
+function isLimit(body: unknown): boolean {
+  if (!isObject(body)) return false;
+  const { errors } = body;
+  const isSecondary = Array.isArray(errors) &&
+    errors.some((error: unknown) => isObject(error) && /secondary rate limit/i.test(String(error.message ?? "")));
+  return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
+}
+
+/** Why nothing is shown of a pull request, as a clause. */
+function refusalOf(errors: readonly PartError[]): string {
+  const type = errors[0]?.type ?? "";
+  if (type === "NOT_FOUND") return "GitHub does not show it to this token, or it is gone";
+  if (type === "FORBIDDEN") return "this token may not read it";
+  return type === "" ? "GitHub left it out of its answer" : `GitHub left it out of its answer (${type.slice(0, 40)})`;
+}
+
+interface Answered {
+  data: Record<string, unknown>;
+  errors: PartError[];
+}
+
+/** An answer with any data at all. One without is not an answer to this query. */
+function readBody(body: unknown): Answered | undefined {
+  return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
+}
+
+/** The outcome for one alias of a query. */
+function outcomeOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullRequestOutcome {
+  const own = errors.filter(({ path }) => path[0] === alias);
+  const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
+  const node = isObject(repository) ? repository.pullRequest : undefined;
+  if (!isObject(node) || own.some(({ path }) => path.length < 3)) return { ok: false, reason: refusalOf(own) };
+  // Who was asked may be hidden, when it is a team. That somebody was asked is not.
+  const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
+  const facts = factsOf(node, new Set(hidden));
+  if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
+  const place = parsePullRequest(facts.url);
+  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
+  return { ok: true, facts: { ...facts, url: place.url } };
+}
+
+function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
+  const [owner = "", name = ""] = repository.split("/");
+  return [owner, name];
+}
+
+/**
+ * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, by one query.
+ *
+ * @returns An outcome for each, in their order.
+ * @throws what the client throws.
+ */
+export async function readGithub(
+  client: ForgeClient,
+  addresses: readonly PullRequestAddress[],
+): Promise<PullRequestOutcome[]> {
+  const variables: Record<string, string | number> = {};
+  const parts = addresses.map((address, index) => {
+    const [owner, name] = namesOf(address);
+    Object.assign(variables, { [`o${index}`]: owner, [`n${index}`]: name, [`i${index}`]: address.number });
+    return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F } }`;
+  });
+  const declared = addresses.map((_, index) => `$o${index}: String!, $n${index}: String!, $i${index}: Int!`);
+  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${FIELDS}`;
+  const [first] = addresses;
+  const what = addresses.length === 1 && first !== undefined
+    ? `read pull request ${first.url}`
+    : `read ${addresses.length} pull requests at ${first?.host}`;
+  const answered = await client.call({ what, path: "/graphql", body: { query, variables }, isLimit, read: readBody });
+  return addresses.map((address, index) => outcomeOf(answered, `p${index}`, address));
+}
+
+/**
+ * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
+ *
+ * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
+ * @returns Its address; null when there is none; undefined when the repository is not shown.
+ * @throws what the client throws.
+ */
+export async function findGithub(
+  client: ForgeClient,
+  { repository, branch, since }: { repository: string; branch: string; since: number },
+): Promise<string | null | undefined> {
+  const [owner, name] = namesOf({ repository });
+  const query = `query($o: String!, $n: String!, $b: String!) {
+p0: repository(owner: $o, name: $n) {
+  pullRequests(headRefName: $b, first: 10, orderBy: { field: CREATED_AT, direction: DESC }) {
+    nodes { url createdAt isCrossRepository }
+  }
+}
+}`;
+  const { data } = await client.call({
+    what: `find the pull request of branch "${branch}" of ${repository}`,
+    path: "/graphql",
+    body: { query, variables: { o: owner, n: name, b: branch } },
+    isLimit,
+    read: readBody,
+  });
+  const found = isObject(data.p0) ? data.p0.pullRequests : undefined;
+  const nodes = isObject(found) ? found.nodes : undefined;
+  if (!Array.isArray(nodes)) return undefined;
+  const own = nodes.find((node) =>
+    isObject(node) && node.isCrossRepository === false && Date.parse(String(node.createdAt)) >= since
+  );
+  if (own === undefined) return null;
+  return isObject(own) && typeof own.url === "string" ? own.url : undefined;
+}

@@ -1,0 +1,225 @@
+/**
+ * Merge requests of GitLab, by its REST API: one to three requests for each.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { ApiError } from "../errors.ts";
+import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
+import type { ForgeClient } from "./forge_client.ts";
+import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
+
+/** Base of the API of a host. Source: GitLab, "REST API", "Make a REST API call". */
+export function gitlabApi(origin: string): string {
+  return `${origin}/api/v4`;
+}
+
+function makeSchemas() {
+  const user = z.object({ username: z.string() });
+  const users = z.nullish(z.array(user));
+  const pipeline = z.nullish(z.object({ status: z.string() }));
+  return {
+    mergeRequest: z.object({
+      iid: z.int(),
+      web_url: z.string(),
+      state: z.string(),
+      draft: z.nullish(z.boolean()),
+      work_in_progress: z.nullish(z.boolean()),
+      created_at: z.string(),
+      updated_at: z.string(),
+      source_branch: z.string(),
+      merge_status: z.nullish(z.string()),
+      detailed_merge_status: z.nullish(z.string()),
+      has_conflicts: z.nullish(z.boolean()),
+      head_pipeline: pipeline,
+      assignees: users,
+      reviewers: users,
+    }),
+    approvals: z.object({ approvals_left: z.nullish(z.int()), approved_by: z.array(z.object({ user })) }),
+    reviewers: z.array(z.object({ user, state: z.string() })),
+    list: z.array(z.object({
+      web_url: z.string(),
+      created_at: z.string(),
+      source_project_id: z.nullish(z.int()),
+      target_project_id: z.nullish(z.int()),
+    })),
+  };
+}
+
+let schemas: ReturnType<typeof makeSchemas> | undefined;
+const parsers = () => schemas ??= makeSchemas();
+type MergeRequest = z.output<ReturnType<typeof makeSchemas>["mergeRequest"]>;
+
+const STATES = new Map<string, PullRequestFacts["state"]>([
+  ["opened", "open"],
+  // While it is being merged.
+  ["locked", "open"],
+  ["closed", "closed"],
+  ["merged", "merged"],
+]);
+
+/** Source: GitLab, "Pipelines API", status of a pipeline. */
+const PIPELINES = new Map<string, ChecksState>([
+  ["success", "green"],
+  ["failed", "red"],
+  ["canceled", "red"],
+  ["canceling", "red"],
+  ["skipped", "none"],
+  ["created", "pending"],
+  ["waiting_for_resource", "pending"],
+  ["waiting_for_callback", "pending"],
+  ["preparing", "pending"],
+  ["pending", "pending"],
+  ["running", "pending"],
+  ["manual", "pending"],
+  ["scheduled", "pending"],
+]);
+
+/** Null when it is not shown: GitLab leaves `head_pipeline` out for a token that may not read pipelines. */
+function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
+  if (pipeline === undefined) return null;
+  return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
+}
+
+/** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
+function conflictOf(request: MergeRequest): boolean | null {
+  const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
+  if (conflicts === true || detail === "conflict") return true;
+  const isOpen = ["unchecked", "checking", "preparing", "cannot_be_merged_recheck"];
+  return isOpen.includes(status ?? "") || isOpen.includes(detail ?? "") || typeof conflicts !== "boolean"
+    ? null
+    : false;
+}
+
+function pathOf({ repository, number }: PullRequestAddress): string {
+  return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
+}
+
+/** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
+async function part<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  name: string,
+  schema: T,
+): Promise<z.output<T> | undefined> {
+  try {
+    return await client.call({
+      what: `read the ${name} of merge request ${address.url}`,
+      path: `${pathOf(address)}/${name}`,
+      read: (value) => z.safeParse(schema, value).data,
+    });
+  } catch (error) {
+    if (error instanceof ApiError && [403, 404].includes(error.status)) return undefined;
+    throw error;
+  }
+}
+
+/** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
+async function reviewOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<ReviewState | null> {
+  if (request.detailed_merge_status === "requested_changes") return "changes-requested";
+  const wasAsked = (request.reviewers ?? []).length > 0;
+  const { approvals: approvalsSchema, reviewers: reviewersSchema } = parsers();
+  const reviewers = wasAsked ? await part(client, address, "reviewers", reviewersSchema) : [];
+  if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
+  const approvals = await part(client, address, "approvals", approvalsSchema);
+  const approved = approvals === undefined
+    ? reviewers?.some(({ state }) => state === "approved") ?? false
+    : approvals.approved_by.length > 0;
+  if (approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
+  // An approval that does not suffice shows that somebody looks at it.
+  if (wasAsked || approved) return "asked";
+  return approvals === undefined ? null : "not-asked";
+}
+
+async function factsOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<PullRequestOutcome> {
+  const state = STATES.get(request.state);
+  const times = [request.created_at, request.updated_at].map((text) => Date.parse(text));
+  if (state === undefined || times.some((ms) => Number.isNaN(ms))) {
+    return { ok: false, reason: "the answer has not the form that GitLab documents" };
+  }
+  const place = parsePullRequest(request.web_url);
+  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another merge request" };
+  const isOpen = state === "open";
+  const checks = checksOf(request);
+  const review = isOpen ? await reviewOf(client, place, request) : null;
+  const missing = isOpen
+    ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
+    : [];
+  return {
+    ok: true,
+    facts: {
+      url: place.url,
+      state,
+      draft: request.draft ?? request.work_in_progress ?? false,
+      checks,
+      review,
+      conflict: isOpen ? conflictOf(request) : null,
+      owner: request.assignees?.[0]?.username ?? request.reviewers?.[0]?.username ?? null,
+      branch: request.source_branch,
+      createdAt: request.created_at,
+      updatedAt: request.updated_at,
+      problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
+    },
+  };
+}
+
+/**
+ * Reads a merge request. One that this token does not see is an outcome; everything else that goes wrong concerns all of them.
+ *
+ * @throws what the client throws.
+ */
+export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
+  let request: MergeRequest | undefined;
+  try {
+    request = await client.call({
+      what: `read merge request ${address.url}`,
+      path: pathOf(address),
+      // Any JSON object is an answer of the API; whether it has the right form is judged below, for this one alone.
+      read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
+    }).then(({ value }) => z.safeParse(parsers().mergeRequest, value).data);
+  } catch (error) {
+    if (!(error instanceof ApiError) || ![403, 404].includes(error.status)) throw error;
+    const reason = error.status === 403
+      ? "this token may not read it"
+      : "GitLab does not show it to this token, or it is gone";
+    return { ok: false, reason };
+  }
+  if (request === undefined) return { ok: false, reason: "the answer has not the form that GitLab documents" };
+  return await factsOf(client, address, request);
+}
+
+/**
+ * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
+ *
+ * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
+ * @returns Its address; null when there is none; undefined when the project is not shown.
+ * @throws what the client throws.
+ */
+export async function findGitlab(
+  client: ForgeClient,
+  { repository, branch, since }: { repository: string; branch: string; since: number },
+): Promise<string | null | undefined> {
+  const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
+  try {
+    const found = await client.call({
+      what: `find the merge request of branch "${branch}" of ${repository}`,
+      path: `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
+      read: (value) => z.safeParse(parsers().list, value).data,
+    });
+    const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
+      typeof source === "number" && source === target && Date.parse(created) >= since
+    );
+    return own?.web_url ?? null;
+  } catch (error) {
+    if (error instanceof ApiError && [403, 404].includes(error.status)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.
+ *
+ * @module
+ */
+
+/** A system that holds pull requests. */
+export type ForgeName = "github" | "gitlab";
+
+/** Whether a pull request is still to be decided. */
+export type PullRequestStatus = "open" | "merged" | "closed";
+
+/** What its checks say, all together. `none`: there are no checks. */
+export type ChecksState = "green" | "red" | "pending" | "none";
+
+/** Where its review is. `asked`: somebody was asked and has not decided. `not-asked`: nobody was asked. */
+export type ReviewState = "approved" | "changes-requested" | "asked" | "not-asked";
+
+/** The words, in the order of tables. */
+export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "merged", "closed"];
+/** See {@linkcode PULL_REQUEST_STATUSES}. */
+export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
+/** See {@linkcode PULL_REQUEST_STATUSES}. */
+export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-asked", "asked", "approved"];
+
+/** A pull request as its forge shows it. What could not be read is null, and never `none`. */
+export interface PullRequestFacts {
+  /** Its address now: another one than was asked for when the repository has another name now. */
+  url: string;
+  /** Open, merged or closed. */
+  state: PullRequestStatus;
+  /** Whether it is a draft. */
+  draft: boolean;
+  /** Its checks; null when they could not be read. */
+  checks: ChecksState | null;
+  /** Its review; null when it could not be read. */
+  review: ReviewState | null;
+  /** Whether it conflicts with its target; null when the forge has not found out. */
+  conflict: boolean | null;
+  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null for nobody, and when that cannot be read. */
+  owner: string | null;
+  /** Branch that it comes from. */
+  branch: string;
+  /** When it was opened, and when something happened to it last, in ISO 8601. */
+  createdAt: string;
+  updatedAt: string;
+  /** What of it could not be read, as a clause; null when all could be. */
+  problem: string | null;
+}
+
+/** What became of reading one pull request. `reason` is a clause about this one alone. */
+export type PullRequestOutcome = { ok: true; facts: PullRequestFacts } | { ok: false; reason: string };

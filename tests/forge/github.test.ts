@@ -1,0 +1,224 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { aNode, githubForge, html, json, type Node, rollup } from "./github_forge.ts";
+import { forgeWorld, GITHUB_TOKEN } from "./world.ts";
+
+const url = (name: string, number = 7) => `https://github.com/acme/${name}/pull/${number}`;
+
+async function readOne(node: Node | null, errors: { type: string; path: (string | number)[] }[] = []) {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/web#7", node);
+  github.errors.set("acme/web#7", errors);
+  const { facts, refused, failed } = await forges.read([url("web")]);
+  return { facts: facts.get(url("web")), refused: refused.get(url("web")), failed: failed.get(url("web")) };
+}
+
+const NO_REVIEW = { reviewDecision: null, latestOpinionatedReviews: { nodes: [] } };
+
+test("Forges reads what GitHub says of a pull request in words of its own", async () => {
+  const { facts } = await readOne(aNode({ assignees: { nodes: [{ login: "kim" }] } }));
+  expect(facts).toEqual({
+    url: url("web"),
+    state: "open",
+    draft: false,
+    checks: "green",
+    review: "approved",
+    conflict: false,
+    owner: "kim",
+    branch: "mogplex/replace-moment",
+    createdAt: "2026-03-01T10:00:00Z",
+    updatedAt: "2026-03-01T11:00:00Z",
+    problem: null,
+  });
+});
+
+test.each<[Node, Record<string, unknown>]>([
+  [{ state: "MERGED" }, { state: "merged" }],
+  [{ state: "CLOSED" }, { state: "closed" }],
+  [rollup("FAILURE"), { checks: "red" }],
+  [rollup("ERROR"), { checks: "red" }],
+  [rollup("EXPECTED"), { checks: "pending" }],
+  [rollup("PENDING"), { checks: "pending" }],
+  [rollup(null), { checks: "none", problem: null }],
+  [rollup("SOMETHING_NEW"), { checks: null }],
+  [{ mergeable: "CONFLICTING" }, { conflict: true }],
+  [{ mergeable: "UNKNOWN" }, { conflict: null }],
+  [{ reviewDecision: "CHANGES_REQUESTED" }, { review: "changes-requested" }],
+  [NO_REVIEW, { review: "not-asked" }],
+  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "CHANGES_REQUESTED" }] } }, {
+    review: "changes-requested",
+  }],
+  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] } }, { review: "approved" }],
+  [{ ...NO_REVIEW, reviewDecision: "REVIEW_REQUIRED" }, { review: "not-asked" }],
+  [{ reviewDecision: "REVIEW_REQUIRED" }, { review: "asked" }],
+  [{
+    ...NO_REVIEW,
+    reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { combinedSlug: "acme/web-team" } }] },
+  }, {
+    review: "asked",
+    owner: "acme/web-team",
+  }],
+])("Forges reads %j of GitHub as %j", async (more, expected) => {
+  expect((await readOne(aNode(more))).facts).toMatchObject(expected);
+});
+
+test("Forges takes what a token may not see for unknown, and never for none", async () => {
+  const path = ["commits", "nodes", 0, "commit", "statusCheckRollup"];
+  const hidden = await readOne(aNode(), [{ type: "FORBIDDEN", path }]);
+  expect(hidden.facts).toMatchObject({ state: "open", checks: null, review: "approved" });
+  expect(hidden.facts?.problem).toContain("its checks");
+  const review = await readOne(aNode(NO_REVIEW), [{ type: "FORBIDDEN", path: ["reviewRequests"] }]);
+  expect(review.facts).toMatchObject({ review: null, checks: "green" });
+  // A team that may not be named was asked all the same.
+  const asked = aNode({ ...NO_REVIEW, reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: {} }] } });
+  const team = await readOne(asked, [{ type: "FORBIDDEN", path: ["reviewRequests", "nodes", 0, "requestedReviewer"] }]);
+  expect(team.facts).toMatchObject({ review: "asked", owner: null, problem: null });
+});
+
+test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 100 it may not see", async () => {
+  const { forges, github } = forgeWorld();
+  const urls = Array.from({ length: 100 }, (_, index) => url(`p${index}`));
+  for (let index = 0; index < 100; index++) github.pulls.set(`acme/p${index}#7`, index === 42 ? null : aNode());
+  github.pulls.delete("acme/p77#7");
+  const { facts, refused, failed, untold } = await forges.read(urls);
+  expect([facts.size, failed.size, untold.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
+  expect([...refused]).toEqual([
+    [url("p42"), "this token may not read it"],
+    [url("p77"), "GitHub does not show it to this token, or it is gone"],
+  ]);
+});
+
+test("Forges follows a repository that has another name now, and gives its new address", async () => {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/site#7", aNode());
+  github.renamed.set("acme/web", "acme/site");
+  expect((await forges.read([url("web")])).facts.get(url("web"))?.url).toBe(url("site"));
+});
+
+test("Forges sends the names of repositories as variables, never as a part of the query", async () => {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  await forges.read([url("web")]);
+  expect(github.received[0]?.query).not.toContain("acme");
+  expect(github.received[0]?.variables).toEqual({ o0: "acme", n0: "web", i0: 7 });
+  expect(github.received[0]?.url).toBe("https://api.github.com/graphql");
+  expect(github.received[0]?.authorization).toBe(`Bearer ${GITHUB_TOKEN}`);
+});
+
+test("Forges finds the API of a GitHub Enterprise host that was named, and of ghe.com", async () => {
+  for (
+    const [host, api] of [["git.example.com", "git.example.com/api"], ["acme.ghe.com", "api.acme.ghe.com"]] as const
+  ) {
+    const asked: string[] = [];
+    const github = githubForge(host === "acme.ghe.com" ? "api.acme.ghe.com" : host);
+    const world = forgeWorld({ github, hosts: [`${host}=GHE_TOKEN`], env: { GHE_TOKEN: "ghe-token" } });
+    await world.forges.read([`https://${host}/acme/web/pull/7`]);
+    asked.push(...github.received.map((request) => request.url));
+    expect(asked).toEqual([`https://${api}/graphql`]);
+  }
+});
+
+test.each<[string, () => Response, number]>([
+  [
+    "a used up hour",
+    () =>
+      json(200, { data: null, errors: [{ type: "RATE_LIMITED", message: "API rate limit exceeded" }] }, {
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(Math.floor(Date.parse("2026-01-01T00:00:30Z") / 1_000)),
+        "date": "Thu, 01 Jan 2026 00:00:00 GMT",
+      }),
+    30_000,
+  ],
+  [
+    "a secondary limit",
+    () => json(403, { message: "You have exceeded a secondary rate limit" }, { "retry-after": "20" }),
+    20_000,
+  ],
+  [
+    "a secondary limit without a time",
+    () => json(403, { message: "You have exceeded a secondary rate limit." }),
+    60_000,
+  ],
+])("Forges waits as long as GitHub asks after %s", async (_name, answer, waitMs) => {
+  const { forges, github, clock } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  github.faults.push(answer());
+  const before = clock.now();
+  expect((await forges.read([url("web")])).facts.size).toBe(1);
+  expect(clock.now() - before).toBe(waitMs);
+});
+
+test("Forges tells a limit that lasts too long, and asks no further", async () => {
+  const { forges, github, clock } = forgeWorld();
+  github.faults.push(json(403, { message: "secondary rate limit" }, { "retry-after": "3600" }));
+  const before = clock.now();
+  const { failed } = await forges.read(Array.from({ length: 120 }, (_, index) => url(`p${index}`)));
+  expect([failed.size, github.received.length, clock.now() - before]).toEqual([120, 1, 0]);
+  expect(failed.get(url("p0"))).toContain("GitHub wants fewer requests");
+});
+
+test.each<[string, () => Response | "reset"]>([
+  ["a page in place of JSON", () => html()],
+  ["a gateway's error", () => html(502)],
+  ["a lost connection", () => "reset"],
+  ["JSON that is no answer", () => json(200, { message: "Not Found" })],
+  ["no data at all", () => json(200, { data: null, errors: [{ message: "Something went wrong" }] })],
+])("Forges tries again after %s, and tells it when it lasts", async (_name, fault) => {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  github.faults.push(fault());
+  expect((await forges.read([url("web")])).facts.size).toBe(1);
+  github.faults.push(...Array.from({ length: 50 }, fault));
+  const { facts, failed } = await forges.read([url("web")]);
+  expect([facts.size, failed.size]).toEqual([0, 1]);
+});
+
+test("Forges tells a token that GitHub refuses by the name of its variable", async () => {
+  const { forges, github } = forgeWorld();
+  github.faults.push(json(401, { message: `Bad credentials ${GITHUB_TOKEN}` }));
+  const { failed } = await forges.read([url("web"), url("api")]);
+  expect([...failed.keys()]).toEqual([url("web"), url("api")]);
+  expect(failed.get(url("web"))).toContain("variable GITHUB_TOKEN");
+  expect(failed.get(url("web"))).not.toContain(GITHUB_TOKEN);
+});
+
+test("Forges refuses an answer about another pull request", async () => {
+  for (const other of ["https://github.com/acme/web/pull/8", "https://evil.example/acme/web/pull/7", "javascript:1"]) {
+    expect((await readOne(aNode({ url: other }))).refused).toContain("another pull request");
+  }
+});
+
+test("Forges judges every answer for its own pull request, whatever one of them holds", async () => {
+  const junk = fc.oneof(fc.constant(null), fc.string(), fc.integer(), fc.constant([]), fc.constant({}));
+  const keys = Object.keys(aNode());
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...keys), junk, async (key, value) => {
+      const { forges, github } = forgeWorld();
+      github.pulls.set("acme/web#7", aNode({ [key]: value }));
+      github.pulls.set("acme/api#7", aNode());
+      const { facts, refused, failed } = await forges.read([url("web"), url("api")]);
+      expect([facts.has(url("api")), facts.size + refused.size, failed.size]).toEqual([true, 2, 0]);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("Forges.find finds the pull request of a branch, tells that there is none, and says nothing after a failure", async () => {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  const place = {
+    forge: "github",
+    host: "github.com",
+    repository: "acme/web",
+    branch: "mogplex/replace-moment",
+    since: 0,
+  } as const;
+  expect(await forges.find(place)).toBe(url("web"));
+  expect(await forges.find({ ...place, branch: "other" })).toBeNull();
+  expect(await forges.find({ ...place, since: Date.parse("2026-03-02T00:00:00Z") })).toBeNull();
+  // Anybody can give a branch of a fork the same name.
+  github.pulls.set("acme/web#7", aNode({ isCrossRepository: true }));
+  expect(await forges.find(place)).toBeNull();
+  github.faults.push(json(401, {}));
+  expect(await forges.find(place)).toBeUndefined();
+});

@@ -1,0 +1,148 @@
+import { expect, test } from "bun:test";
+import { html, json } from "./github_forge.ts";
+import { aRequest, gitlabForge, type Request, UNAPPROVED } from "./gitlab_forge.ts";
+import { forgeWorld, GITLAB_TOKEN } from "./world.ts";
+
+const PROJECT = "acme/tools/web";
+const URL_7 = `https://gitlab.com/${PROJECT}/-/merge_requests/7`;
+
+async function readOne(request: Request | number) {
+  const world = forgeWorld();
+  world.gitlab.requests.set(`${PROJECT}!7`, request);
+  const { facts, refused, failed } = await world.forges.read([URL_7]);
+  return { ...world, facts: facts.get(URL_7), refused: refused.get(URL_7), failed: failed.get(URL_7) };
+}
+
+test("Forges reads what GitLab says of a merge request in the same words", async () => {
+  const { facts, gitlab } = await readOne(aRequest({ assignees: [{ username: "lee" }] }));
+  expect(facts).toEqual({
+    url: URL_7,
+    state: "open",
+    draft: false,
+    checks: "green",
+    review: "approved",
+    conflict: false,
+    owner: "lee",
+    branch: "mogplex/replace-moment",
+    createdAt: "2026-03-01T10:00:00.000Z",
+    updatedAt: "2026-03-01T11:00:00.000Z",
+    problem: null,
+  });
+  expect(gitlab.received.map(({ path }) => path)).toEqual([
+    "/projects/acme%2Ftools%2Fweb/merge_requests/7",
+    "/projects/acme%2Ftools%2Fweb/merge_requests/7/approvals",
+  ]);
+  expect(gitlab.received.every(({ token }) => token === GITLAB_TOKEN)).toBe(true);
+});
+
+const REVIEWERS = { reviewers: [{ username: "kim" }] };
+const reviewer = (state: string) => ({ reviewers: [{ user: { username: "kim" }, state }] });
+
+test.each<[string, Request, Record<string, unknown>]>([
+  ["merged", aRequest({ state: "merged" }), { state: "merged", review: null, problem: null }],
+  ["closed", aRequest({ state: "closed" }), { state: "closed", problem: null }],
+  ["locked", aRequest({ state: "locked" }), { state: "open" }],
+  ["a failed pipeline", aRequest({ head_pipeline: { status: "failed" } }), { checks: "red" }],
+  ["a cancelled pipeline", aRequest({ head_pipeline: { status: "canceled" } }), { checks: "red" }],
+  ["a pipeline that waits", aRequest({ head_pipeline: { status: "waiting_for_resource" } }), { checks: "pending" }],
+  ["no pipeline", aRequest({ head_pipeline: null }), { checks: "none", problem: null }],
+  ["a pipeline that is hidden", aRequest({ head_pipeline: undefined }), { checks: null }],
+  ["conflicts", aRequest({ has_conflicts: true, detailed_merge_status: "conflict" }), { conflict: true }],
+  ["no look at conflicts yet", aRequest({ merge_status: "unchecked", detailed_merge_status: "unchecked" }), {
+    conflict: null,
+  }],
+  ["changes that are asked for", aRequest({ ...REVIEWERS, detailed_merge_status: "requested_changes" }, UNAPPROVED), {
+    review: "changes-requested",
+  }],
+  [
+    "the same, behind a red pipeline",
+    aRequest({ ...REVIEWERS, detailed_merge_status: "ci_must_pass" }, {
+      ...UNAPPROVED,
+      ...reviewer("requested_changes"),
+    }),
+    { review: "changes-requested", owner: "kim" },
+  ],
+  ["a reviewer", aRequest(REVIEWERS, { ...UNAPPROVED, ...reviewer("unreviewed") }), { review: "asked" }],
+  ["nobody", aRequest({}, UNAPPROVED), { review: "not-asked" }],
+  [
+    "one approval of two",
+    aRequest({}, { approvals: { approvals_left: 1, approved_by: [{ user: { username: "a" } }] } }),
+    {
+      review: "asked",
+    },
+  ],
+  ["approvals that are hidden", aRequest({}, { approvals: json(403, {}) }), { review: null }],
+  [
+    "a reviewer's approval where the list is hidden",
+    aRequest(REVIEWERS, { approvals: json(404, {}), ...reviewer("approved") }),
+    {
+      review: "approved",
+    },
+  ],
+  ["a draft of an older GitLab", aRequest({ draft: undefined, work_in_progress: true }), { draft: true }],
+])("Forges reads %s of GitLab", async (_name, request, expected) => {
+  expect((await readOne(request)).facts).toMatchObject(expected);
+});
+
+test("Forges asks for nothing more of a merge request that is decided", async () => {
+  expect((await readOne(aRequest({ state: "merged" }))).gitlab.received).toHaveLength(1);
+});
+
+test("Forges tells a merge request that it may not see, and goes on with the next", async () => {
+  const { forges, gitlab } = forgeWorld();
+  const urls = [1, 2, 3, 4].map((iid) => `https://gitlab.com/${PROJECT}/-/merge_requests/${iid}`);
+  gitlab.requests.set(`${PROJECT}!1`, 403);
+  gitlab.requests.set(`${PROJECT}!3`, aRequest());
+  gitlab.requests.set(`${PROJECT}!4`, { fields: { state: 7 } });
+  const { facts, refused } = await forges.read(urls);
+  expect([...facts.keys()]).toEqual([urls[2] as string]);
+  expect([...refused.values()]).toEqual([
+    "this token may not read it",
+    "GitLab does not show it to this token, or it is gone",
+    "the answer has not the form that GitLab documents",
+  ]);
+});
+
+test("Forges follows a project that was moved, once and within the API", async () => {
+  const { forges, gitlab } = forgeWorld();
+  gitlab.requests.set("acme/site!7", aRequest());
+  gitlab.moved.set(PROJECT, "acme/site");
+  expect((await forges.read([URL_7])).facts.get(URL_7)?.url).toBe("https://gitlab.com/acme/site/-/merge_requests/7");
+  for (
+    const location of ["https://evil.example/api/v4/projects/1", "https://gitlab.com/users/sign_in", "//evil.example"]
+  ) {
+    gitlab.faults.push(new Response("", { status: 302, headers: { location } }));
+    expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("a redirect, which would lose the token");
+  }
+});
+
+test("Forges finds a self-managed GitLab that was named", async () => {
+  const gitlab = gitlabForge("git.example.com:8443");
+  gitlab.requests.set("acme/web!7", aRequest());
+  const { forges } = forgeWorld({ gitlab, hosts: ["git.example.com:8443"], env: { GITLAB_TOKEN } });
+  const url = "https://git.example.com:8443/acme/web/-/merge_requests/7";
+  expect((await forges.read([url])).facts.size).toBe(1);
+  expect(gitlab.received[0]?.url).toStartWith("https://git.example.com:8443/api/v4/projects/");
+});
+
+test("Forges waits for GitLab as long as it asks, and tells pages in place of JSON", async () => {
+  const { forges, gitlab, clock } = forgeWorld();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest());
+  gitlab.faults.push(new Response("Retry later", { status: 429, headers: { "retry-after": "17" } }));
+  const before = clock.now();
+  expect((await forges.read([URL_7])).facts.size).toBe(1);
+  expect(clock.now() - before).toBe(17_000);
+  gitlab.faults.push(...Array.from({ length: 50 }, () => html()));
+  expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("not that of GitLab's API");
+});
+
+test("Forges.find finds the merge request of a branch", async () => {
+  const { forges, gitlab } = forgeWorld();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest());
+  const place = { forge: "gitlab", host: "gitlab.com", repository: PROJECT, since: 0 } as const;
+  expect(await forges.find({ ...place, branch: "mogplex/replace-moment" })).toBe(URL_7);
+  expect(await forges.find({ ...place, branch: "a&b=c" })).toBeNull();
+  expect(await forges.find({ ...place, branch: "mogplex/replace-moment", since: Date.parse("2026-03-02") })).toBeNull();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest({ source_project_id: 4 }));
+  expect(await forges.find({ ...place, branch: "mogplex/replace-moment" })).toBeNull();
+});

@@ -1,0 +1,109 @@
+/**
+ * As much of GitLab's REST API as reading merge requests needs, in process. Where each shape is from:
+ * - a merge request: GitLab, "Merge requests API", "Get single MR", the response and the table of its attributes
+ * - approvals: "Merge request approvals API", "Get configuration" of a merge request
+ * - reviewers with their state: "Merge requests API", "Get single merge request reviewers"
+ * - a project that was moved (301 to its new path): "Project repository and path redirects"
+ * - 401, 403, 404 and 429: "REST API troubleshooting", status codes; "Rate limits", `Retry-After`
+ */
+import { json } from "./github_forge.ts";
+
+/** A merge request as the API shows it, with its two further parts. */
+export interface Request {
+  fields: Record<string, unknown>;
+  approvals?: Response | Record<string, unknown>;
+  reviewers?: Response | { user: { username: string }; state: string }[];
+}
+
+/** A GitLab. */
+export interface GitlabForge {
+  host: string;
+  /** Merge requests, by `group/project!iid`. A number is the status with which it is refused. */
+  requests: Map<string, Request | number>;
+  /** Projects that were moved. */
+  moved: Map<string, string>;
+  faults: (Response | "reset")[];
+  received: { path: string; token: string | null; url: string }[];
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+/** A merge request that is open, green and approved. @param more Fields that differ. */
+export function aRequest(more: Record<string, unknown> = {}, rest: Partial<Request> = {}): Request {
+  return {
+    fields: {
+      state: "opened",
+      draft: false,
+      created_at: "2026-03-01T10:00:00.000Z",
+      updated_at: "2026-03-01T11:00:00.000Z",
+      source_branch: "mogplex/replace-moment",
+      merge_status: "can_be_merged",
+      detailed_merge_status: "mergeable",
+      has_conflicts: false,
+      head_pipeline: { id: 1, status: "success" },
+      assignees: [],
+      reviewers: [],
+      ...more,
+    },
+    approvals: { approvals_required: 1, approvals_left: 0, approved_by: [{ user: { username: "kim" } }] },
+    ...rest,
+  };
+}
+
+/** No approvals, and one is needed. */
+export const UNAPPROVED = { approvals: { approvals_required: 1, approvals_left: 1, approved_by: [] } };
+
+/** Makes one. */
+export function gitlabForge(host = "gitlab.com"): GitlabForge {
+  const forge: GitlabForge = {
+    host,
+    requests: new Map(),
+    moved: new Map(),
+    faults: [],
+    received: [],
+    // deno-lint-ignore require-await
+    async fetch(url, init) {
+      const { pathname, search } = new URL(url);
+      const path = pathname.replace("/api/v4", "");
+      forge.received.push({ path: path + search, token: new Headers(init.headers).get("private-token"), url });
+      const fault = forge.faults.shift();
+      if (fault === "reset") throw new TypeError("fetch failed");
+      return fault ?? answer(path, search);
+    },
+  };
+
+  function answer(path: string, search: string): Response {
+    const [, encoded = "", iid, part] = /^\/projects\/([^/]+)\/merge_requests(?:\/(\d+))?(?:\/(\w+))?$/.exec(path) ??
+      [];
+    const project = decodeURIComponent(encoded);
+    const moved = forge.moved.get(project);
+    if (moved !== undefined) {
+      const location = `https://${host}/api/v4${path.replace(encoded, encodeURIComponent(moved))}${search}`;
+      return new Response("", { status: 301, headers: { location } });
+    }
+    if (iid === undefined) {
+      const branch = new URLSearchParams(search).get("source_branch");
+      const found = [...forge.requests].filter(([key, each]) =>
+        key.startsWith(`${project}!`) && typeof each !== "number" && each.fields.source_branch === branch
+      );
+      return json(
+        200,
+        found.map(([key, each]) => ({
+          web_url: webUrl(key),
+          source_project_id: 3,
+          target_project_id: 3,
+          ...(typeof each === "number" ? {} : each.fields),
+        })),
+      );
+    }
+    const request = forge.requests.get(`${project}!${iid}`) ?? 404;
+    if (typeof request === "number") return json(request, { message: `${request}` });
+    if (part === undefined) {
+      return json(200, { iid: Number(iid), web_url: webUrl(`${project}!${iid}`), ...request.fields });
+    }
+    const value = part === "approvals" ? request.approvals : request.reviewers ?? [];
+    return value instanceof Response ? value.clone() : json(200, value);
+  }
+
+  const webUrl = (key: string) => `https://${host}/${key.replace("!", "/-/merge_requests/")}`;
+  return forge;
+}
