@@ -133,9 +133,10 @@ export async function decideCampaign(
   options: DecideOptions,
   internals: CampaignInternals = {},
 ): Promise<Decided> {
-  const { by, dryRun = false } = options;
+  const { dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     const attempted = `${decision.kind} campaign`;
+    const by = opened.mask(options.by);
     let store = plannedStore(opened, attempted);
     const nowMs = opened.clock.wallTime();
     const done = (items: readonly ItemMemory[], text: string): Decided => ({
@@ -167,7 +168,7 @@ export async function decideCampaign(
           const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
           throw new UsageError({ attempted, why: "no gate is closed", advice });
         }
-        if (!dryRun) await approveAll(store, by, decision.note);
+        if (!dryRun) await approveAll(store, by, decision.note === null ? null : opened.mask(decision.note));
         return done([], `opened the gate of the ${closed.join(" and the ")}`);
       }
       case "stop": {
@@ -200,7 +201,7 @@ export async function decideCampaign(
           throw new UsageError({ attempted, why, advice: LISTS });
         }
         const ids = items.map(({ item }) => item.id);
-        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason });
+        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason: opened.mask(reason) });
         return done(items, `${formatCount(items.length, "item")} will not be started any more`);
       }
     }

@@ -10,7 +10,8 @@ import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
 import { InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { createRedactor } from "../text/redact.ts";
+import { environmentVariable } from "../runtime.ts";
+import { createRedactor, joinRedactors } from "../text/redact.ts";
 import type { CampaignOptions, RunCampaignOptions } from "./campaign_options.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
@@ -23,6 +24,7 @@ import {
   plannedStore,
   withCampaign,
 } from "./open_campaign.ts";
+import { tell, type Teller } from "./notify/tell.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import { reasonCleaner, type Work } from "./work/work.ts";
@@ -73,20 +75,35 @@ export async function campaignJob(
   const watch = checkWatch({}, internals);
   return await withCampaign(path, options, internals, "write", async (opened) => {
     const done = finished(opened);
+    const teller = (signal: AbortSignal | undefined): Teller => ({
+      env: options.env ?? environmentVariable,
+      fetch: options.fetch,
+      clock: opened.clock,
+      signal,
+      note: (message) => options.onNotice?.({ kind: "text", message }),
+    });
     if (done !== undefined) {
+      await tell(opened, teller(options.signal));
       const changed = changedNote(opened);
       if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
       return { result: done, error: undefined };
     }
     const signal = endingSignal(options.signal, internals.interrupts);
     const session = openSession({ ...options, signal }, internals);
-    const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, onView: internals.onView };
+    const tellNow = () => tell(opened, teller(signal));
+    const settings = { timeoutMs, skipInvalid, approvedBy, meanRunMs, tell: tellNow, onView: internals.onView };
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
     const end = await job.start({ once });
     // Everything is read again and decided anew.
     if (end.error instanceof LostRaceError) throw end.error;
-    await noteTrouble(opened, end.error, reasonCleaner(createRedactor({ token: session.token, env: session.env })));
+    const { token, env } = session;
+    await noteTrouble(
+      opened,
+      end.error,
+      reasonCleaner(joinRedactors(createRedactor({ token, env }), opened.mask)),
+    );
+    await tell(opened, teller(signal), needsPerson(end.error));
     return end;
   });
 }
@@ -97,6 +114,11 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Wor
   if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
   const reason = clean(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
+}
+
+/** Whether no later wave mends an error by itself: a token that is refused, a journal that was changed. */
+function needsPerson(error: unknown): boolean {
+  return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
 /** The view, or the error that stopped the step. A campaign that goes on is no error. */

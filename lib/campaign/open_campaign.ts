@@ -20,6 +20,8 @@ import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import { hashOfItem } from "./plan/request.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
+import { secretsIn } from "./notify/address.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { Store } from "./work/store.ts";
 
@@ -36,6 +38,8 @@ export interface CampaignInternals extends JobInternals {
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
+  /** Gets what masks the secrets that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
+  onMask?: ((mask: Redactor) => void) | undefined;
 }
 
 /** A campaign whose file was read and whose directory is open. */
@@ -50,6 +54,8 @@ export interface OpenedCampaign {
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
+  /** Masks the secrets that the file names: the address of the webhook. */
+  mask: Redactor;
   home: Home;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
@@ -72,6 +78,8 @@ async function openAll(
   const stdin = internals.readsStdin ? "read" : "skip";
   const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
   const { env = environmentVariable } = options;
+  const mask = createRedactor({ secrets: file.notify === null ? [] : secretsIn(file.notify, env) });
+  internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
   const home = await openHome(parseHome(options.home ?? "dir", platform.remote(env)), directory, {
     env,
@@ -85,7 +93,7 @@ async function openAll(
     requestHash: (task, item) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
   });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin };
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const opened: OpenedCampaign = { ...what, home, store: undefined };
   try {
     await reopen(opened);

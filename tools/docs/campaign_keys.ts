@@ -155,11 +155,17 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "on-failed-checks.attempts": { description: "Follow-ups of a pull request." },
   "on-failed-checks": { description: `What to do when the checks of a pull request fail. ${LATER}` },
   "notify.webhook-variable": {
-    description: "Environment variable with the address that is called.",
+    description: "Environment variable with the address that is called. The address is a secret.",
     pattern: ENVIRONMENT,
+    examples: ["CAMPAIGN_WEBHOOK"],
+  },
+  "notify.host": {
+    description: "Host of that address, with its port where it is not 443. No other one is called.",
+    pattern: "^[A-Za-z0-9_.:[\\]-]+$",
+    examples: ["hooks.slack.com"],
   },
   "notify.on[]": { description: "An event." },
-  "notify.on": { description: "Events that are told." },
-  "notify": { description: `Who is told what. ${LATER}` },
+  "notify.on": { description: "Events that are told, each once." },
+  "notify": { description: "A webhook that is told when the campaign needs somebody, or is done. Default: none." },
   "": { description: "One task for many repositories." },
 };

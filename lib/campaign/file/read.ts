@@ -57,7 +57,7 @@ function fileOf(
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary } = input;
+  const { agent, success, limits, canary, notify } = input;
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {
@@ -79,6 +79,9 @@ function fileOf(
     },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
+    notify: notify === undefined
+      ? null
+      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },
   };
 }
 

@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
+import { NOTIFY_EVENTS } from "./campaign_file.ts";
 import { choice, flag, list, map, obeys, text, whole } from "./fields.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH } from "./rules.ts";
@@ -18,7 +19,7 @@ export const MAX_ENTRIES = 20_000;
 export const MAX_VARIABLES = 100;
 
 /** Keys of later versions. A file that has one is refused. */
-export const REFUSED_KEYS: readonly string[] = ["lanes", "limits.open-pull-requests", "on-failed-checks", "notify"];
+export const REFUSED_KEYS: readonly string[] = ["lanes", "limits.open-pull-requests", "on-failed-checks"];
 
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
@@ -108,11 +109,15 @@ function laterKeys() {
       "prompt": text("it must be a text", rules.ofLength(1, MAX_PROMPT_LENGTH)),
       "attempts": z._default(whole(1, 10), 1),
     })),
-    "notify": z.optional(map({
-      "webhook-variable": environmentVariable(),
-      "on": list(choice(["gated", "stuck", "done"]), 1, 3),
-    })),
   };
+}
+
+function notify() {
+  return map({
+    "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
+    "host": text("it must be the host of the address, as in hooks.slack.com", rules.hostName),
+    "on": list(choice(NOTIFY_EVENTS), 1, NOTIFY_EVENTS.length),
+  });
 }
 
 function build() {
@@ -148,6 +153,7 @@ function build() {
     })),
     "windows": z._default(list(window(), 0, 50), []),
     ...laterKeys(),
+    "notify": z.optional(notify()),
   });
 }
 

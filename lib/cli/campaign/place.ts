@@ -55,6 +55,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       io,
       platform,
       ...machine,
+      onMask: (mask) => writer.maskAlso(mask),
       get connection() {
         return context.connection();
       },

@@ -31,7 +31,6 @@ test("campaign.schema.json knows the keys of later versions, and says that they 
   const later = {
     lanes: [{ name: "a", "token-variable": "MOGPLEX_API_KEY", repositories: ["teamb/*"] }],
     "on-failed-checks": { prompt: "Fix the checks", attempts: 1 },
-    notify: { "webhook-variable": "CAMPAIGN_WEBHOOK", on: ["gated", "stuck", "done"] },
     limits: { "open-pull-requests": 20 },
   };
   expect(errorsOf({ ...GOOD, ...later })).toEqual([]);

@@ -116,14 +116,26 @@ export const VALUES: readonly WrongFile[] = [
   extra("one window", "windows: daily", ["5:10 windows", "it must be a list of at most 50 items"]),
   extra(
     "later keys",
-    "lanes: []\nlimits: { open-pull-requests: 3 }\non-failed-checks: 1\nnotify: { on: x }",
+    "lanes: []\nlimits: { open-pull-requests: 3 }\non-failed-checks: 1",
     [
       "5:1 lanes",
       "this version does not support this key; remove it",
     ],
     ["6:11 limits.open-pull-requests", "remove it"],
     ["7:1 on-failed-checks", "remove it"],
-    ["8:1 notify", "remove it"],
+  ),
+  extra(
+    "notify without a host, with another one, and with variables of others",
+    "notify: { webhook-variable: HOOK, on: [gatd] }",
+    ["5:1 notify.host", "it is missing; it must be the host of the address, as in hooks.slack.com"],
+    ["5:40 notify.on[0]", 'did you mean "gated"?'],
+  ),
+  extra(
+    "notify with an address, and with a variable of another service",
+    "notify: { webhook-variable: GITHUB_TOKEN, host: 'https://hooks.slack.com/x', on: [] }",
+    ["5:29 notify.webhook-variable", "this variable belongs to a CI system or another service"],
+    ["5:49 notify.host", 'did you mean "hooks.slack.com"?'],
+    ["5:82 notify.on", "it must be a list of 1 to 3 items"],
   ),
   extra(
     "misspelt keys",
