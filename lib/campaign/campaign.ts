@@ -21,7 +21,7 @@ const load = () => import("./jobs.ts");
 export const loadCampaigns = load;
 
 function campaignKeys(): Keys<CampaignOptions> {
-  return { ...connectKeys(), directory: "string", home: "string", allowOutside: "boolean" };
+  return { ...connectKeys(), directory: "string", home: "string", lane: "string", allowOutside: "boolean" };
 }
 
 function advanceKeys(): Keys<AdvanceCampaignOptions> {

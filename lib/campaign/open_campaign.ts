@@ -13,14 +13,15 @@ import type { JobInternals } from "../job/options.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile } from "./file/campaign_file.ts";
-import { readCampaignFile } from "./file/read.ts";
+import { type ReadCampaign, readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import { hashOfItem } from "./plan/request.ts";
-import { createRedactor, type Redactor } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { laneBranch, laneDirectory, laneMasks } from "./lanes/assign.ts";
 import { secretsIn } from "./notify/address.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { Store } from "./work/store.ts";
@@ -38,6 +39,10 @@ export interface CampaignInternals extends JobInternals {
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
+  /** The campaign file, if it was read already. @default {undefined} (it is read) */
+  read?: ReadCampaign | undefined;
+  /** The lane to work on. Needed for a file that has lanes. @default {undefined} */
+  lane?: string | undefined;
   /** Gets what masks the secrets that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
@@ -48,13 +53,16 @@ export interface OpenedCampaign {
   clock: Clock;
   /** Path of the file, as the user wrote it. */
   path: string;
+  /** Directory of the campaign; lanes have directories in it. */
   directory: string;
+  /** The lane of the campaign; undefined when it has none. */
+  lane: string | undefined;
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
-  /** Masks the secrets that the file names: the address of the webhook. */
+  /** Masks the secrets that the file names: tokens of lanes, the address of the webhook. */
   mask: Redactor;
   home: Home;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -67,33 +75,73 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
   return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
 }
 
+/** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
+export async function readFile(
+  path: string,
+  { allowOutside = false }: CampaignOptions,
+  io: Io,
+  { readsStdin }: CampaignInternals,
+): Promise<ReadCampaign> {
+  return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
+}
+
+/**
+ * Proves that a directory was not used with lanes before, and is not now, or the other way round: the items would be started a second time,
+ * by other users.
+ */
+function checkDivision(files: DurableFiles, directory: string, lane: string | undefined): void {
+  try {
+    const other = lane === undefined ? files.list(`${directory}/lanes`) : files.facts(`${directory}/lock.json`);
+    if (other === undefined) return;
+  } catch {
+    // It cannot be read: opening it has the words for that.
+    return;
+  }
+  const [was, is] = lane === undefined ? ["with lanes", "has none"] : ["without lanes", "has some"];
+  throw new UsageError({
+    attempted: "open campaign",
+    why: `it was planned ${was} in ${JSON.stringify(directory)}, and its file ${is} now`,
+    advice: "correct the file, or begin again with another directory and another `round`",
+  });
+}
+
 async function openAll(
   path: string,
   options: CampaignOptions,
   internals: CampaignInternals,
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
-  const { clock = systemClock, directory = DEFAULT_DIRECTORY, allowOutside = false, onNotice } = options;
+  const { clock = systemClock, env = environmentVariable, onNotice } = options;
+  const { lane } = internals;
   const io = internals.io ?? await processIo();
-  const stdin = internals.readsStdin ? "read" : "skip";
-  const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
-  const { env = environmentVariable } = options;
-  const mask = createRedactor({ secrets: file.notify === null ? [] : secretsIn(file.notify, env) });
+  const { file, hash, skippedStdin } = internals.read ?? await readFile(path, options, io, internals);
+  const mask = joinRedactors(
+    createRedactor({ secrets: file.notify === null ? [] : secretsIn(file.notify, env) }),
+    ...laneMasks(file.lanes, env),
+  );
   internals.onMask?.(mask);
+  if (lane === undefined && file.lanes.length > 0) throw new Error("Cannot open a campaign with lanes as a whole");
   const platform = internals.platform ?? detectPlatform(env);
-  const home = await openHome(parseHome(options.home ?? "dir", platform.remote(env)), directory, {
+  const files = internals.files ?? await processDurableFiles();
+  const whole = options.directory ?? DEFAULT_DIRECTORY;
+  const address = parseHome(options.home ?? "dir", platform.remote(env));
+  if (address.kind === "dir") checkDivision(files, whole, lane);
+  else if (lane !== undefined) address.branch = laneBranch(address.branch, lane);
+  const directory = lane === undefined ? whole : laneDirectory(whole, lane);
+  const home = await openHome(address, directory, {
     env,
     signal: options.signal,
-    files: internals.files ?? await processDurableFiles(),
+    files,
     processes: internals.processes ?? await systemProcesses(),
     clock,
     campaign: file.name,
     round: file.round,
+    lane,
     access,
     requestHash: (task, item) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
   });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
+  const what = { io, clock, path, directory: whole, lane, file, fileHash: hash, skippedStdin, mask };
   const opened: OpenedCampaign = { ...what, home, store: undefined };
   try {
     await reopen(opened);

@@ -79,6 +79,11 @@ function fileOf(
     },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
+    lanes: (input.lanes ?? []).map((lane) => ({
+      name: lane.name,
+      tokenVariable: lane["token-variable"],
+      repositories: lane.repositories ?? [],
+    })),
     notify: notify === undefined
       ? null
       : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },

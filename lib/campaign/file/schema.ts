@@ -18,8 +18,11 @@ export const MAX_ENTRIES = 20_000;
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
+/** Most lanes of a file. */
+const MAX_LANES = 20;
+
 /** Keys of later versions. A file that has one is refused. */
-export const REFUSED_KEYS: readonly string[] = ["lanes", "limits.open-pull-requests", "on-failed-checks"];
+export const REFUSED_KEYS: readonly string[] = ["limits.open-pull-requests", "on-failed-checks"];
 
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
@@ -37,10 +40,6 @@ function variables() {
 
 function path() {
   return text("it must be the path of a file", rules.firstProblem(rules.notBlank, rules.filePath));
-}
-
-function environmentVariable() {
-  return text("it must be the name of an environment variable", rules.environmentName);
 }
 
 function entry() {
@@ -98,18 +97,20 @@ function limits() {
 
 /** Later keys. What they hold is not checked yet, since they are refused. */
 function laterKeys() {
-  const lane = map({
-    "name": text("it must be a text", rules.campaignName),
-    "token-variable": environmentVariable(),
-    "repositories": z.optional(globs()),
-  });
   return {
-    "lanes": z.optional(list(lane, 1, 20)),
     "on-failed-checks": z.optional(map({
       "prompt": text("it must be a text", rules.ofLength(1, MAX_PROMPT_LENGTH)),
       "attempts": z._default(whole(1, 10), 1),
     })),
   };
+}
+
+function lane() {
+  return map({
+    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
+    "token-variable": text("it must be the name of an environment variable", rules.freeVariable),
+    "repositories": z.optional(globs()),
+  });
 }
 
 function notify() {
@@ -153,6 +154,7 @@ function build() {
     })),
     "windows": z._default(list(window(), 0, 50), []),
     ...laterKeys(),
+    "lanes": z.optional(list(lane(), 1, MAX_LANES)),
     "notify": z.optional(notify()),
   });
 }

@@ -70,9 +70,12 @@ function plain(text: string): string {
 
 /** The message. No text of an agent, of the service or of the task is in it. */
 export function notificationOf({ memory }: Pick<Store, "memory">, event: NotifyEvent, nowMs: number): Notification {
-  const { lock: { campaign, round }, counts } = memory;
-  const lane = null;
-  const name = [campaign, ...round === "" ? [] : [`round ${plain(round)}`]].join(", ");
+  const { lock: { campaign, round, lane = null }, counts } = memory;
+  const name = [
+    campaign,
+    ...round === "" ? [] : [`round ${plain(round)}`],
+    ...lane === null ? [] : [`lane ${lane}`],
+  ].join(", ");
   const text = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
   return {
     schema: 1,

@@ -61,7 +61,8 @@ export class ItemTable {
     this.#names = itemNames(all);
     this.#nowMs = nowMs;
     this.#wide = screen.width >= WIDE;
-    this.#head = ["ITEM", "VERDICT", "RUN", this.#wide ? "PULL REQUEST" : "PR", "TIME", "ATTEMPTS"];
+    const lane = all.some((item) => item.lane !== undefined) ? ["LANE"] : [];
+    this.#head = ["ITEM", "VERDICT", "RUN", this.#wide ? "PULL REQUEST" : "PR", "TIME", "ATTEMPTS", ...lane];
     const rows = measured.map((item) => this.#cells(item));
     this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
     this.#fit();
@@ -92,6 +93,7 @@ export class ItemTable {
       this.#wide ? pull : shortPull(pull),
       ms === null ? "" : spanText(ms),
       attempts === 0 ? "" : String(attempts),
+      ...item.lane === undefined ? [] : [this.#screen.text(item.lane)],
     ];
   }
 

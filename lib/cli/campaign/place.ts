@@ -5,18 +5,19 @@
  */
 import type { CampaignOptions } from "../../campaign/campaign_options.ts";
 import { type CampaignInternals, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
+import { laneDirectory } from "../../campaign/lanes/assign.ts";
 import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import type { VerbContext } from "../verb.ts";
-import { ALLOW_OUTSIDE, BY, DIR, HOME } from "./flags.ts";
+import { ALLOW_OUTSIDE, BY, DIR, HOME, LANE } from "./flags.ts";
 
 /** A campaign on the command line. */
 export interface CampaignPlace {
   /** Path of the campaign file. */
   path: string;
-  /** Path of its directory. */
+  /** Path of the directory of its reports. */
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
@@ -37,14 +38,18 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
   const home = option(HOME);
-  const directory = given ?? DEFAULT_DIRECTORY;
+  const lane = option(LANE);
+  const whole = given ?? DEFAULT_DIRECTORY;
+  // Reports of a lane are not those of the campaign.
+  const directory = lane === undefined ? whole : laneDirectory(whole, lane);
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
   return {
     path,
     directory,
     options: {
-      directory,
+      directory: whole,
       home,
+      lane,
       allowOutside,
       clock,
       fetch,
@@ -67,6 +72,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
         ...given === undefined ? [] : ["--dir", given],
         ...home === undefined ? [] : ["--home", home],
         ...allowOutside ? ["--allow-outside"] : [],
+        ...lane === undefined ? [] : ["--lane", lane],
       ],
     },
   };

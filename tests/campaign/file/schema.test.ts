@@ -29,7 +29,6 @@ test("campaign.schema.json takes the example of the documents, and the shortest 
 
 test("campaign.schema.json knows the keys of later versions, and says that they are refused", () => {
   const later = {
-    lanes: [{ name: "a", "token-variable": "MOGPLEX_API_KEY", repositories: ["teamb/*"] }],
     "on-failed-checks": { prompt: "Fix the checks", attempts: 1 },
     limits: { "open-pull-requests": 20 },
   };

@@ -116,13 +116,20 @@ export const VALUES: readonly WrongFile[] = [
   extra("one window", "windows: daily", ["5:10 windows", "it must be a list of at most 50 items"]),
   extra(
     "later keys",
-    "lanes: []\nlimits: { open-pull-requests: 3 }\non-failed-checks: 1",
-    [
-      "5:1 lanes",
-      "this version does not support this key; remove it",
-    ],
-    ["6:11 limits.open-pull-requests", "remove it"],
-    ["7:1 on-failed-checks", "remove it"],
+    "limits: { open-pull-requests: 3 }\non-failed-checks: 1",
+    ["5:11 limits.open-pull-requests", "this version does not support this key; remove it"],
+    ["6:1 on-failed-checks", "remove it"],
+  ),
+  extra(
+    "lanes with the same name and token, without repositories, and with a token of another service",
+    "lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: a, token-variable: KEY_A, repositories: [] }\n" +
+      '  - { name: B, token-variable: CI_JOB_TOKEN, repositories: ["b/*"] }\n' +
+      "notify: { webhook-variable: HOOK, host: a.example, on: [done] }",
+    ["7:5 lanes[1].repositories", "only the first lane needs none"],
+    ["7:13 lanes[1].name", 'it is "a", which lanes[0] has as well; give each its own'],
+    ["7:32 lanes[1].token-variable", 'it is "KEY_A", which lanes[0] has as well'],
+    ["8:13 lanes[2].name", 'did you mean "b"?'],
+    ["8:32 lanes[2].token-variable", "this variable belongs to a CI system or another service"],
   ),
   extra(
     "notify without a host, with another one, and with variables of others",

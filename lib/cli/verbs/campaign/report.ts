@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -14,7 +14,7 @@ export const campaignReportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write the reports of a campaign again, from its lock and journal; no request",
   group: "toolkit",
-  flags: [PLACE, NOTE, JSON_OBJECT],
+  flags: [PLACE, LANE, NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DRY_RUN, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { DRY_RUN, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { RUN_TIMEOUT } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION } from "../../options/table.ts";
@@ -16,7 +16,7 @@ export const campaignRunVerb: Verb = {
   maxPositionals: 1,
   summary: "Follow a campaign until it is done, with a live table or a line for each change",
   group: "toolkit",
-  flags: [PLACE, [RUN_TIMEOUT, ON_INTERRUPT_OPTION], [SKIP_INVALID, MEAN_RUN], DRY_RUN, NOTE, JSON_LINES],
+  flags: [PLACE, LANE, [RUN_TIMEOUT, ON_INTERRUPT_OPTION], [SKIP_INVALID, MEAN_RUN], DRY_RUN, NOTE, JSON_LINES],
   codes: WAVE_CODES,
   meanings: OF_RUN,
   examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { ALL_ROWS, STATUS_EXIT, WATCH } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -14,7 +14,7 @@ export const campaignStatusVerb: Verb = {
   maxPositionals: 1,
   summary: "Print what a campaign looks like and what needs a person; no request",
   group: "toolkit",
-  flags: [PLACE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  flags: [PLACE, LANE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
     "success",
     "failed",
