@@ -57,11 +57,12 @@ export { triggerAutomation } from "./lib/automations/trigger.ts";
 
 // Campaigns: one task, many repositories.
 export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "./lib/campaign/campaign.ts";
-export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
+export type { CampaignItem, CampaignStep } from "./lib/campaign/campaign_items.ts";
 export type {
   AdvanceCampaignOptions,
   CampaignOptions,
   CampaignPlan,
+  LanePlan,
   PlanCampaignOptions,
   RunCampaignOptions,
   WavesForecast,
@@ -69,7 +70,7 @@ export type {
 export type { Bound } from "./lib/campaign/pace/pace.ts";
 export type { LockChanges } from "./lib/campaign/plan/lock_changes.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
-export type { CampaignView, CauseGroup, ItemView, QuotaView } from "./lib/campaign/view.ts";
+export type { CampaignView, CauseGroup, ItemView, LaneView, QuotaView } from "./lib/campaign/view.ts";
 
 // Shared by both: a CI job from the start to the verdict.
 export type { OnTimeout } from "./lib/job/interrupt.ts";
