@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { InterruptedError } from "../../../lib/errors.ts";
 import { failureOf, verdicts } from "../world.ts";
 import { LANES, lanesWorld } from "./lanes_world.ts";
 
@@ -177,6 +178,23 @@ test("decisions hold in every lane that they make sense in, or in one", async ()
   const skipped = await world.decide({ kind: "skip", select: { only: ["teamb/*2"] }, reason: "by hand" });
   expect(skipped.items).toEqual(["teamb/r2@main"]);
   expect((await world.wavesToEnd()).view.counts).toMatchObject({ succeeded: 3, skipped: 1 });
+});
+
+test("a signal ends all lanes, and cancels the runs of all when that is asked for", async () => {
+  for (const [onInterrupt, status] of [["cancel", "cancelled"], ["detach", "pending"]] as const) {
+    const world = lanesWorld([1, 1], { scenarios: "play: stuck-streaming" });
+    const stop = new AbortController();
+    const running = new Set<string>();
+    const { code, view } = await world.follow({
+      onItem: (item) => {
+        if (item.type === "item" && item.item.verdict === "running") running.add(item.item.id);
+        if (running.size === 2) stop.abort(new InterruptedError("SIGTERM"));
+      },
+      internals: { interrupts: { signal: stop.signal, terminal: false }, onInterrupt },
+    });
+    expect([onInterrupt, code, view.lanes?.length]).toEqual([onInterrupt, 143, 2]);
+    expect(world.runs().map((run) => run.split(" ")[1])).toEqual([status, status]);
+  }
 });
 
 /** The disk dies: nothing more is written or sent. */
