@@ -35,16 +35,22 @@ export function internalsWith<I extends object>(internals: I, more: Partial<I>):
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
 
-/** A call on a lane, with the token of its variable unless another one was given for it. */
+/**
+ * A call on a lane, with the token of its variable unless another one was given for it.
+ *
+ * @param quiet Whether another lane tells of the service's address, which is the same for all.
+ */
 function callOf<O extends CampaignOptions, I extends CampaignInternals>(
   lane: Lane,
   options: O,
   internals: I,
+  quiet: boolean,
 ): LaneCall<O, I> {
   const { token, client, url, env = environmentVariable } = options;
   const own = token !== undefined || client !== undefined ? {} : {
     get connection() {
-      return resolveConnection({ env: laneEnv(env, lane), url, readFile: internals.readFile });
+      const found = resolveConnection({ env: laneEnv(env, lane), url, readFile: internals.readFile });
+      return quiet ? { ...found, notices: [] } : found;
     },
   };
   const more = Object.defineProperties({ lane: lane.name }, Object.getOwnPropertyDescriptors(own)) as Partial<I>;
@@ -81,7 +87,7 @@ export async function chooseLanes<O extends CampaignOptions, I extends CampaignI
   const one = lanes.find((lane) => lane.name === name);
   if (name !== undefined && one === undefined) throw unknown(name, lanes);
   if (lanes.length === 0) return { internals: whole, lanes: undefined, all: [] };
-  const all = lanes.map((lane) => callOf(lane, options, whole));
+  const all = lanes.map((lane, index) => callOf(lane, options, whole, one === undefined && index > 0));
   return { internals: whole, lanes: one === undefined ? all : all.filter(({ lane }) => lane === one), all };
 }
 

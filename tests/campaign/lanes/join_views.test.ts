@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { renderCampaignPage } from "../../../lib/campaign/page/campaign_page.ts";
+import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
+import { renderCampaignCsv } from "../../../lib/campaign/report/csv.ts";
+import { renderCampaignJson } from "../../../lib/campaign/report/json.ts";
+import { renderCampaignMarkdown } from "../../../lib/campaign/report/markdown.ts";
 import { byWorse, joinViews } from "../../../lib/campaign/lanes/join_views.ts";
 import { CAMPAIGN_STATES, type CampaignState } from "../../../lib/campaign/verdicts.ts";
 import { anItem, mixedView, viewOf } from "../report/sample_view.ts";
@@ -35,4 +40,15 @@ test("joinViews() shows an item that was moved before it was started in its new 
   const all = joinViews([{ name: "a", view: viewOf([moved]) }, { name: "b", view: viewOf([now]) }]);
   expect(all.items.map(({ id, lane, verdict }) => [id, lane, verdict])).toEqual([[now.id, "b", "succeeded"]]);
   expect(all.counts).toMatchObject({ skipped: 0, succeeded: 1 });
+});
+
+test("reports of all lanes have a column for the lane, those of a campaign without lanes have none", () => {
+  const view = viewOf([anItem(1, "succeeded")]);
+  const all = joinViews([{ name: "team-b", view }]);
+  const reports = [renderCampaignCsv, renderCampaignMarkdown, renderCampaignPage, renderCampaignJson];
+  for (const render of reports) {
+    expect(render(cleanCampaign(all, (text) => text))).toMatch(/lane/i);
+    expect(render(cleanCampaign(all, (text) => text))).toContain("team-b");
+    expect(render(cleanCampaign(view, (text) => text))).not.toMatch(/\blanes?\b/i);
+  }
 });

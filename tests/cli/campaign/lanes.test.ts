@@ -29,7 +29,7 @@ test("`campaign plan` says which lane has what and what lanes bring, and `advanc
   const plan = await world.campaign("plan", [], { env });
   expect(plan.code).toBe(0);
   expect(plan.stdout).toMatch(
-    /Lanes, each with one process that stays:\n {2}lane a .* 2 items\n {2}lane b .* 2 items\n {2}with one user instead: /,
+    /Lanes, each with one process that stays:\n {2}lane a .* 2 items\n {2}lane b .* 2 items\n {2}one user for all {8}/,
   );
   expect(plan.stdout).toContain("Wrote DIR/lanes/*/lock.json; nothing was started");
   const one = await world.campaign("advance", ["--lane", "b"], { env: { ...env, KEY_A: "" } });

@@ -86,7 +86,7 @@ function laneLines({ lanes, view }: CampaignPlan, nowMs: number): string[] {
   return [
     "Lanes, each with one process that stays:",
     ...rows,
-    `  with one user instead: ${endText({ endsAt: lanes.withOne }, nowMs)}`,
+    `  ${"one user for all".padEnd(24)}${endText({ endsAt: lanes.withOne }, nowMs)}`,
     ...many,
   ];
 }
