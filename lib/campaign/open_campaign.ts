@@ -12,7 +12,7 @@ import { type Io, processIo } from "../io.ts";
 import type { JobInternals } from "../job/options.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import type { CampaignFile } from "./file/campaign_file.ts";
+import type { CampaignFile, Lane } from "./file/campaign_file.ts";
 import { type ReadCampaign, readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
@@ -85,23 +85,39 @@ export async function readFile(
   return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
 }
 
-/**
- * Proves that a directory was not used with lanes before, and is not now, or the other way round: the items would be started a second time,
- * by other users.
- */
-function checkDivision(files: DurableFiles, directory: string, lane: string | undefined): void {
+/** What cannot be read is as if it were not there: opening it has the words for that. */
+function ifReadable<T>(read: () => T): T | undefined {
   try {
-    const other = lane === undefined ? files.list(`${directory}/lanes`) : files.facts(`${directory}/lock.json`);
-    if (other === undefined) return;
+    return read();
   } catch {
-    // It cannot be read: opening it has the words for that.
-    return;
+    return undefined;
   }
-  const [was, is] = lane === undefined ? ["with lanes", "has none"] : ["without lanes", "has some"];
+}
+
+/**
+ * Proves that a directory was not used with lanes before, and is not now, or the other way round, and that no lane has left the file: the
+ * items would be started a second time, by other users.
+ */
+function checkDivision(files: DurableFiles, directory: string, lanes: readonly Lane[]): void {
+  const attempted = "open campaign";
+  const hasLock = (at: string) => ifReadable(() => files.facts(`${at}/lock.json`)) !== undefined;
+  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
+    .filter((name) => hasLock(laneDirectory(directory, name)));
+  if (lanes.length === 0 ? planned.length > 0 : hasLock(directory)) {
+    const [was, is] = lanes.length === 0 ? ["with lanes", "has none"] : ["without lanes", "has some"];
+    throw new UsageError({
+      attempted,
+      why: `it was planned ${was} in ${JSON.stringify(directory)}, and its file ${is} now`,
+      advice: "correct the file, or begin again with another directory and another `round`",
+    });
+  }
+  const gone = planned.find((name) => !lanes.some((lane) => lane.name === name));
+  if (gone === undefined) return;
   throw new UsageError({
-    attempted: "open campaign",
-    why: `it was planned ${was} in ${JSON.stringify(directory)}, and its file ${is} now`,
-    advice: "correct the file, or begin again with another directory and another `round`",
+    attempted,
+    why: "a lane was planned that its file does not have any more",
+    value: JSON.stringify(gone),
+    advice: `put it back under this name; if it has started nothing, remove ${laneDirectory(directory, gone)}`,
   });
 }
 
@@ -125,7 +141,7 @@ async function openAll(
   const files = internals.files ?? await processDurableFiles();
   const whole = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
-  if (address.kind === "dir") checkDivision(files, whole, lane);
+  if (address.kind === "dir") checkDivision(files, whole, file.lanes);
   else if (lane !== undefined) address.branch = laneBranch(address.branch, lane);
   const directory = lane === undefined ? whole : laneDirectory(whole, lane);
   const home = await openHome(address, directory, {

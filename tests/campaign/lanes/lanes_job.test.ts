@@ -156,6 +156,12 @@ test("a campaign is not continued with lanes when it was planned without, nor th
   expect(await failureOf(() => world.advance())).toMatch(
     /^2 .*it was planned with lanes in "d", and its file has none now/,
   );
+  // A lane that has another name now has left the file.
+  world.write({
+    repositories: [{ query: "acme/" }, { query: "teamb/" }],
+    lanes: [LANES[0], { ...LANES[1], name: "c" }],
+  });
+  expect(await failureOf(() => world.planAll())).toMatch(/^2 .*a lane was planned .* not have any more.*"b"/);
   const other = lanesWorld([1, 1], { file: { lanes: undefined } });
   await other.advance();
   other.write({ repositories: [{ query: "acme/" }, { query: "teamb/" }], lanes: LANES });
