@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "0211d312ab6f69cb5b02e606b559b7b9f075904796f80630895dfbe5504ccf8d"
+val MOGPLEX_CI_SHA256 = "c94d2aa15182978c15c89e21b3aa31ce988d2d0845e3bc182f6ee955c37a136f"
 
 project {
     buildType(Cleanup)
