@@ -131,11 +131,12 @@ async function openAll(
   const { lane } = internals;
   const io = internals.io ?? await processIo();
   const { file, hash, skippedStdin } = internals.read ?? await readFile(path, options, io, internals);
-  const mask = joinRedactors(
-    createRedactor({ secrets: file.notify === null ? [] : secretsIn(file.notify, env) }),
+  const masks = [
+    ...file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })],
     ...laneMasks(file.lanes, env),
-  );
-  internals.onMask?.(mask);
+  ];
+  const mask = joinRedactors(...masks);
+  if (masks.length > 0) internals.onMask?.(mask);
   if (lane === undefined && file.lanes.length > 0) throw new Error("Cannot open a campaign with lanes as a whole");
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? await processDurableFiles();

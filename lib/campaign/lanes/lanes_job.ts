@@ -5,7 +5,7 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { Interrupts } from "../../job/interrupt.ts";
+import { interruptReason, type Interrupts } from "../../job/interrupt.ts";
 import type { JobEnd } from "../../job/job.ts";
 import type { Session } from "../../job/session.ts";
 import { environmentVariable } from "../../runtime.ts";
@@ -228,7 +228,13 @@ class LanesJob<I extends LaneInternals> {
       this.#options.onNotice?.({ kind: "text", message });
     }
     const view = this.#views.size === 0 ? null : this.#view();
-    const result = { ...worst.result, view };
+    const stops = ends.flatMap(({ stopped }, index) =>
+      stopped === undefined ? [] : [`lane ${lanes[index]?.lane.name}: ${stopped}`]
+    );
+    const reason = stops.length === 0
+      ? worst.result.reason
+      : interruptReason(this.#chosen.internals.interrupts, stops.join("; "));
+    const result = { ...worst.result, view, reason };
     if (view !== null && worst.error === undefined) {
       const outcome = result.exitCode === EXIT.success ? "success" : result.outcome;
       if (outcome === "success" || outcome === "failed" || outcome === "awaiting_input") {

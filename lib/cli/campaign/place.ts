@@ -8,6 +8,7 @@ import { type CampaignInternals, DEFAULT_DIRECTORY } from "../../campaign/open_c
 import { laneDirectory } from "../../campaign/lanes/assign.ts";
 import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
+import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import type { VerbContext } from "../verb.ts";
@@ -33,7 +34,7 @@ export interface CampaignPlace {
  * @throws {UsageError} when the file is missing, or a flag is wrong.
  */
 export function readPlace(context: VerbContext, verb: string): CampaignPlace {
-  const { io, flags, option, clock, fetch, machine, platform, writer } = context;
+  const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
@@ -60,7 +61,8 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       io,
       platform,
       ...machine,
-      onMask: (mask) => writer.maskAlso(mask),
+      // The token of a note is masked along with the one of the service, which lanes do not use.
+      onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
       get connection() {
         return context.connection();
       },

@@ -194,7 +194,7 @@ test("a signal ends all lanes, and cancels the runs of all when that is asked fo
     const world = lanesWorld([1, 1], { scenarios: "play: stuck-streaming" });
     const stop = new AbortController();
     const running = new Set<string>();
-    const { code, view } = await world.follow({
+    const { code, view, result } = await world.follow({
       onItem: (item) => {
         if (item.type === "item" && item.item.verdict === "running") running.add(item.item.id);
         if (running.size === 2) stop.abort(new InterruptedError("SIGTERM"));
@@ -202,6 +202,7 @@ test("a signal ends all lanes, and cancels the runs of all when that is asked fo
       internals: { interrupts: { signal: stop.signal, terminal: false }, onInterrupt },
     });
     expect([onInterrupt, code, view.lanes?.length]).toEqual([onInterrupt, 143, 2]);
+    expect(result.reason).toMatch(/^Stopped by SIGTERM; lane a: .*; lane b: /);
     expect(world.runs().map((run) => run.split(" ")[1])).toEqual([status, status]);
   }
 });
