@@ -57,12 +57,13 @@ export { triggerAutomation } from "./lib/automations/trigger.ts";
 
 // Campaigns: one task, many repositories.
 export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "./lib/campaign/campaign.ts";
-export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
+export type { CampaignItem, CampaignStep } from "./lib/campaign/campaign_items.ts";
 export type {
   AdvanceCampaignOptions,
   CampaignForge,
   CampaignOptions,
   CampaignPlan,
+  LanePlan,
   PlanCampaignOptions,
   RunCampaignOptions,
   WavesForecast,
@@ -70,7 +71,15 @@ export type {
 export type { Bound } from "./lib/campaign/pace/pace.ts";
 export type { LockChanges } from "./lib/campaign/plan/lock_changes.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
-export type { CampaignView, CauseGroup, ItemView, PullRequestView, QuotaView, Stuck } from "./lib/campaign/view.ts";
+export type {
+  CampaignView,
+  CauseGroup,
+  ItemView,
+  LaneView,
+  PullRequestView,
+  QuotaView,
+  Stuck,
+} from "./lib/campaign/view.ts";
 export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/pull_request.ts";
 
 // Shared by both: a CI job from the start to the verdict.

@@ -25,6 +25,7 @@ function campaignKeys(): Keys<CampaignOptions> {
     ...connectKeys(),
     directory: "string",
     home: "string",
+    lane: "string",
     allowOutside: "boolean",
     forge: "object",
     stuckAfterMs: "number",

@@ -10,7 +10,7 @@ import { formatCount } from "../result/duration.ts";
 import { type EndOutcome, hasEnded } from "../result/ends.ts";
 import { isoTimeOrNull } from "../result/times.ts";
 import { resultError } from "../result/result_error.ts";
-import { createRedactor, type Redactor } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { approveAll } from "./work/approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
@@ -39,6 +39,10 @@ export interface CampaignSettings {
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;
+  /** Proves that the token may be used for this lane, before anything is started. */
+  prove?: (() => Promise<void> | undefined) | undefined;
+  /** Tells a webhook what there is to tell. */
+  tell?: (() => Promise<void>) | undefined;
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
@@ -67,7 +71,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     this.#session = session;
     this.#opened = opened;
     this.#settings = settings;
-    this.#redact = createRedactor({ token, env });
+    this.#redact = joinRedactors(createRedactor({ token, env }), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
     this.#sharedAt = clock.now();
   }
@@ -92,6 +96,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
     checkOrigin(store.memory.lock, this.#session.client.origin);
+    await this.#settings.prove?.();
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     this.#work = this.#workOn(store);
@@ -132,6 +137,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
+      if (progress.type === "gate") await this.#settings.tell?.();
       if (progress.type === "rest") await this.#share();
     }
   }

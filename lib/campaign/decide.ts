@@ -9,6 +9,8 @@ import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, type ItemMemory } from "./journal/memory.ts";
+import { chooseLanes } from "./lanes/choose.ts";
+import { joinViews } from "./lanes/join_views.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type CampaignInternals, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
@@ -148,7 +150,7 @@ export interface DecideOptions extends CampaignOptions {
 }
 
 /**
- * Records a decision.
+ * Records a decision, in every lane that it makes sense in.
  *
  * @param path Path of the campaign file.
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
@@ -160,9 +162,37 @@ export async function decideCampaign(
   options: DecideOptions,
   internals: CampaignInternals = {},
 ): Promise<Decided> {
-  const { by, dryRun = false } = options;
+  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
+  if (lanes === undefined) return await decideOne(path, decision, options, whole);
+  const all: { name: string; decided: Decided }[] = [];
+  let refused: UsageError | undefined;
+  for (const call of lanes) {
+    try {
+      all.push({ name: call.lane.name, decided: await decideOne(path, decision, call.options, call.internals) });
+    } catch (error) {
+      // It makes no sense in this lane, and may do so in another one.
+      if (!(error instanceof UsageError)) throw error;
+      refused ??= error;
+    }
+  }
+  if (all.length === 0 && refused !== undefined) throw refused;
+  return {
+    items: all.flatMap(({ decided }) => decided.items),
+    text: all.map(({ name, decided }) => `lane ${name}: ${decided.text}`).join("; "),
+    view: joinViews(all.map(({ name, decided: { view } }) => ({ name, view }))),
+  };
+}
+
+async function decideOne(
+  path: string,
+  decision: Decision,
+  options: DecideOptions,
+  internals: CampaignInternals,
+): Promise<Decided> {
+  const { dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     const attempted = `${decision.kind} campaign`;
+    const by = opened.mask(options.by);
     let store = plannedStore(opened, attempted);
     const nowMs = opened.clock.wallTime();
     const { stuckAfterMs } = options;
@@ -205,7 +235,7 @@ export async function decideCampaign(
           const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
           throw new UsageError({ attempted, why: "no gate is closed", advice });
         }
-        if (!dryRun) await approveAll(store, by, decision.note);
+        if (!dryRun) await approveAll(store, by, decision.note === null ? null : opened.mask(decision.note));
         return done([], `opened the gate of the ${closed.join(" and the ")}`);
       }
       case "stop": {
@@ -239,7 +269,7 @@ export async function decideCampaign(
           throw new UsageError({ attempted, why, advice: LISTS });
         }
         const ids = items.map(({ item }) => item.id);
-        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason });
+        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason: opened.mask(reason) });
         return done(items, `${formatCount(items.length, "item")} will not be started any more`);
       }
     }

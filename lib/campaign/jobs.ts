@@ -10,7 +10,8 @@ import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
 import { InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { createRedactor } from "../text/redact.ts";
+import { environmentVariable } from "../runtime.ts";
+import { createRedactor, joinRedactors } from "../text/redact.ts";
 import type { CampaignOptions, RunCampaignOptions } from "./campaign_options.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignOperation, type CampaignSettings } from "./campaign_operation.ts";
@@ -23,12 +24,17 @@ import {
   plannedStore,
   withCampaign,
 } from "./open_campaign.ts";
+import { chooseLanes } from "./lanes/choose.ts";
+import { joinViews, type NamedView } from "./lanes/join_views.ts";
+import { lanesJob, notPlanned, type Prove } from "./lanes/lanes_job.ts";
+import { planCampaignWith } from "./planning.ts";
+import { tell, type Teller } from "./notify/tell.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
 import { readPullRequests, reasonCleaner, type Work } from "./work/work.ts";
 
-export { planCampaignWith } from "./planning.ts";
+export { planCampaignWith };
 
 /** What only the command line sets. */
 export interface CampaignJobInternals extends CampaignInternals {
@@ -56,11 +62,69 @@ function finished({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
   };
 }
 
+/** The job of a campaign without lanes, or of one lane. See {@linkcode campaignJob}. */
+async function jobOf(
+  path: string,
+  options: RunCampaignOptions,
+  internals: CampaignJobInternals,
+  once: boolean,
+  prove?: Prove,
+): Promise<JobEnd<CampaignResult>> {
+  const { approvedBy, meanRunMs, onItem, stuckAfterMs, skipInvalid = false } = options;
+  const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
+  const watch = checkWatch({}, internals);
+  return await withCampaign(path, options, internals, "write", async (opened) => {
+    const signal = endingSignal(options.signal, internals.interrupts);
+    const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
+    const teller = (): Teller => ({
+      env: options.env ?? environmentVariable,
+      fetch: options.fetch,
+      clock: opened.clock,
+      signal,
+      note: (message) => options.onNotice?.({ kind: "text", message }),
+    });
+    // A campaign that is done may have pull requests that are not merged.
+    if (opened.store !== undefined && isAtRest(opened.store.memory)) {
+      await readPullRequests({ store: opened.store, pulls });
+    }
+    const done = finished(opened, stuckAfterMs);
+    if (done !== undefined) {
+      await tell(opened, teller());
+      const changed = changedNote(opened);
+      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
+      return { result: done, error: undefined };
+    }
+    checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
+    const session = openSession({ ...options, signal }, internals);
+    if (opened.lane !== undefined && opened.store === undefined) throw notPlanned(opened);
+    const settings = {
+      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
+      prove: () => prove?.(opened, session),
+      tell: () => tell(opened, teller()),
+      onView: internals.onView,
+    };
+    const operation = new CampaignOperation(session, opened, settings);
+    const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
+    const end = await job.start({ once });
+    // Everything is read again and decided anew.
+    if (end.error instanceof LostRaceError) throw end.error;
+    const { token, env } = session;
+    await noteTrouble(
+      opened,
+      end.error,
+      reasonCleaner(joinRedactors(createRedactor({ token, env }), opened.mask)),
+    );
+    await tell(opened, teller(), needsPerson(end.error));
+    return end;
+  });
+}
+
 /**
- * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`.
+ * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`. With lanes, waves are made one after the
+ * other, and `run` follows all lanes at the same time.
  *
  * @param once Whether to make one wave only.
- * @returns How it ended. The error that stopped it is in `error`.
+ * @returns How it ended. The error that stopped it is in `error`; with lanes, the worst of them.
  * @throws {MogplexError} when the campaign could not be opened.
  */
 export async function campaignJob(
@@ -69,41 +133,14 @@ export async function campaignJob(
   internals: CampaignJobInternals,
   once: boolean,
 ): Promise<JobEnd<CampaignResult>> {
-  const { approvedBy, meanRunMs, onItem, skipInvalid = false } = options;
-  const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
-  const watch = checkWatch({}, internals);
-  return await withCampaign(path, options, internals, "write", async (opened) => {
-    const signal = endingSignal(options.signal, internals.interrupts);
-    const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
-    // A campaign that is done may have pull requests that are not merged.
-    if (opened.store !== undefined && isAtRest(opened.store.memory)) {
-      await readPullRequests({ store: opened.store, pulls });
-    }
-    const done = finished(opened, options.stuckAfterMs);
-    if (done !== undefined) {
-      const changed = changedNote(opened);
-      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
-      return { result: done, error: undefined };
-    }
-    checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, internals);
-    const { onView } = internals;
-    const settings = {
-      timeoutMs,
-      skipInvalid,
-      approvedBy,
-      meanRunMs,
-      onView,
-      pulls,
-      stuckAfterMs: options.stuckAfterMs,
-    };
-    const operation = new CampaignOperation(session, opened, settings);
-    const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
-    const end = await job.start({ once });
-    // Everything is read again and decided anew.
-    if (end.error instanceof LostRaceError) throw end.error;
-    await noteTrouble(opened, end.error, reasonCleaner(createRedactor({ token: session.token, env: session.env })));
-    return end;
+  const chosen = await chooseLanes(path, options, internals);
+  if (chosen.lanes === undefined) return await jobOf(path, options, chosen.internals, once);
+  return await lanesJob(chosen, options, {
+    once,
+    plan: () => planCampaignWith(path, options, chosen.internals),
+    work: (call, prove) => jobOf(path, call.options, call.internals, once, prove),
+    read: (call) => readOne(path, call.options, call.internals),
+    open: (call, use) => withCampaign(path, call.options, call.internals, "read", use),
   });
 }
 
@@ -113,6 +150,11 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Wor
   if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
   const reason = clean(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
+}
+
+/** Whether no later wave mends an error by itself: a token that is refused, a journal that was changed. */
+function needsPerson(error: unknown): boolean {
+  return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
 /** The view, or the error that stopped the step. A campaign that goes on is no error. */
@@ -128,6 +170,16 @@ export async function readCampaignWith(
   options: CampaignOptions,
   internals: CampaignInternals,
 ): Promise<CampaignView> {
+  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
+  if (lanes === undefined) return await readOne(path, options, whole);
+  const views: NamedView[] = [];
+  for (const call of lanes) {
+    views.push({ name: call.lane.name, view: await readOne(path, call.options, call.internals) });
+  }
+  return joinViews(views);
+}
+
+async function readOne(path: string, options: CampaignOptions, internals: CampaignInternals): Promise<CampaignView> {
   return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;

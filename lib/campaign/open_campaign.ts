@@ -12,8 +12,8 @@ import { type Io, processIo } from "../io.ts";
 import type { JobInternals } from "../job/options.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import type { CampaignFile } from "./file/campaign_file.ts";
-import { readCampaignFile } from "./file/read.ts";
+import type { CampaignFile, Lane } from "./file/campaign_file.ts";
+import { type ReadCampaign, readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -21,6 +21,9 @@ import type { Home } from "./journal/home/home.ts";
 import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
 import type { LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
+import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { laneBranch, laneDirectory, laneMasks } from "./lanes/assign.ts";
+import { secretsIn } from "./notify/address.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
@@ -41,6 +44,12 @@ export interface CampaignInternals extends JobInternals {
   readsStdin?: boolean | undefined;
   /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
   pulls?: PullRequests | undefined;
+  /** The campaign file, if it was read already. @default {undefined} (it is read) */
+  read?: ReadCampaign | undefined;
+  /** The lane to work on. Needed for a file that has lanes. @default {undefined} */
+  lane?: string | undefined;
+  /** Gets what masks the secrets that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
+  onMask?: ((mask: Redactor) => void) | undefined;
 }
 
 /** A campaign whose file was read and whose directory is open. */
@@ -49,12 +58,17 @@ export interface OpenedCampaign {
   clock: Clock;
   /** Path of the file, as the user wrote it. */
   path: string;
+  /** Directory of the campaign; lanes have directories in it. */
   directory: string;
+  /** The lane of the campaign; undefined when it has none. */
+  lane: string | undefined;
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
+  /** Masks the secrets that the file names: tokens of lanes, the address of the webhook. */
+  mask: Redactor;
   home: Home;
   /** Opens a home of the same campaign elsewhere, for reading. @throws as {@linkcode openHome} does. */
   openOther: (address: HomeAddress, directory: string) => Promise<Home>;
@@ -70,33 +84,91 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
   return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
 }
 
+/** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
+export async function readFile(
+  path: string,
+  { allowOutside = false }: CampaignOptions,
+  io: Io,
+  { readsStdin }: CampaignInternals,
+): Promise<ReadCampaign> {
+  return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
+}
+
+/** What cannot be read is as if it were not there: opening it has the words for that. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Proves that a directory was not used with lanes before, and is not now, or the other way round, and that no lane has left the file: the
+ * items would be started a second time, by other users.
+ */
+function checkDivision(files: DurableFiles, directory: string, lanes: readonly Lane[]): void {
+  const attempted = "open campaign";
+  const hasLock = (at: string) => ifReadable(() => files.facts(`${at}/lock.json`)) !== undefined;
+  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
+    .filter((name) => hasLock(laneDirectory(directory, name)));
+  if (lanes.length === 0 ? planned.length > 0 : hasLock(directory)) {
+    const [was, is] = lanes.length === 0 ? ["with lanes", "has none"] : ["without lanes", "has some"];
+    throw new UsageError({
+      attempted,
+      why: `it was planned ${was} in ${JSON.stringify(directory)}, and its file ${is} now`,
+      advice: "correct the file, or begin again with another directory and another `round`",
+    });
+  }
+  const gone = planned.find((name) => !lanes.some((lane) => lane.name === name));
+  if (gone === undefined) return;
+  throw new UsageError({
+    attempted,
+    why: "a lane was planned that its file does not have any more",
+    value: JSON.stringify(gone),
+    advice: `put it back under this name; if it has started nothing, remove ${laneDirectory(directory, gone)}`,
+  });
+}
+
 async function openAll(
   path: string,
   options: CampaignOptions,
   internals: CampaignInternals,
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
-  const { clock = systemClock, directory = DEFAULT_DIRECTORY, allowOutside = false, onNotice } = options;
+  const { clock = systemClock, env = environmentVariable, onNotice } = options;
+  const { lane } = internals;
   const io = internals.io ?? await processIo();
-  const stdin = internals.readsStdin ? "read" : "skip";
-  const { file, hash, skippedStdin } = await readCampaignFile(path, io, { allowOutside, stdin });
-  const { env = environmentVariable } = options;
+  const { file, hash, skippedStdin } = internals.read ?? await readFile(path, options, io, internals);
+  const masks = [
+    ...file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })],
+    ...laneMasks(file.lanes, env),
+  ];
+  const mask = joinRedactors(...masks);
+  if (masks.length > 0) internals.onMask?.(mask);
+  if (lane === undefined && file.lanes.length > 0) throw new Error("Cannot open a campaign with lanes as a whole");
   const platform = internals.platform ?? detectPlatform(env);
+  const files = internals.files ?? await processDurableFiles();
+  const whole = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
+  if (address.kind === "dir") checkDivision(files, whole, file.lanes);
+  else if (lane !== undefined) address.branch = laneBranch(address.branch, lane);
+  const directory = lane === undefined ? whole : laneDirectory(whole, lane);
   const common = {
     env,
     signal: options.signal,
-    files: internals.files ?? await processDurableFiles(),
+    files,
     processes: internals.processes ?? await systemProcesses(),
     clock,
     campaign: file.name,
     round: file.round,
+    lane,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
   };
   const home = await openHome(address, directory, { ...common, access });
   const openOther = (other: HomeAddress, place: string) => openHome(other, place, { ...common, access: "read" });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin };
+  const what = { io, clock, path, directory: whole, lane, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
   try {

@@ -4,13 +4,15 @@
  * @module
  */
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
-import { openSession } from "../job/session.ts";
+import { openSession, type Session } from "../job/session.ts";
 import { isoTimeOrNull } from "../result/times.ts";
+import { chooseLanes } from "./lanes/choose.ts";
+import { planLanes } from "./lanes/plan_lanes.ts";
 import { makeView } from "./make_view.ts";
-import { type CampaignInternals, withCampaign } from "./open_campaign.ts";
+import { type CampaignInternals, type OpenedCampaign, withCampaign } from "./open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "./pace/pace.ts";
-import { planLock } from "./plan/plan_campaign.ts";
+import { type NewPlan, planLock } from "./plan/plan_campaign.ts";
 import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
@@ -24,27 +26,31 @@ function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   });
 }
 
-/** See {@linkcode planCampaign}. */
-export async function planCampaignWith(
-  path: string,
-  options: PlanCampaignOptions,
-  internals: CampaignInternals,
-): Promise<CampaignPlan> {
-  const { skipInvalid = false, meanRunMs: given, dryRun = false } = options;
-  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
-    checkForge(opened.file, pullRequestsOf(options) !== undefined);
-    const session = openSession(options, internals);
-    const plan = await planLock(session, opened, { skipInvalid });
-    if (!dryRun) await opened.home.writeLock(plan.lock);
-    // The journal is read with the new lock, also where that is not written.
-    const store = await Store.open(opened.home, plan.lock);
-    const { memory } = store;
-    const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
-    const nowMs = serviceNow(session);
-    const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
-    const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
-    const whole = forecast(input);
-    return {
+/** A plan, and what its forecasts were made from. */
+export interface Planned {
+  plan: CampaignPlan;
+  input: ForecastInput;
+}
+
+/** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
+async function planOf(
+  opened: OpenedCampaign,
+  session: Session,
+  plan: NewPlan,
+  { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
+): Promise<Planned> {
+  if (!dryRun) await opened.home.writeLock(plan.lock);
+  // The journal is read with the new lock, also where that is not written.
+  const store = await Store.open(opened.home, plan.lock);
+  const { memory } = store;
+  const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
+  const nowMs = serviceNow(session);
+  const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
+  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
+  const whole = forecast(input);
+  return {
+    input,
+    plan: {
       view: makeView(memory, { nowMs, meanRunMs }),
       changes: plan.changes,
       reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
@@ -52,6 +58,23 @@ export async function planCampaignWith(
       without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
       meanRunMs,
       forecasts: forecastsOf(input, whole),
-    };
+    },
+  };
+}
+
+/** See {@linkcode planCampaign}. */
+export async function planCampaignWith(
+  path: string,
+  options: PlanCampaignOptions,
+  internals: CampaignInternals,
+): Promise<CampaignPlan> {
+  const { skipInvalid = false, dryRun = false } = options;
+  const chosen = await chooseLanes(path, options, internals);
+  const { read } = chosen.internals;
+  if (read !== undefined) checkForge(read.file, pullRequestsOf(options) !== undefined);
+  if (chosen.lanes !== undefined) return await planLanes(path, chosen, options, planOf);
+  return await withCampaign(path, options, chosen.internals, dryRun ? "read" : "write", async (opened) => {
+    const session = openSession(options, internals);
+    return (await planOf(opened, session, await planLock(session, opened, { skipInvalid }), options)).plan;
   });
 }

@@ -82,6 +82,8 @@ export interface ItemView {
   endedAt: string | null;
   /** Whether it belongs to the canary. */
   canary: boolean;
+  /** Its lane. @default {undefined} (the campaign has no lanes) */
+  lane?: string | undefined;
 }
 
 /** Items with the same cause. */
@@ -112,7 +114,27 @@ export interface QuotaView {
   sandboxes: { used: number | null; limit: number };
 }
 
-/** A campaign, as screens and reports show it. */
+/** A lane: what {@linkcode CampaignView} says of the whole, for the items of one user. */
+export interface LaneView extends
+  Pick<
+    CampaignView,
+    | "state"
+    | "stateReason"
+    | "counts"
+    | "quota"
+    | "waves"
+    | "trouble"
+    | "atWork"
+    | "nextWaveAt"
+    | "waitsFor"
+    | "endsAt"
+    | "exitCode"
+  > {
+  /** Its name. */
+  name: string;
+}
+
+/** A campaign, as screens and reports show it. With lanes, quotas are the sums of those of their users. */
 export interface CampaignView {
   /** Version of this form. */
   schema: 1;
@@ -148,4 +170,6 @@ export interface CampaignView {
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
+  /** Its lanes. @default {undefined} (it has none) */
+  lanes?: readonly LaneView[] | undefined;
 }

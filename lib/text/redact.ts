@@ -250,6 +250,14 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return Object.assign(maskerOf([...tokens, ...secrets], [SHAPES]), { token: maskerOf(tokens) });
 }
 
+/** A redactor that masks what any of these masks. */
+export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
+  const mask = (text: string) => redactors.reduce((masked, redact) => redact(masked), text);
+  return Object.assign(mask, {
+    token: (text: string) => redactors.reduce((masked, redact) => redact.token(masked), text),
+  });
+}
+
 /**
  * Masks secrets in a text, also where invisible characters split one. A text with such a hidden secret is reduced to what is
  * visible; every other text keeps its invisible characters.

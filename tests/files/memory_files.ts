@@ -44,7 +44,7 @@ export function memoryFiles(clock: Pick<Clock, "wallTime">): MemoryFiles {
       step("list", directory);
       const prefix = `${directory}/`;
       const names = files.paths().filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
-      return names.length === 0 ? undefined : names.filter((name) => !name.includes("/"));
+      return names.length === 0 ? undefined : [...new Set(names.map((name) => name.split("/")[0] ?? ""))].sort();
     },
     facts(path) {
       step("facts", path);

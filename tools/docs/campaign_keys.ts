@@ -18,7 +18,6 @@ export interface KeyFacts {
   examples?: readonly unknown[];
 }
 
-const LATER = "Not supported by this version: a file with this key is refused.";
 const NAME = "[A-Za-z0-9_.-]{1,100}";
 const UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
 const REPOSITORY = `^(?:${NAME}/${NAME}|${UUID})$`;
@@ -144,16 +143,22 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   },
   "windows": { description: "Times of the week in which runs may be started. Default: always." },
-  "lanes[].name": { description: "Name of the lane." },
+  "lanes[].name": {
+    description: "Name of the lane: lower-case letters, digits and `-`.",
+    pattern: CAMPAIGN_NAME.source,
+    maxLength: 40,
+  },
   "lanes[].token-variable": {
     description: "Environment variable with the token of the lane's service user.",
     pattern: ENVIRONMENT,
+    examples: ["MOGPLEX_API_KEY_TEAM_B"],
   },
   "lanes[].repositories[]": { pattern: GLOB, maxLength: 250 },
   "lanes[].repositories": {
-    description: "Globs of the names of the lane's repositories. Default: what no other lane has.",
+    description:
+      "Globs of the names of the lane's repositories; the first lane that fits counts. Only the first lane needs none: it has what fits no other one.",
   },
-  "lanes": { description: `Service users among whom the items are divided. ${LATER}` },
+  "lanes": { description: "Service users among whom the items are divided. Default: one user." },
   "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
   "on-failed-checks.attempts": { description: "Follow-ups of a pull request." },
   "on-failed-checks": {
@@ -161,11 +166,17 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
       "A run that mends a pull request whose checks are red, on its branch. Needs a token of its forge. Default: none.",
   },
   "notify.webhook-variable": {
-    description: "Environment variable with the address that is called.",
+    description: "Environment variable with the address that is called. The address is a secret.",
     pattern: ENVIRONMENT,
+    examples: ["CAMPAIGN_WEBHOOK"],
+  },
+  "notify.host": {
+    description: "Host of that address, with its port where it is not 443. No other one is called.",
+    pattern: "^[A-Za-z0-9_.:[\\]-]+$",
+    examples: ["hooks.slack.com"],
   },
   "notify.on[]": { description: "An event." },
-  "notify.on": { description: "Events that are told." },
-  "notify": { description: `Who is told what. ${LATER}` },
+  "notify.on": { description: "Events that are told, each once." },
+  "notify": { description: "A webhook that is told when the campaign needs somebody, or is done. Default: none." },
   "": { description: "One task for many repositories." },
 };

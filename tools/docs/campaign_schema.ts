@@ -8,7 +8,7 @@ import { MAX_PROMPT_LENGTH } from "../../lib/api/contract/rules.ts";
 import { MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../lib/campaign/file/includes.ts";
 import { MAX_TITLE } from "../../lib/campaign/file/items.ts";
 import { MAX_BRANCH } from "../../lib/campaign/file/rules.ts";
-import { campaignSchema, MAX_ENTRIES, REFUSED_KEYS } from "../../lib/campaign/file/schema.ts";
+import { campaignSchema, MAX_ENTRIES } from "../../lib/campaign/file/schema.ts";
 import { MAX_DEPTH } from "../../lib/campaign/file/syntax/parse.ts";
 import { CAMPAIGN_KEYS } from "./campaign_keys.ts";
 import { table } from "./markdown_table.ts";
@@ -130,9 +130,4 @@ export function campaignLimitsTable(): string {
     ["The title with its variables", `${MAX_TITLE} characters`],
     ["The branch with its variables", `${MAX_BRANCH} characters`],
   ]);
-}
-
-/** The keys that this version refuses. */
-export function refusedKeysList(): string {
-  return REFUSED_KEYS.map((key) => `- \`${key}\``).join("\n");
 }

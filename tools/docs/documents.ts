@@ -18,7 +18,7 @@ import {
   actionOutputsTable,
 } from "./action_docs.ts";
 import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
-import { campaignKeysTable, campaignLimitsTable, refusedKeysList } from "./campaign_schema.ts";
+import { campaignKeysTable, campaignLimitsTable } from "./campaign_schema.ts";
 import {
   exampleBlock,
   inputsTable,
@@ -74,7 +74,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
         ]),
       ),
   },
-  "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable, refused: refusedKeysList },
+  "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
   "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
   [ACTION_README]: {

@@ -70,6 +70,35 @@ export interface Canary {
   gate: "automatic" | "manual";
 }
 
+/** A lane: the items of one user of the service. */
+export interface Lane {
+  /** Its name, which has the form of {@linkcode CAMPAIGN_NAME}. */
+  name: string;
+  /** Environment variable with the token of its user. */
+  tokenVariable: string;
+  /** Globs of the names of its repositories. */
+  repositories: readonly string[];
+}
+
+/** What a webhook can be told. */
+export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
+
+/**
+ * What a webhook is told. `gated`: nothing more is started until somebody approves. `stuck`: only a person can make the campaign go on
+ * otherwise. `done`: every item has its verdict.
+ */
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+/** Who is told what. */
+export interface Notify {
+  /** Environment variable with the address, which is a secret. */
+  variable: string;
+  /** The only host that the address may have, as in URLs: in lower case, with the port where it is not 443. */
+  host: string;
+  /** What is told. */
+  on: readonly NotifyEvent[];
+}
+
 /** A campaign file after it was read. */
 export interface CampaignFile {
   /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
@@ -111,4 +140,8 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
+  /** Users of the service among whom the items are divided; empty for one user. */
+  lanes: readonly Lane[];
+  /** Who is told what; null for nobody. */
+  notify: Notify | null;
 }

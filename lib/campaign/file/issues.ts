@@ -8,7 +8,6 @@ import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { formatCount } from "../../result/duration.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { REFUSED_KEYS } from "./schema.ts";
 import { keyOf, keyStartAt, nodeAt, type Path, type Source, type TreeNode } from "./syntax/tree.ts";
 import { otherMeaning } from "./syntax/words.ts";
 
@@ -144,12 +143,6 @@ function misspelt(issue: Issue, node: TreeNode): string {
   return "";
 }
 
-/** Whether a path is that of a refused key, or of a value below one. */
-function isRefused(path: Path): boolean {
-  const key = keyOf(path);
-  return REFUSED_KEYS.some((each) => key === each || key.startsWith(`${each}.`) || key.startsWith(`${each}[`));
-}
-
 /** Adds the mistakes that the schema found. */
 export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistakes: MistakeList): void {
   const { root, source, brokenFrom } = tree;
@@ -163,7 +156,6 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   }
   for (const { issue, path } of issues.flatMap((each) => leavesOf(each, [], root))) {
     if (mistakes.full) return;
-    if (isRefused(path)) continue;
     const node = nodeAt(root, path);
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys.slice(0, 1_000)) {
@@ -181,15 +173,6 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
     } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node) + misspelt(issue, node));
     }
-  }
-}
-
-/** Adds the mistake for every key of a later version. */
-export function reportRefusedKeys({ root, source, brokenFrom }: CheckedTree, mistakes: MistakeList): void {
-  for (const key of REFUSED_KEYS) {
-    const start = keyStartAt(root, key.split("."));
-    if (start === undefined || start >= brokenFrom) continue;
-    mistakes.add(source.placeAt(start), key, "this version does not support this key; remove it");
   }
 }
 

@@ -9,7 +9,7 @@ import { sha256Hex } from "../../sha256.ts";
 import type { CampaignFile, Place, RepositoryEntry, StartWindow, Threshold } from "./campaign_file.ts";
 import { EntryReader, type StdinRule, textsOf } from "./entries.ts";
 import { type FileIo, Includes, MAX_FILE_BYTES, readText } from "./includes.ts";
-import { type CheckedTree, reportAmbiguous, reportIssues, reportRefusedKeys } from "./issues.ts";
+import { type CheckedTree, reportAmbiguous, reportIssues } from "./issues.ts";
 import { reportItems, type TaskText } from "./items.ts";
 import { MistakeList } from "./mistakes.ts";
 import { reportRelations } from "./relations.ts";
@@ -57,7 +57,7 @@ function fileOf(
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary, "on-failed-checks": checks } = input;
+  const { agent, success, limits, canary, notify, "on-failed-checks": checks } = input;
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {
@@ -81,6 +81,14 @@ function fileOf(
     onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
+    lanes: (input.lanes ?? []).map((lane) => ({
+      name: lane.name,
+      tokenVariable: lane["token-variable"],
+      repositories: lane.repositories ?? [],
+    })),
+    notify: notify === undefined
+      ? null
+      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },
   };
 }
 
@@ -186,7 +194,6 @@ export async function readCampaignFile(
   const checked = z.safeParse(campaignSchema(), dataOf(root));
   const issues = checked.success ? [] : checked.error.issues;
   reportIssues(issues, tree, mistakes);
-  reportRefusedKeys(tree, mistakes);
   reportAmbiguous(tree, mistakes);
   // A file that was read wrongly from some place on has no task and no list that could be judged.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);

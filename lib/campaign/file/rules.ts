@@ -6,6 +6,7 @@
 import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { branchNameProblem, textProblem } from "../../api/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { SECRET_VARIABLES } from "../../variables.ts";
 import { CAMPAIGN_NAME } from "./campaign_file.ts";
 import { globProblem } from "./glob.ts";
 
@@ -88,6 +89,26 @@ export function variableName(text: string): string | undefined {
 /** Name of an environment variable. */
 export function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
+}
+
+/** Beginnings of variables that CI systems and other services give a meaning. */
+const FOREIGN = /^(?:ACTIONS|AWS|AZURE|BITBUCKET|BUILDKITE|CI|GH|GITHUB|GITLAB|GOOGLE|NPM|RUNNER|SYSTEM)_/i;
+
+/** Name of an environment variable that no CI system and no other service uses: its value is sent to a host. */
+export function freeVariable(text: string): string | undefined {
+  const problem = environmentName(text);
+  if (problem !== undefined) return problem;
+  const isForeign = FOREIGN.test(text) || SECRET_VARIABLES.includes(text.toUpperCase());
+  return isForeign ? "this variable belongs to a CI system or another service; give it a name of your own" : undefined;
+}
+
+/** Host of an address, with its port where it is not that of HTTPS. */
+export function hostName(text: string): string | undefined {
+  const allowed = "it must be the host of the address alone, as in hooks.slack.com or chat.example.com:8443";
+  const address = /^https?:\/\/([^/?#@]+)/i.exec(text)?.[1];
+  if (address !== undefined) return `${allowed}; did you mean "${address}"?`;
+  const isHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(text) && URL.canParse(`https://${text}`);
+  return isHost && new URL(`https://${text}`).host === text.toLowerCase() ? undefined : allowed;
 }
 
 /** `owner/name` from the address of a repository. */

@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
+import { NOTIFY_EVENTS } from "./campaign_file.ts";
 import { choice, flag, list, map, obeys, text, whole } from "./fields.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH } from "./rules.ts";
@@ -17,8 +18,8 @@ export const MAX_ENTRIES = 20_000;
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
-/** Keys of later versions. A file that has one is refused. */
-export const REFUSED_KEYS: readonly string[] = ["lanes", "notify"];
+/** Most lanes of a file. */
+const MAX_LANES = 20;
 
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
@@ -36,10 +37,6 @@ function variables() {
 
 function path() {
   return text("it must be the path of a file", rules.firstProblem(rules.notBlank, rules.filePath));
-}
-
-function environmentVariable() {
-  return text("it must be the name of an environment variable", rules.environmentName);
 }
 
 function entry() {
@@ -95,20 +92,20 @@ function limits() {
   });
 }
 
-/** Later keys. What they hold is not checked yet, since they are refused. */
-function laterKeys() {
-  const lane = map({
-    "name": text("it must be a text", rules.campaignName),
-    "token-variable": environmentVariable(),
+function lane() {
+  return map({
+    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
+    "token-variable": text("it must be the name of an environment variable", rules.freeVariable),
     "repositories": z.optional(globs()),
   });
-  return {
-    "lanes": z.optional(list(lane, 1, 20)),
-    "notify": z.optional(map({
-      "webhook-variable": environmentVariable(),
-      "on": list(choice(["gated", "stuck", "done"]), 1, 3),
-    })),
-  };
+}
+
+function notify() {
+  return map({
+    "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
+    "host": text("it must be the host of the address, as in hooks.slack.com", rules.hostName),
+    "on": list(choice(NOTIFY_EVENTS), 1, NOTIFY_EVENTS.length),
+  });
 }
 
 function build() {
@@ -147,7 +144,8 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
-    ...laterKeys(),
+    "lanes": z.optional(list(lane(), 1, MAX_LANES)),
+    "notify": z.optional(notify()),
   });
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { itemKey } from "./fence.ts";
 import {
   applyEnded,
@@ -49,6 +50,30 @@ const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
 /** A word that this version does not know says nothing. */
 function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
+}
+
+const TOLD = "a webhook is told: ";
+
+/** The text of the note that remembers what a webhook was told. */
+export function toldNote(event: NotifyEvent): string {
+  return `${TOLD}${event}`;
+}
+
+/** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
+function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
+  switch (record.type) {
+    case "note":
+      return NOTIFY_EVENTS.find((event) => record.text === toldNote(event)) ?? told;
+    case "intent":
+    case "approved":
+      return null;
+    case "started":
+    case "seen":
+    case "ended":
+      return told === "stuck" ? null : told;
+    default:
+      return told;
+  }
 }
 
 function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
@@ -131,6 +156,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
       advice: FITTING,
     }, { cause });
   }
+  memory.told = toldAfter(memory, record);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import type { NotifyEvent } from "../file/campaign_file.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
 
@@ -118,6 +119,8 @@ export interface CampaignMemory {
   waveAt: string | null;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
+  /** What a webhook was told last; null when nothing was, or it has gone on since. */
+  told: NotifyEvent | null;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
@@ -173,6 +176,7 @@ export function newMemory(lock: Lock): CampaignMemory {
     wave: 0,
     waveAt: null,
     trouble: null,
+    told: null,
     sandboxes: null,
     seq: 0,
     lastAt: null,

@@ -21,7 +21,7 @@ export function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
   return isTrouble(verdict) ? "bad" : GOOD_VERDICTS.includes(verdict) ? "good" : "none";
 }
 
-function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
+function rowOf(item: ItemView, name: string, nowMs: number, hasLanes: boolean): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const work: Part = pullRequest === null ? code(branch) : link(pullRequest);
@@ -35,6 +35,7 @@ function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts,
       code(runId),
+      ...hasLanes ? [code(item.lane ?? null)] : [],
     ],
   };
 }
@@ -51,7 +52,8 @@ const COLUMNS = [
 
 /** The table; null when there are no items. */
 export function itemsTable(view: CampaignView, nowMs: number): Html | null {
-  const { items, counts } = view;
+  const { items, counts, lanes } = view;
+  const hasLanes = lanes !== undefined;
   if (items.length === 0) return null;
   const names = itemNames(items);
   const sorted = [...items].sort(byVerdict);
@@ -59,7 +61,8 @@ export function itemsTable(view: CampaignView, nowMs: number): Html | null {
     ? sorted
     : sorted.filter(({ verdict }) => isTrouble(verdict)).slice(0, MAX_TROUBLES);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const content = table("Items", COLUMNS, shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs)));
+  const rows = shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, hasLanes));
+  const content = table("Items", hasLanes ? [...COLUMNS, { name: "Lane" }] : COLUMNS, rows);
   return markup`<ul class="legend">${
     kinds.map(([state, count]) => markup`<li>${chip(state, toneOf(state))} ${count}</li>`)
   }</ul>${

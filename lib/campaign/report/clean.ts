@@ -7,7 +7,7 @@ import type { Redact } from "../../result/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../result/times.ts";
 import { webUrl } from "../../text/escape/url.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { CampaignView, CauseGroup, ItemView, PullRequestView } from "../view.ts";
+import type { CampaignView, CauseGroup, ItemView, LaneView, PullRequestView } from "../view.ts";
 import type { CampaignCommand } from "./commands.ts";
 import { STATES } from "./words.ts";
 
@@ -39,6 +39,11 @@ function remember(clean: (text: string) => string): (text: string) => string {
 /** A time in its usual form, or null. */
 function instant(time: string | null): string | null {
   return isoTimeOrNull(instantMs(time));
+}
+
+/** The known counts, in the order of tables. */
+function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["counts"] {
+  return Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"];
 }
 
 /**
@@ -77,6 +82,23 @@ export function cleanCampaign(
       startedAt: instant(item.startedAt),
       endedAt: instant(item.endedAt),
       canary: item.canary,
+      ...item.lane !== undefined && { lane: name(item.lane) },
+    };
+  }
+  function cleanLane(lane: LaneView): LaneView {
+    return {
+      name: name(lane.name),
+      state: lane.state,
+      stateReason: some(reason, lane.stateReason),
+      counts: countsOf(lane),
+      quota: lane.quota,
+      waves: lane.waves,
+      trouble: some(reason, lane.trouble),
+      atWork: some(name, lane.atWork),
+      nextWaveAt: instant(lane.nextWaveAt),
+      waitsFor: lane.waitsFor,
+      endsAt: instant(lane.endsAt),
+      exitCode: lane.exitCode,
     };
   }
   function cleanPull(pull: PullRequestView | null): PullRequestView | null {
@@ -94,7 +116,7 @@ export function cleanCampaign(
     round: name(view.round),
     state: view.state,
     stateReason: some(reason, view.stateReason),
-    counts: Object.fromEntries(STATES.map((state) => [state, view.counts[state]])) as CampaignView["counts"],
+    counts: countsOf(view),
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),
     quota: view.quota,
@@ -106,6 +128,7 @@ export function cleanCampaign(
     endsAt: instant(view.endsAt),
     exitCode: view.exitCode,
     at: instant(view.at) ?? new Date(0).toISOString(),
+    ...view.lanes !== undefined && { lanes: view.lanes.map(cleanLane) },
   };
 }
 

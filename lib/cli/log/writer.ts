@@ -7,7 +7,7 @@
 import { cutText, plainLines } from "../../text/plain_text.ts";
 import { jsonLine } from "../../text/escape/json.ts";
 import type { Fence, Platform } from "../../platforms/platform.ts";
-import { type Redactor, redactValue } from "../../text/redact.ts";
+import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
 import type { Io, Stream } from "../../io.ts";
 import { hangCells } from "../../text/cells.ts";
 import { knowsLinks, wantsColours } from "./interactive.ts";
@@ -35,6 +35,8 @@ export class Writer {
   #isLog = false;
   readonly #given = new Set<string>();
   #redact: Redactor;
+  #own: Redactor;
+  #more: Redactor | undefined;
   #transient = "";
   #fenced = false;
   #fence: Fence | undefined;
@@ -46,7 +48,7 @@ export class Writer {
   constructor(io: Io, platform: Platform, redact: Redactor) {
     this.#io = io;
     this.#platform = platform;
-    this.#redact = redact;
+    this.#redact = this.#own = redact;
   }
 
   /** Masks secrets in a text. */
@@ -66,7 +68,14 @@ export class Writer {
 
   /** Replaces the redactor, once more secrets are known. */
   redactWith(redact: Redactor): void {
-    this.#redact = redact;
+    this.#own = redact;
+    this.#redact = this.#more === undefined ? redact : joinRedactors(redact, this.#more);
+  }
+
+  /** From now on masks, beside all else, what this redactor masks; it takes the place of one that was given before. */
+  maskAlso(more: Redactor): void {
+    this.#more = more;
+    this.redactWith(this.#own);
   }
 
   /** Makes untrusted text safe as part of a line. */

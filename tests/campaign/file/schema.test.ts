@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { REFUSED_KEYS } from "../../../lib/campaign/file/schema.ts";
 import { campaignJsonSchema, campaignKeysTable, type JsonSchema } from "../../../tools/docs/campaign_schema.ts";
 import { read } from "./files.ts";
 
@@ -25,20 +24,6 @@ test("campaign.schema.json takes the example of the documents, and the shortest 
   expect(errorsOf(parse(EXAMPLE))).toEqual([]);
   expect(errorsOf(GOOD)).toEqual([]);
   expect(errorsOf({ ...GOOD, "$schema": "campaign.schema.json" })).toEqual([]);
-});
-
-test("campaign.schema.json knows the keys of later versions, and says that they are refused", () => {
-  const later = {
-    lanes: [{ name: "a", "token-variable": "MOGPLEX_API_KEY", repositories: ["teamb/*"] }],
-    "on-failed-checks": { prompt: "Fix the checks", attempts: 1 },
-    notify: { "webhook-variable": "CAMPAIGN_WEBHOOK", on: ["gated", "stuck", "done"] },
-    limits: { "open-pull-requests": 20 },
-  };
-  expect(errorsOf({ ...GOOD, ...later })).toEqual([]);
-  for (const key of REFUSED_KEYS) {
-    const property = key.split(".").reduce<JsonSchema | undefined>((at, name) => at?.properties?.[name], schema);
-    expect(property?.description).toEndWith("Not supported by this version: a file with this key is refused.");
-  }
 });
 
 test.each<[string, Record<string, unknown>, string]>([

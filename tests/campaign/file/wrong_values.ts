@@ -115,20 +115,35 @@ export const VALUES: readonly WrongFile[] = [
   ),
   extra("one window", "windows: daily", ["5:10 windows", "it must be a list of at most 50 items"]),
   extra(
-    "later keys",
-    "lanes: []\nnotify: { on: x }",
-    [
-      "5:1 lanes",
-      "this version does not support this key; remove it",
-    ],
-    ["6:1 notify", "remove it"],
-  ),
-  extra(
     "keys about pull requests",
     "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Mend {{ repositry.name }}', attempts: 11 }",
     ["5:31 limits.open-pull-requests", "it must be a whole number from 1 to 10000"],
     ["6:35 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
     ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
+  ),
+  extra(
+    "lanes with the same name and token, without repositories, and with a token of another service",
+    "lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: a, token-variable: KEY_A, repositories: [] }\n" +
+      '  - { name: B, token-variable: CI_JOB_TOKEN, repositories: ["b/*"] }\n' +
+      "notify: { webhook-variable: HOOK, host: a.example, on: [done] }",
+    ["7:5 lanes[1].repositories", "only the first lane needs none"],
+    ["7:13 lanes[1].name", 'it is "a", which lanes[0] has as well; give each its own'],
+    ["7:32 lanes[1].token-variable", 'it is "KEY_A", which lanes[0] has as well'],
+    ["8:13 lanes[2].name", 'did you mean "b"?'],
+    ["8:32 lanes[2].token-variable", "this variable belongs to a CI system or another service"],
+  ),
+  extra(
+    "notify without a host, with another one, and with variables of others",
+    "notify: { webhook-variable: HOOK, on: [gatd] }",
+    ["5:1 notify.host", "it is missing; it must be the host of the address, as in hooks.slack.com"],
+    ["5:40 notify.on[0]", 'did you mean "gated"?'],
+  ),
+  extra(
+    "notify with an address, and with a variable of another service",
+    "notify: { webhook-variable: GITHUB_TOKEN, host: 'https://hooks.slack.com/x', on: [] }",
+    ["5:29 notify.webhook-variable", "this variable belongs to a CI system or another service"],
+    ["5:49 notify.host", 'did you mean "hooks.slack.com"?'],
+    ["5:82 notify.on", "it must be a list of 1 to 3 items"],
   ),
   extra(
     "misspelt keys",

@@ -25,6 +25,8 @@ const FILE: CampaignFile = {
   canary: null,
   onFailedChecks: null,
   windows: [],
+  lanes: [],
+  notify: null,
 };
 
 function resolved(number: number, more: Partial<ResolvedItem> = {}): ResolvedItem {

@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
+import { joinViews } from "../../../lib/campaign/lanes/join_views.ts";
 import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
 import { renderCampaignJson } from "../../../lib/campaign/report/json.ts";
 import type { Bound } from "../../../lib/campaign/pace/pace.ts";
 import { STATES } from "../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../lib/campaign/verdicts.ts";
-import type { CampaignView, CauseGroup, ItemView, QuotaView } from "../../../lib/campaign/view.ts";
+import type { CampaignView, CauseGroup, ItemView, LaneView, QuotaView } from "../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
 
@@ -16,6 +17,7 @@ interface Schema {
   items?: Schema;
   enum?: unknown[];
   description?: string;
+  $ref?: string;
 }
 
 const schema: Schema = JSON.parse(
@@ -52,7 +54,24 @@ const VIEW: Fields<CampaignView> = {
   endsAt: true,
   exitCode: true,
   at: true,
+  lanes: true,
 };
+const LANE: Fields<LaneView> = {
+  name: true,
+  state: true,
+  stateReason: true,
+  counts: true,
+  quota: true,
+  waves: true,
+  trouble: true,
+  atWork: true,
+  nextWaveAt: true,
+  waitsFor: true,
+  endsAt: true,
+  exitCode: true,
+};
+/** Fields of campaigns with lanes alone. */
+const OPTIONAL: readonly string[] = ["lane", "lanes"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -70,6 +89,7 @@ const ITEM: Fields<ItemView> = {
   startedAt: true,
   endedAt: true,
   canary: true,
+  lane: true,
 };
 const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
 const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
@@ -93,11 +113,12 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["items", schema.properties?.items?.items, ITEM],
   ["causes", schema.properties?.causes?.items, CAUSE],
   ["quota", schema.properties?.quota, QUOTA],
+  ["lanes", schema.properties?.lanes?.items, LANE],
 ])("campaign-report.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
   expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
-  expect(part?.required).toEqual(Object.keys(fields));
-  for (const [name, { description }] of Object.entries(part?.properties ?? {})) {
-    if (name !== "schema") expect([name, typeof description]).toEqual([name, "string"]);
+  expect(part?.required).toEqual(Object.keys(fields).filter((name) => !OPTIONAL.includes(name)));
+  for (const [name, { description, $ref }] of Object.entries(part?.properties ?? {})) {
+    if (name !== "schema" && $ref === undefined) expect([name, typeof description]).toEqual([name, "string"]);
   }
 });
 
@@ -118,6 +139,11 @@ test("renderCampaignJson() keeps to the schema for every size, state, verdict an
   for (const waitsFor of [...Object.keys(BOUNDS) as Bound[], null]) {
     expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
+  const lanes = [{ name: "a", view: mixedView(3) }, {
+    name: "b",
+    view: mixedView(0, { state: "gated", stateReason: "x" }),
+  }];
+  expect(problems(joinViews(lanes))).toEqual([]);
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
 });

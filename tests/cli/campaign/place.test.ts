@@ -86,3 +86,20 @@ test("a file that is missing or no campaign file ends every verb with 2", async 
     ]);
   }
 });
+
+test("the address of a webhook is masked in decisions, in what is printed and in the reports", async () => {
+  const secret = "/services/T0123/B0123/aVerySecretPartOfThePath";
+  const notify = { "webhook-variable": "HOOK", host: "hooks.example", on: ["done"] };
+  const world = cliWorld({ count: 2, file: { notify } });
+  const env = { HOOK: `https://hooks.example${secret}`, MOGPLEX_DEV: "1", MOGPLEX_URL: "http://localhost" };
+  expect((await world.campaign("plan", [], { env })).code).toBe(0);
+  const reason = `see https://hooks.example${secret}`;
+  const skipped = await world.campaign("skip", ["--only", "acme/*", "--reason", reason, "--by", secret], { env });
+  expect(skipped.code).toBe(0);
+  const shown = await world.campaign("status", ["--all", "--json"], { env });
+  const written = await world.campaign("report", [], { env });
+  const journal = readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8");
+  const all = [journal, ...[skipped, shown, written].flatMap(({ stdout, stderr }) => [stdout, stderr])];
+  expect(all.join("")).toContain("[redacted]");
+  expect([...all, ...world.files.values()].filter((text) => text.includes("aVerySecretPart"))).toEqual([]);
+});

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BY, DRY_RUN, EXIT_STATUS, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { BY, DRY_RUN, EXIT_STATUS, FORGE, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { APPROVE } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
@@ -16,7 +16,17 @@ export const campaignAdvanceVerb: Verb = {
   maxPositionals: 1,
   summary: "Make one wave: collect, start what the limits allow, report, leave",
   group: "toolkit",
-  flags: [PLACE, [APPROVE, BY], [SKIP_INVALID, MEAN_RUN], FORGE, [EXIT_STATUS, DRY_RUN], NOTE, OTEL_FILE, JSON_LINES],
+  flags: [
+    PLACE,
+    LANE,
+    [APPROVE, BY],
+    [SKIP_INVALID, MEAN_RUN],
+    FORGE,
+    [EXIT_STATUS, DRY_RUN],
+    NOTE,
+    OTEL_FILE,
+    JSON_LINES,
+  ],
   codes: WAVE_CODES,
   meanings: OF_WAVES,
   examples: ["mogplex-ci campaign advance campaign.yml"],

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { FORGE, JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,7 +15,7 @@ export const campaignReportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write the reports of a campaign again, from its lock and journal",
   group: "toolkit",
-  flags: [PLACE, FORGE, NOTE, JSON_OBJECT],
+  flags: [PLACE, LANE, FORGE, NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",
