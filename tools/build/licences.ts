@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { root } from "../setup.mjs";
 
 /**
- * The licence texts of packages, each below the package's name and version.
+ * The licence texts of packages, each below the package's name and version; a sentence when there is none.
  *
  * @param packages Names of packages in `node_modules/`.
  * @throws when a package has no licence file.
  */
 export function notices(packages: readonly string[]): string {
+  if (packages.length === 0) return "No package of others is in this program.\n";
   return packages.map((name) => {
     const folder = join(root, "node_modules", name);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
