@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "c94d2aa15182978c15c89e21b3aa31ce988d2d0845e3bc182f6ee955c37a136f"
+val MOGPLEX_CI_SHA256 = "99e7f663daf9b40f4ea52aae2a3273472310d5245d09f9568d35355d16d57e2a"
 
 project {
     buildType(Cleanup)
