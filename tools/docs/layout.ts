@@ -81,7 +81,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
-  "lib/campaign/pulls": "the pull requests of a campaign: what is read of them, what they wait for, what a person can run",
+  "lib/campaign/pulls":
+    "the pull requests of a campaign: what is read of them, what they wait for, what a person can run",
   "lib/campaign/report": "words and files of a campaign, from its view alone",
   "lib/cli": "the program: help, the list of verbs, errors to exit codes",
   "lib/cli/verbs": "one file for each verb of the toolkit",

@@ -1,7 +1,20 @@
 import { expect, test } from "bun:test";
 import { cliWorld } from "../../campaign/world.ts";
 
-const VERBS = ["check", "plan", "advance", "run", "status", "retry", "approve", "stop", "resume", "skip", "report"];
+const VERBS = [
+  "check",
+  "plan",
+  "advance",
+  "run",
+  "status",
+  "retry",
+  "approve",
+  "stop",
+  "resume",
+  "skip",
+  "report",
+  "commands",
+];
 
 test("campaign --help and help campaign list the verbs", async () => {
   const world = cliWorld();
