@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "303321a16d5938245ba3b2459a4102760166bc8d12767e50584c97542ce3e26e"
+val MOGPLEX_CI_SHA256 = "d869c04f4c862baa95b1e5bf045c9c25603bec30ecc9e1cdd543eb96bb3987c9"
 
 project {
     buildType(Cleanup)
