@@ -15,6 +15,7 @@ const VERBS = [
   "report",
   "import",
   "pipeline",
+  "commands",
 ];
 /** What a verb takes. */
 const argumentsOf = (verb: string) => verb === "import" ? "<file> <source>" : "<file>";
