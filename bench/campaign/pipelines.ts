@@ -22,7 +22,7 @@ const EVERY_MS = 15 * 60_000;
 const CHUNK = 10;
 
 /** Makes the pipeline of a campaign with that many repositories. */
-export async function made(count: number): Promise<Row> {
+async function made(count: number): Promise<Row> {
   const world = campaignWorld({ count });
   await world.plan();
   const lock = await world.lock();
@@ -60,7 +60,7 @@ function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[]
 }
 
 /** A campaign through child pipelines of two clones. */
-export async function rehearsal(count: number): Promise<Row> {
+async function rehearsal(count: number): Promise<Row> {
   const built = await buildCommand();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
   const began = performance.now();

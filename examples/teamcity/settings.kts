@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
+val MOGPLEX_CI_SHA256 = "bc628d9fca224f39a95016484b3044ccfd04669f4c254a60c3e1244c4a505f1f"
 
 project {
     buildType(Cleanup)
