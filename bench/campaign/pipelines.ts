@@ -18,6 +18,8 @@ import { buildCommand } from "../../tests/examples/systems/campaign_recipes.ts";
 type Row = Record<string, string | number>;
 
 const EVERY_MS = 15 * 60_000;
+/** Jobs that gitlab-ci-local gets at a time. */
+const CHUNK = 10;
 
 /** Makes the pipeline of a campaign with that many repositories. */
 async function made(count: number): Promise<Row> {
@@ -58,7 +60,7 @@ function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[]
 }
 
 /** A campaign through child pipelines of two clones. */
-export async function rehearsal(count: number): Promise<Row> {
+async function rehearsal(count: number): Promise<Row> {
   const built = await buildCommand();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
   const began = performance.now();
@@ -81,7 +83,11 @@ export async function rehearsal(count: number): Promise<Row> {
     cpSync(newest, join(second.cwd, "mogplex-campaign"), { recursive: true });
     commitAll(second.cwd);
     const child = await second.generate("--rehearsal", "1s");
-    bad.push(...failed(await second.run()));
+    // gitlab-ci-local computes for ever when it gets more than about 20 stages at a time.
+    const rest = child.match(/^(?:plan|wave-\d+|report)(?=:)/gm) ?? [];
+    for (let from = 0; from < rest.length; from += CHUNK) {
+      bad.push(...failed(await second.run({ jobs: rest.slice(from, from + CHUNK) })));
+    }
     const { state, counts, waves } = JSON.parse(
       readFileSync(second.artifact("report", "mogplex-campaign/campaign.json"), "utf8"),
     );
