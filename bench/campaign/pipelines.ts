@@ -11,6 +11,7 @@ import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
 import { sampleInput } from "../../tests/campaign/pipeline/sample_input.ts";
 import { campaignWorld } from "../../tests/campaign/world.ts";
 import { type CampaignProject, openCampaignProject } from "../../tests/components/campaign_project.ts";
+import { commitAll } from "../../tests/components/project.ts";
 import { buildCommand } from "../../tests/examples/systems/campaign_recipes.ts";
 
 /** A row of a table. */
@@ -57,24 +58,28 @@ function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[]
 }
 
 /** A campaign through child pipelines of two clones. */
-async function rehearsal(count: number): Promise<Row> {
+export async function rehearsal(count: number): Promise<Row> {
   const built = await buildCommand();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
   const began = performance.now();
   const first = await openCampaignProject(built, names);
   try {
+    // A wave starts three items: half of them, with a wave in the middle that is killed.
+    const [middle, last] = [Math.ceil(count / 12), Math.ceil(count / 6)];
     await first.call("plan", "campaign.yml");
     await first.generate("--rehearsal", "1s");
-    const bad = failed(await first.run({ jobs: ["plan", ...jobs(1, 10)] }));
+    const bad = failed(await first.run({ jobs: ["plan", ...jobs(1, middle - 1)] }));
     first.stopAt(/^POST \/runs$/, 2);
-    const killed = failed(await first.run({ jobs: ["wave-11"] }));
+    const killed = failed(await first.run({ jobs: [`wave-${middle}`] }));
     first.stopAt(undefined);
-    bad.push(...failed(await first.run({ jobs: ["wave-11"], before: () => {} })));
-    bad.push(...failed(await first.run({ jobs: jobs(12, 20) })));
+    bad.push(...failed(await first.run({ jobs: [`wave-${middle}`], before: () => {} })));
+    bad.push(...failed(await first.run({ jobs: jobs(middle + 1, last) })));
     // Nothing was wrong with this one, and somebody retries it.
-    bad.push(...failed(await first.run({ jobs: ["wave-20"], before: () => {} })));
+    bad.push(...failed(await first.run({ jobs: [`wave-${last}`], before: () => {} })));
     const second = await openCampaignProject(built, names, "", { ".gitignore": "" }, first.service);
-    cpSync(first.artifact("wave-20", "mogplex-waves/20"), join(second.cwd, "mogplex-campaign"), { recursive: true });
+    const newest = first.artifact(`wave-${last}`, `mogplex-waves/${last}`);
+    cpSync(newest, join(second.cwd, "mogplex-campaign"), { recursive: true });
+    commitAll(second.cwd);
     const child = await second.generate("--rehearsal", "1s");
     bad.push(...failed(await second.run()));
     const { state, counts, waves } = JSON.parse(

@@ -1,11 +1,12 @@
 /** A project with a campaign, and its child pipeline run by `gitlab-ci-local` against an emulator whose clock moves between waves. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { stringify } from "yaml";
 import { runtimes } from "../../tools/setup.mjs";
 import { campaignFiles, endRuns, UNTIL_ENDED } from "../examples/systems/campaign_recipes.ts";
-import { launch } from "../processes/world/service.ts";
 import { type ScriptService, startScriptService } from "../examples/scripts.ts";
 import { imageOf, newProject, type Pipeline, runPipeline } from "./project.ts";
 
@@ -80,6 +81,7 @@ export async function openCampaignProject(
   shared?: ScriptService,
 ): Promise<CampaignProject> {
   const service = shared ?? await startScriptService({ ...UNTIL_ENDED, names });
+  service.recorder.wallMs = () => service.emulator.world.clock.wallMs();
   const cwd = newProject(folder, "campaign", {
     ...campaignFiles(names, more),
     "ci/mogplex.mjs": readFileSync(command, "utf8"),
@@ -95,9 +97,13 @@ export async function openCampaignProject(
     service,
     async call(...args) {
       const env = { PATH: "/usr/bin:/bin", ...variables };
-      const words = [runtimes.node, "ci/mogplex.mjs", "campaign", ...args];
-      const { code, stdout, stderr } = await launch(words, { cwd, env }).ended;
-      return { code, text: stdout + stderr };
+      const child = spawn(runtimes.node, ["ci/mogplex.mjs", "campaign", ...args], { cwd, env });
+      let text = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding("utf8").on("data", (piece: string) => void (text += piece));
+      }
+      const [code] = await once(child, "close");
+      return { code, text };
     },
     async generate(...args) {
       const { code, text } = await project.call("pipeline", "campaign.yml", "--format", "gitlab", ...args);

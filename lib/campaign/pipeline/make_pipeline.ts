@@ -100,7 +100,8 @@ export async function makePipelineWith(
   return await withCampaign(path, options, internals, "read", (opened) => {
     const store = plannedStore(opened, "make a pipeline");
     const waves = wavePlan(store.memory, {
-      nowMs: opened.clock.wallTime(),
+      // This machine's clock may be behind that of the service.
+      nowMs: Math.max(opened.clock.wallTime(), store.memory.slotsMs.at(-1) ?? 0),
       meanRunMs: store.meanRunMs ?? meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
       everyMs: settings.everyMs,

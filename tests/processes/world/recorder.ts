@@ -34,6 +34,8 @@ export interface Recorder {
   arrived(pattern: RegExp, count?: number): Promise<Recorded>;
   /** Set to look at, or to answer, each request. */
   intercept: Intercept | undefined;
+  /** Time in the headers of answers, in milliseconds since 1970: set it where the emulator's clock was moved. @default the real one */
+  wallMs?: () => number;
   /** Ends it. */
   close(): void;
 }
@@ -73,7 +75,8 @@ export async function startRecorder(target: string): Promise<Recorder> {
     const [answer] = await once(onward, "response") as [IncomingMessage];
     recorded.status = answer.statusCode;
     recorded.answer = "";
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    const date = recorder.wallMs === undefined ? {} : { date: new Date(recorder.wallMs()).toUTCString() };
+    outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...date });
     // Streams go on piece by piece; a client that has gone does not end the reading, so that its answer is seen.
     for await (const chunk of answer) {
       recorded.answer += Buffer.from(chunk as Uint8Array).toString();
