@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "fb7f6426e2d9c05be2d1aac7982b6da40a859f6b654003dd99168678cdea8143"
+val MOGPLEX_CI_SHA256 = "69a0b37cff569e68ca57d27951f226d4a941d7b11b1414bbdb13aa7ae57f5cda"
 
 project {
     buildType(Cleanup)
