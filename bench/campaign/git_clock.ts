@@ -46,6 +46,8 @@ class Play {
     ...{ runs: {}, unknown: 0, wrong: 0, verdicts: {} },
   };
   readonly #random: () => number;
+  /** Of the jobs, which wait longer or shorter as their races go: it must not change what befalls them. */
+  readonly #jitter: () => number;
   readonly #remotes: Remotes;
   readonly #remote: string;
   /** When the wave that the last one has asked for is due, by the clock; null when it has asked for none. */
@@ -53,6 +55,7 @@ class Play {
 
   constructor(seed: number, remotes: Remotes) {
     this.#random = seeded(seed * 31 + 7);
+    this.#jitter = seeded(seed * 17 + 3);
     this.#remotes = remotes;
     this.#remote = remotes.make(`clock-${seed}.git`);
   }
@@ -64,7 +67,7 @@ class Play {
 
   #wave(signal?: AbortSignal): Promise<Step> {
     this.played.waves++;
-    return this.world.advance({ ...this.#options(), signal, internals: { random: this.#random } });
+    return this.world.advance({ ...this.#options(), signal, internals: { random: this.#jitter } });
   }
 
   /** A wave whose job is stopped before its second start; what it has recorded is lost with its machine, or is not. */
