@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "48ae7e72f8d367e86e2d64a94bed12511d6313be3e8298b4cf070894d05c86dc"
+val MOGPLEX_CI_SHA256 = "ba8ba9891be52f23179aeb5ea0f966a5a9b474a2ad6455d77b5298ca3f070147"
 
 project {
     buildType(Cleanup)
