@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../lib/version.ts";
-import { ACTION, ARTEFACTS, COMPONENT } from "../../tools/build/artefacts.ts";
+import { ACTION, ARTEFACTS, COMPONENT, DASHBOARD_COMPONENT } from "../../tools/build/artefacts.ts";
 import { bundle } from "../../tools/build/bundle.ts";
 import { notices } from "../../tools/build/licences.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
@@ -69,8 +69,9 @@ function packument(archive: Uint8Array, host: string): string {
 export async function openRelease(): Promise<Release> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-release-"));
   mkdirSync(join(folder, "dist"));
-  // The package does not have the files of the component and the action, and to shorten them takes longest.
-  for (const artefact of ARTEFACTS.filter((each) => each !== COMPONENT && each !== ACTION)) {
+  // The package does not have the files of the components and the action, and to shorten them takes longest.
+  const left = [COMPONENT, DASHBOARD_COMPONENT, ACTION];
+  for (const artefact of ARTEFACTS.filter((each) => !left.includes(each))) {
     const { text, packages } = await bundle(artefact);
     const path = join(folder, "dist", artefact.file);
     writeFileSync(path, text, { mode: artefact.program ? 0o755 : 0o644 });

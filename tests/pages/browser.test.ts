@@ -61,7 +61,7 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "dashboard.html": () => dashboard(fullDashboard(12), someDays(40)),
   "dashboard-empty.html": () => dashboard(emptyDashboard(), someDays(1)),
   "dashboard-broken.html": () => dashboard(brokenDashboard()),
-  "dashboard-full.html": () => dashboard(fullDashboard(200), someDays(800)),
+  "dashboard-full.html": () => dashboard(fullDashboard(100), someDays(800)),
   "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
   "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
   "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}` })], DONE)),

@@ -45,7 +45,10 @@ export function mayImport(file: string, target: string): boolean {
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
   // The emulator and the client share the contract and never import each other.
-  if (from === "emulator") return to === "leaves" || target.startsWith("lib/api/contract/");
+  // The style of pages is a text that both may have: no code of the client comes with it.
+  if (from === "emulator") {
+    return to === "leaves" || target.startsWith("lib/api/contract/") || target === "lib/pages/assets.ts";
+  }
   return depth(to) > depth(from);
 }
 
@@ -150,7 +153,13 @@ export function layersPicture(): string {
     const line = names.join(", ").padEnd(width);
     return index === LAYERS.length - 1 ? `${line}   clock, errors, exit codes, files, runtime, …` : line;
   });
-  return ["```", ...lines.map((line) => line.trimEnd()), "", "emulator  ─►  api/contract, leaves", "```"].join("\n");
+  return [
+    "```",
+    ...lines.map((line) => line.trimEnd()),
+    "",
+    "emulator  ─►  api/contract, the style of pages, leaves",
+    "```",
+  ].join("\n");
 }
 
 /** The folders of `lib` with their captions, indented by depth. */

@@ -9,7 +9,7 @@ import { isLoopback } from "../../loopback.ts";
 import { firstAccount } from "../service/account.ts";
 import type { RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
-import { type Html, page } from "./page.ts";
+import { type Html, page, scrolling, statusChip } from "./page.ts";
 import { pullPath, runPath, timeOfDay } from "./run_page.ts";
 
 /** Newest runs and pull requests that are shown. */
@@ -33,7 +33,7 @@ function runRow(world: World, run: RunRow): Html {
   return html`
     <tr>
       <td>${timeOfDay(run.created_at)}</td>
-      <td class="${run.status}">${run.status}</td>
+      <td>${statusChip(run.status)}</td>
       <td>${world.store.repos.get(run.repo_id)?.full_name ?? run.repo_id}</td>
       <td><a href="${runPath(run)}">${(run.prompt.split("\n")[0] ?? "").slice(0, 100) || "(no text)"}</a></td>
       <td>${pull === undefined ? "" : html`<a href="${pull}">pull request</a>`}</td>
@@ -42,7 +42,7 @@ function runRow(world: World, run: RunRow): Html {
 }
 
 function more(shown: number, all: number): Html | "" {
-  return shown < all ? html`<p class="note">The newest ${shown} of ${all}.</p>` : "";
+  return shown < all ? html`<p class="soft">The newest ${shown} of ${all}.</p>` : "";
 }
 
 /** The page at `/`. */
@@ -65,24 +65,18 @@ export function homePage(world: World): string {
     <p>It answers like the service, on this machine. Everything is forgotten when it ends.</p>
     <h2>Point the tool at it</h2>
     <pre>${settings(world)}</pre>
-    <p class="note">Repositories: ${repos.slice(0, 10).map(({ full_name }) => full_name).join(", ")}${repos.length > 10
+    <p class="soft">Repositories: ${repos.slice(0, 10).map(({ full_name }) => full_name).join(", ")}${repos.length > 10
       ? html`
         and ${repos.length - 10} more
       `
       : ""}</p>
     <h2>Runs</h2>
-    ${newest.length === 0 ? html`<p class="note">None yet.</p>` : html`
-      <table>
-        <tbody>${newest.map((run) => runRow(world, run))}</tbody>
-      </table>
-    `}
+    ${newest.length === 0
+      ? html`<p class="soft">None yet.</p>`
+      : scrolling("Runs", newest.map((run) => runRow(world, run)))}
     ${more(newest.length, runs.length)}
     <h2>Pull requests</h2>
-    ${pullRows.length === 0 ? html`<p class="note">None yet.</p>` : html`
-      <table>
-        <tbody>${pullRows}</tbody>
-      </table>
-    `}
+    ${pullRows.length === 0 ? html`<p class="soft">None yet.</p>` : scrolling("Pull requests", pullRows)}
     ${more(pullRows.length, pulls.length)}
   `;
   return page("Local Mogplex", body, runs.some(({ status }) => !isTerminal(status)));

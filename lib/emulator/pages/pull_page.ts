@@ -17,11 +17,13 @@ function kindOf(line: string): string {
 }
 
 function diffOf(diff: string): Html {
-  if (diff === "") return html`<p class="note">A scripted run changes nothing.</p>`;
+  if (diff === "") return html`<p class="soft">A scripted run changes nothing.</p>`;
   const lines = diff.replace(/\n$/, "").split("\n");
   const shown = lines.slice(0, MAX_LINES).map((line) => html`<span class="${kindOf(line)}">${line}</span>\n`);
   const left = lines.length - shown.length;
-  return html`<pre>${shown}</pre>${left > 0 ? html`<p class="note">${left} more lines are not shown.</p>` : ""}`;
+  return html`<pre class="diff">${shown}</pre>${
+    left > 0 ? html`<p class="soft">${left} more lines are not shown.</p>` : ""
+  }`;
 }
 
 /** Page of a pull request, with every value escaped; undefined if there is no such pull request. */

@@ -8,7 +8,7 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import { formatTimestamp } from "../state/postgres.ts";
 import type { EventRow, RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
-import { type Html, page } from "./page.ts";
+import { type Html, page, scrolling, statusChip } from "./page.ts";
 
 /** Newest events that are shown. */
 const MAX_EVENTS = 1_000;
@@ -41,7 +41,7 @@ function payloadOf({ payload }: EventRow): Html | "" {
   const shown = text.length > MAX_PAYLOAD ? `${text.slice(0, MAX_PAYLOAD)}…` : text;
   return html`
     <details>
-      <summary class="note">more</summary>
+      <summary>more</summary>
       <pre>${shown}</pre>
     </details>
   `;
@@ -66,15 +66,13 @@ export function runPage(world: World, id: string): string | undefined {
   const body = html`
     <p><a href="/">All runs and pull requests</a></p>
     <h1>${run.prompt.split("\n")[0] ?? ""}</h1>
-    <p><span class="${run.status}">${run.status}</span>${run.error === null ? "" : `: ${run.error}`}</p>
+    <p>${statusChip(run.status)}${run.error === null ? "" : `: ${run.error}`}</p>
     <p>${repo}, ${run.harness}, <code>${run.working_branch}</code> from <code>${run
       .base_branch}</code>${pull === undefined ? "" : html`, <a href="${pull}">pull request</a>`}</p>
-    <p class="note">Run ${run.id}</p>
+    <p class="soft">Run ${run.id}</p>
     <h2>Events</h2>
-    ${rows.length < all.length ? html`<p class="note">The newest ${rows.length} of ${all.length}.</p>` : ""}
-    <table>
-      <tbody>${rows}</tbody>
-    </table>
+    ${rows.length < all.length ? html`<p class="soft">The newest ${rows.length} of ${all.length}.</p>` : ""}
+    ${scrolling("Events", rows)}
     <h2>Task</h2>
     <pre>${run.prompt}</pre>
   `;

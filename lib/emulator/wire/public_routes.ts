@@ -39,13 +39,13 @@ function metadataOf(request: Request): string {
  *
  * @param render Undefined if there is no such page.
  */
-async function show(world: World, c: Context, render: () => string | undefined): Promise<Response> {
+function show(world: World, c: Context, render: () => string | undefined): Response {
   if (isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(c.req.raw))) {
     return fail(403, "FORBIDDEN", "Pages are shown over loopback");
   }
   world.driver.catchUp();
   const text = render();
-  return text === undefined ? notFoundPage() : new Response(text, { headers: await pageHeaders() });
+  return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
 /** Adds the public pages. */

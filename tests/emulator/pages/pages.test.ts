@@ -43,7 +43,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const body = JSON.stringify({ repoId: repos[0]?.id, prompt: "Fix it\nand more", createBranch: true });
   await fetch(`${url}/api/v1/mogplex/runs`, { method: "POST", headers, body });
   let page = "";
-  while (!page.includes('class="success"')) page = await (await fetch(`${url}/`)).text();
+  while (!page.includes('class="chip good"')) page = await (await fetch(`${url}/`)).text();
   expect(page).not.toContain("and more");
   const [, run = ""] = /href="(\/__runs\/[^"]+)">Fix it</.exec(page) ?? [];
   const events = await (await fetch(url + run)).text();

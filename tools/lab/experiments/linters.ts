@@ -78,7 +78,7 @@ const KINDS: readonly Kind[] = [
     files: () => [
       ...initJobs("gitlab"),
       ...examples("gitlab"),
-      join(root, "examples/../components/run/example.gitlab-ci.yml"),
+      ...["run", "dashboard"].map((name) => join(root, `examples/../components/${name}/example.gitlab-ci.yml`)),
     ],
     args: ["--data-transform", "gitlab-ci"],
     // A header with inputs is a separate document. The schema knows it, the program does not.
