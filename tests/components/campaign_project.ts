@@ -13,6 +13,8 @@ import { imageOf, newProject, type Pipeline, runPipeline } from "./project.ts";
 /** File of the child pipeline. */
 export const CHILD = "child.gitlab-ci.yml";
 
+/** How far the service's clock is behind at the beginning, in milliseconds. */
+const PAST_MS = 7 * 86_400_000;
 const UNCHECKED = "--no-json-schema-validation";
 
 /** What a wave is told before it runs. */
@@ -81,7 +83,10 @@ export async function openCampaignProject(
   shared?: ScriptService,
 ): Promise<CampaignProject> {
   const service = shared ?? await startScriptService({ ...UNTIL_ENDED, names });
-  service.recorder.wallMs = () => service.emulator.world.clock.wallMs();
+  const { clock } = service.emulator.world;
+  // The clock of the jobs stands still meanwhile. It must not be behind that of the service, or starts look like later ones.
+  if (shared === undefined) clock.advance(-PAST_MS);
+  service.recorder.wallMs = () => clock.wallMs();
   const cwd = newProject(folder, "campaign", {
     ...campaignFiles(names, more),
     "ci/mogplex.mjs": readFileSync(command, "utf8"),
