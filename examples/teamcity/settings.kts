@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "914bdbce955c95406790e36f2525b9d75d9a2548af9d06d88678ee0a84b0b12d"
+val MOGPLEX_CI_SHA256 = "4b45e627c75c70dabb3076571c9417a65ed72fec79b80933d1db5c5f91853478"
 
 project {
     buildType(Cleanup)

@@ -136,7 +136,7 @@ export const ARTEFACTS: readonly Artefact[] = [
       PAGES,
     ],
     lazyPackages: [{ name: "zod", package: "zod/mini" }],
-    limit: { readable: 1280 * 1024, gzipped: 320 * 1024 },
+    limit: { readable: 1152 * 1024, gzipped: 336 * 1024 },
   },
   COMPONENT,
   DASHBOARD_COMPONENT,

@@ -16,7 +16,8 @@
 import { prepareSha256 } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
-import { fitBody, isUsualRecord, readRecord, type RecordResult } from "./record_schema.ts";
+import { fitBody } from "./fit_body.ts";
+import { isUsualRecord, readRecord, type RecordResult } from "./record_schema.ts";
 
 /** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;

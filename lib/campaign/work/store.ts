@@ -9,7 +9,7 @@ import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
 import { followUpHash } from "../plan/request.ts";
-import { fitBody } from "../journal/record_schema.ts";
+import { fitBody } from "../journal/fit_body.ts";
 
 /** See the module. */
 export class Store {
