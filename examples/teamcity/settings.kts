@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "4b45e627c75c70dabb3076571c9417a65ed72fec79b80933d1db5c5f91853478"
+val MOGPLEX_CI_SHA256 = "ce2e67d0f3e8209739c5f0f314b9f60b36f1a18aee3caeae460746d794996df1"
 
 project {
     buildType(Cleanup)

@@ -6,7 +6,17 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import type { PipelineFormat, PipelineInput } from "./format.ts";
-import { block, branchHome, checkScript, checkSettings, cronOf, impossible, waveScript } from "./job_scripts.ts";
+import {
+  block,
+  branchHome,
+  checkScript,
+  checkSettings,
+  cronOf,
+  impossible,
+  secretsText,
+  tokenVariables,
+  waveScript,
+} from "./job_scripts.ts";
 import { quoted } from "./words.ts";
 
 /** Shortest distance of waves: each of them takes about a minute. */
@@ -33,6 +43,7 @@ function agentLines(tags: readonly string[]): string[] {
 function render(input: PipelineInput): [{ path: string; text: string }] {
   const { campaign, lane, settings: { image, tags } } = input;
   checkSettings(input, "Buildkite");
+  const names = tokenVariables(input);
   const home = branchHome(input, "Buildkite");
   const script = ["set -eu", checkScript(input), waveScript(input, home)].join("\n");
   const text = [
@@ -40,7 +51,9 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
     `# Commit it, upload it in the first step of a pipeline, and give that pipeline a schedule on its default branch:`,
     `#   buildkite-agent pipeline upload campaign-${campaign}.yml`,
     `#   ${cronOf(input, "Buildkite", LEAST_MS)}`,
-    "# Needs: Buildkite secret MOGPLEX_API_KEY; keys or MOGPLEX_GIT_TOKEN with which the agent may push to the branch of the campaign.",
+    `# Needs: Buildkite ${
+      secretsText(names)
+    }; keys or MOGPLEX_GIT_TOKEN with which the agent may push to the branch of the campaign.`,
     "# Plan by hand, with the same --home, and read the plan: until then no wave starts anything.",
     "steps:",
     `  - label: ${quoted(`:repeat: Campaign ${campaign}`)}`,
@@ -52,7 +65,7 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
     ...agentLines(tags),
     ...image === undefined ? [] : [`    image: ${quoted(image)}`],
     "    secrets:",
-    "      - MOGPLEX_API_KEY",
+    ...names.map((name) => `      - ${name}`),
     `    command: ${block("      ", uploaded(script))}`,
     "    artifact_paths:",
     "      - mogplex-campaign/*",

@@ -5,7 +5,17 @@
  * @module
  */
 import type { PipelineFormat, PipelineInput } from "./format.ts";
-import { block, branchHome, checkScript, checkSettings, cronOf, impossible, waveScript } from "./job_scripts.ts";
+import {
+  block,
+  branchHome,
+  checkScript,
+  checkSettings,
+  cronOf,
+  impossible,
+  secretsText,
+  tokenVariables,
+  waveScript,
+} from "./job_scripts.ts";
 import { quoted, shellWord } from "./words.ts";
 
 /** Shortest distance of scheduled workflows. Source: GitHub, "Events that trigger workflows", `schedule`. */
@@ -66,11 +76,16 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
   const git = isOwn
     ? ["MOGPLEX_GIT_USERNAME: x-access-token", "MOGPLEX_GIT_TOKEN: ${{ github.token }}"]
     : ["MOGPLEX_GIT_TOKEN: ${{ secrets.MOGPLEX_GIT_TOKEN }} # may push to the branch of the campaign"];
-  const tokens = ["MOGPLEX_API_KEY: ${{ secrets.MOGPLEX_API_KEY }}", ...git].map((line) => `          ${line}`);
+  const names = tokenVariables(input);
+  const tokens = [...names.map((name) => `${name}: \${{ secrets.${name} }}`), ...git].map((line) =>
+    `          ${line}`
+  );
   const text = `${
     [
       `# Campaign ${campaign}: its waves on GitHub Actions, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
-      `# Put it on the default branch as .github/workflows/campaign-${campaign}.yml. Needs: secret MOGPLEX_API_KEY (scopes read and write).`,
+      `# Put it on the default branch as .github/workflows/campaign-${campaign}.yml. Needs: ${
+        secretsText(names)
+      } (scopes read and write).`,
       "# Run it by hand with a plan as the command, and read its log: until then no wave starts anything.",
       `name: Campaign ${campaign}`,
       "",

@@ -74,8 +74,15 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 }
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
-const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
-const NOT_KEPT = [`${NEWEST}/writer*.json`];
+/** What the next wave takes over. */
+function handedOn({ lanes }: PipelineInput): string[] {
+  const state = lanes.length > 0 ? [`${NEWEST}/lanes/`] : [`${NEWEST}/lock.json`, `${NEWEST}/journal/`];
+  return [...state, `${NEWEST}/campaign.json`];
+}
+/** Says who is at work on a machine, and means nothing on another one. */
+function notKept({ lanes }: PipelineInput): string[] {
+  return [`${NEWEST}/writer*.json`, ...lanes.length > 0 ? [`${NEWEST}/lanes/*/writer*.json`] : []];
+}
 
 /** What all jobs have. */
 function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string[] {
@@ -103,7 +110,7 @@ function planLines(input: PipelineInput, days: number, parts: readonly string[])
     `    - ${block("      ", carryScript(input, parts))}`,
     `    - &check ${block("      ", checkScript(input))}`,
     ...isGit(input) ? [] : [`    - ${block("      ", planScript(input))}`],
-    ...keep(days, [`${FOLDER}/`], NOT_KEPT),
+    ...keep(days, [`${FOLDER}/`], notKept(input)),
   ];
 }
 
@@ -117,9 +124,9 @@ function waveBaseLines(input: PipelineInput, days: number): string[] {
     `  allow_failure: { exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }`,
     "  script:",
     "    - *check",
-    ...isDirect ? [] : [`    - &take-over ${block("      ", takeOverScript())}`],
+    ...isDirect ? [] : [`    - &take-over ${block("      ", takeOverScript(input))}`],
     `    - ${block("      ", waveScript(input))}`,
-    ...keep(days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : HANDED_ON),
+    ...keep(days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : handedOn(input)),
   ];
 }
 
@@ -158,7 +165,7 @@ function waveLines(input: PipelineInput, { waves: { delaysMs, gate }, first, day
         : delay === 0
         ? []
         : ["  when: delayed", `  start_in: ${startIn(delay, rehearsalMs)}`],
-      ...isDaily && !isGit(input) ? keep(days, [`${FOLDER}/${WAVES}/`], NOT_KEPT) : [],
+      ...isDaily && !isGit(input) ? keep(days, [`${FOLDER}/${WAVES}/`], notKept(input)) : [],
     ];
   });
 }

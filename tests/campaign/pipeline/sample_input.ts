@@ -22,6 +22,7 @@ export function sampleInput({ settings, ...changes }: SampleChanges = {}): Pipel
     home: undefined,
     directory: "mogplex-campaign",
     lane: "default",
+    lanes: [],
     waves: { delaysMs: [0, 15 * MINUTE_MS, 90 * MINUTE_MS, 15 * MINUTE_MS], gate: null },
     output: undefined,
     ...changes,

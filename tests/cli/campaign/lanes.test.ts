@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { parse } from "yaml";
 import { readFileSync } from "node:fs";
 import { type CliWorld, cliWorld } from "./world.ts";
 
@@ -101,4 +102,26 @@ test("tokens of lanes appear in no output, report, lock or journal", async () =>
   }
   const tokens = [env.KEY_A ?? "", env.KEY_B ?? ""];
   expect(seen.filter((text) => tokens.some((token) => text.includes(token)))).toEqual([]);
+});
+
+test("`campaign pipeline` makes one pipeline for all lanes, which hands on their directories and knows their tokens", async () => {
+  const { world, env } = twoUsers();
+  world.files.set("ci/mogplex.mjs", "#!/usr/bin/env node\n");
+  expect((await world.campaign("plan", [], { env })).code).toBe(0);
+  const text = async (...args: string[]) => {
+    const { code, stdout, stderr } = await world.campaign("pipeline", args, { env: {} });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return stdout;
+  };
+  const gitlab = await text("--format", "gitlab");
+  expect(gitlab).toContain("resource_group: mogplex-a-b\n");
+  expect(gitlab).toContain("/lanes/a/lock.json");
+  expect(parse(gitlab)[".mogplex-wave"].artifacts.paths[0]).toEndWith("/lanes/");
+  const github = parse(await text("--format", "github"));
+  const wave = github.jobs.wave.steps.find(({ id }: { id?: string }) => id === "wave");
+  expect(Object.keys(wave.env)).toEqual(expect.arrayContaining(["KEY_A", "KEY_B"]));
+  expect(Object.keys(wave.env)).not.toContain("MOGPLEX_API_KEY");
+  expect(parse(await text("--format", "buildkite")).steps[0].secrets).toEqual(["KEY_A", "KEY_B"]);
+  const image = ["--image", "registry.example/mogplex:1", "--program", "command:mogplex-ci"];
+  expect(await text("--format", "kubernetes", ...image)).toContain("key: api-key-b }");
 });

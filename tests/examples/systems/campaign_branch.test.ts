@@ -37,6 +37,7 @@ async function generated(files: Readonly<Record<string, string>>): Promise<strin
     home: undefined,
     directory: "mogplex-campaign",
     lane: "default",
+    lanes: [],
     waves: undefined,
     output: undefined,
     settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },

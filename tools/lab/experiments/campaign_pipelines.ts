@@ -14,6 +14,7 @@ const INPUT: PipelineInput = {
   home: undefined,
   directory: "mogplex-campaign",
   lane: "default",
+  lanes: [],
   waves: undefined,
   output: undefined,
   settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },
