@@ -42,7 +42,7 @@ function branch(top: string, name: string, change: () => void = () => {}): void 
   writeFileSync(join(top, `lib/${name}.ts`), `export const name = "${name}";\n`);
   stampPins(pinsOf(name), false, top);
   for (const path of GENERATED) {
-    edit(top, path, (text) => text.replace(/.*\n.*\n/, `first of ${name}\nsecond of ${name}\n`));
+    edit(top, path, (text) => text.replace(/.*\n(?:.*\n)?/, `first of ${name}\nsecond of ${name}\n`));
   }
   change();
   commitAll(top);

@@ -145,3 +145,14 @@ export interface CampaignFile {
   /** Who is told what; null for nobody. */
   notify: Notify | null;
 }
+
+/** A campaign file that was read. */
+export interface ReadCampaign {
+  file: CampaignFile;
+  /** SHA-256 of the file with the files that it names, as 64 hex digits. Standard input and line ends do not change it. */
+  hash: string;
+  /** Paths of the files that it names, in the order in which they were read. */
+  includes: string[];
+  /** Whether a list of standard input was left out, so that repositories may be missing. */
+  skippedStdin: boolean;
+}

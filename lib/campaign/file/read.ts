@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import { parseDuration } from "../../result/duration.ts";
 import { sha256Hex } from "../../sha256.ts";
-import type { CampaignFile, Place, RepositoryEntry, StartWindow, Threshold } from "./campaign_file.ts";
+import type { CampaignFile, Place, ReadCampaign, RepositoryEntry, StartWindow, Threshold } from "./campaign_file.ts";
 import { EntryReader, type StdinRule, textsOf } from "./entries.ts";
 import { type FileIo, Includes, MAX_FILE_BYTES, readText } from "./includes.ts";
 import { type CheckedTree, reportAmbiguous, reportIssues } from "./issues.ts";
@@ -24,17 +24,6 @@ export interface ReadCampaignOptions {
   allowOutside?: boolean | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
-}
-
-/** A campaign file that was read. */
-export interface ReadCampaign {
-  file: CampaignFile;
-  /** SHA-256 of the file with the files that it names, as 64 hex digits. Standard input and line ends do not change it. */
-  hash: string;
-  /** Paths of the files that it names, in the order in which they were read. */
-  includes: string[];
-  /** Whether a list of standard input was left out, so that repositories may be missing. */
-  skippedStdin: boolean;
 }
 
 function numberOrShare(value: string | number): Threshold {

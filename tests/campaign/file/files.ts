@@ -1,5 +1,6 @@
 import type { CampaignFileError, Mistake } from "../../../lib/campaign/file/mistakes.ts";
-import { type ReadCampaign, readCampaignFile, type ReadCampaignOptions } from "../../../lib/campaign/file/read.ts";
+import type { ReadCampaign } from "../../../lib/campaign/file/campaign_file.ts";
+import { readCampaignFile, type ReadCampaignOptions } from "../../../lib/campaign/file/read.ts";
 import { fakeIo, type FakeIoOptions } from "../../cli/fake_io.ts";
 
 /** The shortest file without mistakes, a line a key. */
