@@ -53,11 +53,14 @@ test("report --history prints the weeks of a history when no run is named, and n
 
 test("report --history refuses a file that is not there, or has no run", async () => {
   const { cli } = world();
-  const cases: Record<string, string>[] = [{}, { [FILE]: "nonsense\n" }];
-  for (const files of cases) {
+  const cases: [Record<string, string>, string][] = [
+    [{}, "there is no such file"],
+    [{ [FILE]: "nonsense\n" }, "it has no run"],
+  ];
+  for (const [files, why] of cases) {
     const { code, stderr } = await cli(["report", "--history", FILE], { files });
     expect(code).toBe(2);
-    expect(stderr).toContain(`Cannot read the history as it has no run: "runs.ndjson"`);
+    expect(stderr).toContain(`Cannot read the history as ${why}: "runs.ndjson"; a job writes it with`);
   }
 });
 
