@@ -37,6 +37,14 @@ test("run --follow starts nothing when the history cannot be written", async () 
   const { code, stderr } = await cli(RUN, { readOnly: (path) => path === FILE });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain("Cannot write the history");
+  const gone = await cli(RUN, {
+    before: (io) => {
+      io.appendFile = (path) => {
+        throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+      };
+    },
+  });
+  expect(gone.stderr).toContain(`Cannot write the history as its folder does not exist: "${FILE}"`);
 });
 
 test("report --history prints the weeks of a history when no run is named, and needs no token", async () => {
