@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ce2e67d0f3e8209739c5f0f314b9f60b36f1a18aee3caeae460746d794996df1"
+val MOGPLEX_CI_SHA256 = "15dd71f0f51dea06e7fa8b2f3774dc7cf559cec39d00b3763ee70e54b26f11ce"
 
 project {
     buildType(Cleanup)

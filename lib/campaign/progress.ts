@@ -207,7 +207,9 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
-    const reason = stopped === null ? gates.threshold.reason : `stopped by ${stopped.by}`;
+    // The environment may name nobody.
+    const who = stopped?.by === "unknown" ? "a person" : stopped?.by;
+    const reason = stopped === null ? gates.threshold.reason : `stopped by ${who}`;
     return { state: counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
   }
   if (closedBy(memory) === "gate") return { state: "gated", reason: gates.canary.reason };

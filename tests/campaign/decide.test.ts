@@ -112,6 +112,13 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   }
 });
 
+test("a campaign that nobody known has stopped says so in words", async () => {
+  const world = campaignWorld({ count: 1 });
+  await world.plan();
+  await world.decide(stop(), { by: "unknown" });
+  expect((await world.advance()).view.stateReason).toBe("stopped by a person");
+});
+
 test("a campaign that is stopped starts nothing more, collects what runs, and goes on after a resume", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();

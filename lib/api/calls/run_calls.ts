@@ -72,7 +72,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       // No header and no body, which the type of the route does not permit: the service checks the scope before both.
       const ask = (how: How) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], how);
       try {
-        await send({ what: "start runs", scope: "write" }, schemas.startResultSchema, call, ask);
+        await send({ what: "check the token", scope: "write" }, schemas.startResultSchema, call, ask);
       } catch (error) {
         if (!(error instanceof ApiError) || error.status !== 400) throw error;
       }

@@ -13,7 +13,7 @@ import { resultError } from "../../result/result_error.ts";
 import type { RunCampaignOptions } from "../campaign_options.ts";
 import type { CampaignItem } from "../campaign_items.ts";
 import { CampaignGoesOnError, type CampaignResult } from "../campaign_result.ts";
-import type { CampaignInternals, OpenedCampaign } from "../open_campaign.ts";
+import { type CampaignInternals, type OpenedCampaign, planCommand } from "../open_campaign.ts";
 import { RequestPace } from "../plan/request_pace.ts";
 import type { CampaignView } from "../view.ts";
 import { checkTokens, type Chosen, internalsWith, type LaneCall } from "./choose.ts";
@@ -51,11 +51,12 @@ class NotPlannedError extends UsageError {
 }
 
 /** The error about a lane without a lock. */
-export function notPlanned({ lane, directory, path }: OpenedCampaign): UsageError {
+export function notPlanned(opened: OpenedCampaign): UsageError {
+  const { lane, directory } = opened;
   return new NotPlannedError({
     attempted: `work on lane "${lane}"`,
     why: `nothing was planned for it in ${JSON.stringify(directory)}`,
-    advice: `plan all lanes first: mogplex-ci campaign plan ${path}`,
+    advice: `plan all lanes first: ${planCommand(opened)}`,
   });
 }
 

@@ -62,6 +62,8 @@ export class LiveCampaign {
       this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
     }
     this.#printItems(before, view);
+    // What is printed at the end begins with that line.
+    if (view.state === "done") return;
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
       this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
     }

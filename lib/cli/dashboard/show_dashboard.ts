@@ -10,7 +10,7 @@ import { FILES, renderDashboard } from "../../dashboard/files.ts";
 import { filesOf, MAX_ENTRIES } from "../../dashboard/glob.ts";
 import { readStored, type Stored } from "../../dashboard/stored.ts";
 import { messageOf } from "../../error_sentence.ts";
-import { UsageError } from "../../errors.ts";
+import { InterruptedError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../job/interrupt.ts";
 import type { Session } from "../../job/session.ts";
@@ -42,7 +42,7 @@ async function storedOf({ io, flags }: VerbContext): Promise<Stored> {
   const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"));
   const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
     file,
-    why: "No file matches this pattern",
+    why: "No file that can be read matches this pattern",
   }));
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }
@@ -102,13 +102,19 @@ export async function showDashboard(context: VerbContext): Promise<number> {
   }
   const { session } = openOneShot(context);
   if (seconds !== undefined) {
-    return await interruptible({ io, clock }, ({ signal }) =>
-      watchDashboard(context, {
-        seconds,
-        signal,
-        look: () => look(context, session, signal),
-        onLook: (data) => out !== undefined && write(context, out, data),
-      }));
+    try {
+      return await interruptible({ io, clock }, ({ signal }) =>
+        watchDashboard(context, {
+          seconds,
+          signal,
+          look: () => look(context, session, signal),
+          onLook: (data) => out !== undefined && write(context, out, data),
+        }));
+    } catch (error) {
+      // The usual end, which the table itself names: no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
   }
   const data = await look(context, session);
   say(context, data);

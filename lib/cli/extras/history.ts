@@ -14,10 +14,12 @@ import { cleanResult } from "../../result/clean.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 
-/** The text of the file; empty when there is none. @throws when it cannot be read. */
-function textOf({ io }: VerbContext, path: string): string {
-  return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace") ?? "";
+/** The text of the file; undefined when there is none. @throws when it cannot be read. */
+function fileText({ io }: VerbContext, path: string): string | undefined {
+  return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
+
+const textOf = (context: VerbContext, path: string) => fileText(context, path) ?? "";
 
 /** Says which lines are no records. */
 function tell({ writer }: VerbContext, path: string, { skipped, skippedCount }: History): void {
@@ -72,18 +74,23 @@ const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms)
 /** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
 export function printHistory(context: VerbContext, path: string): number {
   const { writer, flags } = context;
-  let text: string;
+  let text: string | undefined;
   try {
-    text = textOf(context, path);
+    text = fileText(context, path);
   } catch (cause) {
     throw new UsageError({ attempted: "read the history", why: messageOf(cause), value: JSON.stringify(path) }, {
       cause,
     });
   }
-  const history = readHistory(text);
+  const history = readHistory(text ?? "");
   tell(context, path, history);
   if (history.records.length === 0) {
-    throw new UsageError({ attempted: "read the history", why: "it has no run", value: JSON.stringify(path) });
+    throw new UsageError({
+      attempted: "read the history",
+      why: text === undefined ? "there is no such file" : "it has no run",
+      value: JSON.stringify(path),
+      advice: "a job writes it with `run --follow --history FILE`",
+    });
   }
   const weeks = weeksOf(history.records);
   if (flags.has("json")) {

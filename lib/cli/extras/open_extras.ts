@@ -17,7 +17,8 @@ export function checkAppends({ io }: VerbContext, attempted: string, path: strin
   try {
     io.appendFile(path, "", "refuse");
   } catch (cause) {
-    throw new UsageError({ attempted, why: messageOf(cause), value: JSON.stringify(path) }, { cause });
+    const why = /^ENOENT\b/.test(messageOf(cause)) ? "its folder does not exist" : messageOf(cause);
+    throw new UsageError({ attempted, why, value: JSON.stringify(path) }, { cause });
   }
 }
 

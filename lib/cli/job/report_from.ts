@@ -7,6 +7,7 @@ import { UsageError } from "../../errors.ts";
 import { readResult } from "../../pages/pages.ts";
 import { checkTargets, plainPath } from "../../report/targets.ts";
 import { writeReports } from "../../report/write.ts";
+import { verdictWords } from "../../result/words.ts";
 import { readPlaces } from "../options/places.ts";
 import { REPORT } from "../options/table.ts";
 import type { VerbContext } from "../verb.ts";
@@ -52,6 +53,11 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
   if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
   const { runId, status, outcome, exitCode } = result;
   if (flags.has("json")) writer.json(writer.clean({ runId, status, outcome, exitCode }));
-  else writer.out(...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)));
+  else {
+    writer.out(
+      `verdict of that job: ${verdictWords(result).word} (exit code ${exitCode})`,
+      ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
+    );
+  }
   return exitCode;
 }

@@ -227,6 +227,9 @@ export async function initRepository(context: VerbContext): Promise<number> {
   steps.add(TASK_FILE, TASK);
   steps.add(path, job);
   if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
-  steps.say("", `Needs: ${needs}.`, `Then commit these files, and try it: ${context.vocabulary.program} doctor`);
+  const next = context.flags.has("dry-run")
+    ? "Nothing was written. Without --dry-run these files are."
+    : `Then commit these files, and try it: ${context.vocabulary.program} doctor`;
+  steps.say("", `Needs: ${needs}.`, next);
   return EXIT.success;
 }

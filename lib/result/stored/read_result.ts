@@ -76,7 +76,8 @@ function isEvent(value: unknown): boolean {
 }
 
 function refuse({ path }: ReadFile, why: string, value?: string): never {
-  throw new UsageError({ attempted: `read "${path}"`, why, value });
+  const advice = "give the result.json or the events.ndjson of a job";
+  throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
 /** A result with every field that ours have; fields that the file lacks are empty. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { InterruptedError } from "../../../lib/errors.ts";
-import { failureOf, verdicts } from "../world.ts";
+import { DIRECTORY, failureOf, verdicts } from "../world.ts";
 import { LANES, lanesWorld } from "./lanes_world.ts";
 
 test("waves in two lanes start each item by its own user, and the view has all items with their lanes", async () => {
@@ -142,7 +142,9 @@ test("a lane that is not planned is refused alone, and all are planned by a wave
   const world = lanesWorld([1, 1]);
   expect(await world.wave({ lane: "b" })).toMatchObject({
     code: 2,
-    problem: expect.stringContaining("plan all lanes first"),
+    problem: expect.stringContaining(
+      `plan all lanes first: \`mogplex-ci campaign plan campaign.yml --dir ${DIRECTORY}\``,
+    ),
   });
   expect(world.starts.length).toBe(0);
   expect((await world.wave()).problem).toBeNull();

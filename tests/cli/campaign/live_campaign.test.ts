@@ -74,10 +74,13 @@ test("LiveCampaign opens a section for each wave on a system that has sections, 
 test("LiveCampaign prints the items before the state that follows from them", () => {
   const { io, campaign } = live({ CI: "true" });
   campaign.update(VIEWS[1] as CampaignView);
-  campaign.update({ ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]), state: "done" });
+  campaign.update({
+    ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]),
+    state: "stopped",
+  });
   campaign.close();
   const lines = io.text.stdout.trimEnd().split("\n").slice(1);
-  expect(lines.map((line) => /succeeded|is done/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is done"]);
+  expect(lines.map((line) => /succeeded|is stopped/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is stopped"]);
 });
 
 test("LiveCampaign prints a change of state with its reason", () => {

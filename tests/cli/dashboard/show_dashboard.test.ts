@@ -101,6 +101,16 @@ test("dashboard --watch prints what has changed, goes on after a failure, and en
   // The second look found the same, the third failed.
   expect(io.text.stdout.split("Ctrl-C ends it").length).toBe(2);
   expect(io.text.stderr).toContain("fetch failed");
+  // Ctrl-C is how it ends, and no error.
+  expect(io.text.stderr).not.toContain("error:");
+});
+
+test("dashboard names no start of a run when the service refuses the token", async () => {
+  const { code, stderr } = await world().cli(["dashboard", "--out", "public"], {
+    env: { MOGPLEX_API_KEY: `${TOKEN}x` },
+  });
+  expect(code).toBe(64);
+  expect(stderr).toContain("Cannot check the token: the service refuses the token");
 });
 
 test("dashboard --watch redraws the table on a terminal, and hostile names stay on their lines", async () => {

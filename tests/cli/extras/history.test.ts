@@ -37,6 +37,14 @@ test("run --follow starts nothing when the history cannot be written", async () 
   const { code, stderr } = await cli(RUN, { readOnly: (path) => path === FILE });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain("Cannot write the history");
+  const gone = await cli(RUN, {
+    before: (io) => {
+      io.appendFile = (path) => {
+        throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+      };
+    },
+  });
+  expect(gone.stderr).toContain(`Cannot write the history as its folder does not exist: "${FILE}"`);
 });
 
 test("report --history prints the weeks of a history when no run is named, and needs no token", async () => {
@@ -53,11 +61,14 @@ test("report --history prints the weeks of a history when no run is named, and n
 
 test("report --history refuses a file that is not there, or has no run", async () => {
   const { cli } = world();
-  const cases: Record<string, string>[] = [{}, { [FILE]: "nonsense\n" }];
-  for (const files of cases) {
+  const cases: [Record<string, string>, string][] = [
+    [{}, "there is no such file"],
+    [{ [FILE]: "nonsense\n" }, "it has no run"],
+  ];
+  for (const [files, why] of cases) {
     const { code, stderr } = await cli(["report", "--history", FILE], { files });
     expect(code).toBe(2);
-    expect(stderr).toContain(`Cannot read the history as it has no run: "runs.ndjson"`);
+    expect(stderr).toContain(`Cannot read the history as ${why}: "runs.ndjson"; a job writes it with`);
   }
 });
 

@@ -62,6 +62,7 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
   const dry = await init(["jenkins", "--dry-run"]);
   expect([dry.code, dry.written]).toEqual([0, {}]);
   expect(dry.stdout).toContain("would write Jenkinsfile");
+  expect(dry.stdout).toEndWith("\nNothing was written. Without --dry-run these files are.\n");
 });
 
 test("init --update replaces the program and its checksum, unless somebody changed them", async () => {

@@ -63,10 +63,11 @@ export async function commands(context: VerbContext): Promise<number> {
     writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
   }
   if (unread.length > 0) {
+    const count = formatCount(unread.length, "pull request");
     writer.note(
-      `${
-        formatCount(unread.length, "pull request")
-      } not read: left out; with a token of the forge, or --all, they are not`,
+      all
+        ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
+        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN, or --all`,
     );
   }
   return EXIT.success;

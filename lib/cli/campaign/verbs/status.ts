@@ -7,6 +7,7 @@
 import { readCampaignWith } from "../../../campaign/jobs.ts";
 import { pullRequestsOf } from "../../../campaign/pulls/pull_requests.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
+import { InterruptedError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { printStatus } from "../campaign_verb_job.ts";
 import { type CampaignPlace, maskToken, readPlace } from "../place.ts";
@@ -71,7 +72,14 @@ export async function status(context: VerbContext): Promise<number> {
   const place = readPlace(context, "campaign status");
   maskToken(context);
   if (flags.has(WATCH.name)) {
-    const last = await watch(context, place);
+    let last: CampaignView;
+    try {
+      last = await watch(context, place);
+    } catch (error) {
+      // The usual end of watching, and no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
     return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
   }
   const view = await readCampaignWith(place.path, place.options, place.internals);

@@ -85,10 +85,11 @@ test("campaign status --watch ends with 75 when the campaign is stopped and its 
 test("campaign status --watch ends with 130 at a signal", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
   await world.campaign("advance");
-  const { code } = await world.campaign("status", ["--watch"], {
+  const { code, stderr } = await world.campaign("status", ["--watch"], {
     before: (io) => void world.clock.sleep(MINUTE).then(() => io.signal("SIGINT")),
   });
   expect(code).toBe(130);
+  expect(stderr).not.toContain("error:");
 });
 
 test("campaign status refuses a journal that somebody changed with 2, and a directory without a plan", async () => {
