@@ -5,7 +5,7 @@
  */
 import { isObject } from "../lookup.ts";
 import { jsonLine } from "../text/escape/json.ts";
-import { activeSandboxes, type DashboardData, sumOf } from "./data.ts";
+import { activeSandboxes, countedIn, type DashboardData, sumOf } from "./data.ts";
 
 /** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
 export interface Day {
@@ -34,16 +34,14 @@ const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "open
 
 /** The numbers of a dashboard. */
 export function dayOf(data: DashboardData): Day {
-  const { at, lists, repositories, automations, campaigns, runs } = data;
-  const known = (name: keyof DashboardData["lists"], value: number) =>
-    lists[name].state === "failed" || lists[name].state === "skipped" ? null : value;
+  const { at, repositories, automations, campaigns, runs } = data;
   return {
     schema: 1,
     day: at.slice(0, 10),
-    repositories: known("repositories", repositories.length),
-    sandboxes: known("sandboxes", activeSandboxes(data)),
-    automations: known("automations", automations.length),
-    failedRuns: known("automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
+    repositories: countedIn(data, "repositories", repositories.length),
+    sandboxes: countedIn(data, "sandboxes", activeSandboxes(data)),
+    automations: countedIn(data, "automations", automations.length),
+    failedRuns: countedIn(data, "automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
     openItems: sumOf(campaigns, (each) => each.items - each.ended),
     pullRequests: runs.filter(({ pullRequest }) => pullRequest !== null).length,
   };
