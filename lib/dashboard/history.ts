@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isObject } from "../lookup.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import { jsonLine } from "../text/escape/json.ts";
 import { activeSandboxes, countedIn, type DashboardData, sumOf } from "./data.ts";
 
@@ -50,12 +50,7 @@ export function dayOf(data: DashboardData): Day {
 const isCount = (value: unknown) => value === null || Number.isSafeInteger(value) && Number(value) >= 0;
 
 function dayIn(line: string): Day | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(line);
   if (!isObject(value) || value.schema !== 1) return undefined;
   const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
     !Number.isNaN(Date.parse(value.day));

@@ -5,10 +5,8 @@
  *
  * @module
  */
-import { type Family, type Labels, renderFamilies, single } from "../report/metric_families.ts";
+import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metric_families.ts";
 import { instantMs } from "../result/times.ts";
-import { escapeLabel } from "../text/escape/openmetrics.ts";
-import { cutText } from "../text/plain_text.ts";
 import {
   activeSandboxes,
   countBy,
@@ -20,9 +18,6 @@ import {
   sumOf,
 } from "./data.ts";
 
-/** Most characters of a label: see `lib/report/metric_families.ts`. */
-const MAX_LABEL = 200;
-
 type Sample = readonly [labels: Labels, value: number];
 
 /** Samples with the same labels as one, with the sum of their numbers. */
@@ -31,10 +26,7 @@ function added(samples: readonly Sample[]): Sample[] {
   for (const [labels, value] of samples) {
     // What is written is compared: different texts can look the same there.
     const key = JSON.stringify(
-      Object.entries(labels).map(([name, text]) => [
-        name,
-        escapeLabel(cutText(text ?? "", MAX_LABEL)),
-      ]),
+      Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );
     sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
   }
@@ -90,7 +82,7 @@ function service(data: DashboardData): Family[] {
       help: "Age of the oldest sandbox of each status.",
       // Two long statuses may be the same when they are cut. Their ages cannot be added, so one of them counts.
       samples: [
-        ...new Map([...ages].map(([status, ms]) => [escapeLabel(cutText(status, MAX_LABEL)), [status, ms] as const]))
+        ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
           .values(),
       ].map(([status, ms]) => [{ status }, ms / 1_000]),
     },
