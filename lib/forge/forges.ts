@@ -55,12 +55,6 @@ export class Forges {
     return this.#access.only;
   }
 
-  /** Whether there is a token for the host of an address. */
-  reaches(url: string): boolean {
-    const address = parsePullRequest(url);
-    return address !== undefined && this.#access.tokenFor(address) !== undefined;
-  }
-
   /** The client of a host; undefined when no token is for it. */
   #clientOf({ forge, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): ForgeClient | undefined {
     const key = `${forge} ${origin}`;
