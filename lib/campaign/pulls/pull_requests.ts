@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { FORGE_VARIABLES, resolveForgeAccess } from "../../forge/access.ts";
 import { parsePullRequest } from "../../forge/address.ts";
 import { type ForgeReading, Forges } from "../../forge/forges.ts";
-import type { PullRequestFacts } from "../../forge/pull_request.ts";
+import type { ForgeName, PullRequestFacts } from "../../forge/pull_request.ts";
 import { formatCount } from "../../result/duration.ts";
 import { environmentVariable } from "../../runtime.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
@@ -188,7 +188,7 @@ export class PullRequests {
 
 /** The one host of all pull requests of a campaign; undefined when there are none, or several. */
 function placeOf(items: Iterable<ItemMemory>) {
-  const places = new Map<string, { forge: "github" | "gitlab"; host: string }>();
+  const places = new Map<string, { forge: ForgeName; host: string }>();
   for (const { pullRequest } of items) {
     const address = pullRequest === null ? undefined : parsePullRequest(pullRequest);
     if (address !== undefined) places.set(address.origin, { forge: address.forge, host: address.host });
