@@ -135,14 +135,14 @@ export class PullRequests {
     return [...changed];
   }
 
-  #tellProblems({ failed, refused, untold }: ForgeReading): void {
+  #tellProblems({ failed, refused, unasked }: ForgeReading): void {
     const reasons = new Map<string, number>();
     for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     for (const [reason, count] of reasons) {
       this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
     }
     for (const [url, reason] of refused) this.#tellOnce(`${url} could not be read: ${reason}`);
-    const hosts = new Set([...untold].map((url) => parsePullRequest(url)?.host ?? ""));
+    const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of hosts) {
       const message = host === ""
         ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
