@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ce2e67d0f3e8209739c5f0f314b9f60b36f1a18aee3caeae460746d794996df1"
+val MOGPLEX_CI_SHA256 = "491b700a7ab61a7f6e9b7084174d89fedcb629369650eca809ac139b74a2abf5"
 
 project {
     buildType(Cleanup)
