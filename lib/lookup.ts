@@ -1,5 +1,5 @@
 /**
- * Plain objects: tables of ours that are read with text from outside, and values from outside.
+ * Plain objects: tables of ours that are read with text from outside, and values from outside, with the JSON that they come from.
  *
  * @module
  */
@@ -18,4 +18,13 @@ export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: stri
 /** Whether a value is an object with named fields, and no list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value of a JSON text; undefined when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

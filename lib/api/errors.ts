@@ -15,9 +15,10 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../errors.ts";
-import { type Answer, describeAnswer, excerpt, factsOf, parseJson } from "../http/answer.ts";
+import { type Answer, describeAnswer, excerpt, factsOf } from "../http/answer.ts";
 import { MAX_RETRY_AFTER_MS } from "../http/retry_after.ts";
 import type { Verdict } from "../http/transport.ts";
+import { parseJson } from "../lookup.ts";
 import { formatCount, formatDuration } from "../result/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";

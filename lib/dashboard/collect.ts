@@ -10,7 +10,14 @@ import { EXIT } from "../exit_codes.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import { formatCount } from "../result/duration.ts";
 import { instantMs } from "../result/times.ts";
-import type { AutomationEntry, AutomationRuns, DashboardData, ListName, ListState } from "./data.ts";
+import {
+  type AutomationEntry,
+  type AutomationRuns,
+  type DashboardData,
+  isRead,
+  type ListName,
+  type ListState,
+} from "./data.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
 export const MAX_REQUESTS = 30;
@@ -251,13 +258,10 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     const state = listed(page.automations.length, "automations", Boolean(page.nextCursor));
     return { found: page.automations, state };
   });
-  const isKnown = !["failed", "skipped"].includes(lists.automations.state);
   const { runs, gone, state } = await readRuns(options, reader, all);
-  lists.automationRuns = isKnown ? state : { state: "skipped", why: "The automations were not read" };
+  lists.automationRuns = isRead(lists.automations) ? state : { state: "skipped", why: "The automations were not read" };
   const automations = all.filter(({ id }) => !gone.has(id));
-  const isNothing = ["repositories", "sandboxes", "automations"].every((name) =>
-    ["failed", "skipped"].includes(lists[name as ListName].state)
-  );
+  const isNothing = ![lists.repositories, lists.sandboxes, lists.automations].some(isRead);
   if (isNothing && reader.first !== undefined) throw reader.first;
   const names = new Map(repos.map(({ id, full_name }) => [id, full_name]));
   return {

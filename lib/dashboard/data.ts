@@ -188,8 +188,18 @@ export interface DashboardData {
   fileProblems: readonly FileProblem[];
 }
 
+/** Whether anything of a list was read. */
+export function isRead({ state }: ListState): boolean {
+  return state !== "failed" && state !== "skipped";
+}
+
+/** A number that was counted in a list; null when nothing of the list was read. */
+export function countedIn({ lists }: Pick<DashboardData, "lists">, list: ListName, value: number): number | null {
+  return isRead(lists[list]) ? value : null;
+}
+
 /** Statuses of a sandbox that is in use or soon will be. Source: contract, 3.2. */
-export const ACTIVE_SANDBOX: readonly string[] = ["creating", "installing", "running"];
+const ACTIVE_SANDBOX: readonly string[] = ["creating", "installing", "running"];
 
 /** How many sandboxes are in use. */
 export function activeSandboxes({ sandboxes }: DashboardData): number {

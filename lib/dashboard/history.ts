@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { isObject } from "../lookup.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import { jsonLine } from "../text/escape/json.ts";
-import { activeSandboxes, type DashboardData, sumOf } from "./data.ts";
+import { activeSandboxes, countedIn, type DashboardData, sumOf } from "./data.ts";
 
 /** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
 export interface Day {
@@ -34,16 +34,14 @@ const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "open
 
 /** The numbers of a dashboard. */
 export function dayOf(data: DashboardData): Day {
-  const { at, lists, repositories, automations, campaigns, runs } = data;
-  const known = (name: keyof DashboardData["lists"], value: number) =>
-    lists[name].state === "failed" || lists[name].state === "skipped" ? null : value;
+  const { at, repositories, automations, campaigns, runs } = data;
   return {
     schema: 1,
     day: at.slice(0, 10),
-    repositories: known("repositories", repositories.length),
-    sandboxes: known("sandboxes", activeSandboxes(data)),
-    automations: known("automations", automations.length),
-    failedRuns: known("automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
+    repositories: countedIn(data, "repositories", repositories.length),
+    sandboxes: countedIn(data, "sandboxes", activeSandboxes(data)),
+    automations: countedIn(data, "automations", automations.length),
+    failedRuns: countedIn(data, "automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
     openItems: sumOf(campaigns, (each) => each.items - each.ended),
     pullRequests: runs.filter(({ pullRequest }) => pullRequest !== null).length,
   };
@@ -52,12 +50,7 @@ export function dayOf(data: DashboardData): Day {
 const isCount = (value: unknown) => value === null || Number.isSafeInteger(value) && Number(value) >= 0;
 
 function dayIn(line: string): Day | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(line);
   if (!isObject(value) || value.schema !== 1) return undefined;
   const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
     !Number.isNaN(Date.parse(value.day));

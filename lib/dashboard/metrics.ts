@@ -5,14 +5,18 @@
  *
  * @module
  */
-import { type Family, type Labels, renderFamilies, single } from "../report/metric_families.ts";
+import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metric_families.ts";
 import { instantMs } from "../result/times.ts";
-import { escapeLabel } from "../text/escape/openmetrics.ts";
-import { cutText } from "../text/plain_text.ts";
-import { activeSandboxes, countBy, type DashboardData, LISTS, sumOf } from "./data.ts";
-
-/** Most characters of a label: see `lib/report/metric_families.ts`. */
-const MAX_LABEL = 200;
+import {
+  activeSandboxes,
+  countBy,
+  countedIn,
+  type DashboardData,
+  isRead,
+  LISTS,
+  type ListState,
+  sumOf,
+} from "./data.ts";
 
 type Sample = readonly [labels: Labels, value: number];
 
@@ -22,10 +26,7 @@ function added(samples: readonly Sample[]): Sample[] {
   for (const [labels, value] of samples) {
     // What is written is compared: different texts can look the same there.
     const key = JSON.stringify(
-      Object.entries(labels).map(([name, text]) => [
-        name,
-        escapeLabel(cutText(text ?? "", MAX_LABEL)),
-      ]),
+      Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );
     sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
   }
@@ -37,12 +38,12 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
 }
 
 function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
-  const flags = (name: string, help: string, isSet: (state: string) => boolean): Family => ({
+  const flags = (name: string, help: string, isSet: (list: ListState) => boolean): Family => ({
     name,
     help,
     samples: LISTS.map((list) => [
       { list: list === "automationRuns" ? "automation_runs" : list },
-      Number(isSet(lists[list].state)),
+      Number(isSet(lists[list])),
     ]),
   });
   const ms = instantMs(at);
@@ -53,13 +54,9 @@ function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
       ...single("read_timestamp_seconds", "When the lists were read, since 1970.", ms === null ? null : ms / 1_000),
       unit: "seconds",
     },
-    flags("list_read", "Whether anything of a list was read.", (state) => state !== "failed" && state !== "skipped"),
-    flags("list_complete", "Whether all of a list was read.", (state) => state === "complete"),
+    flags("list_read", "Whether anything of a list was read.", isRead),
+    flags("list_complete", "Whether all of a list was read.", ({ state }) => state === "complete"),
   ];
-}
-
-function known({ lists }: DashboardData, list: keyof DashboardData["lists"], value: number): number | null {
-  return lists[list].state === "failed" || lists[list].state === "skipped" ? null : value;
 }
 
 function service(data: DashboardData): Family[] {
@@ -72,16 +69,20 @@ function service(data: DashboardData): Family[] {
   }
   const read = automations.filter(({ runs }) => runs !== null);
   return [
-    single("repositories", "Repositories that the token reaches.", known(data, "repositories", repositories.length)),
-    single("sandboxes_active", "Sandboxes in use.", known(data, "sandboxes", activeSandboxes(data))),
+    single(
+      "repositories",
+      "Repositories that the token reaches.",
+      countedIn(data, "repositories", repositories.length),
+    ),
+    single("sandboxes_active", "Sandboxes in use.", countedIn(data, "sandboxes", activeSandboxes(data))),
     { name: "sandboxes", help: "Sandboxes by status.", samples: byWord(sandboxes, "status", ({ status }) => status) },
     {
       name: "sandbox_age_max_seconds",
       unit: "seconds",
       help: "Age of the oldest sandbox of each status.",
-      // The greatest age of statuses that look the same would be right; their sum is not, so the first one counts.
+      // Two long statuses may be the same when they are cut. Their ages cannot be added, so one of them counts.
       samples: [
-        ...new Map([...ages].map(([status, ms]) => [escapeLabel(cutText(status, MAX_LABEL)), [status, ms] as const]))
+        ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
           .values(),
       ].map(([status, ms]) => [{ status }, ms / 1_000]),
     },
@@ -90,7 +91,11 @@ function service(data: DashboardData): Family[] {
       help: "Automations by status.",
       samples: byWord(automations, "status", ({ status }) => status),
     },
-    single("automations_read", "Automations whose last runs were read.", known(data, "automationRuns", read.length)),
+    single(
+      "automations_read",
+      "Automations whose last runs were read.",
+      countedIn(data, "automationRuns", read.length),
+    ),
     {
       name: "automation_runs_failed",
       help: "Failed ones among the last runs of an automation, 50 at most.",

@@ -3,15 +3,16 @@
  *
  * @module
  */
+import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
-import { isObject } from "../lookup.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import { readResult } from "../pages/pages.ts";
 import type { CampaignEntry, DashboardData, FileProblem, RunEntry } from "./data.ts";
 
-/** Ends of an item that are good, and states of one that has not ended. Source: `schema/campaign-report.schema.json`. */
-const GOOD = ["skipped", "succeeded", "unchanged"];
-const OPEN = ["running", "starting", "quota", "service", "waiting"];
-const AT_WORK = ["running", "starting"];
+// The words of a file may be those of another version.
+const GOOD: readonly string[] = GOOD_VERDICTS;
+const OPEN: readonly string[] = OPEN_STATES;
+const AT_WORK: readonly string[] = ["running", "starting"];
 
 /** What files say. */
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
@@ -71,16 +72,6 @@ function byTime(a: RunEntry, b: RunEntry): number {
   return ms(b) - ms(a) || (a.file < b.file ? -1 : 1);
 }
 
-/** What cannot be read as anything that we know. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Several lines of JSON are no JSON: events of a run.
-    return undefined;
-  }
-}
-
 /**
  * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
  * shows, and no error.
@@ -96,7 +87,8 @@ export function readStored(paths: readonly string[], readText: (path: string) =>
     try {
       const text = readText(file);
       if (text === undefined) throw new Error("There is no such file");
-      const value = parsed(text);
+      // Several lines of JSON are no JSON: events of a run.
+      const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
       if (campaign !== undefined) campaigns.push(campaign);
       else runs.push(runIn(file, text));

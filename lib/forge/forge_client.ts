@@ -5,9 +5,10 @@
  */
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, RateLimitedError, UnavailableError } from "../errors.ts";
-import { type Answer, describeAnswer, factsOf, parseJson } from "../http/answer.ts";
+import { type Answer, describeAnswer, factsOf } from "../http/answer.ts";
 import { createTransport, type Fetch, type Transport, type Verdict } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
+import { parseJson } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { callWithin } from "../retry/calls.ts";
 import { newTokenMemory } from "../retry/token_memory.ts";

@@ -20,7 +20,7 @@ export interface ForgeReading {
   /** Those that could not be read this time: a limit, an outage, a token that is refused. */
   failed: Map<string, string>;
   /** Those for whose host there is no token, and texts that are no address of a pull request. */
-  untold: Set<string>;
+  unasked: Set<string>;
 }
 
 /** A branch whose pull request is looked for. */
@@ -55,12 +55,6 @@ export class Forges {
     return this.#access.only;
   }
 
-  /** Whether there is a token for the host of an address. */
-  reaches(url: string): boolean {
-    const address = parsePullRequest(url);
-    return address !== undefined && this.#access.tokenFor(address) !== undefined;
-  }
-
   /** The client of a host; undefined when no token is for it. */
   #clientOf({ forge, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): ForgeClient | undefined {
     const key = `${forge} ${origin}`;
@@ -82,13 +76,13 @@ export class Forges {
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async read(urls: Iterable<string>): Promise<ForgeReading> {
-    const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), untold: new Set() };
+    const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Set() };
     const hosts = new Map<ForgeClient, { asked: string; address: PullRequestAddress }[]>();
     for (const asked of new Set(urls)) {
       const address = parsePullRequest(asked);
       const client = address === undefined ? undefined : this.#clientOf(address);
       if (address === undefined || client === undefined) {
-        reading.untold.add(asked);
+        reading.unasked.add(asked);
         continue;
       }
       const own = hosts.get(client) ?? [];

@@ -95,6 +95,11 @@ function pathOf({ repository, number }: PullRequestAddress): string {
   return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
 }
 
+/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
+function isHidden(error: unknown): error is ApiError {
+  return error instanceof ApiError && [403, 404].includes(error.status);
+}
+
 /** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
 async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
@@ -109,7 +114,7 @@ async function part<T extends z.core.$ZodType>(
       read: (value) => z.safeParse(schema, value).data,
     });
   } catch (error) {
-    if (error instanceof ApiError && [403, 404].includes(error.status)) return undefined;
+    if (isHidden(error)) return undefined;
     throw error;
   }
 }
@@ -186,7 +191,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
       read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
     }).then(({ value }) => z.safeParse(parsers().mergeRequest, value).data);
   } catch (error) {
-    if (!(error instanceof ApiError) || ![403, 404].includes(error.status)) throw error;
+    if (!isHidden(error)) throw error;
     const reason = error.status === 403
       ? "this token may not read it"
       : "GitLab does not show it to this token, or it is gone";
@@ -219,7 +224,7 @@ export async function findGitlab(
     );
     return own?.web_url ?? null;
   } catch (error) {
-    if (error instanceof ApiError && [403, 404].includes(error.status)) return undefined;
+    if (isHidden(error)) return undefined;
     throw error;
   }
 }

@@ -11,10 +11,6 @@ import type { HistoryRecord } from "./record.ts";
 export interface Comparison {
   /** The run before; undefined when there is none. */
   before: HistoryRecord | undefined;
-  /** Milliseconds by which the run took longer than the one before; null when one of the two is not known. */
-  longerMs: number | null;
-  /** How many runs before had the same verdict, without another one in between. */
-  sameVerdict: number;
   /** In words: `2 min longer, failed before too`; null when there is no run before. */
   text: string | null;
   /** The runs before, newest first. */
@@ -43,12 +39,14 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
 
+/** @param longerMs Milliseconds by which the run took longer than the one before; null when one of the two is not known. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
   if (isSmall(longerMs, tookMs)) return "about as long";
   return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"}`;
 }
 
+/** @param same How many runs before had the verdict of the run, without another one in between. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = VERBS[before];
   if (outcome !== before) return `${verb} before`;
@@ -69,13 +67,13 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
     Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;
-  if (before === undefined) return { before, longerMs: null, sameVerdict: 0, text: null, earlier: [] };
+  if (before === undefined) return { before, text: null, earlier: [] };
   const longerMs = run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
-  const sameVerdict = other < 0 ? earlier.length : other;
-  const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, sameVerdict)];
+  const same = other < 0 ? earlier.length : other;
+  const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
   const text = parts.filter((part) => part !== null).join(", ");
-  return { before, longerMs, sameVerdict, text, earlier: earlier.slice(0, count) };
+  return { before, text, earlier: earlier.slice(0, count) };
 }
 
 /** What reports say of the runs before. */

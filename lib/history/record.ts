@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isObject } from "../lookup.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { hasEnded } from "../result/ends.ts";
 import { jsonLine } from "../text/escape/json.ts";
@@ -128,12 +128,8 @@ const isAmount = (value: unknown): value is number => typeof value === "number" 
 /** A record; a text that says what is wrong with it otherwise. */
 function readRecord(text: string): HistoryRecord | string {
   if (text.length > MAX_LINE) return "it is too long";
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return "it is not JSON";
-  }
+  const value = parseJson(text);
+  if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is no object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome } = value;
   const { exitCode, tookMs, durationMs, requests, key } = value;

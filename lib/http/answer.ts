@@ -74,15 +74,6 @@ export async function readAnswer(response: Response, limit: number, wallMs: numb
   return { status, headers, text, retryAfterMs, dateMs };
 }
 
-/** The value of a JSON text; undefined when the text is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.
  *

@@ -24,5 +24,5 @@ export { type Line, steps, strip, swatch } from "./charts.ts";
 export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
 export { renderRunPage } from "./run/run_page.ts";
-// It is called as rarely as pages are written again.
+// No page is made with it. It is here since it is called as rarely: to show the files of an earlier job.
 export { readResult } from "../result/stored/read_result.ts";

@@ -25,6 +25,11 @@ export interface Family {
 
 const MAX_LABEL = 200;
 
+/** A text as it stands in a label: cut after 200 characters, escaped. */
+export function labelText(text: string): string {
+  return escapeLabel(cutText(text, MAX_LABEL));
+}
+
 /** A family with one value; without samples when it is not known. */
 export function single(name: string, help: string, value: number | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value]] };
@@ -37,7 +42,7 @@ export function flag(name: string, help: string, value: boolean | null): Family 
 
 function sample(name: string, labels: Labels, value: number): string {
   const written = Object.entries(labels).filter(([, text]) => text)
-    .map(([key, text]) => `${key}="${escapeLabel(cutText(text ?? "", MAX_LABEL))}"`);
+    .map(([key, text]) => `${key}="${labelText(text ?? "")}"`);
   return `${name}${written.length > 0 ? `{${written.join(",")}}` : ""} ${value}`;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import { type JobFacts, repositoryOf } from "./job_spans.ts";
+import { exitType, type JobFacts, repositoryOf } from "./job_spans.ts";
 import { OWN, SEMCONV } from "./names.ts";
 import type { Span } from "./otlp.ts";
 import { newId, type TraceContext } from "./trace_context.ts";
@@ -59,7 +59,6 @@ export class CampaignLog {
     const { startMs, endMs, skewMs, requests, task } = facts;
     const goesOn = exitCode === EXIT.rateLimited;
     const isGood = exitCode === EXIT.success || goesOn;
-    const type = isGood ? null : Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
     const stopped: readonly number[] = [EXIT.sigint, EXIT.sigterm, EXIT.cancelled];
     const failed: readonly number[] = [EXIT.failed, EXIT.awaitingInput];
     const result = isGood
@@ -82,7 +81,7 @@ export class CampaignLog {
       attributes: {
         ...task,
         [SEMCONV.taskResult]: result,
-        [SEMCONV.errorType]: result === "cancellation" ? null : type,
+        [SEMCONV.errorType]: isGood || result === "cancellation" ? null : exitType(exitCode),
         [OWN.kind]: "campaign",
         [OWN.exitCode]: exitCode,
         [OWN.campaignState]: state,

@@ -6,10 +6,11 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
 import { ApiError, RateLimitedError, UnavailableError } from "../errors.ts";
-import { type Answer, factsOf, parseJson } from "../http/answer.ts";
+import { type Answer, factsOf } from "../http/answer.ts";
 import { post } from "../http/post.ts";
 import type { Fetch } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
+import { parseJson } from "../lookup.ts";
 import type { Io } from "../io.ts";
 import { callWithin } from "../retry/calls.ts";
 import { newTokenMemory } from "../retry/token_memory.ts";

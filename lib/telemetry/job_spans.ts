@@ -43,13 +43,18 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
 /** A text of the service, made short. */
 const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
 
+/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` where there is none. */
+export function exitType(exitCode: number): string {
+  return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
+}
+
 /** A word with few different values: a code of the service, or the name of an exit code. */
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
   if (["success", "skip", "cancellation"].includes(kind)) return null;
   const code = result.kind === "run" ? result.failureCode : null;
   if (code !== null && /^[A-Za-z0-9_.-]{1,60}$/.test(code)) return code;
-  return Object.entries(EXIT).find(([, exit]) => exit === result.exitCode)?.[0] ?? "_OTHER";
+  return exitType(result.exitCode);
 }
 
 /** Attributes that name a repository: `owner/name`. Null when it is not known. */

@@ -80,8 +80,8 @@ test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 
   const urls = Array.from({ length: 100 }, (_, index) => url(`p${index}`));
   for (let index = 0; index < 100; index++) github.pulls.set(`acme/p${index}#7`, index === 42 ? null : aNode());
   github.pulls.delete("acme/p77#7");
-  const { facts, refused, failed, untold } = await forges.read(urls);
-  expect([facts.size, failed.size, untold.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
+  const { facts, refused, failed, unasked } = await forges.read(urls);
+  expect([facts.size, failed.size, unasked.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
   expect([...refused]).toEqual([
     [url("p42"), "this token may not read it"],
     [url("p77"), "GitHub does not show it to this token, or it is gone"],

@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { parseJson } from "../../lookup.ts";
 import { prepareSha256 } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
@@ -72,14 +73,6 @@ function problem(why: string, kind: ChainProblem["kind"] = "damaged"): ChainResu
   return { ok: false, problem: { why, kind } };
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Begins the chain of a campaign and its round. */
 export async function beginChain(campaign: string, round: string): Promise<Chain> {
   const hash = await prepareSha256();
@@ -130,7 +123,7 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
       }
       const check = CHECK.exec(line);
       const text = check === null ? line : `${line.slice(0, check.index)}}`;
-      const value = parse(text);
+      const value = parseJson(text);
       const newer = newerSchema(value);
       if (newer !== undefined) {
         return problem(`the line was made by a newer version (schema ${newer})`, "newer");

@@ -41,7 +41,7 @@ function commonLength(one: readonly JournalRecord[], two: readonly JournalRecord
 }
 
 /** A journal, read to its end. */
-interface Told {
+interface WholeJournal {
   memory: CampaignMemory;
   /** What is said of each item after the records that both have. */
   tails: Map<string, TailRecord[]>;
@@ -49,22 +49,22 @@ interface Told {
   others: JournalRecord[];
 }
 
-function tell(lock: Lock, records: readonly JournalRecord[], from: number): Told {
-  const told: Told = { memory: newMemory(lock), tails: new Map(), others: [] };
+function readWhole(lock: Lock, records: readonly JournalRecord[], from: number): WholeJournal {
+  const whole: WholeJournal = { memory: newMemory(lock), tails: new Map(), others: [] };
   for (const [index, record] of records.entries()) {
     if (index >= from) {
       const ids = "item" in record ? [record.item] : "items" in record ? record.items : [];
       for (const id of ids) {
-        const item = told.memory.items.get(id);
-        const tail = told.tails.get(id) ?? [];
+        const item = whole.memory.items.get(id);
+        const tail = whole.tails.get(id) ?? [];
         tail.push({ record, starts: item?.starts.length ?? 0, attempts: item?.attempts ?? 0 });
-        told.tails.set(id, tail);
+        whole.tails.set(id, tail);
       }
-      if (ids.length === 0) told.others.push(record);
+      if (ids.length === 0) whole.others.push(record);
     }
-    applyRecord(told.memory, record);
+    applyRecord(whole.memory, record);
   }
-  return told;
+  return whole;
 }
 
 /** The last record of one of these types. */
@@ -76,7 +76,7 @@ function lastOf(
 }
 
 /** What was decided about the whole: the decision with fewer starts. */
-function joinWhole(ours: Told, theirs: Told, emit: (body: DatedBody) => void): void {
+function joinWhole(ours: WholeJournal, theirs: WholeJournal, emit: (body: DatedBody) => void): void {
   for (const gate of ["canary", "threshold"] as const) {
     const isAbout = (record: JournalRecord) => "gate" in record && record.gate === gate;
     const [own, brought] = [lastOf(ours.others, isAbout), lastOf(theirs.others, isAbout)];
@@ -135,11 +135,11 @@ export async function joinJournals(
   }
   if (common === ours.records.length) {
     const lock = joinLocks(ours.lock, theirs.lock, theirs.lock);
-    await checkOpenStarts(tell(lock, theirs.records, common).memory, followUpHash);
+    await checkOpenStarts(readWhole(lock, theirs.records, common).memory, followUpHash);
     return { lock, bodies: theirs.records.slice(common).map(bodyOf), as: "longer" };
   }
   const lock = joinLocks(ours.lock, theirs.lock);
-  const [mine, other] = [tell(lock, ours.records, common), tell(lock, theirs.records, common)];
+  const [mine, other] = [readWhole(lock, ours.records, common), readWhole(lock, theirs.records, common)];
   const { memory } = mine;
   const ownSlots = [...memory.slotsMs];
   const bodies: DatedBody[] = [];

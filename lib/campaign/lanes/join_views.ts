@@ -57,6 +57,11 @@ function quotaOf(views: readonly CampaignView[]): QuotaView {
   };
 }
 
+/** The later of two times; null, which is never, is the latest. */
+export function later(a: string | null, b: string | null): string | null {
+  return a === null || b === null ? null : Date.parse(a) > Date.parse(b) ? a : b;
+}
+
 /** What lanes say, each with its name; null when none says anything. */
 function said(views: readonly NamedView[], pick: (view: CampaignView) => string | null): string | null {
   const texts = views.flatMap(({ name, view }) => {
@@ -124,9 +129,7 @@ export function joinViews(views: readonly NamedView[], brief = false): CampaignV
     atWork: said(views, ({ atWork }) => atWork),
     nextWaveAt: soonest?.nextWaveAt ?? null,
     waitsFor: waiting?.waitsFor ?? null,
-    endsAt: ends.length === 0 || ends.includes(null)
-      ? null
-      : ends.reduce((a, b) => Date.parse(a ?? "") > Date.parse(b ?? "") ? a : b) ?? null,
+    endsAt: ends.length === 0 ? null : ends.reduce(later),
     exitCode: all.map(({ exitCode }) => exitCode).sort(byWorse)[0] ?? EXIT.success,
     at: all.map(({ at }) => at).sort().at(-1) ?? first.view.at,
     lanes: views.map(laneView),

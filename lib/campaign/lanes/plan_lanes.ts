@@ -18,7 +18,7 @@ import { RequestPace } from "../plan/request_pace.ts";
 import type { EntryProblem, PlanPart } from "../plan/resolve.ts";
 import { laneOf } from "./assign.ts";
 import { checkTokens, type Chosen, type LaneCall } from "./choose.ts";
-import { joinViews } from "./join_views.ts";
+import { joinViews, later } from "./join_views.ts";
 import { checkOtherUsers, checkSameToken } from "./one_user.ts";
 
 /** A lane that is open. */
@@ -143,11 +143,6 @@ async function checkUsers(lanes: readonly OpenLane[], plans: readonly NewPlan[])
     );
     await checkOtherUsers({ name, variable }, session, pace, others);
   }
-}
-
-/** The later of two times; null, which is never, is the latest. */
-function later(a: string | null, b: string | null): string | null {
-  return a === null || b === null ? null : Date.parse(a) > Date.parse(b) ? a : b;
 }
 
 function joinForecasts(plans: readonly CampaignPlan[]): WavesForecast[] {

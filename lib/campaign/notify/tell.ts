@@ -69,7 +69,7 @@ function plain(text: string): string {
 }
 
 /** The message. No text of an agent, of the service or of the task is in it. */
-export function notificationOf({ memory }: Pick<Store, "memory">, event: NotifyEvent, nowMs: number): Notification {
+function notificationOf({ memory }: Pick<Store, "memory">, event: NotifyEvent, nowMs: number): Notification {
   const { lock: { campaign, round, lane = null }, counts } = memory;
   const name = [
     campaign,

@@ -7,17 +7,15 @@
 import { EXIT } from "../../exit_codes.ts";
 import type { PipelineFormat, PipelineInput } from "./format.ts";
 import {
-  block,
   branchHome,
   checkScript,
   checkSettings,
   cronOf,
-  impossible,
   secretsText,
   tokenVariables,
   waveScript,
 } from "./job_scripts.ts";
-import { quoted } from "./words.ts";
+import { block, impossible, quoted } from "./words.ts";
 
 /** Shortest distance of waves: each of them takes about a minute. */
 const LEAST_MS = 60_000;

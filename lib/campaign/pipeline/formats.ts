@@ -18,9 +18,6 @@ const FORMATS: ReadonlyMap<string, PipelineFormat> = new Map([
   ["kubernetes", kubernetes],
 ]);
 
-/** The words of `--format`. */
-export const PIPELINE_FORMAT_NAMES: readonly string[] = [...FORMATS.keys()];
-
 /** The format with a name. @throws {UsageError} when there is none. */
 export function formatOf(name: string | undefined): PipelineFormat {
   const format = FORMATS.get(name ?? "");
@@ -29,6 +26,6 @@ export function formatOf(name: string | undefined): PipelineFormat {
     attempted: "make a pipeline",
     why: name === undefined ? "nothing says for which CI system" : "there is no such format",
     value: name === undefined ? undefined : JSON.stringify(name),
-    advice: `give --format with one of ${PIPELINE_FORMAT_NAMES.join(", ")}`,
+    advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
   });
 }

@@ -6,17 +6,15 @@
  */
 import type { PipelineFormat, PipelineInput } from "./format.ts";
 import {
-  block,
   branchHome,
   checkScript,
   checkSettings,
   cronOf,
-  impossible,
   secretsText,
   tokenVariables,
   waveScript,
 } from "./job_scripts.ts";
-import { quoted, shellWord } from "./words.ts";
+import { block, bytesOf, impossible, quoted, quotedList, shellWord } from "./words.ts";
 
 /** Shortest distance of scheduled workflows. Source: GitHub, "Events that trigger workflows", `schedule`. */
 const LEAST_MS = 5 * 60_000;
@@ -70,9 +68,7 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
   checkSettings(input, "GitHub");
   const home = branchHome(input, "GitHub");
   const isOwn = home.startsWith("git:origin#");
-  const runsOn = tags.length === 0
-    ? "ubuntu-24.04 # has Node, Git, sha256sum and gh"
-    : `[${tags.map(quoted).join(", ")}]`;
+  const runsOn = tags.length === 0 ? "ubuntu-24.04 # has Node, Git, sha256sum and gh" : quotedList(tags);
   const git = isOwn
     ? ["MOGPLEX_GIT_USERNAME: x-access-token", "MOGPLEX_GIT_TOKEN: ${{ github.token }}"]
     : ["MOGPLEX_GIT_TOKEN: ${{ secrets.MOGPLEX_GIT_TOKEN }} # may push to the branch of the campaign"];
@@ -177,7 +173,7 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
       `        run: ${block("          ", clockScript())}`,
     ].join("\n")
   }\n`;
-  const bytes = new TextEncoder().encode(text).length;
+  const bytes = bytesOf(text);
   if (bytes > MAX_BYTES) {
     throw impossible(
       `GitHub takes a workflow of at most ${MAX_BYTES} bytes`,

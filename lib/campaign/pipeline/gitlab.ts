@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
 import { formatCount } from "../../result/duration.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { PipelineFile, PipelineFormat, PipelineInput, WavePlan } from "./format.ts";
@@ -20,7 +19,7 @@ import {
   WAVES,
   waveScript,
 } from "./gitlab_scripts.ts";
-import { quoted } from "./words.ts";
+import { block, bytesOf, impossible, quoted, quotedList } from "./words.ts";
 
 /** Most waves of one pipeline. Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
 const MAX_WAVES = 200;
@@ -53,23 +52,14 @@ function startIn(ms: number, rehearsalMs: number | undefined): string {
   return `${Math.max(1, Math.ceil(ms / 60_000))} minutes`;
 }
 
-/** A block of text as the item of a list, or as a value. */
-function block(indent: string, text: string): string {
-  return ["|", ...text.split("\n").map((line) => line === "" ? "" : indent + line)].join("\n");
-}
-
-function list(values: readonly string[]): string {
-  return `[${values.map(quoted).join(", ")}]`;
-}
-
 function keep(days: number, paths: readonly string[], exclude: readonly string[] = []): string[] {
   return [
     "  artifacts:",
     "    when: always",
     "    access: developer",
     `    expire_in: ${days} days`,
-    `    paths: ${list(paths)}`,
-    ...exclude.length === 0 ? [] : [`    exclude: ${list(exclude)}`],
+    `    paths: ${quotedList(paths)}`,
+    ...exclude.length === 0 ? [] : [`    exclude: ${quotedList(exclude)}`],
   ];
 }
 
@@ -89,7 +79,7 @@ function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string
   return [
     ".mogplex-job:",
     `  image: ${quoted(image)}`,
-    ...tags.length === 0 ? [] : [`  tags: ${list(tags)}`],
+    ...tags.length === 0 ? [] : [`  tags: ${quotedList(tags)}`],
     "  timeout: 1 hour",
     "  interruptible: false",
     '  variables: { GIT_DEPTH: "1", RUNNER_SCRIPT_TIMEOUT: 50m, RUNNER_AFTER_SCRIPT_TIMEOUT: 1m }',
@@ -198,14 +188,13 @@ function document(path: string, about: readonly string[], groups: readonly (read
     "  auto_cancel: { on_new_commit: none }",
   ];
   const text = `${[head, ...groups].map((lines) => lines.join("\n")).join("\n\n")}\n`;
-  const size = new TextEncoder().encode(text).length;
+  const size = bytesOf(text);
   if (size <= MAX_BYTES) return { path, text };
-  throw new UsageError({
-    attempted: "make a pipeline",
-    why: `GitLab takes a file of at most ${MAX_BYTES} bytes`,
-    value: `${path} has ${size}`,
-    advice: "put fewer or shorter names of files into the campaign file",
-  });
+  throw impossible(
+    `GitLab takes a file of at most ${MAX_BYTES} bytes`,
+    "put fewer or shorter names of files into the campaign file",
+    `${path} has ${size}`,
+  );
 }
 
 function stagesOf(names: readonly string[]): string[] {
@@ -277,11 +266,10 @@ function render(input: PipelineInput): PipelineFile[] {
   const days = SPARE_DAYS + 2 * Math.ceil(lasts / DAY_MS);
   if (count <= MAX_WAVES) return [whole(input, waves, days)];
   if (isGit(input) && input.output !== undefined) return inParts(input, waves, days);
-  throw new UsageError({
-    attempted: "make a pipeline",
-    why: `one pipeline of GitLab has at most ${MAX_WAVES} waves, and the campaign needs about ${count}`,
-    advice: "give a longer --every, or give --home git:origin#BRANCH and --output DIR, which makes several pipelines",
-  });
+  throw impossible(
+    `one pipeline of GitLab has at most ${MAX_WAVES} waves, and the campaign needs about ${count}`,
+    "give a longer --every, or give --home git:origin#BRANCH and --output DIR, which makes several pipelines",
+  );
 }
 
 /** See the module. */

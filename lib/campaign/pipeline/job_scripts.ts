@@ -4,20 +4,14 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
 import { formatDuration } from "../../result/duration.ts";
 import { parseHome } from "../journal/home/open_home.ts";
 import type { PipelineInput } from "./format.ts";
-import { shellWord } from "./words.ts";
+import { impossible, shellWord } from "./words.ts";
 
 const MINUTE_MS = 60_000;
 /** The first wave of an hour is in this minute: schedulers are busy on the full hour. */
 const MINUTE = 7;
-
-/** What a system cannot do. */
-export function impossible(why: string, advice: string, value?: string): UsageError {
-  return new UsageError({ attempted: "make a pipeline", why, value, advice });
-}
 
 /**
  * The cron line of waves that are evenly spread: minutes that divide an hour, or hours that divide a day.
@@ -98,7 +92,7 @@ export function secretsText(names: readonly string[]): string {
 }
 
 /** The program, as words for a shell, up to `campaign`. */
-export function programWords({ program }: PipelineInput): string {
+function programWords({ program }: PipelineInput): string {
   return `${program.kind === "file" ? `node ${shellWord(`./${program.path}`)}` : program.name} campaign`;
 }
 
@@ -112,9 +106,4 @@ export function waveScript(input: PipelineInput, home: string): string {
     `${programWords(input)} status ${words} > /dev/null || exit`,
     `exec ${programWords(input)} advance ${words}`,
   ].join("\n");
-}
-
-/** A block of text as a value of YAML. */
-export function block(indent: string, text: string): string {
-  return ["|", ...text.split("\n").map((line) => line === "" ? "" : indent + line)].join("\n");
 }

@@ -6,8 +6,8 @@
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import type { CarriedFile, PipelineFormat, PipelineInput } from "./format.ts";
-import { checkHome, checkSettings, cronOf, impossible, tokenVariables } from "./job_scripts.ts";
-import { quoted } from "./words.ts";
+import { checkHome, checkSettings, cronOf, tokenVariables } from "./job_scripts.ts";
+import { bytesOf, impossible, quoted } from "./words.ts";
 
 /** Most bytes of a ConfigMap. Source: Kubernetes, "ConfigMaps": the data cannot exceed 1 MiB. */
 const MAX_BYTES = 1_048_576;
@@ -31,10 +31,6 @@ const FINAL: readonly ExitName[] = [
 /** A word that comes out of Kubernetes as it went in. Source: Kubernetes, "Define a Command and Arguments": `$$` is a `$`. */
 function argument(text: string): string {
   return quoted(text.replaceAll("$", "$$$$"));
-}
-
-function bytesOf(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 /** A short name of the files, by FNV-1a over paths and checksums: after a change the old one stays for pods at work. */

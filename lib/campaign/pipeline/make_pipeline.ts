@@ -30,7 +30,7 @@ import { checkCarriedPath, refused } from "./words.ts";
 export interface PipelineOptions extends CampaignOptions {
   /** A key of the table of formats. */
   format: string | undefined;
-  /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {PROGRAM_PATH} */
+  /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
   /** Mean time of a run in milliseconds, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
@@ -41,7 +41,7 @@ export interface PipelineOptions extends CampaignOptions {
 }
 
 /** Where `init` puts the program. */
-export const PROGRAM_PATH = "ci/mogplex.mjs";
+const PROGRAM_PATH = "ci/mogplex.mjs";
 /** Lane of a campaign that has no lanes of its own. */
 const LANE = "default";
 /** Most characters of the lanes in the name of a group: CI systems allow a little more for the whole. */

@@ -4,10 +4,21 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { shellWord as posixWord } from "../report/commands.ts";
+
+/** What a system cannot do. @param value The value at fault, as the message shows it. */
+export function impossible(why: string, advice: string, value?: string): UsageError {
+  return new UsageError({ attempted: "make a pipeline", why, value, advice });
+}
 
 /** A value that cannot be part of a pipeline. */
 export function refused(what: string, why: string, value: string, advice: string): UsageError {
-  return new UsageError({ attempted: "make a pipeline", why: `${what} ${why}`, value: JSON.stringify(value), advice });
+  return impossible(`${what} ${why}`, advice, JSON.stringify(value));
+}
+
+/** Bytes of a text. */
+export function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Whether a text is one line that every editor shows as it is: no control characters, no line ends of Unicode, nothing invisible. */
@@ -50,11 +61,20 @@ export function quoted(text: string): string {
   });
 }
 
+/** A list of texts for YAML, on one line. */
+export function quotedList(texts: readonly string[]): string {
+  return `[${texts.map(quoted).join(", ")}]`;
+}
+
+/** A text of several lines for YAML: as a value, or as the item of a list. It is not escaped. @param indent Blanks before each line. */
+export function block(indent: string, text: string): string {
+  return ["|", ...text.split("\n").map((line) => line === "" ? "" : indent + line)].join("\n");
+}
+
 /**
  * A word for a POSIX shell inside of a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are taken apart: the shell
  * puts them together again.
  */
 export function shellWord(text: string): string {
-  if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(text)) return text;
-  return `'${text.replaceAll("'", `'\\''`).replace(/\$(?=[[{(])/g, "$$''")}'`;
+  return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");
 }

@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { FORGE_VARIABLES, resolveForgeAccess } from "../../forge/access.ts";
 import { parsePullRequest } from "../../forge/address.ts";
 import { type ForgeReading, Forges } from "../../forge/forges.ts";
-import type { PullRequestFacts } from "../../forge/pull_request.ts";
+import type { ForgeName, PullRequestFacts } from "../../forge/pull_request.ts";
 import { formatCount } from "../../result/duration.ts";
 import { environmentVariable } from "../../runtime.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
@@ -135,14 +135,14 @@ export class PullRequests {
     return [...changed];
   }
 
-  #tellProblems({ failed, refused, untold }: ForgeReading): void {
+  #tellProblems({ failed, refused, unasked }: ForgeReading): void {
     const reasons = new Map<string, number>();
     for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     for (const [reason, count] of reasons) {
       this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
     }
     for (const [url, reason] of refused) this.#tellOnce(`${url} could not be read: ${reason}`);
-    const hosts = new Set([...untold].map((url) => parsePullRequest(url)?.host ?? ""));
+    const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of hosts) {
       const message = host === ""
         ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
@@ -188,7 +188,7 @@ export class PullRequests {
 
 /** The one host of all pull requests of a campaign; undefined when there are none, or several. */
 function placeOf(items: Iterable<ItemMemory>) {
-  const places = new Map<string, { forge: "github" | "gitlab"; host: string }>();
+  const places = new Map<string, { forge: ForgeName; host: string }>();
   for (const { pullRequest } of items) {
     const address = pullRequest === null ? undefined : parsePullRequest(pullRequest);
     if (address !== undefined) places.set(address.origin, { forge: address.forge, host: address.host });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount } from "../../result/duration.ts";
 import { instantMs } from "../../result/times.ts";
 import { GOOD_VERDICTS } from "../verdicts.ts";
 import type { CauseGroup, ItemView, PullRequestView, Stuck } from "../view.ts";
@@ -101,7 +102,7 @@ export function pullRequestsSentence(items: readonly ItemView[]): string | null 
   });
   const unread = own.filter(({ pullRequestState }) => pullRequestState === null).length;
   const parts = [...counts, unread === 0 ? "" : `${unread} not read`].filter((part) => part !== "");
-  return `${own.length} pull request${own.length === 1 ? "" : "s"}: ${parts.join(", ")}`;
+  return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
 }
 
 /** What to do about pull requests that were not read; null when all were. */

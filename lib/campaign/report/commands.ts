@@ -18,7 +18,7 @@ export interface CampaignCommand {
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 /** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

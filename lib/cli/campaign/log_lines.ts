@@ -58,7 +58,7 @@ export function campaignLine(item: ItemView, name: string, nowMs: number, times 
 }
 
 /**
- * The line that says that the campaign is alive: `... 12 of 40 ended, 3 running, 2 need attention; 84 of 150 starts a day; next wave …`.
+ * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 without a good end; 84 of 150 starts a day; …`.
  *
  * @param nowMs Now, in milliseconds since 1970.
  */

@@ -12,6 +12,7 @@ import { weeksOf } from "../../history/weeks.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import { cleanResult } from "../../result/clean.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
+import { printRows } from "../log/lists.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 
 /** The text of the file; undefined when there is none. @throws when it cannot be read. */
@@ -104,8 +105,6 @@ export function printHistory(context: VerbContext, path: string): number {
     duration(p50Ms),
     duration(p95Ms),
   ]);
-  const table = [["week", "runs", "success", "p50", "p95"], ...rows];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  writer.out(...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
+  printRows(writer, [["week", "runs", "success", "p50", "p95"], ...rows]);
   return EXIT.success;
 }

@@ -13,7 +13,7 @@ import { openTraceOf } from "./trace.ts";
 export { printHistory } from "./history.ts";
 
 /** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
-export function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
+function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
   } catch (cause) {

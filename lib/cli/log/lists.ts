@@ -33,12 +33,16 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
     for (const item of items) writer.json(item);
     return;
   }
-  const rows = items.map((item) => cells(item).map((cell) => writer.untrusted(cell)));
+  printRows(writer, items.map((item) => cells(item).map((cell) => writer.untrusted(cell))));
+}
+
+/** Prints rows of cells that are safe to print, in columns. */
+export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
   const widths = columnWidths(rows);
-  for (const row of rows) writer.out(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+  writer.out(...rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
 }
 
 /** Length of the longest cell of each column. All rows have as many cells as the first one. */
-export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
   return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
 }

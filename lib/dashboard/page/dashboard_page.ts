@@ -7,7 +7,7 @@ import { chip, code, facts, type Html, markup, numbers, page, section, type Tone
 import { formatCount } from "../../result/duration.ts";
 import { instantMs, utcText } from "../../result/times.ts";
 import { type Concern, concernsOf, LIST_WORDS } from "../attention.ts";
-import { activeSandboxes, type DashboardData, type ListName, LISTS, sumOf } from "../data.ts";
+import { activeSandboxes, type DashboardData, isRead, type ListName, LISTS, sumOf } from "../data.ts";
 import type { Day } from "../history.ts";
 import { stateTone, stateWord } from "./parts.ts";
 import { automationTable, campaignTable, repositoryTable, runTable, sandboxTable } from "./tables.ts";
@@ -39,9 +39,7 @@ function attention(concerns: readonly Concern[]): Html | null {
 function overview(data: DashboardData): Html {
   const { lists, repositories, automations, campaigns, runs } = data;
   const known = (name: ListName, value: number) =>
-    lists[name].state === "failed" || lists[name].state === "skipped"
-      ? "?"
-      : `${value}${lists[name].state === "complete" ? "" : "+"}`;
+    isRead(lists[name]) ? `${value}${lists[name].state === "complete" ? "" : "+"}` : "?";
   const failedRuns = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
   const open = sumOf(campaigns, ({ items, ended }) => items - ended);
   const rows: [string, string | number, Tone][] = [

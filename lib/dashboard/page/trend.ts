@@ -12,8 +12,9 @@ const MAX_DRAWN = 120;
 /** Days that are in the table. */
 const MAX_ROWS = 60;
 
-type Number = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";
-const LINES: readonly (readonly [name: Number, words: string, colour: number])[] = [
+/** Numbers of a day that have a line. */
+type Drawn = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";
+const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] = [
   ["sandboxes", "sandboxes in use", 0],
   ["failedRuns", "failed runs of automations in 24 h", 5],
   ["openItems", "open items of campaigns", 1],

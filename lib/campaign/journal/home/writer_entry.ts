@@ -5,6 +5,7 @@
  */
 import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { ProcessIdentity } from "../../../files/processes.ts";
+import { parseJson } from "../../../lookup.ts";
 import { plainText } from "../../../text/plain_text.ts";
 
 /** What a writer says of itself. */
@@ -60,12 +61,7 @@ function textOrNull(value: unknown): string | null {
 
 /** What a writer file says; null when it is not one of ours. */
 export function parseWriter(text: string): WriterFacts | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null) return null;
   const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
   if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
