@@ -19,6 +19,10 @@ import type { PullRequestMemory, RecordBody } from "../journal/record.ts";
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
+/** How long pull requests of branches are looked for at once, in milliseconds; a search that takes this long is the last one. */
+const SEARCH_MS = 5 * 60_000;
+const SLOW_MS = 30_000;
+
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
@@ -102,10 +106,15 @@ export class PullRequests {
       await record(body);
       changed.add(body.item);
     };
+    const searchUntil = this.#clock.now() + SEARCH_MS;
     for (const item of memory.items.values()) {
       if (item.state !== "unknown") continue;
+      const from = this.#clock.now();
       const body = await this.#settle(memory, item);
       if (body !== undefined) await take(body);
+      const now = this.#clock.now();
+      // A forge that does not answer would take its longest time for every item.
+      if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
     const wanted = new Map<string, ItemMemory[]>();
     for (const item of memory.items.values()) {

@@ -119,6 +119,31 @@ test("advanceCampaign() settles an item that is unknown by the pull request of i
   ]);
 });
 
+test("advanceCampaign() keeps its end, whatever address a forge names for a pull request", async () => {
+  const world = worldOf([aNode({ url: `https://github.com/acme/${"x".repeat(3_000)}/pull/7` })]);
+  const { view } = await world.waves(["done"]);
+  expect([view.exitCode, states(view), view.items[0]?.pullRequestState?.reason]).toEqual([
+    0,
+    ["unreadable"],
+    "the answer is about another pull request",
+  ]);
+});
+
+test("advanceCampaign() looks for no further branch when the forge does not answer", async () => {
+  const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
+  const world = worldOf([aNode(), aNode(), aNode(), aNode()], {
+    scenarios: hidden,
+    file: { branch: "mend", success: { require: "pull-request" } },
+  });
+  const asked = new Set<unknown>();
+  world.github.fetch = (_url, init) => {
+    asked.add(JSON.parse(String(init.body)).variables.n);
+    return new Promise((_, reject) => init.signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+  };
+  const { view } = await world.waves(["done", "waiting"]);
+  expect([view.counts.unknown, asked.size]).toEqual([4, 1]);
+});
+
 const LIMITED = { file: { limits: { "open-pull-requests": 2 } } };
 
 test("limits.open-pull-requests lets no more runs start than may open a pull request", async () => {
