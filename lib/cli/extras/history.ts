@@ -98,7 +98,9 @@ export function printHistory(context: VerbContext, path: string): number {
     duration(p95Ms),
   ]);
   const table = [["week", "runs", "success", "p50", "p95"], ...rows];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  // No spread: there may be more weeks than a call takes arguments.
+  const widthOf = (column: number) => table.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0);
+  const widths = table[0]?.map((_, column) => widthOf(column)) ?? [];
   writer.out(...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
   return EXIT.success;
 }
