@@ -26,6 +26,9 @@ const SLOW_MS = 30_000;
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
+/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+const MAX_TOLD = 20;
+
 /** Takes a record into the memory: a writer writes it, a reader only imagines it. */
 export type Take = (body: RecordBody) => Promise<void> | void;
 
@@ -150,12 +153,13 @@ export class PullRequests {
     for (const [reason, count] of reasons) {
       this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
     }
-    for (const [url, reason] of refused) this.#tellOnce(`${url} could not be read: ${reason}`);
+    for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.#tellOnce(`${url} could not be read: ${reason}`);
+    if (refused.size > MAX_TOLD) this.#tellOnce(`${refused.size - MAX_TOLD} more pull requests could not be read`);
     const hosts = new Set([...untold].map((url) => parsePullRequest(url)?.host ?? ""));
-    for (const host of hosts) {
+    for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
-        : `pull requests at ${host} are not read: no token is for that host; --forge-host ${host} sends it one`;
+        : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
   }

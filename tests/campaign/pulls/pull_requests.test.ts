@@ -270,3 +270,12 @@ test("runCampaign() reads the pull requests before it ends, and mends red checks
   const { code, view } = await world.run();
   expect([code, view.items.map(({ starts }) => starts), states(view)]).toEqual([0, [2, 1], ["open", "open"]]);
 });
+
+test("advanceCampaign() tells of a foreign host, and advises nobody to send it a token", async () => {
+  const scenarios = SCENARIO.replace("https://github.com/", "https://forge.evil.example/");
+  const world = worldOf([aNode()], { scenarios });
+  await world.waves(["done"]);
+  const notes = world.notices.filter((notice) => notice.includes("are not read"));
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).not.toMatch(/forge-host \S*evil/);
+});
