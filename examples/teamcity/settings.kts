@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ce2e67d0f3e8209739c5f0f314b9f60b36f1a18aee3caeae460746d794996df1"
+val MOGPLEX_CI_SHA256 = "747346c3d67813ea116ef32d759730f6cb552cda83ffeadde48a176682f179a0"
 
 project {
     buildType(Cleanup)
