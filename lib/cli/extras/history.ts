@@ -67,6 +67,9 @@ export function openHistory(context: VerbContext, path: string): Partial<JobExtr
   };
 }
 
+/** Most weeks in the table: some 20 years. Somebody may have put one run into each week until the year 9999. */
+const MAX_WEEKS = 1_000;
+
 const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
 
 /** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
@@ -90,7 +93,9 @@ export function printHistory(context: VerbContext, path: string): number {
     for (const week of weeks) writer.json({ type: "week", ...week });
     return EXIT.success;
   }
-  const rows = weeks.map(({ week, runs, share, p50Ms, p95Ms }) => [
+  const left = weeks.length - MAX_WEEKS;
+  if (left > 0) writer.note(`${formatCount(left, "earlier week")} left out: --json has all`);
+  const rows = weeks.slice(-MAX_WEEKS).map(({ week, runs, share, p50Ms, p95Ms }) => [
     week,
     String(runs),
     `${Math.floor(share * 100)} %`,
@@ -98,9 +103,7 @@ export function printHistory(context: VerbContext, path: string): number {
     duration(p95Ms),
   ]);
   const table = [["week", "runs", "success", "p50", "p95"], ...rows];
-  // No spread: there may be more weeks than a call takes arguments.
-  const widthOf = (column: number) => table.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0);
-  const widths = table[0]?.map((_, column) => widthOf(column)) ?? [];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   writer.out(...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
   return EXIT.success;
 }
