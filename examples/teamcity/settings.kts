@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "747346c3d67813ea116ef32d759730f6cb552cda83ffeadde48a176682f179a0"
+val MOGPLEX_CI_SHA256 = "90775714aa7d020564e679eac194a25cc0fece17cbf8bf82981d77bb0dea7037"
 
 project {
     buildType(Cleanup)
