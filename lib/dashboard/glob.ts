@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ListDirectory } from "../files/directory.ts";
+import type { DirectoryEntry, ListDirectory } from "../files/directory.ts";
 
 /** Most entries of folders that are looked at for all patterns: a pattern such as `/**` would read the whole disk. */
 export const MAX_ENTRIES = 20_000;
@@ -17,7 +17,8 @@ function matcher(part: string): RegExp {
 }
 
 /**
- * The files that patterns match, sorted and each once. Symbolic links to folders are not followed.
+ * The files that patterns match, sorted and each once. What a pattern finds may come from somebody else's job: below its first `*` or `?`
+ * no symbolic link is followed, and only ordinary files are found.
  *
  * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.
  * @returns By pattern, in their order. `isCut`: whether there were more entries than {@linkcode MAX_ENTRIES}.
@@ -35,23 +36,28 @@ export function filesOf(
   const join = (folder: string, name: string) =>
     folder === "" || folder === "/" ? `${folder}${name}` : `${folder}/${name}`;
 
-  function walk(folder: string, parts: readonly string[]): string[] {
+  const has = (folder: string, wanted: string, kind: DirectoryEntry["kind"]) =>
+    entriesOf(folder).some((each) => each.name === wanted && each.kind === kind);
+
+  /** @param isFound Whether the folder was found by a part of the pattern, and not named by the user. */
+  function walk(folder: string, parts: readonly string[], isFound = false): string[] {
     const [part = "", ...rest] = parts;
     const isLast = rest.length === 0;
     if (part === "**") {
       const below = entriesOf(folder).filter(({ name, kind }) => kind === "folder" && !name.startsWith("."));
       return [
-        ...walk(folder, isLast ? ["*"] : rest),
-        ...below.flatMap(({ name }) => walk(join(folder, name), parts)),
+        ...walk(folder, isLast ? ["*"] : rest, true),
+        ...below.flatMap(({ name }) => walk(join(folder, name), parts, true)),
       ];
     }
     if (!SPECIAL.test(part)) {
-      if (!isLast) return walk(join(folder, part), rest);
-      return entriesOf(folder).some(({ name, kind }) => name === part && kind !== "folder") ? [join(folder, part)] : [];
+      if (isLast) return has(folder, part, "file") ? [join(folder, part)] : [];
+      return isFound && !has(folder, part, "folder") ? [] : walk(join(folder, part), rest, isFound);
     }
     const matches = matcher(part);
-    return entriesOf(folder).filter(({ name, kind }) => matches.test(name) && (kind === "folder") !== isLast)
-      .flatMap(({ name }) => isLast ? [join(folder, name)] : walk(join(folder, name), rest));
+    const wanted = isLast ? "file" : "folder";
+    return entriesOf(folder).filter(({ name, kind }) => matches.test(name) && kind === wanted)
+      .flatMap(({ name }) => isLast ? [join(folder, name)] : walk(join(folder, name), rest, true));
   }
 
   const found = new Map<string, string[]>();

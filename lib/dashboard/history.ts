@@ -54,7 +54,10 @@ function dayIn(line: string): Day | undefined {
   if (!isObject(value) || value.schema !== 1) return undefined;
   const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
     !Number.isNaN(Date.parse(value.day));
-  return isDay && NUMBERS.every((name) => isCount(value[name] ?? null)) ? value as unknown as Day : undefined;
+  if (!isDay || !NUMBERS.every((name) => isCount(value[name] ?? null))) return undefined;
+  // What else stands there would be written again and again.
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, value[name] ?? null]));
+  return { schema: 1, day: value.day, ...numbers } as Day;
 }
 
 /**

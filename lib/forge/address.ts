@@ -21,6 +21,9 @@ export interface PullRequestAddress {
   url: string;
 }
 
+/** Most characters of an address: journals and reports take no longer one. */
+const MAX_URL = 2_048;
+
 const FORMS: readonly [ForgeName, RegExp][] = [
   ["github", /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/],
   // Source: GitLab, "Routing": `/-/` since 12; older ones have none. Groups may be nested.
@@ -34,7 +37,7 @@ const FORMS: readonly [ForgeName, RegExp][] = [
  * @returns Undefined for everything else, and for plain HTTP to another machine than this one: a token would be sent in the clear.
  */
 export function parsePullRequest(text: string): PullRequestAddress | undefined {
-  if (!URL.canParse(text)) return undefined;
+  if (text.length > MAX_URL || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   const isSafe = url.protocol === "https:" || url.protocol === "http:" && isLoopback(url.hostname);
   if (!isSafe || url.username !== "" || url.password !== "" || url.search !== "") return undefined;

@@ -11,6 +11,9 @@ import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.t
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
 import type { ForgeName, PullRequestFacts, PullRequestOutcome } from "./pull_request.ts";
 
+/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
+const READING_MS = 10 * 60_000;
+
 /** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
 export interface ForgeReading {
   /** What the forges say. */
@@ -98,14 +101,21 @@ export class Forges {
     wanted: readonly { asked: string; address: PullRequestAddress }[],
     { facts, refused, failed }: ForgeReading,
   ): Promise<void> {
+    const { clock, signal } = this.#world;
+    const until = clock.now() + READING_MS;
     const size = wanted[0]?.address.forge === "github" ? MAX_PULL_REQUESTS : 1;
     for (let at = 0; at < wanted.length; at += size) {
+      if (clock.now() >= until) {
+        const why = `the forge is slow, and ${READING_MS / 60_000} minutes have passed`;
+        for (const { asked } of wanted.slice(at)) failed.set(asked, why);
+        return;
+      }
       const batch = wanted.slice(at, at + size);
       let outcomes: PullRequestOutcome[];
       try {
         outcomes = await readBatch(client, batch.map(({ address }) => address));
       } catch (error) {
-        this.#world.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         // The next ones would fail in the same way, each after all of its attempts.
         for (const { asked } of wanted.slice(at)) failed.set(asked, messageOf(error));
         return;

@@ -123,6 +123,11 @@ export function historyLine(record: HistoryRecord): string {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.length <= MAX_TEXT * 2;
 const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
+/** The years 1970 to 9999: what is outside of them cannot be written as a day and a week. */
+function isMoment(text: string): boolean {
+  const ms = Date.parse(text);
+  return ms >= 0 && ms < 253_402_300_800_000;
+}
 const isAmount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e13;
 
 /** A record; a text that says what is wrong with it otherwise. */
@@ -135,7 +140,7 @@ function readRecord(text: string): HistoryRecord | string {
   const { exitCode, tookMs, durationMs, requests, key } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
-  if (!isText(at) || Number.isNaN(Date.parse(at))) return '"at" is no time';
+  if (!isText(at) || !isMoment(at)) return '"at" is no time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";

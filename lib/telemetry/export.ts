@@ -111,7 +111,8 @@ export async function sendSpans(
  */
 export function writeSpans(path: string, batches: readonly string[], io: Pick<Io, "appendFile">): string | undefined {
   try {
-    io.appendFile(path, batches.map((batch) => `${batch}\n`).join(""));
+    // It was checked before the job, and an agent may have put a link there since.
+    io.appendFile(path, batches.map((batch) => `${batch}\n`).join(""), "refuse");
   } catch (error) {
     return `Cannot write the trace to ${JSON.stringify(path)}: ${messageOf(error)}`;
   }

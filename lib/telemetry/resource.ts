@@ -30,6 +30,11 @@ export function cleanAttributes(attributes: Attributes, redact: (text: string) =
   );
 }
 
+/** The address of a repository, without what may be a token in front of its host. */
+function withoutUser(address: string | undefined): string | null {
+  return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
+}
+
 /** Attributes of the resource. @param given What the user gives; it wins. */
 export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
@@ -38,7 +43,7 @@ export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMa
     [SEMCONV.serviceVersion]: VERSION,
     [SEMCONV.pipelineRunId]: platform.identity(env)?.pipeline ?? null,
     [SEMCONV.pipelineRunUrl]: links.pipeline ?? null,
-    [SEMCONV.repositoryUrl]: platform.remote(env)?.replace(/\.git$/, "") ?? null,
+    [SEMCONV.repositoryUrl]: withoutUser(platform.remote(env)),
     ...Object.fromEntries(given),
   };
 }

@@ -48,6 +48,8 @@ test("readDays() leaves out and counts lines that are no day, and takes the last
     [...lines, JSON.stringify(day), JSON.stringify({ ...day, sandboxes: 3 })].join("\n"),
   );
   expect([days.length, days[0]?.sandboxes, unread]).toEqual([1, 3, 5]);
+  // What is no number of a day is not written again.
+  expect(renderDays(readDays(JSON.stringify({ ...day, more: "x" })).days)).not.toContain("more");
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     const read = readDays(text);
     expect(readDays(renderDays(read.days)).days).toEqual(read.days);

@@ -136,6 +136,20 @@ test("Forges waits for GitLab as long as it asks, and tells pages in place of JS
   expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("not that of GitLab's API");
 });
 
+test("Forges gives a forge that answers slowly ten minutes", async () => {
+  const { forges, gitlab, clock } = forgeWorld();
+  const answer = gitlab.fetch;
+  gitlab.fetch = async (url, init) => {
+    await clock.sleep(19_000);
+    return await answer(url, init);
+  };
+  const urls = Array.from({ length: 100 }, (_, index) => URL_7.replace(/7$/, `${index + 1}`));
+  const before = clock.now();
+  const { failed, refused } = await forges.read(urls);
+  expect(failed.get(urls[99] ?? "")).toBe("the forge is slow, and 10 minutes have passed");
+  expect([failed.size + refused.size, clock.now() - before]).toEqual([100, 608_000]);
+});
+
 test("Forges.find finds the merge request of a branch", async () => {
   const { forges, gitlab } = forgeWorld();
   gitlab.requests.set(`${PROJECT}!7`, aRequest());

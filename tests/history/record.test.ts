@@ -48,6 +48,8 @@ test("readHistory() leaves out every line that is no record, and says why", () =
     ["[]", "it is no object"],
     [`{"schemaVersion":2}`, '"schemaVersion" is not 1'],
     [JSON.stringify({ ...record(), at: "soon" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), at: "+275760-09-13T00:00:00.000Z" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), at: "-271821-04-20T00:00:00.000Z" }), '"at" is no time'],
     [JSON.stringify({ ...record(), outcome: "great" }), '"outcome" is not known'],
     [JSON.stringify({ ...record(), requests: "7" }), "a number is missing"],
     [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is no number'],

@@ -110,6 +110,11 @@ test("publish() on GitHub keeps a draft until all files are there, goes on after
   github.breakAt = "mogplex.mjs.sha256";
   await expect(release("github", "acme/mogplex-ci")).rejects.toThrow("GitHub answered 502");
   expect(github.release?.draft).toBe(true);
+  const draft = github.release as unknown as { upload_url: string };
+  const { upload_url } = draft;
+  draft.upload_url = "http://127.0.0.1:9/up/7/assets{?name,label}";
+  await expect(release("github", "acme/mogplex-ci")).rejects.toThrow("Cannot upload to http://127.0.0.1:9: the token");
+  draft.upload_url = upload_url;
   expect(await release("github", "acme/mogplex-ci")).toBe(`GitHub has the release ${VERSION} of acme/mogplex-ci now`);
   expect(github.release).toMatchObject({ draft: false, body: "- Something new.\n", tag_name: VERSION });
   expect(github.release?.assets.map(({ name, digest }) => [name, digest])).toEqual(

@@ -64,6 +64,20 @@ async function send<T>(token: string, method: string, url: string, body?: BodyIn
   );
 }
 
+/**
+ * Where files of a release go.
+ *
+ * @param named What the release names.
+ * @throws when that is not GitHub's own place: the token goes there.
+ */
+function uploadAddress(api: string, named: string): string {
+  const [own, url] = [new URL(api), new URL(named.replace(/\{.*/, ""))];
+  // Source: GitHub REST API, "Upload a release asset": uploads.github.com. Servers of a company have one host for all.
+  const hosts = [own.host, own.host.replace(/^api\./, "uploads.")];
+  if (url.protocol === own.protocol && hosts.includes(url.host)) return url.href;
+  throw new Error(`Cannot upload to ${url.origin}: the token is for ${hosts.join(" and ")}`);
+}
+
 /** Checks an asset of a release that is public. @throws when it is missing, or has other bytes. */
 function checkAsset(top: string, name: string, asset: Asset | undefined): void {
   const bytes = readFileSync(releaseFile(top, name));
@@ -92,11 +106,12 @@ export async function releaseOnGithub({ top, version, repository, notes, token }
   }
   const about = { tag_name: version, name: `Mogplex CI ${version}`, body: notes, draft: true };
   release ??= await send<Release>(token, "POST", releases, JSON.stringify(about));
+  const uploads = uploadAddress(api, release.upload_url);
   for (const name of RELEASE_FILES) {
     const old = found(name);
     // An upload that was interrupted left something of the same name.
     if (old !== undefined) await send(token, "DELETE", `${releases}/assets/${old.id}`);
-    const url = `${release.upload_url.replace(/\{.*/, "")}?name=${encodeURIComponent(name)}`;
+    const url = `${uploads}?name=${encodeURIComponent(name)}`;
     const bytes = readFileSync(releaseFile(top, name));
     const asset = await send<Asset>(token, "POST", url, new Uint8Array(bytes), "application/octet-stream");
     if (asset.state !== "uploaded" || asset.size !== bytes.length) {

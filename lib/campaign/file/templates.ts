@@ -33,6 +33,8 @@ export interface Template {
 const MAX_PROBLEMS = 100;
 /** Longest name that is compared with the known ones. */
 const MAX_NAME = 100;
+/** Most UTF-16 units of a text that was filled in: ten times what the service takes. A few variables could make one of gigabytes. */
+const MAX_TEXT = 1_000_000;
 
 // Sticky, and nothing that it repeats can contain the next `{{`: a text of any kind is read in linear time.
 const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
@@ -99,19 +101,23 @@ export function templateProblems(text: string, known: readonly string[]): Templa
  * The text of a template.
  *
  * @param values Values by name. A place that is no variable stays as it is.
- * @throws {UsageError} when a variable has no value.
+ * @throws {UsageError} when a variable has no value, or the text would have more than a million UTF-16 units.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
-  return parts.map((part) => {
-    if (typeof part === "string") return part;
-    const value = lookup(values, part.name);
-    if (value !== undefined) return value;
-    throw new UsageError({
-      attempted: "fill in a template",
-      why: "a variable has no value",
-      value: JSON.stringify(part.name),
-      advice: "give it in variables",
-    });
-  }).join("");
+  const attempted = "fill in a template";
+  let whole = "";
+  for (const part of parts) {
+    const value = typeof part === "string" ? part : lookup(values, part.name);
+    if (value === undefined) {
+      const name = typeof part === "string" ? part : part.name;
+      const why = "a variable has no value";
+      throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "give it in variables" });
+    }
+    if (whole.length + value.length > MAX_TEXT) {
+      throw new UsageError({ attempted, why: `the text would have more than ${MAX_TEXT} characters` });
+    }
+    whole += value;
+  }
+  return whole;
 }

@@ -13,10 +13,21 @@ const MAX_PROMPT = 1_000_000;
 /** Most items of a lock. */
 export const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
+const MAX_WINDOWS = 1000;
 
 /** Names to texts. The schema library drops `__proto__`. */
 function variables() {
   return z.record(z.string().check(z.maxLength(200)), z.string().check(z.maxLength(MAX_PROMPT)));
+}
+
+/** Whether this runtime knows a time zone: another one would end the campaign without a sentence. */
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function makeItemSchema() {
@@ -92,8 +103,8 @@ function makeSchema(item: z.ZodMiniType<LockItem>) {
       days: z.array(whole(1, 7)),
       fromMinute: whole(0, 1439),
       toMinute: whole(0, 1440),
-      zone: visible(100, 1),
-    })),
+      zone: visible(100, 1).check(z.refine(isZone, "it is no time zone that this program knows")),
+    })).check(z.maxLength(MAX_WINDOWS, `it has more than ${MAX_WINDOWS} windows`)),
     items: z.array(item).check(z.maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
   });
 }

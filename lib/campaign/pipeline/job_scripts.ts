@@ -7,7 +7,7 @@
 import { formatDuration } from "../../result/duration.ts";
 import { parseHome } from "../journal/home/open_home.ts";
 import type { PipelineInput } from "./format.ts";
-import { impossible, shellWord } from "./words.ts";
+import { impossible, refused, shellWord } from "./words.ts";
 
 const MINUTE_MS = 60_000;
 /** The first wave of an hour is in this minute: schedulers are busy on the full hour. */
@@ -66,11 +66,22 @@ export function branchHome({ home, campaign }: PipelineInput, system: string): s
   );
 }
 
-/** Compares what the jobs work with to what the pipeline was made with. */
+/** Directory with the reports, which jobs upload. */
+const REPORTS = "mogplex-campaign";
+
+/**
+ * Compares what the jobs work with to what the pipeline was made with. Before it, what the checkout has in the place of the reports is removed:
+ * it would be uploaded as theirs, and with a link in its place so would whatever the link leads to.
+ */
 export function checkScript({ file, includes, program }: PipelineInput): string {
   const all = [file, ...includes, ...program.kind === "file" ? [program] : []];
   const lines = [...new Set(all.map(({ path, sha256 }) => shellWord(`${sha256}  ${path}`)))];
+  const inside = all.find(({ path }) => path.split("/")[0] === REPORTS);
+  if (inside !== undefined) {
+    throw refused("a file of the campaign", "is where the jobs put their reports", inside.path, "move it");
+  }
   return [
+    `rm -rf ${REPORTS}`,
     "printf '%s\\n' \\",
     ...lines.map((line, index) =>
       `  ${line}${index < lines.length - 1 ? " \\" : " | sha256sum -c - > /dev/null || {"}`

@@ -19,8 +19,15 @@ import type { PullRequestMemory, RecordBody } from "../journal/record.ts";
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
+/** How long pull requests of branches are looked for at once, in milliseconds; a search that takes this long is the last one. */
+const SEARCH_MS = 5 * 60_000;
+const SLOW_MS = 30_000;
+
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
+
+/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+const MAX_TOLD = 20;
 
 /** Takes a record into the memory: a writer writes it, a reader only imagines it. */
 export type Take = (body: RecordBody) => Promise<void> | void;
@@ -102,10 +109,15 @@ export class PullRequests {
       await record(body);
       changed.add(body.item);
     };
+    const searchUntil = this.#clock.now() + SEARCH_MS;
     for (const item of memory.items.values()) {
       if (item.state !== "unknown") continue;
+      const from = this.#clock.now();
       const body = await this.#settle(memory, item);
       if (body !== undefined) await take(body);
+      const now = this.#clock.now();
+      // A forge that does not answer would take its longest time for every item.
+      if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
     const wanted = new Map<string, ItemMemory[]>();
     for (const item of memory.items.values()) {
@@ -141,12 +153,13 @@ export class PullRequests {
     for (const [reason, count] of reasons) {
       this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
     }
-    for (const [url, reason] of refused) this.#tellOnce(`${url} could not be read: ${reason}`);
+    for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.#tellOnce(`${url} could not be read: ${reason}`);
+    if (refused.size > MAX_TOLD) this.#tellOnce(`${refused.size - MAX_TOLD} more pull requests could not be read`);
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
-    for (const host of hosts) {
+    for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
-        : `pull requests at ${host} are not read: no token is for that host; --forge-host ${host} sends it one`;
+        : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
   }

@@ -24,7 +24,10 @@ export const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what 
 /** See {@linkcode MERGE}. */
 export const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
 /** `campaign commands`: nothing is left out. */
-export const ALL_OPEN: VerbFlag = { name: "all", help: "Also for what is not ready to be merged, or was not read" };
+export const ALL_OPEN: VerbFlag = {
+  name: "all",
+  help: "Also for what is not ready to be merged, was not read, or is in another repository",
+};
 /** `campaign commands`: how they merge. */
 export const METHOD: Option<"merge" | "squash" | "rebase"> = {
   name: "method",

@@ -70,6 +70,9 @@ export function openHistory(context: VerbContext, path: string): Partial<JobExtr
   };
 }
 
+/** Most weeks in the table: some 20 years. Somebody may have put one run into each week until the year 9999. */
+const MAX_WEEKS = 1_000;
+
 const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
 
 /** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
@@ -98,7 +101,9 @@ export function printHistory(context: VerbContext, path: string): number {
     for (const week of weeks) writer.json({ type: "week", ...week });
     return EXIT.success;
   }
-  const rows = weeks.map(({ week, runs, share, p50Ms, p95Ms }) => [
+  const left = weeks.length - MAX_WEEKS;
+  if (left > 0) writer.note(`${formatCount(left, "earlier week")} left out: --json has all`);
+  const rows = weeks.slice(-MAX_WEEKS).map(({ week, runs, share, p50Ms, p95Ms }) => [
     week,
     String(runs),
     `${Math.floor(share * 100)} %`,

@@ -18,6 +18,8 @@ const MEANINGS: Readonly<Partial<Record<string, string>>> = {
 };
 
 const GREY = 4;
+/** Most phases that are shown: a run has four kinds of them. */
+const MAX_PHASES = 100;
 
 /** A row of the table. */
 interface Row extends Share {
@@ -29,7 +31,7 @@ interface Row extends Share {
 export function phases(view: ResultView): Html | null {
   const { times, durationMs, replayed } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
-    ? view.phases
+    ? view.phases.slice(0, MAX_PHASES)
     : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
   const rows: Row[] = known.map(({ name, startedAt, durationMs }, index) => ({
     name,

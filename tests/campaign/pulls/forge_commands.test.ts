@@ -50,8 +50,25 @@ test("forgeCommands() merges what is approved and green, and says what it left o
   expect(forgeCommands(items, "close").lines).toHaveLength(7);
 });
 
+test("forgeCommands() leaves out a pull request of another repository, whoever has approved it", () => {
+  const items = [
+    item(1, {}, "https://github.com/acme/payments/pull/7"),
+    item(2, {}, "https://github.com/Acme/Service-2/pull/8"),
+    { ...item(3, {}, "https://github.com/acme/hidden/pull/9"), repository: "6f1c1b1e-0000-4000-8000-000000000003" },
+  ];
+  for (const action of ["merge", "close"] as const) {
+    const { lines, elsewhere } = forgeCommands(items, action);
+    expect(lines.map((line) => line.split(" ")[3])).toEqual([
+      "https://github.com/Acme/Service-2/pull/8",
+      "https://github.com/acme/hidden/pull/9",
+    ]);
+    expect(elsewhere).toEqual(["acme/service-1@main"]);
+    expect(forgeCommands(items, action, { all: true })).toMatchObject({ elsewhere: [], lines: { length: 3 } });
+  }
+});
+
 test("forgeCommands() knows glab, methods, and a pull request that two items share", () => {
-  const items = [item(1, {}, MERGE_REQUEST), item(2, {}, MERGE_REQUEST)];
+  const items = [1, 2].map((number) => ({ ...item(number, {}, MERGE_REQUEST), repository: "acme/tools/web" }));
   expect(forgeCommands(items, "merge", { method: "squash" }).lines).toEqual([
     "glab mr merge 12 --repo https://git.example.com:8443/acme/tools/web --yes --squash",
   ]);
@@ -80,7 +97,8 @@ test("a shell runs the lines of forgeCommands() with the words that were meant, 
     );
     chmodSync(path, 0o755);
   }
-  const script = [...forgeCommands(items, "merge").lines, ...forgeCommands(items, "close").lines].join("\n");
+  const script = (["merge", "close"] as const).flatMap((action) => forgeCommands(items, action, { all: true }).lines)
+    .join("\n");
   const { status, stderr } = spawnSync("/bin/sh", ["-eu"], {
     input: script,
     cwd: folder,

@@ -119,6 +119,31 @@ test("advanceCampaign() settles an item that is unknown by the pull request of i
   ]);
 });
 
+test("advanceCampaign() keeps its end, whatever address a forge names for a pull request", async () => {
+  const world = worldOf([aNode({ url: `https://github.com/acme/${"x".repeat(3_000)}/pull/7` })]);
+  const { view } = await world.waves(["done"]);
+  expect([view.exitCode, states(view), view.items[0]?.pullRequestState?.reason]).toEqual([
+    0,
+    ["unreadable"],
+    "the answer is about another pull request",
+  ]);
+});
+
+test("advanceCampaign() looks for no further branch when the forge does not answer", async () => {
+  const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
+  const world = worldOf([aNode(), aNode(), aNode(), aNode()], {
+    scenarios: hidden,
+    file: { branch: "mend", success: { require: "pull-request" } },
+  });
+  const asked = new Set<unknown>();
+  world.github.fetch = (_url, init) => {
+    asked.add(JSON.parse(String(init.body)).variables.n);
+    return new Promise((_, reject) => init.signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+  };
+  const { view } = await world.waves(["done", "waiting"]);
+  expect([view.counts.unknown, asked.size]).toEqual([4, 1]);
+});
+
 const LIMITED = { file: { limits: { "open-pull-requests": 2 } } };
 
 test("limits.open-pull-requests lets no more runs start than may open a pull request", async () => {
@@ -244,4 +269,13 @@ test("runCampaign() reads the pull requests before it ends, and mends red checks
   const world = worldOf([aNode(rollup("FAILURE")), aNode()], { file: { "on-failed-checks": { prompt: "Mend it" } } });
   const { code, view } = await world.run();
   expect([code, view.items.map(({ starts }) => starts), states(view)]).toEqual([0, [2, 1], ["open", "open"]]);
+});
+
+test("advanceCampaign() tells of a foreign host, and advises nobody to send it a token", async () => {
+  const scenarios = SCENARIO.replace("https://github.com/", "https://forge.evil.example/");
+  const world = worldOf([aNode()], { scenarios });
+  await world.waves(["done"]);
+  const notes = world.notices.filter((notice) => notice.includes("are not read"));
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).not.toMatch(/forge-host \S*evil/);
 });

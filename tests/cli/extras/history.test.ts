@@ -59,6 +59,22 @@ test("report --history prints the weeks of a history when no run is named, and n
   expect(JSON.parse(json.stdout)).toMatchObject({ type: "week", week: "2026-W36", runs: 1, succeeded: 0 });
 });
 
+test("report --history prints a limited number of weeks, whatever years a history names", async () => {
+  const { cli } = world();
+  const { io } = await cli([...RUN, "--new"]);
+  const run = JSON.parse(io.files.get(FILE) ?? "");
+  const lines = Array.from({ length: 1_005 }, (_, index) => {
+    const at = new Date(index * 7 * 86_400_000).toISOString();
+    return JSON.stringify({ ...run, runId: `run-${index}`, at });
+  });
+  const { code, stdout, stderr } = await cli(["report", "--history", FILE], { files: { [FILE]: lines.join("\n") } });
+  expect([code, stdout.split("\n").length, stderr]).toEqual([
+    0,
+    1_002,
+    "note: 5 earlier weeks left out: --json has all\n",
+  ]);
+});
+
 test("report --history refuses a file that is not there, or has no run", async () => {
   const { cli } = world();
   const cases: [Record<string, string>, string][] = [

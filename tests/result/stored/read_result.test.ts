@@ -71,6 +71,34 @@ test("readResult() refuses files that are something else, and two of one kind", 
   for (const files of bad) expect(() => readResult(files)).toThrow(UsageError);
 });
 
+test("readResult() refuses values that cannot become a text, and puts no long one into its message", () => {
+  for (
+    const text of [
+      '{"schemaVersion":{"toString":1}}',
+      `{"schemaVersion":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
+      JSON.stringify({ ...sampleResult(), waits: [{ cause: { toString: 1 } }] }),
+      JSON.stringify({ schemaVersion: "x".repeat(1_000_000) }),
+      JSON.stringify({ ...sampleResult(), outcome: "x".repeat(1_000_000) }),
+    ]
+  ) {
+    const failure = (() => {
+      try {
+        return readResult([JSON_FILE(text)]);
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(failure).toBeInstanceOf(UsageError);
+    expect((failure as UsageError).message.length).toBeLessThan(300);
+  }
+});
+
+test("renderRunPage() shows a limited number of phases", () => {
+  const phases = Array.from({ length: 5_000 }, () => ({ name: "agent", startedAt: null, durationMs: 1 }));
+  const page = renderRunPage(readResult([JSON_FILE(JSON.stringify({ ...sampleResult(), phases }))]));
+  expect(page.length).toBeLessThan(200_000);
+});
+
 test("readResult() gives a result that a page can be made of, or throws a UsageError, for any JSON", () => {
   const names = Object.keys(sampleResult());
   fc.assert(

@@ -52,13 +52,18 @@ export async function commands(context: VerbContext): Promise<number> {
   const view = await readCampaignWith(place.path, place.options, place.internals);
   const method: MergeMethod | undefined = option(METHOD);
   const all = flags.has(ALL_OPEN.name);
-  const { lines, unready, unread } = forgeCommands(chosen(context, view), merge ? "merge" : "close", { method, all });
+  const action = merge ? "merge" : "close";
+  const { lines, unready, unread, elsewhere } = forgeCommands(chosen(context, view), action, { method, all });
   if (flags.has("json")) {
-    writer.json(writer.clean({ commands: lines, unready, unread }));
+    writer.json(writer.clean({ commands: lines, unready, unread, elsewhere }));
     return EXIT.success;
   }
   // They are made of a few harmless characters, and a shell is to read them as they are.
   writer.out(...lines);
+  if (elsewhere.length > 0) {
+    const count = formatCount(elsewhere.length, "pull request");
+    writer.note(`${count} in a repository with another name: left out; look where they are, --all takes them`);
+  }
   if (unready.length > 0) {
     writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
   }
