@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "15dd71f0f51dea06e7fa8b2f3774dc7cf559cec39d00b3763ee70e54b26f11ce"
+val MOGPLEX_CI_SHA256 = "ea8540f21aaf9b12db9af38d414d97916bc5c980907a3a4a07f50848ea56180b"
 
 project {
     buildType(Cleanup)
