@@ -24,7 +24,12 @@ export function burnUp({ items, quota, at }: CampaignView): Html | null {
   if (!Number.isFinite(fromMs)) return null;
   const endOf = (item: ItemView) => hasEnded(item) ? instantMs(item.endedAt) : null;
   const ended = items.map(endOf);
-  const toMs = Math.max(instantMs(at) ?? fromMs, ...ended.filter((time) => time !== null), fromMs + 60_000);
+  const merged = items.map(({ pullRequestState: pull }) => pull?.state === "merged" ? instantMs(pull.updatedAt) : null);
+  const toMs = Math.max(
+    instantMs(at) ?? fromMs,
+    ...[...ended, ...merged].filter((time) => time !== null),
+    fromMs + 60_000,
+  );
   const hours = Math.min(MAX_HOURS, Math.ceil((toMs - fromMs) / HOUR_MS));
   const limit = (hour: number) =>
     Math.min(quota.hour.limit * (hour + 1), quota.day.limit * (Math.floor(hour / 24) + 1));
@@ -42,6 +47,8 @@ export function burnUp({ items, quota, at }: CampaignView): Html | null {
       colour: 2,
       points: counted(items.map((item) => item.pullRequest === null ? null : endOf(item)), fromMs),
     },
+    // Where pull requests are read.
+    ...(merged.some((time) => time !== null) ? [{ name: "merged", colour: 3, points: counted(merged, fromMs) }] : []),
   ];
   const words = lines.slice(1).map(({ name, points }) => `${points.length} ${name}`);
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;

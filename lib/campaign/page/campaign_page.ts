@@ -18,6 +18,7 @@ import {
 } from "../../pages/pages.ts";
 import { formatCount } from "../../result/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
+import { ownerOf, pullRequestsSentence } from "../pulls/stuck.ts";
 import { type Attention, attentionOf } from "../report/attention.ts";
 import { ANY_COMMAND } from "../report/commands.ts";
 import type { CampaignMarkdownOptions } from "../report/markdown.ts";
@@ -35,7 +36,7 @@ const MARK = "\x01";
 function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs: number): string[] {
   const found = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = found.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
-  const owners = [...new Set(found.map(({ repository }) => repository.split("/")[0] ?? ""))].filter(Boolean);
+  const owners = [...new Set(found.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
     ...(times.length > 0 ? [`for ${spanText(nowMs - Math.min(...times))}`] : []),
@@ -100,6 +101,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
       canary.length > 0 &&
       `${canary.filter(({ verdict }) => hasVerdict(verdict)).length} of ${canary.length} have ended`,
     ],
+    ["Pull requests", pullRequestsSentence(items)],
     ["At work now", atWork],
     ["Exit code", exitCode],
     ["As of", utcText(nowMs)],

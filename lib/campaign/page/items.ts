@@ -6,6 +6,7 @@
 import { chip, code, type Html, link, list, markup, type Part, table, type TableRow } from "../../pages/pages.ts";
 import { spanText } from "../../result/times.ts";
 import { GOOD_VERDICTS, type ItemState } from "../verdicts.ts";
+import { pullRequestText } from "../pulls/stuck.ts";
 import { isTrouble } from "../report/causes.ts";
 import { byVerdict, itemNames, runMs, STATES } from "../report/words.ts";
 import type { CampaignView, ItemView } from "../view.ts";
@@ -24,7 +25,10 @@ export function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
 function rowOf(item: ItemView, name: string, nowMs: number, hasLanes: boolean): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  const work: Part = pullRequest === null ? code(branch) : link(pullRequest);
+  const pull = pullRequestText(item);
+  const work: Part = pullRequest === null
+    ? code(branch)
+    : markup`${link(pullRequest)}${pull !== null && markup`<br><span class="soft">${pull}</span>`}`;
   return {
     kind: verdict,
     cells: [

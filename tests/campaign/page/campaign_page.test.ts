@@ -27,6 +27,25 @@ test("renderCampaignPage() keeps the rules and has every item, whatever its verd
   expect(rowsOf(page).map(({ attributes }) => attributes["data-k"])).toEqual([...STATES]);
 });
 
+test("renderCampaignPage() shows what became of pull requests, and whose hands they are in", () => {
+  const pull = { draft: false, checks: "red", review: "asked", conflict: null, owner: "lin", reason: null } as const;
+  const times = { createdAt: "2026-12-01T00:00:00Z", updatedAt: "2026-12-02T00:00:00Z" };
+  const url = (number: number) => ({ pullRequest: `https://github.com/acme/r/pull/${number}` });
+  const open = { ...pull, ...times, state: "open" } as const;
+  const merged = { ...open, state: "merged", checks: "green" } as const;
+  const items = [
+    anItem(0, "succeeded", { ...url(1), pullRequestState: open, stuck: "red-checks" }),
+    anItem(1, "succeeded", { ...url(2), pullRequestState: merged }),
+  ];
+  const page = rendered(viewOf(items, { state: "running" }));
+  expect(breaches(page)).toEqual([]);
+  const text = textsOf(page, "main").join(" ");
+  for (const each of ["2 pull requests: 1 open (1 stuck), 1 merged", "open, red, asked", "merged: 1"]) {
+    expect(text).toContain(each);
+  }
+  expect(textsOf(page, "p").some((each) => each.includes("owner lin"))).toBe(true);
+});
+
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
   const nothing = { nextWaveAt: null, endsAt: null, waitsFor: null };
   const empty = rendered(viewOf([], { state: "planned", ...nothing }));
