@@ -19,7 +19,7 @@ export const RESULTS: VerbFlag = {
   name: "results",
   value: "GLOB",
   multiple: true,
-  help: "Show these result.json and campaign.json: a path, or a pattern with *, ? and **, in quotes",
+  help: "Show these result.json, events.ndjson and campaign.json: a path, or a pattern with *, ? and **, in quotes",
 };
 
 /** Whether the token may start something. */

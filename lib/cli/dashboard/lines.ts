@@ -65,9 +65,9 @@ export function dashboardLines(data: DashboardData, print: Print, seconds: numbe
       return print.paint(tone === "bad" ? "red" : "yellow", line);
     }),
     "",
-    `${repositories.length} repositories, ${
+    `repositories: ${repositories.length}, sandboxes in use: ${
       activeSandboxes(data)
-    } sandboxes in use, ${failed} failed automation runs in 24 h`,
+    }, failed automation runs in 24 h: ${failed}`,
     ...sandboxes.length > 0 ? [`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
     ...runs.length > 0 ? [`runs: ${counts(print, countBy(runs, ({ outcome }) => outcome))}`] : [],
     ...campaigns.length > 0 ? ["", "campaigns"] : [],
