@@ -72,10 +72,12 @@ export type { Bound } from "./lib/campaign/pace/pace.ts";
 export type { LockChanges } from "./lib/campaign/plan/lock_changes.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
 export type {
+  CampaignAbout,
   CampaignView,
   CauseGroup,
   ItemView,
   LaneView,
+  OpenedGate,
   PullRequestView,
   QuotaView,
   Stuck,

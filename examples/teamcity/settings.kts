@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "ea8540f21aaf9b12db9af38d414d97916bc5c980907a3a4a07f50848ea56180b"
+val MOGPLEX_CI_SHA256 = "21f95e32804d62ae6a596f30d85b79dff26b5a4eed61d91b10a9feb83c46dabb"
 
 project {
     buildType(Cleanup)

@@ -12,7 +12,7 @@ import { quotaUse } from "./pace/quota.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
-import type { CampaignView, ItemView } from "./view.ts";
+import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */
 export interface ViewInput {
@@ -124,6 +124,21 @@ function endMs(
   return forecast(input).endsAtMs;
 }
 
+/** What the campaign was planned with, and what remembers it. */
+function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
+  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows } = lock;
+  const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
+  const opened = (["canary", "threshold"] as const).flatMap((gate) => {
+    const { approved } = gates[gate];
+    return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
+  });
+  return {
+    ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
+    records: seq,
+    lastRecordAt: lastAt,
+  };
+}
+
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
@@ -159,5 +174,6 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     endsAt: isOver || brief ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
+    about: aboutOf(memory),
   };
 }

@@ -134,6 +134,45 @@ export interface LaneView extends
   name: string;
 }
 
+/** A gate that somebody has opened. */
+export interface OpenedGate {
+  /** Which one. */
+  gate: "canary" | "threshold";
+  /** Who opened it last: the user of the CI system, or the name that was given. */
+  by: string;
+  /** When, in ISO 8601, by the clock of that machine. */
+  at: string;
+  /** What was said about it; null for nothing. */
+  note: string | null;
+}
+
+/** What a campaign was planned with, and what remembers it. */
+export interface CampaignAbout {
+  /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
+  fileHash: string;
+  /** When it was planned last, in ISO 8601, by the clock of that machine. */
+  plannedAt: string;
+  /** Origin of the service. */
+  origin: string;
+  /** Limits of the file. Times in milliseconds; null where there is no limit. */
+  limits: {
+    parallel: number;
+    attempts: number;
+    runTimeoutMs: number;
+    /** As in the file: a number, or a share such as `10%`. */
+    stopAfterFailures: string | null;
+    openPullRequests: number | null;
+  };
+  /** Number of windows in which runs may be started; 0 for always. */
+  windows: number;
+  /** Gates that somebody has opened. */
+  opened: readonly OpenedGate[];
+  /** Records in the journal. */
+  records: number;
+  /** When the last one was written, in ISO 8601, by the clock of its machine; null without any. */
+  lastRecordAt: string | null;
+}
+
 /** A campaign, as screens and reports show it. With lanes, quotas are the sums of those of their users. */
 export interface CampaignView {
   /** Version of this form. */
@@ -170,6 +209,8 @@ export interface CampaignView {
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
+  /** What it was planned with, and what remembers it. @default {undefined} (with lanes, each has its own) */
+  about?: CampaignAbout | undefined;
   /** Its lanes. @default {undefined} (it has none) */
   lanes?: readonly LaneView[] | undefined;
 }

@@ -15,8 +15,9 @@ import {
   page,
   type Part,
   section,
+  time,
 } from "../../pages/pages.ts";
-import { formatCount } from "../../result/duration.ts";
+import { formatCount, formatDuration } from "../../result/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import { ownerOf, pullRequestsSentence } from "../pulls/stuck.ts";
 import { type Attention, attentionOf } from "../report/attention.ts";
@@ -24,7 +25,7 @@ import { ANY_COMMAND } from "../report/commands.ts";
 import type { CampaignMarkdownOptions } from "../report/markdown.ts";
 import { campaignName, countSentences, nextStartText, stateDetail, totalsOf } from "../report/words.ts";
 import { hasVerdict, ITEM_VERDICTS, OPEN_STATES } from "../verdicts.ts";
-import type { CampaignView, ItemView } from "../view.ts";
+import type { CampaignAbout, CampaignView, ItemView } from "../view.ts";
 import { burnUp } from "./burn_up.ts";
 import { itemsTable, toneOf } from "./items.ts";
 
@@ -109,6 +110,35 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   ]);
 }
 
+function limitsText({ limits, windows }: CampaignAbout): string {
+  const { parallel, attempts, runTimeoutMs, stopAfterFailures, openPullRequests } = limits;
+  return [
+    `${parallel} at a time`,
+    formatCount(attempts, "attempt"),
+    `${formatDuration(runTimeoutMs)} a run`,
+    ...(stopAfterFailures === null ? [] : [`stops after ${stopAfterFailures} failures`]),
+    ...(openPullRequests === null ? [] : [`${openPullRequests} open pull requests`]),
+    ...(windows === 0 ? [] : [formatCount(windows, "window")]),
+  ].join(", ");
+}
+
+function aboutFacts({ about }: CampaignView): Part {
+  if (about === undefined) return null;
+  const { fileHash, plannedAt, origin, opened, records, lastRecordAt } = about;
+  return facts([
+    ["File", code(fileHash)],
+    ["Limits", limitsText(about)],
+    ["Planned", time(plannedAt)],
+    ["Service", code(origin)],
+    ...opened.map(({ gate, by, at, note }): [string, Part] => [
+      `${gate === "canary" ? "Canary" : "Threshold"} opened`,
+      markup`by <bdi>${by}</bdi>, ${time(at)}${note !== null && markup`: <bdi>${note}</bdi>`}`,
+    ]),
+    ["Journal", formatCount(records, "record")],
+    ["Last record", time(lastRecordAt)],
+  ]);
+}
+
 /** A sentence whose untrusted texts, between {@linkcode MARK}, keep their direction to themselves. */
 function isolated(text: string): Part {
   return text.split(MARK).map((part, index) => index % 2 === 1 ? markup`<bdi>${part}</bdi>` : part);
@@ -169,6 +199,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view.quota)),
+      section("about", "File and journal", aboutFacts(view)),
     ],
     notes: [
       "The service does not report what runs cost, and not which pull requests were merged.",

@@ -7,7 +7,7 @@ import type { Redact } from "../../result/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../result/times.ts";
 import { webUrl } from "../../text/escape/url.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { CampaignView, CauseGroup, ItemView, LaneView, PullRequestView } from "../view.ts";
+import type { CampaignAbout, CampaignView, CauseGroup, ItemView, LaneView, PullRequestView } from "../view.ts";
 import type { CampaignCommand } from "./commands.ts";
 import { STATES } from "./words.ts";
 
@@ -85,6 +85,21 @@ export function cleanCampaign(
       ...item.lane !== undefined && { lane: name(item.lane) },
     };
   }
+  function cleanAbout({ opened, ...about }: CampaignAbout): CampaignAbout {
+    return {
+      ...about,
+      fileHash: id(about.fileHash),
+      plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),
+      origin: name(about.origin),
+      opened: opened.map(({ gate, by, at, note }) => ({
+        gate,
+        by: name(by),
+        at: instant(at) ?? new Date(0).toISOString(),
+        note: some(reason, note),
+      })),
+      lastRecordAt: instant(about.lastRecordAt),
+    };
+  }
   function cleanLane(lane: LaneView): LaneView {
     return {
       name: name(lane.name),
@@ -128,6 +143,7 @@ export function cleanCampaign(
     endsAt: instant(view.endsAt),
     exitCode: view.exitCode,
     at: instant(view.at) ?? new Date(0).toISOString(),
+    ...view.about !== undefined && { about: cleanAbout(view.about) },
     ...view.lanes !== undefined && { lanes: view.lanes.map(cleanLane) },
   };
 }

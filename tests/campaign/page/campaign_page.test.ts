@@ -65,3 +65,21 @@ test("renderCampaignPage() is complete and at most 1 MB with 1 000 items; with 1
   expect([rowsOf(more).length, more.length < 1_000_000]).toEqual([1_000, true]);
   expect(more.includes("All 10000 are in campaign.csv and campaign.json")).toBe(true);
 });
+
+test("renderCampaignPage() shows file, limits, journal, and who opened a gate", () => {
+  const about = {
+    fileHash: "ab".repeat(32),
+    plannedAt: "2026-12-01T00:00:00Z",
+    origin: "https://mogplex.com",
+    limits: { parallel: 3, attempts: 2, runTimeoutMs: 3_600_000, stopAfterFailures: "10%", openPullRequests: null },
+    windows: 1,
+    opened: [{ gate: "canary", by: "lin <b>", at: "2026-12-01T01:00:00Z", note: "all three are good" }],
+    records: 42,
+    lastRecordAt: null,
+  } as const;
+  const page = rendered(viewOf([anItem(0, "succeeded")], { state: "running", about }));
+  expect(breaches(page)).toEqual([]);
+  const text = textsOf(page, "main").join(" ");
+  const said = [about.fileHash, "3 at a time, 2 attempts, 1 h a run, stops after 10% failures, 1 window", "lin <b>"];
+  for (const each of [...said, "all three are good", "42 records"]) expect(text).toContain(each);
+});

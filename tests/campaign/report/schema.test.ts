@@ -7,7 +7,14 @@ import { renderCampaignJson } from "../../../lib/campaign/report/json.ts";
 import type { Bound } from "../../../lib/campaign/pace/pace.ts";
 import { STATES } from "../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../lib/campaign/verdicts.ts";
-import type { CampaignView, CauseGroup, ItemView, LaneView, QuotaView } from "../../../lib/campaign/view.ts";
+import type {
+  CampaignAbout,
+  CampaignView,
+  CauseGroup,
+  ItemView,
+  LaneView,
+  QuotaView,
+} from "../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
 
@@ -54,6 +61,7 @@ const VIEW: Fields<CampaignView> = {
   endsAt: true,
   exitCode: true,
   at: true,
+  about: true,
   lanes: true,
 };
 const LANE: Fields<LaneView> = {
@@ -71,7 +79,7 @@ const LANE: Fields<LaneView> = {
   exitCode: true,
 };
 /** Fields of campaigns with lanes alone. */
-const OPTIONAL: readonly string[] = ["lane", "lanes"];
+const OPTIONAL: readonly string[] = ["about", "lane", "lanes"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -108,12 +116,24 @@ const BOUNDS: Record<Bound, true> = {
   nothing: true,
 };
 
+const ABOUT: Record<keyof CampaignAbout, true> = {
+  fileHash: true,
+  plannedAt: true,
+  origin: true,
+  limits: true,
+  windows: true,
+  opened: true,
+  records: true,
+  lastRecordAt: true,
+};
+
 test.each<[string, Schema | undefined, Record<string, true>]>([
   ["the view", schema, VIEW],
   ["items", schema.properties?.items?.items, ITEM],
   ["causes", schema.properties?.causes?.items, CAUSE],
   ["quota", schema.properties?.quota, QUOTA],
   ["lanes", schema.properties?.lanes?.items, LANE],
+  ["about", schema.properties?.about, ABOUT],
 ])("campaign-report.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
   expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
   expect(part?.required).toEqual(Object.keys(fields).filter((name) => !OPTIONAL.includes(name)));
