@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "21f95e32804d62ae6a596f30d85b79dff26b5a4eed61d91b10a9feb83c46dabb"
+val MOGPLEX_CI_SHA256 = "a635c24a3619acbcb460cbbc88fbeb578a882d3932e4005d69100fa1d2eaab91"
 
 project {
     buildType(Cleanup)

@@ -183,6 +183,7 @@ async function readOne(path: string, options: CampaignOptions, internals: Campai
   return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;
+    internals.onLock?.(memory.lock);
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
     await pulls?.refresh(memory, (body) => store.imagine(body));
     const atWork = await opened.home.atWork();

@@ -20,7 +20,7 @@ import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
-import type { LockItem, LockTask } from "./journal/lock.ts";
+import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { laneBranch, laneDirectory, laneMasks } from "./lanes/assign.ts";
@@ -47,6 +47,8 @@ export interface CampaignInternals extends JobInternals {
   pulls?: PullRequests | undefined;
   /** The campaign file, if it was read already. @default {undefined} (it is read) */
   read?: ReadCampaign | undefined;
+  /** Gets the lock of each lane that is read, with the prompts that no view has. @default {undefined} */
+  onLock?: ((lock: Lock) => void) | undefined;
   /** The lane to work on. Needed for a file that has lanes. @default {undefined} */
   lane?: string | undefined;
   /** Gets what masks the secrets that the file names, as soon as it is read, and before anything else is said. @default {undefined} */

@@ -13,6 +13,7 @@ export {
   jobLinks,
   link,
   list,
+  longBlock,
   numbers,
   section,
   table,

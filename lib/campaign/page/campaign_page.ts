@@ -10,6 +10,7 @@ import {
   facts,
   type Html,
   jobLinks,
+  longBlock,
   markup,
   numbers,
   page,
@@ -156,7 +157,7 @@ function sentence(text: string): string {
  * @param view View after `cleanCampaign`. Texts in it are shown as texts; only pull requests become links.
  */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
-  const { command = ANY_COMMAND, problem = null } = options;
+  const { command = ANY_COMMAND, problem = null, prompts = [] } = options;
   const nowMs = instantMs(view.at) ?? 0;
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
@@ -199,6 +200,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view.quota)),
+      section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
       section("about", "File and journal", aboutFacts(view)),
     ],
     notes: [

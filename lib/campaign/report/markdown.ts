@@ -56,6 +56,8 @@ export interface CampaignMarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
+  /** Tasks for the page, after redaction. @default {[]} (it says nothing of them) */
+  prompts?: readonly string[] | undefined;
 }
 
 function bytesOf(text: string): number {

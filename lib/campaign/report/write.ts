@@ -6,6 +6,7 @@
 import type { PlatformFiles } from "../../platforms/platform.ts";
 import { appendOutputs, collectProblems, type ReportProblem } from "../../report/append.ts";
 import type { ReportIo } from "../../report/targets.ts";
+import { plainText } from "../../text/plain_text.ts";
 import type { Redact } from "../../result/clean.ts";
 import type { CampaignView } from "../view.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
@@ -41,11 +42,12 @@ export function writeCampaignReports(
   const { formats = CAMPAIGN_FORMAT_NAMES, files = {}, redactToken = (text: string) => text } = options;
   const { problems, attempt } = collectProblems();
   const clean = cleanCampaign(view, redact, redactToken);
-  const { command, problem, links } = options;
+  const { command, problem, links, prompts = [] } = options;
   const forPeople: CampaignMarkdownOptions = {
     command: command === undefined ? undefined : cleanCommand(command, redact),
     problem: cleanProblem(problem, redact),
     links,
+    prompts: prompts.map((prompt) => redact(plainText(prompt))),
   };
   for (const name of formats) {
     const { file, render }: CampaignFormat = CAMPAIGN_FORMATS[name];

@@ -73,5 +73,8 @@ export const STATUS_EXIT: VerbFlag = {
   help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
 };
 
+/** `campaign report`: the page shows the task. */
+export const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
+
 /** `campaign stop`: runs are cancelled too. */
 export const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };

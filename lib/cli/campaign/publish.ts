@@ -22,6 +22,8 @@ export interface PublishOptions {
   isEnd: boolean;
   /** The note that was planned. */
   note: NotePlan;
+  /** Tasks that the page shows. @default {[]} */
+  prompts?: readonly string[];
   /** Messages that were printed before, and are not printed again. @default {new Set()} */
   known?: Set<string>;
 }
@@ -35,7 +37,7 @@ export async function publishCampaign(
   context: VerbContext,
   { directory, command }: CampaignPlace,
   view: CampaignView,
-  { problem, isEnd, note, known = new Set() }: PublishOptions,
+  { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
 ): Promise<string[]> {
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
@@ -46,6 +48,7 @@ export async function publishCampaign(
     redactToken,
     command,
     problem,
+    prompts,
   });
   for (const { message } of problems) {
     if (!known.has(message)) writer.error(message);

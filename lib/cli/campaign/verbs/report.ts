@@ -5,8 +5,10 @@
  * @module
  */
 import { readCampaignWith } from "../../../campaign/jobs.ts";
+import type { Lock } from "../../../campaign/journal/lock.ts";
 import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
 import { EXIT } from "../../../exit_codes.ts";
+import { WITH_PROMPT } from "../own_flags.ts";
 import { maskToken, readPlace } from "../place.ts";
 import { publishCampaign } from "../publish.ts";
 import { planNote } from "../../job/note.ts";
@@ -18,8 +20,13 @@ export async function report(context: VerbContext): Promise<number> {
   const place = readPlace(context, "campaign report");
   maskToken(context);
   const note = planNote(context);
-  const view = await readCampaignWith(place.path, place.options, place.internals);
-  const unwritten = await publishCampaign(context, place, view, { problem: null, isEnd: true, note });
+  const prompts = new Set<string>();
+  const onLock = ({ tasks }: Lock) => tasks.forEach(({ title, prompt }) => prompts.add(`${title}\n\n${prompt}`));
+  const isAsked = flags.has(WITH_PROMPT.name);
+  const internals = Object.assign(Object.create(place.internals), isAsked ? { onLock } : {});
+  const view = await readCampaignWith(place.path, place.options, internals);
+  const options = { problem: null, isEnd: true, note, prompts: [...prompts] };
+  const unwritten = await publishCampaign(context, place, view, options);
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
     .filter((file) => !unwritten.includes(file));
   if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));

@@ -41,3 +41,15 @@ test("campaign report needs a plan", async () => {
   const { code, stderr } = await cliWorld().campaign("report");
   expect([code, stderr]).toEqual([2, expect.stringContaining("nothing was planned in")]);
 });
+
+test("campaign report shows the task on the page, and nowhere else, with --with-prompt alone", async () => {
+  const file = { title: "The title of it", prompt: "Replace <b>moment</b> by Temporal, mog_abcdefgh12345678" };
+  const world = cliWorld({ count: 1, file });
+  await world.campaign("run");
+  for (const name of NAMES) expect([name, world.report(name).includes("by Temporal")]).toEqual([name, false]);
+  expect((await world.campaign("report", ["--with-prompt"])).code).toBe(0);
+  for (const name of NAMES) {
+    expect([name, world.report(name).includes("by Temporal")]).toEqual([name, name === "campaign.html"]);
+  }
+  expect(world.report("campaign.html")).not.toMatch(/<b>moment|mog_abcdefgh/);
+});
