@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { internalsWith } from "../../../campaign/lanes/choose.ts";
 import { readCampaignWith } from "../../../campaign/jobs.ts";
 import { pullRequestsOf } from "../../../campaign/pulls/pull_requests.ts";
 import type { CampaignView } from "../../../campaign/view.ts";
@@ -37,7 +38,9 @@ function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
 }
 
 /** What of a view is no function of the time alone. */
-function contentOf({ at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, ...view }: CampaignView): string {
+function contentOf(
+  { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
+): string {
   return JSON.stringify(view);
 }
 
@@ -47,7 +50,7 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
     let shown = "";
     // One reader for all of them: it does not read again what it has read a moment ago.
     const pulls = pullRequestsOf({ ...place.options, signal });
-    const internals = Object.assign(Object.create(place.internals), { pulls });
+    const internals = internalsWith(place.internals, { pulls });
     for (;;) {
       const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);

@@ -71,6 +71,21 @@ test("campaign status --watch prints again when something has changed, until the
   expect(states.length).toBeLessThan(6);
 });
 
+test("campaign status --watch prints nothing when records have changed nothing that it shows", async () => {
+  const watched = async (between: readonly string[]) => {
+    const world = cliWorld({ count: 1, runDuration: () => 5 * MINUTE });
+    await world.campaign("advance");
+    const work = world.clock.sleep(2 * MINUTE).then(async () => {
+      for (const verb of between) await world.campaign(verb);
+    })
+      .then(() => world.clock.sleep(10 * MINUTE)).then(() => world.campaign("advance"));
+    const { stdout } = await world.campaign("status", ["--watch"]);
+    await work;
+    return [...stdout.matchAll(/^Campaign replace-moment is (\w+):/gm)].map(([, state]) => state);
+  };
+  expect(await watched(["stop", "resume"])).toEqual(await watched([]));
+});
+
 test("campaign status --watch ends with 75 when the campaign is stopped and its last run has ended", async () => {
   const world = cliWorld({ count: 4, runDuration: () => 5 * MINUTE });
   await world.campaign("advance");
