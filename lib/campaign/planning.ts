@@ -70,8 +70,7 @@ export async function planCampaignWith(
 ): Promise<CampaignPlan> {
   const { skipInvalid = false, dryRun = false } = options;
   const chosen = await chooseLanes(path, options, internals);
-  const { read } = chosen.internals;
-  if (read !== undefined) checkForge(read.file, pullRequestsOf(options) !== undefined);
+  checkForge(chosen.read.file, pullRequestsOf(options) !== undefined);
   if (chosen.lanes !== undefined) return await planLanes(path, chosen, options, planOf);
   return await withCampaign(path, options, chosen.internals, dryRun ? "read" : "write", async (opened) => {
     const session = openSession(options, internals);

@@ -9,7 +9,7 @@ import { processIo } from "../../io.ts";
 import { nearest } from "../../nearest.ts";
 import { environmentVariable } from "../../runtime.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import type { Lane } from "../file/campaign_file.ts";
+import type { Lane, ReadCampaign } from "../file/campaign_file.ts";
 import { type CampaignInternals, readFile } from "../open_campaign.ts";
 import { laneEnv } from "./assign.ts";
 
@@ -22,7 +22,9 @@ export interface LaneCall<O, I> {
 
 /** What a call works on. */
 export interface Chosen<O, I> {
-  /** For a campaign without lanes. The file was read. */
+  /** The file. */
+  read: ReadCampaign;
+  /** For a campaign without lanes. They hold the file, so that it is not read again. */
   internals: I;
   /** The lanes to work on; undefined when the campaign has none. */
   lanes: readonly LaneCall<O, I>[] | undefined;
@@ -31,7 +33,7 @@ export interface Chosen<O, I> {
 }
 
 /** Internals with other values. They are not copied: the connection is looked for when it is needed. */
-export function internalsWith<I extends object>(internals: I, more: Partial<I>): I {
+export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
 
@@ -53,7 +55,7 @@ function callOf<O extends CampaignOptions, I extends CampaignInternals>(
       return quiet ? { ...found, notices: [] } : found;
     },
   };
-  const more = Object.defineProperties({ lane: lane.name }, Object.getOwnPropertyDescriptors(own)) as Partial<I>;
+  const more = Object.defineProperties({ lane: lane.name }, Object.getOwnPropertyDescriptors(own));
   return { lane, options, internals: internalsWith(internals, more) };
 }
 
@@ -81,14 +83,14 @@ export async function chooseLanes<O extends CampaignOptions, I extends CampaignI
   internals: I,
 ): Promise<Chosen<O, I>> {
   const read = await readFile(path, options, internals.io ?? await processIo(), internals);
-  const whole = internalsWith<I>(internals, { read } as Partial<I>);
+  const whole = internalsWith(internals, { read });
   const { lanes } = read.file;
   const { lane: name } = options;
   const one = lanes.find((lane) => lane.name === name);
   if (name !== undefined && one === undefined) throw unknown(name, lanes);
-  if (lanes.length === 0) return { internals: whole, lanes: undefined, all: [] };
+  if (lanes.length === 0) return { read, internals: whole, lanes: undefined, all: [] };
   const all = lanes.map((lane, index) => callOf(lane, options, whole, one === undefined && index > 0));
-  return { internals: whole, lanes: one === undefined ? all : all.filter(({ lane }) => lane === one), all };
+  return { read, internals: whole, lanes: one === undefined ? all : all.filter(({ lane }) => lane === one), all };
 }
 
 /**

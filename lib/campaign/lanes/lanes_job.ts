@@ -138,7 +138,7 @@ class LanesJob<I extends LaneInternals> {
     return {
       ...call,
       options: { ...call.options, onItem: onItem === undefined ? undefined : tell },
-      internals: internalsWith<I>(call.internals, { onView: show } as Partial<I>),
+      internals: internalsWith(call.internals, { onView: show }),
     };
   }
 

@@ -5,6 +5,7 @@
  */
 import { formatCount } from "../../result/duration.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { laneDirectory } from "../lanes/assign.ts";
 import type { PipelineFile, PipelineFormat, PipelineInput, WavePlan } from "./format.ts";
 import {
   carryScript,
@@ -66,12 +67,12 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 /** What the next wave takes over. */
 function handedOn({ lanes }: PipelineInput): string[] {
-  const state = lanes.length > 0 ? [`${NEWEST}/lanes/`] : [`${NEWEST}/lock.json`, `${NEWEST}/journal/`];
+  const state = lanes.length > 0 ? [laneDirectory(NEWEST, "")] : [`${NEWEST}/lock.json`, `${NEWEST}/journal/`];
   return [...state, `${NEWEST}/campaign.json`];
 }
 /** Says who is at work on a machine, and means nothing on another one. */
 function notKept({ lanes }: PipelineInput): string[] {
-  return [`${NEWEST}/writer*.json`, ...lanes.length > 0 ? [`${NEWEST}/lanes/*/writer*.json`] : []];
+  return [`${NEWEST}/writer*.json`, ...lanes.length > 0 ? [`${laneDirectory(NEWEST, "*")}/writer*.json`] : []];
 }
 
 /** What all jobs have. */

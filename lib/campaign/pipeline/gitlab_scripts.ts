@@ -80,8 +80,8 @@ export function isGit({ home }: PipelineInput): boolean {
 }
 
 /** The lock in a directory of the campaign: that of the first lane, where there are lanes. */
-function lockFile({ lanes: [first] }: PipelineInput): string {
-  return first === undefined ? "lock.json" : laneDirectory(".", first.name).slice(2) + "/lock.json";
+function lockIn(directory: string, { lanes: [first] }: PipelineInput): string {
+  return `${first === undefined ? directory : laneDirectory(directory, first.name)}/lock.json`;
 }
 
 /** Brings the lock of the plan, or plans. A home in Git has it. */
@@ -92,7 +92,7 @@ export function planScript(input: PipelineInput): string {
   if (source === undefined && directory.startsWith("/")) return plan;
   const from = shellWord(`../${checkCarriedPath("the directory of the campaign", directory)}`);
   return [
-    `if [ -f ${from}/${lockFile(input)} ]; then`,
+    `if [ -f ${lockIn(from, input)} ]; then`,
     `  cp -R ${from} ${WAVES}/0`,
     "else",
     `  ${plan}`,
@@ -103,7 +103,7 @@ export function planScript(input: PipelineInput): string {
 /** Takes over the directory of the wave before. */
 export function takeOverScript(input: PipelineInput): string {
   return [
-    `[ -f "${WAVES}/$((mogplex_wave - 1))/${lockFile(input)}" ] ||`,
+    `[ -f "${lockIn(`${WAVES}/$((mogplex_wave - 1))`, input)}" ] ||`,
     `  ${fail("the directory of the wave before is not here: its artifacts have expired, or were deleted", 2)}`,
     `rm -rf "${WAVES}/$mogplex_wave"`,
     `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
@@ -135,7 +135,7 @@ export function gateScript(input: PipelineInput): string {
 export function reportScript(input: PipelineInput, waves: number): string {
   const take = [
     `mogplex_wave=${waves}`,
-    `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/${lockFile(input)}" ]; do`,
+    `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${lockIn(`${WAVES}/$mogplex_wave`, input)}" ]; do`,
     "  mogplex_wave=$((mogplex_wave - 1))",
     "done",
     `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave has left a directory", 2)}`,

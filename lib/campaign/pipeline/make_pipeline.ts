@@ -9,7 +9,6 @@ import type { Io } from "../../io.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { MAX_LIST_BYTES } from "../file/includes.ts";
-import { readCampaignFile } from "../file/read.ts";
 import { type CampaignInternals, DEFAULT_DIRECTORY, plannedStore, withCampaign } from "../open_campaign.ts";
 import { chooseLanes } from "../lanes/choose.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
@@ -87,10 +86,10 @@ export async function makePipelineWith(
   const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs, home } = options;
   const { io } = internals;
   const format = formatOf(name);
-  const { file, includes, skippedStdin } = await readCampaignFile(path, io, {
-    allowOutside: options.allowOutside,
-    stdin: "skip",
-  });
+  const { read: { file, includes, skippedStdin }, internals: whole, lanes } = await chooseLanes<
+    CampaignOptions,
+    CampaignInternals
+  >(path, options, internals);
   if (skippedStdin && settings.source === undefined) {
     const why = "a list of the file is standard input, which no job has";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
@@ -118,7 +117,6 @@ export async function makePipelineWith(
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
       everyMs: settings.everyMs,
     });
-  const { internals: whole, lanes } = await chooseLanes<CampaignOptions, CampaignInternals>(path, options, internals);
   const plans: WavePlan[] = [];
   for (const call of lanes ?? [{ options, internals: whole }]) {
     plans.push(

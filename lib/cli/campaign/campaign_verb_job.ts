@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internalsWith } from "../../campaign/lanes/choose.ts";
 import type { RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { campaignJob, type CampaignJobInternals } from "../../campaign/jobs.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";
@@ -111,9 +112,13 @@ export async function endWithCampaign(
           if (json) jsonLine(context, item);
         },
       };
-      // Not copied: the connection is looked for when it is needed.
       const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest };
-      const internals = Object.assign(Object.create(place.internals), { interrupts, onInterrupt, onView, ...hooks });
+      const internals = internalsWith(place.internals, {
+        interrupts,
+        onInterrupt,
+        onView,
+        ...hooks,
+      });
       return campaignJob(place.path, more, internals, once);
     }).finally(() => live?.close());
     const goesOn = error instanceof CampaignGoesOnError;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internalsWith } from "../../../campaign/lanes/choose.ts";
 import type { PipelineFile, PipelineSettings } from "../../../campaign/pipeline/format.ts";
 import { makePipelineWith } from "../../../campaign/pipeline/make_pipeline.ts";
 import { messageOf } from "../../../error_sentence.ts";
@@ -67,7 +68,7 @@ export async function pipeline(context: VerbContext): Promise<number> {
     meanRunMs: option(MEAN_RUN),
     settings: settingsOf(context),
     output,
-  }, Object.assign(Object.create(place.internals), { io }));
+  }, internalsWith(place.internals, { io }));
   if (output !== undefined) write(context, files, output);
   if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
   else if (output === undefined) writer.out(...files.map(({ text }) => text.trimEnd()));

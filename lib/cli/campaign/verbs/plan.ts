@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { internalsWith } from "../../../campaign/lanes/choose.ts";
 import type { Bound } from "../../../campaign/pace/pace.ts";
 import type { CampaignPlan, WavesForecast } from "../../../campaign/campaign_options.ts";
 import { planCampaignWith } from "../../../campaign/planning.ts";
@@ -139,7 +140,7 @@ export async function plan(context: VerbContext): Promise<number> {
     meanRunMs: option(MEAN_RUN),
     dryRun,
   };
-  const internals = Object.assign(Object.create(place.internals), { readsStdin: true });
+  const internals = internalsWith(place.internals, { readsStdin: true });
   const found = await planCampaignWith(place.path, options, internals);
   if (flags.has("json")) {
     writer.json(writer.clean({ dryRun, ...found }));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { internalsWith } from "../../../campaign/lanes/choose.ts";
 import { readCampaignWith } from "../../../campaign/jobs.ts";
 import type { Lock } from "../../../campaign/journal/lock.ts";
 import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
@@ -22,8 +23,7 @@ export async function report(context: VerbContext): Promise<number> {
   const note = planNote(context);
   const prompts = new Set<string>();
   const onLock = ({ tasks }: Lock) => tasks.forEach(({ title, prompt }) => prompts.add(`${title}\n\n${prompt}`));
-  const isAsked = flags.has(WITH_PROMPT.name);
-  const internals = Object.assign(Object.create(place.internals), isAsked ? { onLock } : {});
+  const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
   const view = await readCampaignWith(place.path, place.options, internals);
   const options = { problem: null, isEnd: true, note, prompts: [...prompts] };
   const unwritten = await publishCampaign(context, place, view, options);
