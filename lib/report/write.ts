@@ -12,6 +12,7 @@ import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./form
 import { renderAnnotations } from "./annotations.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { renderRunPage } from "../pages/pages.ts";
+import type { RunPageOptions } from "../pages/run/run_page.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
@@ -32,23 +33,16 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
-/** What reports need beside the result. */
-interface Surroundings {
-  markdown: MarkdownOptions;
-  links: ReportLinks;
-  settings: Setting[];
-  redact: Redact;
-  earlier: Earlier | undefined;
-}
+/** What the reports for people need beside the result. */
+type Surroundings = MarkdownOptions & RunPageOptions & { links: ReportLinks };
 
 /** Renders one report. Those for people have a place for links. */
 function render(format: ReportFormatName, result: AnyResult, around: Surroundings): string {
-  const { markdown, links, settings, redact, earlier } = around;
-  if (format === "markdown") return renderMarkdown(result, markdown);
-  if (format === "annotations") return renderAnnotations(result, links);
-  if (format === "html") return renderRunPage(result, { links, settings, earlier });
+  if (format === "markdown") return renderMarkdown(result, around);
+  if (format === "annotations") return renderAnnotations(result, around.links);
+  if (format === "html") return renderRunPage(result, around);
   const { render }: ReportFormat = REPORT_FORMATS[format];
-  return render(result, redact);
+  return render(result, around.redact);
 }
 
 function textsOf(values: Outputs): OutputTexts {
@@ -100,8 +94,8 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const markdown = { links, redact, compared: options.earlier?.sentence };
-  const around = { markdown, links, settings, redact, earlier: options.earlier };
+  const { earlier } = options;
+  const around = { links, redact, settings, earlier, compared: earlier?.sentence };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }
@@ -110,7 +104,7 @@ export function writeReports(
     attempt(
       "github-summary",
       summary,
-      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, markdown))}`),
+      () => io.appendFile(summary, `\n${redactToken(renderMarkdown(clean, around))}`),
     );
   }
   return problems;

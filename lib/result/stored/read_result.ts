@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { lookup } from "../../lookup.ts";
+import { isObject, lookup, parseJson } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { AnyResult } from "../any_result.ts";
@@ -25,15 +25,13 @@ export interface ReadFile {
 
 type Fields = Record<string, unknown>;
 
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isText = (value: unknown) => value === null || typeof value === "string";
 const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 const isAll = (check: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(check);
 
 /** Whether an object has these fields, each of the type that its check asks for. */
 function has(value: unknown, checks: Readonly<Record<string, (value: unknown) => boolean>>): boolean {
-  return isFields(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
+  return isObject(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
 }
 
 const isNumberOrNull = (value: unknown) => value === null || isNumber(value);
@@ -65,13 +63,13 @@ const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string,
   ["files", (value) => value === null || isAll((file) => typeof file === "string")(value)],
 ]);
 
-function isEvent(value: unknown): boolean {
+function isEvent(value: unknown): value is RunEvent {
   return has(value, {
     id: (id) => typeof id === "string",
     type: (type) => typeof type === "string",
     toolName: isText,
     message: isText,
-    payload: isFields,
+    payload: isObject,
     createdAt: (time) => typeof time === "string",
   });
 }
@@ -111,14 +109,9 @@ function resultIn(file: ReadFile, fields: Fields): AnyResult {
 function eventsIn(file: ReadFile): RunEvent[] {
   return file.text.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
-    let event: unknown;
-    try {
-      event = JSON.parse(line);
-    } catch {
-      // It is refused below.
-    }
+    const event = parseJson(line);
     if (!isEvent(event)) refuse(file, `line ${index + 1} is no event`);
-    return [event as RunEvent];
+    return [event];
   });
 }
 
@@ -168,15 +161,11 @@ export function readResult(files: readonly ReadFile[]): AnyResult {
   let result: AnyResult | undefined;
   let events: RunEvent[] | undefined;
   for (const file of files) {
-    let value: unknown;
-    try {
-      value = JSON.parse(file.text);
-    } catch {
-      // Several lines of JSON are no JSON.
-    }
-    const isResult = isFields(value) && !isEvent(value);
+    // Several lines of JSON are no JSON.
+    const value = parseJson(file.text);
+    const isResult = isObject(value) && !isEvent(value);
     if ((isResult ? result : events) !== undefined) refuse(file, "another file has the same content");
-    if (isResult) result = resultIn(file, value as Fields);
+    if (isResult) result = resultIn(file, value);
     else events = eventsIn(file);
   }
   if (result !== undefined && result.kind === "automation-run") return result;

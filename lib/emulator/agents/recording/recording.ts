@@ -95,7 +95,7 @@ function eventOf(value: unknown): RecordedEvent | string {
   const [toolName, message, atMs] = [textOf(value.toolName), textOf(value.message), timeOf(value.createdAt)];
   if (toolName === undefined) return '"toolName" must be a text or null';
   if (message === undefined) return '"message" must be a text or null';
-  if (!isObject(payload) || Array.isArray(payload)) return '"payload" must be an object';
+  if (!isObject(payload)) return '"payload" must be an object';
   if (isDeep(payload)) return "it is nested too deeply";
   if (atMs === undefined) return '"createdAt" must be a time';
   return { type, toolName, message, payload, atMs };
