@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "a635c24a3619acbcb460cbbc88fbeb578a882d3932e4005d69100fa1d2eaab91"
+val MOGPLEX_CI_SHA256 = "6290d2738e752a67c9304320a4f5b6e3efa444f3a9834cc3e9bbf0edb89b0e4e"
 
 project {
     buildType(Cleanup)
