@@ -12,8 +12,8 @@ import process from "node:process";
 import { builtInScenario } from "../lib/emulator/agents/builtin_scenarios.ts";
 import { builtInFixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import { type ServedEmulator, startEmulator } from "../lib/emulator/server.ts";
-import { RUNTIMES } from "../tests/package/runtimes.ts";
-import { type Recorder, startRecorder } from "../tests/processes/world/recorder.ts";
+import { RUNTIMES } from "../tests/programs/package/runtimes.ts";
+import { type Recorder, startRecorder } from "../tests/programs/processes/world/recorder.ts";
 import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 

@@ -8,8 +8,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { RUNTIMES } from "../tests/package/runtimes.ts";
-import { type Flood, FLOOD_RUN, FLOOD_TOKEN, startFlood } from "../tests/processes/world/flood.ts";
+import { RUNTIMES } from "../tests/programs/package/runtimes.ts";
+import { type Flood, FLOOD_RUN, FLOOD_TOKEN, startFlood } from "../tests/programs/processes/world/flood.ts";
 import { root } from "../tools/setup.mjs";
 import { printTable } from "./table.ts";
 

@@ -3,8 +3,13 @@ import process from "node:process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RUNTIMES } from "../../tests/package/runtimes.ts";
-import { buildWorker, type CrashOutcome, crashPlan, playCrashes } from "../../tests/processes/world/crashes.ts";
+import { RUNTIMES } from "../../tests/programs/package/runtimes.ts";
+import {
+  buildWorker,
+  type CrashOutcome,
+  crashPlan,
+  playCrashes,
+} from "../../tests/programs/processes/world/crashes.ts";
 import { printTable } from "../table.ts";
 
 /** A row of the table. */

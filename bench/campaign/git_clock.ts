@@ -3,8 +3,8 @@
  * once, cancels one, or loses its machine: GitHub's, and worse. The Git is real, the service is the emulator.
  */
 import process from "node:process";
-import { makeRemotes, type Remotes } from "../../tests/git/remotes.ts";
-import { type CampaignWorld, campaignWorld, type Step } from "../../tests/campaign/world.ts";
+import { makeRemotes, type Remotes } from "../../tests/programs/git/remotes.ts";
+import { type CampaignWorld, campaignWorld, type Step } from "../../tests/unit/campaign/world.ts";
 import type { JournalRecord } from "../../lib/campaign/journal/record.ts";
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";

@@ -15,9 +15,9 @@ import type { RecordBody } from "../../lib/campaign/journal/record.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { processDurableFiles } from "../../lib/files/disk.ts";
 import { systemProcesses } from "../../lib/files/processes.ts";
-import { RUNTIMES } from "../../tests/package/runtimes.ts";
-import { buildWorker } from "../../tests/processes/world/crashes.ts";
-import { fastService } from "../../tests/processes/world/fast_service.ts";
+import { RUNTIMES } from "../../tests/programs/package/runtimes.ts";
+import { buildWorker } from "../../tests/programs/processes/world/crashes.ts";
+import { fastService } from "../../tests/programs/processes/world/fast_service.ts";
 import { printTable } from "../table.ts";
 import { OWNER } from "./world.ts";
 

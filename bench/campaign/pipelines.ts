@@ -8,11 +8,11 @@ import { newMemory } from "../../lib/campaign/journal/memory.ts";
 import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
 import { wavePlan } from "../../lib/campaign/pipeline/wave_plan.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
-import { sampleInput } from "../../tests/campaign/pipeline/sample_input.ts";
-import { campaignWorld } from "../../tests/campaign/world.ts";
-import { type CampaignProject, openCampaignProject } from "../../tests/components/campaign_project.ts";
-import { commitAll } from "../../tests/components/project.ts";
-import { buildCommand } from "../../tests/examples/systems/campaign_recipes.ts";
+import { sampleInput } from "../../tests/unit/campaign/pipeline/sample_input.ts";
+import { campaignWorld } from "../../tests/unit/campaign/world.ts";
+import { type CampaignProject, openCampaignProject } from "../../tests/matrix/components/campaign_project.ts";
+import { commitAll } from "../../tests/programs/components/project.ts";
+import { buildCommand } from "../../tests/programs/examples/systems/campaign_recipes.ts";
 
 /** A row of a table. */
 type Row = Record<string, string | number>;

@@ -3,7 +3,7 @@
  */
 import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view.ts";
-import { type Machine, machineIn } from "../../tests/campaign/machines.ts";
+import { type Machine, machineIn } from "../../tests/unit/campaign/machines.ts";
 import { printTable } from "../table.ts";
 import { truthOf } from "./judge.ts";
 import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";

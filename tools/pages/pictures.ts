@@ -13,9 +13,9 @@ import { cleanDashboard } from "../../lib/dashboard/clean.ts";
 import { renderDashboardPage } from "../../lib/dashboard/page/dashboard_page.ts";
 import { renderRunPage } from "../../lib/pages/run/run_page.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
-import { mixedView } from "../../tests/campaign/report/sample_view.ts";
-import { fullDashboard, someDays } from "../../tests/dashboard/sample_data.ts";
-import { sampleResult } from "../../tests/report/sample.ts";
+import { mixedView } from "../../tests/unit/campaign/report/sample_view.ts";
+import { fullDashboard, someDays } from "../../tests/unit/dashboard/sample_data.ts";
+import { sampleResult } from "../../tests/unit/report/sample.ts";
 import { root } from "../setup.mjs";
 
 const EXECUTABLE = Bun.which("chromium") ?? Bun.which("chromium-browser");

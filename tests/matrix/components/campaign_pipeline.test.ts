@@ -1,0 +1,131 @@
+/** The child pipeline of a campaign, run job by job as GitLab would run it, each in a folder of its own. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildCommand } from "../../programs/examples/systems/campaign_recipes.ts";
+import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
+import { CAN_RUN } from "../../programs/components/project.ts";
+
+let built: { folder: string; command: string };
+
+beforeAll(async () => {
+  built = await buildCommand();
+}, 60_000);
+
+afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+
+/** The campaign, as the report job leaves it. */
+function reported(project: CampaignProject) {
+  return JSON.parse(readFileSync(project.artifact("report", "mogplex-campaign/campaign.json"), "utf8"));
+}
+
+test.skipIf(!CAN_RUN)(
+  "a child pipeline that fits GitLab's schema makes the waves; a person opens the gate; an edited checkout changes nothing",
+  async () => {
+    const project = await openCampaignProject(built, ["a", "b"], "canary: { size: 1, gate: manual }\n");
+    try {
+      await project.call("plan", "campaign.yml");
+      const child = await project.generate("--every", "1h");
+      const gate = /^(wave-\d+):\n(?: {2}.*\n)*? {2}when: manual$/m.exec(child)?.[1] ?? "";
+      const { text } = await project.run({
+        args: ["--manual", gate],
+        before(job) {
+          project.tick(job);
+          if (job !== "wave-2") return;
+          writeFileSync(join(project.cwd, "task.md"), "Something else.\n");
+          writeFileSync(join(project.cwd, "repositories.txt"), "acme/a\n");
+          writeFileSync(join(project.cwd, "ci/mogplex.mjs"), "process.exit(0)");
+        },
+      });
+      expect(text).toContain("json schema validated");
+      expect(text).not.toMatch(/FAIL|WARN/);
+      const { state, counts, waves } = reported(project);
+      expect({ state, succeeded: counts.succeeded }).toEqual({ state: "done", succeeded: 2 });
+      expect(waves).toBeLessThan(20);
+      expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
+      expect(new Set(project.service.recorder.of(/^POST \/runs$/).map(({ body }) => JSON.parse(body).prompt))).toEqual(
+        new Set(["Replace the logger\n\nReplace the logger."]),
+      );
+      const number = Number(gate.slice("wave-".length)) - 1;
+      const before = readFileSync(project.artifact(`wave-${number}`, `mogplex-waves/${number}/campaign.json`), "utf8");
+      expect(JSON.parse(before)).toMatchObject({ state: "gated", counts: { succeeded: 1, waiting: 1 } });
+      expect(existsSync(project.artifact("report", "mogplex-campaign/junit.xml"))).toBe(true);
+    } finally {
+      await project.close();
+    }
+  },
+  60_000,
+);
+
+const CAN_SIGNAL = CAN_RUN && existsSync("/proc/self/cwd");
+
+test.skipIf(!CAN_SIGNAL)("a wave whose machine was lost and that is retried starts nothing twice", async () => {
+  const project = await openCampaignProject(built, ["a", "b", "c", "d", "e", "f"]);
+  try {
+    await project.call("plan", "campaign.yml");
+    await project.generate();
+    await project.run({ jobs: ["plan", "wave-1"] });
+    expect(project.counts()).toEqual({ runs: 3, keys: 3, starts: 3 });
+    // The answer to a start is on its way.
+    project.stopAt(/^POST \/runs$/, 2);
+    const killed = await project.run({ jobs: ["wave-2"] });
+    expect(killed.jobs["wave-2"]?.code).toBe(137);
+    project.stopAt(undefined);
+    expect(project.counts()).toEqual({ runs: 5, keys: 5, starts: 5 });
+    // GitLab starts it at once, with the artifacts of the wave before. It sends starts of the lost one again, with their keys.
+    const again = await project.run({ jobs: ["wave-2"], before: () => {} });
+    expect(again.jobs["wave-2"]?.code).toBe(0);
+    const { runs, keys, starts } = project.counts();
+    expect(runs).toBe(keys);
+    expect(starts).toBeGreaterThan(5);
+  } finally {
+    await project.close();
+  }
+}, 60_000);
+
+test.skipIf(!CAN_SIGNAL)(
+  "a cancelled wave loses nothing: another clone takes over, and the wave can be retried",
+  async () => {
+    const project = await openCampaignProject(built, ["a", "b", "c"]);
+    try {
+      await project.call("plan", "campaign.yml");
+      await project.generate();
+      await project.run({ jobs: ["plan", "wave-1"] });
+      project.stopAt(/^GET \/runs/, 1, "SIGTERM");
+      const cancelled = await project.run({ jobs: ["wave-2"] });
+      expect(cancelled.jobs["wave-2"]?.code).toBe(143);
+      project.stopAt(undefined);
+      const left = project.artifact("wave-2", "mogplex-waves/2");
+
+      const clone = join(built.folder, "clone");
+      cpSync(left, clone, { recursive: true });
+      const taken = await project.call("advance", "campaign.yml", "--dir", clone);
+      expect(taken).toMatchObject({ code: 0, text: expect.stringContaining("all 3 items succeeded") });
+
+      const rest = await project.run({ jobs: ["wave-2", "report"], before: () => {} });
+      expect(rest.text).not.toMatch(/FAIL/);
+      expect(reported(project)).toMatchObject({ state: "done", counts: { succeeded: 3 } });
+      expect(project.counts()).toEqual({ runs: 3, keys: 3, starts: 3 });
+    } finally {
+      await project.close();
+    }
+  },
+  60_000,
+);
+
+test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () => {
+  const project = await openCampaignProject(built, ["stuck"]);
+  try {
+    await project.call("plan", "campaign.yml");
+    await project.generate("--every", "1h");
+    // A red wave skips those behind it: the report finds the newest directory.
+    const { jobs } = await project.run({ jobs: ["plan", "wave-1", "report"], before: () => {} });
+    expect(Object.entries(jobs).filter(([, { code }]) => code !== 0).map(([name, { code }]) => [name, code])).toEqual([[
+      "report",
+      75,
+    ]]);
+    expect(reported(project)).toMatchObject({ counts: { running: 1 } });
+  } finally {
+    await project.close();
+  }
+}, 60_000);

@@ -1,0 +1,488 @@
+/** Runs every documented pipeline in the situation that it is meant for. Only the address of the component is changed. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { VERSION } from "../../../lib/version.ts";
+import { COMPONENT } from "../../../tools/build/artefacts.ts";
+import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
+import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
+import { pinsOf, withPins } from "../../../tools/build/pins.ts";
+import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
+import { DOWNLOAD } from "../../programs/examples/systems/machine.ts";
+import { GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
+import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
+import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
+import { START } from "../../programs/processes/world/stage.ts";
+import {
+  CAN_RUN,
+  cleanCheckout,
+  commitAll,
+  gitlabCiLocal,
+  imageOf,
+  newProject,
+  type Pipeline,
+  predefined,
+  projectVariables,
+  runPipeline,
+  templateFiles,
+  writeFiles,
+} from "../../programs/components/project.ts";
+
+// Tasks of the examples.
+const TASKS = [
+  "Keep what passes.",
+  "fails on this branch",
+  "Fix the flaky tests",
+  "slowest test",
+  "Write the tests",
+  "Bring the doc",
+];
+
+let repositories: string;
+let service: Service;
+const files = templateFiles();
+/** Commands of other people's jobs in the examples. */
+let stubs: string;
+
+beforeAll(async () => {
+  repositories = mkdtempSync(join(tmpdir(), "mogplex-repositories-"));
+  const others = ["acme/api", "acme/docs"].map((name) => {
+    const path = join(repositories, name);
+    spawnSync("git", ["init", "-q", "-b", "main", path]);
+    commitAll(path);
+    return `${name}=${path}`;
+  });
+  const scenarios = Object.fromEntries(TASKS.map((task) => [task, "success"]));
+  service = await startService(scenarios, others.flatMap((repo) => ["--repo", repo]));
+  stubs = mkdtempSync(join(service.folder, "stubs-"));
+}, 60_000);
+
+afterAll(async () => {
+  await service.close();
+  rmSync(repositories, { recursive: true, force: true });
+});
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+/** `text` with the components of this commit in the place of released ones. */
+function atThisCommit(text: string): string {
+  const [from, to] = ["$CI_SERVER_FQDN/<group>/<project>/", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/"];
+  const changed = text.replace(
+    /(\/(?:run|follow|campaign|dashboard)@)(\S+)$/gm,
+    (whole, start: string, version: string) =>
+      version === VERSION || version === "<commit>" ? `${start}$CI_COMMIT_SHA` : whole,
+  ).replaceAll(from, to);
+  expect(changed).not.toMatch(/^[^#]*<(group|project|commit|version)>/m);
+  return changed;
+}
+
+interface Situation {
+  /** Predefined variables. */
+  server?: Record<string, string>;
+  /** Variables of the project or the pipeline; an empty one is absent. */
+  variables?: Record<string, string>;
+  /** Names of manual jobs that somebody starts. */
+  manual?: string[];
+  /** Job to retry. */
+  retry?: string;
+  /** More arguments. */
+  args?: string[];
+}
+
+interface Copied {
+  cwd: string;
+  recorder: Recorder;
+  run(situation?: Situation): Promise<Pipeline>;
+  /** Names of the jobs that GitLab creates in this situation. */
+  jobs(situation?: Situation): Promise<string[]>;
+  /** Starts that the service received. */
+  starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
+}
+
+/** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
+async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
+  const recorder = await startRecorder(service.url);
+  const cwd = newProject(service.folder, "copied", { ...files, ".gitlab-ci.yml": atThisCommit(text), ...more });
+  writeFiles(stubs, { "npm.sh": `#!/bin/sh\necho "npm $*"\nexit "$(cat npm-exit-code 2> /dev/null || echo 0)"\n` });
+  if (!existsSync(join(stubs, "npm"))) spawnSync("ln", ["-s", "npm.sh", join(stubs, "npm")]);
+  const own = projectVariables(recorder.url, service.token());
+  let checked = false;
+  function options({ server = {}, variables = {}, manual = [], retry, args = [] }: Situation, more: string[] = []) {
+    const all = Object.entries({ ...own, ...variables }).filter(([, value]) => value !== "");
+    const buttons = manual.flatMap((name) => ["--manual", name]);
+    return {
+      image: `${stubs}:${imageOf(service.folder, "deno")}`,
+      variables: Object.fromEntries(all),
+      retry,
+      args: [...(Object.keys(server).length > 0 ? predefined(server) : []), ...buttons, ...args, ...more],
+    };
+  }
+  return {
+    cwd,
+    recorder,
+    run(situation = {}) {
+      cleanCheckout(cwd);
+      // Check the schema once for each file: the check takes as long as all other steps together.
+      const unchecked = checked ? ["--no-json-schema-validation"] : [];
+      checked = true;
+      return runPipeline(cwd, options(situation, unchecked));
+    },
+    async jobs(situation = {}) {
+      const list = await gitlabCiLocal(cwd, options(situation, ["--list-csv", "--no-json-schema-validation"]));
+      const rows = /^name;stage;.*\n((?:.+;.+\n)*)/m.exec(list)?.[1];
+      if (rows === undefined) throw new Error(`Cannot list jobs: ${list}`);
+      return rows.split("\n").filter(Boolean).map((row) => row.split(";")[0] ?? "");
+    },
+    starts: () => recorder.of(START).map(({ body }) => JSON.parse(body)),
+  };
+}
+
+const recipe = (file: string, more?: Record<string, string>) => copied(read(`${RECIPES}/${file}`), more);
+const codes = ({ jobs }: Pipeline) => Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
+const SCHEDULE = { CI_PIPELINE_SOURCE: "schedule" };
+
+/** Node, and a `curl` that gets the pinned file and nothing else, for jobs without a component. */
+function programs(): void {
+  const line = `-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part ${DOWNLOAD}`;
+  writeFiles(stubs, {
+    "curl.sh": `#!/bin/sh\n[ "$*" = "${line}" ] && exec cp "${service.command}" mogplex.mjs.part\nexit 22\n`,
+  });
+  spawnSync("ln", ["-sf", "curl.sh", join(stubs, "curl")]);
+  spawnSync("ln", ["-sf", runtimes.node, join(stubs, "node")]);
+}
+
+/** A project with a campaign, and the program as `init` puts it there. */
+function campaignProject(): Record<string, string> {
+  const program = readFileSync(service.command, "utf8");
+  return {
+    "campaign.yml": "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [acme/web]\n",
+    "task.md": "Fix the flaky tests.\n",
+    "ci/mogplex.mjs": program,
+    "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n`,
+  };
+}
+
+const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
+  async "scheduled-cleanup.yml"() {
+    const { run, jobs, starts } = await recipe("scheduled-cleanup.yml");
+    const server = { ...SCHEDULE, CI_PIPELINE_CREATED_AT: "2026-11-23T06:17:00Z" };
+    expect(codes(await run({ server }))).toEqual({ "weekly-cleanup": 0 });
+    const again = await run({ server: { ...server, CI_PIPELINE_CREATED_AT: "2026-11-23T09:00:00Z" } });
+    expect(again.jobs["weekly-cleanup"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_REPLAYED=true\n");
+    expect(starts()[0]).toMatchObject({ prompt: expect.stringMatching(/^Update minor/), createBranch: true });
+    expect(await jobs()).toEqual([]);
+  },
+
+  async "fix-failing-pipeline.yml"() {
+    const { cwd, run, jobs, starts } = await recipe("fix-failing-pipeline.yml", { "npm-exit-code": "0" });
+    const server = { CI_COMMIT_BRANCH: "feature/login" };
+    expect(codes(await run({ server }))).toEqual({ "unit-tests": 0 });
+    writeFiles(cwd, { "npm-exit-code": "7" });
+    const sha = commitAll(cwd);
+    const { text, ...red } = await run({ server });
+    expect(codes({ text, ...red })).toEqual({ "unit-tests": 7, "fix-tests": 0 });
+    expect(text).toMatch(/^ FAIL {2}unit-tests/m);
+    expect(starts()).toHaveLength(1);
+    expect(starts()[0]).toMatchObject({ baseBranch: "feature/login", createBranch: true });
+    expect(starts()[0]?.prompt).toStartWith(`"npm test" fails on this branch at commit ${sha}. Find out why`);
+    expect(await jobs({ server: { CI_COMMIT_BRANCH: "mogplex/external/1" } })).toEqual(["unit-tests"]);
+  },
+
+  async "manual-button.yml"() {
+    const { run, starts } = await recipe("manual-button.yml");
+    expect(codes(await run())).toEqual({});
+    expect(codes(await run({ manual: ["agent"] }))).toEqual({ agent: 0 });
+    // A variable that a person enters for a manual job is a pipeline variable, so it wins.
+    const typed = { MOGPLEX_PROMPT: "Fix the flaky tests instead" };
+    expect(codes(await run({ retry: "agent", variables: typed }))).toEqual({ agent: 0 });
+    expect(starts().map(({ prompt }) => prompt)).toEqual([
+      expect.stringMatching(/^Find the slowest test/),
+      typed.MOGPLEX_PROMPT,
+    ]);
+  },
+
+  async "comment-trigger.yml"() {
+    const { cwd, run, jobs, starts } = await recipe("comment-trigger.yml");
+    const comment =
+      `<success> @agent "it's" $(touch PWNED) \`touch PWNED\` $MOGPLEX_API_KEY \${CI_JOB_TOKEN} $$ \\n ;\n` +
+      `script: [touch PWNED]\n$[[ inputs.branch ]] MOGPLEX_EOF\n/close`;
+    const args = ["--input", `task=${comment}`, "--input", "source-branch=feature/login"];
+    expect(codes(await run({ server: { CI_PIPELINE_SOURCE: "trigger" }, args }))).toEqual({ agent: 0 });
+    expect(starts()).toMatchObject([{ prompt: comment, baseBranch: "feature/login" }]);
+    const odd = ["--input", `task=${comment}`, "--input", "source-branch=$(touch PWNED)"];
+    expect(codes(await run({ server: { CI_PIPELINE_SOURCE: "trigger" }, args: odd }))).toEqual({ agent: 2 });
+    expect(existsSync(join(cwd, "PWNED"))).toBe(false);
+    expect(await jobs({ args })).toEqual([]);
+  },
+
+  async "matrix-repositories.yml"() {
+    const answer = await fetch(`${service.url}/api/v1/mogplex/repos`, {
+      headers: { authorization: `Bearer ${service.token()}` },
+    });
+    const { data } = await answer.json() as { data: { repos: { id: string }[] } };
+    const ids = data.repos.map(({ id }) => id);
+    const known: Record<string, string> = {};
+    const text = read(`${RECIPES}/matrix-repositories.yml`)
+      .replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, (id) => known[id] ??= ids[Object.keys(known).length] ?? "none");
+    const { run, recorder, starts } = await copied(text);
+    // The project also has MOGPLEX_REPO_ID, which no job may use.
+    expect(ids).toContain(REPO);
+    const pipeline = await run({ server: { CI_PIPELINE_SOURCE: "web" } });
+    expect(Object.values(codes(pipeline))).toEqual([0, 0, 0]);
+    expect(starts().map(({ repoId }) => repoId).sort()).toEqual([...ids].sort());
+    expect(new Set(recorder.of(START).map(({ key }) => key)).size).toBe(3);
+  },
+
+  async "merge-request-note.yml"() {
+    const gitlab = gitlabServer("42", "7");
+    const end = await gitlab.listen();
+    try {
+      const { run, jobs, starts } = await recipe("merge-request-note.yml");
+      const server = {
+        CI_PIPELINE_SOURCE: "merge_request_event",
+        CI_API_V4_URL: gitlab.api,
+        CI_MERGE_REQUEST_IID: "7",
+        CI_MERGE_REQUEST_PROJECT_ID: "42",
+        CI_MERGE_REQUEST_SOURCE_PROJECT_ID: "42",
+        CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: "feature/login",
+        CI_MERGE_REQUEST_DIFF_BASE_SHA: "0123456789abcdef0123456789abcdef01234567",
+      };
+      const variables = { GITLAB_TOKEN };
+      expect(codes(await run({ server, variables }))).toEqual({ "missing-tests": 0 });
+      expect(codes(await run({ server, variables }))).toEqual({ "missing-tests": 0 });
+      expect(gitlab.notes.map(({ body }) => body)).toEqual([expect.stringMatching(/\n## ✅ .* → `PR #\d+` /)]);
+      const task = expect.stringContaining(`since commit ${server.CI_MERGE_REQUEST_DIFF_BASE_SHA}.`);
+      expect(starts()[0]).toMatchObject({ baseBranch: "feature/login", prompt: task });
+      expect(await jobs({ server: { ...server, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: "43" } })).toEqual([]);
+      expect(await jobs({ server: { ...server, CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: "mogplex/1" } })).toEqual([]);
+    } finally {
+      end();
+    }
+  },
+
+  async "start-then-follow.yml"() {
+    const { run, jobs: names, starts } = await recipe("start-then-follow.yml");
+    expect(await names({ server: { CI_COMMIT_BRANCH: "mogplex/1" } })).toEqual(["build"]);
+    const { jobs, text } = await run();
+    expect(codes({ jobs, text })).toEqual({ "start-agent": 0, build: 0, agent: 0, report: 0 });
+    expect(jobs["start-agent"]?.log).toContain("started, not followed");
+    expect(jobs.report?.log).toMatch(/> The agent ended success on branch mogplex\/\S+ with pull request http\S+$/m);
+    expect(starts()).toHaveLength(1);
+  },
+
+  async "pinned.yml"() {
+    const { run, starts } = await recipe("pinned.yml");
+    expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
+    expect(starts()).toHaveLength(1);
+  },
+
+  async "self-managed.yml"() {
+    const { tag } = JSON.parse(read("components/image.json"));
+    expect(read(`${RECIPES}/self-managed.yml`)).toContain(`/denoland/deno:${tag}\n`);
+    const { run, starts } = await recipe("self-managed.yml");
+    const { jobs, text } = await run({ server: SCHEDULE });
+    expect(codes({ jobs, text })).toEqual({ "mogplex-run": 0 });
+    expect(starts()).toHaveLength(1);
+  },
+
+  async "plain-job.yml"() {
+    programs();
+    const text = read(`${RECIPES}/plain-job.yml`);
+    const right = await copied(withPins(text, pinsOf(readFileSync(service.command, "utf8"))));
+    expect(await right.jobs()).toEqual([]);
+    const { jobs } = await right.run({ server: SCHEDULE });
+    expect(jobs.agent?.code).toBe(0);
+    expect(jobs.agent?.log).toContain("nothing to clean up");
+    expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
+    expect(readdirSync(join(jobs.agent?.artifacts ?? "", "mogplex-ci"))).not.toContain("run.json");
+    // A program of the same name in the checkout never runs.
+    const evil = { "mogplex.mjs": `console.log("EVIL");\n` };
+    const wrong = await copied(withPins(text, { version: VERSION, sha256: "f".repeat(64) }), evil);
+    const stopped = await wrong.run({ server: SCHEDULE });
+    expect(stopped.jobs.agent?.code).toBe(1);
+    expect(stopped.text).not.toContain("EVIL");
+    expect(wrong.recorder.requests).toEqual([]);
+  },
+
+  async "campaign-child-pipeline.yml"() {
+    programs();
+    const { run, jobs, starts } = await copied(read(`${RECIPES}/campaign-child-pipeline.yml`), campaignProject());
+    const web = { CI_PIPELINE_SOURCE: "web" };
+    expect(await jobs({ server: SCHEDULE })).toEqual([]);
+    expect((await jobs({ server: web })).sort()).toEqual(["mogplex-campaign", "waves-mogplex-campaign"]);
+    const { jobs: { "mogplex-campaign": planned } } = await run({ server: web, retry: "mogplex-campaign" });
+    expect(planned?.code).toBe(0);
+    expect(planned?.artifact("mogplex-campaign-pipeline/campaign.gitlab-ci.yml")).toContain("wave-1:");
+    expect(starts()).toEqual([]);
+  },
+
+  async "campaign-in-git.yml"() {
+    programs();
+    const remote = mkdtempSync(join(service.folder, "campaign-"));
+    spawnSync("git", ["init", "-q", "--bare", remote]);
+    const text = read(`${RECIPES}/campaign-in-git.yml`);
+    const home = `git:file://${remote}#`;
+    const { run, jobs, starts } = await copied(text.replace("git:origin#", home), campaignProject());
+    expect(await jobs()).toEqual([]);
+    const states = [];
+    for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
+      const { jobs: { campaign } } = await run({ server: SCHEDULE });
+      expect(campaign?.code).toBe(0);
+      states.push(JSON.parse(campaign?.artifact("mogplex-campaign/campaign.json") ?? "").state);
+    }
+    expect([states[0], states.at(-1)]).toEqual(["running", "done"]);
+    expect(starts()).toHaveLength(1);
+  },
+
+  async "scheduled-campaign.yml"() {
+    programs();
+    const pinned = withPins(read(`${RECIPES}/scheduled-campaign.yml`), pinsOf(readFileSync(service.command, "utf8")));
+    const { run, jobs, starts } = await copied(pinned, {
+      "campaign.yml": "version: 1\nname: replace-moment\nprompt-file: task.md\nrepositories: [acme/web, acme/api]\n",
+      "task.md": "Fix the flaky tests.\n",
+    });
+    expect(await jobs()).toEqual([]);
+    expect(await jobs({ server: { ...SCHEDULE, CI_COMMIT_BRANCH: "feature/login" } })).toEqual([]);
+    // gitlab-ci-local keeps caches of isolated shells only.
+    const args = ["--shell-isolation"];
+    const web = { CI_PIPELINE_SOURCE: "web" };
+    const plan = await run({ server: web, args: [...args, "--input", "command=plan campaign.yml"] });
+    expect(codes(plan)).toEqual({ campaign: 0 });
+    expect(starts()).toEqual([]);
+    const states = [];
+    for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
+      const { jobs: { campaign } } = await run({ server: SCHEDULE, args });
+      const outputs = campaign?.artifact("mogplex-campaign/outputs.env") ?? "";
+      states.push(/^MOGPLEX_CAMPAIGN_STATE=(.*)$/m.exec(outputs)?.[1]);
+      expect(campaign?.code).toBe(0);
+    }
+    expect([states[0], states.at(-1), starts().length]).toEqual(["running", "done", 2]);
+  },
+
+  async "dashboard.yml"() {
+    const { run, jobs, recorder } = await recipe("dashboard.yml");
+    expect(await jobs()).toEqual([]);
+    const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };
+    const { jobs: { pages } } = await run({ server: SCHEDULE, variables });
+    // The question whether the token may start runs has neither key nor task.
+    expect([pages?.code, recorder.of(START).map(({ body }) => body)]).toEqual([0, [""]]);
+    expect(pages?.artifact("public/index.html")).toContain("acme/web");
+    expect(recorder.requests.length).toBeLessThanOrEqual(30);
+    const refused = await run({ server: SCHEDULE, variables: { MOGPLEX_READ_KEY: service.token() } });
+    expect(codes(refused)).toEqual({ pages: 2 });
+  },
+
+  // deno-lint-ignore require-await
+  async "mirror.sh"() {
+    const git = (cwd: string, ...args: string[]) => {
+      const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+      return spawnSync("git", [...who, ...args], { cwd, encoding: "utf8" }).stdout.trim();
+    };
+    const source = newProject(service.folder, "source", files);
+    git(source, "tag", "-a", "-m", VERSION, VERSION);
+    const commit = git(source, "rev-parse", "HEAD");
+    git(source, "bundle", "create", "components.bundle", "--tags");
+    // Paths are relative to the working directory of the script, as in the catalog page.
+    for (const from of [source, join(source, "components.bundle"), "components.bundle"]) {
+      const target = mkdtempSync(join(service.folder, "target-"));
+      const to = from === "components.bundle" ? relative(source, target) : target;
+      git(target, "init", "-q", "--bare");
+      const mirror = (hash: string) =>
+        spawnSync("sh", [join(root, RECIPES, "mirror.sh"), from, to, VERSION, hash], { cwd: source, encoding: "utf8" });
+      expect(mirror("f".repeat(40))).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining(`is commit ${commit}`),
+      });
+      expect(git(target, "for-each-ref")).toBe("");
+      expect(mirror(commit)).toMatchObject({ status: 0, stdout: `mirrored ${VERSION} at ${commit}\n` });
+      expect(git(target, "rev-parse", "main", `${VERSION}^{commit}`)).toBe(`${commit}\n${commit}`);
+      expect(mirror(commit).status).toBe(0);
+    }
+  },
+};
+
+test("there is a situation for every recipe", () => {
+  expect(readdirSync(join(root, RECIPES)).sort()).toEqual(Object.keys(SITUATIONS).sort());
+});
+
+test("no recipe leaves it to the default in which pipelines an agent starts", () => {
+  const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
+  const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
+  for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {
+    const agents = text.match(/- component: \S+|^(?:agent|campaign):\n +image:/gm) ?? [];
+    const rules = text.match(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /g) ?? [];
+    expect(agents.length, text).toBeGreaterThan(0);
+    expect(rules.length, text).toBeGreaterThanOrEqual(agents.length);
+  }
+});
+
+for (const [file, situation] of Object.entries(SITUATIONS)) {
+  test.skipIf(!CAN_RUN)(`${file} does what it says in the situation that it is for`, situation, 60_000);
+}
+
+test.skipIf(!CAN_RUN)(
+  "the example of the run component starts at the push of its button, and the next job reads what it hands on",
+  async () => {
+    const { run, starts } = await copied(read("components/run/example.gitlab-ci.yml"));
+    const { jobs, text } = await run({ manual: ["mogplex-run"] });
+    expect(codes({ jobs, text })).toEqual({ "unit-tests": 0, "mogplex-run": 0, report: 0 });
+    expect(jobs.report?.log).toMatch(/> Run \S+ ended success on branch mogplex\/\S+$/m);
+    expect(starts()).toMatchObject([{ prompt: "Fix the flaky tests.\nDo not weaken or skip any." }]);
+  },
+  60_000,
+);
+
+test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of the run that it is given", async () => {
+  const { run, jobs, recorder } = await copied(read("components/follow/example.gitlab-ci.yml"));
+  for (const [prompt, code] of [["<success>", 0], ["<agent-failure>", 1]] as const) {
+    const headers = {
+      authorization: `Bearer ${service.token()}`,
+      "content-type": "application/json",
+      "idempotency-key": crypto.randomUUID(),
+    };
+    const body = JSON.stringify({ repoId: REPO, prompt, createBranch: true });
+    const answer = await fetch(`${service.url}/api/v1/mogplex/runs`, { method: "POST", headers, body });
+    const { data } = await answer.json() as { data: { runId: string } };
+    expect(codes(await run({ variables: { MOGPLEX_RUN_ID: data.runId } }))).toEqual({ "mogplex-follow": code });
+  }
+  expect(recorder.of(START)).toEqual([]);
+  expect(await jobs()).toEqual([]);
+}, 60_000);
+
+test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", async () => {
+  for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {
+    const blocks = [...read(file).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
+    const pipelines = blocks.filter((text) => text.includes("component:"));
+    expect(pipelines).toHaveLength(1);
+    const { run, starts } = await copied(pipelines[0] ?? "", more);
+    expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
+    expect(starts()).toHaveLength(1);
+  }
+}, 60_000);
+
+test("the line of components/README.md takes the program out of a template and compares it", () => {
+  const [, line = ""] = /```sh\n(sed .*)\n```/.exec(read("components/README.md")) ?? [];
+  const { bundle: text } = splitTemplate(files["templates/run.yml"] ?? "");
+  const digest = sha256(text);
+  for (const [sum, status] of [[digest, 0], ["f".repeat(64), 1]] as const) {
+    const cwd = mkdtempSync(join(service.folder, "extract-"));
+    writeFiles(cwd, { ...files, [`dist/${COMPONENT.file}.sha256`]: `${sum}  ${COMPONENT.file}\n` });
+    expect(spawnSync("sh", ["-c", line], { cwd }).status).toBe(status);
+    expect(readFileSync(join(cwd, COMPONENT.file), "utf8")).toBe(text);
+  }
+});
+
+test("every document and example names the component by the same placeholder", () => {
+  const named = stampedFiles().flatMap((path) =>
+    [...read(path).matchAll(/- component: (\S+)/g)].map(([, address = ""]) => ({ path, address }))
+  );
+  expect(named.length).toBeGreaterThan(10);
+  for (const { path, address } of named) {
+    const right = new RegExp(
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|campaign|dashboard)@(${RegExp.escape(VERSION)}|<commit>)$`,
+    );
+    expect({ path, right: right.test(address) }).toEqual({ path, right: true });
+  }
+});

@@ -1,0 +1,63 @@
+/** Variables of a project in the two types that GitLab has, as the jobs of the run component get them. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { onEvery, openStages, type Stage, START } from "../../programs/processes/world/stage.ts";
+import { type ComponentJob, type ComponentJobOptions, openComponentJob } from "./component_job.ts";
+import { templates } from "../../programs/components/project.ts";
+
+let stages: Stage[] = [];
+let template = "";
+
+beforeAll(async () => {
+  stages = await openStages();
+  template = templates().run ?? "";
+}, 60_000);
+
+afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+
+/** A test on every runtime at the same time. */
+function onEach(
+  what: string,
+  body: (open: (options: Partial<ComponentJobOptions>) => Promise<ComponentJob>) => Promise<void>,
+) {
+  test(what, () =>
+    onEvery(stages, async (stage) => {
+      const jobs: ComponentJob[] = [];
+      await body(async (options) => {
+        const job = await openComponentJob(stage, { template, ...options });
+        jobs.push(job);
+        return job;
+      });
+      for (const { recorder } of jobs) recorder.close();
+    }), 60_000);
+}
+
+onEach("a token of type File ends the job with 64 before anything is sent, and says what to call it", async (open) => {
+  const job = await open({ inputs: { prompt: "<success>" }, files: { MOGPLEX_API_KEY: "mog_never" } });
+  const { code, stdout } = await job.script().ended;
+  expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
+  expect(stdout).toContain(
+    "error: Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file; " +
+      "name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
+  );
+});
+
+onEach("token and task can be variables of type File under the names that end in _FILE", async (open) => {
+  const token = await open({});
+  const files = {
+    MOGPLEX_API_KEY_FILE: `${token.env.MOGPLEX_API_KEY}\n`,
+    MOGPLEX_PROMPT_FILE: "<success> of a file\n",
+  };
+  const job = await open({ more: { MOGPLEX_API_KEY: "" }, files });
+  expect((await job.script().ended).code).toBe(0);
+  expect(job.recorder.of(START).map(({ body }) => JSON.parse(body).prompt)).toEqual(["<success> of a file"]);
+});
+
+onEach("a text of type File ends the job with 2 before anything is sent, whichever it is", async (open) => {
+  for (const name of ["MOGPLEX_PROMPT", "MOGPLEX_BASE_BRANCH", "MOGPLEX_REPO_ID", "MOGPLEX_ROOT"]) {
+    const inputs = name === "MOGPLEX_PROMPT" ? {} : { prompt: "<success>" };
+    const job = await open({ inputs, files: { [name]: "text" } });
+    const { code, stdout } = await job.script().ended;
+    expect({ name, code, requests: job.recorder.requests }).toEqual({ name, code: 2, requests: [] });
+    expect(stdout).toContain(`error: Cannot use ${name}: this variable is of type File`);
+  }
+});

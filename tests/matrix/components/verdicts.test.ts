@@ -1,0 +1,155 @@
+/** The whole job, as GitLab runs it, on each runtime: colour, reason, reports. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
+import {
+  CAN_RUN,
+  imageOf,
+  include,
+  type JobEnd,
+  newProject,
+  projectVariables,
+  runPipeline,
+  templateFiles,
+} from "../../programs/components/project.ts";
+
+const RUNTIMES = ["deno", "bun", "node"] as const;
+
+let service: Service;
+const files = templateFiles();
+
+beforeAll(async () => {
+  service = await startService();
+}, 60_000);
+
+afterAll(() => service.close());
+
+/** Where nobody listens: a port that was free a moment ago. */
+const NOBODY = await (async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return `http://127.0.0.1:${port}`;
+})();
+
+interface Case {
+  /** What the job ends with. */
+  code: number;
+  /** What the log says. */
+  says: RegExp;
+  /** Inputs of the component. */
+  inputs?: Record<string, unknown>;
+  /** Variables that the consumer gives this one job. */
+  variables?: Record<string, string>;
+}
+
+const CASES: Record<string, Case> = {
+  success: { code: 0, says: /^> verdict +success \(exit code 0\)$/m },
+  "agent-failure": { code: 1, says: /^> reason +Agent run exited with code 1\.$/m },
+  "cancelled-during-boot": { code: 3, says: /^> verdict +cancelled \(exit code 3\)$/m },
+  "awaiting-input": { code: 4, says: /^> verdict +waits for a person \(exit code 4\)$/m },
+  "token-empty": {
+    code: 64,
+    says:
+      /^> error: Cannot read token: variable EMPTY_TOKEN is empty \(protected variables .* from forks get no secrets\)$/m,
+    inputs: { "token-variable": "EMPTY_TOKEN" },
+  },
+  "token-read-only": {
+    code: 65,
+    says: /^> error: Cannot start run.*403/m,
+    inputs: { "token-variable": "READ_ONLY_TOKEN" },
+  },
+  "service-down": {
+    code: 69,
+    says: /^> error: Cannot tell whether the run was started: the network failed: .*refused/im,
+    inputs: { timeout: 2 },
+    variables: { MOGPLEX_URL: NOBODY },
+  },
+  "rate-limited": {
+    code: 75,
+    says: /^> error: Cannot start run: the token has used up its requests or starts for .*it would work from 20/m,
+    inputs: { timeout: 2, "token-variable": "BUSY_TOKEN" },
+  },
+  "stuck-streaming": { code: 124, says: /^> verdict +did not end in time \(exit code 124\)$/m, inputs: { timeout: 2 } },
+  "bad-repository": {
+    code: 2,
+    says: /^> error: Cannot start run: the token reaches no repository "00000000-/m,
+    inputs: { "repo-id": "00000000-0000-4000-8000-000000000000" },
+  },
+};
+
+/** Uses up the starts that a token has. */
+async function exhaust(token: string): Promise<void> {
+  for (let index = 0; index < 12; index++) {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      "idempotency-key": crypto.randomUUID(),
+    };
+    const body = JSON.stringify({ repoId: REPO, prompt: "<success>", createBranch: true });
+    const answer = await fetch(`${service.url}/api/v1/mogplex/runs`, { method: "POST", headers, body });
+    await answer.body?.cancel();
+    if (answer.status === 429) return;
+  }
+  throw new Error("Cannot use up the starts of a token");
+}
+
+function pipeline(): string {
+  const names = Object.entries(CASES);
+  return stringify({
+    stages: ["test"],
+    include: names.map(([name, { inputs }]) =>
+      include("run", { "job-name": name, prompt: `<${name}> do it`, ...inputs })
+    ),
+    ...Object.fromEntries(
+      names.filter(([, each]) => each.variables).map(([name, each]) => [name, { variables: each.variables }]),
+    ),
+  });
+}
+
+function expectReports({ artifact, artifacts }: JobEnd, code: number): void {
+  const { exitCode, outcome } = JSON.parse(artifact("mogplex-ci/result.json"));
+  expect(exitCode).toBe(code);
+  expect(artifact("mogplex-ci/outputs.env")).toContain(`MOGPLEX_OUTCOME=${outcome}\n`);
+  for (const name of ["junit.xml", "annotations.json", "metrics.txt", "summary.md", "run.html", "events.ndjson"]) {
+    expect({ name, empty: artifact(`mogplex-ci/${name}`).trim() === "" && name !== "events.ndjson" }).toEqual({
+      name,
+      empty: false,
+    });
+  }
+  expect(existsSync(join(artifacts, ".mogplex-ci"))).toBe(false);
+}
+
+test.skipIf(!CAN_RUN).each([...RUNTIMES])(
+  "the run component ends with the verdict of each kind of run on %s",
+  async (runtime) => {
+    const [token, busy] = [service.token(), service.token()];
+    await exhaust(busy);
+    const { MOGPLEX_URL = "", ...variables } = projectVariables(service.url, token);
+    // As variables of the pipeline, so that one job can have another address: a project variable would win over it.
+    const top = `variables: { MOGPLEX_URL: ${MOGPLEX_URL} }\n`;
+    const project = newProject(service.folder, runtime, { ...files, ".gitlab-ci.yml": top + pipeline() });
+    const { jobs, text } = await runPipeline(project, {
+      image: imageOf(service.folder, runtime),
+      variables: { ...variables, READ_ONLY_TOKEN: service.readOnlyToken, BUSY_TOKEN: busy, EMPTY_TOKEN: "" },
+    });
+    expect(text).not.toContain("another job wrote it");
+    for (const [name, { code, says }] of Object.entries(CASES)) {
+      const job = jobs[name];
+      expect({ name, code: job?.code, colour: job?.colour }).toEqual({
+        name,
+        code,
+        colour: code === 0 ? "green" : "red",
+      });
+      expect(job?.log).toMatch(says);
+      expectReports(job as JobEnd, code);
+    }
+    for (const secret of [token, busy, service.readOnlyToken]) expect(text).not.toContain(secret);
+  },
+  120_000,
+);

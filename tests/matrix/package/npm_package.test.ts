@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { build } from "esbuild";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../tools/lab/experiments/package.ts";
+import { runtimes } from "../../../tools/setup.mjs";
+import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
+
+const root = join(import.meta.dir, "../../..");
+let folder: string;
+let consumer: string;
+
+/** Most bytes that `follow` may add to a minified bundle. A limit, so that growth is a decision. */
+const FOLLOW_LIMIT = 80 * 1024;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
+  consumer = join(folder, "consumer");
+  mkdirSync(consumer);
+  // The package holds what is in dist/: build it from this tree.
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
+  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "ignore" });
+  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, archive)], {
+    cwd: consumer,
+    stdio: "ignore",
+  });
+  writeFileSync(join(consumer, "script.mjs"), SCRIPT);
+}, 180_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// Without --no-config: Deno finds packages by the configuration of the project.
+const deno = [runtimes.deno, "run", "--no-prompt", "--allow-all", "--node-modules-dir=manual"];
+
+for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
+  test(`the package can be imported on ${name} when it is installed in an empty project`, () => {
+    expect(runToEnd([...runtime, "script.mjs"], { cwd: consumer })).toEqual(ENDED);
+  });
+}
+
+/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite and webpack are in the lab. */
+const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: readonly string[] }>> = {
+  "esbuild": {
+    command: [
+      join(root, "node_modules/.bin/esbuild"),
+      "script.mjs",
+      "--bundle",
+      "--minify",
+      "--platform=node",
+      "--format=esm",
+      "--log-level=warning",
+      "--outfile=out-esbuild.mjs",
+    ],
+    run: [runtimes.node, "out-esbuild.mjs"],
+  },
+  "bun build": {
+    command: [runtimes.bun, "build", "--target=node", "--outfile=out-bun.mjs", "script.mjs"],
+    run: [runtimes.node, "out-bun.mjs"],
+  },
+  "bun build --compile": {
+    command: [runtimes.bun, "build", "--compile", "--outfile=out-exe", "script.mjs"],
+    run: ["./out-exe"],
+  },
+  "deno bundle": {
+    command: [runtimes.deno, "bundle", "--quiet", "--node-modules-dir=manual", "-o", "out-deno.mjs", "script.mjs"],
+    run: [runtimes.deno, "run", "--no-prompt", "--allow-all", "--no-config", "out-deno.mjs"],
+  },
+};
+
+for (const [name, { command, run }] of Object.entries(BUNDLERS)) {
+  test(`the package is bundled by ${name}, and the bundle runs`, () => {
+    expect(runToEnd(command, { cwd: consumer })).toMatchObject({ code: 0, stderr: "" });
+    // Not where the package is: the bundle has everything.
+    expect(runToEnd(run.map((word) => word.replace(/^(?=out-)|^\.\/(?=out-)/, `${consumer}/`)), { cwd: folder }))
+      .toEqual(ENDED);
+  }, 30_000);
+}
+
+test("a bundle has of the package what a script uses, and nothing of it when it uses nothing", async () => {
+  const sizeOf = async (contents: string) => {
+    const stdin = { contents, resolveDir: consumer };
+    const options = { bundle: true, minify: true, write: false, format: "esm", platform: "node" } as const;
+    const { outputFiles } = await build({ ...options, stdin, target: "node20", logLevel: "silent" });
+    return outputFiles[0]?.contents.length ?? 0;
+  };
+  expect(await sizeOf(`import "@mogplex/ci"; import "@mogplex/ci/testing";`)).toBe(0);
+  expect(await sizeOf(`export { EXIT, exitCodeFor } from "@mogplex/ci";`)).toBeLessThan(8 * 1024);
+  expect(await sizeOf(`export { follow } from "@mogplex/ci";`)).toBeLessThan(FOLLOW_LIMIT);
+});
+
+test("the package's commands end with 2 when they get an unknown verb or flag", () => {
+  expect(runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "no-such-verb"]).code).toBe(2);
+  expect(runToEnd([join(consumer, "node_modules/.bin/mogplex-emulator"), "--no-such-flag"]).code).toBe(2);
+});
+
+test("init of the package puts its program into a repository, where the checksum fits and the copy does the same again", () => {
+  const repository = join(folder, "repository");
+  mkdirSync(repository);
+  execFileSync("git", ["init", "--quiet"], { cwd: repository });
+  execFileSync("git", ["remote", "add", "origin", "https://github.com/acme/web.git"], { cwd: repository });
+  const { code, stdout } = runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "init"], { cwd: repository });
+  expect({ code, first: stdout.split("\n")[0] }).toEqual({ code: 0, first: "github, repository acme/web" });
+  execFileSync("sha256sum", ["--check", "--quiet", "mogplex.mjs.sha256"], { cwd: join(repository, "ci") });
+  const copy = [runtimes.node, "ci/mogplex.mjs", "init"];
+  expect(runToEnd(copy, { cwd: repository }).stdout).not.toContain("\nwrite ");
+  expect(runToEnd([...copy, "--uninstall"], { cwd: repository })).toMatchObject({ code: 0, stderr: "" });
+  expect(readdirSync(repository).filter((name) => name !== ".git" && name !== ".github")).toEqual([]);
+});
+
+// The oldest compiler is in the lab.
+test("the package's declarations are clean under every strict flag, and a wrong use is not, when a project imports it", () => {
+  writeFileSync(join(consumer, "right.mts"), TYPED);
+  writeFileSync(
+    join(consumer, "wrong.mts"),
+    `
+import { run } from "@mogplex/ci";
+export const result = await run({ repoId: 5, prompt: "y" });
+`,
+  );
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const tsc = [runtimes.node, compiler, "--noEmit", ...STRICT_FLAGS, "--module", "nodenext", "--target", "es2022"];
+  expect(runToEnd([...tsc, "right.mts"], { cwd: consumer })).toMatchObject({ code: 0, stdout: "" });
+  const wrong = runToEnd([...tsc, "wrong.mts"], { cwd: consumer });
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.stdout).toContain("Type 'number' is not assignable to type 'string'");
+});
+
+test("deno check finds the types of the package's files and of a checkout from another project, and wrong uses", () => {
+  const project = join(folder, "deno-project");
+  mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+  // Types of Node are the only package of the project.
+  symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  const dist = join(consumer, "node_modules/@mogplex/ci/dist");
+  const imports = `
+import * as files from "${dist}/mod.mjs";
+import * as filesTesting from "${dist}/testing.mjs";
+import * as sources from "${root}/mod.ts";
+import * as sourcesTesting from "${root}/testing.ts";
+const codes: number[] = [files.EXIT.usage, sources.EXIT.usage];
+const services = [filesTesting.createEmulator(), sourcesTesting.createEmulator()];
+console.log(codes, services.map(({ repos }) => repos.length));
+`;
+  writeFileSync(join(project, "right.ts"), imports);
+  writeFileSync(
+    join(project, "wrong.ts"),
+    `${imports}export const wrong: string[] = [files.EXIT.usage, sources.EXIT.usage, services[0]?.repos, services[1]?.repos];\n`,
+  );
+  const flags = ["--no-lock", "--quiet", "--node-modules-dir=manual"];
+  const options = { cwd: project };
+  // The YAML parser of a checkout reads two variables.
+  expect(runToEnd([runtimes.deno, "run", "--no-prompt", "--allow-env", ...flags, "right.ts"], options))
+    .toEqual({ code: 0, stdout: "[ 2, 2 ] [ 1, 1 ]\n", stderr: "" });
+  const { code, stderr } = runToEnd([runtimes.deno, "check", ...flags, "wrong.ts"], options);
+  expect([code, stderr.match(/TS\d+ \[ERROR\]/g)?.length]).toEqual([1, 4]);
+}, 120_000);
+
+test("every declaration has its source, to which its map leads, and imports no package", () => {
+  const types = join(consumer, "node_modules/@mogplex/ci/dist/types");
+  const files = [...new Bun.Glob("**/*.d.ts").scanSync(types)].map((name) => join(types, name));
+  expect(files.length).toBeGreaterThan(50);
+  for (const file of files) {
+    const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8"));
+    expect(sources.map((source: string) => existsSync(join(dirname(file), source)))).toEqual([true]);
+    const imported = [...readFileSync(file, "utf8").matchAll(/^(?:import|export) .*from "([^"]+)"/gm)];
+    expect(imported.filter(([, name = ""]) => !/^(?:\.|node:)/.test(name)).map(([line]) => line)).toEqual([]);
+  }
+});
+
+test("the package holds programs with checksums and notices, the schema and no sources of tests when it is packed", () => {
+  const top = join(consumer, "node_modules/@mogplex/ci");
+  expect(readdirSync(top).sort()).toEqual(
+    [
+      "CHANGELOG.md",
+      "CONTRIBUTING.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "action",
+      "bench",
+      "components",
+      "dist",
+      "docs",
+      "examples",
+      "lib",
+      "package.json",
+      "schema",
+      "tests",
+    ],
+  );
+  expect(readdirSync(join(top, "tests"), { recursive: true }).sort()).toEqual(["conformance", "conformance/FORMAT.md"]);
+  expect(readdirSync(join(top, "lib"), { recursive: true }).sort()).toEqual(["emulator", "emulator/README.md"]);
+  for (const file of ["mogplex.mjs", "mod.mjs", "testing.mjs", "mogplex-emulator.mjs"]) {
+    for (const name of [file, `${file}.sha256`, `${file}.licenses.txt`]) {
+      expect(`${name} ${existsSync(join(top, "dist", name))}`).toBe(`${name} true`);
+    }
+  }
+});
+
+test("the package's documents link to files that are in it, too", () => {
+  const top = join(consumer, "node_modules/@mogplex/ci");
+  const documents = [...new Bun.Glob("**/*.md").scanSync(top)].sort();
+  const links = documents.flatMap((name) =>
+    [...readFileSync(join(top, name), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = ""]) => ({
+      name,
+      target: join(dirname(name), target),
+    }))
+  );
+  expect(new Set(links.map(({ name }) => name)).size).toBeGreaterThan(8);
+  expect(links.filter(({ target }) => !existsSync(join(top, target)))).toEqual([]);
+});

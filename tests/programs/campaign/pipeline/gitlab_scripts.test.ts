@@ -1,0 +1,137 @@
+/** The scripts of GitLab's jobs in shells of images, with a program that writes down how it is called. */
+import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  gateScript,
+  planScript,
+  reportScript,
+  takeOverScript,
+  waveScript,
+} from "../../../../lib/campaign/pipeline/gitlab_scripts.ts";
+import { type SampleChanges, sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
+
+/** Writes its arguments, then the state into the outputs of its directory, and ends with a code. */
+const PROGRAM = `#!/bin/sh
+printf '%s\\n' "$*" >> "$CALLS"
+directory=mogplex-campaign
+while [ "$#" -gt 0 ]; do
+  [ "$1" != --dir ] || directory=$2
+  shift
+done
+mkdir -p "$directory"
+printf 'MOGPLEX_CAMPAIGN_STATE=%s\\n' "$STATE" > "$directory/outputs.env"
+exit "$CODE"
+`;
+
+interface Options {
+  /** Files of the folder of the jobs. */
+  files?: readonly string[];
+  /** State that the program says. */
+  state?: string;
+  /** Exit code of the program. */
+  code?: number;
+  shell?: string;
+}
+
+/** Runs a script in a folder of its own. */
+function run(script: string, { files = [], state = "running", code = 0, shell = "sh" }: Options = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-scripts-"));
+  writeFileSync(join(folder, "mogplex-ci"), PROGRAM, { mode: 0o755 });
+  const cwd = join(folder, "mogplex-pipeline");
+  for (const file of ["x", ...files]) {
+    mkdirSync(dirname(join(cwd, file)), { recursive: true });
+    writeFileSync(join(cwd, file), file);
+  }
+  const calls = join(folder, "calls");
+  const env = { PATH: `${folder}:/usr/bin:/bin`, CALLS: calls, STATE: state, CODE: String(code) };
+  const { status, stderr } = spawnSync(shell, ["-euc", script], { cwd, env, encoding: "utf8" });
+  return {
+    status,
+    stderr,
+    calls: existsSync(calls) ? readFileSync(calls, "utf8").trim().split("\n") : [],
+    has: (path: string) => existsSync(join(cwd, path)),
+    folder,
+  };
+}
+
+const input = (changes: SampleChanges = {}) =>
+  sampleInput({ program: { kind: "command", name: "mogplex-ci" }, ...changes });
+const HOME = "git:https://git.example.com/it's/$(touch${IFS}PWNED)/$[[x]]#b";
+const numbered = (number: number, script: string) => `mogplex_wave=${number}\n${script}`;
+
+test("takeOverScript(sampleInput()) takes the directory of the wave before, and nothing of an earlier attempt", () => {
+  const files = ["mogplex-waves/6/lock.json", "mogplex-waves/7/journal/000002.ndjson"];
+  const taken = run(numbered(7, takeOverScript(sampleInput())), { files });
+  expect(taken.status).toBe(0);
+  expect([taken.has("mogplex-waves/6"), taken.has("mogplex-waves/7/lock.json")]).toEqual([false, true]);
+  expect(taken.has("mogplex-waves/7/journal")).toBe(false);
+  const gone = run(numbered(7, takeOverScript(sampleInput())), { files: ["mogplex-waves/5/lock.json"] });
+  expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("the wave before is not here")]);
+});
+
+test.each(["sh", "bash"])("waveScript() ends with the code of the wave, in %s", (shell) => {
+  for (const code of [0, 1, 69, 75, 143]) {
+    expect(run(numbered(3, waveScript(input())), { code, shell })).toMatchObject({
+      status: code,
+      calls: ["campaign advance campaign.yml --dir mogplex-waves/3"],
+    });
+  }
+});
+
+test("a home in Git reaches the program as one word, whatever is in it", () => {
+  const { status, calls, folder } = run(waveScript(input({ home: HOME })));
+  expect({ status, calls }).toEqual({ status: 0, calls: [`campaign advance campaign.yml --home ${HOME}`] });
+  expect(existsSync(join(folder, "mogplex-pipeline/PWNED"))).toBe(false);
+});
+
+test("planScript() takes the plan that is there, and plans where there is none", () => {
+  const script = planScript(input());
+  const files = ["../mogplex-campaign/lock.json", "mogplex-waves/x"];
+  const there = run(script, { files });
+  expect([there.status, there.calls, there.has("mogplex-waves/0/lock.json")]).toEqual([0, [], true]);
+  const plan = "campaign plan campaign.yml --dir mogplex-waves/0";
+  expect(run(script)).toMatchObject({ status: 0, calls: [plan] });
+  expect(run(script, { code: 65 }).status).toBe(65);
+  expect(run(planScript(input({ directory: "/elsewhere" }))).calls).toEqual([plan]);
+});
+
+test("gateScript() approves a closed gate alone, and says so when the canary is still at work", () => {
+  const wave = "campaign advance campaign.yml --dir mogplex-waves/5";
+  expect(run(numbered(5, gateScript(input())), { state: "gated" })).toMatchObject({
+    status: 0,
+    calls: [wave, "campaign advance campaign.yml --approve --dir mogplex-waves/5"],
+  });
+  expect(run(numbered(5, gateScript(input())))).toMatchObject({
+    status: 2,
+    calls: [wave],
+    stderr: expect.stringContaining("retry this job later"),
+  });
+  const inGit = numbered(5, gateScript(input({ home: "git:origin#b" })));
+  // Somebody may have approved it from elsewhere.
+  expect(run(inGit)).toMatchObject({ status: 0, calls: ["campaign advance campaign.yml --home git:origin#b"] });
+  expect(run(inGit, { state: "gated" }).calls.at(-1)).toBe(
+    "campaign advance campaign.yml --approve --home git:origin#b",
+  );
+});
+
+test("reportScript() takes the newest directory, and ends with the verdict", () => {
+  const files = ["mogplex-waves/0/lock.json", "mogplex-waves/2/lock.json", "mogplex-waves/11/lock.json"];
+  const done = run(reportScript(input(), 40), { files: [...files, "mogplex-waves/11/newest"] });
+  expect(done).toMatchObject({
+    status: 0,
+    calls: ["campaign report campaign.yml", "campaign status campaign.yml --exit-status"],
+  });
+  expect(done.has("mogplex-campaign/newest")).toBe(true);
+  expect(run(reportScript(input(), 40), { files, code: 75 }).status).toBe(75);
+  expect(run(reportScript(input(), 40))).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("no wave has left"),
+  });
+  expect(run(reportScript(input({ home: "git:origin#b" }), 0)).calls).toEqual([
+    "campaign report campaign.yml --home git:origin#b",
+    "campaign status campaign.yml --exit-status --home git:origin#b",
+  ]);
+});

@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { SCENARIO_NAMES } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { ACTIONS } from "../../../lib/emulator/control.ts";
+import { EVENT_TYPES } from "../../../lib/emulator/service/events.ts";
+import { FAULT_KINDS } from "../../../lib/emulator/state/faults.ts";
+import { FLAGS } from "../../../lib/emulator/options.ts";
+import { SWITCHES } from "../../../lib/emulator/state/revision.ts";
+import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+
+const readme = readFileSync(join(import.meta.dir, "../../../lib/emulator/README.md"), "utf8");
+
+test("the README names every flag, scenario, fault, switch, event type and control action", () => {
+  const names = [
+    ...FLAGS.filter(({ name }) => name !== "with").map(({ name }) => `--${name}`),
+    ...[...SCENARIO_NAMES, ...FAULT_KINDS, ...SWITCHES, ...EVENT_TYPES].map((name) => `\`${name}\``),
+    ...Object.keys(ACTIONS).map((name) => `\`${name}\``),
+  ];
+  expect(names.filter((name) => !readme.includes(name))).toEqual([]);
+});
+
+test("the scenario in the README can be read", () => {
+  const text = /```yaml\n([^]*?)```/.exec(readme)?.[1] ?? "";
+  expect(parseScenario(text, "README.md").steps).toHaveLength(6);
+});

@@ -1,0 +1,130 @@
+/** `examples/dashboards/`: lists for dashboards, with a token that may only read. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { parse } from "yaml";
+import { pinsOf, withPins } from "../../../tools/build/pins.ts";
+import { root, runtimes } from "../../../tools/setup.mjs";
+import { REPO, type Service, startService } from "../processes/world/service.ts";
+import { createShell, MISSING, type Shell } from "../shell/shell.ts";
+import { which } from "./shell/shells.ts";
+
+const FILES = ["repositories.sh", "sandboxes.sh"];
+const pathOf = (file: string) => join(root, "examples/dashboards", file);
+
+let service: Service;
+let shell: Shell;
+
+beforeAll(async () => {
+  service = await startService();
+  shell = createShell(service, service.token());
+  const start = `mogplex run --repo ${REPO} --create-branch --json "<stuck-streaming>" | jq -r .runId\n`;
+  const runId = (await shell.run(start)).stdout.trim();
+  await shell.run(`mogplex runs events ${runId} --follow --timeout 2\n`);
+});
+
+afterAll(() => service.close());
+
+const dashboard = test.skipIf(MISSING.length > 0);
+
+function show(file: string, env: Record<string, string> = {}) {
+  return shell.run(readFileSync(pathOf(file), "utf8"), { MOGPLEX_API_KEY: service.readOnlyToken, ...env });
+}
+
+test.skipIf(which("shellcheck") === undefined)("dashboards have nothing that shellcheck finds", () => {
+  const { status, stdout } = spawnSync("shellcheck", FILES.map(pathOf), { encoding: "utf8" });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+});
+
+dashboard("repositories.sh lists what agents can work in, one a line", async () => {
+  const { code, stdout, stderr } = await show("repositories.sh");
+  expect({ code, stderr: stderr.replace(/^note: .*\n/, "") }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toBe(`{"id":"${REPO}","full_name":"acme/web"}\n`);
+});
+
+dashboard("sandboxes.sh lists what is running, of one repository on request", async () => {
+  const { code, stdout } = await show("sandboxes.sh");
+  const shown = stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect({ code, shown }).toEqual({ code: 0, shown: [expect.objectContaining({ repo_id: REPO, status: "running" })] });
+
+  const script = readFileSync(pathOf("sandboxes.sh"), "utf8");
+  const other = script.replace("set -eu\n", `set -eu\nset -- 0f0f0f0f-0000-4000-8000-00000000dead\n`);
+  const none = await shell.run(other, { MOGPLEX_API_KEY: service.readOnlyToken });
+  expect({ code: none.code, stdout: none.stdout }).toEqual({ code: 0, stdout: "" });
+});
+
+dashboard("dashboards run the file with Node where the command is not on the PATH", async () => {
+  const PATH = `${dirname(runtimes.node)}:${process.env.PATH}`;
+  for (const file of FILES) {
+    const { code, stdout } = await show(file, { PATH, MOGPLEX_FILE: service.command });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(REPO) });
+  }
+});
+
+/** Trouble, and the code that a dashboard gets to see. */
+const TROUBLE = [["503", 69], ["429", 75]] as const;
+
+dashboard("dashboards print nothing and end with the code of the command when they know nothing", async () => {
+  for (const file of FILES) {
+    const wrong = await show(file, { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" });
+    expect({ file, code: wrong.code, stdout: wrong.stdout }).toEqual({ file, code: 64, stdout: "" });
+    for (const [kind, expected] of TROUBLE) {
+      await service.control("fault", { kind, retryAfter: 3_600 });
+      const { code, stdout } = await show(file);
+      expect({ file, code, stdout }).toEqual({ file, code: expected, stdout: "" });
+    }
+  }
+});
+
+interface Step {
+  name: string;
+  uses?: string;
+  run?: string;
+  with?: Record<string, string>;
+}
+
+test("github-pages.yml takes actions of GitHub alone, by their commits, and writes nothing but the page", () => {
+  const { permissions, jobs } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
+  expect([permissions, jobs.dashboard.permissions]).toEqual([{}, { contents: "read" }]);
+  expect(jobs.publish.permissions).toEqual({ "pages": "write", "id-token": "write" });
+  const steps: Step[] = [...jobs.dashboard.steps, ...jobs.publish.steps];
+  for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w/-]+@[0-9a-f]{40}$/);
+});
+
+test.skipIf(which("curl") === undefined)(
+  "the steps of github-pages.yml make the page that the next job publishes",
+  () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mogplex-pages-"));
+    try {
+      const program = readFileSync(service.command, "utf8");
+      const text = withPins(readFileSync(pathOf("github-pages.yml"), "utf8"), pinsOf(program));
+      const { jobs: { dashboard } } = parse(text);
+      cpSync(service.command, join(cwd, "copy.mjs"));
+      const env = {
+        PATH: `${dirname(runtimes.node)}:${process.env.PATH}`,
+        MOGPLEX_CI_URL: `file://${cwd}/copy.mjs`,
+        MOGPLEX_URL: service.url,
+        MOGPLEX_DEV: "1",
+        ...dashboard.env,
+      };
+      const run = (token: string) => {
+        const steps = (dashboard.steps as Step[]).flatMap(({ run }) => run ?? []);
+        return steps.map((script) =>
+          // As GitHub runs a step without `shell`.
+          spawnSync("bash", ["-e", "-c", script], { cwd, env: { ...env, MOGPLEX_API_KEY: token }, encoding: "utf8" })
+            .status
+        );
+      };
+      expect(run(service.readOnlyToken)).toEqual([0, 0]);
+      const { path } = (dashboard.steps as Step[]).find(({ uses }) => uses?.includes("upload-pages-artifact"))?.with ??
+        {};
+      expect(readFileSync(join(cwd, path ?? "", "index.html"), "utf8")).toContain("acme/web");
+      expect(run(service.token())).toEqual([0, 2]);
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
+  },
+);

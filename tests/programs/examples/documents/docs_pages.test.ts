@@ -1,0 +1,239 @@
+/** Every block of the README and of the pages that answer a question, pasted as it stands there. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { root, runtimes } from "../../../../tools/setup.mjs";
+import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
+import { bundlePath } from "../../emulator/served.ts";
+import { type Ended, launch, REPO, type Service, startService } from "../../processes/world/service.ts";
+import { CANCEL } from "../../processes/world/stage.ts";
+import { type Block, blocksOf, readPage } from "./pages.ts";
+import { type ScriptService, withService } from "../scripts.ts";
+import { buildCommand } from "../systems/campaign_recipes.ts";
+import { onMachine, signalledAll } from "../systems/machine.ts";
+import { newRun } from "../systems/github_recipes.ts";
+import { runGithubJob } from "../systems/models/github_steps.ts";
+
+const PAGES = [
+  "README.md",
+  "docs/gitlab.md",
+  "docs/gitlab-on-a-laptop.md",
+  "docs/github.md",
+  "docs/other-runners.md",
+  "docs/scripts.md",
+  "docs/emulator.md",
+  "docs/exit-codes.md",
+  "docs/troubleshooting.md",
+  "docs/README.md",
+  "docs/automations.md",
+];
+
+const path = (process.env.PATH ?? "").split(delimiter);
+const HAS_JQ = path.some((folder) => Bun.file(join(folder, "jq")).size > 0);
+
+let built: { folder: string; command: string };
+let emulator: string;
+
+beforeAll(async () => {
+  [built, emulator] = await Promise.all([buildCommand(), bundlePath()]);
+}, 120_000);
+
+afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+
+/** The blocks that a test has run, by their text. */
+const RAN = new Set<string>();
+
+/** The block of a page in a language that contains a text; it counts as run. */
+function block(page: string, language: string, word: string): string {
+  const found = blocksOf(readPage(page)).filter((each) => each.language === language && each.text.includes(word));
+  if (found.length !== 1) throw new Error(`${page} has ${found.length} blocks of ${language} with "${word}"`);
+  const [{ text }] = found as [Block];
+  RAN.add(text);
+  return text;
+}
+
+/** A folder with the programs under their names, and what runs a script there. */
+function place(env: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
+  const cwd = mkdtempSync(join(built.folder, "docs-"));
+  writeFiles(cwd, files);
+  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  // Where `init` puts it.
+  mkdirSync(join(cwd, "ci"), { recursive: true });
+  copyFileSync(built.command, join(cwd, "ci/mogplex.mjs"));
+  copyFileSync(emulator, join(cwd, "mogplex-emulator.mjs"));
+  const bin = mkdtempSync(join(built.folder, "bin-"));
+  for (const name of ["mogplex-ci", "mogplex"]) copyFileSync(built.command, join(bin, name));
+  writeFileSync(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`, { mode: 0o755 });
+  for (const name of ["mogplex-ci", "mogplex"]) {
+    writeFileSync(join(bin, name), `#!/bin/sh\nexec node "${built.command}" "$@"\n`, { mode: 0o755 });
+  }
+  const all = { PATH: `${bin}${delimiter}${process.env.PATH}`, HOME: cwd, ...env };
+  return { cwd, run: (script: string): Promise<Ended> => launch(["sh", "-eu", "-c", script], { cwd, env: all }).ended };
+}
+
+function variables({ recorder, token, repos }: ScriptService): Record<string, string> {
+  const repo = repos[0]?.id ?? "";
+  return { MOGPLEX_DEV: "1", MOGPLEX_URL: recorder.url, MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
+}
+
+const FAST = { speed: 10_000 };
+
+test(
+  "the lines for any CI system check the setup, run an agent and clean up",
+  () =>
+    withService(FAST, async (service) => {
+      const { run } = place(variables(service));
+      const readme = block("README.md", "sh", "export MOGPLEX_API_KEY").replace("=…", `=${service.token}`);
+      const whole = await run(readme);
+      expect([whole.code, whole.stdout.includes("a job can start")]).toEqual([0, true]);
+      expect(whole.stdout).toMatch(/^verdict +success/m);
+      expect(service.statuses()).toEqual(["success"]);
+      for (const word of ["run --follow", "cleanup", "doctor"]) {
+        expect(await run(block("docs/other-runners.md", "sh", word)), word).toMatchObject({ code: 0 });
+      }
+      expect(await run(block("docs/troubleshooting.md", "sh", "doctor"))).toMatchObject({ code: 0 });
+    }),
+  60_000,
+);
+
+test(
+  "the campaign of the README is planned, and starts nothing",
+  () =>
+    withService({ ...FAST, names: ["web", "lib-a", "other"] }, async (service) => {
+      const { run } = place(variables(service), { "campaign.yml": block("README.md", "yaml", "version: 1") });
+      const { code, stdout } = await run(block("README.md", "sh", "campaign plan"));
+      expect([code, stdout.includes("2 items")]).toEqual([0, true]);
+      expect(service.statuses()).toEqual([]);
+    }),
+  60_000,
+);
+
+test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
+  withService(FAST, async (service) => {
+    const { run } = place(variables(service));
+    const cases: [word: string, last: RegExp][] = [
+      ["runs events", /success\n$/],
+      ["agent.log", /^http:\S+\/__pulls\/acme\/web\/\d+\n$/],
+      ["tail -n 1", /^success\n$/],
+      ["repos list", /^acme\/web\n$/],
+    ];
+    for (const [word, last] of cases) {
+      const { code, stdout } = await run(block("docs/scripts.md", "sh", word));
+      expect({ word, code, stdout }).toEqual({ word, code: 0, stdout: expect.stringMatching(last) });
+    }
+  }), 60_000);
+
+test(
+  "the program of docs/scripts.md runs an agent and prints the pull request",
+  () =>
+    withService(FAST, async (service) => {
+      const text = block("docs/scripts.md", "ts", "import").replace(
+        '"@mogplex/ci"',
+        JSON.stringify(join(root, "mod.ts")),
+      );
+      const { cwd } = place({}, { "script.ts": text });
+      const env = { ...variables(service), PATH: process.env.PATH ?? "" };
+      const { code, stdout } = await launch([runtimes.bun, "--no-env-file", "script.ts"], { cwd, env }).ended;
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/__pulls\/acme\/web\/1\n$/)]);
+    }),
+  60_000,
+);
+
+test(
+  "the lines and the program of docs/automations.md list, show, trigger and review",
+  () =>
+    withService({ ...FAST, scenario: "success", revision: { prReviews: true } }, async (service) => {
+      const [id = ""] = service.emulator.world.store.automations.keys();
+      const env = { ...variables(service), AUTOMATION_ID: id };
+      const { cwd, run } = place(env);
+      const lines = block("docs/automations.md", "sh", "automations list").trim().split("\n");
+      expect(lines).toHaveLength(4);
+      for (const line of lines) expect({ line, code: (await run(line)).code }).toEqual({ line, code: 0 });
+      const text = block("docs/automations.md", "ts", "runAutomation");
+      writeFileSync(join(cwd, "script.ts"), text.replace('"@mogplex/ci"', JSON.stringify(join(root, "mod.ts"))));
+      const line = [runtimes.bun, "--no-env-file", "script.ts"];
+      expect(await launch(line, { cwd, env: { ...env, PATH: process.env.PATH ?? "" } }).ended).toMatchObject({
+        code: 0,
+      });
+    }),
+  60_000,
+);
+
+test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for one command and for many", async () => {
+  const { run } = place({});
+  const one = await run(block("docs/emulator.md", "sh", "exec --speed 20 -- node"));
+  expect([one.code, /^verdict +success/m.test(one.stdout)]).toEqual([0, true]);
+  const many = await run(block("docs/emulator.md", "sh", "emulator.json"));
+  expect([many.code, many.stdout]).toEqual([0, expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\n$/)]);
+  const failing = await run(block("docs/emulator.md", "sh", "agent-failure"));
+  expect(failing.stdout).toEndWith("ends with 1\n");
+}, 60_000);
+
+test("the workflow of the README and docs/github.md follows its run, and cancels it with the job", async () => {
+  const workflow = block("docs/github.md", "yaml", "runs-on");
+  expect(block("README.md", "yaml", "runs-on")).toBe(workflow);
+  const service: Service = await startService();
+  const files = { "ci/mogplex.mjs": readFileSync(built.command, "utf8") };
+  const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });
+  const playing = (scenario: string) => workflow.replace("Fix the flaky tests", `<${scenario}>`);
+  try {
+    await onMachine(service, async (machine) => {
+      for (const [scenario, status] of [["success", "success"], ["agent-failure", "failure"]] as const) {
+        expect((await runGithubJob(playing(scenario), machine, given())).status).toBe(status);
+      }
+      machine.stop = signalledAll("SIGKILL");
+      expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
+      expect(machine.recorder.of(CANCEL)).toHaveLength(1);
+    });
+  } finally {
+    await service.close();
+  }
+}, 60_000);
+
+test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {
+  expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
+});
+
+test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says what tags: [] does", async () => {
+  const program = [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"]
+    .concat(join(root, "node_modules/gitlab-ci-local/dist/index.js"));
+  const { cwd, run } = place({ MOGPLEX_CI: "" });
+  writeFiles(cwd, {
+    "bin.sh": `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} --no-artifacts-to-source "$@"\n`,
+    ".gitignore": "mogplex*.mjs\n/bin\n/ci.project\n.cache\n",
+    "ci.project/templates/run.yml": readFileSync(join(root, "templates/run.yml"), "utf8"),
+    "ci.project/dist/mogplex-emulator.mjs": readFileSync(emulator, "utf8"),
+  });
+  await run(`mkdir bin && mv bin.sh bin/gitlab-ci-local && ln -s "${runtimes.node}" bin/node`);
+  commitAll(cwd);
+  const head = `PATH="$PWD/bin:$PATH" MOGPLEX_CI="$PWD/ci.project"\nexport MOGPLEX_CI PATH\n`;
+  const copy = block("docs/gitlab-on-a-laptop.md", "sh", "mkdir -p ci");
+  const start = block("docs/gitlab-on-a-laptop.md", "sh", "try.sh");
+  const good = await run(head + copy + start);
+  expect(good.stdout, good.stderr).toMatch(/PASS +mogplex-run/);
+  expect(good.code).toBe(0);
+  const strict = start.replace(/--ignore-schema-paths "[^"]+"/, "--list");
+  const refused = await run(head + strict);
+  expect(refused.stdout + refused.stderr).toContain("property 'tags' must not have fewer than 1 items");
+  const tagged = copy.replace("rules:", "tags: [laptop]\n      rules:");
+  expect((await run(head + tagged + strict)).stdout).toContain("mogplex-run");
+}, 120_000);
+
+/** Blocks that are not run here, and why. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  "npm start # needs Node ≥ 20.11 with npm, and git\n": "tests/programs/package/demo.test.ts runs it",
+  "npm --prefix ../mogplex-ci run init -- --dry-run    # then without --dry-run\n": "tests/cli/setup runs init",
+};
+
+test("every block of these pages is run", () => {
+  const skipped = [
+    ...CAN_RUN ? [] : ["docs/gitlab-on-a-laptop.md"],
+    ...HAS_JQ ? [] : ["docs/scripts.md", "docs/emulator.md"],
+  ];
+  const left = PAGES.filter((page) => !skipped.includes(page)).flatMap((page) =>
+    blocksOf(readPage(page)).filter(({ text }) => !RAN.has(text) && !Object.hasOwn(NOT_RUN, text))
+      .map(({ text }) => `${page}: ${text.split("\n")[0]}`)
+  );
+  expect(left).toEqual([]);
+});

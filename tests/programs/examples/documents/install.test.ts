@@ -1,0 +1,280 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { pinsOf, withPins } from "../../../../tools/build/pins.ts";
+import { root } from "../../../../tools/setup.mjs";
+import { runToEnd } from "../../package/runtimes.ts";
+import { REPO, type Service, startService } from "../../processes/world/service.ts";
+import { openRelease, type Release } from "../release.ts";
+
+const path = (process.env.PATH ?? "").split(delimiter);
+const able = ["curl", "git", "jq", "openssl"].every((name) => path.some((folder) => existsSync(join(folder, name))));
+const page = readFileSync(join(root, "docs/install.md"), "utf8");
+
+/** A block of code, by the heading that it stands under and its number there. */
+interface Block {
+  name: string;
+  language: string;
+  text: string;
+}
+
+function blocksOf(markdown: string): Block[] {
+  const counts = new Map<string, number>();
+  let heading = "";
+  const blocks: Block[] = [];
+  for (const [, title, language = "", text = ""] of markdown.matchAll(/^#+ (.+)$|^```(\w*)\n([^]*?)^```$/gm)) {
+    if (title !== undefined) heading = title;
+    else {
+      const count = (counts.get(heading) ?? 0) + 1;
+      counts.set(heading, count);
+      blocks.push({ name: `${heading} ${count}`, language, text });
+    }
+  }
+  return blocks;
+}
+
+let release: Release;
+let service: Service;
+let blocks: Map<string, string>;
+
+beforeAll(async () => {
+  if (!able) return;
+  [release, service] = await Promise.all([openRelease(), startService({ "Fix the flaky tests": "success" })]);
+  // Whether the page has the pins of this tree is tested apart.
+  const pinned = withPins(page, pinsOf(release.program));
+  blocks = new Map(blocksOf(pinned).map(({ name, text }) => [name, text]));
+}, 60_000);
+
+afterAll(async () => {
+  if (!able) return;
+  release.close();
+  await service.close();
+});
+
+function block(name: string): string {
+  const text = blocks.get(name);
+  if (text === undefined) throw new Error(`Cannot find block "${name}" in docs/install.md`);
+  return text;
+}
+
+/** The variables of the page, those of a CI system, and what else a script begins with. */
+function begin(more = ""): string {
+  return `${block("Variables of this page 1")}${more}`;
+}
+
+function ci(): Record<string, string> {
+  return { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token(), MOGPLEX_REPO_ID: REPO };
+}
+
+const FAILING = `export MOGPLEX_PROMPT="<agent-failure>"\n`;
+
+/** A working directory with what the sections before have left there. */
+function directory(): string {
+  const cwd = mkdtempSync(join(release.folder, "cwd-"));
+  writeFileSync(join(cwd, "mogplex.mjs"), release.program);
+  return cwd;
+}
+
+let vendored: string | undefined;
+
+/** A Git repository, the same each time: the second time there is nothing to commit. */
+function repository(): string {
+  if (vendored !== undefined) return vendored;
+  vendored = mkdtempSync(join(release.folder, "git-"));
+  for (const args of [["init", "-q"], ["config", "user.name", "CI"], ["config", "user.email", "ci@example.com"]]) {
+    expect(runToEnd(["git", ...args], { cwd: vendored }).code).toBe(0);
+  }
+  return vendored;
+}
+
+/** How the toolkit's verbs and the drop-in ones speak of an end. */
+function verdict(status: string): RegExp {
+  return new RegExp(`^(verdict +${status}|--- run \\S+ ${status} ---)`, "m");
+}
+
+/** Blocks that end with the verdict of a run, and where they are pasted. */
+const RUNS: Readonly<Record<string, (() => string) | undefined>> = {
+  "By checksum 1": undefined,
+  "By checksum 2": undefined,
+  "Start it hermetically 1": directory,
+  "Start it hermetically 2": directory,
+  "As `mogplex` 1": directory,
+  "Vendored 1": repository,
+  "From the npm registry 1": undefined,
+  "From the npm registry 2": undefined,
+  "From the npm registry 3": undefined,
+  "From the npm registry 4": undefined,
+  "From the npm registry 5": undefined,
+};
+
+/** Blocks with a test of their own. */
+const OTHERS = [
+  "Variables of this page 1",
+  "Without an account 1",
+  "From the npm registry 6",
+  "Container images 1",
+  "Pin, update, verify 1",
+];
+
+/** Blocks that are not run here, and why. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  "Today 1": "it needs a clone beside the repository; what `init` writes is tested with the verb",
+  "Pin, update, verify 2":
+    "it builds a checkout; that a build gives the pinned bytes is tested by tools/build.ts --check",
+};
+
+test("every block of docs/install.md is run, or is said not to be", () => {
+  const names = blocksOf(page).map(({ name }) => name);
+  expect(names.sort()).toEqual([...Object.keys(RUNS), ...OTHERS, ...Object.keys(NOT_RUN)].sort());
+  const run = blocksOf(page).filter(({ name }) => NOT_RUN[name] === undefined);
+  expect(run.filter(({ language }) => !["sh", "dockerfile"].includes(language))).toEqual([]);
+});
+
+for (const [name, place] of Object.entries(RUNS)) {
+  test.skipIf(!able)(
+    `docs/install.md, ${name}: ends with 0 or 1 as the run succeeds or fails`,
+    async () => {
+      const good = await release.run(begin() + block(name), ci(), place?.());
+      expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(verdict("success")) });
+      const bad = await release.run(begin(FAILING) + block(name), ci(), place?.());
+      expect(bad).toMatchObject({ code: 1, stdout: expect.stringMatching(verdict("failed")) });
+    },
+    60_000,
+  );
+}
+
+const EVIL = `#!/usr/bin/env node
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+writeFileSync(process.env.HOME + "/ran", "");
+`;
+
+/** The file that a tampered program leaves. */
+function ran(): boolean {
+  return existsSync(join(release.folder, "home/ran"));
+}
+
+test.skipIf(!able)("docs/install.md runs nothing when the file is not the pinned one or is not there", async () => {
+  const checked = ["By checksum 1", "By checksum 2", "Vendored 1"];
+  try {
+    release.serve(EVIL);
+    for (const name of checked) {
+      const { code, stdout, stderr } = await release.run(begin() + block(name), ci(), RUNS[name]?.());
+      expect(code).toBe(1);
+      expect(stdout + stderr).toContain("FAILED");
+      expect(ran()).toBe(false);
+    }
+    // The same file does its work where nothing checks it.
+    expect((await release.run(begin() + block("From the npm registry 1"), ci())).code).toBe(0);
+    expect(ran()).toBe(true);
+    release.serve(null);
+    for (const name of ["By checksum 1", "Vendored 1"]) {
+      // curl's code for an HTTP error. Source: curl(1), "EXIT CODES".
+      expect((await release.run(begin() + block(name), ci(), RUNS[name]?.())).code).toBe(22);
+    }
+  } finally {
+    release.serve(undefined);
+  }
+}, 60_000);
+
+test.skipIf(!able)("docs/install.md, By checksum: npm says why it has no file", async () => {
+  const { code, stderr } = await release.run(`${begin()}MOGPLEX_CI_VERSION=9.9.9\n${block("By checksum 2")}`, ci());
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("@mogplex/ci@9.9.9") });
+}, 60_000);
+
+test.skipIf(!able)(
+  "docs/install.md, Without an account: brings up a service for the other sections",
+  async () => {
+    const script = `trap 'kill $(cat emulator.pid)' EXIT\n${begin()}${block("Without an account 1")}`;
+    const good = await release.run(script + block("By checksum 1"));
+    expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(verdict("success")) });
+    const bad = await release.run(`${script}export MOGPLEX_API_KEY=mog_notAToken0000000000\n${block("By checksum 1")}`);
+    expect(bad.code).toBe(64);
+    const gone = `${begin()}MOGPLEX_CI_URL=$MOGPLEX_CI_URL/gone\n${block("Without an account 1")}`;
+    // curl's code for an HTTP error.
+    expect((await release.run(gone)).code).toBe(22);
+    const broken = `${begin()}${block("Without an account 1").replace("--speed 20", "--speed none")}`;
+    const refused = await release.run(broken);
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining("--speed")]);
+  },
+  60_000,
+);
+
+test("docs/install.md and one-liners.md mark what is not pinned as for trying only, and nothing else", () => {
+  const loose = /\b(npx|bunx|npm install|deno (run|install)) .*(@mogplex\/ci(?!@)|https:|\$\w+_URL)/;
+  for (const text of [page, readFileSync(join(root, "examples/deno/one-liners.md"), "utf8")]) {
+    const marked = /^\*\*For trying only\*\*, never with a token in CI: [^`]+```sh\n([^]+?)^```$/m.exec(text)?.[1] ??
+      "";
+    const lines = blocksOf(text).flatMap((block) => block.language === "sh" ? block.text.trim().split("\n") : []);
+    expect(lines.filter((line) => loose.test(line))).toEqual(marked.trim().split("\n"));
+  }
+});
+
+test.skipIf(!able)("docs/install.md, for trying only: each line shows the help, and passes the code on", async () => {
+  const lines = block("From the npm registry 6").trim().split("\n");
+  expect(lines).toHaveLength(4);
+  for (const line of lines) {
+    const good = await release.run(begin() + line);
+    expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(/^mogplex-ci /m) });
+    expect((await release.run(begin() + line.replace("--help", "no-such-verb"))).code).toBe(2);
+  }
+}, 60_000);
+
+test.skipIf(!able)(
+  "docs/install.md, Container images: the step installs the checked command",
+  async () => {
+    const file = block("Container images 1");
+    const args = [...file.matchAll(/^ARG (\w+)=(.+)$/gm)].map(([, name, value]) => `${name}="${value}"\n`).join("");
+    const step = /^RUN ([^]+)/m.exec(file)?.[1]?.replaceAll("/usr/local", "$PREFIX") ?? "";
+    const prefix = mkdtempSync(join(release.folder, "image-"));
+    for (const name of ["bin", "lib"]) mkdirSync(join(prefix, name));
+    const follow = '"$PREFIX/bin/mogplex-ci" run --follow --create-branch';
+    const env = { ...ci(), PREFIX: prefix, MOGPLEX_PROMPT: "Fix the flaky tests" };
+    const other = args.replace(/SHA256="[0-9a-f]{8}/, 'SHA256="00000000');
+    expect((await release.run(other + step, env)).code).toBe(1);
+    expect(existsSync(join(prefix, "bin/mogplex-ci"))).toBe(false);
+    expect((await release.run(args + step, env)).code).toBe(0);
+    expect((await release.run(follow, env)).code).toBe(0);
+    expect((await release.run(follow, { ...env, MOGPLEX_PROMPT: "<agent-failure>" })).code).toBe(1);
+  },
+  60_000,
+);
+
+test.skipIf(!able)("docs/install.md, Pin, update, verify: prints the checksum of the newest release", async () => {
+  const { code, stdout } = await release.run(begin() + block("Pin, update, verify 1"));
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${pinsOf(release.program).sha256}  mogplex.mjs\n` });
+}, 60_000);
+
+test.skipIf(!able)("docs/install.md, Without the internet: npm, Bun and Deno take NPM_CONFIG_REGISTRY", async () => {
+  const env = { HTTPS_PROXY: "", NPM_CONFIG_REGISTRY: `${release.registryUrl}/` };
+  for (
+    const name of ["By checksum 2", "From the npm registry 1", "From the npm registry 2", "From the npm registry 3"]
+  ) {
+    expect((await release.run(begin() + block(name), { ...ci(), ...env })).code).toBe(0);
+  }
+}, 60_000);
+
+test.skipIf(!able)("docs/install.md, From the npm registry: only npx and bunx obey a foreign checkout", async () => {
+  const foreign = () => {
+    const cwd = mkdtempSync(join(release.folder, "foreign-"));
+    writeFileSync(join(cwd, "package.json"), "{}");
+    writeFileSync(join(cwd, ".npmrc"), "registry=http://127.0.0.1:9/\nfetch-retries=0\n");
+    writeFileSync(join(cwd, "bunfig.toml"), `preload = ["./evil.mjs"]\n[install]\nregistry = "http://127.0.0.1:9/"\n`);
+    writeFileSync(join(cwd, "evil.mjs"), EVIL);
+    return cwd;
+  };
+  const found = [];
+  for (const number of [1, 2, 3, 4]) {
+    release.serve(undefined);
+    const { code } = await release.run(begin() + block(`From the npm registry ${number}`), ci(), foreign());
+    found.push({ number, ended: code === 0, ran: ran() });
+  }
+  release.serve(undefined);
+  expect(found).toEqual([
+    { number: 1, ended: false, ran: false },
+    { number: 2, ended: true, ran: true },
+    { number: 3, ended: true, ran: false },
+    { number: 4, ended: true, ran: false },
+  ]);
+}, 60_000);

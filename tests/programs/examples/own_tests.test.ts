@@ -1,0 +1,61 @@
+/** The tests of one's own in `examples/testing`, each with the test runner that it is for. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { build } from "esbuild";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root, runtimes } from "../../../tools/setup.mjs";
+import { runToEnd } from "../package/runtimes.ts";
+
+const FOLDER = join(root, "examples/testing");
+let place: string;
+
+/** The package as those tests import it, made of the sources. */
+beforeAll(async () => {
+  place = mkdtempSync(join(tmpdir(), "own-tests-"));
+  const pack = join(place, "node_modules/@mogplex/ci");
+  mkdirSync(pack, { recursive: true });
+  const exports = { ".": "./mod.mjs", "./testing": "./testing.mjs" };
+  writeFileSync(
+    join(pack, "package.json"),
+    JSON.stringify({ name: "@mogplex/ci", version: "0.0.0", type: "module", exports }),
+  );
+  for (const name of ["mod", "testing"]) {
+    await build({
+      entryPoints: [join(root, `${name}.ts`)],
+      outfile: join(pack, `${name}.mjs`),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      logLevel: "error",
+      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+    });
+  }
+  for (const name of ["decide.mjs", "node.test.mjs", "bun.test.mjs", "deno.test.mjs"]) {
+    copyFileSync(join(FOLDER, name), join(place, name));
+  }
+}, 60_000);
+
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+const COMMANDS: [file: string, command: string[], passed: RegExp][] = [
+  ["node.test.mjs", [runtimes.node, "--test", "node.test.mjs"], /^# pass 4$|^ℹ pass 4$/m],
+  ["bun.test.mjs", [runtimes.bun, "test", "--timeout=60000", "./bun.test.mjs"], /^ 4 pass$/m],
+  [
+    "deno.test.mjs",
+    // The package that is made here has no types, and its YAML parser asks for two variables, unlike that of the built file.
+    [
+      ...[runtimes.deno, "test", "--no-lock", "--node-modules-dir=manual", "--no-check"],
+      ...["--allow-env=LOG_TOKENS,LOG_STREAM", "deno.test.mjs"],
+    ],
+    /4 passed/,
+  ],
+];
+
+for (const [file, command, passed] of COMMANDS) {
+  test(`${file} of examples/testing passes with its runner`, () => {
+    const { code, stdout, stderr } = runToEnd(command, { cwd: place });
+    expect(stdout + stderr).toMatch(passed);
+    expect(code).toBe(0);
+  }, 60_000);
+}

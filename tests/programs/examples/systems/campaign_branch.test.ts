@@ -1,0 +1,155 @@
+/** Campaigns on a branch, on GitHub: the workflow that `campaign pipeline` writes, and the recipe that others call. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+import { github } from "../../../../lib/campaign/pipeline/github.ts";
+import { sha256Hex } from "../../../../lib/sha256.ts";
+import { makeRemotes, type Remotes } from "../../git/remotes.ts";
+import { START } from "../../processes/world/stage.ts";
+import { startScriptService } from "../scripts.ts";
+import { buildCommand, campaignFiles, endRuns, UNTIL_ENDED } from "./campaign_recipes.ts";
+import { openMachine, signalled } from "./machine.ts";
+import { type JobEnd, type JobOptions, runGithubWorkflow } from "./models/github_steps.ts";
+
+const BRANCH = "mogplex-campaign/codemod";
+
+let built: { folder: string; command: string };
+let remotes: Remotes;
+
+beforeAll(async () => {
+  built = await buildCommand();
+  remotes = makeRemotes();
+}, 60_000);
+
+afterAll(async () => {
+  rmSync(built.folder, { recursive: true, force: true });
+  await remotes.close();
+});
+
+/** The workflow that the command writes for files of a repository. */
+async function generated(files: Readonly<Record<string, string>>): Promise<string> {
+  const carried = async (path: string) => ({ path, text: "", sha256: await sha256Hex(files[path] ?? "") });
+  const [{ text } = { text: "" }] = github.render({
+    campaign: "codemod",
+    round: "",
+    file: await carried("campaign.yml"),
+    includes: [await carried("task.md"), await carried("repositories.txt")],
+    program: { kind: "file", ...await carried("ci/mogplex.mjs") },
+    home: undefined,
+    directory: "mogplex-campaign",
+    lane: "default",
+    lanes: [],
+    waves: undefined,
+    output: undefined,
+    settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },
+  });
+  return text;
+}
+
+/** A repository with a campaign, and its workflow. @param name Which one; the folder of the server has the same name. */
+async function onGithub(
+  name: "generated" | "called",
+  names: readonly string[],
+  body: (bench: {
+    wave: (options?: Partial<JobOptions>) => Promise<Record<string, JobEnd>>;
+    machine: Awaited<ReturnType<typeof openMachine>>;
+    service: Awaited<ReturnType<typeof startScriptService>>;
+    log: () => string[];
+  }) => Promise<void>,
+): Promise<void> {
+  const service = await startScriptService({ ...UNTIL_ENDED, names });
+  const machine = await openMachine({
+    ...{ url: service.url, ...built, token: () => service.token, readOnlyToken: "" },
+    control: (action, args) => Promise.resolve(void service.emulator.control(action, args)),
+    status: () => Promise.reject(new Error("not used")),
+    close: () => Promise.resolve(),
+  });
+  const repository = remotes.make(`${name}.git`);
+  remotes.git(remotes.folder, "clone", "-q", "--bare", repository, `${name}/acme/web.git`);
+  const remote = `${remotes.folder}/${name}/acme/web.git`;
+  const files = { ...campaignFiles(names), "ci/mogplex.mjs": readFileSync(built.command, "utf8") };
+  const text = name === "generated" ? await generated(files) : machine.recipe("github-actions/campaign-waves.yml", "");
+  let runId = 0;
+  try {
+    await body({
+      machine,
+      service,
+      log: () => remotes.git(remote, "log", "--reverse", "--format=%s", BRANCH).split("\n"),
+      wave: async ({ inputs = {}, ...options } = {}) => {
+        endRuns(service);
+        return await runGithubWorkflow(text, machine, {
+          runId: `${name}${++runId}`,
+          marks: {
+            GITHUB_SERVER_URL: `file://${remotes.folder}/${name}`,
+            GITHUB_WORKFLOW_REF: "acme/web/.github/workflows/workflow.yml@refs/heads/main",
+            GITHUB_REF_NAME: "main",
+          },
+          eventName: inputs.command === undefined ? "schedule" : "workflow_dispatch",
+          event: { repository: { default_branch: "main" } },
+          files,
+          // What the caller gives.
+          inputs: { branch: BRANCH, file: "campaign.yml", ...inputs },
+          ...options,
+        });
+      },
+    });
+  } finally {
+    await machine.close();
+    await service.close();
+  }
+}
+
+const PLAN = { inputs: { command: "plan campaign.yml" } };
+
+test.concurrent(
+  "the workflow of campaign pipeline plans by hand, makes waves on a branch, survives a lost machine, and switches itself off",
+  () =>
+    onGithub("generated", ["web", "api"], async ({ wave, machine, service, log }) => {
+      expect((await wave()).wave?.status).toBe("failure");
+      expect(machine.done.at(-1)?.stderr).toContain("nothing was planned");
+      expect((await wave(PLAN)).wave?.status).toBe("success");
+      expect(machine.recorder.of(START)).toEqual([]);
+
+      // Its machine is lost with a start under way: nothing of the wave is on the branch, and the next one finds the run by its key.
+      const held = machine.recorder.of(START).length + 1;
+      machine.recorder.intercept = ({ what }) =>
+        START.test(what) && machine.recorder.of(START).length === held ? new Promise(() => {}) : Promise.resolve();
+      machine.stopWhen = () => machine.recorder.arrived(START, held);
+      machine.stop = signalled("SIGKILL");
+      expect((await wave({ lostWith: "Make a wave" })).wave?.status).toBe("cancelled");
+      machine.recorder.intercept = undefined;
+
+      let last = await wave();
+      for (let count = 0; count < 5 && last.wave?.outputs.state !== "done"; count++) last = await wave();
+      expect(last.wave).toMatchObject({ status: "success", outputs: { state: "done" } });
+      expect(last.clock?.status).toBe("success");
+      // It may have asked for waves that were due soon.
+      const asked = machine.calls().filter((call) => call.startsWith("gh "));
+      expect(asked.pop()).toBe("gh workflow disable workflow.yml");
+      for (const call of asked) expect(call).toBe("gh workflow run workflow.yml --ref main --field again=true");
+      expect(service.statuses()).toHaveLength(2);
+      expect(log()[0]).toBe("codemod: plan");
+      expect(Object.values(last.wave?.artifacts ?? {})[0]).toContain("mogplex-campaign/campaign.md");
+    }),
+  60_000,
+);
+
+test.concurrent(
+  "campaign-waves.yml does what its caller asks for, and makes waves on the branch that it names",
+  () =>
+    onGithub("called", ["web", "api"], async ({ wave, machine, service, log }) => {
+      expect((await wave()).campaign?.status).toBe("failure");
+      expect((await wave(PLAN)).campaign?.status).toBe("success");
+      expect(machine.recorder.of(START)).toEqual([]);
+      const stop = "node mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
+      expect((await wave({ inputs: { command: stop } })).campaign?.status).toBe("success");
+      expect((await wave()).campaign?.outputs.state).toBe("stopped");
+      expect(machine.recorder.of(START)).toEqual([]);
+      await wave({ inputs: { command: "resume campaign.yml" } });
+      let last = await wave();
+      for (let count = 0; count < 5 && last.campaign?.outputs.state !== "done"; count++) last = await wave();
+      expect(last.campaign).toMatchObject({ status: "success", outputs: { state: "done" } });
+      expect(service.statuses()).toHaveLength(2);
+      expect(log()).toEqual(expect.arrayContaining(["codemod: plan", expect.stringContaining("1 stop")]));
+    }),
+  60_000,
+);

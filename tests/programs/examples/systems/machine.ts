@@ -1,0 +1,212 @@
+/** A machine that a CI system runs scripts on: the programs that its image brings, and a download that is ours. */
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { VERSION } from "../../../../lib/version.ts";
+import { pinsOf, withPins } from "../../../../tools/build/pins.ts";
+import { root, runtimes } from "../../../../tools/setup.mjs";
+import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
+import { type Ended, launch, REPO, type Running, type Service } from "../../processes/world/service.ts";
+
+/** What a recipe downloads. */
+export const DOWNLOAD = `https://unpkg.com/@mogplex/ci@${VERSION}/dist/mogplex.mjs`;
+/** A copy, which `MOGPLEX_CI_URL` may name. */
+export const MIRROR = "https://mirror.example/mogplex.mjs";
+
+/** A script that a CI system starts as a process of its own. */
+export interface Script {
+  /** For the eyes of people. */
+  name: string;
+  /** Its text. */
+  text: string;
+  /** Line that runs it; the path of its file follows. */
+  shell: readonly string[];
+  /** Variables that the system and the recipe set. */
+  env: Record<string, string>;
+  /** Working directory. */
+  cwd: string;
+}
+
+/** A script that was run. */
+export interface Done extends Ended {
+  /** Its name. */
+  name: string;
+  /** Whether the system stopped it. */
+  stopped: boolean;
+}
+
+/** How a CI system stops what is at work: resolves with the end of the process as the system sees it. */
+export type Stop = (running: Running) => Promise<Ended>;
+
+/** Sends a signal to the process alone. Source: actions/runner and azure-pipelines-agent, ProcessInvoker. */
+export function signalled(signal: NodeJS.Signals): Stop {
+  return ({ child, ended }) => (process.kill(child.pid as number, signal), ended);
+}
+
+/** Sends a signal to all processes of the script. */
+export function signalledAll(signal: NodeJS.Signals): Stop {
+  return ({ child, ended }) => (process.kill(-(child.pid as number), signal), ended);
+}
+
+/** Ends the process that the system has started and leaves behind what that one has started. */
+export const leftBehind: Stop = () => Promise.resolve({ code: null, stdout: "", stderr: "" });
+
+/** A machine, and the service behind a recorder. */
+export interface Machine {
+  /** What goes over the wire. */
+  recorder: Recorder;
+  /** Token that the secret store of the CI system holds. */
+  token: string;
+  /** Text of a recipe with the checksum of the command under test, and the name of a scenario at the end of its task. */
+  recipe(file: string, scenario: string, checksum?: string): string;
+  /** An empty directory. */
+  directory(): string;
+  /** Runs a script to its end, or stops it while the agent works, if the test asked for that. */
+  run(script: Script): Promise<Done>;
+  /** Tells it to stop the next script with an agent at work; undefined: let it run. */
+  stop: Stop | undefined;
+  /** When it stops it. @default an agent is at work */
+  stopWhen: (running: Running) => Promise<unknown>;
+  /** What was run, in order. */
+  done: Done[];
+  /** Seconds that `sleep` was asked for. */
+  slept(): string[];
+  /** Calls of `gh` and `buildkite-agent`, and downloads, one a line. */
+  calls(): string[];
+  /** Variables that the administrator of the CI system has set for all jobs. */
+  settings: Record<string, string>;
+  /** Waits for what was left behind, and ends the recorder. */
+  close(): Promise<void>;
+}
+
+/** Ends of tasks in the recipes: there the name of a scenario goes in. */
+const TASK_ENDS = /(Keep what passes\.|Do not weaken or skip tests\.|open a PR if changes pass\.)/g;
+/** The agent works. Before, while its sandbox boots, a cancelled run may come back to life (contract 4). */
+const AT_WORK = /Harness run streaming|^triggered automation .*\(running\)$/m;
+
+function program(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
+
+/** Serves the one file, to the one command line that pins its source and its protocols; anything else fails as with a 404. */
+function curl(command: string, calls: string): string {
+  return `#!/bin/sh
+case "$*" in
+  "-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part "*) ;;
+  *) exit 2 ;;
+esac
+shift 7
+case "$1" in
+  ${DOWNLOAD} | ${MIRROR}) echo "curl $1" >> "${calls}"; exec cp "${command}" mogplex.mjs.part ;;
+esac
+echo "curl: (22) The requested URL returned error: 404" >&2
+exit 22
+`;
+}
+
+/** Takes what is written to it down, as one line. Source: gh, "gh pr comment": without a token it ends with 4. */
+function gh(calls: string): string {
+  return `#!/bin/sh
+test -n "$GH_TOKEN" || exit 4
+echo "gh $*" >> "${calls}"
+`;
+}
+
+/**
+ * Takes down what the hook publishes, one call a line. Source: buildkite/agent, clicommand/annotate.go, meta_data_set.go ("value
+ * cannot be empty"), artifact_upload.go.
+ */
+function buildkiteAgent(calls: string): string {
+  return `#!/bin/sh
+case "$1 $2" in
+  "annotate --context") body="$(cat)"; test -n "$body" || exit 1; set -- "$@" "$(echo "$body" | head -1)" ;;
+  "meta-data set") test -n "$4" || exit 1 ;;
+  "artifact upload") test $# = 3 || exit 1 ;;
+  *) exit 1 ;;
+esac
+echo "buildkite-agent $*" >> "${calls}"
+`;
+}
+
+/** Reads a file of \`examples/\`. */
+export function readExample(file: string): string {
+  return readFileSync(join(root, "examples", file), "utf8");
+}
+
+/** Sets a machine up. */
+export async function openMachine(service: Service): Promise<Machine> {
+  const recorder = await startRecorder(service.url);
+  const folder = mkdtempSync(join(service.folder, "machine-"));
+  const [bin, sleeps, calls] = [join(folder, "bin"), join(folder, "slept"), join(folder, "calls")];
+  mkdirSync(bin);
+  for (const file of [sleeps, calls]) writeFileSync(file, "");
+  program(join(bin, "gh"), gh(calls));
+  program(join(bin, "buildkite-agent"), buildkiteAgent(calls));
+  program(join(bin, "curl"), curl(service.command, calls));
+  program(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`);
+  program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${sleeps}"\n`);
+  const pins = pinsOf(readFileSync(service.command, "utf8"));
+  const base = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", HOME: folder };
+  const left: Promise<unknown>[] = [];
+  const machine: Machine = {
+    recorder,
+    token: service.token(),
+    stop: undefined,
+    stopWhen: (running) => running.seen(AT_WORK),
+    done: [],
+    settings: {},
+    recipe(file, scenario, checksum = pins.sha256) {
+      const text = readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
+        // A key that has the day in it and no more would be one for all tests.
+        .replace("weekly-cleanup-$(date", `weekly-cleanup-${scenario}-${crypto.randomUUID()}-$(date`);
+      return withPins(text, { ...pins, sha256: checksum }).replace(
+        /8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g,
+        REPO,
+      );
+    },
+    directory: () => mkdtempSync(join(folder, "work-")),
+    async run({ name, text, shell, env, cwd }) {
+      const file = join(folder, `${machine.done.length}-${crypto.randomUUID()}.sh`);
+      program(file, text);
+      const PATH = [bin, env.PATH, process.env.PATH].filter(Boolean).join(":");
+      const running = launch(["setsid", ...shell, file], { cwd, env: { ...base, ...machine.settings, ...env, PATH } });
+      left.push(running.ended);
+      const { stop } = machine;
+      const over = running.ended.then(() => false);
+      const stopped = stop !== undefined &&
+        await Promise.race([machine.stopWhen(running).then(() => true, () => over), over]);
+      if (stopped) machine.stop = undefined;
+      const done = { name, stopped, ...await (stopped ? stop(running) : running.ended) };
+      machine.done.push(done);
+      return done;
+    },
+    calls: () => readFileSync(calls, "utf8").split("\n").filter(Boolean),
+    slept: () => readFileSync(sleeps, "utf8").split("\n").filter(Boolean),
+    async close() {
+      await Promise.all(left);
+      recorder.close();
+    },
+  };
+  return machine;
+}
+
+/** Copies the files of a directory that fit a pattern into another one. */
+export function copyMatching(patterns: readonly string[], from: string, to: string): string[] {
+  const files = patterns.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: from, dot: true })]).sort();
+  for (const file of files) {
+    mkdirSync(dirname(join(to, file)), { recursive: true });
+    writeFileSync(join(to, file), readFileSync(join(from, file)));
+  }
+  return files;
+}
+
+/** Does something on a machine of its own. */
+export async function onMachine(service: Service, body: (machine: Machine) => Promise<void>): Promise<void> {
+  const machine = await openMachine(service);
+  try {
+    await body(machine);
+  } finally {
+    await machine.close();
+  }
+}

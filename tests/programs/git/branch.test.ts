@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { GitBranch, LostRaceError } from "../../../lib/git/branch.ts";
+import { makeRemotes, type Remotes } from "./remotes.ts";
+
+let remotes: Remotes;
+
+beforeAll(() => {
+  remotes = makeRemotes();
+});
+
+afterAll(() => remotes.close());
+
+async function branchOf(remote: string, name = "state", options = {}): Promise<GitBranch> {
+  return new GitBranch(await remotes.open(options), remote, name);
+}
+
+async function texts(branch: GitBranch): Promise<Record<string, string> | undefined> {
+  const files = await branch.read();
+  if (files === undefined) return undefined;
+  const contents = await branch.contents(files);
+  return Object.fromEntries(files.map(({ path }, index) => [path, contents[index] ?? ""]));
+}
+
+test("GitBranch writes a branch that does not exist, and another one reads it", async () => {
+  const remote = remotes.make("new.git");
+  const branch = await branchOf(remote);
+  expect(await branch.read()).toBeUndefined();
+  await branch.write(new Map([["lock.json", "{}\n"], ["journal/000001.ndjson", "ä\u2028\n"]]), "First\n\nBody.\n");
+  const other = await branchOf(remote);
+  expect(await texts(other)).toEqual({ "lock.json": "{}\n", "journal/000001.ndjson": "ä\u2028\n" });
+  expect(remotes.git(remote, "log", "-1", "--format=%an|%s|%b", "state")).toBe("Mogplex CI|First|Body.");
+});
+
+test("GitBranch adds a commit, and keeps other files of the branch", async () => {
+  const remote = remotes.make("more.git");
+  const branch = await branchOf(remote);
+  await branch.write(new Map([["README.md", "hand-made"], ["lock.json", "1"]]), "one");
+  const other = await branchOf(remote);
+  await other.read();
+  await other.write(new Map([["lock.json", "2"]]), "two");
+  await other.write(new Map([["lock.json", "3"]]), "three");
+  expect(await texts(branch)).toEqual({ "README.md": "hand-made", "lock.json": "3" });
+  expect(remotes.git(remote, "rev-list", "--count", "state")).toBe("3");
+});
+
+test("GitBranch.write() throws LostRaceError when another one was faster, and changes nothing", async () => {
+  const remote = remotes.make("race.git");
+  const [one, two] = [await branchOf(remote), await branchOf(remote)];
+  await Promise.all([one.read(), two.read()]);
+  await one.write(new Map([["lock.json", "one"]]), "one");
+  await expect(two.write(new Map([["lock.json", "two"]]), "two")).rejects.toBeInstanceOf(LostRaceError);
+  expect(await texts(two)).toEqual({ "lock.json": "one" });
+  await two.write(new Map([["lock.json", "two"]]), "two");
+  await expect(one.write(new Map([["lock.json", "again"]]), "again")).rejects.toBeInstanceOf(LostRaceError);
+});
+
+test("GitBranch.write() lets one of two win that push at the same time", async () => {
+  for (let round = 0; round < 5; round++) {
+    const remote = remotes.make(`same-${round}.git`);
+    const both = [await branchOf(remote), await branchOf(remote)];
+    await Promise.all(both.map((each) => each.read()));
+    const ends = await Promise.allSettled(both.map((each, index) => each.write(new Map([["a", String(index)]]), "x")));
+    const lost = ends.filter((end) => end.status === "rejected").map(({ reason }) => reason);
+    expect(lost).toHaveLength(1);
+    expect(lost[0]).toBeInstanceOf(LostRaceError);
+  }
+});
+
+test("GitBranch.read() takes neither links nor programs nor odd names for files", async () => {
+  const remote = remotes.make("odd.git");
+  const work = join(remotes.folder, "odd");
+  remotes.git(remotes.folder, "clone", "-q", remote, work);
+  writeFileSync(join(work, "program"), "#!/bin/sh\n");
+  chmodSync(join(work, "program"), 0o755);
+  remotes.git(work, "config", "core.symlinks", "true");
+  Bun.spawnSync(["ln", "-s", "/etc/passwd", join(work, "link")]);
+  writeFileSync(join(work, "new\nline"), "odd");
+  remotes.git(work, "add", "-A");
+  remotes.git(work, "commit", "-q", "-m", "x");
+  remotes.git(work, "push", "-q", "origin", "HEAD:refs/heads/state");
+  expect(await texts(await branchOf(remote))).toEqual({ "new\nline": "odd" });
+});
+
+test("GitBranch says which repository cannot be read, and what to do", async () => {
+  const missing = await branchOf(join(remotes.folder, "missing.git"));
+  await expect(missing.read()).rejects.toMatchObject({
+    exit: "usage",
+    message: expect.stringContaining("missing.git"),
+  });
+  const away = await branchOf("https://127.0.0.1:9/acme/web.git");
+  await expect(away.read()).rejects.toMatchObject({ exit: "unavailable" });
+});
+
+test("GitBranch.write() names a branch that the server protects, and does not call it a race", async () => {
+  const remote = remotes.make("protected.git");
+  writeFileSync(
+    join(remote, "hooks/pre-receive"),
+    "#!/bin/sh\necho 'GitLab: You are not allowed to push code to protected branches'\nexit 1\n",
+  );
+  chmodSync(join(remote, "hooks/pre-receive"), 0o755);
+  const branch = await branchOf(remote);
+  const end = branch.write(new Map([["a", "b"]]), "x");
+  await expect(end).rejects.toMatchObject({ exit: "usage", message: expect.stringContaining("MOGPLEX_GIT_TOKEN") });
+});
+
+test("openGit() obeys no configuration of a user, no hook, and no variable that runs programs", async () => {
+  const remote = remotes.make("hostile.git");
+  const home = join(remotes.folder, "home");
+  const mark = join(remotes.folder, "PWNED");
+  mkdirSync(home);
+  const hooks = join(home, "hooks");
+  mkdirSync(hooks);
+  for (const name of ["pre-push", "reference-transaction", "post-index-change"]) {
+    writeFileSync(join(hooks, name), `#!/bin/sh\ntouch ${mark}\n`);
+    chmodSync(join(hooks, name), 0o755);
+  }
+  writeFileSync(
+    join(home, ".gitconfig"),
+    `[core]\n\thooksPath = ${hooks}\n\tsshCommand = touch ${mark}\n\tfsmonitor = touch ${mark}\n` +
+      `[url "${remotes.folder}/elsewhere.git"]\n\tinsteadOf = ${remote}\n[credential]\n\thelper = !touch ${mark}\n`,
+  );
+  const hostile: Record<string, string> = {
+    ...{ PATH: process.env.PATH ?? "", HOME: home, GIT_DIR: "/nonexistent", GIT_SSH_COMMAND: `touch ${mark}` },
+    ...{
+      GIT_EXTERNAL_DIFF: `touch ${mark}`,
+      GIT_PROXY_COMMAND: `touch ${mark}`,
+      GIT_CONFIG_GLOBAL: `${home}/.gitconfig`,
+    },
+    ...{ GIT_ASKPASS: `touch ${mark}`, GIT_CONFIG_PARAMETERS: `'core.sshCommand=touch ${mark}'`, GIT_TRACE: mark },
+  };
+  const branch = await branchOf(remote, "state", { env: (name: string) => hostile[name] });
+  await branch.read();
+  await branch.write(new Map([["lock.json", "{}"]]), "x");
+  expect(remotes.git(remote, "show", "state:lock.json")).toBe("{}");
+  expect(existsSync(mark)).toBe(false);
+});
+
+test("openGit() gives the password to a server that asks, and shows it nowhere", async () => {
+  const seen: (string | null)[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      seen.push(request.headers.get("authorization"));
+      return new Response("no", { status: 401, headers: { "WWW-Authenticate": 'Basic realm="x"' } });
+    },
+  });
+  // Git itself decides when to send it; plain HTTP is permitted to this test only.
+  const git = await remotes.open({
+    env: (name) => ({ PATH: process.env.PATH ?? "", MOGPLEX_GIT_TOKEN: "hunter2-$(x)'\"" })[name],
+  });
+  const { stdout } = await git.run(
+    ["-c", "credential.useHttpPath=false", "credential", "fill"],
+    "protocol=https\nhost=example.com\n\n",
+  );
+  expect(new TextDecoder().decode(stdout)).toContain("username=mogplex-ci\npassword=hunter2-$(x)'\"\n");
+  const answer = await git.run(["ls-remote", "--", `http://127.0.0.1:${server.port}/web.git`]);
+  expect([answer.code, answer.stderr]).toEqual([128, expect.stringContaining("not allowed")]);
+  expect(seen).toEqual([]);
+  await server.stop(true);
+});
+
+test("openGit() throws when there is no Git, and names the way without", async () => {
+  await expect(remotes.open({ env: (name) => name === "PATH" ? "/nonexistent" : undefined })).rejects.toThrow(
+    "Cannot run git: it is not installed; install Git, or keep the campaign in a directory (--home dir)",
+  );
+});

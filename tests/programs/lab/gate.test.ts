@@ -1,0 +1,53 @@
+/** The gate in CI, with programs that stand in for npm and apt-get. */
+import { afterAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { root } from "../../../tools/setup.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "mogplex-gate-"));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function program(name: string, text: string): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`);
+  chmodSync(join(folder, name), 0o755);
+}
+
+/** Runs the gate; the tests and the lab print some text and end with some code. Returns its last line and its exit code. */
+function gate(tests: [string, number], lab: [string, number]): [string, number | null] {
+  for (const name of ["apt-get", "sudo"]) program(name, "exit 0");
+  const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
+  program("npm", `case $1 in test)\n${says(tests)}\n;; *)\n${says(lab)}\n;; esac`);
+  const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+  const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env });
+  return [stdout.trim().split("\n").at(-1) ?? "", status];
+}
+
+const GOOD: [string, number] = ["100 passed, 0 failed", 0];
+const LAB: [string, number] = ["10 passed, 0 failed, 0 skipped", 0];
+
+test(".ci/run adds the totals of tests and lab, and passes when both pass", () => {
+  expect(gate(GOOD, LAB)).toEqual(["110 passed, 0 failed", 0]);
+});
+
+test(".ci/run fails when tests or lab fail, whatever they print", () => {
+  expect(gate(["99 passed, 1 failed", 1], LAB)).toEqual(["109 passed, 1 failed", 1]);
+  expect(gate(GOOD, ["8 passed, 2 failed, 0 skipped", 1])).toEqual(["108 passed, 2 failed", 1]);
+  expect(gate(["100 passed, 0 failed", 7], LAB)).toEqual(["110 passed, 1 failed", 1]);
+  expect(gate(["it broke", 70], LAB)).toEqual(["10 passed, 1 failed", 1]);
+  expect(gate(GOOD, ["it broke", 0])).toEqual(["100 passed, 1 failed", 1]);
+});
+
+test(".ci/run counts a skip as a failure, unless the lab says that it is not possible here", () => {
+  expect(gate(["99 passed, 0 failed, 1 skipped", 0], LAB)).toEqual(["109 passed, 1 failed", 1]);
+  const forbidden = "skip docker: it works (not possible here: a Docker daemon needs root)";
+  expect(gate(GOOD, [`${forbidden}\n9 passed, 0 failed, 1 skipped`, 0])).toEqual(["109 passed, 0 failed", 0]);
+  const missing = "skip shells: zsh (missing: zsh (Debian package zsh))";
+  expect(gate(GOOD, [`${forbidden}\n${missing}\n8 passed, 0 failed, 2 skipped`, 0])).toEqual([
+    "108 passed, 1 failed",
+    1,
+  ]);
+});

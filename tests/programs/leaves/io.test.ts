@@ -1,0 +1,184 @@
+import { afterAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { processIo } from "../../../lib/io.ts";
+import { readFileNow } from "../../../lib/runtime.ts";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-io-")));
+const home = process.cwd();
+
+afterAll(() => {
+  process.chdir(home);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Changes into a new checkout, next to a directory that must not change. */
+function checkout(name: string): { here: string; outside: string } {
+  const here = join(folder, name);
+  const outside = join(folder, `${name}-outside`);
+  mkdirSync(here);
+  mkdirSync(outside);
+  process.chdir(here);
+  return { here, outside };
+}
+
+test("Io.writeFile() refuses symbolic links anywhere below the working directory, however the path is written", async () => {
+  const io = await processIo();
+  const { here, outside } = checkout("links");
+  mkdirSync(join(outside, "deep", "er"), { recursive: true });
+  writeFileSync(join(outside, "file"), "untouched");
+  symlinkSync(outside, "out");
+  symlinkSync(join(outside, "file"), "link");
+  symlinkSync(join(outside, "new"), "dangling");
+  const planted = ["out/x", "out/deep/er/x", "./out//deep/x", "out/./x", "link", "dangling", "./link"];
+  for (const path of [...planted, ...planted.map((path) => `${here}/${path}`), `${here}//out//x`]) {
+    expect(() => io.writeFile(path, "pwned"), path).toThrow("symbolic link");
+  }
+  expect(readFileSync(join(outside, "file"), "utf8")).toBe("untouched");
+  expect(() => readFileSync(join(outside, "new"))).toThrow();
+});
+
+test("Io.writeFile() does not change other hard links of the same file", async () => {
+  const io = await processIo();
+  const { outside } = checkout("hard");
+  writeFileSync(join(outside, "file"), "untouched");
+  linkSync(join(outside, "file"), "run.json");
+  io.writeFile("run.json", "ours");
+  expect(readFileSync("run.json", "utf8")).toBe("ours");
+  expect(readFileSync(join(outside, "file"), "utf8")).toBe("untouched");
+});
+
+test("Io.writeFile() follows a link outside the working directory, which no checkout controls", async () => {
+  const io = await processIo();
+  const { here, outside } = checkout("above");
+  symlinkSync(folder, join(here, "volume"));
+  mkdirSync("inner");
+  process.chdir("inner");
+  io.writeFile(join(here, "volume", "above-outside", "a", "report"), "ours");
+  expect(readFileSync(join(outside, "a", "report"), "utf8")).toBe("ours");
+});
+
+test("Io.readFile() refuses links, directories, pipes, devices and large files at once when it has a limit", async () => {
+  const io = await processIo();
+  checkout("read");
+  writeFileSync("small", "1234");
+  symlinkSync("/dev/zero", "endless");
+  symlinkSync("small", "link");
+  execFileSync("mkfifo", ["pipe"]);
+  expect(io.readFile("small", 4)).toBe("1234");
+  expect(io.readFile("absent", 4)).toBeUndefined();
+  for (const path of ["endless", "link", "/dev/zero", ".", "pipe"]) {
+    expect(() => io.readFile(path, 4), path).toThrow("it is not an ordinary file");
+  }
+  expect(() => io.readFile("small", 3)).toThrow("it is larger than 3 bytes");
+  expect(io.readFile("link")).toBe("1234");
+});
+
+test("Io.readFile() with a limit follows a link to an ordinary file when asked, and to nothing else", async () => {
+  const io = await processIo();
+  checkout("followed");
+  writeFileSync("small", "1234");
+  execFileSync("mkfifo", ["pipe"]);
+  symlinkSync("small", "link");
+  symlinkSync("absent", "dangling");
+  symlinkSync("pipe", "to-pipe");
+  symlinkSync("/dev/zero", "to-device");
+  symlinkSync(".", "to-directory");
+  expect(io.readFile("link", 4, "follow")).toBe("1234");
+  expect(io.readFile("dangling", 4, "follow")).toBeUndefined();
+  expect(() => io.readFile("link", 3, "follow")).toThrow("it is larger than 3 bytes");
+  for (const path of ["to-pipe", "to-device", "to-directory"]) {
+    expect(() => io.readFile(path, 4, "follow"), path).toThrow("it is not an ordinary file");
+  }
+});
+
+test("Io.readFile() refuses pipes, devices and directories without a limit, too, and follows links", async () => {
+  const io = await processIo();
+  checkout("unlimited");
+  execFileSync("mkfifo", ["pipe"]);
+  symlinkSync("/dev/zero", "endless");
+  for (const path of ["endless", "/dev/zero", ".", "pipe"]) {
+    expect(() => io.readFile(path), path).toThrow("it is not an ordinary file");
+  }
+  writeFileSync("huge", "x".repeat(16 * 1024 * 1024 + 1));
+  expect(() => io.readFile("huge")).toThrow("it is larger than 16777216 bytes");
+  expect(io.readFile("huge", undefined, "follow", "replace")?.length).toBe(16 * 1024 * 1024 + 1);
+  expect(io.readFile("absent")).toBeUndefined();
+});
+
+test("Io.appendFile() fails at once for a pipe that nobody reads, and appends to files and through links", async () => {
+  const io = await processIo();
+  checkout("append");
+  execFileSync("mkfifo", ["pipe"]);
+  expect(() => io.appendFile("pipe", "x")).toThrow("ENXIO");
+  symlinkSync("file", "link");
+  io.appendFile("file", "a");
+  io.appendFile("link", "b");
+  expect(readFileSync("file", "utf8")).toBe("ab");
+});
+
+test("readFileNow() reads small ordinary files alone", () => {
+  checkout("now");
+  execFileSync("mkfifo", ["pipe"]);
+  writeFileSync("utf16", Buffer.from("\ufeffmog_x", "utf16le"));
+  writeFileSync("huge", "x".repeat(65_537));
+  writeFileSync("token", "mog_x\n");
+  symlinkSync("token", "link");
+  expect([readFileNow("token"), readFileNow("link")]).toEqual(["mog_x\n", "mog_x\n"]);
+  for (const path of ["pipe", "/dev/zero", "."]) expect(() => readFileNow(path)).toThrow("it is not an ordinary file");
+  expect(() => readFileNow("huge")).toThrow("it is larger than 65536 bytes");
+  expect(() => readFileNow("utf16")).toThrow("it is UTF-16");
+  expect(() => readFileNow("absent")).toThrow();
+});
+
+test("Io.readFile() refuses what is not UTF-8, unless it is asked to replace it", async () => {
+  const io = await processIo();
+  checkout("bytes");
+  writeFileSync("utf16", Buffer.from("\ufeffFix it", "utf16le"));
+  writeFileSync("latin1", Buffer.from("f\xfcr", "latin1"));
+  for (const limit of [undefined, 100]) {
+    expect(() => io.readFile("utf16", limit)).toThrow("it is UTF-16: save it as UTF-8");
+    expect(() => io.readFile("latin1", limit)).toThrow("it is not UTF-8: save it as UTF-8");
+    expect(io.readFile("latin1", limit, "refuse", "replace")).toBe("f\ufffdr");
+  }
+});
+
+test("Io.readFile() with a limit gives the same text as without, over many chunks", async () => {
+  const io = await processIo();
+  checkout("chunks");
+  const texts = ["", "\ufeffmarked", "é".repeat(100_000), `\u{1f600}${"x".repeat(65_535)}\u{1f600}`];
+  for (const text of texts) {
+    writeFileSync("file", text);
+    expect(io.readFile("file", 1_000_000)).toBe(text);
+    expect(io.readFile("file")).toBe(text);
+  }
+});
+
+test.skipIf(process.platform !== "linux")(
+  "Io.readFile() bounds a file whose size the system does not tell",
+  async () => {
+    const io = await processIo();
+    expect(() => io.readFile("/proc/self/status", 40)).toThrow("it is larger than 40 bytes");
+    expect(io.readFile("/proc/self/status", 1_000_000)).toContain("State:");
+  },
+);
+
+test.skipIf(process.platform !== "linux")(
+  "Io.writeFile() throws when a file system answers ENOENT to a new directory",
+  async () => {
+    const io = await processIo();
+    expect(() => io.writeFile("/proc/no-such-folder/deep/report", "x")).toThrow("ENOENT");
+  },
+);

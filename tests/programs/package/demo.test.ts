@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runToEnd } from "./runtimes.ts";
+import { runtimes } from "../../../tools/setup.mjs";
+
+const root = join(import.meta.dir, "../../..");
+
+test("npm start ends with the run's verdict and shows the branch when the agent's command succeeds", () => {
+  const { code, stdout } = runToEnd([runtimes.node, join(root, "tools/task.mjs"), "start"], {
+    cwd: root,
+    // Settings of the caller's own jobs.
+    env: { MOGPLEX_PROMPT: "Other", MOGPLEX_PROMPT_FILE: "none", MOGPLEX_TIMEOUT: "soon" },
+  });
+  expect(stdout).toContain("+  return Number(reference.slice(4, 8));");
+  expect(stdout).toContain("In src/columns.mjs slice does the same.");
+  expect(stdout).toContain("The job ends with 0");
+  expect(stdout).toContain("▸ What next");
+  // Nobody is there to press a key.
+  expect(stdout).not.toContain("press a key");
+  expect(code).toBe(0);
+  const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));
+  expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });
+}, 60_000);
+
+test("npm start lists no reports and claims no verdict when it is asked for the help", () => {
+  const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "--help"];
+  const { code, stdout, stderr } = runToEnd(command, { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toContain("No branch was pushed");
+  expect(stdout).toEndWith("▸ The job ends with 0\n");
+}, 60_000);

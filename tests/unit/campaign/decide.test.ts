@@ -1,0 +1,230 @@
+import { expect, test } from "bun:test";
+import type { Selection } from "../../../lib/campaign/decide.ts";
+import { type CampaignWorld, campaignWorld, failureOf, project, REVISIONS, verdicts } from "./world.ts";
+
+const MINUTE = 60_000;
+const MIXED = `
+scenarios:
+  - { match: { repo: "*1", attempt: 1 }, play: agent-failure }
+  - { match: { repo: "*2", attempt: 1 }, play: delivery-failure }
+  - { match: { repo: "*3", attempt: 1 }, play: stuck-streaming }
+  - { match: { repo: "*4", attempt: 1 }, play: cancelled-during-boot }
+  - { play: success }`;
+
+const retry = (select: Selection, adopt = false) => ({ kind: "retry", select, adopt }) as const;
+const skip = (select: Selection) => ({ kind: "skip", select, reason: "done by hand" }) as const;
+const stop = (cancel = false) => ({ kind: "stop", cancel }) as const;
+
+/** Two failures with different causes, one overdue, one cancelled, one that succeeded. */
+async function mixed(): Promise<CampaignWorld> {
+  const world = campaignWorld({ count: 5, scenarios: MIXED, file: { limits: { "run-timeout": "10m" } } });
+  expect((await world.run()).code).toBe(1);
+  return world;
+}
+
+const SELECTIONS: readonly [what: string, select: Selection, items: number[]][] = [
+  ["--failed: failed and overdue", { failed: true }, [1, 2, 3]],
+  ["--only with a name", { only: [project(4)] }, [4]],
+  ["--only with a glob: all but those that ended well", { only: ["acme/*"] }, [1, 2, 3, 4]],
+  ["--only with the whole name of one that ended well", { only: [project(5)] }, [5]],
+  ["--only with the name of an item", { only: [`${project(1)}@main`] }, [1]],
+  ["--only with the name that the screen shows", { only: ["ACME/project-0001"] }, [1]],
+  ["several globs", { only: ["acme/*1", "acme/*2"] }, [1, 2]],
+  ["--failed and --only: those that fit both", { failed: true, only: ["acme/*2", "acme/*4"] }, [2]],
+];
+
+for (const [what, select, numbers] of SELECTIONS) {
+  test(`decideCampaign() retries what is selected, ${what}`, async () => {
+    const world = await mixed();
+    const names = numbers.map((number) => `${project(number)}@main`);
+    const preview = await world.decide(retry(select), { dryRun: true });
+    expect([preview.items, (await world.read()).state]).toEqual([names, "done"]);
+    const requests = world.requests.length;
+    const { items, text, view } = await world.decide(retry(select));
+    expect([items, view.counts.waiting, world.requests.length]).toEqual([names, names.length, requests]);
+    expect(text).toBe(
+      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again by the next wave`,
+    );
+    const sent = world.starts.length;
+    const end = await world.run();
+    expect(world.starts.length - sent).toBe(names.length);
+    for (const number of numbers) expect(verdicts(end.view)[project(number)]).toBe("succeeded");
+  });
+}
+
+test("decideCampaign() retries the items of a cause, by the word that the view shows", async () => {
+  const world = await mixed();
+  const { causes } = await world.read();
+  expect(causes.map(({ verdict, items }) => [verdict, items.length])).toEqual([
+    ["failed", 1],
+    ["failed", 1],
+    ["overdue", 1],
+    ["cancelled", 1],
+  ]);
+  for (const { word, items } of causes) expect((await world.decide(retry({ cause: word }))).items).toEqual([...items]);
+  expect((await world.run()).code).toBe(0);
+});
+
+const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<unknown>, message: RegExp][] = [
+  [
+    "nothing is selected",
+    (world) => world.decide(retry({})),
+    /no item is named; give --failed, --cause WORD or --only GLOB/,
+  ],
+  [
+    "no item fits",
+    (world) => world.decide(retry({ only: ["nobody/*"] })),
+    /no item fits: "nobody\/\*"; `campaign status --all`/,
+  ],
+  [
+    "there is no such cause",
+    (world) => world.decide(retry({ cause: "x" })),
+    /there is no such cause: "x"; there are agent-run/,
+  ],
+  ["no gate is closed", (world) => world.decide({ kind: "approve", note: null }), /no gate is closed/],
+  [
+    "nobody stopped it",
+    (world) => world.decide({ kind: "resume" }),
+    /nobody stopped it; `campaign approve` opens a gate/,
+  ],
+  [
+    "what is to be skipped ended well",
+    (world) => world.decide(skip({ only: [project(5)] })),
+    /have ended well, or are skipped/,
+  ],
+];
+
+for (const [what, act, message] of REFUSED) {
+  test(`decideCampaign() refuses a decision that makes no sense, and records nothing: ${what}`, async () => {
+    const world = await mixed();
+    const records = await world.records();
+    expect(await failureOf(() => act(world))).toMatch(new RegExp(`^2 Cannot .*${message.source}`));
+    expect(await world.records()).toEqual(records);
+  });
+}
+
+test("decideCampaign() refuses all decisions before anything was planned", async () => {
+  const world = campaignWorld();
+  for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
+    expect(await failureOf(() => world.decide(decision))).toMatch(
+      /^2 Cannot \w+ campaign: nothing was planned in "d"; run `mogplex-ci campaign plan campaign.yml --dir d` first/,
+    );
+  }
+});
+
+test("a campaign that nobody known has stopped says so in words", async () => {
+  const world = campaignWorld({ count: 1 });
+  await world.plan();
+  await world.decide(stop(), { by: "unknown" });
+  expect((await world.advance()).view.stateReason).toBe("stopped by a person");
+});
+
+test("a campaign that is stopped starts nothing more, collects what runs, and goes on after a resume", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  expect((await world.decide(stop())).text).toBe("nothing more is started; 3 runs go on to their end");
+  expect(await failureOf(() => world.decide(stop()))).toMatch(/^2 .*was stopped by kim at 2026.*campaign resume/);
+  const stopping = await world.advance();
+  expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "stopped by kim"]);
+  const stopped = await world.run();
+  expect([stopped.code, stopped.view.state, stopped.view.counts.succeeded, world.starts.length]).toEqual([
+    75,
+    "stopped",
+    3,
+    3,
+  ]);
+  const requests = world.requests.length;
+  expect((await world.advance()).code).toBe(75);
+  expect(world.requests.length).toBe(requests);
+  expect((await world.decide({ kind: "resume" })).text).toBe("the next wave starts runs again");
+  expect((await world.run()).code).toBe(0);
+});
+
+test("a campaign that is stopped with --cancel cancels its runs in the next wave", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  await world.decide(stop());
+  // Who has stopped it can still decide to cancel.
+  expect((await world.decide(stop(true))).text).toBe("nothing more is started; the next wave cancels 3 runs");
+  expect(world.runs().filter((run) => run.endsWith("cancelled"))).toEqual([]);
+  const { view } = await world.advance();
+  expect([view.state, view.counts.cancelled, view.counts.waiting]).toEqual(["stopped", 3, 2]);
+  expect(world.runs().filter((run) => run.endsWith("cancelled")).length).toBe(3);
+  await world.decide({ kind: "resume" });
+  expect((await world.run()).view.counts.succeeded).toBe(2);
+});
+
+test("a campaign that is stopped with --cancel also cancels runs that wait for a person", async () => {
+  const world = campaignWorld({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  await world.run();
+  await world.decide(stop(true));
+  const { view } = await world.advance();
+  expect([view.counts.cancelled, world.runs().every((run) => run.endsWith("cancelled"))]).toEqual([2, true]);
+});
+
+test("a run of another repository is not cancelled, although somebody has put it into the journal", async () => {
+  const world = campaignWorld({ count: 2, file: { repositories: [project(1)] }, runDuration: () => 60 * MINUTE });
+  await world.advance();
+  world.setRun(project(1), { repo_id: [...world.emulator.world.store.repos.values()][1]?.id });
+  await world.decide(stop(true));
+  const { code } = await world.advance();
+  expect([code, world.requests.filter((request) => request.endsWith("/cancel"))]).toEqual([2, []]);
+});
+
+test("items that are skipped are not started, and a skip ends the campaign well", async () => {
+  const world = campaignWorld({ count: 4, scenarios: MIXED, file: { limits: { parallel: 1 } } });
+  await world.plan();
+  expect((await world.decide(skip({ only: ["*/*2", "*/*3", "*/*4"] }))).text).toBe(
+    "3 items will not be started any more",
+  );
+  expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*skipped already/);
+  expect((await world.run()).code).toBe(1);
+  await world.decide(skip({ failed: true }));
+  const { code, view } = await world.run();
+  expect([code, view.counts.skipped, world.starts.length]).toEqual([0, 4, 1]);
+  expect(view.items[0]?.reason).toBe("done by hand");
+  // A retry undoes it.
+  await world.decide(retry({ only: [project(2)] }));
+  expect((await world.run()).view.counts.skipped).toBe(3);
+});
+
+test("an item that is skipped while its run is at work ends as its run does when that is good, else skipped", async () => {
+  const world = campaignWorld({
+    count: 2,
+    scenarios: MIXED,
+    file: { repositories: [project(1), "acme/project-0002"] },
+  });
+  await world.advance();
+  await world.decide(skip({ only: ["acme/*"] }));
+  world.before = (request) => {
+    if (request.startsWith("GET /runs/")) world.setRun(project(2), { status: "success" });
+  };
+  const { code, view } = await world.run();
+  expect([code, verdicts(view)]).toEqual([0, { [project(1)]: "skipped", [project(2)]: "succeeded" }]);
+});
+
+test("who decided, and why, is in the journal in one visible line of limited length", async () => {
+  const world = campaignWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
+  await world.run();
+  await world.decide({ kind: "approve", note: `looked\nat it \u202e${"x".repeat(900)}` });
+  const last = (await world.records()).at(-1);
+  if (last?.type !== "approved") throw new Error("no approval");
+  expect([last.by, last.note?.startsWith("looked at it x"), (last.note ?? "").length]).toEqual(["kim", true, 500]);
+});
+
+test("items of one repository are told apart by the names that the screen shows", async () => {
+  const repositories = [{ repo: project(1), root: "api" }, { repo: project(1), root: "web" }];
+  const world = campaignWorld({ count: 1, file: { repositories } });
+  await world.plan();
+  expect((await world.decide(skip({ only: [`${project(1)}:api`] }))).items).toEqual([`${project(1)}@main:api`]);
+  expect((await world.decide(skip({ only: [project(1)] }))).items).toEqual([`${project(1)}@main:web`]);
+});
+
+test("more than 100 items are decided about at once", async () => {
+  const world = campaignWorld({ count: 250 });
+  await world.plan();
+  expect((await world.decide(skip({ only: ["acme/*"] }))).items.length).toBe(250);
+  expect((await world.records()).length).toBe(3);
+  const { code } = await world.advance();
+  expect([code, world.starts.length]).toEqual([0, 0]);
+});

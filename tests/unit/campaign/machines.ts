@@ -1,0 +1,67 @@
+/** Machines that work on a campaign, each with a disk of its own, on the service and the virtual clock of a world of the bench. */
+import { type CampaignWorld, ORIGIN } from "../../../bench/campaign/world.ts";
+import { seeded } from "../../../bench/fleet_world.ts";
+import type { RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
+import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../../lib/campaign/jobs.ts";
+import { CampaignGoesOnError } from "../../../lib/campaign/campaign_result.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
+import type { Processes } from "../../../lib/files/processes.ts";
+import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
+
+/** Directory of the campaign on every machine. */
+export const DIRECTORY = "state";
+
+/** A machine. */
+export interface Machine {
+  files: MemoryFiles;
+  /** Token that it uses. */
+  token: string;
+  /** What was reported, in words. */
+  notices: string[];
+  /** Makes a wave, or follows the campaign. @throws what stopped it, unless it only goes on. */
+  work(way: "wave" | "run", options?: Partial<RunCampaignOptions>): Promise<CampaignView>;
+  /** Reads the campaign. */
+  view(): Promise<CampaignView>;
+  /** Another machine with a copy of the disk. @param token Its token. */
+  copy(host: string, token?: string): Machine;
+}
+
+function processesOf(host: string): Processes {
+  const own = { host, bootId: `boot of ${host}`, pidSpace: "pid:[1]", pid: 7, startedAt: "100" };
+  return { own: () => own, find: () => ({ state: "dead" }) };
+}
+
+/** Makes a machine. */
+export function machineIn(
+  world: CampaignWorld,
+  host: string,
+  token: string = world.token,
+  files: MemoryFiles = memoryFiles(world.clock),
+): Machine {
+  const { clock, fetch, file } = world;
+  const random = seeded(host.length * 131 + host.charCodeAt(0));
+  const notices: string[] = [];
+  const internals: CampaignJobInternals = { files, processes: processesOf(host), random };
+  const common: RunCampaignOptions = {
+    ...{ token, url: ORIGIN, clock, fetch, env: () => undefined },
+    directory: DIRECTORY,
+    onNotice: (notice) => notice.kind === "text" && notices.push(notice.message),
+  };
+  return {
+    files,
+    token,
+    notices,
+    async work(way, options = {}) {
+      const { result, error } = await campaignJob(file, { ...common, ...options }, internals, way === "wave");
+      if (error !== undefined && !(error instanceof CampaignGoesOnError)) throw error;
+      if (result.view === null) throw new Error("Cannot show the campaign: it has no plan");
+      return result.view;
+    },
+    view: () => readCampaignWith(file, common, internals),
+    copy(name, other = token) {
+      const copied = memoryFiles(clock);
+      for (const path of files.paths()) copied.put(path, files.text(path) ?? "");
+      return machineIn(world, name, other, copied);
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { RequestPace } from "../../../../lib/campaign/plan/request_pace.ts";
+import { REQUEST_BUDGET } from "../../../../lib/campaign/pace/poll_plan.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
+
+const MINUTE = 60_000;
+
+/** A pace whose requests send as many as `each` says, retries included. */
+function paced(each: () => number) {
+  const clock = virtualClock();
+  const client = { requests: 0 };
+  const sentAt: number[] = [];
+  const pace = new RequestPace({ client, clock, limitMs: MINUTE });
+  const request = () =>
+    pace.request(() => {
+      const count = each();
+      client.requests += count;
+      for (let index = 0; index < count; index++) sentAt.push(clock.now());
+      return Promise.resolve();
+    });
+  return { clock, pace, sentAt, request };
+}
+
+test("RequestPace sends at most as many requests a minute as the budget allows, and no slower", async () => {
+  const { clock, sentAt, request } = paced(() => 1);
+  for (let count = 0; count < 3 * REQUEST_BUDGET; count++) await request();
+  for (const from of sentAt) {
+    expect(sentAt.filter((at) => at >= from && at < from + MINUTE).length).toBeLessThanOrEqual(REQUEST_BUDGET);
+  }
+  expect(clock.now()).toBe(2 * MINUTE);
+});
+
+test("RequestPace counts retries, and requests that failed", async () => {
+  const { clock, pace, request } = paced(() => 6);
+  for (let count = 0; count < REQUEST_BUDGET / 6; count++) await request();
+  expect([pace.lastMinute.length, pace.waitMs]).toEqual([REQUEST_BUDGET, MINUTE]);
+  await request();
+  expect(clock.now()).toBe(MINUTE);
+  const failing = paced(() => {
+    throw new Error("no");
+  });
+  await expect(failing.request()).rejects.toThrow("no");
+  expect(failing.pace.lastMinute.length).toBe(0);
+});
+
+test("RequestPace gives each request its own deadline, and ends with the signal", async () => {
+  const clock = virtualClock();
+  const controller = new AbortController();
+  const pace = new RequestPace({ client: { requests: 0 }, clock, signal: controller.signal, limitMs: MINUTE });
+  await clock.sleep(5_000);
+  expect(await pace.request(({ deadline, signal }) => Promise.resolve([deadline, signal]))).toEqual([
+    5_000 + MINUTE,
+    controller.signal,
+  ]);
+  controller.abort(new Error("enough"));
+  await expect(pace.request(() => Promise.resolve())).rejects.toThrow("enough");
+});

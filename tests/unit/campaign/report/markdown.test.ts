@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test";
+import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
+import { renderCampaignMarkdown } from "../../../../lib/campaign/report/markdown.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { outlineMarkdown } from "../../hostile/parsers/markup_parsers.ts";
+import { anItem, everyVerdict, mixedView, NOW, viewOf } from "./sample_view.ts";
+
+const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
+
+function render(view: CampaignView, options: Parameters<typeof renderCampaignMarkdown>[1] = { command }): string {
+  return renderCampaignMarkdown(cleanCampaign(view, (text) => text), options);
+}
+
+test("renderCampaignMarkdown() says in two lines where a campaign is, what it waits for, and whether a person is needed", () => {
+  const lines = render(mixedView(100)).split("\n").filter((line) => line !== "");
+  expect(lines.slice(0, 3)).toEqual([
+    "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
+    "3 runs at work, 1 run waits for a person; the next start waits for the quota of starts an hour (30 of 30 used). " +
+    "Next wave 2026-12-01 14:05 UTC (in 12 min). **16 items without a good end: see below what to do**.",
+    "56 of 100 have ended: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
+    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 waiting. 34 pull requests: 34 not read; " +
+    "pull requests are read with a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN.",
+  ]);
+});
+
+test("renderCampaignMarkdown() puts what needs attention first, one cause at a time, with the command that retries it", () => {
+  const items = [
+    anItem(1, "failed", { reason: "npm test exited with code 1 in 3 s" }),
+    anItem(2, "failed", { reason: "npm test exited with code 1 in 9 s" }),
+    anItem(3, "needs-input", { reason: "UTC or local time?" }),
+    anItem(4, "succeeded"),
+  ];
+  const text = render(viewOf(items));
+  const part = text.slice(text.indexOf("### Needs attention"), text.indexOf("### Pace"));
+  expect(part).toBe(`### Needs attention
+
+#### needs-input (1)
+
+ \`\`\`text
+ UTC or local time?
+ \`\`\`
+
+\`acme/service-3 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000003)\`
+
+Answer the agent in the app: until then, the run keeps one of the 3 sandboxes.
+
+Or end it:
+
+ \`\`\`text
+ mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000003
+ \`\`\`
+
+#### failed (2)
+
+ \`\`\`text
+ npm test exited with code 1 in … s
+ \`\`\`
+
+\`acme/service-1\`, \`acme/service-2\`
+
+Correct the cause, then try again:
+
+ \`\`\`text
+ mogplex-ci campaign retry campaign.yaml --cause ${viewOf(items).causes[0]?.word}
+ \`\`\`
+
+`);
+});
+
+test("renderCampaignMarkdown() marks a campaign that is done by whether its end is good", () => {
+  const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
+  const good = render(viewOf([anItem(1, "succeeded"), anItem(2, "unchanged")], done));
+  expect(good).toStartWith("## ✅ Campaign");
+  expect(good).toContain("All 2 items succeeded or needed no change.");
+  expect(good).toContain("Nothing needs attention.");
+  const bad = render(viewOf([anItem(1, "succeeded"), anItem(2, "failed")], done));
+  expect(bad).toStartWith("## ❌ Campaign");
+  expect(bad).toContain("mogplex-ci campaign advance campaign.yaml");
+});
+
+test("renderCampaignMarkdown() is far below the limits of GitHub and GitLab, whatever the size, and says what it cut", () => {
+  const long = "ß".repeat(390);
+  const items = Array.from({ length: 10_000 }, (_, number) => {
+    const letters = [...String(number)].map((digit) => "abcdefghij"[Number(digit)]).join("");
+    return anItem(number, "failed", {
+      id: `${long}${number}`,
+      repository: `${long}${number}`,
+      branch: long,
+      reason: `${letters} ${"語".repeat(480)}`,
+    });
+  });
+  for (const view of [viewOf(items), mixedView(10_000)]) {
+    const text = render(view);
+    expect(new TextEncoder().encode(text).length).toBeLessThan(600_000);
+    expect(text).toMatch(/… and \d+ more: see `campaign\.csv` or `campaign\.json`\./);
+    expect(outlineMarkdown(text).elements.filter((element) => element === "table").length).toBe(2);
+  }
+  expect(render(viewOf(items))).toMatch(/… and \d+ more: see `campaign\.json`, `causes`\./);
+});
+
+test("renderCampaignMarkdown() has a row for each of a few items, and links only where that is permitted", () => {
+  const text = render(everyVerdict());
+  for (const { repository, verdict } of everyVerdict().items) {
+    expect(text).toContain(`| \`${repository}\` | ${verdict} |`);
+  }
+  expect(outlineMarkdown(text).elements).toContain("a href=https://github.com/acme/service-13/pull/20");
+  const unlinked = render(everyVerdict(), { mayLink: () => false });
+  expect(outlineMarkdown(unlinked).elements.filter((element) => element.startsWith("a "))).toEqual([]);
+});
+
+test("renderCampaignMarkdown() shows the problem of the last step, the job's pages, and an empty campaign", () => {
+  const links = { job: "https://ci.example/job/1" };
+  const text = render(viewOf([], { state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null }), {
+    command,
+    links,
+    problem: "Cannot advance campaign: this token belongs to another user",
+  });
+  expect(text).toContain("There are no items.");
+  expect(text).toContain(" Cannot advance campaign: this token belongs to another user");
+  expect(text).toContain("[`https://ci.example/job/1`](<https://ci.example/job/1>)");
+  expect(text).not.toContain("### Items");
+  expect(text).toContain(`| As of | ${NOW.slice(0, 16).replace("T", " ")} UTC |`);
+});

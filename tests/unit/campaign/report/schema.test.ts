@@ -1,0 +1,191 @@
+import { expect, test } from "bun:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { readFileSync } from "node:fs";
+import { joinViews } from "../../../../lib/campaign/lanes/join_views.ts";
+import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
+import { renderCampaignJson } from "../../../../lib/campaign/report/json.ts";
+import type { Bound } from "../../../../lib/campaign/pace/pace.ts";
+import { STATES } from "../../../../lib/campaign/report/words.ts";
+import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
+import type {
+  CampaignAbout,
+  CampaignView,
+  CauseGroup,
+  ItemView,
+  LaneView,
+  QuotaView,
+} from "../../../../lib/campaign/view.ts";
+import { CORPUS } from "../../hostile/corpus.ts";
+import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
+
+interface Schema {
+  required?: string[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  enum?: unknown[];
+  description?: string;
+  $ref?: string;
+}
+
+const schema: Schema = JSON.parse(
+  readFileSync(`${import.meta.dirname}/../../../../schema/campaign-report.schema.json`, "utf8"),
+);
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
+
+function written(view: CampaignView): Record<string, unknown> {
+  return JSON.parse(renderCampaignJson(cleanCampaign(view, (text) => text)));
+}
+
+function problems(view: CampaignView) {
+  validate(written(view));
+  return validate.errors ?? [];
+}
+
+// The compiler demands every field of the types here, and refuses every other one.
+type Fields<T> = Record<keyof T, true>;
+const VIEW: Fields<CampaignView> = {
+  schema: true,
+  campaign: true,
+  round: true,
+  state: true,
+  stateReason: true,
+  counts: true,
+  items: true,
+  causes: true,
+  quota: true,
+  waves: true,
+  trouble: true,
+  atWork: true,
+  nextWaveAt: true,
+  waitsFor: true,
+  endsAt: true,
+  exitCode: true,
+  at: true,
+  about: true,
+  lanes: true,
+};
+const LANE: Fields<LaneView> = {
+  name: true,
+  state: true,
+  stateReason: true,
+  counts: true,
+  quota: true,
+  waves: true,
+  trouble: true,
+  atWork: true,
+  nextWaveAt: true,
+  waitsFor: true,
+  endsAt: true,
+  exitCode: true,
+};
+/** Fields of campaigns with lanes alone. */
+const OPTIONAL: readonly string[] = ["about", "lane", "lanes"];
+const ITEM: Fields<ItemView> = {
+  id: true,
+  repository: true,
+  baseBranch: true,
+  root: true,
+  verdict: true,
+  reason: true,
+  starts: true,
+  attempts: true,
+  runId: true,
+  branch: true,
+  pullRequest: true,
+  pullRequestState: true,
+  stuck: true,
+  startedAt: true,
+  endedAt: true,
+  canary: true,
+  lane: true,
+};
+const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
+const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
+const BOUNDS: Record<Bound, true> = {
+  minute: true,
+  hour: true,
+  day: true,
+  sandboxes: true,
+  requests: true,
+  refused: true,
+  parallel: true,
+  "pull-requests": true,
+  window: true,
+  gate: true,
+  stopped: true,
+  nothing: true,
+};
+
+const ABOUT: Record<keyof CampaignAbout, true> = {
+  fileHash: true,
+  plannedAt: true,
+  origin: true,
+  limits: true,
+  windows: true,
+  opened: true,
+  records: true,
+  lastRecordAt: true,
+};
+
+test.each<[string, Schema | undefined, Record<string, true>]>([
+  ["the view", schema, VIEW],
+  ["items", schema.properties?.items?.items, ITEM],
+  ["causes", schema.properties?.causes?.items, CAUSE],
+  ["quota", schema.properties?.quota, QUOTA],
+  ["lanes", schema.properties?.lanes?.items, LANE],
+  ["about", schema.properties?.about, ABOUT],
+])("campaign-report.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
+  expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
+  expect(part?.required).toEqual(Object.keys(fields).filter((name) => !OPTIONAL.includes(name)));
+  for (const [name, { description, $ref }] of Object.entries(part?.properties ?? {})) {
+    if (name !== "schema" && $ref === undefined) expect([name, typeof description]).toEqual([name, "string"]);
+  }
+});
+
+test("campaign-report.schema.json lists the same verdicts, states and bounds as the code", () => {
+  const { counts, state, waitsFor, items, causes } = schema.properties ?? {};
+  expect(Object.keys(counts?.properties ?? {})).toEqual([...STATES]);
+  expect(counts?.required).toEqual([...STATES]);
+  expect(items?.items?.properties?.verdict?.enum).toEqual([...STATES]);
+  expect(causes?.items?.properties?.verdict?.enum).toEqual([...STATES]);
+  expect(state?.enum).toEqual([...CAMPAIGN_STATES]);
+  expect(waitsFor?.enum).toEqual([...Object.keys(BOUNDS), null]);
+});
+
+test("renderCampaignJson() keeps to the schema for every size, state, verdict and bound", () => {
+  for (const size of [0, 1, 3, 40, 400]) expect(problems(mixedView(size))).toEqual([]);
+  expect(problems(everyVerdict())).toEqual([]);
+  for (const state of CAMPAIGN_STATES) expect(problems(mixedView(3, { state, stateReason: "because" }))).toEqual([]);
+  for (const waitsFor of [...Object.keys(BOUNDS) as Bound[], null]) {
+    expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
+  }
+  const lanes = [{ name: "a", view: mixedView(3) }, {
+    name: "b",
+    view: mixedView(0, { state: "gated", stateReason: "x" }),
+  }];
+  expect(problems(joinViews(lanes))).toEqual([]);
+  const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
+  expect(problems(mixedView(3, { quota }))).toEqual([]);
+});
+
+test("renderCampaignJson() keeps to the schema whatever the texts are", () => {
+  for (const { text } of CORPUS) expect(problems(hostileView(text))).toEqual([]);
+});
+
+test("renderCampaignJson() writes the view as it is, one line for each item and each cause", () => {
+  const view = cleanCampaign(viewOf([anItem(1, "failed"), anItem(2, "waiting")]), (text) => text);
+  const text = renderCampaignJson(view);
+  expect(JSON.parse(text)).toEqual(view);
+  expect(text.split("\n").filter((line) => line.startsWith("    {")).length).toBe(3);
+  expect(written(viewOf([])).items).toEqual([]);
+});
+
+test("campaign-report.schema.json refuses a wrong type, a missing field, and words that it does not know", () => {
+  const good = written(mixedView(3));
+  expect(validate(good)).toBe(true);
+  const { quota: _quota, ...missing } = good;
+  const [item] = good.items as Record<string, unknown>[];
+  const changed = [{ schema: 2 }, { state: "great" }, { waitsFor: "rain" }, { exitCode: "0" }, { counts: {} }]
+    .concat([{ items: [{ ...item, verdict: "great" }] }, { items: [{ ...item, starts: -1 }] }] as never[]);
+  for (const bad of [missing, ...changed.map((fields) => ({ ...good, ...fields }))]) expect(validate(bad)).toBe(false);
+});

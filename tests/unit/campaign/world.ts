@@ -1,0 +1,247 @@
+/** A campaign on an emulator, in memory and on one virtual clock. */
+import type { CampaignPlan, PlanCampaignOptions, RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
+import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../../lib/campaign/jobs.ts";
+import { CampaignGoesOnError, type CampaignResult } from "../../../lib/campaign/campaign_result.ts";
+import type { CampaignItem } from "../../../lib/campaign/campaign_items.ts";
+import { decideCampaign, type Decided, type DecideOptions, type Decision } from "../../../lib/campaign/decide.ts";
+import { openDirHome } from "../../../lib/campaign/journal/home/dir_home.ts";
+import type { Lock } from "../../../lib/campaign/journal/lock.ts";
+import type { JournalRecord } from "../../../lib/campaign/journal/record.ts";
+import type { CampaignInternals } from "../../../lib/campaign/open_campaign.ts";
+import { planCampaignWith } from "../../../lib/campaign/planning.ts";
+import { type Preview, previewWave } from "../../../lib/campaign/work/preview.ts";
+import type { ItemState } from "../../../lib/campaign/verdicts.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
+import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
+import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
+import { createRevision } from "../../../lib/emulator/state/revision.ts";
+import { MogplexError } from "../../../lib/errors.ts";
+import { type FakeIo, fakeIo } from "../cli/fake_io.ts";
+import type { GithubForge } from "../forge/github_forge.ts";
+import { GITHUB_TOKEN } from "../forge/world.ts";
+import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
+import { processesOf } from "./journal/home/rooms.ts";
+
+/** Path of the campaign file. */
+export const FILE = "campaign.yml";
+/** Directory of the campaign. */
+export const DIRECTORY = "d";
+
+/** Names of the projects: `acme/project-0001` and so on. */
+export function project(number: number): string {
+  return `acme/project-${String(number).padStart(4, "0")}`;
+}
+
+/** A campaign file. @param more Its keys beside name and prompt; what is given here wins. */
+export function campaignFile(more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    version: 1,
+    name: "replace-moment",
+    prompt: "Replace moment in {{ repository.name }}",
+    repositories: [{ query: "acme/" }],
+    ...more,
+  });
+}
+
+/** What a step of a campaign came to. */
+export interface Step {
+  /** Null, against its type, when there is no plan: no test that looks at it would go on. */
+  view: CampaignView;
+  /** Exit code of the step; 75 when the campaign goes on. */
+  code: number;
+  /** Message of the error that stopped it; null when nothing did, or the campaign goes on. */
+  problem: string | null;
+  result: CampaignResult;
+  items: CampaignItem[];
+}
+
+/** Options of {@linkcode campaignWorld}. */
+export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "scenarios" | "projects"> {
+  /** Number of repositories of `acme`. @default {3} */
+  count?: number;
+  /** Text of a file of scenarios. @default every run succeeds with a pull request */
+  scenarios?: string;
+  /** Keys of the campaign file. @default {{}} */
+  file?: Record<string, unknown>;
+  /** The GitHub that holds the pull requests. @default {undefined} (there is no token for one) */
+  github?: GithubForge | undefined;
+}
+
+/** What a step may be given. */
+export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<CampaignJobInternals> };
+
+/** See {@linkcode campaignWorld}. */
+export interface CampaignWorld {
+  clock: VirtualClock;
+  emulator: Emulator;
+  files: MemoryFiles;
+  io: FakeIo;
+  token: string;
+  /** Requests so far, as `METHOD /path?query`. */
+  requests: string[];
+  /** Bodies and keys of starts so far. */
+  starts: { key: string; body: string }[];
+  /** Called before each request; what it returns takes the place of the answer. */
+  before: ((request: string) => Response | void | Promise<Response | void>) | undefined;
+  notices: string[];
+  /** Writes the campaign file anew. */
+  write(more?: Record<string, unknown>): void;
+  plan(options?: Partial<PlanCampaignOptions>): Promise<CampaignPlan>;
+  advance(options?: StepOptions): Promise<Step>;
+  run(options?: StepOptions): Promise<Step>;
+  /** Waves every `everyMs` until the state is one of `states`. */
+  waves(states: string[], everyMs?: number): Promise<Step>;
+  read(): Promise<CampaignView>;
+  preview(): Promise<Preview>;
+  decide(decision: Decision, options?: Partial<DecideOptions>): Promise<Decided>;
+  records(): Promise<JournalRecord[]>;
+  lock(): Promise<Lock | undefined>;
+  /** Adds a token of another user. */
+  otherToken(): string;
+  /** Runs of the emulator, as `repository status`. */
+  runs(): string[];
+  /** Sets fields of the newest run of a repository, and of its inner call. */
+  setRun(repository: string, run: Record<string, unknown>, call?: Record<string, unknown>): void;
+}
+
+/** Every revision of the service, by name. */
+export const REVISIONS = { base: createRevision("base"), later: createRevision("later") };
+
+/** The verdicts of a view, by repository. */
+export function verdicts(view: CampaignView): Record<string, ItemState> {
+  return Object.fromEntries(view.items.map(({ repository, verdict }) => [repository, verdict]));
+}
+
+/** Exit code and message of what is thrown; "none" when nothing is. */
+export async function failureOf(act: () => Promise<unknown>): Promise<string> {
+  try {
+    await act();
+  } catch (error) {
+    if (error instanceof MogplexError) return `${error.exitCode} ${error.message}`;
+    throw error;
+  }
+  return "none";
+}
+
+/** Makes a world. */
+export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
+  const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
+  const clock = virtualClock();
+  const emulator = createEmulator({
+    clock,
+    projects: [{ owner: "acme", count }],
+    scenarios: parseScenarios(scenarios, "test"),
+    sandboxLimit: 3,
+    ...more,
+  });
+  const token = [...emulator.world.store.tokens.keys()][0] ?? "";
+  const files = memoryFiles(clock);
+  const io = fakeIo({ files: { [FILE]: campaignFile(file) } });
+  const requests: string[] = [];
+  const starts: { key: string; body: string }[] = [];
+  const notices: string[] = [];
+  const known: CampaignInternals = { io, files, processes: processesOf() };
+
+  async function fetch(url: string, init: RequestInit): Promise<Response> {
+    const { host, pathname, search } = new URL(url);
+    if (host === "api.github.com" && github !== undefined) return await github.fetch(url, init);
+    const request = `${init.method ?? "GET"} ${pathname.replace("/api/v1/mogplex", "")}${search}`;
+    requests.push(request);
+    if (request === "POST /runs") {
+      starts.push({ key: new Headers(init.headers).get("Idempotency-Key") ?? "", body: String(init.body) });
+    }
+    return await world.before?.(request) ?? await emulator.fetch(url, init);
+  }
+  const connect = {
+    get token() {
+      return world.token;
+    },
+    url: "http://localhost",
+    env: (name: string) =>
+      name === "MOGPLEX_DEV" ? "1" : name === "GITHUB_TOKEN" && github !== undefined ? GITHUB_TOKEN : undefined,
+    forge: {},
+    fetch: fetch as typeof globalThis.fetch,
+    clock,
+    directory: DIRECTORY,
+    onNotice: (notice: { kind: string; message?: string; what?: string }) =>
+      void notices.push(notice.message ?? `${notice.kind} ${notice.what ?? ""}`.trim()),
+  };
+  const settings = () => ({ ...connect, token: world.token });
+
+  async function step(once: boolean, { internals = {}, ...given }: StepOptions): Promise<Step> {
+    const items: CampaignItem[] = [];
+    const onItem = (item: CampaignItem) => {
+      items.push(item);
+      given.onItem?.(item);
+    };
+    const { result, error } = await campaignJob(FILE, { ...settings(), ...given, onItem }, {
+      ...known,
+      ...internals,
+    }, once);
+    const goesOn = error instanceof CampaignGoesOnError;
+    if (error !== undefined && !(error instanceof MogplexError)) throw error;
+    return {
+      view: result.view as CampaignView,
+      code: result.exitCode,
+      problem: goesOn ? null : error?.message ?? null,
+      result,
+      items,
+    };
+  }
+
+  const home = () =>
+    openDirHome(DIRECTORY, {
+      files,
+      clock,
+      processes: processesOf(),
+      campaign: JSON.parse(io.files.get(FILE) ?? "").name,
+      round: JSON.parse(io.files.get(FILE) ?? "").round ?? "",
+      access: "read",
+      onNotice: () => {},
+    });
+
+  const world: CampaignWorld = {
+    clock,
+    emulator,
+    files,
+    io,
+    token,
+    requests,
+    starts,
+    before: undefined,
+    notices,
+    write: (keys = {}) => void io.files.set(FILE, campaignFile(keys)),
+    plan: (given = {}) => planCampaignWith(FILE, { ...settings(), ...given }, { ...known, readsStdin: true }),
+    advance: (given = {}) => step(true, given),
+    run: (given = {}) => step(false, given),
+    async waves(states, everyMs = 15 * 60_000) {
+      for (let wave = 0; wave < 500; wave++) {
+        const made = await world.advance();
+        if (states.includes(made.view.state) || made.problem !== null) return made;
+        await clock.sleep(everyMs);
+      }
+      throw new Error("the campaign did not come to this state in 500 waves");
+    },
+    read: () => readCampaignWith(FILE, settings(), known),
+    preview: () => previewWave(FILE, settings(), known),
+    decide: (decision, given = {}) => decideCampaign(FILE, decision, { ...settings(), by: "kim", ...given }, known),
+    async records() {
+      const all: JournalRecord[] = [];
+      await (await home()).readJournal((record) => void all.push(record));
+      return all;
+    },
+    lock: async () => await (await home()).readLock(),
+    otherToken: () => String(emulator.control("addToken", { user: "other" }).token),
+    runs() {
+      const { store } = emulator.world;
+      return [...store.runs.values()].map((run) => `${store.repos.get(run.repo_id)?.full_name} ${run.status}`);
+    },
+    setRun(repository, run, call) {
+      const { store } = emulator.world;
+      const rows = [...store.runs.values()].filter((row) => store.repos.get(row.repo_id)?.full_name === repository);
+      emulator.control("setRun", { runId: rows.at(-1)?.id, run, call });
+    },
+  };
+  return world;
+}

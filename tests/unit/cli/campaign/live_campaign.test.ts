@@ -1,0 +1,126 @@
+import { expect, test } from "bun:test";
+import { LiveCampaign } from "../../../../lib/cli/campaign/live_campaign.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { Writer } from "../../../../lib/cli/log/writer.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
+import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { createRedactor } from "../../../../lib/text/redact.ts";
+import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
+import { githubCommands } from "../../hostile/parsers/log_parsers.ts";
+import { fakeIo } from "../fake_io.ts";
+
+const TOKEN = "mog_liveCampaignToken0001";
+
+function live(env: Record<string, string>, interactive = false) {
+  const io = fakeIo({ env });
+  const platform = detectPlatform(io.env);
+  const clock = virtualClock({ startMs: Date.parse(NOW), auto: false });
+  const writer = new Writer(io, platform, createRedactor({ token: TOKEN }));
+  const size = () => ({ columns: 80, rows: 10 });
+  return { io, clock, writer, campaign: new LiveCampaign({ writer, platform, clock, interactive, size }) };
+}
+
+/** Two waves: two runs at work, one ends, a third begins. */
+const VIEWS: readonly CampaignView[] = [
+  viewOf([anItem(1, "running"), anItem(2, "running"), anItem(3, "waiting")], { waves: 1 }),
+  viewOf([anItem(1, "running"), anItem(2, "failed", { reason: `exit 1 ${TOKEN}` }), anItem(3, "waiting")], {
+    waves: 1,
+  }),
+  viewOf([anItem(1, "running"), anItem(2, "failed"), anItem(3, "running")], { waves: 2 }),
+];
+
+test("LiveCampaign prints a line for each change in a log, none for what was so at the beginning", () => {
+  const { io, campaign } = live({ CI: "true" });
+  for (const view of VIEWS) campaign.update(view);
+  campaign.close();
+  expect(io.text.stdout).toBe(
+    [
+      "campaign replace-moment is running: 2 runs at work; the next start waits for the quota of starts an hour (30 of 30 used)",
+      "13:53:00  failed       acme/service-2  exit 1 [redacted]  (20 min)",
+      "13:53:00  running      acme/service-3  run 3f0f6f0a-6f0e-4a7e-9a0b-000000000003",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("LiveCampaign prints a heartbeat each minute in a log, and none after it was closed", async () => {
+  const { io, clock, campaign } = live({ CI: "true" });
+  campaign.update(VIEWS[0] as CampaignView);
+  for (let minute = 0; minute < 3; minute++) {
+    clock.advance(60_000);
+    await Promise.resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  campaign.close();
+  clock.advance(60_000);
+  await new Promise((resolve) => setTimeout(resolve));
+  const beats = io.text.stdout.split("\n").filter((line) => line.startsWith("... "));
+  expect(beats.length).toBe(3);
+  expect(beats[2]).toStartWith("... 0 of 3 items ended, 2 running; 84 of 150 starts a day;");
+  expect(beats[2]).toEndWith("(in 9 min)");
+});
+
+test("LiveCampaign opens a section for each wave on a system that has sections, with its first line", () => {
+  const { io, campaign } = live({ GITLAB_CI: "true" });
+  for (const view of VIEWS) campaign.update(view);
+  campaign.update({ ...VIEWS[2] as CampaignView, waves: 3 });
+  campaign.close();
+  const marks = [...io.text.stdout.matchAll(/section_(start|end):\d+:(mogplex_wave_\d+)_[0-9a-f]{8}/g)]
+    .map(([, word, name]) => `${word} ${name}`);
+  expect(marks).toEqual(["start mogplex_wave_1", "end mogplex_wave_1", "start mogplex_wave_2", "end mogplex_wave_2"]);
+  expect(io.text.stdout).toContain("Mogplex: wave 2");
+});
+
+test("LiveCampaign prints the items before the state that follows from them", () => {
+  const { io, campaign } = live({ CI: "true" });
+  campaign.update(VIEWS[1] as CampaignView);
+  campaign.update({
+    ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]),
+    state: "stopped",
+  });
+  campaign.close();
+  const lines = io.text.stdout.trimEnd().split("\n").slice(1);
+  expect(lines.map((line) => /succeeded|is stopped/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is stopped"]);
+});
+
+test("LiveCampaign prints a change of state with its reason", () => {
+  const { io, campaign } = live({});
+  campaign.update(VIEWS[0] as CampaignView);
+  campaign.update({ ...VIEWS[0] as CampaignView, state: "gated", stateReason: "1 of 3 canary items failed" });
+  campaign.close();
+  expect(io.text.stdout).toContain(
+    "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs at work, and nothing is started until somebody approves\n",
+  );
+});
+
+test("LiveCampaign redraws its table in place on a terminal, below notices, and removes it at the end", async () => {
+  const { io, clock, writer, campaign } = live({}, true);
+  campaign.update(mixedView(40));
+  const first = io.text.stdout;
+  expect(first.split("\n").length).toBe(9);
+  expect(first).toStartWith("\x1b[?7lreplace-moment · 18/40 ended");
+  io.text.stdout = "";
+  clock.advance(60_000);
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(io.text.stdout).toStartWith("\r\x1b[8A\x1b[J\x1b[?7lreplace-moment");
+  expect(io.text.stdout).toContain("next wave in 11 min");
+  io.text.stdout = "";
+  writer.note("the service is busy");
+  expect([io.text.stderr, io.text.stdout.startsWith("\r\x1b[8A\x1b[J\x1b[?7l")]).toEqual([
+    "note: the service is busy\n",
+    true,
+  ]);
+  io.text.stdout = "";
+  campaign.close();
+  expect(io.text.stdout).toBe("\r\x1b[8A\x1b[J");
+  campaign.update(mixedView(3));
+  expect(io.text.stdout).toBe("\r\x1b[8A\x1b[J");
+});
+
+test("LiveCampaign ends its fence when the process must end now", () => {
+  const { io, campaign } = live({ GITHUB_ACTIONS: "true" });
+  for (const view of VIEWS) campaign.update(view);
+  campaign.leave();
+  expect(githubCommands(io.text.stdout).filter((line) => !/^::(end)?group::/.test(line)).length).toBe(4);
+  expect(io.text.stdout).toMatch(/::stop-commands::(\S+)\n[^\n]+\n::\1::\n::endgroup::\n$/);
+});

@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { liveTable } from "../../../../lib/cli/campaign/live_table.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { cellWidth } from "../../../../lib/text/cells.ts";
+import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
+
+const nowMs = Date.parse(NOW);
+
+function table(view: CampaignView, height = 24, width = 80): string[] {
+  return liveTable(view, { width, height, nowMs, colour: false });
+}
+
+test("liveTable() shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
+  expect(table(mixedView(400), 14)).toEqual([
+    "replace-moment · 224/400 ended · 156 good · 64 need attention · 3 running",
+    "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
+    "next wave in 12 min · waits for the quota of starts an hour (30 of 30 used)",
+    "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
+    "  ITEM              VERDICT      RUN       PR    PR STATE    TIME  ATTEMPTS",
+    "  acme/service-136  running      3f0f6f0a                  36 min         1",
+    "  acme/service-137  running      3f0f6f0a                  37 min         1",
+    "  acme/service-138  running      3f0f6f0a                  38 min         1",
+    "  acme/service-171  needs-input  3f0f6f0a                  31 min         1",
+    "  acme/service-172  needs-input  3f0f6f0a                  32 min         1",
+    "  acme/service-173  needs-input  3f0f6f0a                  33 min         1",
+    "  acme/service-0    succeeded    3f0f6f0a  #7    not read  20 min         1",
+    "  acme/service-15   succeeded    3f0f6f0a  #22   not read  35 min         1",
+    "  … 161 waiting, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 f…",
+  ]);
+});
+
+test("liveTable() counts time from the start of a run to now", () => {
+  const view = viewOf([anItem(1, "running")]);
+  const later = liveTable(view, { width: 80, height: 24, nowMs: nowMs + 60 * 60_000, colour: false });
+  expect(later.at(-1)).toContain(" 1 h 21 min ");
+});
+
+test("liveTable() says why nothing is started: a gate, with its reason", () => {
+  const view = viewOf([anItem(1, "waiting")], {
+    state: "gated",
+    stateReason: "1 of 3 canary items failed",
+    waitsFor: "gate",
+    nextWaveAt: null,
+  });
+  const lines = table(view);
+  expect(lines[0]).toStartWith("replace-moment: gated · 0/1 ended");
+  expect(lines[2]).toBe("1 of 3 canary items failed · waits for somebody to approve");
+});
+
+test("liveTable() keeps to height and width for any size of terminal and campaign", () => {
+  const sizes = fc.record({
+    size: fc.constantFrom(0, 1, 3, 40, 400),
+    height: fc.integer({ min: 1, max: 60 }),
+    width: fc.integer({ min: 40, max: 200 }),
+  });
+  fc.assert(fc.property(sizes, ({ size, height, width }) => {
+    const lines = table(mixedView(size), height, width);
+    expect(lines.length).toBeLessThanOrEqual(height);
+    expect(lines.filter((line) => cellWidth(line) > width)).toEqual([]);
+    if (height >= 8 && size > 0) expect(lines.some((line) => line.includes("ITEM"))).toBe(true);
+  }));
+});

@@ -1,0 +1,216 @@
+import { expect, test } from "bun:test";
+import { parse } from "yaml";
+import { main } from "../../../../lib/cli/component/main.ts";
+import {
+  checkInputs,
+  checkPromptFile,
+  INPUT_PATTERNS,
+  INPUT_VARIABLES,
+  inputsFirst,
+} from "../../../../lib/cli/component/inputs.ts";
+import { UsageError } from "../../../../lib/errors.ts";
+import { textOf } from "../../architecture/imports.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+
+const reader = (values: Record<string, string>) => inputsFirst((name) => values[name]);
+const wait = (values: Record<string, string>) => reader(values)("MOGPLEX_TIMEOUT");
+
+test("inputsFirst() gives an input before the variable that it stands for, and the variable when the input is empty", () => {
+  const env = reader({
+    MOGPLEX_INPUT_HARNESS: "codex",
+    MOGPLEX_HARNESS: "claude-code",
+    MOGPLEX_INPUT_MODE: "",
+    MOGPLEX_MODE: "SAFE",
+  });
+  expect(["MOGPLEX_HARNESS", "MOGPLEX_MODE", "MOGPLEX_ROOT", "OTHER"].map(env)).toEqual([
+    "codex",
+    "SAFE",
+    undefined,
+    undefined,
+  ]);
+});
+
+test("inputsFirst() hides the project's task when the component was given one in another way", () => {
+  const file = reader({ MOGPLEX_INPUT_PROMPT_FILE: "task.md", MOGPLEX_PROMPT: "of the project" });
+  expect([file("MOGPLEX_PROMPT"), file("MOGPLEX_PROMPT_FILE")]).toEqual([undefined, "task.md"]);
+  const prompt = reader({ MOGPLEX_INPUT_PROMPT: "given", MOGPLEX_PROMPT_FILE: "task.md" });
+  expect([prompt("MOGPLEX_PROMPT"), prompt("MOGPLEX_PROMPT_FILE")]).toEqual(["given", undefined]);
+});
+
+test("inputsFirst() leaves variables of others alone, whatever inputs are called", () => {
+  expect(reader({ MOGPLEX_INPUT_CI_JOB_ID: "1", CI_JOB_ID: "2" })("CI_JOB_ID")).toBe("2");
+});
+
+test("inputsFirst() waits for two minutes less than the script may take, and half of a very short one", () => {
+  const minutes = (text: string) => wait({ MOGPLEX_INPUT_TIMEOUT_MINUTES: text, MOGPLEX_INPUT_TIMEOUT: "0" });
+  expect(["60", "10", "4", "3", "1"].map(minutes)).toEqual(["3480", "480", "120", "90", "30"]);
+});
+
+test("inputsFirst() never waits longer than GitLab's limit of the job leaves after after_script", () => {
+  const limits = (job: string) => wait({ MOGPLEX_INPUT_TIMEOUT_MINUTES: "60", CI_JOB_TIMEOUT: job });
+  // 70 minutes as by default; a runner with a maximum of 20; one of 2; none that is known.
+  expect(["4200", "1200", "120", ""].map(limits)).toEqual(["3480", "840", "30", "3480"]);
+});
+
+test("inputsFirst() takes the wait that fits, and refuses one that does not, with the limit in the message", () => {
+  const values = { MOGPLEX_INPUT_TIMEOUT_MINUTES: "10", MOGPLEX_INPUT_TIMEOUT: "480" };
+  expect(wait(values)).toBe("480");
+  expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT: "481" })).toThrow(
+    /^Cannot wait 481 seconds .* give at most 480, or more time/,
+  );
+  expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT_MINUTES: "soon" })).toThrow(UsageError);
+});
+
+test("INPUT_PATTERNS are those of the templates", () => {
+  const { out, "token-variable": token, "note-token-variable": note } = parse(textOf("components/shared/inputs.yml"));
+  expect(INPUT_PATTERNS.map(([, input, pattern]) => [input, pattern.source])).toEqual([
+    ["out", out.regex],
+    ["token-variable", token.regex],
+    ["note-token-variable", note.regex],
+  ]);
+});
+
+test("checkInputs() refuses what no template could have passed on, and does not show it", () => {
+  const check = (values: Record<string, string>) => () => checkInputs((name) => values[name]);
+  expect(check({ MOGPLEX_INPUT_OUT: "mogplex-ci", MOGPLEX_INPUT_TOKEN_VARIABLE: "MY_TOKEN" })).not.toThrow();
+  expect(check({ MOGPLEX_INPUT_OUT: "" })).not.toThrow();
+  for (const out of ["..", "a/b", "/tmp", "a b", "-rf", "a\n", "$HOME", "a".repeat(65)]) {
+    expect(check({ MOGPLEX_INPUT_OUT: out })).toThrow(UsageError);
+  }
+  for (const name of ["MOGPLEX_INPUT_TOKEN_VARIABLE", "MOGPLEX_INPUT_NOTE_TOKEN_VARIABLE"]) {
+    expect(check({ [name]: TOKEN })).toThrow(new RegExp(`must match .* unset ${name}`));
+    expect(check({ [name]: TOKEN })).not.toThrow(TOKEN);
+  }
+  // An empty input makes room for the variable that it stands for.
+  expect(check({ MOGPLEX_INPUT_OUT: "", MOGPLEX_OUT: "../elsewhere" })).toThrow(/must match .* unset MOGPLEX_OUT /);
+  expect(check({ MOGPLEX_INPUT_OUT: "reports", MOGPLEX_OUT: "../elsewhere" })).not.toThrow();
+});
+
+test("the component reads, writes and sends nothing when a variable from outside takes the place of an input", async () => {
+  const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN, MOGPLEX_INPUT_OUT: "../elsewhere" } });
+  const sent: string[] = [];
+  const fetch = (url: string) => Promise.reject(sent.push(url));
+  for (const verb of ["permissions", "run", "follow", "cleanup"]) expect(await main([verb], io, { fetch })).toBe(2);
+  expect([sent, [...io.files.keys()]]).toEqual([[], []]);
+});
+
+test("checkPromptFile() takes paths of the project only", () => {
+  const check = (path: string) => () =>
+    checkPromptFile((name) => ({ MOGPLEX_PROMPT_FILE: path, CI_PROJECT_DIR: "/builds/a" })[name]);
+  for (const path of ["", "task.md", "a/b.md", "/builds/a/task.md"]) expect(check(path)).not.toThrow();
+  for (const path of ["../task.md", "a/../../b", "/etc/passwd", "/builds/ab/task.md"]) {
+    expect(check(path)).toThrow(UsageError);
+  }
+});
+
+test("main() of the component names its verbs when it is given another", async () => {
+  for (const args of [[], ["runs", "get"], ["toString"], ["run", "--follow"]]) {
+    const io = fakeIo({ env: {} });
+    expect(await main(args, io)).toBe(2);
+    expect(io.text.stdout).toContain("give one of run, follow, cleanup, permissions");
+  }
+});
+
+test("permissions of the component lists every variable that carries an input, and no more of the network than the service", async () => {
+  const io = fakeIo({ env: { GITLAB_CI: "true", MOGPLEX_INPUT_OUT: "reports" } });
+  expect(await main(["permissions"], io)).toBe(0);
+  const lists = Object.fromEntries(
+    io.text.stdout.trim().split(" ").map((flag) => flag.replace("--allow-", "").split("=")) as [string, string][],
+  );
+  expect(lists.net).toBe("mogplex.com");
+  expect(lists.write?.split(",").sort()).toEqual([".mogplex-ci", "reports"]);
+  const variables = lists.env?.split(",") ?? [];
+  for (const name of [...INPUT_VARIABLES, "CI_JOB_TIMEOUT", "CI_PROJECT_DIR", "CI_JOB_STATUS"]) {
+    expect(variables).toContain(name);
+  }
+});
+
+test("inputsFirst() leaves nothing to the scope, which has a default, when a key is given", () => {
+  const scope = { MOGPLEX_INPUT_KEY_SCOPE: "pipeline", MOGPLEX_INPUT_KEY_PART: "x" };
+  const names = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
+  expect(names.map(reader(scope))).toEqual(["pipeline", "x"]);
+  expect(names.map(reader({ ...scope, MOGPLEX_INPUT_IDEMPOTENCY_KEY: "mine" }))).toEqual([undefined, undefined]);
+});
+
+const IN_JOB = { GITLAB_CI: "true", MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO };
+
+/** What a job of the component prints when it is started in the world of the tests. */
+async function jobOf(args: string[], env: Record<string, string>, scenario = "stuck-streaming") {
+  const { emulator, clock, start } = world(scenario);
+  const io = fakeIo({ env: { ...IN_JOB, ...env } });
+  const code = await main(args, io, { clock, fetch: emulator.fetch });
+  return { code, stdout: io.text.stdout, stderr: io.text.stderr, files: io.files, emulator, start };
+}
+
+test("the component's first errors name its inputs, and no flag or command that it does not have", async () => {
+  const prompt = { MOGPLEX_PROMPT: "Fix it" };
+  const cases: [args: string[], env: Record<string, string>, message: string][] = [
+    [
+      ["run"],
+      {},
+      "Cannot start run: a prompt is missing; give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
+    ],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_REPO_ID: "" },
+      "Cannot start run: a repository is missing; give input repo-id or variable",
+    ],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_PROMPT_FILE: "a.md" },
+      "Cannot choose a prompt: it comes from prompt and prompt-file",
+    ],
+    [
+      ["run"],
+      { ...prompt, MOGPLEX_REPO_ID: "00000000-0000-4000-8000-000000000000" },
+      "Cannot start run: the token reaches",
+    ],
+    [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository as it must be owner/name or an id"],
+    [["follow"], {}, "Cannot follow: the id of a run is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
+  ];
+  for (const [args, env, message] of cases) {
+    const { code, stdout } = await jobOf(args, env);
+    expect({ code, stdout }).toMatchObject({ code: 2, stdout: expect.stringContaining(`error: ${message}`) });
+    expect(stdout).not.toMatch(/ --[a-z]|mogplex-ci |<run-id>/);
+  }
+});
+
+test("a key conflict in the component speaks of keys and key parts, not of flags", async () => {
+  const { emulator, clock } = world("success");
+  for (const prompt of ["one", "another"]) {
+    const job = { CI_SERVER_URL: "https://gitlab.example", CI_PROJECT_ID: "1", CI_PIPELINE_ID: "3", CI_JOB_NAME: "a" };
+    const io = fakeIo({ env: { ...IN_JOB, ...job, CI_JOB_ID: "5", MOGPLEX_PROMPT: prompt } });
+    const code = await main(["run"], io, { clock, fetch: emulator.fetch });
+    expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
+    if (code === 2) expect(io.text.stdout).toMatch(/give another idempotency key, or a key part/);
+    expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
+  }
+});
+
+test("the component prints its error after its verdict, in one stream", async () => {
+  const { code, stdout, stderr } = await jobOf(["run"], { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" });
+  expect({ code, stderr }).toEqual({ code: 124, stderr: "" });
+  expect(stdout).toMatch(/^note: [^]*^verdict +\S*did not end in time[^]*^error: Cannot [^\n]*\n$/m);
+});
+
+test("permissions of the component keeps stdout for Deno's flags, and its errors on stderr", async () => {
+  const io = fakeIo({ env: { GITLAB_CI: "true", MOGPLEX_URL: "ftp://x" } });
+  expect(await main(["permissions"], io)).toBe(2);
+  expect([io.text.stdout, io.text.stderr]).toEqual(["", expect.stringMatching(/^error: Cannot use MOGPLEX_URL/)]);
+});
+
+test("the component's verdict says how its job goes on: retried, by the component follow, in the app", async () => {
+  const started = { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" };
+  const cases: [args: string[], env: Record<string, string>, resume: RegExp][] = [
+    [["run"], {}, /^resume {8}retry this job$/m],
+    [["run"], { MOGPLEX_INPUT_KEY_SCOPE: "job" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
+    [["run"], { MOGPLEX_INPUT_FOLLOW: "false" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
+  ];
+  for (const [args, env, resume] of cases) {
+    const { stdout, files } = await jobOf(args, { ...started, ...env });
+    expect(stdout).toMatch(resume);
+    expect(stdout).toMatch(/^cancel {8}in the app$/m);
+    for (const text of [stdout, ...files.values()]) expect(text).not.toMatch(/mogplex-ci (?:follow|runs)/);
+  }
+});

@@ -1,0 +1,181 @@
+import { expect, test } from "bun:test";
+import { GROUPS } from "../../../lib/cli/help.ts";
+import { TOPICS } from "../../../lib/cli/vocabulary.ts";
+import { VERBS } from "../../../lib/cli/verbs.ts";
+import { main } from "../../../lib/cli/main.ts";
+import { flagsOf } from "../../../lib/cli/verb.ts";
+import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
+import { VARIABLES } from "../../../lib/variables.ts";
+import { fakeIo } from "./fake_io.ts";
+
+const ROWS_APART = `\n${"-".repeat(80)}\n\n`;
+
+async function help(...args: string[]): Promise<string> {
+  const io = fakeIo();
+  expect(await main(args, io)).toBe(0);
+  expect(io.text.stderr).toBe("");
+  return io.text.stdout;
+}
+
+test("--help of a verb shows every flag, an example and the exit codes", async () => {
+  for (const verb of VERBS) {
+    const text = await help(...verb.name.split(" "), "--help");
+    for (const flag of flagsOf(verb)) expect(text).toContain(`  --${flag.name}${flag.value ? ` ${flag.value}` : ""} `);
+    expect(verb.examples.length).toBeGreaterThan(0);
+    for (const example of verb.examples) {
+      expect(example).toStartWith(`mogplex-ci ${verb.name}`);
+      expect(text).toContain(`  ${example}\n`);
+    }
+    expect(text).toContain("Exit codes:\n");
+  }
+});
+
+test("no help has a line above 80 characters, and nothing is lost", async () => {
+  const asked = [[], ["runs"], ...VERBS.map(({ name }) => name.split(" "))].map((words) => [...words, "--help"]);
+  for (const words of [...asked, ...TOPICS.map((topic) => ["help", topic])]) {
+    const text = await help(...words);
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(text).not.toMatch(/ $/m);
+  }
+  const flat = (await help("--help")).replace(/\s+/g, " ");
+  for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
+  const environment = (await help("help", "environment")).replace(/\s+/g, " ");
+  for (const { name, meaning } of VARIABLES) {
+    expect([name, environment.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
+  }
+});
+
+test("--help of the program begins with the usage, shows every verb once, and names the topics", async () => {
+  const text = await help("--help");
+  expect(text).toStartWith("Usage: mogplex-ci <verb> [flags]\n");
+  for (const { name } of VERBS) {
+    expect(text.split("\n").filter((line) => line.startsWith(`  ${name}  `))).toHaveLength(1);
+  }
+  for (const topic of TOPICS) expect(text.replace(/\s+/g, " ")).toContain(`help ${topic}`);
+});
+
+test("help environment, exit-codes and reports show every row of their tables", async () => {
+  const variables = await help("help", "environment");
+  for (const { name, dropIn } of VARIABLES) expect(variables).toContain(`  ${name}${dropIn ? " * " : " "}`);
+  const codes = await help("help", "exit-codes");
+  for (const row of EXIT_TABLE) expect(codes).toContain(`  ${row.code.padEnd(7)}  `);
+  const reports = await help("help", "reports");
+  for (const [format, { file }] of Object.entries(REPORT_FORMATS)) {
+    expect(reports).toMatch(new RegExp(`^  ${format} +${file.replace(".", "\\.")} +\\S`, "m"));
+  }
+});
+
+test("--help shows a flag's variable and default as the list of variables has them", async () => {
+  expect(await help("follow", "--help")).toContain(
+    "  --timeout TIME          Maximum time to wait: 30m, 1h30m, or 90 (seconds)\n" +
+      `${" ".repeat(26)}[MOGPLEX_TIMEOUT, default 30m]\n`,
+  );
+});
+
+test("--help of a group shows its verbs only, with an example of each", async () => {
+  expect(await help("runs", "--help")).toBe(
+    "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
+      "  runs recent           Print the runs that this machine started outside CI,\n" +
+      "                        with verdicts; asks nobody\n" +
+      "  runs get <run-id>     Print a run\n" +
+      "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
+      "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +
+      "Examples:\n" +
+      "  mogplex-ci runs recent --json | jq -r .pullRequest\n" +
+      '  mogplex-ci runs get "$RUN_ID" --json | jq -r .status\n' +
+      '  mogplex-ci runs events "$RUN_ID" --follow --timeout 600\n' +
+      '  mogplex-ci runs cancel "$RUN_ID"\n',
+  );
+});
+
+test("every flag has a meaning, and no two of a verb share a name", () => {
+  for (const verb of VERBS) {
+    const flags = flagsOf(verb);
+    expect(new Set(flags.map((flag) => flag.name)).size).toBe(flags.length);
+    for (const flag of flags) expect(flag.help).not.toBe("");
+  }
+});
+
+test("`help runs events` prints what `runs events --help` prints", async () => {
+  expect(await help("help", "runs", "events")).toBe(await help("runs", "events", "--help"));
+});
+
+test("the help of a verb that reports names every format", async () => {
+  expect(await help("follow", "--help")).toContain(`\n  ${Object.keys(REPORT_FORMATS).join(" ")}\n`);
+});
+
+test("the help of a verb with many flags groups them, the common ones first", async () => {
+  const text = await help("run", "--follow", "--help");
+  const titles = ["Task:", "Following:", "Reports:", "Keys:", "Other:", "Examples:", "Exit codes:"];
+  expect(titles.map((title) => text.indexOf(`\n${title}\n`))).toEqual(
+    titles.map((title) => text.indexOf(`\n${title}\n`)).toSorted((a, b) => a - b),
+  );
+  expect(text).toMatch(/Task:\n {2}--repo /);
+  expect(await help("runs", "get", "--help")).toContain("\nFlags:\n");
+});
+
+test("a flag that stands in a group of the help belongs to a verb", () => {
+  const known = new Set(VERBS.flatMap(flagsOf).map(({ name }) => name));
+  expect(GROUPS.flatMap(([, names]) => names).filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("a verb that follows nothing says what its own 0 means, and no drop-in verb lists a code that it never ends with", async () => {
+  for (const verb of VERBS) {
+    const [text = ""] = (await help(...verb.name.split(" "), "--help")).split(ROWS_APART);
+    const codes = text.slice(text.indexOf("Exit codes:"), text.indexOf("Exit codes with"));
+    const followed = ["run --follow", "follow", "report"].includes(verb.name);
+    expect({ verb: verb.name, said: codes.includes("the server said success") }).toEqual({
+      verb: verb.name,
+      said: followed,
+    });
+    if (verb.group === "drop-in") expect(codes).not.toMatch(/^ {2}124 /m);
+  }
+});
+
+test("--help of every group shows an example", async () => {
+  for (
+    const group of new Set(VERBS.filter(({ name }) => name.includes(" ")).map(({ name }) => name.split(" ")[0] ?? ""))
+  ) {
+    expect(await help(group, "--help")).toContain(`Examples:\n  mogplex-ci ${group} `);
+  }
+});
+
+test("`run --help` shows the documented verb and the toolkit's apart, each with its own flags, variables and codes", async () => {
+  const text = await help("run", "--help");
+  const [plain = "", follow = "", ...others] = text.split(ROWS_APART);
+  expect(others).toEqual([]);
+  expect(plain).toContain("Usage: mogplex-ci run --repo owner/name");
+  expect(plain).not.toMatch(/--mode|--follow|MOGPLEX_(?!API_KEY|URL|DEV)/);
+  expect(follow).toContain("Usage: mogplex-ci run --follow ");
+  expect(follow).toContain("  --repo REPO             Repository: owner/name, or its id (see repos list)\n");
+  for (const verb of ["run", "follow"]) {
+    expect(await help(verb, "--follow", "--help")).toBe(verb === "run" ? follow : await help("follow", "--help"));
+  }
+  expect(await help("help", "run", "--detach")).toBe(follow);
+});
+
+test("no help of a verb on runs speaks of automations", async () => {
+  for (const verb of ["run", "follow", "report", "runs events"]) {
+    expect(await help(...verb.split(" "), "--help")).not.toMatch(/automation|trigger/);
+  }
+});
+
+test("--help shows the variables that a verb reads, and no others", async () => {
+  const environment = async (...verb: string[]) => {
+    const text = await help(...verb, "--help");
+    const flags = [...text.matchAll(/\[MOGPLEX_(\w+)/g)].map(([, name]) => name);
+    const [, others = ""] = /^Environment.*:\n((?: {2}.*\n)*)/m.exec(text) ?? [];
+    return [...flags, ...others.trim().split(/\s+/).map((name) => name.replace("MOGPLEX_", ""))].sort();
+  };
+  const service = ["API_KEY", "API_KEY_FILE", "TOKEN_VARIABLE", "URL", "DEV", "DEV_HOST"];
+  expect(await environment("runs", "get")).toEqual(["API_KEY", "DEV", "URL"]);
+  expect(await environment("cleanup")).toEqual([...service, "OUT", "JOB_STATUS"].sort());
+  expect(await environment("report")).toEqual(
+    [...service, "RUN_ID", "REPORT", "NOTE", "NOTE_TOKEN_VARIABLE", "OUT"].sort(),
+  );
+  const ofOthers = ["RUN_ID", "JOB_STATUS", "GIT_TOKEN", "GIT_USERNAME"];
+  expect(await environment("run", "--follow")).toEqual(
+    VARIABLES.map(({ name }) => name.replace("MOGPLEX_", "")).filter((name) => !ofOthers.includes(name)).sort(),
+  );
+});

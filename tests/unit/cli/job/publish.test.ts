@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { createWriter } from "../../../../lib/cli/explain.ts";
+import { GITLAB_NOTES } from "../../../../lib/cli/job/gitlab_note.ts";
+import { openContext } from "../../../../lib/cli/job/open.ts";
+import {
+  AT_END,
+  type Ended,
+  prepare,
+  type Published,
+  type Publisher,
+  WHEN_REFUSED,
+} from "../../../../lib/cli/job/publish.ts";
+import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
+import { UsageError } from "../../../../lib/errors.ts";
+import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { sampleResult } from "../../report/sample.ts";
+import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
+
+const FLAGS = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
+const JOB: Published = {
+  places: { out: "out", targets: [{ format: "json", path: "out/result.json" }], state: "out/run.json" },
+  log: null,
+};
+
+function context(options: FakeIoOptions) {
+  const io = fakeIo(options);
+  const platform = detectPlatform(io.env);
+  const writer = createWriter(io, platform, "toolkit");
+  const call = {
+    io,
+    platform,
+    writer,
+    flags: FLAGS,
+    vocabulary: commandVocabulary(),
+    verbs: [],
+    dropIn: false,
+    notes: GITLAB_NOTES,
+  };
+  return { io, context: openContext(call, {}) };
+}
+
+test("prepare() runs publishers in order, for any kind of result, and hands on which reports were written", async () => {
+  const seen: unknown[] = [];
+  const first: Publisher<number> = () => ({
+    ended(end) {
+      end.written = JOB.places.targets;
+    },
+  });
+  const second: Publisher<number> = () => ({
+    started: (runId) => void seen.push(runId),
+    ended: async (end: Ended<number>) => void seen.push(await Promise.resolve(end)),
+  });
+  const third: Publisher<number> = () => ({ ended: () => void seen.push("third") });
+  const prepared = prepare([first, second, third], context({}).context, JOB);
+  prepared.started("run-1");
+  await prepared.ended({ result: 7, error: undefined });
+  expect(seen).toEqual(["run-1", { result: 7, error: undefined, written: JOB.places.targets }, "third"]);
+});
+
+test("prepare() throws before the job starts when a setting of a publisher is not possible", () => {
+  const { context: wrong } = context({ env: { MOGPLEX_NOTE: "yes" } });
+  expect(() => prepare(AT_END, wrong, JOB)).toThrow(UsageError);
+  // A refused job has no note, so its reports are written whatever the setting is.
+  expect(() => prepare(WHEN_REFUSED, wrong, JOB)).not.toThrow();
+});
+
+test("a report that cannot be written is one error line, and the verdict does not list it", async () => {
+  const { io, context: job } = context({ readOnly: (path) => path === "out/result.json" });
+  await prepare(AT_END, job, JOB).ended({ result: sampleResult(), error: undefined });
+  expect(io.text.stderr).toMatch(/^error: Cannot write report .*result\.json.*\n$/);
+  expect(io.text.stdout).toStartWith("verdict ");
+  expect(io.text.stdout).not.toContain("result.json");
+});

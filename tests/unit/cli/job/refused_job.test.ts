@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/component/main.ts";
+import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
+
+const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
+const NOWHERE = "00000000-0000-4000-8000-000000000000";
+// What a job before this one left.
+const STALE = { "mogplex-ci/outputs.env": "MOGPLEX_OUTCOME=success\n", "mogplex-ci/junit.xml": "<green/>" };
+
+const WRONG: Record<string, [args: string[], code: number, options?: FakeIoOptions]> = {
+  "no prompt": [["run", "--follow", "--repo", REPO], 2],
+  "no repository": [["run", "--follow", "x"], 2],
+  "unknown repository": [["run", "--follow", "x", "--repo", NOWHERE], 2],
+  "two prompts": [[...RUN, "--prompt-file", "task.md"], 2],
+  "--follow and --detach": [[...RUN, "--detach"], 2],
+  "a value out of range": [[...RUN, "--timeout", "0"], 2],
+  "no token": [RUN, 64, { env: { MOGPLEX_API_KEY: "" } }],
+  "no way to the token": [RUN, 2, { env: { MOGPLEX_URL: "http://example.com" } }],
+  "a state file that cannot be written": [[...RUN, "--state", "/read-only/run.json"], 2],
+  "follow without a run": [["follow"], 2],
+  "follow of no id": [["follow", "7"], 2],
+  "report without a token": [["report", NOWHERE], 64, { env: { MOGPLEX_API_KEY: "$TOKEN" } }],
+};
+
+test("what was wrong before there was a run stands in every report, and not a word of the earlier job", async () => {
+  for (const [what, [args, expected, options]] of Object.entries(WRONG)) {
+    const { cli } = world();
+    const readOnly = (path: string) => path.startsWith("/read-only");
+    const { code, stdout, stderr, io } = await cli(args, { files: STALE, readOnly, ...options });
+    expect({ what, code, stdout }).toEqual({ what, code: expected, stdout: "" });
+    const reason = /^error: (.+)\n$/.exec(stderr)?.[1] ?? "";
+    const file = (name: string) => io.files.get(`mogplex-ci/${name}`) ?? "";
+    expect({ what, ...JSON.parse(file("result.json")) }).toMatchObject({
+      what,
+      outcome: "error",
+      exitCode: expected,
+      reason,
+      runId: args[0] === "report" ? NOWHERE : null,
+      resume: null,
+    });
+    expect({ what, dotenv: file("outputs.env") }).toMatchObject({
+      what,
+      dotenv: expect.stringContaining("MOGPLEX_OUTCOME=error\n"),
+    });
+    expect(file("junit.xml")).toMatch(/<(?:failure|error)\b/);
+    expect(file("metrics.txt")).toContain('outcome="error"');
+  }
+});
+
+/** What each report, the annotation and the step summary say at the top. */
+function headlines(stdout: string, files: ReadonlyMap<string, string>): (string | undefined)[] {
+  const text = (name: string) => files.get(name) ?? "";
+  return [
+    /^::(?:error|warning) title=([^:]+)::/m.exec(stdout)?.[1],
+    /^([^#\n].+) \(exit code \d+\)\.$/m.exec(text("/summary"))?.[1],
+    /^([^#\n].+) \(exit code \d+\)\.$/m.exec(text("mogplex-ci/summary.md"))?.[1],
+    /&#10;&#10;([^&]+?) \(exit code/.exec(text("mogplex-ci/junit.xml"))?.[1],
+  ];
+}
+
+test("a start that was refused is headlined as not started, and one of a run that exists is not", async () => {
+  const env = { GITHUB_ACTIONS: "true", MOGPLEX_CI_JOB: "nightly", GITHUB_STEP_SUMMARY: "/summary" };
+  const unknown = "mog_unknownToken00000000000000000001";
+  const refusals: [args: string[], own: Record<string, string>, code: number][] = [
+    [RUN, { MOGPLEX_API_KEY: "" }, 64],
+    [RUN, { MOGPLEX_API_KEY: unknown }, 64],
+    [RUN, { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, 65],
+    [["run", "--follow", "x", "--repo", NOWHERE], {}, 2],
+    [["run", "--follow", "--repo", REPO], {}, 2],
+  ];
+  for (const [args, own, expected] of refusals) {
+    const { code, stdout, io } = await world().cli(args, { env: { ...env, ...own } });
+    expect([code, ...headlines(stdout, io.files)]).toEqual([
+      expected,
+      ...Array(4).fill("The Mogplex run was not started"),
+    ]);
+  }
+  for (const token of ["", unknown]) {
+    const { stdout, io } = await world().cli(["follow", NOWHERE], { env: { ...env, MOGPLEX_API_KEY: token } });
+    const words = "The verdict on the Mogplex run is not known";
+    expect(headlines(stdout, io.files)).toEqual(Array(4).fill(words));
+  }
+});
+
+test("outputs of a step tell the error once", async () => {
+  const { cli } = world();
+  for (const args of [["run", "--follow", "--repo", REPO], ["run", "--follow", "x", "--repo", NOWHERE]]) {
+    const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "/runner/out", GITHUB_STEP_SUMMARY: "/runner/summary" };
+    const { code, io } = await cli(args, { env });
+    const outputs = io.files.get("/runner/out") ?? "";
+    expect([code, outputs.match(/^outcome\b/gm)?.length, outputs.includes("error")]).toEqual([2, 1, true]);
+    expect(io.files.get("/runner/summary")?.match(/^## /gm)?.length).toBe(1);
+  }
+});
+
+test("nothing is written where --report, --out or the arguments themselves are wrong", async () => {
+  const { cli } = world();
+  for (const more of [["--report", "pdf"], ["--report", "json=a", "--report", "dotenv=a"], ["--outt", "x"]]) {
+    const { code, io } = await cli([...RUN, ...more], { files: STALE });
+    expect([code, Object.fromEntries(io.files)]).toEqual([2, STALE]);
+  }
+});
+
+test("a reason in a report holds no token, whatever the user has put where", async () => {
+  const { cli } = world();
+  const { code, io } = await cli(["follow", TOKEN], { env: { MOGPLEX_API_KEY: "", OTHER: TOKEN } });
+  expect(code).toBe(2);
+  expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "").reason).toContain("Cannot use run id");
+  for (const text of io.files.values()) expect(text).not.toContain(TOKEN);
+});
+
+test("a job of the component without a task is red on the page of tests", async () => {
+  const io = fakeIo({ env: { GITLAB_CI: "true", MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO }, files: STALE });
+  expect(await main(["run"], io)).toBe(2);
+  expect(io.files.get("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=error\n");
+  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Cannot start run: a prompt is missing");
+});

@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { renderJson } from "../../../../lib/report/json.ts";
+import { renderNdjson } from "../../../../lib/report/ndjson.ts";
+import { sampleResult } from "../../report/sample.ts";
+import { textsOf } from "../../pages/page_parser.ts";
+import { TOKEN, world } from "../world.ts";
+
+const FILES = {
+  "old/result.json": renderJson(
+    sampleResult({ outcome: "failed", status: "failed", exitCode: 1, reason: `no ${TOKEN}` }),
+  ),
+  "old/events.ndjson": renderNdjson(sampleResult()),
+  "old/notes.txt": "nonsense",
+};
+const FROM = ["report", "--from", "old/result.json", "--from", "old/events.ndjson"];
+
+test("report --from writes the page of an earlier job without a request or a token, and ends with its verdict", async () => {
+  const { cli, requests } = world();
+  const { code, stdout, io } = await cli(FROM, { files: FILES, env: { MOGPLEX_API_KEY: "" } });
+  expect([code, stdout, requests]).toEqual([
+    1,
+    "verdict of that job: failed (exit code 1)\nwrote mogplex-ci/run.html\n",
+    [],
+  ]);
+  expect([...io.files.keys()]).toEqual([...Object.keys(FILES), "mogplex-ci/run.html"]);
+  const page = io.files.get("mogplex-ci/run.html") ?? "";
+  expect([textsOf(page, "h1"), textsOf(page, "nav").length]).toEqual([[
+    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)",
+  ], 1]);
+});
+
+test("report --from masks the token, and writes other reports where that is asked for", async () => {
+  const { code, io } = await world().cli([...FROM, "--report", "html=page.html,markdown=page.md"], { files: FILES });
+  expect(code).toBe(1);
+  for (const path of ["page.html", "page.md"]) expect(io.files.get(path)).not.toContain(TOKEN);
+  expect(io.files.has("mogplex-ci/run.html")).toBe(false);
+});
+
+test("report --from ends with 2 and leaves files alone when it cannot read them or would replace them", async () => {
+  const cases = [
+    [["report", "--from", "none.json"], 'Cannot read "none.json": there is no such file'],
+    [["report", "--from", "old/notes.txt"], "line 1 is no event; give the result.json or the events.ndjson of a job"],
+    [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" as it is read at the same time'],
+    [["report", "--from", "old/result.json", "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"], "exclude each other"],
+    [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file has the same content"],
+  ] as const;
+  for (const [args, message] of cases) {
+    const { code, stderr, io } = await world().cli([...args], { files: FILES });
+    expect([code, Object.fromEntries(io.files)]).toEqual([2, FILES]);
+    expect(stderr).toContain(message);
+  }
+});

@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { noticeText } from "../../../../lib/cli/log/notices.ts";
+
+test("noticeText() has words for each kind", () => {
+  const untilMs = Date.UTC(2026, 8, 1, 12, 0, 5);
+  const wait = {
+    kind: "wait",
+    what: "read run",
+    cause: "rate_limit",
+    detail: "HTTP 429",
+    attempt: 1,
+    untilMs,
+  } as const;
+  expect([
+    noticeText({ ...wait, delayMs: 60_000, named: true }),
+    noticeText({ ...wait, delayMs: 400, named: false }),
+    noticeText({ kind: "heartbeat", status: "streaming", elapsedMs: 185_000, requests: 41 }),
+    noticeText({ kind: "window_full" }),
+    noticeText({ kind: "events_missed" }),
+    noticeText({ kind: "unknown_status", status: "paused" }),
+    noticeText({ kind: "restart", runId: "r", status: "failed", suffix: 2 }),
+    noticeText({ kind: "random_key", missing: ["pipeline", "job"] }),
+    noticeText({ kind: "shared_key", runId: "r" }),
+    noticeText({ kind: "text", message: "as it is" }),
+  ]).toEqual([
+    "Cannot read run yet (HTTP 429, attempt 1): trying again in 1 min, as the service asks, at 12:00:05 UTC",
+    "Cannot read run yet (HTTP 429, attempt 1): trying again in 0.4 s, at 12:00:05 UTC",
+    "... streaming after 3 min 5 s",
+    "The feed is full at 200 events: later steps are not visible, the status is still watched",
+    "Some events were missed: the feed shows only its newest 200",
+    `The service reports an unknown status, "paused": it counts as not finished`,
+    "Run r of this key had already ended failed: starting afresh with suffix .2",
+    "Cannot identify this job (missing: pipeline, job): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)",
+    "Run r was already started under the key of this job, although this is its first attempt: nodes of a matrix and repeated steps look the same here, a key part tells them apart",
+    "as it is",
+  ]);
+});

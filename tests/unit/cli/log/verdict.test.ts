@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { type VerdictOptions, verdictText } from "../../../../lib/cli/log/verdict.ts";
+import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
+import { UnavailableError } from "../../../../lib/errors.ts";
+import { emptyAutomationResult } from "../../../../lib/result/automation_result.ts";
+import { resultError } from "../../../../lib/result/result_error.ts";
+import { emptyRunResult } from "../../../../lib/result/run_result.ts";
+import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
+
+const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel, inErrorLine: false };
+const ERROR = new UnavailableError(
+  { attempted: "start run", why: "the service is down; it said so", advice: "try again later; or ask" },
+  "unavailable",
+  { status: 503, code: null, requestId: null, retryAfterMs: null },
+);
+
+const TOLD = { repository: "acme/web", task: "# Fix the flaky tests\n\nThey fail.", files: ["a.ts", "b.ts"] };
+
+test("verdictText() has a row for all that is known of a run", () => {
+  const reports = [{ format: "json", path: "out/result.json" }, {
+    format: "markdown",
+    path: "out/summary.md",
+  }] as const;
+  expect(verdictText(sampleResult({ ...TOLD, outcome: "deadline", exitCode: 124 }), { ...OPTIONS, reports })).toBe(
+    [
+      "verdict       did not end in time (exit code 124)",
+      "pull request  https://github.com/acme/web/pull/7",
+      "repository    acme/web",
+      "task          Fix the flaky tests",
+      "what to do    Give the job more time.",
+      "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
+      "start         started by this job",
+      "branch        mogplex/external/70a41ec8-9562673e",
+      "files         a.ts, b.ts",
+      "time          18 min 5 s",
+      "reports       out/: result.json summary.md",
+      "resume        mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
+      "cancel        mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
+    ].join("\n"),
+  );
+});
+
+test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {
+  const late = sampleAutomationResult({ outcome: "deadline", exitCode: 124, status: "running", resume: "once more" });
+  expect(verdictText(late, { reports: [], inErrorLine: false })).toBe(
+    [
+      "verdict       did not end in time (exit code 124)",
+      "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+      "what to do    Give the job more time.",
+      "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
+      "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
+      "start         triggered by this job",
+      "run time      8 min 5 s",
+      "time          10 min 20 s",
+      "resume        once more",
+    ].join("\n"),
+  );
+});
+
+test("verdictText() has reason and advice in rows of their own, and leaves the advice to an error line", () => {
+  const parts = { reason: ERROR.message, error: resultError(ERROR), exitCode: 69, idempotencyKey: "ci1-key" };
+  const rows = [
+    "verdict       not known (exit code 69)",
+    "reason        Cannot start run: the service is down; it said so",
+    "what to do    try again later; or ask",
+    "key           ci1-key",
+    "time          0 s",
+  ];
+  for (const empty of [emptyRunResult(), emptyAutomationResult()]) {
+    expect(verdictText({ ...empty, ...parts }, OPTIONS)).toBe(rows.join("\n"));
+    expect(verdictText({ ...empty, ...parts }, { ...OPTIONS, inErrorLine: true }))
+      .toBe(rows.filter((row) => !row.startsWith("what to do")).join("\n"));
+  }
+});
+
+test("verdictText() shows a reason of the service whole, up to a limit", () => {
+  const reason = "tests failed; see the log";
+  const failed = sampleResult({ outcome: "failed", exitCode: 1, reason });
+  expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain(`\nreason        ${reason}\n`);
+  const long = verdictText({ ...failed, reason: "x".repeat(100_000) }, OPTIONS);
+  expect(long.length).toBeLessThan(5_000);
+});
+
+test("verdictText() has the key where a start is unknown, and with events and requests when all is to be shown", () => {
+  const rows = (fields: object, full: boolean) =>
+    verdictText(sampleResult(fields), { ...OPTIONS, full }).split("\n").map((row) => row.split("  ")[0] ?? "");
+  const lost = { runId: null, resume: null, outcome: "error", exitCode: 69 };
+  const has = (fields: object, full = false) =>
+    ["key", "events"].filter((label) => rows(fields, full).includes(label)).join(" ");
+  expect([has({}), has({}, true), has(lost), has({ ...lost, exitCode: 65 }), has(lost, true)])
+    .toEqual(["", "key events", "key", "", "key"]);
+});
+
+test("verdictText() names the phase in which a run failed, and what to do then", () => {
+  const phases = [{ name: "deliver", startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
+  const failed = sampleResult({ outcome: "failed", exitCode: 1, phases, pullRequest: { state: "unknown", url: null } });
+  expect(verdictText(failed, OPTIONS)).toStartWith(
+    "verdict       failed in delivery (exit code 1)\npull request  none reported\n",
+  );
+  expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain("\nwhat to do    Check what the Git host");
+});
+
+test("verdictText() says that events were missed, whatever is to be shown", () => {
+  const eventCount = { seen: 7, missed: true, windowFull: true };
+  expect(verdictText(sampleResult({ eventCount }), OPTIONS))
+    .toContain("\nevents        some went by unseen, later ones cannot be seen\n");
+  expect(verdictText(sampleResult({ eventCount }), { ...OPTIONS, full: true })).toContain(
+    "\nevents        7 seen, some",
+  );
+});

@@ -1,0 +1,128 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { PROGRAM_FILE, TASK } from "../../../../lib/cli/setup/recipe.ts";
+import { RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { sha256Hex } from "../../../../lib/sha256.ts";
+import { fakeIo } from "../fake_io.ts";
+
+const FILE = "/opt/mogplex.mjs";
+const PROGRAM = "#!/usr/bin/env node\n// mogplex.mjs 0.1.0\n";
+const ORIGIN = '[core]\n\tbare = false\n[remote "origin"]\n\turl = git@github.com:acme/web.git\n';
+
+/** What `init` did in a repository with these files. */
+async function init(args: string[], files: Record<string, string> = {}, program = PROGRAM) {
+  const io = fakeIo({ files: { [FILE]: program, ".git/HEAD": "", ...files } });
+  const code = await main(["init", ...args], io, { programFile: FILE });
+  const written = Object.fromEntries([...io.files].filter(([path]) => !/^(?:\/opt|\.git\/)/.test(path)));
+  return { code, written, io, stdout: io.text.stdout, stderr: io.text.stderr };
+}
+
+test("init writes the program, a checksum that fits, a task and the job of the system that it finds", async () => {
+  const { code, written, stdout } = await init([], { ".git/config": ORIGIN });
+  expect([code, Object.keys(written).sort()]).toEqual([0, [
+    ".github/workflows/mogplex.yml",
+    "ci/mogplex-task.md",
+    "ci/mogplex.mjs",
+    "ci/mogplex.mjs.sha256",
+  ]]);
+  expect(written[PROGRAM_FILE]).toBe(PROGRAM);
+  expect(written["ci/mogplex.mjs.sha256"]).toBe(`${await sha256Hex(PROGRAM)}  mogplex.mjs\n`);
+  expect(written[".github/workflows/mogplex.yml"]).toContain(
+    "run --follow --repo acme/web --prompt-file ci/mogplex-task.md",
+  );
+  expect(stdout).toContain("+name: Mogplex\n");
+  expect(stdout).toContain("Needs: secret MOGPLEX_API_KEY.\n");
+});
+
+test("init finds each system by its files, wherever the remote is", async () => {
+  for (const [name, { file, marks = [] }] of RECIPES) {
+    for (const mark of [file, ...marks]) {
+      const path = /\.(?:ya?ml)$|file$/.test(mark) ? mark : `${mark}/other`;
+      const { stdout } = await init(["--dry-run"], { [path]: "x", ".git/config": ORIGIN });
+      expect([name, mark, stdout.split("\n")[0]]).toEqual([name, mark, `${name}, repository acme/web`]);
+    }
+  }
+});
+
+test("init puts the job beside a file that exists, says which lines to add, and changes no file", async () => {
+  const theirs = { ".gitlab-ci.yml": "test:\n  script: [make]\n", "ci/mogplex-task.md": "Our own task\n" };
+  const { code, written, stdout } = await init([], theirs);
+  expect(code).toBe(0);
+  expect(written).toMatchObject(theirs);
+  expect(written["ci/mogplex.gitlab-ci.yml"]).toContain("mogplex:\n");
+  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\n  include:\n    - local: ci/mogplex.gitlab-ci.yml\n");
+  expect(stdout).toContain("keep ci/mogplex-task.md, which differs from what init would write:\n-Our own task\n");
+});
+
+test("init called again changes nothing, and with --dry-run writes nothing", async () => {
+  const first = await init(["gitlab"]);
+  const again = await init(["gitlab"], first.written);
+  expect(again.written).toEqual(first.written);
+  expect(again.stdout).not.toContain("write ");
+  const dry = await init(["jenkins", "--dry-run"]);
+  expect([dry.code, dry.written]).toEqual([0, {}]);
+  expect(dry.stdout).toContain("would write Jenkinsfile");
+  expect(dry.stdout).toEndWith("\nNothing was written. Without --dry-run these files are.\n");
+});
+
+test("init --update replaces the program and its checksum, unless somebody changed them", async () => {
+  const { written } = await init(["github"]);
+  const newer = `${PROGRAM}// 0.2.0\n`;
+  const updated = await init(["--update"], written, newer);
+  expect(updated.written).toEqual({
+    ...written,
+    [PROGRAM_FILE]: newer,
+    "ci/mogplex.mjs.sha256": `${await sha256Hex(newer)}  mogplex.mjs\n`,
+  });
+  const changed = await init(["--update"], { ...written, [PROGRAM_FILE]: "evil" }, newer);
+  expect([changed.code, changed.written[PROGRAM_FILE]]).toEqual([2, "evil"]);
+});
+
+test("init --uninstall removes what init wrote, and leaves what somebody changed", async () => {
+  const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "x: {}\n" });
+  const gone = await init(["gitlab", "--uninstall"], written);
+  expect(gone.written).toEqual({ ".gitlab-ci.yml": "x: {}\n" });
+  const own = { ...written, "ci/mogplex-task.md": `${TASK}And more.\n`, [PROGRAM_FILE]: "changed" };
+  const kept = await init(["gitlab", "--uninstall"], own);
+  expect(Object.keys(kept.written).sort()).toEqual([
+    ".gitlab-ci.yml",
+    "ci/mogplex-task.md",
+    "ci/mogplex.mjs",
+    "ci/mogplex.mjs.sha256",
+  ]);
+});
+
+test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
+  const cases: [args: string[], files: Record<string, string>, message: string][] = [
+    [[], {}, "nothing here says which CI system it uses; give one of gitlab, github,"],
+    [[], { Jenkinsfile: "", ".gitlab-ci.yml": "" }, "it uses several CI systems: gitlab, jenkins"],
+    [["gitlabb"], {}, `did you mean "gitlab"?`],
+  ];
+  for (const [args, files, message] of cases) {
+    const { code, written, stderr } = await init(args, files);
+    expect([code, written]).toEqual([2, files]);
+    expect(stderr).toContain(message);
+  }
+  const source = await init(["gitlab"], {}, "export {};\n");
+  expect([source.code, source.written]).toEqual([2, {}]);
+  expect(source.stderr).toContain("npm --prefix");
+});
+
+test("init takes no name from a remote that is a path, or that could end a command line", async () => {
+  for (
+    const url of ["/srv/git/web.git", "file:///srv/web", "git@github.com:acme/we;b", "https://github.com/acme/$(x)"]
+  ) {
+    const { written } = await init(["github"], { ".git/config": `[remote "origin"]\n\turl = ${url}\n` });
+    expect([url, written[".github/workflows/mogplex.yml"]?.includes(`--repo "$GITHUB_REPOSITORY" --prompt`)]).toEqual([
+      url,
+      true,
+    ]);
+  }
+});
+
+test("init shows no password of a remote", async () => {
+  const config = '[remote "origin"]\n\turl = https://me:glpat-secret@gitlab.example/acme/web.git\n';
+  const { stdout, stderr, written } = await init(["gitlab"], { ".git/config": config });
+  expect(stdout).toStartWith("gitlab, repository acme/web\n");
+  expect(stdout + stderr + Object.values(written).join("")).not.toContain("glpat");
+});

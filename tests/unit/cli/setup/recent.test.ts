@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import { recentRuns } from "../../../../lib/cli/setup/recent.ts";
+import { TOKEN, world } from "../world.ts";
+
+const HOME = { HOME: "/h/me" };
+const FILE = "/h/me/.local/state/mogplex-ci/recent.ndjson";
+const RUN = ["run", "--follow", "Fix the flaky tests\nand more", "--repo", "acme/api"];
+
+test("runs recent lists what this machine started, with verdict and pull request, and asks nobody", async () => {
+  const { cli, requests } = world("success");
+  const first = await cli(RUN, { env: HOME });
+  const text = first.io.files.get(FILE) ?? "";
+  expect(text).not.toMatch(/mog_|flaky/);
+  requests.length = 0;
+  const files = Object.fromEntries(first.io.files);
+  const { code, stdout } = await cli(["runs", "recent"], { env: { ...HOME, MOGPLEX_API_KEY: "" }, files });
+  expect([code, requests]).toEqual([0, []]);
+  expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d {2}<run> {2}success {2}acme\/api {2}https?:\/\/\S+\n$/);
+  const json = JSON.parse((await cli(["runs", "recent", "--json"], { env: HOME, files })).stdout);
+  expect(json).toMatchObject({
+    runId: "<run>",
+    outcome: "success",
+    exitCode: 0,
+    folder: expect.stringMatching(/mogplex-ci$/),
+  });
+});
+
+test("a follow adds the verdict of a run that was left, and no run is listed twice", async () => {
+  const { cli } = world("agent-failure");
+  const started = await cli(["run", "--detach", "x", "--repo", "acme/api"], { env: HOME });
+  const files = Object.fromEntries(started.io.files);
+  const runId = JSON.parse(started.io.files.get("mogplex-ci/run.json") ?? "").runId;
+  expect((await cli(["runs", "recent"], { env: HOME, files })).stdout).toContain("  -  acme/api");
+  const followed = await cli(["follow", runId], { env: HOME, files });
+  const { stdout } = await cli(["runs", "recent"], { env: HOME, files: Object.fromEntries(followed.io.files) });
+  expect(stdout.trim().split("\n")).toHaveLength(1);
+  expect(stdout).toContain("  failed  acme/api");
+});
+
+test("the task is remembered when MOGPLEX_RECENT=task asks for it, and nothing with off, in CI or without a home", async () => {
+  const remembered = async (env: Record<string, string>) => {
+    const { io } = await world("success").cli(RUN, { env });
+    return [...io.files].find(([path]) => path.endsWith("recent.ndjson"))?.[1];
+  };
+  expect(await remembered({ ...HOME, MOGPLEX_RECENT: "task" })).toContain('"task":"Fix the flaky tests"');
+  expect(await remembered({ ...HOME, MOGPLEX_RECENT: "off" })).toBeUndefined();
+  expect(await remembered({ ...HOME, CI: "true" })).toBeUndefined();
+  expect(await remembered({})).toBeUndefined();
+  expect(await remembered({ HOME: "relative" })).toBeUndefined();
+  expect(await remembered({ ...HOME, XDG_STATE_HOME: "/state" })).toBeDefined();
+});
+
+test("a file of runs stays small, and a token in it is masked", async () => {
+  const { cli } = world("success");
+  const lines = Array.from({ length: 500 }, (_, at) => JSON.stringify({ startedAt: "2026-01-01", runId: `r${at}` }));
+  const { io } = await cli([...RUN, "--branch", "x"], { env: HOME, files: { [FILE]: `${lines.join("\n")}\n` } });
+  const kept = (io.files.get(FILE) ?? "").trim().split("\n");
+  expect(kept.length).toBeLessThan(210);
+  expect(io.files.get(FILE)).not.toContain(TOKEN);
+});
+
+test("recentRuns() skips lines that are damaged or strange", () => {
+  const good = { startedAt: "2026-01-01T00:00:00Z", runId: "a", repository: "acme/web", branch: "b", folder: "f" };
+  const lines = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '"x"',
+    "{}",
+    '{"runId":"lost","outcome":"failed"}',
+    JSON.stringify(good),
+    '{"runId":',
+  ];
+  expect(recentRuns(lines)).toEqual([{ ...good, outcome: null, exitCode: null, pullRequest: null }]);
+});
+
+test("runs recent prints hostile text harmlessly, and says when there is nothing", async () => {
+  const { cli } = world("success");
+  const line = JSON.stringify({ startedAt: "2026-01-01", runId: "a\u001b[31m", repository: "x\n::error::y" });
+  const { stdout } = await cli(["runs", "recent"], { env: HOME, files: { [FILE]: line } });
+  expect(stdout).not.toContain("\u001b");
+  expect(stdout).not.toMatch(/^::/m);
+  expect((await cli(["runs", "recent"], { env: HOME })).stderr).toContain("remembers no run");
+});

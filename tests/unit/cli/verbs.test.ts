@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
+import * as functions from "../../../lib/cli/campaign/verbs/functions.ts";
+import * as TABLE from "../../../lib/cli/options/table.ts";
+import { codesOf, flagsOf } from "../../../lib/cli/verb.ts";
+import { VERBS } from "../../../lib/cli/verbs.ts";
+import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../../lib/job/session.ts";
+import { AUTOMATION_EXIT, END_EXIT } from "../../../lib/result/ends.ts";
+import { VARIABLES } from "../../../lib/variables.ts";
+
+const CODES = Object.keys(EXIT) as ExitName[];
+const CLI = join(import.meta.dir, "../../../lib/cli");
+
+test("exit codes of a verb are in the order of the table of exit codes", () => {
+  const lists = VERBS.flatMap((verb) => {
+    const codes = codesOf(verb);
+    return codes === undefined ? [] : [{ name: verb.name, codes }];
+  });
+  expect(lists.length).toBeGreaterThan(0);
+  for (const list of lists) expect(list).toEqual({ ...list, codes: CODES.filter((code) => list.codes.includes(code)) });
+});
+
+test("EXIT_TABLE names the codes in the order of EXIT", () => {
+  expect(EXIT_TABLE.flatMap(({ names }) => names)).toEqual(CODES);
+  for (const { code, names } of EXIT_TABLE) expect(code).toBe(names.map((name) => EXIT[name]).join("/"));
+});
+
+test("the row of each campaign verb calls the function of its name, which is loaded then, and imports no other code of campaigns", () => {
+  const rows = VERBS.filter(({ name }) => name.startsWith("campaign "));
+  const verbs = rows.map(({ name }) => name.replace("campaign ", ""));
+  expect(verbs.toSorted()).toEqual(Object.keys(functions).sort());
+  for (const { name, run } of rows) {
+    expect(String(run)).toContain(`(await campaignVerbs()).${name.replace("campaign ", "")}(context)`);
+  }
+  const folder = join(CLI, "verbs/campaign");
+  const imports = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), "utf8").matchAll(/from "([^"]+)"/g)].map(([, path = ""]) => path)
+  );
+  const ofCampaigns = new Set(imports.filter((path) => path.includes("campaign/")));
+  expect([...ofCampaigns].sort()).toEqual(
+    ["flags", "load", "own_flags", "pipeline_flags"].map((name) => `../../campaign/${name}.ts`),
+  );
+});
+
+test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {
+  const impossible = Object.values(END_EXIT).filter((code) => !Object.values(AUTOMATION_EXIT).includes(code as never));
+  const codesFor = (name: string) =>
+    VERBS.filter((verb) => verb.name === name).flatMap((verb) => codesOf(verb) ?? CODES);
+  for (const name of ["run --follow", "follow", "report"]) expect(codesFor(name)).toEqual(CODES);
+  expect(codesFor("automations trigger --follow")).toEqual(CODES.filter((code) => !impossible.includes(code as never)));
+});
+
+test("every toolkit verb can end as a refused command line and as an internal error do", () => {
+  for (const verb of VERBS.filter(({ group }) => group === "toolkit")) {
+    expect({ name: verb.name, codes: codesOf(verb) ?? CODES }).toMatchObject({
+      codes: expect.arrayContaining(["success", "usage", "internal"]),
+    });
+  }
+});
+
+test("no file of the command line names an exit code by its number", () => {
+  const files = readdirSync(CLI, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+  expect(files.length).toBeGreaterThan(40);
+  const numbers = Object.values(EXIT).filter((code) => code > 4).join("|");
+  const patterns = [
+    // The numbers themselves: nothing else in this folder has a reason to be one of them.
+    new RegExp(`(?<![\\d._])(?:${numbers})(?![\\d._])`),
+    // The small ones, where they can only be codes.
+    /\bcodes?: *\[? *["']?\d|\b(?:exitCode|code): *\d|\breturn [0-4];/,
+  ];
+  const found = files.filter((file) => {
+    const text = readFileSync(join(CLI, file), "utf8").replace(
+      /\/\*[\s\S]*?\*\/|^\s*\/\/.*$|@[0-9a-f]{40}/gm,
+      "",
+    );
+    return patterns.some((pattern) => pattern.test(text));
+  });
+  expect(found).toEqual([]);
+});
+
+test("every flag that a variable names is one of a verb, and every row of a verb comes from the variable", () => {
+  const flags = VERBS.flatMap(flagsOf);
+  const named = VARIABLES.filter(({ option }) => option !== null);
+  expect(named.length).toBeGreaterThan(10);
+  for (const variable of named) {
+    const rows = flags.filter((flag) => flag.variable?.name === variable.name);
+    expect({ name: variable.name, found: rows.length > 0 }).toEqual({ name: variable.name, found: true });
+    expect(rows.filter(({ help }) => help !== variable.meaning)).toEqual([]);
+    for (const row of rows) expect(row.name).toBe(String(variable.option));
+    expect(variable.flag).toBe(`\`--${variable.option}\``);
+  }
+});
+
+test("what a verb reads beside its flags is a variable", () => {
+  const names = VARIABLES.map(({ name }) => name);
+  const flags: string[] = VERBS.flatMap((verb) => flagsOf(verb)).map(({ name }) => name);
+  expect(VERBS.flatMap(({ variables = [] }) => variables).filter((name) => !names.includes(name))).toEqual([]);
+  expect(VARIABLES.filter(({ readWith }) => readWith !== null && !flags.includes(readWith))).toEqual([]);
+});
+
+test("options name every agent and every mode, and defaults are those of the code", () => {
+  const meaning = ({ help }: { help: string }) => help.replaceAll("`", "").replace(/\.$/, "");
+  expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
+  expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
+  expect(TABLE.TIMEOUT.variable?.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
+});
+
+test("options take the words that their descriptions name, and no others", () => {
+  for (const option of [TABLE.LOG, TABLE.NOTE, TABLE.ON_TIMEOUT_OPTION, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
+    const named = [...option.help.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
+    expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);
+  }
+});

@@ -1,0 +1,382 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
+import { REPORT_FORMATS } from "../../../../lib/report/formats.ts";
+import { good, html, json, script } from "../../http/answers.ts";
+import { fakeIo } from "../fake_io.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
+import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_texts.ts";
+
+const NOBODY = "00000000-0000-4000-8000-00000000dead";
+const FOLLOW = [...TRIGGER, "--follow"];
+
+test("automations trigger prints the result: a run, one that waits, one that was found, none", async () => {
+  const running = world();
+  const first = await running.cli(TRIGGER, { env: JOB });
+  expect({ code: first.code, stderr: first.stderr, stdout: named(running, first.stdout) }).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: `triggered automation ${AUTOMATION}: run <job> (running)\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
+  });
+  const again = await running.cli(TRIGGER, { env: JOB });
+  expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
+    code: 0,
+    stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was known: nothing was started now\n` +
+      `key ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
+  });
+  const waiting = world("automation-slot");
+  const queued = await waiting.cli(TRIGGER, { env: JOB });
+  expect({ code: queued.code, stdout: named(waiting, queued.stdout), stderr: named(waiting, queued.stderr) }).toEqual({
+    code: 124,
+    stdout:
+      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
+      `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
+    stderr:
+      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
+      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
+  });
+  const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
+  expect(full).toMatchObject({
+    code: 75,
+    stdout: "",
+    stderr:
+      `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing, as too many runs are ` +
+      'active: "REPO_PENDING_LIMIT"; try again when some have ended\n',
+  });
+});
+
+test("automations trigger --json prints one object with chosen fields, also when nothing was started", async () => {
+  const running = world();
+  const { code, stdout, stderr } = await running.cli([...TRIGGER, "--json"], { env: JOB });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(lines(named(running, stdout))).toEqual([{
+    automationId: AUTOMATION,
+    runId: "<job>",
+    status: "running",
+    replayed: false,
+    reason: null,
+    idempotencyKey: `${AUTOMATION}/${REPO}/ci1-<hash>`,
+    exitCode: 0,
+  }]);
+  const full = await world("automation-suppressed").cli([...TRIGGER, "--json"], { env: JOB });
+  expect(lines(full.stdout)).toEqual([{
+    automationId: AUTOMATION,
+    runId: null,
+    status: "suppressed",
+    replayed: false,
+    reason: "REPO_PENDING_LIMIT",
+    exitCode: 75,
+  }]);
+});
+
+test("automations trigger ends with the end of a run that a given key finds", async () => {
+  const ends = [["success", 0], ["agent-failure", 1], ["automation-cancelled", 3]] as const;
+  for (const [scenario, expected] of ends) {
+    const { cli, clock } = world(scenario);
+    const given = [...TRIGGER, "--idempotency-key", "weekly"];
+    await cli(given);
+    clock.advance(60_000);
+    const { code, stdout, stderr } = await cli(given);
+    expect({ scenario, code }).toEqual({ scenario, code: expected });
+    expect(stdout).toContain("the key was known: nothing was started now\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
+    expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
+  }
+});
+
+test("automations trigger --follow prints statuses and verdict, and ends with it", async () => {
+  const there = world("automation-slot");
+  const { code, stdout, stderr } = await there.cli(FOLLOW, { env: JOB });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(named(there, stdout)).toBe(
+    [
+      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
+      "          status    running",
+      "",
+      "verdict       success (exit code 0)",
+      "repository    acme/api",
+      `automation    ${AUTOMATION}`,
+      "run           <job> (success)",
+      "start         triggered by this job",
+      "run time      20 s",
+      "time          <time>",
+      `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
+      "",
+    ].join("\n"),
+  );
+});
+
+test("automations trigger --follow writes the reports, outputs and annotations of run --follow", async () => {
+  const there = world("agent-failure");
+  const github = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "out.txt", GITHUB_STEP_SUMMARY: "sum.md" };
+  const { code, stdout, io } = await there.cli(FOLLOW, { env: { ...JOB, ...github } });
+  expect(code).toBe(1);
+  const [id = ""] = there.emulator.world.store.automationRuns.keys();
+  const result = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+  expect(result).toMatchObject({
+    schemaVersion: 1,
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: id,
+    repoId: REPO,
+    outcome: "failed",
+    exitCode: 1,
+    reason: "Agent run exited with code 1.",
+    error: null,
+  });
+  expect(io.files.get("mogplex-ci/outputs.env")).toContain(`MOGPLEX_RUN_ID=${id}\n`);
+  expect(io.files.get("mogplex-ci/summary.md")).toContain("automation run");
+  expect(io.files.get("mogplex-ci/junit.xml")).toContain("Agent run exited with code 1.");
+  expect(io.files.get("mogplex-ci/events.ndjson")).toBe("");
+  const outputs = io.files.get("out.txt") ?? "";
+  for (const name of ["run_id", "status", "outcome", "branch", "pull_request_url", "replayed"]) {
+    expect(outputs).toMatch(new RegExp(`^${name}(?:=|<<)`, "m"));
+  }
+  expect(io.files.get("sum.md")).toContain("Agent run exited with code 1.");
+  expect(stdout).toMatch(/^::error title=[^:]*::/m);
+  expect(io.files.has("mogplex-ci/run.json")).toBe(false);
+});
+
+test("automations trigger --follow writes reports of its kind when it is refused before anything is sent", async () => {
+  const { cli, requests } = world();
+  const { code, io } = await cli(FOLLOW, { env: { MOGPLEX_API_KEY: "" } });
+  expect([code, requests]).toEqual([64, []]);
+  expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId: null,
+    outcome: "error",
+    exitCode: 64,
+    error: { attempted: "read token", why: expect.stringContaining("MOGPLEX_API_KEY is empty") },
+  });
+});
+
+/** Scenario, exit code, a line of the verdict. */
+const ENDS: [scenario: string, code: number, words: string][] = [
+  ["success", 0, "verdict       success (exit code 0)"],
+  ["agent-failure", 1, "reason        Agent run exited with code 1."],
+  ["automation-cancelled", 3, "verdict       cancelled (exit code 3)"],
+  ["automation-suppressed", 75, "verdict       nothing was started (exit code 75)"],
+  ["automation-stuck", 124, "verdict       did not end in time (exit code 124)"],
+];
+
+test.each(ENDS)("automations trigger --follow ends %s with %d", async (scenario, expected, words) => {
+  const { cli } = world(scenario);
+  const { code, stdout, stderr } = await cli([...FOLLOW, "--timeout", "60"], { env: JOB });
+  expect(code).toBe(expected);
+  expect(stdout).toContain(`${words}\n`);
+  expect(stderr.includes("error: ")).toBe(expected > 3);
+});
+
+test("automations trigger --follow shows when it waits for an answer, and for a way in", async () => {
+  const resumed = await world("automation-resumed").cli(FOLLOW, { env: JOB });
+  expect(resumed.stdout).toContain("          waits     for an answer in the app (1)\n");
+  expect(resumed.stdout).toContain("          goes on\n");
+  const scenario = parseScenario(
+    "automation: { suppress: INSTALLATION_PENDING_LIMIT, times: 2, steps: [{ status: success }] }",
+    "s.yaml",
+  );
+  const { code, stderr } = await world("", { scenarios: [scenario] }).cli(FOLLOW, { env: JOB });
+  expect(code).toBe(0);
+  expect(stderr).toContain("yet (suppressed: INSTALLATION_PENDING_LIMIT, attempt 1): trying again in");
+});
+
+test("automations trigger --follow --json prints NDJSON only, the verdict last, and no resume token", async () => {
+  const there = world("automation-resumed");
+  const { code, stdout } = await there.cli([...FOLLOW, "--json"], { env: JOB });
+  expect(code).toBe(0);
+  const shown = lines(named(there, stdout));
+  expect(shown[0]).toMatchObject({
+    type: "trigger",
+    automationId: AUTOMATION,
+    runId: "<job>",
+    status: "running",
+    replayed: false,
+  });
+  expect(shown.slice(1)).toEqual([
+    { type: "status", status: "running" },
+    { type: "waits", count: 1 },
+    { type: "waits", count: 0 },
+    { type: "status", status: "success" },
+    expect.objectContaining({
+      type: "result",
+      runId: "<job>",
+      outcome: "success",
+      exitCode: 0,
+      repository: "acme/api",
+    }),
+  ]);
+  const [job] = there.emulator.world.store.automationRuns.values();
+  expect(job?.waits[0]?.resume_token).toMatch(/^resume_/);
+  expect(stdout).not.toContain("resume_");
+});
+
+test("automations trigger --follow attaches when the job is retried, and starts afresh after a failure", async () => {
+  const { cli, emulator, clock } = world();
+  const gitlab = {
+    GITLAB_CI: "true",
+    CI_SERVER_URL: "https://gitlab.example",
+    CI_PROJECT_ID: "42",
+    CI_PIPELINE_ID: "7",
+    CI_JOB_NAME: "nightly",
+  };
+  await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
+  const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
+  expect(retried.stdout).toContain("start         attached: the key was known\n");
+  expect([retried.code, emulator.world.store.automationRuns.size]).toEqual([0, 1]);
+  const failing = world("agent-failure");
+  await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
+  failing.clock.advance(60_000);
+  clock.advance(1);
+  const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
+  expect(afresh.stderr).toContain("starting afresh with suffix .2");
+  expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
+});
+
+test("the verbs about automations and reviews end with 2 and send nothing when something is wrong here", async () => {
+  const { cli, requests } = world();
+  const files = { "list.json": "[]", "text.json": "hello", "nul.json": '{"a":"\\u0000"}' };
+  const wrong: [args: string[], env?: Record<string, string>][] = [
+    [["automations"]],
+    [["automations", "run", AUTOMATION]],
+    [["automations", "list", "--limit", "0"]],
+    [["automations", "list", "--limit", "5", "--all"]],
+    [["automations", "list", "nightly"]],
+    [["automations", "get"]],
+    [["automations", "get", "nightly"]],
+    [["automations", "trigger", "--repo", REPO]],
+    [["automations", "trigger", AUTOMATION]],
+    [["automations", "trigger", AUTOMATION, "--repo", "acme"]],
+    [["automations", "trigger", "../repos", "--repo", REPO]],
+    [[...TRIGGER, "--input", "depth"]],
+    [[...TRIGGER, "--input", "=x"]],
+    [[...TRIGGER, "--input", ":=1"]],
+    [[...TRIGGER, "--input", "a=1", "--input", "a=2"]],
+    [[...TRIGGER, "--input-file", "missing.json"]],
+    [[...TRIGGER, "--input-file", "list.json"]],
+    [[...TRIGGER, "--input-file", "text.json"]],
+    [[...TRIGGER, "--input-file", "nul.json"]],
+    [[...TRIGGER, "--on-timeout", "cancel"]],
+    [[...TRIGGER, "--on-interrupt", "detach"]],
+    [[...FOLLOW, "--on-timeout", "explode"]],
+    [[...FOLLOW, "--timeout", "0"]],
+    [[...FOLLOW, "--key-scope", "galaxy"]],
+    [[...FOLLOW, "--idempotency-key", "k", "--key-part", "p"]],
+    [[...FOLLOW, "--idempotency-key", "k".repeat(164)]],
+    [TRIGGER, { MOGPLEX_URL: "http://example.com" }],
+    [["pr-reviews", "rerun", "--pr", "7"]],
+    [["pr-reviews", "rerun", "--repo", REPO]],
+    [["pr-reviews", "rerun", "--repo", REPO, "--pr", "0"]],
+    [["pr-reviews", "rerun", "--repo", "web", "--pr", "7"]],
+  ];
+  for (const [args, env] of wrong) {
+    const { code, stdout, stderr } = await cli(args, { files, ...(env && { env }) });
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  }
+  expect(requests).toEqual([]);
+});
+
+test("the verbs about automations end with the code of what went wrong", async () => {
+  const { cli, emulator } = world();
+  for (const args of [["automations", "list"], ["automations", "get", AUTOMATION], TRIGGER, FOLLOW]) {
+    const short = args[1] === "trigger" ? [...args, "--timeout", "30"] : args;
+    expect((await cli(args, { env: { MOGPLEX_API_KEY: "" } })).code).toBe(64);
+    for (const [kind, expected] of [["429", 75], ["503", 69], ["html502", 69], ["login", 64]] as const) {
+      emulator.control("fault", { kind, retryAfter: 3600, times: 99 });
+      const { code, stderr } = await cli(short);
+      expect({ args, kind, code }).toEqual({ args, kind, code: expected });
+      expect(stderr).toContain("error: Cannot ");
+      emulator.control("clearFaults");
+    }
+  }
+  expect((await cli(TRIGGER, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(65);
+  expect((await cli(["automations", "list"], { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(0);
+  expect((await cli(["automations", "get", NOBODY])).code).toBe(2);
+  const draft = await cli(["automations", "trigger", DRAFT, "--repo", REPO]);
+  expect([draft.code, draft.stderr]).toEqual([
+    2,
+    expect.stringContaining("Publish the automation before triggering it"),
+  ]);
+});
+
+test("automations trigger --follow ends with the signal's code and says what became of the run", async () => {
+  for (const [later, words] of [[false, "cannot cancel runs of automations"], [true, "was cancelled"]] as const) {
+    const { cli, clock } = world("automation-stuck", { revision: { automationRunCancel: later } });
+    const { code, stdout, stderr } = await cli(FOLLOW, {
+      env: JOB,
+      before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
+    });
+    expect(code).toBe(143);
+    expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
+    expect(stdout).toContain("reason        Stopped by SIGTERM; the automation run ");
+    expect(stdout).toContain(words);
+  }
+});
+
+/** The command on a service that answers from a script. */
+async function scripted(args: string[], ...answers: Response[]) {
+  const { fetch, sent } = script(...answers);
+  const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN } });
+  const code = await main(args, io, { fetch });
+  return { code, ...io.text, sent };
+}
+
+const RERUN = ["pr-reviews", "rerun", "--repo", REPO, "--pr", "7"];
+const RERUN_ANSWER = {
+  queued: true,
+  jobRunId: NOBODY,
+  prNumber: 7,
+  repoId: REPO,
+  started: true,
+  deferred: false,
+  reason: null,
+  status: "running",
+  runtimeProvider: "trigger",
+  runtimeRunId: "run_1",
+  versionFallbackUsed: false,
+};
+
+test("pr-reviews rerun queues a review, and prints chosen fields", async () => {
+  const { cli, requests } = world("", { revision: { prReviews: true } });
+  const { code, stdout, stderr } = await cli(RERUN);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^queued review of pull request 7: run [0-9a-f-]{36} \(running\)\n$/);
+  expect(requests).toEqual(["POST /pr-reviews/rerun"]);
+  const printed = await scripted([...RERUN, "--json"], good(RERUN_ANSWER));
+  const { runtimeProvider: _a, runtimeRunId: _b, versionFallbackUsed: _c, ...shown } = RERUN_ANSWER;
+  expect(JSON.parse(printed.stdout)).toEqual(shown);
+});
+
+test("pr-reviews rerun tells a review that waits, and one that was not queued, from one that runs", async () => {
+  const deferred = { ...RERUN_ANSWER, started: false, deferred: true, reason: "INSTALLATION_CONCURRENCY_LIMIT" };
+  const waiting = await scripted(RERUN, good({ ...deferred, status: "pending" }));
+  expect(waiting).toMatchObject({
+    code: 124,
+    stdout: `queued review of pull request 7: run ${NOBODY} (pending)\n`,
+    stderr: expect.stringContaining("waits for a slot (INSTALLATION_CONCURRENCY_LIMIT)"),
+  });
+  const none = await scripted(RERUN, good({ ...deferred, queued: false, status: null }));
+  expect(none).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("nothing was queued") });
+});
+
+test("pr-reviews rerun is sent once, and says when the review may have been queued nevertheless", async () => {
+  for (const answer of [html(502), json(500, { ok: false, error: { code: "INTERNAL_ERROR", message: "x" } })]) {
+    const { code, stderr, sent } = await scripted(RERUN, answer);
+    expect([code, sent.length]).toEqual([69, 1]);
+    expect(stderr).toContain("note: the review may have been queued nevertheless");
+  }
+  const refused = await scripted(RERUN, json(409, { ok: false, error: { code: "CONFLICT", message: "no check" } }));
+  expect([refused.code, refused.stderr.includes("may have been queued")]).toEqual([2, false]);
+});
+
+test("pr-reviews rerun says on the base of the service that the route may be missing", async () => {
+  const { code, stderr } = await world().cli(RERUN);
+  expect(code).toBe(69);
+  expect(stderr).toContain("or the service's revision does not have this route");
+});
+
+test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {
+  const { stdout, stderr } = await world("automation-suppressed").cli(FOLLOW, { env: JOB });
+  expect(stdout).toMatch(/^reason {8}Cannot trigger automation .*: "REPO_PENDING_LIMIT"$/m);
+  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have ended\n');
+});

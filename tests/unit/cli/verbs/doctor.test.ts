@@ -1,0 +1,403 @@
+import { expect, test } from "bun:test";
+import { DEFAULT_ORIGIN } from "../../../../lib/api/connection/origin.ts";
+import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
+import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
+
+const WRITE_ONLY_TOKEN = "mog_aliceWriteOnlyToken0000000000001";
+const HIDDEN_REPO = "e0000000-0000-4000-8000-000000000007";
+
+/** Names of the checks that are not well, with their state. */
+function unwell({ checks }: Diagnosis): Record<string, string> {
+  const entries = Object.values(checks).filter(({ state }) => state !== "ok").map(({ name, state }) => [name, state]);
+  return Object.fromEntries(entries);
+}
+
+/** Answers those requests that carry the token, or those that do not. */
+function only(token: boolean, answer: () => Response): Instead {
+  return (_url, init) => new Headers(init.headers).has("authorization") === token ? answer() : undefined;
+}
+
+const html = (status: number, headers: Record<string, string> = {}) => () =>
+  new Response("<html>", { status, headers: { "content-type": "text/html", ...headers } });
+
+test("doctor prints one line a check and ends with 0 when all is well", async () => {
+  const diagnosis = await doctor();
+  expect(diagnosis.code).toBe(0);
+  expect(diagnosis.stderr).toBe("");
+  expect((await diagnosis.text()).split("\n")).toEqual([
+    "ok       runtime     node 20.20.0",
+    "ok       ci          gitlab; a job that is run again finds its run; cleanup learns how the job ended",
+    "ok       variables   MOGPLEX_API_KEY",
+    `ok       settings    a job waits at most 30 min, reports go to "mogplex-ci"`,
+    "ok       checkout    no file in it changes our settings",
+    "ok       url         https://mogplex.com",
+    "ok       token       from MOGPLEX_API_KEY",
+    `ok       files       "mogplex-ci" can be written`,
+    "ok       proxy       none",
+    "ok       connection  the service answers",
+    "ok       clock       the same as the service's",
+    "ok       access      the service takes the token",
+    "ok       scopes      the token may start runs (read and write)",
+    "ok       server      it has no event streams: a run is followed by polling",
+    `ok       repository  acme/api, default branch "main"`,
+    "",
+    "a job can start",
+    "",
+  ]);
+});
+
+test("doctor sends five requests without effect, of which the first shows no token, and takes no slot of starts", async () => {
+  const { requests } = await doctor();
+  expect(requests).toEqual([
+    "GET /repos (no token)",
+    "GET /repos",
+    "GET /automations",
+    "POST /runs",
+    "GET /runs/00000000-0000-4000-8000-000000000000/events/stream",
+  ]);
+  const { cli, start, emulator } = world("");
+  for (let count = 0; count < 5; count++) await cli(["doctor", "--repo", REPO]);
+  // Ten starts a minute are all there are.
+  for (let count = 0; count < 10; count++) await start(`Task ${count}`);
+  expect(emulator.world.store.runs.size).toBe(10);
+});
+
+test("doctor sees the event stream where the service has one", async () => {
+  const { checks } = await doctor({ revision: { stream: true } });
+  expect(checks.server).toMatchObject({
+    state: "ok",
+    finding: "it has event streams: following a run takes a few requests",
+  });
+});
+
+test("doctor warns when the stream is there and does not work", async () => {
+  const instead: Instead = (url) =>
+    url.pathname.endsWith("/stream")
+      ? Response.json({ ok: false, error: { code: "INTERNAL_ERROR", message: "Failed to stream events" } }, {
+        status: 500,
+      })
+      : undefined;
+  const { checks, code } = await doctor({ instead });
+  expect({ code, state: checks.server?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.server?.finding).toContain("Failed to stream events");
+});
+
+test("doctor does not leave a stream open that an odd server begins", async () => {
+  let ended = false;
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      cancel() {
+        ended = true;
+      },
+    });
+  const headers = { "content-type": "text/event-stream" };
+  const instead: Instead = (url) => url.pathname.endsWith("/stream") ? new Response(body(), { headers }) : undefined;
+  expect((await doctor({ instead })).checks.server?.state).toBe("ok");
+  expect(ended).toBe(true);
+});
+
+test("doctor finds a repository that is given by name, address or clone URL", async () => {
+  const names = ["acme/api", "ACME/Api", "https://github.com/acme/api", "git@github.com:acme/api.git", "/acme/api/"];
+  for (const name of names) {
+    const { code, checks } = await doctor({ args: [], env: { MOGPLEX_REPO_ID: name } });
+    expect({ name, code, repository: checks.repository }).toEqual({
+      name,
+      code: 0,
+      repository: { name: "repository", state: "ok", finding: 'acme/api, default branch "main"', advice: null },
+    });
+  }
+});
+
+test("doctor shows what a name could mean when no repository has that name", async () => {
+  const near = await doctor({ args: ["--repo", "api"] });
+  expect(near.checks.repository?.finding).toBe(`"api" is not found; there are acme/api (${REPO})`);
+  const none = await doctor({ args: ["--repo", "acme/gone"] });
+  expect(none.checks.repository?.finding).toEndWith("no listed repository has that name");
+  expect([near.code, none.code]).toEqual([2, 2]);
+});
+
+test("doctor warns when a repository is not listed, and says that it may be hidden", async () => {
+  const { code, checks } = await doctor({ args: ["--repo", HIDDEN_REPO] });
+  expect(checks.repository).toMatchObject({ state: "warning" });
+  expect(code).toBe(0);
+  expect(checks.repository?.advice).toContain("hidden");
+});
+
+test("doctor counts the repositories when none is given", async () => {
+  const { code, checks } = await doctor({ args: [] });
+  expect(code).toBe(0);
+  expect(checks.repository).toMatchObject({
+    state: "warning",
+    finding: "none is given; the token reaches 8 repositories",
+  });
+});
+
+test("doctor shows no id that a shell could run", async () => {
+  const repo = {
+    id: "$(curl evil.example)",
+    full_name: "acme/api",
+    installation_id: 1,
+    default_branch: "main",
+    root_directory: null,
+  };
+  const instead: Instead = (url, init) =>
+    url.pathname.endsWith("/repos") && new Headers(init.headers).has("authorization")
+      ? Response.json({ ok: true, data: { repos: [repo] } })
+      : undefined;
+  const { checks } = await doctor({ args: ["--repo", "acme/api"], instead });
+  expect(JSON.stringify(checks)).not.toContain("curl");
+});
+
+test("doctor ends with 64 when the service refuses the token, and still tells everything else", async () => {
+  const diagnosis = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
+  expect(diagnosis.code).toBe(64);
+  expect(unwell(diagnosis)).toEqual({ repository: "skipped", access: "failed", scopes: "skipped" });
+  expect(diagnosis.checks.connection?.state).toBe("ok");
+});
+
+test("doctor ends with 64 when there is no token, shows which variable was meant, and still looks at the way", async () => {
+  const wrong: [env: Record<string, string>, finding: string][] = [
+    [{ MOGPLEX_API_KEY: "" }, "Cannot read token: variable MOGPLEX_API_KEY is empty"],
+    [{ MOGPLEX_API_KEY: "'mog_aliceReadWriteToken0000000000001'" }, "in quotation marks"],
+    [{ MOGPLEX_API_KEY: "$MOGPLEX_TOKEN" }, "not expanded"],
+    [{ MOGPLEX_API_KEY: "Bearer mog_aliceReadWriteToken0000000000001" }, `the word "Bearer"`],
+    [{ MOGPLEX_API_KEY: "mog_alice ReadWrite" }, "characters that no token has"],
+    [{ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM" }, "variable TEAM is not set"],
+    [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/gone" }, "does not exist"],
+  ];
+  for (const [env, finding] of wrong) {
+    const instead = only(false, html(302, { location: "https://elsewhere.example/" }));
+    const diagnosis = await doctor({ env, instead });
+    expect(diagnosis.checks.token?.finding).toContain(finding);
+    // The redirect is not hidden by the token.
+    expect(diagnosis.checks.connection?.finding).toContain(`"https://elsewhere.example"`);
+    expect(diagnosis.requests).toEqual(["GET /repos (no token)"]);
+    expect(diagnosis.code).toBe(finding.includes("does not exist") ? 2 : 64);
+  }
+});
+
+test("doctor says where the token came from, and that blanks around it are removed", async () => {
+  const token = "mog_aliceReadWriteToken0000000000001";
+  const finding = async (env: Record<string, string>, files = {}) =>
+    (await doctor({ env, files })).checks.token?.finding;
+  expect(await finding({ MOGPLEX_API_KEY: ` ${token}\n` })).toBe(
+    "from MOGPLEX_API_KEY; blanks and line breaks around it are removed",
+  );
+  expect(await finding({ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM", TEAM: token })).toBe("from TEAM");
+  const file = { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" };
+  expect(await finding(file, { "/run/token": `${token}\n` })).toBe("from the file of MOGPLEX_API_KEY_FILE");
+});
+
+test("doctor warns of a token without the prefix, which the service takes for one of OAuth", async () => {
+  const { checks, code } = await doctor({ env: { MOGPLEX_API_KEY: "someOauthTokenOfNobody" } });
+  expect(checks.token?.state).toBe("warning");
+  expect(code).toBe(64);
+});
+
+test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
+  const { code, checks, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.scopes?.finding).toBe(
+    "the token may not start runs, since write is missing: a start ends with code 65",
+  );
+  expect(await text()).toEndWith("\na job can follow runs, but not start them, 1 warning\n");
+});
+
+test("doctor ends with 65 when the token has no scope at all", async () => {
+  const forbidden = () => Response.json({ ok: false, error: { code: "FORBIDDEN", message: "scope" } }, { status: 403 });
+  const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;
+  const { code, checks } = await doctor({ instead });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 65, state: "failed" });
+});
+
+test("doctor warns of a token that may only trigger automations", async () => {
+  const { code, checks } = await doctor({
+    instead: (_url, { method }) =>
+      method === "POST"
+        ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
+        : undefined,
+  });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
+});
+
+test("doctor warns when the scope read is missing", async () => {
+  const { code, checks } = await doctor({ env: { MOGPLEX_API_KEY: WRITE_ONLY_TOKEN } });
+  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
+  expect(checks.scopes?.finding).toContain("read is missing");
+});
+
+test("doctor ends with 65 when a stricter service refuses the listing", async () => {
+  const instead = only(
+    true,
+    () =>
+      Response.json({ ok: false, error: { code: "FORBIDDEN", message: "Missing required scope: read." } }, {
+        status: 403,
+      }),
+  );
+  const { code, checks } = await doctor({ instead });
+  expect({ code, state: checks.access?.state }).toEqual({ code: 65, state: "failed" });
+});
+
+test("doctor ends with 75 when the token has used up its requests, and does not wait", async () => {
+  const diagnosis = await doctor({
+    before: (emulator) =>
+      void emulator.control("fault", { kind: "429", route: "GET /repos", times: 9, retryAfter: 60 }),
+    instead: only(false, html(401)),
+  });
+  expect(diagnosis.code).toBe(75);
+  expect(diagnosis.checks.access?.advice).toContain("deadline");
+  expect(diagnosis.tookMs).toBeLessThan(1_000);
+});
+
+test("doctor ends with 69 when the service is in trouble", async () => {
+  for (const kind of ["503", "503-no-retry", "500", "html502", "truncated", "reset0", "resetMid"] as const) {
+    const { code, checks } = await doctor({
+      before: (emulator) => void emulator.control("fault", { kind, times: 99 }),
+      instead: only(false, html(401)),
+    });
+    expect({ kind, code, access: checks.access?.state }).toEqual({ kind, code: 69, access: "failed" });
+  }
+});
+
+test("doctor takes one lost answer for no verdict", async () => {
+  const { code } = await doctor({
+    before: (emulator) => void emulator.control("fault", { kind: "reset0", times: 1 }),
+    instead: only(false, html(401)),
+  });
+  expect(code).toBe(0);
+});
+
+test("doctor ends within 20 seconds when the service does not answer", async () => {
+  const silent: Instead = (_url, init) =>
+    new Promise((_, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
+  const whole = await doctor({ instead: silent });
+  expect(whole).toMatchObject({ code: 69, tookMs: 5_000 });
+  expect(whole.checks.connection?.advice).toContain("firewall");
+  expect(unwell(whole)).toEqual({
+    repository: "skipped",
+    connection: "failed",
+    clock: "skipped",
+    access: "skipped",
+    scopes: "skipped",
+    server: "skipped",
+  });
+  const half = await doctor({
+    instead: (url, init) => new Headers(init.headers).has("authorization") ? silent(url, init) : undefined,
+  });
+  expect(half.code).toBe(69);
+  expect(half.tookMs).toBeGreaterThan(5_000);
+});
+
+test("doctor ends with 69 when the address leads elsewhere", async () => {
+  const answers: [answer: () => Response, words: string][] = [
+    [html(308, { location: "https://other.example/api" }), `a redirect to "https://other.example"`],
+    [html(302, { location: "https://sso.example/login?next=1" }), `a redirect to "https://sso.example"`],
+    [html(302, { location: "//sso.example/login" }), `a redirect to "https://sso.example"`],
+    [html(301, { location: "/en/api" }), `a redirect to "another path"`],
+    [html(301), `a redirect to "another path"`],
+    [html(302, { location: "http://[" }), `a redirect to "nowhere"`],
+    [html(200), `is not the service (HTTP 200, content type "text/html")`],
+    [html(404), "is not the service (HTTP 404"],
+    [html(503), "is in trouble (HTTP 503"],
+  ];
+  for (const [answer, words] of answers) {
+    const { code, checks } = await doctor({ instead: answer });
+    expect(checks.connection?.finding).toContain(words);
+    expect({ words, code }).toEqual({ words, code: 69 });
+  }
+});
+
+test("doctor only warns of a host that turns away who shows no token, while the service takes it", async () => {
+  const { code, checks } = await doctor({ instead: only(false, html(403)) });
+  expect(code).toBe(0);
+  expect(checks.connection).toMatchObject({ state: "warning", advice: "Nothing, while the service takes the token" });
+});
+
+test("doctor announces another origin on stderr, and speaks to it", async () => {
+  const { stderr, checks, requests } = await doctor({
+    env: { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" },
+  });
+  expect(stderr).toBe("note: sending requests and the token to http://127.0.0.1:8080, unencrypted\n");
+  expect(checks.url?.finding).toBe("http://127.0.0.1:8080, not the service's usual one, unencrypted");
+  expect(requests.length).toBe(5);
+});
+
+test("doctor ends with 2 and asks nobody when the address is not permitted", async () => {
+  const urls = [
+    "http://mogplex.example",
+    "mogplex.com",
+    `${DEFAULT_ORIGIN}/api`,
+    "https://user:secretword@mogplex.com",
+  ];
+  for (const url of urls) {
+    const { code, checks, requests, stderr } = await doctor({ env: { MOGPLEX_URL: url } });
+    expect({ url, code, requests, state: checks.url?.state }).toEqual({ url, code: 2, requests: [], state: "failed" });
+    expect(JSON.stringify(checks) + stderr).not.toContain("secretword");
+  }
+});
+
+test("doctor warns of a clock that is off by more than 30 seconds, and names the effect", async () => {
+  // The virtual clock begins there.
+  const dated = (aheadMs: number): Instead => {
+    const date = new Date(Date.UTC(2026, 8, 1) - aheadMs).toUTCString();
+    return only(false, () => new Response("", { status: 401, headers: { date } }));
+  };
+  const clock = async (aheadMs: number) => (await doctor({ instead: dated(aheadMs) })).checks.clock;
+  expect(await clock(0)).toMatchObject({ state: "ok", finding: "the same as the service's" });
+  expect(await clock(30_000)).toMatchObject({ state: "ok", finding: "this machine is 30 s ahead of the service" });
+  expect(await clock(31_000)).toMatchObject({ state: "warning", finding: "this machine is 31 s ahead of the service" });
+  const late = await clock(-300_000);
+  expect(late).toMatchObject({ state: "warning", finding: "this machine is 5 min behind the service" });
+  expect(late?.advice).toContain("keys of scope day");
+  const untold = await doctor({ instead: only(false, html(401)) });
+  expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
+});
+
+/** The lines of the text that are not \`ok\`. */
+async function troubles(diagnosis: Diagnosis): Promise<string[]> {
+  return (await diagnosis.text()).split("\n").filter((line) => line !== "" && !line.startsWith("ok"));
+}
+
+test("doctor says a fault once, with the checks that follow from it in one line behind it", async () => {
+  const down = await doctor({ instead: html(503) });
+  expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
+  expect(await troubles(down)).toEqual([
+    `failed   connection  what answers is in trouble (HTTP 503, content type "text/html")`,
+    "                     > Try again later; a job does so itself",
+    "skipped  clock       the answer has no date",
+    "skipped  access, scopes, server, repository  connection failed",
+    "a job would end with exit code 69, because of connection (1 failed)",
+  ]);
+  const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
+  expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
+    "failed   access",
+    "",
+    "skipped  scopes",
+    "skipped  repository",
+    "a job would end wit",
+  ]);
+  const none = await doctor({ env: { MOGPLEX_API_KEY: "" } });
+  expect(await troubles(none)).toContain("skipped  access, scopes, server, repository  token failed");
+});
+
+test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
+  const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
+  expect(checks.url).toMatchObject({
+    finding: `Cannot use MOGPLEX_URL as plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
+    advice: "Set MOGPLEX_DEV=1, which permits it to this host",
+  });
+});
+
+test("doctor speaks of no proxy where the service is on this machine", async () => {
+  const refused: Instead = () => {
+    throw new TypeError("connect ECONNREFUSED");
+  };
+  const advice = async (env: Record<string, string>) =>
+    (await doctor({ env, instead: refused })).checks.connection?.advice;
+  const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
+  expect(await advice(local)).toBe("Nobody listens there: check MOGPLEX_URL; see whether the service there runs");
+  expect(await advice({})).toContain("HTTPS_PROXY");
+  const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
+  expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
+});

@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/permissions.ts";
+import { detectPlatform, platformVariables } from "../../../../lib/platforms/detect.ts";
+import { PERSON_VARIABLES } from "../../../../lib/platforms/person.ts";
+import type { ReadEnv } from "../../../../lib/platforms/platform.ts";
+import { REPORT_FORMATS } from "../../../../lib/report/formats.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../../lib/variables.ts";
+import { world } from "../world.ts";
+
+const PATHS = { out: "mogplex-ci", written: [], read: [] };
+
+const at = (env: ReadEnv) => ({ env, platform: detectPlatform(env) });
+
+test("permissionsFor() names the host of the origin, all lists of variables, and the output directory", () => {
+  const { net, env, read, write } = permissionsFor(at(() => undefined), PATHS);
+  expect({ net, read, write }).toEqual({ net: ["mogplex.com"], read: ["."], write: ["mogplex-ci"] });
+  const names = [
+    ...VARIABLES.map((each) => each.name),
+    ...platformVariables(),
+    ...PERSON_VARIABLES,
+    ...SECRET_VARIABLES,
+    ...NETWORK_VARIABLES,
+    "NODE_ENV",
+    "NO_COLOR",
+    "TERM",
+    "TERM_PROGRAM",
+    "FORCE_COLOR",
+    "VTE_VERSION",
+    "WT_SESSION",
+  ];
+  expect([...env].sort()).toEqual([...new Set(names)].sort());
+});
+
+test("permissionsFor() adds what variables and flags name", () => {
+  const env: Record<string, string> = {
+    MOGPLEX_URL: "http://127.0.0.1:8080",
+    MOGPLEX_DEV: "1",
+    MOGPLEX_TOKEN_VARIABLE: "TEAM_TOKEN",
+    MOGPLEX_API_KEY_FILE: "/run/secrets/token",
+    GITHUB_ACTIONS: "true",
+    GITHUB_OUTPUT: "/runner/output",
+    GITHUB_STEP_SUMMARY: "/runner/summary",
+  };
+  const paths = { out: "/builds/out", written: ["/builds/out/run.json", "notes/summary.md"], read: ["task.md"] };
+  const permissions = permissionsFor(at((name) => env[name]), paths);
+  expect(permissions).toMatchObject({
+    net: ["127.0.0.1:8080"],
+    read: [".", "/builds/out", "/run/secrets/token", "/runner/output"],
+    write: ["/builds/out", "notes", "/runner/output", "/runner/summary"],
+  });
+  expect(permissions.env).toContain("TEAM_TOKEN");
+  const bitbucket: Record<string, string> = { BITBUCKET_COMMIT: "c", BITBUCKET_PIPELINES_VARIABLES_PATH: "/agent/v" };
+  expect(permissionsFor(at((name) => bitbucket[name]), PATHS).write).toEqual(["mogplex-ci", "/agent/v"]);
+});
+
+test("permissions adds the collector of a trace, its variables, and the files that a run appends to", async () => {
+  const files = ["--history", "/cache/history.ndjson", "--otel-file", "trace.jsonl"];
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+  const { stdout } = await world().cli(["permissions", "--json", ...files], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
+    net: ["mogplex.com", "collector:4318"],
+    env: expect.arrayContaining(["OTEL_EXPORTER_OTLP_HEADERS", "TRACEPARENT"]),
+    read: [".", "/cache/history.ndjson"],
+    write: ["mogplex-ci", "/cache/history.ndjson", "trace.jsonl"],
+  });
+});
+
+test("denoFlags() refuses a path that a shell would take apart", () => {
+  const permissions = permissionsFor(at(() => undefined), { ...PATHS, out: "my reports" });
+  expect(() => denoFlags(permissions)).toThrow(
+    `Cannot print permissions as a path has a blank, a comma or a character of the shell: "my reports"; use --json`,
+  );
+});
+
+test("permissions prints flags on one line, or an object", async () => {
+  const { cli } = world("");
+  const args = ["permissions", "--out", "reports", "--report", "json=x/y.json", "--state", "z/run.json"];
+  const text = await cli(args);
+  expect(text.code).toBe(0);
+  expect(text.stdout).toMatch(
+    /^--allow-net=mogplex\.com --allow-env=[A-Za-z0-9_,]+ --allow-read=\. --allow-write=reports,z,x\n$/,
+  );
+  expect(JSON.parse((await cli([...args, "--json"])).stdout)).toMatchObject({ write: ["reports", "z", "x"] });
+});
+
+test("permissions opens what run would write when variables say where", async () => {
+  const { cli } = world("");
+  const env = { MOGPLEX_OUT: "a/b/", MOGPLEX_REPORT: "json=x/y.json, markdown" };
+  const printed = JSON.parse((await cli(["permissions", "--json"], { env })).stdout);
+  expect(printed.write).toEqual(["a/b/", "x"]);
+  const flagged = JSON.parse((await cli(["permissions", "--json", "--report", "json=z/y.json"], { env })).stdout);
+  expect(flagged.write).toEqual(["a/b/", "z"]);
+});
+
+test("permissions ends with 2 when a report has no known format", async () => {
+  const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: `error: Cannot write report as its format must be one of ${
+      Object.keys(REPORT_FORMATS).join(", ")
+    }: "pdf"\n`,
+  });
+});

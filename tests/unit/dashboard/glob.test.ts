@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { filesOf } from "../../../lib/dashboard/glob.ts";
+import { directoryLister } from "../../../lib/files/directory.ts";
+
+test("filesOf() finds what shells find, sorted, each once, and follows no link to a folder", async () => {
+  const root = mkdtempSync(join(tmpdir(), "glob-"));
+  try {
+    for (const path of ["a/result.json", "a/b/result.json", "b/result.json", ".c/result.json", "b/x.json"]) {
+      mkdirSync(join(root, path, ".."), { recursive: true });
+      writeFileSync(join(root, path), "{}");
+    }
+    symlinkSync(root, join(root, "a/loop"));
+    mkdirSync(join(root, "d"));
+    symlinkSync(join(root, "a/b"), join(root, "d/b"));
+    symlinkSync(join(root, "b/x.json"), join(root, "d/result.json"));
+    const list = await directoryLister();
+    const find = (...patterns: string[]) => {
+      const { found } = filesOf(patterns.map((each) => join(root, each)), list);
+      return [...found.values()].flat().map((path) => path.slice(root.length + 1));
+    };
+    expect(find("**/result.json")).toEqual(["a/b/result.json", "a/result.json", "b/result.json"]);
+    expect(find("*/result.json")).toEqual(["a/result.json", "b/result.json"]);
+    // A link that the user has named is followed, one that somebody else's job has left is not.
+    expect(find("*/b/result.json", "**/b/*.json")).toEqual([
+      "a/b/result.json",
+      "a/b/result.json",
+      "b/result.json",
+      "b/x.json",
+    ]);
+    expect(find("d/b/*.json")).toEqual(["d/b/result.json"]);
+    expect(find("?/*.json", "b/*")).toEqual([
+      "a/result.json",
+      "b/result.json",
+      "b/x.json",
+      "b/result.json",
+      "b/x.json",
+    ]);
+    expect(find(".*/result.json", "*/none", "[ab]/x.json", "a/*/x")).toEqual([".c/result.json", "[ab]/x.json"]);
+    expect(find("a/**")).toEqual(["a/b/result.json", "a/result.json"]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test("filesOf() looks at no more than 20 000 entries, however deep the folders are", () => {
+  const { found, isCut } = filesOf(["**/x"], () => [{ name: "a", kind: "folder" }, { name: "x", kind: "file" }]);
+  expect(isCut).toBe(true);
+  expect(found.get("**/x")?.length).toBeLessThanOrEqual(20_000);
+});

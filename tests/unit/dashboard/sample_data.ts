@@ -1,0 +1,173 @@
+/** Dashboards of every kind. */
+import type { AutomationEntry, DashboardData, ListName, ListState } from "../../../lib/dashboard/data.ts";
+import type { Day } from "../../../lib/dashboard/history.ts";
+
+const NOW = Date.parse("2026-12-01T06:00:00Z");
+const HOUR = 3_600_000;
+const COMPLETE: ListState = { state: "complete", why: null };
+
+const ago = (hours: number) => new Date(NOW - hours * HOUR).toISOString();
+const uuid = (number: number) => `d0000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+/** The states of all lists. */
+export function listsWith(changes: Partial<Record<ListName, ListState>> = {}): DashboardData["lists"] {
+  return { repositories: COMPLETE, sandboxes: COMPLETE, automations: COMPLETE, automationRuns: COMPLETE, ...changes };
+}
+
+/** Nothing at all. */
+export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardData {
+  return {
+    schema: 1,
+    at: new Date(NOW).toISOString(),
+    origin: "https://mogplex.com",
+    requests: 4,
+    exitCode: 0,
+    lists: listsWith(),
+    repositories: [],
+    sandboxes: [],
+    automations: [],
+    runs: [],
+    campaigns: [],
+    fileProblems: [],
+    ...changes,
+  };
+}
+
+const STATUSES = ["running", "paused", "stopped", "error", "creating", "stopped"] as const;
+const OUTCOMES = ["success", "success", "failed", "awaiting_input", "deadline", "cancelled"] as const;
+const NAMES = ["Nightly review", "Weekly dependency update", "Label new issues", "Answer questions in Slack"];
+
+function automation(index: number): AutomationEntry {
+  const failed = index % 4 === 1 ? 3 : 0;
+  const statuses = Array.from(
+    { length: index % 5 === 3 ? 3 : 20 },
+    (_, run) => run < failed ? "failed" : run === 5 ? "cancelled" : "success",
+  );
+  return {
+    id: uuid(3_000 + index),
+    name: `${NAMES[index % NAMES.length]}${index < NAMES.length ? "" : ` ${index}`}`,
+    status: index % 7 === 6 ? "inactive" : "active",
+    published: index % 7 !== 5,
+    updatedAt: ago(100 + index),
+    runs: index % 6 === 4 ? null : {
+      read: statuses.length,
+      more: false,
+      failed,
+      failedLastDay: Math.min(failed, 2),
+      open: index % 3 === 0 ? 1 : 0,
+      last: {
+        id: uuid(4_000 + index),
+        status: statuses[0] ?? "",
+        createdAt: ago(2 + index),
+        durationMs: 120_000,
+        error: failed > 0 ? "Agent exited with code 1: npm test" : null,
+      },
+      statuses,
+    },
+  };
+}
+
+/** A dashboard with so many of everything. */
+export function fullDashboard(size: number, changes: Partial<DashboardData> = {}): DashboardData {
+  const numbers = Array.from({ length: size }, (_, index) => index);
+  const repository = (index: number) => `acme/service-${index}`;
+  return emptyDashboard({
+    requests: 12,
+    repositories: numbers.map((index) => ({ id: uuid(index), name: repository(index), defaultBranch: "main" })),
+    sandboxes: numbers.map((index) => ({
+      id: uuid(1_000 + index),
+      repository: index % 5 === 4 ? null : repository(index),
+      status: STATUSES[index % STATUSES.length] ?? "",
+      branch: `mogplex/external/70a41ec8-${index}`,
+      createdAt: ago(index * 7 + 0.5),
+      lastActiveAt: index % 3 === 2 ? null : ago(index * 6 + 0.2),
+      error: STATUSES[index % STATUSES.length] === "error" ? "npm ci exited with code 1" : null,
+    })),
+    automations: numbers.map(automation),
+    runs: numbers.map((index) => {
+      const outcome = OUTCOMES[index % OUTCOMES.length] ?? "";
+      return {
+        file: `out/${index}/result.json`,
+        kind: "run",
+        runId: uuid(2_000 + index),
+        repository: index % 6 === 5 ? null : repository(index),
+        outcome,
+        exitCode: outcome === "success" ? 0 : 1,
+        reason: outcome === "failed" ? "npm test exited with code 1" : null,
+        pullRequest: outcome === "success" ? `https://github.com/acme/service-${index}/pull/${index + 1}` : null,
+        createdAt: ago(index + 1),
+        durationMs: 60_000 * (index % 40 + 1),
+      };
+    }),
+    campaigns: numbers.slice(0, Math.ceil(size / 4)).map((index) => ({
+      file: `campaigns/${index}/campaign.json`,
+      name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
+      round: index === 0 ? "2026-12" : "",
+      state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
+      stateReason: index % 4 === 1 ? "2 of 3 items of the canary failed" : null,
+      items: 40,
+      ended: index % 4 === 2 ? 40 : 22,
+      good: index % 4 === 2 ? 40 : 19,
+      running: index % 4 === 2 ? 0 : 3,
+      nextWaveAt: index % 4 === 2 ? null : ago(-1),
+      endsAt: index % 4 === 2 ? null : ago(-9),
+      exitCode: 0,
+      at: ago(1),
+    })),
+    ...changes,
+  });
+}
+
+/** A dashboard of which parts could not be read. */
+export function brokenDashboard(): DashboardData {
+  const why = "Cannot list sandboxes: the service answers with HTTP 503";
+  return fullDashboard(6, {
+    exitCode: 69,
+    sandboxes: [],
+    lists: listsWith({
+      repositories: { state: "cut", why: "The service lists at most 200 repositories, and exactly that many came" },
+      sandboxes: { state: "failed", why },
+      automationRuns: { state: "partial", why: `The runs of 1 of 6 automations were not read: ${why}` },
+    }),
+    fileProblems: [{ file: "out/broken.json", why: "line 1 is no event" }],
+  });
+}
+
+/** A dashboard with a text in every place that is not ours. */
+export function hostileDashboard(text: string): DashboardData {
+  const data = fullDashboard(1);
+  const every = <T extends object>(items: readonly T[]): T[] =>
+    items.map((item) => Object.fromEntries(Object.keys(item).map((key) => [key, hostile(item[key as keyof T])])) as T);
+  function hostile(value: unknown): unknown {
+    if (typeof value === "string") return text;
+    if (Array.isArray(value)) return value.map(hostile);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hostile(item)]));
+  }
+  const runs = every(data.runs);
+  return {
+    ...data,
+    origin: text,
+    lists: listsWith({ repositories: { state: "cut", why: text }, automations: { state: "partial", why: text } }),
+    repositories: every(data.repositories),
+    sandboxes: every(data.sandboxes).map((each) => ({ ...each, error: text })),
+    automations: every(data.automations),
+    runs: runs.map((run) => ({ ...run, reason: text, kind: "run" as const })),
+    campaigns: every(data.campaigns).map((each) => ({ ...each, stateReason: text })),
+    fileProblems: [{ file: text, why: text }],
+  };
+}
+
+/** A history of so many days, the last of which is the day of the dashboards here. */
+export function someDays(count: number): Day[] {
+  return Array.from({ length: count }, (_, index): Day => ({
+    schema: 1,
+    day: new Date(NOW - (count - 1 - index) * 24 * HOUR).toISOString().slice(0, 10),
+    repositories: 30 + Math.floor(index / 7),
+    sandboxes: (index * 7) % 4,
+    automations: 6,
+    failedRuns: index % 9 === 4 ? null : (index * 5) % 6,
+    openItems: Math.max(0, 40 - 2 * index),
+    pullRequests: index,
+  }));
+}

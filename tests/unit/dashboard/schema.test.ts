@@ -1,0 +1,157 @@
+import { expect, test } from "bun:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { readFileSync } from "node:fs";
+import type {
+  AutomationEntry,
+  AutomationRunEntry,
+  AutomationRuns,
+  CampaignEntry,
+  DashboardData,
+  FileProblem,
+  ListState,
+  RepositoryEntry,
+  RunEntry,
+  SandboxEntry,
+} from "../../../lib/dashboard/data.ts";
+import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { FILES, renderDashboard } from "../../../lib/dashboard/files.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { CORPUS } from "../hostile/corpus.ts";
+import { brokenDashboard, emptyDashboard, fullDashboard, hostileDashboard } from "./sample_data.ts";
+
+interface Schema {
+  required?: string[];
+  properties?: Record<string, Schema>;
+  $defs?: Record<string, Schema>;
+  description?: string;
+}
+
+const schema: Schema = JSON.parse(
+  readFileSync(`${import.meta.dirname}/../../../schema/dashboard.schema.json`, "utf8"),
+);
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
+
+function written(data: DashboardData): Record<string, unknown> {
+  const { files } = renderDashboard(cleanDashboard(data, createRedactor()), "");
+  return JSON.parse(files.find(({ name }) => name === FILES.data)?.text ?? "");
+}
+
+// The compiler demands every field of the types here, and refuses every other one.
+type Fields<T> = Record<keyof T, true>;
+const DATA: Fields<DashboardData> = {
+  schema: true,
+  at: true,
+  origin: true,
+  requests: true,
+  exitCode: true,
+  lists: true,
+  repositories: true,
+  sandboxes: true,
+  automations: true,
+  runs: true,
+  campaigns: true,
+  fileProblems: true,
+};
+const LIST: Fields<ListState> = { state: true, why: true };
+const REPOSITORY: Fields<RepositoryEntry> = { id: true, name: true, defaultBranch: true };
+const SANDBOX: Fields<SandboxEntry> = {
+  id: true,
+  repository: true,
+  status: true,
+  branch: true,
+  createdAt: true,
+  lastActiveAt: true,
+  error: true,
+};
+const AUTOMATION_RUN: Fields<AutomationRunEntry> = {
+  id: true,
+  status: true,
+  createdAt: true,
+  durationMs: true,
+  error: true,
+};
+const AUTOMATION_RUNS: Fields<AutomationRuns> = {
+  read: true,
+  more: true,
+  failed: true,
+  failedLastDay: true,
+  open: true,
+  last: true,
+  statuses: true,
+};
+const AUTOMATION: Fields<AutomationEntry> = {
+  id: true,
+  name: true,
+  status: true,
+  published: true,
+  updatedAt: true,
+  runs: true,
+};
+const RUN: Fields<RunEntry> = {
+  file: true,
+  kind: true,
+  runId: true,
+  repository: true,
+  outcome: true,
+  exitCode: true,
+  reason: true,
+  pullRequest: true,
+  createdAt: true,
+  durationMs: true,
+};
+const CAMPAIGN: Fields<CampaignEntry> = {
+  file: true,
+  name: true,
+  round: true,
+  state: true,
+  stateReason: true,
+  items: true,
+  ended: true,
+  good: true,
+  running: true,
+  nextWaveAt: true,
+  endsAt: true,
+  exitCode: true,
+  at: true,
+};
+const PROBLEM: Fields<FileProblem> = { file: true, why: true };
+
+test.each<[string, Schema | undefined, Record<string, true>]>([
+  ["the whole", schema, DATA],
+  ["lists", schema.$defs?.ListState, LIST],
+  ["repositories", schema.$defs?.RepositoryEntry, REPOSITORY],
+  ["sandboxes", schema.$defs?.SandboxEntry, SANDBOX],
+  ["runs of automations", schema.$defs?.AutomationRunEntry, AUTOMATION_RUN],
+  ["runs of an automation", schema.$defs?.AutomationRuns, AUTOMATION_RUNS],
+  ["automations", schema.$defs?.AutomationEntry, AUTOMATION],
+  ["runs", schema.$defs?.RunEntry, RUN],
+  ["campaigns", schema.$defs?.CampaignEntry, CAMPAIGN],
+  ["files", schema.$defs?.FileProblem, PROBLEM],
+])("dashboard.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
+  expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
+  expect(part?.required).toEqual(Object.keys(fields));
+  for (const [name, { description }] of Object.entries(part?.properties ?? {})) {
+    expect([name, description !== undefined && description.length > 3]).toEqual([name, true]);
+  }
+});
+
+test("renderDashboard() writes data that keep to the schema, whatever the size and the texts", () => {
+  const all = [emptyDashboard(), brokenDashboard(), fullDashboard(30)]
+    .concat(CORPUS.map(({ text }) => ({ ...hostileDashboard(text.slice(0, 3_000)), at: emptyDashboard().at })));
+  for (const data of all) {
+    validate(written(data));
+    expect(validate.errors ?? []).toEqual([]);
+  }
+});
+
+test("dashboard.schema.json refuses a wrong type, a missing field, and words that it does not know", () => {
+  const good = written(fullDashboard(2));
+  expect(validate(good)).toBe(true);
+  const { runs: _runs, ...missing } = good;
+  const lists = good.lists as object;
+  const wrong = [{ schema: 2 }, { requests: 31 }, { exitCode: "0" }, { runs: [{}] }, { lists: {} }];
+  const unknown = { ...good, lists: { ...lists, sandboxes: { state: "great", why: null } } };
+  for (const bad of [missing, unknown, ...wrong.map((fields) => ({ ...good, ...fields }))]) {
+    expect(validate(bad)).toBe(false);
+  }
+});

@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { renderCampaignJson } from "../../../lib/campaign/report/json.ts";
+import { readStored } from "../../../lib/dashboard/stored.ts";
+import { renderJson } from "../../../lib/report/json.ts";
+import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";
+import { CORPUS } from "../hostile/corpus.ts";
+import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sample.ts";
+
+const read = (files: Record<string, string>) =>
+  readStored(Object.keys(files), (path) => new Map(Object.entries(files)).get(path));
+
+test("readStored() reads results of both kinds, events and campaigns, newest run first", () => {
+  const { runs, campaigns, fileProblems } = read({
+    "old/result.json": renderJson(sampleResult({ createdAt: "2026-08-01T00:00:00Z" })),
+    "new/result.json": renderJson(sampleAutomationResult({ createdAt: "2026-08-02T00:00:00Z" })),
+    "events.ndjson": `${JSON.stringify(sampleEvent(1, { type: "finished", createdAt: "2026-07-01T00:00:00Z" }))}\n`,
+    "campaign.json": renderCampaignJson(everyVerdict()),
+  });
+  expect(fileProblems).toEqual([]);
+  expect(runs.map(({ file, kind }) => [file, kind])).toEqual([
+    ["new/result.json", "automation-run"],
+    ["old/result.json", "run"],
+    ["events.ndjson", "run"],
+  ]);
+  const view = everyVerdict();
+  const sum = (...names: (keyof typeof view.counts)[]) => names.reduce((all, name) => all + view.counts[name], 0);
+  expect(campaigns[0]).toMatchObject({
+    name: view.campaign,
+    items: view.items.length,
+    good: sum("skipped", "succeeded", "unchanged"),
+    running: sum("running", "starting"),
+    ended: view.items.length - sum("running", "starting", "quota", "service", "waiting"),
+  });
+});
+
+test("readStored() takes what is no file of ours for a problem, whatever is in it", () => {
+  const texts = ["{}", "[]", "null", '{"campaign":1}', '{"schema":1,"campaign":"a","state":"done"}', "\0"];
+  const files = Object.fromEntries([...texts, ...CORPUS.map(({ text }) => text)].map((text, at) => [`f${at}`, text]));
+  const { runs, campaigns, fileProblems } = readStored([...Object.keys(files), "gone"], (path) => files[path]);
+  expect(campaigns).toEqual([]);
+  // An empty file has no event, so nothing says how the run ended.
+  expect(runs.every(({ outcome }) => outcome === "deadline")).toBe(true);
+  expect(fileProblems.at(-1)).toEqual({ file: "gone", why: "There is no such file" });
+  const odd = { ...viewOf([anItem(0, "failed")]), counts: { failed: -1, "__proto__": 3, done: 1e99 }, exitCode: 1e9 };
+  expect(read({ a: JSON.stringify(odd) }).campaigns[0]).toMatchObject({ items: 0, good: 0, exitCode: 0 });
+});

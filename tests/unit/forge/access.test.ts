@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { resolveForgeAccess } from "../../../lib/forge/access.ts";
+import { isSamePlace, parsePullRequest } from "../../../lib/forge/address.ts";
+import { forgeWorld, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
+
+const access = (env: Record<string, string>, hosts: string[] = []) =>
+  resolveForgeAccess((name) => new Map(Object.entries(env)).get(name), hosts);
+
+test("parsePullRequest() reads the addresses of both forges", () => {
+  expect(parsePullRequest("https://GitHub.com/acme/web/pull/7/")).toEqual({
+    forge: "github",
+    origin: "https://github.com",
+    host: "github.com",
+    repository: "acme/web",
+    number: 7,
+    url: "https://github.com/acme/web/pull/7",
+  });
+  expect(parsePullRequest("https://git.example.com:8443/a/b/c.d/-/merge_requests/12")).toMatchObject({
+    forge: "gitlab",
+    host: "git.example.com:8443",
+    repository: "a/b/c.d",
+    number: 12,
+  });
+  expect(parsePullRequest("https://gitlab.com/a/b/merge_requests/12")?.url).toBe(
+    "https://gitlab.com/a/b/-/merge_requests/12",
+  );
+  expect(parsePullRequest("http://127.0.0.1:8080/a/b/pull/1")?.forge).toBe("github");
+});
+
+test.each([
+  "http://github.com/acme/web/pull/7",
+  "https://token@github.com/acme/web/pull/7",
+  "https://github.com/acme/web/pull/0",
+  "https://github.com/acme/web/pull/1234567890",
+  "https://github.com/acme/web/pull/7/files",
+  "https://github.com/acme/web/issues/7",
+  "https://github.com/acme/web%2f..%2fx/pull/7",
+  "https://github.com/acme/we b/pull/7",
+  "https://github.com/acme/web/pull/7?x=1",
+  "https://gitlab.com/web/-/merge_requests/7",
+  "ftp://github.com/acme/web/pull/7",
+  "acme/web#7",
+  "",
+])("parsePullRequest() does not read %j", (text) => {
+  expect(parsePullRequest(text)).toBeUndefined();
+});
+
+test("isSamePlace() compares forge, host and number, and not the repository", () => {
+  const [a, b, c] = ["/acme/web/pull/7", "/acme/site/pull/7", "/acme/web/pull/8"].map((path) =>
+    parsePullRequest(`https://github.com${path}`)
+  );
+  if (a === undefined) throw new Error("no address");
+  expect([isSamePlace(a, b), isSamePlace(a, c), isSamePlace(a, undefined)]).toEqual([true, false, false]);
+});
+
+test("resolveForgeAccess() gives each public forge its own token, and no other host any", () => {
+  const both = access({ GITHUB_TOKEN, GITLAB_TOKEN });
+  expect(both?.tokenFor({ forge: "github", host: "github.com" })?.token).toBe(GITHUB_TOKEN);
+  expect(both?.tokenFor({ forge: "gitlab", host: "gitlab.com" })?.token).toBe(GITLAB_TOKEN);
+  // A hostile address that looks like one of the other forge.
+  expect(both?.tokenFor({ forge: "github", host: "gitlab.com" })).toBeUndefined();
+  expect(both?.tokenFor({ forge: "github", host: "evil.example" })).toBeUndefined();
+  expect([both?.only, access({ GITHUB_TOKEN })?.only]).toEqual([undefined, { forge: "github", host: "github.com" }]);
+});
+
+test("resolveForgeAccess() gives a named host the token that is named, or the only one", () => {
+  const host = "git.example.com";
+  const place = { forge: "gitlab", host } as const;
+  expect(access({ GITLAB_TOKEN }, [host])?.tokenFor(place)?.token).toBe(GITLAB_TOKEN);
+  expect(access({ GITHUB_TOKEN, OWN: "x" }, [`${host}=OWN`])?.tokenFor(place)).toEqual({
+    token: "x",
+    place: "variable OWN",
+  });
+  expect(
+    access({ OWN: "x", GITHUB_TOKEN }, ["github.com=OWN"])?.tokenFor({ forge: "github", host: "github.com" })?.token,
+  )
+    .toBe("x");
+  expect(() => access({ GITHUB_TOKEN, GITLAB_TOKEN }, [host])).toThrow("git.example.com=GITHUB_TOKEN");
+});
+
+test("resolveForgeAccess() takes no value that cannot be a token, and not the token of the service", () => {
+  for (const value of ["", "$GITHUB_TOKEN", "a b", "a\nb"]) expect(access({ GITHUB_TOKEN: value })).toBeUndefined();
+  expect(access({ GITHUB_TOKEN: "mog_1", MOGPLEX_API_KEY: "mog_1" })).toBeUndefined();
+});
+
+test.each<[string, string]>([
+  ["https://git.example.com", "it is not a host"],
+  ["git.example.com/path", "it is not a host"],
+  ["", "it is not a host"],
+  [`git.example.com=${GITLAB_TOKEN}`, "not the name of a variable"],
+  ["git.example.com=UNSET", "there is no token in UNSET"],
+])("resolveForgeAccess() refuses the host %j", (host, why) => {
+  expect(() => access({ GITLAB_TOKEN }, [host])).toThrow(why);
+  expect(() => access({ GITLAB_TOKEN }, [host])).not.toThrow(GITLAB_TOKEN);
+});
+
+test("Forges sends nothing to a host without a token, and says which addresses it left out", async () => {
+  const { forges, strays, github, gitlab } = forgeWorld();
+  const urls = [
+    "https://evil.example/acme/web/pull/7",
+    "https://gitlab.com/acme/web/pull/7",
+    "https://github.com.evil.example/acme/web/pull/7",
+    "not an address",
+  ];
+  const { unasked } = await forges.read(urls);
+  expect([...unasked]).toEqual(urls);
+  expect([strays, github.received, gitlab.received].flat()).toEqual([]);
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+import { renderCampaignPage } from "../../../lib/campaign/page/campaign_page.ts";
+import { cleanCampaign, cleanProblem } from "../../../lib/campaign/report/clean.ts";
+import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/page/dashboard_page.ts";
+import { renderRunPage } from "../../../lib/pages/run/run_page.ts";
+import { cleanResult } from "../../../lib/result/clean.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { hostileView } from "../campaign/report/sample_view.ts";
+import { hostileDashboard } from "../dashboard/sample_data.ts";
+import { breaches, elementsOf, type PageElement } from "../pages/page_parser.ts";
+import { CORPUS } from "./corpus.ts";
+import { automationResultOf, resultOf } from "./hostile_result.ts";
+import { terminalCommands } from "./parsers/log_parsers.ts";
+
+const same = (text: string) => text;
+
+const PAGES: Readonly<Record<string, (text: string) => string>> = {
+  run: (text) => renderRunPage(cleanResult(resultOf(text), same), { links: { job: text, commit: text } }),
+  "automation run": (text) => renderRunPage(cleanResult(automationResultOf(text), same)),
+  campaign: (text) =>
+    renderCampaignPage(cleanCampaign(hostileView(text), same), {
+      command: { program: "mogplex-ci", file: "FILE", flags: [] },
+      problem: cleanProblem(text, same),
+    }),
+  dashboard: (text) => renderDashboardPage(cleanDashboard(hostileDashboard(text), createRedactor())),
+};
+
+/** Elements with the names of their attributes. */
+const shapesOf = (elements: readonly PageElement[]) =>
+  elements.map(({ tag, attributes }) => [tag, ...Object.keys(attributes).sort()].join(" "));
+
+for (const [kind, render] of Object.entries(PAGES)) {
+  // A long text adds what is folded, a time what is quiet.
+  const known = new Set([
+    ...shapesOf(elementsOf(render("harmless"))),
+    ...shapesOf(elementsOf(render("https://harmless.example/ long\n".repeat(100)))),
+  ]);
+  known.add("a href rel").add("details").add("summary").add("time class datetime").add("time datetime").add("li class");
+  // The state of a pull request whose address is a link.
+  known.add("br").add("span class");
+  // Some texts are a time to the runtime.
+  known.add("td data-v").add("time datetime title");
+  test(`the page of a ${kind} has no markup but its own, whatever stands in it`, () => {
+    for (const { name, text } of CORPUS) {
+      // What is longer is cut before and here.
+      const page = render(text.slice(0, 5_000));
+      const elements = elementsOf(page);
+      expect([name, breaches(page, elements)]).toEqual([name, []]);
+      expect([name, terminalCommands(page)]).toEqual([name, []]);
+      expect([name, shapesOf(elements).filter((shape) => !known.has(shape))]).toEqual([name, []]);
+    }
+  });
+}

@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+import { UsageError } from "../../../lib/errors.ts";
+import { type Flag, parseFlags } from "../../../lib/flags.ts";
+import { nearest } from "../../../lib/nearest.ts";
+
+const FLAGS: Flag[] = [
+  { name: "repo", value: "ID", help: "" },
+  { name: "report", value: "FORMAT", multiple: true, help: "" },
+  { name: "json", help: "" },
+  { name: "create-branch", help: "" },
+];
+
+async function message(args: string[]): Promise<string> {
+  try {
+    await parseFlags("run", args, FLAGS);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  throw new Error("Expected a refusal");
+}
+
+test("parseFlags() tells values, switches, repeated flags and positionals apart", async () => {
+  const flags = await parseFlags(
+    "run",
+    ["fix it", "--repo=a", "--report", "json", "--report=markdown=x", "--json"],
+    FLAGS,
+  );
+  expect(flags.positionals).toEqual(["fix it"]);
+  expect([flags.get("repo"), flags.all("report"), flags.has("json"), flags.has("create-branch")]).toEqual([
+    "a",
+    ["json", "markdown=x"],
+    true,
+    false,
+  ]);
+  expect((await parseFlags("run", [], FLAGS)).get("repo")).toBeUndefined();
+});
+
+test("parseFlags() takes the last value of a flag that is given twice", async () => {
+  expect((await parseFlags("run", ["--repo=a", "--repo=b"], FLAGS)).get("repo")).toBe("b");
+});
+
+test("parseFlags() takes everything after -- as positional", async () => {
+  expect((await parseFlags("run", ["--", "--repo", "-x"], FLAGS)).positionals).toEqual(["--repo", "-x"]);
+});
+
+test("parseFlags() names the nearest flag for an unknown one", async () => {
+  expect(await message(["--rebo", "x"])).toBe(
+    `Cannot parse arguments of run: unknown flag "--rebo"; did you mean "--repo"?`,
+  );
+  expect(await message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
+  expect(await message(["--something-else-altogether"])).toBe(
+    `Cannot parse arguments of run: unknown flag "--something-else-altogether"`,
+  );
+});
+
+test("parseFlags() refuses a missing value, a value for a switch, and short flags", async () => {
+  const needed = "Cannot parse arguments of run: --repo needs a value, as in --repo=ID";
+  expect([await message(["--repo"]), await message(["--repo", "-5"])]).toEqual([needed, needed]);
+  expect(await message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
+  expect(await message(["-x"])).toStartWith("Cannot parse arguments of run: ");
+});
+
+test("nearest() finds a word within a few edits, or none", () => {
+  expect(nearest("evnts", ["get", "events", "cancel"])).toBe("events");
+  expect(nearest("xyzzy", ["get", "events", "cancel"])).toBeUndefined();
+  expect(nearest("mean_run_ms", ["meanRunMs", "timeoutMs"])).toBe("meanRunMs");
+  expect(nearest("x", [])).toBeUndefined();
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { lookup } from "../../../lib/lookup.ts";
+import { detectPlatform } from "../../../lib/platforms/detect.ts";
+
+const INHERITED = [...Object.getOwnPropertyNames(Object.prototype), "prototype", ""];
+
+test("lookup() finds what is in a table and nothing that it inherits", () => {
+  expect(lookup({ a: 1, b: undefined }, "a")).toBe(1);
+  for (const name of INHERITED) expect(lookup({ a: 1 }, name)).toBeUndefined();
+  expect(lookup(JSON.parse('{"__proto__": 2}') as Record<string, number>, "__proto__")).toBe(2);
+});
+
+test("Platform.jobState() takes a word that every object inherits for unknown", () => {
+  for (const word of INHERITED) {
+    const env = (name: string) => ({ GITLAB_CI: "true", CI_JOB_STATUS: word, MOGPLEX_JOB_STATUS: word })[name];
+    expect([word, detectPlatform(env).jobState(env)]).toEqual([word, "unknown"]);
+  }
+});

@@ -1,0 +1,57 @@
+/** The public types, by what must compile and what must not. `deno check` of the gate reads this file as well. */
+import { expect, test } from "bun:test";
+import type { fetch as UndiciFetch } from "undici-types";
+import type {
+  AnyResult,
+  Fetch,
+  Handle,
+  Mogplex,
+  MogplexClient,
+  RunEvent,
+  RunHandleItem,
+  RunResult,
+  StartedRun,
+  StartRequest,
+} from "../../../mod.ts";
+import type { TestEmulator } from "../../../testing.ts";
+
+/** Never called: the compiler reads it. */
+export async function accepted(
+  mogplex: Mogplex,
+  client: MogplexClient,
+  undici: typeof UndiciFetch,
+  service: TestEmulator,
+) {
+  const fetches: Fetch[] = [globalThis.fetch, undici, service.options.fetch];
+  const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repoId: "x", prompt: "y", mode: "YOLO" });
+  const promise: Promise<RunResult> = handle;
+  const any: AnyResult = await promise;
+  for await (const item of handle) {
+    if (item.type === "end") {
+      const code: number = item.exitCode + (item.result.events.length ?? 0);
+      if (code > 300) return any;
+    }
+  }
+  // exactOptionalPropertyTypes: a value that may be undefined is passed through.
+  const q: string | undefined = undefined;
+  await client.listRepos({ q });
+  const type: RunEvent["type"] = "a word of a later revision";
+  const known: RunEvent["type"] = "tool_started";
+  const wrong: StartRequest[] = [
+    // @ts-expect-error: words of requests are closed
+    { repoId: "x", prompt: "y", mode: "yolo" },
+    // @ts-expect-error: as above
+    { repoId: "x", prompt: "y", harness: "gpt" },
+    // @ts-expect-error: a misspelt field
+    { repoId: "x", prompt: "y", createbranch: true },
+  ];
+  // @ts-expect-error: the client of createMogplex() is the only one
+  mogplex.run({ repoId: "x", prompt: "y" }, { client });
+  // @ts-expect-error: a misspelt option
+  mogplex.run({ repoId: "x", prompt: "y" }, { timeout: 5 });
+  return { fetches, type, known, wrong };
+}
+
+test("the public types compile as this file says", () => {
+  expect(typeof accepted).toBe("function");
+});

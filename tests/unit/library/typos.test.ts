@@ -1,0 +1,155 @@
+/** Every option of every call, misspelt and of every wrong type: the calls themselves say which options they have. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import * as library from "../../../mod.ts";
+import { createEmulator } from "../../../testing.ts";
+
+const service = createEmulator();
+const REQUEST = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+const ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+const KEY = { idempotencyKey: "k" };
+const RESULT = { kind: "run" } as never;
+const { options } = service;
+const { api } = library.createMogplex(options);
+const { automations, campaigns, ...mogplex } = library.createMogplex(options);
+const first = async (items: AsyncGenerator<unknown>) => await items.next();
+const repo = { repoId: REQUEST.repoId };
+
+/** Calls, each with one argument that is given to it. `never`: the compiler would find what is tested here. */
+const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
+  "run": (given) => library.run(REQUEST, given),
+  "run, request": (given) => library.run(given, options),
+  "start": (given) => library.start(REQUEST, given),
+  "start, request": (given) => library.start(given, options),
+  "attach": (given) => library.attach(ID, given),
+  "follow": (given) => first(library.follow(ID, given)),
+  "cancel": (given) => library.cancel(ID, given),
+  "listAutomations": (given) => first(library.listAutomations(given)),
+  "triggerAutomation": (given) => library.triggerAutomation(ID, repo, given),
+  "triggerAutomation, request": (given) => library.triggerAutomation(ID, given, options),
+  "runAutomation": (given) => library.runAutomation(ID, repo, given),
+  "runAutomation, request": (given) => library.runAutomation(ID, given, options),
+  "followAutomationRun": (given) => first(library.followAutomationRun(ID, ID, given)),
+  "planCampaign": (given) => library.planCampaign("campaign.yml", given),
+  "advanceCampaign": (given) => library.advanceCampaign("campaign.yml", given),
+  "runCampaign": (given) => library.runCampaign("campaign.yml", given),
+  "readCampaign": (given) => library.readCampaign("campaign.yml", given),
+  "createClient": (given) => library.createClient(given),
+  "createMogplex": (given) => library.createMogplex(given),
+  "createLogText": (given) => library.createLogText(given),
+  "report": (given) => library.report(RESULT, [], given),
+  "report, target": (given) => library.report(RESULT, [given]),
+  "renderReport": (given) => library.renderReport(RESULT, "json", given),
+  "maskResult": (given) => library.maskResult(RESULT, given),
+  "createEmulator": (given) => createEmulator(given),
+  "mogplex.run": (given) => mogplex.run(REQUEST, given),
+  "mogplex.run, request": (given) => mogplex.run(given),
+  "mogplex.start": (given) => mogplex.start(REQUEST, given),
+  "mogplex.attach": (given) => mogplex.attach(ID, given),
+  "mogplex.follow": (given) => first(mogplex.follow(ID, given)),
+  "mogplex.cancel": (given) => mogplex.cancel(ID, given),
+  "mogplex.report": (given) => mogplex.report(RESULT, [], given),
+  "mogplex.automations.list": (given) => first(automations.list(given)),
+  "mogplex.automations.trigger": (given) => automations.trigger(ID, repo, given),
+  "mogplex.automations.run": (given) => automations.run(ID, repo, given),
+  "mogplex.automations.follow": (given) => first(automations.follow(ID, ID, given)),
+  "mogplex.campaigns.plan": (given) => campaigns.plan("campaign.yml", given),
+  "mogplex.campaigns.advance": (given) => campaigns.advance("campaign.yml", given),
+  "mogplex.campaigns.run": (given) => campaigns.run("campaign.yml", given),
+  "mogplex.campaigns.read": (given) => campaigns.read("campaign.yml", given),
+  "api.listRepos": (given) => api.listRepos(given),
+  "api.listRepos, call": (given) => api.listRepos({}, given),
+  "api.listSandboxes": (given) => api.listSandboxes(given),
+  "api.startRun": (given) => api.startRun(given, KEY),
+  "api.startRun, key": (given) => api.startRun(REQUEST, given),
+  "api.getRunEvents": (given) => api.getRunEvents(ID, given),
+  "api.openRunEvents": (given) => api.openRunEvents(ID, given),
+  "api.cancelRun": (given) => api.cancelRun(ID, given),
+  "api.listAutomations": (given) => api.listAutomations(given),
+  "api.triggerAutomation": (given) => api.triggerAutomation(ID, given, KEY),
+  "api.listAutomationRuns": (given) => api.listAutomationRuns(ID, given),
+  "api.rerunPrReview": (given) => api.rerunPrReview(given),
+};
+
+/** A key that is near to none, behind others: no call that is tested here gets beyond it. */
+const ALIEN = "zzzzzzzzzzzzzzzzzzzzzzzzzzzz";
+
+async function messageOf(call: string, given: unknown): Promise<string> {
+  try {
+    await CALLS[call]?.(given as never);
+  } catch (error) {
+    return error instanceof library.UsageError ? error.message : `${call} threw ${String(error)}`;
+  }
+  return `${call} accepted ${String(given)}`;
+}
+
+/** The keys of a call, which its message lists. */
+async function keysOf(call: string): Promise<string[]> {
+  const list = /; there are ([\w, ]+)$/.exec(await messageOf(call, { [ALIEN]: 1 }))?.[1];
+  return list?.split(", ") ?? [];
+}
+
+/** A key as a person writes it by mistake. */
+function misspelt(key: string): fc.Arbitrary<string> {
+  const at = fc.nat({ max: key.length - 1 });
+  const letter = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz_");
+  return fc.oneof(
+    at.map((index) => key.slice(0, index) + key.slice(index + 1)),
+    at.map((index) => key.slice(0, index) + (key[index + 1] ?? "") + (key[index] ?? "") + key.slice(index + 2)),
+    fc.tuple(at, letter).map(([index, each]) => key.slice(0, index) + each + key.slice(index)),
+    fc.tuple(at, letter).map(([index, each]) => key.slice(0, index) + each + key.slice(index + 1)),
+    fc.constantFrom(
+      key.toLowerCase(),
+      key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
+      `${key}s`,
+      ` ${key}`,
+    ),
+  );
+}
+
+test("every call lists its options, and refuses what is no object", async () => {
+  for (const call of Object.keys(CALLS)) {
+    expect([call, (await keysOf(call)).length > 0]).toEqual([call, true]);
+    for (const given of [null, 7, "fast", [], true]) {
+      expect([call, await messageOf(call, given)]).toEqual([call, expect.stringContaining("must be an object")]);
+    }
+  }
+});
+
+test("a misspelt option of any call is refused, with the option that was meant or one that is as near", async () => {
+  for (const call of Object.keys(CALLS)) {
+    const keys = await keysOf(call);
+    const typo = fc.constantFrom(...keys).chain((key) => misspelt(key).map((written) => ({ key, written })))
+      .filter(({ written }) => !keys.includes(written));
+    await fc.assert(
+      fc.asyncProperty(typo, fc.anything(), async ({ key, written }, value) => {
+        fc.pre(value !== undefined);
+        const message = await messageOf(call, Object.fromEntries([[written, value]]));
+        expect(message).toContain(`have no '${written}'`);
+        const meant = /did you mean '(\w+)'\?$/.exec(message)?.[1];
+        if (meant === undefined) expect(key.length).toBeLessThan(3);
+        else expect(keys).toContain(meant);
+        if (key.length > 7) expect(meant).toBe(key);
+      }),
+      { numRuns: 30 },
+    );
+  }
+});
+
+test("a value of a wrong type is refused by every option of every call, and shows no secret", async () => {
+  const secret = "mog_abcdefghijklmnopqrstuvwx";
+  const values = [secret, 7, true, () => secret, { secret }, [secret], null, 7n, Symbol("x")];
+  for (const call of Object.keys(CALLS)) {
+    for (const key of await keysOf(call)) {
+      const messages = await Promise.all(values.map((value) => messageOf(call, { [key]: value, [ALIEN]: 1 })));
+      expect(messages.filter((message) => !message.startsWith("Cannot "))).toEqual([]);
+      // All but one type, or none where the call looks at the value itself.
+      const taken = messages.filter((message) => message.includes(`have no '${ALIEN}'`)).length;
+      expect([`${call} ${key}`, [1, 2, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
+      if (["token", "secrets", "headers", "prompt", "input", "idempotencyKey"].includes(key)) {
+        expect(messages.join()).not.toContain(secret);
+      }
+    }
+  }
+  expect(service.runs).toEqual([]);
+});

@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test";
+import { renderAnnotations } from "../../../lib/report/annotations.ts";
+import { readGitlabAnnotations } from "./gitlab_readers.ts";
+import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
+import { sampleResult } from "./sample.ts";
+
+test("renderAnnotations() links the pull request, and the service with the run's id, for every outcome", () => {
+  for (const result of EVERY_OUTCOME) {
+    expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
+      { label: "Pull request https://github.com/acme/web/pull/7", url: "https://github.com/acme/web/pull/7" },
+      { label: "Mogplex (run 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21)", url: "https://mogplex.com/" },
+    ]]]);
+  }
+});
+
+test("renderAnnotations() links the service with the automation run's id, for every outcome", () => {
+  for (const result of EVERY_AUTOMATION_OUTCOME) {
+    expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
+      { label: "Mogplex (automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11)", url: "https://mogplex.com/" },
+    ]]]);
+  }
+});
+
+test("renderAnnotations() is an empty object when there is nothing to link", () => {
+  const nothing = { runId: null, pullRequest: { state: "none", url: null } } as const;
+  expect(renderAnnotations(sampleResult(nothing))).toBe("{}\n");
+  expect(readGitlabAnnotations("{}\n")).toEqual([]);
+});
+
+test("renderAnnotations() links no address but those of the web, and none that is too long", () => {
+  for (
+    const url of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "https://u:p@a.example/",
+      `https://a.example/${"x".repeat(3_000)}`,
+    ]
+  ) {
+    const links = readGitlabAnnotations(
+      renderAnnotations(sampleResult({ pullRequest: { state: "open", url }, origin: url })),
+    );
+    expect(links).toEqual([]);
+  }
+});
+
+test("renderAnnotations() links the page of the run first, where its address is known", () => {
+  const page = "https://gitlab.example.com/acme/ci/-/jobs/4711/artifacts/file/mogplex-ci/run.html";
+  const [, links] = readGitlabAnnotations(renderAnnotations(sampleResult(), { page }))[0] ?? [];
+  expect(links?.[0]).toEqual({ label: "Page of this run", url: page });
+  expect(links?.length).toBe(3);
+});

@@ -1,0 +1,252 @@
+import { expect, test } from "bun:test";
+import { MAX_SUMMARY_BYTES } from "../../../lib/platforms/github_files.ts";
+import { cleanResult } from "../../../lib/result/clean.ts";
+import { renderMarkdown } from "../../../lib/report/markdown.ts";
+import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
+import { sampleAutomationResult, sampleResult } from "./sample.ts";
+
+const TOLD = {
+  repository: "acme/web",
+  task: "# Fix the flaky tests\n\n1\n2\n3\n4\nfifth\nsixth",
+  files: ["src/a.ts", "src/b|c.ts"],
+  finalMessage: "Fixed. **Look** at it.",
+};
+
+test("renderMarkdown() tells a success: what came of which task, the agent's last words, all else folded", () => {
+  expect(renderMarkdown(sampleResult(TOLD))).toBe(
+    `## ✅ \`acme/web\`: \`Fix the flaky tests\` → [PR #7](<https://github.com/acme/web/pull/7>) (2 files, 18 min 5 s)
+
+Follow it again:
+
+ \`\`\`text
+ mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
+ \`\`\`
+
+### Task
+
+ \`\`\`text
+ # Fix the flaky tests
+ 
+ 1
+ 2
+ 3
+ 4
+ \`\`\`
+
+<details><summary>The rest of the task</summary>
+
+ \`\`\`text
+ fifth
+ sixth
+ \`\`\`
+
+</details>
+
+### What the agent said last
+
+ \`\`\`text
+ Fixed. **Look** at it.
+ \`\`\`
+
+### Files that the service committed
+
+- \`src/a.ts\`
+- \`src/b│c.ts\`
+
+<details><summary>Technical details</summary>
+
+| Fact | Value |
+| --- | --- |
+| Run | \`3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Agent | \`codex\` |
+| Status | \`success\` |
+| Exit code | 0 |
+| Changes | yes |
+| Branch | \`mogplex/external/70a41ec8-9562673e\` |
+| Base branch | \`main\` |
+| Pull request | [\`https://github.com/acme/web/pull/7\`](<https://github.com/acme/web/pull/7>) |
+| Start | started by this job |
+| Idempotency key | \`ci1-0123456789abcdef0123456789abcdef01234567\` |
+| Created | \`2026-08-10T12:00:00.021234+00:00\` |
+| Events | 6 seen |
+| Requests | 34 |
+| Time spent here | 18 min 5 s |
+
+### Phases
+
+| Phase | Began | Took |
+| --- | --- | --- |
+| \`queue\` | \`2026-08-10T12:00:00.021Z\` | 3 min |
+| \`prepare\` | \`2026-08-10T12:03:00.021Z\` | 2 min |
+| \`agent\` | \`2026-08-10T12:05:00.021Z\` | its end was not seen |
+
+### Waits
+
+| Because of | Times | In all |
+| --- | --- | --- |
+| rate limit of the token | 2 | 1 min 1 s |
+
+</details>
+`,
+  );
+});
+
+test("renderMarkdown() tells a failure: the reason follows the verdict, and what is unknown is called so", () => {
+  const markdown = renderMarkdown(sampleResult({
+    outcome: "failed",
+    exitCode: 1,
+    status: "failed",
+    reason: "The agent finished, but GitHub delivery failed:\nfatal: ``` rejected",
+    failureCode: "command_failed",
+    replayed: true,
+    branch: { base: null, requested: "fix/it", pushed: null },
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    events: [],
+    eventCount: { seen: 200, missed: true, windowFull: true },
+  }));
+  expect(markdown.startsWith(
+    "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed in the agent's work (18 min 5 s)\n\n" +
+      "Mogplex run failed (exit code 1).\n\n" +
+      " ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n" +
+      "**What to do now:** Read what the agent said and did last, ",
+  )).toBe(true);
+  for (
+    const row of [
+      "| Failure code | `command_failed` |",
+      "| Branch | unknown (asked for `fix/it`) |",
+      "| Pull request | unknown: no event seen says so |",
+      "| Start | attached: the idempotency key was known |",
+      "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
+    ]
+  ) expect(markdown).toContain(`${row}\n`);
+});
+
+test("renderMarkdown() tells that nothing was changed and that there is no pull request", () => {
+  const markdown = renderMarkdown(sampleResult({
+    branch: { base: "main", requested: null, pushed: null },
+    pullRequest: { state: "none", url: null },
+    changed: false,
+  }));
+  expect(markdown).toContain("| Changes | no |\n| Branch | nothing to push |\n");
+  expect(markdown).toContain("| Pull request | none |\n");
+});
+
+test("renderMarkdown() links the job on its CI system, as far as that is known", () => {
+  const links = { job: "https://gitlab.example/acme/web/-/jobs/9001", commit: "https://gitlab.example/a|b" };
+  const markdown = renderMarkdown(sampleResult(), { links });
+  expect(markdown).toContain(
+    "| CI job | [`https://gitlab.example/acme/web/-/jobs/9001`](<https://gitlab.example/acme/web/-/jobs/9001>) |\n" +
+      "| CI commit | [`https://gitlab.example/a│b`](<https://gitlab.example/a%7Cb>) |",
+  );
+  expect(markdown).not.toContain("CI pipeline");
+});
+
+test("renderMarkdown() shows an address as text where it may not be a link", () => {
+  const seen: string[] = [];
+  const mayLink = (url: string) => seen.push(url) === 0;
+  const markdown = renderMarkdown(sampleResult(), { mayLink });
+  expect(markdown).toContain("| Pull request | `https://github.com/acme/web/pull/7` |\n");
+  expect(markdown).toMatch(/^## .* → `PR #7` \(/);
+  expect(new Set(seen)).toEqual(new Set(["https://github.com/acme/web/pull/7"]));
+});
+
+test("renderMarkdown() has a heading for every outcome", () => {
+  const outcomes = [
+    "success",
+    "failed",
+    "cancelled",
+    "awaiting_input",
+    "deadline",
+    "interrupted",
+    "started",
+    "error",
+  ] as const;
+  const headings = outcomes.map((outcome) => renderMarkdown(sampleResult({ outcome })).split("\n")[0]);
+  expect(new Set(headings).size).toBe(outcomes.length);
+});
+
+test("renderMarkdown() stays below GitHub's limit with the longest texts, and they stay in their places", () => {
+  const long = "東".repeat(400_000);
+  const result = cleanResult(
+    sampleResult({
+      reason: `${"`".repeat(300_000)}${long}`,
+      error: { attempted: long, why: long, value: long, advice: `|${long}` },
+      resume: long,
+      harness: long,
+      failureCode: "|".repeat(300_000),
+      branch: { base: long, requested: long, pushed: "`".repeat(300_000) },
+      phases: Array(5_000).fill({ name: long, startedAt: long, durationMs: 1 }),
+    }),
+    (text) => text,
+  );
+  const markdown = renderMarkdown(result);
+  expect(new TextEncoder().encode(markdown).length).toBeLessThan(MAX_SUMMARY_BYTES);
+  expect(outlineMarkdown(markdown).elements.filter((element) => /^(img|script|b)/.test(element))).toEqual([]);
+});
+
+test("renderMarkdown() has the facts of an automation run, and no row for what it does not have", () => {
+  expect(renderMarkdown(sampleAutomationResult())).toBe(
+    `## ✅ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → success (10 min 20 s)
+
+<details><summary>Technical details</summary>
+
+| Fact | Value |
+| --- | --- |
+| Automation | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d\` |
+| Automation run | \`5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11\` |
+| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Status | \`success\` |
+| Exit code | 0 |
+| Start | triggered by this job |
+| Idempotency key | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d/ci1-0123456789abcdef0123456789abcdef01234567\` |
+| Created | \`2026-08-10T12:00:00.021234+00:00\` |
+| Started | \`2026-08-10T12:02:00.021234+00:00\` |
+| Completed | \`2026-08-10T12:10:05+00:00\` |
+| Took | 8 min 5 s |
+| Requests | 21 |
+| Time spent here | 10 min 20 s |
+
+### Waits
+
+| Because of | Times | In all |
+| --- | --- | --- |
+| limit of run starts | 1 | 15 s |
+
+</details>
+`,
+  );
+});
+
+test("renderMarkdown() says what failed and why under the heading, and what to do below", () => {
+  const error = {
+    attempted: "start run",
+    why: "the token may not do this (HTTP 403)",
+    value: null,
+    advice: 'it needs the scope "write"; see | Settings',
+  };
+  const reason = `Cannot start run: ${error.why}; ${error.advice}`;
+  const refused = { runId: null, exitCode: 65, outcome: "error", reason, error } as const;
+  for (
+    const [result, started, time] of [
+      [sampleResult(refused), "Mogplex run", "18 min 5 s"],
+      [sampleAutomationResult(refused), "automation", "10 min 20 s"],
+    ] as const
+  ) {
+    expect(
+      renderMarkdown(result).startsWith(
+        `## ❌ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → not started (${time})
+
+The ${started} was not started (exit code 65).
+
+ \`\`\`text
+ Cannot start run: the token may not do this (HTTP 403)
+ \`\`\`
+
+**What to do now:** \`it needs the scope "write"; see │ Settings\`
+`,
+      ),
+    ).toBe(true);
+  }
+});

@@ -1,0 +1,121 @@
+import { expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UsageError } from "../../../lib/errors.ts";
+import { processIo } from "../../../lib/io.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
+import { checkTargets, defaultTargets, parseReportTarget } from "../../../lib/report/targets.ts";
+import { memoryIo } from "./memory_io.ts";
+
+const io = await processIo();
+
+function inTemporaryDirectory(body: (directory: string) => void): void {
+  const directory = mkdtempSync(join(tmpdir(), "reports-"));
+  try {
+    body(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test("parseReportTarget() takes a format with and without a path", () => {
+  expect(parseReportTarget("json", "mogplex-ci")).toEqual({ format: "json", path: "mogplex-ci/result.json" });
+  expect(parseReportTarget("ndjson", "out/")).toEqual({ format: "ndjson", path: "out/events.ndjson" });
+  expect(parseReportTarget("dotenv=a=b.env", "out")).toEqual({ format: "dotenv", path: "a=b.env" });
+  expect(parseReportTarget(" markdown ", "out")).toEqual({ format: "markdown", path: "out/summary.md" });
+});
+
+test("parseReportTarget() throws UsageError when the format is unknown or the path names no file", () => {
+  for (const bad of ["", "xml", "JSON", "toString", "json=", "json= ", "json=-", "json=dir/"]) {
+    expect(() => parseReportTarget(bad, "out")).toThrow(UsageError);
+  }
+  const known = Object.keys(REPORT_FORMATS).join(", ");
+  expect(() => parseReportTarget("xml=a", "out")).toThrow(
+    `Cannot write report as its format must be one of ${known}: "xml"`,
+  );
+});
+
+test("parseReportTarget() and checkTargets() throw errors in parts", () => {
+  const parts = (body: () => void) => {
+    try {
+      body();
+    } catch (error) {
+      const { attempted, why, value } = error as UsageError;
+      return [attempted, why, value];
+    }
+  };
+  expect(parts(() => parseReportTarget("json=", "out"))).toEqual([
+    'write report "json"',
+    "its path must name a file",
+    '""',
+  ]);
+  expect(parts(() => checkTargets([{ format: "json", path: "/readonly/a" }], memoryIo()))).toEqual([
+    'write report "json" to "/readonly/a"',
+    "EACCES: permission denied",
+    null,
+  ]);
+});
+
+test("defaultTargets() are the files of all formats, in the directory", () => {
+  const paths = defaultTargets("mogplex-ci").map(({ path }) => path);
+  expect(paths).toEqual(Object.values(REPORT_FORMATS).map(({ file }) => `mogplex-ci/${file}`));
+  expect(paths.slice(0, 2)).toEqual(["mogplex-ci/result.json", "mogplex-ci/events.ndjson"]);
+});
+
+test("checkTargets() throws UsageError when two reports go to one file", () => {
+  const targets = [{ format: "json", path: "out/a" }, { format: "dotenv", path: "./out//./a" }] as const;
+  expect(() => checkTargets(targets, memoryIo())).toThrow(
+    'Cannot write report "dotenv" as report "json" goes to the same file: "./out//./a"',
+  );
+});
+
+test("checkTargets() throws UsageError when a file cannot be written", () => {
+  expect(() => checkTargets([{ format: "json", path: "/readonly/a" }], memoryIo())).toThrow(
+    new UsageError('Cannot write report "json" to "/readonly/a": EACCES: permission denied'),
+  );
+});
+
+test("checkTargets() removes old reports and leaves no file of its own", () => {
+  inTemporaryDirectory((directory) => {
+    const out = join(directory, "out");
+    mkdirSync(out);
+    writeFileSync(join(out, "result.json"), '{"outcome":"success"}');
+    checkTargets(defaultTargets(out), io);
+    expect(readdirSync(out)).toEqual([]);
+  });
+});
+
+test("checkTargets() throws UsageError when the directory or the file is a symbolic link, and follows neither", () => {
+  inTemporaryDirectory((directory) => {
+    const victim = join(directory, "victim");
+    mkdirSync(victim);
+    writeFileSync(join(victim, "result.json"), "precious");
+    symlinkSync(victim, join(directory, "out"));
+    mkdirSync(join(directory, "real"));
+    symlinkSync(join(victim, "result.json"), join(directory, "real", "result.json"));
+    for (const out of ["out", "real"]) {
+      const target = { format: "json", path: join(directory, out, "result.json") } as const;
+      expect(() => checkTargets([target], io)).toThrow(UsageError);
+    }
+    expect(readFileSync(join(victim, "result.json"), "utf8")).toBe("precious");
+    expect(readdirSync(victim)).toEqual(["result.json"]);
+  });
+});
+
+test("checkTargets() throws UsageError when there is something else than an ordinary file, and leaves it alone", () => {
+  inTemporaryDirectory((directory) => {
+    const target = { format: "json", path: directory } as const;
+    expect(() => checkTargets([target], io)).toThrow("it is not an ordinary file");
+    expect(existsSync(directory)).toBe(true);
+  });
+});

@@ -1,0 +1,82 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { cutText, plainLines, plainText } from "../../../lib/text/plain_text.ts";
+import { CORPUS } from "../hostile/corpus.ts";
+import { terminalCommands } from "../hostile/parsers/log_parsers.ts";
+
+for (const { name, text } of CORPUS) {
+  test(`plainText() keeps only what is visible: ${name}`, () => {
+    const plain = plainText(text);
+    expect(terminalCommands(plain)).toEqual([]);
+    expect(plainText(plain) === plain).toBe(true);
+  });
+}
+
+test("plainText() is idempotent, and its result is visible, for any text", () => {
+  const unit = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(
+      "\x1b[",
+      "\x1b]",
+      "\x1b\\",
+      "\x9d",
+      "\x07",
+      "\r",
+      "\n",
+      "\ud83d",
+      "\ude00",
+      "\u200b",
+      "0;",
+      "m",
+      "8;;",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(unit).map((parts) => parts.join("")), (text) => {
+      const plain = plainText(text);
+      expect(terminalCommands(plain)).toEqual([]);
+      expect(plainText(plain)).toBe(plain);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("plainText() keeps tabs, line feeds, accents, emoji and the text of links", () => {
+  expect(plainText("a\tb\nc")).toBe("a\tb\nc");
+  expect(plainText("naïve Ünïcode 東京 😀 é")).toBe("naïve Ünïcode 東京 😀 é");
+  expect(plainText("\x1b]8;;https://evil.example\x1b\\docs\x1b]8;;\x07!")).toBe("docs!");
+  expect(plainText("\x1b[1;31mred\x1b[0m \x9b4mline\x1b(B")).toBe("red line");
+});
+
+test("plainText() turns every line break into a line feed, so that no line overwrites another", () => {
+  expect(plainText("10 %\r20 %\r\n30 %\r\r\n40 %")).toBe("10 %\n20 %\n30 %\n40 %");
+  expect(plainText("a\x85b\u2028c\u2029d\ve\ff")).toBe("a\nb\nc\nd\ne\nf");
+  expect(plainText("failed\b\b\b\b\b\bsuccess")).toBe("failedsuccess");
+});
+
+test("plainText() shows what follows an unclosed sequence", () => {
+  expect(plainText("\x1b]8;;https://evil.example and more\nnext")).toBe("8;;https://evil.example and more\nnext");
+  expect(plainText("a\x1b\x1b[0m[31mb\x1b")).toBe("a[31mb");
+});
+
+test("plainText() turns lone surrogates into U+FFFD, also when removing text would join two of them", () => {
+  expect(plainText("a\ud83d\u200b\ude00b")).toBe("a\ufffd\ufffdb");
+});
+
+test("plainText() cuts with a visible mark, and never splits a surrogate pair", () => {
+  expect(plainText("abcdef", { maxLength: 6 })).toBe("abcdef");
+  expect(plainText("abcdef", { maxLength: 4 })).toBe("abcd…[+2 characters]");
+  expect(plainText("abc😀", { maxLength: 4 })).toBe("abc…[+2 characters]");
+  expect(cutText("😀", 0)).toBe("…[+2 characters]");
+});
+
+test("plainLines() splits, drops empty lines at the end, and caps lines and their length", () => {
+  expect(plainLines("")).toEqual([]);
+  expect(plainLines("\n \r\n")).toEqual([]);
+  expect(plainLines("a\r\n\nb\n")).toEqual(["a", "", "b"]);
+  expect(plainLines("a\nbbbb\nc\nd", { maxLines: 2, maxLineLength: 2 })).toEqual([
+    "a",
+    "bb…[+2 characters]",
+    "…[+2 lines]",
+  ]);
+});
