@@ -10,11 +10,14 @@ export {
   code,
   facts,
   fold,
+  type Html,
   jobLinks,
   link,
   list,
   longBlock,
+  markup,
   numbers,
+  type Part,
   section,
   table,
   type TableRow,
@@ -22,7 +25,6 @@ export {
   type Tone,
 } from "./blocks.ts";
 export { type Line, steps, strip, swatch } from "./charts.ts";
-export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
 export { renderRunPage } from "./run/run_page.ts";
 // No page is made with it. It is here since it is called as rarely: to show the files of an earlier job.

@@ -5,8 +5,7 @@
  */
 import type { Earlier } from "../../history/compare.ts";
 import { formatDuration } from "../../result/duration.ts";
-import { code, table, time } from "../blocks.ts";
-import { type Html, markup } from "../markup.ts";
+import { code, type Html, markup, table, time } from "../blocks.ts";
 
 /** How the run compares, and a row for each run before it; null when none is known. */
 export function earlierRuns(earlier: Earlier | undefined): Html | null {

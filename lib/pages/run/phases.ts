@@ -6,9 +6,8 @@
 import { lookup } from "../../lookup.ts";
 import { formatDuration } from "../../result/duration.ts";
 import type { ResultView } from "../../result/result_view.ts";
-import { code, table, time } from "../blocks.ts";
+import { code, type Html, markup, table, time } from "../blocks.ts";
 import { bar, type Share, swatch } from "../charts.ts";
-import { type Html, markup } from "../markup.ts";
 
 const MEANINGS: Readonly<Partial<Record<string, string>>> = {
   queue: "waiting for a sandbox",

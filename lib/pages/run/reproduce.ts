@@ -5,8 +5,7 @@
  */
 import { lookup } from "../../lookup.ts";
 import type { ResultView } from "../../result/result_view.ts";
-import { block } from "../blocks.ts";
-import { type Html, markup } from "../markup.ts";
+import { block, type Html, markup } from "../blocks.ts";
 
 /** The scenario of the emulator that ends as a run did. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {

@@ -11,8 +11,20 @@ import { headlineText } from "../../result/headline.ts";
 import { type ResultView, viewOf } from "../../result/result_view.ts";
 import { branchWords, WAIT_CAUSES } from "../../result/words.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { code, facts, fold, jobLinks, link, longBlock, section, table, time } from "../blocks.ts";
-import { type Html, markup, type Part } from "../markup.ts";
+import {
+  code,
+  facts,
+  fold,
+  type Html,
+  jobLinks,
+  link,
+  longBlock,
+  markup,
+  type Part,
+  section,
+  table,
+  time,
+} from "../blocks.ts";
 import { page } from "../page.ts";
 import { earlierRuns } from "./earlier_runs.ts";
 import { phases } from "./phases.ts";

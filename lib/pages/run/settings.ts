@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { code, fold, table } from "../blocks.ts";
-import { type Html, markup } from "../markup.ts";
+import { code, fold, type Html, markup, table } from "../blocks.ts";
 
 /** A setting that a job has read. */
 export interface Setting {

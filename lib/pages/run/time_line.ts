@@ -8,8 +8,7 @@ import { formatCount, formatDuration } from "../../result/duration.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { jsonText } from "../../text/escape/json.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import { chip, code, fold, list, type Tone } from "../blocks.ts";
-import { type Html, markup } from "../markup.ts";
+import { chip, code, fold, type Html, list, markup, type Tone } from "../blocks.ts";
 
 /** Most events that are shown: a feed has 200. */
 const MAX_EVENTS = 400;

@@ -9,8 +9,7 @@ import { headlineOf } from "../../result/headline.ts";
 import type { Outcome } from "../../result/run_result.ts";
 import type { ResultView } from "../../result/result_view.ts";
 import { PHASE_WORDS } from "../../result/words.ts";
-import { block, link, type Tone } from "../blocks.ts";
-import { markup, type Part } from "../markup.ts";
+import { block, link, markup, type Part, type Tone } from "../blocks.ts";
 import type { Verdict } from "../page.ts";
 
 const TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {

@@ -69,6 +69,12 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     owners: ["lib/clock.ts", "lib/emulator/"],
   },
   { what: "ending the process", pattern: /process\.exit\(/, owners: ["lib/io.ts"] },
+  {
+    what: "markup that no template has escaped",
+    pattern: /\braw\b[^}]*\} from "hono\/html"|\bisEscaped\b/,
+    owners: ["lib/pages/page.ts", "lib/pages/blocks.ts"],
+  },
+  { what: "the template of pages", pattern: /["']hono\/html["']/, owners: ["lib/pages/"] },
   { what: "yaml", pattern: /["']yaml["']/, owners: ["lib/emulator/", "lib/campaign/file/syntax/"] },
 ];
 
