@@ -38,6 +38,9 @@ export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }
 
+/** The frame of pages, and what is put into it. */
+const PAGE_KIT: readonly string[] = ["lib/pages/blocks.ts", "lib/pages/page.ts"];
+
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {
   // What tests use: the emulator, beside the library.
@@ -45,9 +48,9 @@ export function mayImport(file: string, target: string): boolean {
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
   // The emulator and the client share the contract and never import each other.
-  // The style of pages is a text that both may have: no code of the client comes with it.
+  // They also share the frame and the blocks of pages: these know no service, no run and no campaign, and show what they are given.
   if (from === "emulator") {
-    return to === "leaves" || target.startsWith("lib/api/contract/") || target === "lib/pages/assets.ts";
+    return to === "leaves" || target.startsWith("lib/api/contract/") || PAGE_KIT.includes(target);
   }
   return depth(to) > depth(from);
 }
@@ -157,7 +160,7 @@ export function layersPicture(): string {
     "```",
     ...lines.map((line) => line.trimEnd()),
     "",
-    "emulator  ─►  api/contract, the style of pages, leaves",
+    "emulator  ─►  api/contract, frame and blocks of pages, leaves",
     "```",
   ].join("\n");
 }
