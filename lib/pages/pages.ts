@@ -26,6 +26,6 @@ export {
 } from "./blocks.ts";
 export { type Line, steps, strip, swatch } from "./charts.ts";
 export { page } from "./page.ts";
-export { renderRunPage } from "./run/run_page.ts";
+export { renderRunPage } from "./run_page.ts";
 // No page is made with it. It is here since it is called as rarely: to show the files of an earlier job.
 export { readResult } from "../result/stored/read_result.ts";

@@ -78,7 +78,6 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/report/log": "events as lines of a log",
   "lib/pages":
     "files that a browser shows: building blocks, and whole pages made of them; pure, and loaded with the first page",
-  "lib/pages/run": "the page of a run, from its result alone",
   "lib/history": "what is remembered of each run, and how runs compare",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",

@@ -11,7 +11,7 @@ import { cleanCampaign } from "../../lib/campaign/report/clean.ts";
 import { renderCampaignPage } from "../../lib/campaign/page/campaign_page.ts";
 import { cleanDashboard } from "../../lib/dashboard/clean.ts";
 import { renderDashboardPage } from "../../lib/dashboard/page/dashboard_page.ts";
-import { renderRunPage } from "../../lib/pages/run/run_page.ts";
+import { renderRunPage } from "../../lib/pages/run_page.ts";
 import { createRedactor } from "../../lib/text/redact.ts";
 import { mixedView } from "../../tests/unit/campaign/report/sample_view.ts";
 import { fullDashboard, someDays } from "../../tests/unit/dashboard/sample_data.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { recordOf } from "../../../../lib/history/record.ts";
-import { renderRunPage } from "../../../../lib/pages/run/run_page.ts";
-import type { Outcome } from "../../../../lib/result/run_result.ts";
-import { sampleAutomationResult, sampleEvent, sampleResult } from "../../report/sample.ts";
-import { breaches, elementsOf, textsOf } from "../page_parser.ts";
+import { recordOf } from "../../../lib/history/record.ts";
+import { renderRunPage } from "../../../lib/pages/run_page.ts";
+import type { Outcome } from "../../../lib/result/run_result.ts";
+import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sample.ts";
+import { breaches, elementsOf, textsOf } from "./page_parser.ts";
 
 const ASKED = {
   repository: "acme/web",
