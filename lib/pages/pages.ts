@@ -8,6 +8,7 @@ export {
   type Cell,
   chip,
   code,
+  type Column,
   facts,
   fold,
   type Html,

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { renderCampaignPage } from "../../../../lib/campaign/page/campaign_page.ts";
+import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { breaches, elementsOf, textsOf } from "../../pages/page_parser.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "../report/sample_view.ts";
+import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
 
 const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text));
 const rowsOf = (page: string) =>

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { cleanDashboard } from "../../../../lib/dashboard/clean.ts";
-import { renderDashboardPage } from "../../../../lib/dashboard/page/dashboard_page.ts";
-import { createRedactor } from "../../../../lib/text/redact.ts";
-import { breaches, elementsOf, textsOf } from "../../pages/page_parser.ts";
-import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "../sample_data.ts";
+import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { breaches, elementsOf, textsOf } from "../pages/page_parser.ts";
+import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
 
 type Data = Parameters<typeof cleanDashboard>[0];
 
