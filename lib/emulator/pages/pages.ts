@@ -21,7 +21,6 @@ import {
 } from "../../pages/blocks.ts";
 import { type Page, page, policyOf } from "../../pages/page.ts";
 import { firstAccount } from "../service/account.ts";
-import { formatTimestamp } from "../state/postgres.ts";
 import type { EventRow, RunRow } from "../state/rows.ts";
 import type { World } from "../state/world.ts";
 
@@ -55,16 +54,17 @@ function toneOf(status: string): Tone {
   return TONES.get(status) ?? "none";
 }
 
-/** The time of day of a moment, in microseconds since 1970. */
-function timeOfDay(micros: number): string {
-  return formatTimestamp(micros).slice(11, 19);
+/** The time of day, in UTC, of a moment in microseconds since 1970. */
+function timeOfDay(micros: number): Html {
+  const text = new Date(micros / 1_000).toISOString();
+  return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
 }
 
 /** The last rows of a table. @param order Which of them comes first. */
 function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
   if (all === 0) return markup`<p class="soft">None yet.</p>`;
   const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return markup`<div class="rows">${table(`${count}; times in UTC`, columns.map((name) => ({ name })), rows)}</div>`;
+  return table(count, columns.map((name) => ({ name })), rows);
 }
 
 function repositoryOf(world: World, { repo_id }: RunRow): Html {
@@ -153,17 +153,19 @@ export function homePage(world: World): string {
       section(
         "runs",
         "Runs",
-        lastRows(
-          "newest first",
-          ["Task", "Status", "Repository", "Pull request", "Started"],
-          runRows,
-          runs.length,
-        ),
+        markup`<div class="rows">${
+          lastRows(
+            "newest first, times in UTC",
+            ["Task", "Status", "Repository", "Pull request", "Started"],
+            runRows,
+            runs.length,
+          )
+        }</div>`,
       ),
       section(
         "pulls",
         "Pull requests",
-        lastRows("newest of each repository first", ["Pull request", "Title", "Branch"], pullRows, pulls.length),
+        lastRows("newest of each repository first", ["Number", "Title", "Branch"], pullRows, pulls.length),
       ),
     ],
   }, runs.some(({ status }) => !isTerminal(status)));
@@ -217,7 +219,11 @@ export function runPage(world: World, id: string): string | undefined {
           ["Run", code(id)],
         ]),
       ),
-      section("events", "Events", lastRows("oldest first", ["Time", "Type", "Text"], rows, events.length)),
+      section(
+        "events",
+        "Events",
+        lastRows("oldest first, times in UTC", ["Time", "Type", "Text"], rows, events.length),
+      ),
       section("task", "Task", block(prompt)),
     ],
   }, !isTerminal(status));
