@@ -17,6 +17,7 @@ import { EXIT } from "../../../lib/exit_codes.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { WRONG_FILES } from "../../unit/campaign/file/wrong_files.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const root = join(import.meta.dir, "../../..");
 let folder: string;
@@ -164,7 +165,7 @@ test("the YAML parser in the command, from which much is left out, reads every t
     ],
   ];
   const texts = fc.array(fc.constantFrom(...pieces), { maxLength: 25 }).map((each) => each.join(""));
-  await fc.assert(fc.asyncProperty(texts, same), { numRuns: 1_000 });
+  await fc.assert(fc.asyncProperty(texts, same), { numRuns: propertyRuns(1_000) });
 });
 
 test("bundle() leaves no code of campaigns, pages or the YAML parser in the library but in strings, which bundlers keep", () => {
