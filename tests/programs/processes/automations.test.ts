@@ -1,13 +1,12 @@
 /** The verbs about automations as the shipped file, on each runtime. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
-import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
-import { bundle } from "../../../tools/build/bundle.ts";
+import { built } from "../../built.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
 import { launch, type Running } from "./world/service.ts";
 
@@ -16,15 +15,12 @@ const SCENARIOS = Object.entries(SCENARIO_TEXTS).filter(([, text]) => /^automati
   .map(([name, text]) => parseScenario(`match: { key: "<${name}>" }\n${text}`, name));
 
 let folder: string;
-let program: string;
+const program = built("mogplex.mjs");
 // One for each runtime: a token may only be used so often in a minute.
 const services = new Map<string, ServedEmulator>();
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-automations-"));
-  program = join(folder, "mogplex.mjs");
-  const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(program, (await bundle(artefact)).text);
   for (const name of Object.keys(RUNTIMES)) {
     const revision = { automationRunCancel: true, prReviews: true };
     services.set(name, await startEmulator({ scenarios: SCENARIOS, speed: 100, revision }));

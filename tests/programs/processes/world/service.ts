@@ -8,9 +8,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario_texts.ts";
-import { ARTEFACTS } from "../../../../tools/build/artefacts.ts";
-import { bundle } from "../../../../tools/build/bundle.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
+import { built } from "../../../built.ts";
 
 /** A repository of the service. */
 export const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -33,7 +32,7 @@ export interface Service {
   url: string;
   /** Folder for everything that the tests make. */
   folder: string;
-  /** The command as one file. */
+  /** The command as one file, in `dist/`. */
   command: string;
   /** A token that nobody has used: each one has its own limits. */
   token(): string;
@@ -72,9 +71,6 @@ function writeFixture(path: string): void {
  */
 export async function startService(others: Record<string, string> = {}, flags: string[] = []): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-processes-"));
-  const command = join(folder, "mogplex.mjs");
-  const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text, { mode: 0o755 });
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
   const named = PLAYABLE_NAMES.map((name) => [`<${name}>`, name] as const);
@@ -106,7 +102,7 @@ export async function startService(others: Record<string, string> = {}, flags: s
   return {
     url,
     folder,
-    command,
+    command: built("mogplex.mjs"),
     token() {
       used++;
       if (used >= TOKENS) throw new Error("Cannot take a token: all are used");
