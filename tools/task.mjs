@@ -10,6 +10,7 @@ const script = (/** @type {string} */ file) => [bun, "--no-env-file", file];
 const tasks = {
   start: script("tools/demo.ts"),
   test: script("tools/test.ts"),
+  gate: script("tools/gate.ts"),
   build: script("tools/build.ts"),
   bench: script("bench/main.ts"),
   docs: script("tools/docs.ts"),
