@@ -14,7 +14,7 @@ const tasks = {
   build: script("tools/build.ts"),
   bench: script("bench/main.ts"),
   docs: script("tools/docs.ts"),
-  lab: script("tools/lab.ts"),
+  lab: script("lab/main.ts"),
   release: script("tools/release.ts"),
   emulator: script("lib/emulator/main.ts"),
   fmt: [deno, "fmt"],

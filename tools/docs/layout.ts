@@ -132,6 +132,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
 
 /** The folders in the layers of `tests` that mirror no folder of `lib`, and what they prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
+  "action": "the GitHub action in jobs of a model of GitHub's runner",
   "architecture": "the plan of the sources, the documents, and the public names",
   "components": "the GitLab components in pipelines",
   "conformance": "recorded exchanges that client and emulator must agree on",

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../tools/lab/experiments/package.ts";
+import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../lab/experiments/package.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
