@@ -6,15 +6,7 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import type { PipelineFormat, PipelineInput } from "./format.ts";
-import {
-  branchHome,
-  checkScript,
-  checkSettings,
-  cronOf,
-  secretsText,
-  tokenVariables,
-  waveScript,
-} from "./job_scripts.ts";
+import { branchHome, checkScript, checkSettings, cronOf, waveScript } from "./job_scripts.ts";
 import { block, impossible, quoted } from "./words.ts";
 
 /** Shortest distance of waves: each of them takes about a minute. */
@@ -39,9 +31,8 @@ function agentLines(tags: readonly string[]): string[] {
 }
 
 function render(input: PipelineInput): [{ path: string; text: string }] {
-  const { campaign, lane, settings: { image, tags } } = input;
+  const { campaign, settings: { image, tags } } = input;
   checkSettings(input, "Buildkite");
-  const names = tokenVariables(input);
   const home = branchHome(input, "Buildkite");
   const script = ["set -eu", checkScript(input), waveScript(input, home)].join("\n");
   const text = [
@@ -49,21 +40,19 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
     `# Commit it, upload it in the first step of a pipeline, and give that pipeline a schedule on its default branch:`,
     `#   buildkite-agent pipeline upload campaign-${campaign}.yml`,
     `#   ${cronOf(input, "Buildkite", LEAST_MS)}`,
-    `# Needs: Buildkite ${
-      secretsText(names)
-    }; keys or MOGPLEX_GIT_TOKEN with which the agent may push to the branch of the campaign.`,
+    `# Needs: Buildkite secret MOGPLEX_API_KEY; keys or MOGPLEX_GIT_TOKEN with which the agent may push to the branch of the campaign.`,
     "# Plan by hand, with the same --home, and read the plan: until then no wave starts anything.",
     "steps:",
     `  - label: ${quoted(`:repeat: Campaign ${campaign}`)}`,
     `    key: ${quoted(`campaign-${campaign}`)}`,
     "    if: build.branch == pipeline.default_branch",
     "    # One wave at a time. A second one waits, finds little to do, and loses nothing.",
-    `    concurrency_group: ${quoted(`mogplex-${lane}-${campaign}`)}`,
+    `    concurrency_group: ${quoted(`mogplex-default-${campaign}`)}`,
     "    concurrency: 1",
     ...agentLines(tags),
     ...image === undefined ? [] : [`    image: ${quoted(image)}`],
     "    secrets:",
-    ...names.map((name) => `      - ${name}`),
+    "      - MOGPLEX_API_KEY",
     `    command: ${block("      ", uploaded(script))}`,
     "    artifact_paths:",
     "      - mogplex-campaign/*",

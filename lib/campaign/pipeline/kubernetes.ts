@@ -6,7 +6,7 @@
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import type { CarriedFile, PipelineFormat, PipelineInput } from "./format.ts";
-import { checkHome, checkSettings, cronOf, tokenVariables } from "./job_scripts.ts";
+import { checkHome, checkSettings, cronOf } from "./job_scripts.ts";
 import { bytesOf, impossible, quoted } from "./words.ts";
 
 /** Most bytes of a ConfigMap. Source: Kubernetes, "ConfigMaps": the data cannot exceed 1 MiB. */
@@ -89,18 +89,6 @@ function volumeLines(config: string, claim: string | null, files: readonly Carri
   ];
 }
 
-/** The key of the secret that has the token of a variable. */
-function secretKey({ lanes }: PipelineInput, variable: string): string {
-  const lane = lanes.find(({ tokenVariable }) => tokenVariable === variable);
-  return lane === undefined ? "api-key" : `api-key-${lane.name}`;
-}
-
-/** Its keys, in words. */
-function secretKeys(input: PipelineInput): string {
-  const keys = tokenVariables(input).map((variable) => secretKey(input, variable));
-  return `the ${keys.length === 1 ? "key" : "keys"} ${keys.join(", ")}`;
-}
-
 function containerLines(input: PipelineInput, name: string, verb: string): string[] {
   const { program, settings: { image }, file, home } = input;
   const isGit = home !== undefined && home !== "dir";
@@ -114,10 +102,8 @@ function containerLines(input: PipelineInput, name: string, verb: string): strin
   const secrets = [
     // What sends no request gets no token.
     ...verb === "status" ? [] : [
-      ...tokenVariables(input).flatMap((variable) => [
-        `    - name: ${variable}`,
-        `      valueFrom: { secretKeyRef: { name: mogplex, key: ${secretKey(input, variable)} } }`,
-      ]),
+      "    - name: MOGPLEX_API_KEY",
+      "      valueFrom: { secretKeyRef: { name: mogplex, key: api-key } }",
     ],
     ...isGit
       ? [
@@ -239,7 +225,7 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
   const volumes = volumeLines(config, home === "dir" ? name : null, files);
   const head = [
     `# Campaign ${campaign}: its waves on Kubernetes, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
-    `# Needs: a secret mogplex with ${secretKeys(input)} (scopes read and write).`,
+    `# Needs: a secret mogplex with the key api-key (scopes read and write).`,
     `# 1. kubectl apply --server-side -f campaign-${campaign}.yaml`,
     `# 2. kubectl logs job/${plan}`,
     `# 3. kubectl patch cronjob ${name} -p '{"spec":{"suspend":false}}'`,

@@ -29,8 +29,6 @@ export interface DirHomeOptions {
   campaign: string;
   /** Its round; empty for none. */
   round: string;
-  /** The lane whose lock and journal these are. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /**
    * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
    * not wait for anybody.
@@ -122,8 +120,8 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         throw diskError(`read lock ${JSON.stringify(lockPath)}`, cause);
       }
       if (file === undefined) return undefined;
-      const { requestHash, lane } = options;
-      return await parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, lane, requestHash });
+      const { requestHash } = options;
+      return await parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
     },
     // deno-lint-ignore require-await
     async writeLock(lock) {
