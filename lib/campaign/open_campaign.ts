@@ -18,7 +18,7 @@ import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
-import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
+import { openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
@@ -71,8 +71,6 @@ export interface OpenedCampaign {
   /** Masks the secret that the file names: the address of the webhook. */
   mask: Redactor;
   home: Home;
-  /** Opens a home of the same campaign elsewhere, for reading. @throws as {@linkcode openHome} does. */
-  openOther: (address: HomeAddress, directory: string) => Promise<Home>;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -140,7 +138,7 @@ async function openAll(
   const directory = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
   if (address.kind === "dir") refuseLanes(files, directory);
-  const common = {
+  const home = await openHome(address, directory, {
     env,
     signal: options.signal,
     files,
@@ -150,12 +148,11 @@ async function openAll(
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
-  };
-  const home = await openHome(address, directory, { ...common, access });
-  const openOther = (other: HomeAddress, place: string) => openHome(other, place, { ...common, access: "read" });
+    access,
+  });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
+  const opened: OpenedCampaign = { ...what, home, shown, store: undefined };
   try {
     await reopen(opened);
   } catch (error) {

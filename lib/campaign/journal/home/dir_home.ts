@@ -10,8 +10,8 @@ import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
 import { beginChain } from "../chain.ts";
-import type { JournalRecord } from "../record.ts";
-import type { DatedBody, Home, OnRecord } from "./home.ts";
+import type { JournalRecord, RecordBody } from "../record.ts";
+import type { Home, OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
 import { diskError } from "./disk_error.ts";
 import { openSegments, type Segments } from "./segments.ts";
@@ -100,7 +100,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     return read;
   }
 
-  function append(to: Segments, bodies: readonly DatedBody[]): JournalRecord[] {
+  function append(to: Segments, bodies: readonly RecordBody[]): JournalRecord[] {
     mayWrite();
     try {
       return to.append(bodies, new Date(clock.wallTime()).toISOString());
