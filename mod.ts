@@ -57,13 +57,12 @@ export { triggerAutomation } from "./lib/automations/trigger.ts";
 
 // Campaigns: one task, many repositories.
 export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "./lib/campaign/campaign.ts";
-export type { CampaignItem, CampaignStep } from "./lib/campaign/campaign_items.ts";
+export type { CampaignItem } from "./lib/campaign/campaign_items.ts";
 export type {
   AdvanceCampaignOptions,
   CampaignForge,
   CampaignOptions,
   CampaignPlan,
-  LanePlan,
   PlanCampaignOptions,
   RunCampaignOptions,
   WavesForecast,
@@ -76,7 +75,6 @@ export type {
   CampaignView,
   CauseGroup,
   ItemView,
-  LaneView,
   OpenedGate,
   PullRequestView,
   QuotaView,

@@ -18,9 +18,6 @@ export const MAX_ENTRIES = 20_000;
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
-/** Most lanes of a file. */
-const MAX_LANES = 20;
-
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
 }
@@ -92,14 +89,6 @@ function limits() {
   });
 }
 
-function lane() {
-  return map({
-    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
-    "token-variable": text("it must be the name of an environment variable", rules.freeVariable),
-    "repositories": z.optional(globs()),
-  });
-}
-
 function notify() {
   return map({
     "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
@@ -144,7 +133,6 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
-    "lanes": z.optional(list(lane(), 1, MAX_LANES)),
     "notify": z.optional(notify()),
   });
 }

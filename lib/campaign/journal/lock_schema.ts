@@ -80,7 +80,6 @@ function makeSchema(item: z.ZodMiniType<LockItem>) {
     schema: z.literal(1),
     campaign: name,
     round: visible(200),
-    lane: z.optional(name),
     plannedAt: time(),
     origin: z.string().check(
       z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),

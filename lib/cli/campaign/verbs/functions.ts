@@ -7,7 +7,6 @@
 export { advance } from "./advance.ts";
 export { approve } from "./approve.ts";
 export { check } from "./check.ts";
-export { importFrom as import } from "./import.ts";
 export { pipeline } from "./pipeline.ts";
 export { commands } from "./commands.ts";
 export { plan } from "./plan.ts";
