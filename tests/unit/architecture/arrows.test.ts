@@ -53,9 +53,9 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   },
   { what: "globals of one runtime", pattern: /(?<![\w.])(?:Deno|Bun)\.\w/, owners: [] },
   {
-    what: "hono/client, but for its types,",
-    pattern: /^import (?!type).*["']hono\/client["']/m,
-    owners: [],
+    what: "hono/client",
+    pattern: /["']hono\/client["']/,
+    owners: ["lib/api/routes_at.ts"],
   },
   {
     what: "fetch",
