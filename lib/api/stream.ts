@@ -4,8 +4,7 @@
  * @module
  */
 import { hasMoreValues } from "../http/json_size.ts";
-import type { StreamMessage } from "../http/event_parser.ts";
-import type { EventStream, StreamStep } from "../http/stream.ts";
+import type { EventStream, StreamMessage, StreamStep } from "../http/stream.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { ownCopy } from "../text/own_copy.ts";
 import { readValue } from "./contract/envelope.ts";
