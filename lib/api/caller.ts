@@ -9,8 +9,7 @@ import type { CallOptions } from "../retry/call_options.ts";
 import type { Transport } from "../http/transport.ts";
 import { callWithin, type CallWorld, type StandAloneCall } from "../retry/calls.ts";
 import type { Success } from "./contract/routes.ts";
-import type { Schema } from "./contract/schema.ts";
-import type { FailureEnvelope } from "./contract/schemas.ts";
+import type { FailureEnvelope, Schema } from "./contract/schemas.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
 import type { ApiRoutes, How } from "./routes_at.ts";
 

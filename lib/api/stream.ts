@@ -9,8 +9,7 @@ import type { Run, RunEvent } from "../model.ts";
 import { ownCopy } from "../text/own_copy.ts";
 import { readValue } from "./contract/envelope.ts";
 import { isUuid } from "./contract/rules.ts";
-import type { Schema } from "./contract/schema.ts";
-import { eventSchema, runSchema } from "./contract/schemas.ts";
+import { eventSchema, runSchema, type Schema } from "./contract/schemas.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =

@@ -58,6 +58,13 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     owners: ["lib/api/routes_at.ts"],
   },
   {
+    // By names a bundler would keep the whole package; `z.config()` would write into the process of a user who has zod himself.
+    what: "zod, but for zod/mini as the namespace z, and its configuration",
+    pattern:
+      /["']zod(?!\/mini["'])(?:\/[^"']*)?["']|^import (?!(?:type )?\* as z from).*["']zod\/mini["']|\bz\.config\(/m,
+    owners: [],
+  },
+  {
     what: "fetch",
     // A call, or the global as the default of an option.
     pattern: /(?<![\w.#])(?:globalThis\.)?fetch\(|\?\?\s*(?:globalThis\.)?fetch\b/,
