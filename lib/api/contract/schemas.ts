@@ -29,7 +29,7 @@ export type Schema<T> = z.ZodMiniType<T>;
 
 const text = z.string();
 /** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
-const uuid = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
+export const uuid: Schema<string> = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
 // The following never make an answer invalid: they read any value, also an absent one.
 /** The value if it is text; null when it is absent or of another type. */
 const textOf = (value: unknown) => typeof value === "string" ? value : null;
