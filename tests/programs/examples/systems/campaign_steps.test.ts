@@ -10,7 +10,13 @@ import { shellWord } from "../../../../lib/campaign/report/commands.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { START } from "../../processes/world/stage.ts";
 import { type Fields, fields, list, parseYaml, texts } from "../../../unit/examples/strict.ts";
-import { type CampaignSystem, openWorkFolder, type WaveOptions, withCampaign, type WorkFolder } from "./campaign_recipes.ts";
+import {
+  type CampaignSystem,
+  openWorkFolder,
+  type WaveOptions,
+  withCampaign,
+  type WorkFolder,
+} from "./campaign_recipes.ts";
 import { type Machine, readExample, signalledAll } from "./machine.ts";
 import { upload } from "./models/buildkite.ts";
 
