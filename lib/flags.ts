@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
@@ -38,11 +39,11 @@ export interface ParsedFlags {
  * @param flags The verb's table.
  * @throws {UsageError} for an unknown flag (naming the nearest one), a missing value, or a switch with a value.
  */
-export async function parseFlags(
+export function parseFlags(
   verb: string,
   args: readonly string[],
   flags: readonly Flag[],
-): Promise<ParsedFlags> {
+): ParsedFlags {
   const options = Object.fromEntries(
     flags.map((flag) => [flag.name, {
       type: flag.value === undefined ? "boolean" as const : "string" as const,
@@ -61,7 +62,7 @@ export async function parseFlags(
       advice: hint === undefined ? undefined : `did you mean "--${hint}"?`,
     });
   }
-  const { values, positionals } = await parseStrictly(verb, args, flags, options);
+  const { values, positionals } = parseStrictly(verb, args, flags, options);
   const all = (name: string): string[] => {
     const value = values[name];
     return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
@@ -69,14 +70,12 @@ export async function parseFlags(
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
 }
 
-async function parseStrictly(
+function parseStrictly(
   verb: string,
   args: readonly string[],
   flags: readonly Flag[],
   options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
-): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
-  // Not a static import: a bundler would move it to the top of the file, where `--help` pays for it.
-  const { parseArgs } = await import("node:util");
+): { values: Record<string, unknown>; positionals: string[] } {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {

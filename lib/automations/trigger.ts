@@ -139,7 +139,7 @@ export async function triggerJob(
  *
  * async function nightly(): Promise<void> {
  *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
- *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
+ *   const { runId, status, replayed } = triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
  *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
  * }
  * console.log(typeof nightly);

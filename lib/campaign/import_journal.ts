@@ -104,7 +104,7 @@ export async function importJournal(
     const theirs = await readSource(source, opened, origin);
     const own = await opened.home.readLock();
     const ours = await readAll(opened.home, own ?? theirs.lock);
-    const { lock, bodies, as } = await joinJournals(ours, theirs, source, followUpHash);
+    const { lock, bodies, as } = joinJournals(ours, theirs, source, followUpHash);
     const lockChanged = own === undefined || JSON.stringify(own) !== JSON.stringify(lock);
     if (!dryRun) {
       // In this order each moment is a campaign that can go on: a lock may have items of which the journal does not speak yet.

@@ -1,5 +1,5 @@
 /**
- * The jobs of campaigns, for the public functions, which import this module when one of them is called, and for the command line.
+ * The jobs of campaigns, for the public functions and for the command line.
  *
  * @module
  */

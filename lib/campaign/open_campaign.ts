@@ -141,7 +141,7 @@ async function openAll(
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
   const { lane } = internals;
-  const io = internals.io ?? await processIo();
+  const io = internals.io ?? processIo();
   const { file, hash, skippedStdin } = internals.read ?? await readFile(path, options, io, internals);
   const masks = [
     ...file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })],
@@ -151,7 +151,7 @@ async function openAll(
   if (masks.length > 0) internals.onMask?.(mask);
   if (lane === undefined && file.lanes.length > 0) throw new Error("Cannot open a campaign with lanes as a whole");
   const platform = internals.platform ?? detectPlatform(env);
-  const files = internals.files ?? await processDurableFiles();
+  const files = internals.files ?? processDurableFiles();
   const whole = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
   if (address.kind === "dir") checkDivision(files, whole, file.lanes);
@@ -161,7 +161,7 @@ async function openAll(
     env,
     signal: options.signal,
     files,
-    processes: internals.processes ?? await systemProcesses(),
+    processes: internals.processes ?? systemProcesses(),
     clock,
     campaign: file.name,
     round: file.round,

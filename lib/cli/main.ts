@@ -47,10 +47,10 @@ function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }
 
-async function parseCall(call: Call): Promise<ParsedFlags> {
+function parseCall(call: Call): ParsedFlags {
   const { verb, args } = call;
   checkRow(call);
-  const flags = await parseFlags(verb.name, args, flagsOf(verb));
+  const flags = parseFlags(verb.name, args, flagsOf(verb));
   const extra = flags.positionals[verb.maxPositionals];
   if (extra === undefined) return flags;
   throw new UsageError({
@@ -86,7 +86,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     call = findVerb(args);
     const { group, run } = call.verb;
     writer = createWriter(io, platform, group);
-    const flags = call.flags = await parseCall(call);
+    const flags = call.flags = parseCall(call);
     return await run(
       openContext(
         {
@@ -132,7 +132,7 @@ export async function runProgram(): Promise<void> {
     printText(text);
     return setExitCode(EXIT.success);
   }
-  setExitCode(await main(args, await processIo(), { program: programCall(PROGRAM) }));
+  setExitCode(await main(args, processIo(), { program: programCall(PROGRAM) }));
 }
 
-void isMain(import.meta).then((main) => main ? runProgram() : undefined);
+if (isMain(import.meta)) void runProgram();

@@ -200,7 +200,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
     if (what !== "nothing") throw token;
     return { action: "nothing", text: why, runId: null, status: null };
   }
-  const seal = await stateSeal(token);
+  const seal = stateSeal(token);
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
   if (what === "nothing" || state === undefined) {

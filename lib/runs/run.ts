@@ -80,18 +80,18 @@ interface OpenJob {
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
+function open(options: RunOptions, more: JobOptions): OpenJob {
   const { files, statePath, startOnly, showTask = true, repository } = more;
   const wait = checkWait(options);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
   const token = session.token ?? options.token;
-  const seal = files !== undefined && token !== undefined ? await stateSeal(token) : undefined;
+  const seal = files !== undefined && token !== undefined ? stateSeal(token) : undefined;
   const state = files === undefined || statePath === undefined || seal === undefined
     ? undefined
     : new StateWriter(files, statePath, seal, session.notify);
   const { stream = true, onItem, eventsFile } = options;
-  const file = eventsFile === undefined ? undefined : await openEventsFile(eventsFile, session, options.token);
+  const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
   const sink = more.sink ?? file;
   const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
   const job = (target: RunStart | string) =>
@@ -101,7 +101,7 @@ async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
 
 /** Opens a job for `use`, and closes its file of events afterwards. */
 async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
-  const opened = await open(options, more);
+  const opened = open(options, more);
   try {
     return await use(opened);
   } finally {

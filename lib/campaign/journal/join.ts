@@ -122,12 +122,12 @@ function missingSlots(joined: readonly number[], ...each: readonly (readonly num
  * @param followUpHash As for {@linkcode checkOpenStarts}.
  * @throws {UsageError} when the two contradict each other, or one of them itself.
  */
-export async function joinJournals(
+export function joinJournals(
   ours: Journal,
   theirs: Journal,
   from: string,
   followUpHash: FollowUpHash,
-): Promise<Join> {
+): Join {
   const common = commonLength(ours.records, theirs.records);
   if (common === theirs.records.length) {
     const whole = common === ours.records.length ? undefined : ours.lock;
@@ -135,7 +135,7 @@ export async function joinJournals(
   }
   if (common === ours.records.length) {
     const lock = joinLocks(ours.lock, theirs.lock, theirs.lock);
-    await checkOpenStarts(readWhole(lock, theirs.records, common).memory, followUpHash);
+    checkOpenStarts(readWhole(lock, theirs.records, common).memory, followUpHash);
     return { lock, bodies: theirs.records.slice(common).map(bodyOf), as: "longer" };
   }
   const lock = joinLocks(ours.lock, theirs.lock);
@@ -164,6 +164,6 @@ export async function joinJournals(
   joinWhole({ ...mine, memory }, other, emit);
   const slots = missingSlots(memory.slotsMs, ownSlots, other.memory.slotsMs);
   if (bodies.length === 0 && slots.length === 0) return { lock, bodies, as: "nothing" };
-  await checkOpenStarts(memory, followUpHash);
+  checkOpenStarts(memory, followUpHash);
   return { lock, bodies: [{ type: "joined", from, records: bodies.length, slots }, ...bodies], as: "joined" };
 }

@@ -82,7 +82,7 @@ export async function chooseLanes<O extends CampaignOptions, I extends CampaignI
   options: O,
   internals: I,
 ): Promise<Chosen<O, I>> {
-  const read = await readFile(path, options, internals.io ?? await processIo(), internals);
+  const read = await readFile(path, options, internals.io ?? processIo(), internals);
   const whole = internalsWith(internals, { read });
   const { lanes } = read.file;
   const { lane: name } = options;

@@ -132,7 +132,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
   const read = inputsFirst(env);
   const status = (name: string) => name === "MOGPLEX_JOB_STATUS" ? jobStatus(env) : read(name);
   const io: Io = { ...inOneStream(process), env: stage === "post" ? status : read };
-  const { platform, isAnnotated } = watching(await withMatrixNode(detectPlatform(env), env));
+  const { platform, isAnnotated } = watching(withMatrixNode(detectPlatform(env), env));
   const writer = createWriter(io, platform, "toolkit");
   const statePath = stage === "post" ? readMark(env, "state") ?? "" : newStatePath(env);
   let code: number;
@@ -162,7 +162,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
 async function runStage(stage: Stage): Promise<void> {
   // A promise that never settles ends the process with this code.
   setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
-  setExitCode(await main(stage, await processIo()));
+  setExitCode(await main(stage, processIo()));
 }
 
 /** Runs `post` as the program, on the process itself. */
@@ -170,4 +170,4 @@ export function runPost(): Promise<void> {
   return runStage("post");
 }
 
-void isMain(import.meta).then((isProgram) => isProgram ? runStage("main") : undefined);
+if (isMain(import.meta)) void runStage("main");

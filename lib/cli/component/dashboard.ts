@@ -61,4 +61,4 @@ export async function main(args: readonly string[], process: Io, options: MainOp
   return await componentMain({ verbs: VERBS, flags: flagsOf(process.env) }, args, process, options);
 }
 
-void isMain(import.meta).then((isProgram) => isProgram ? runComponent(main) : undefined);
+if (isMain(import.meta)) void runComponent(main);

@@ -50,7 +50,7 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
   const session = openSession(connectOptions(context), { connection, platform });
   const call = { deadline: session.startedAt + ONE_SHOT_MS };
   const request = await resolveRequest(session.client, checkRunRequest(asked), call);
-  const hash = await requestHash(request);
+  const hash = requestHash(request);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);

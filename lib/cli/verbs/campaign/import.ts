@@ -4,7 +4,7 @@
  * @module
  */
 import { DRY_RUN, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { importFrom } from "../../campaign/verbs/import.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES } from "./codes.ts";
 
@@ -25,5 +25,5 @@ export const campaignImportVerb: Verb = {
     "mogplex-ci campaign import campaign.yml ./downloaded/mogplex-campaign",
     "mogplex-ci campaign import campaign.yml git:origin#mogplex-campaign/NAME",
   ],
-  run: async (context) => await (await campaignVerbs()).import(context),
+  run: importFrom,
 };
