@@ -50,6 +50,12 @@ export const PROGRAMS: readonly Program[] = [
 /** The modules of the library, by the name of their file. */
 const LIBRARY = { mod: "lib/library/exports.ts", testing: "testing.ts" };
 
+/**
+ * Modules that scripts may use without the rest. What only one of them needs gets a file of its own, so that a user's bundler can leave it
+ * out as a whole: `yaml` has statements that no bundler dares to drop one by one.
+ */
+const PARTS = { errors: "lib/errors.ts", runs: "lib/runs/run.ts", campaigns: "lib/campaign/campaign.ts" };
+
 const OPTIONS = {
   absWorkingDir: root,
   bundle: true,
@@ -106,16 +112,18 @@ export async function bundleProgram({ file, entry, minify = false, executable = 
 
 /** Bundles the library: `mod.mjs`, `testing.mjs` and the files that both import. */
 export async function bundleLibrary(): Promise<Built[]> {
-  const entryPoints = Object.entries(LIBRARY).map(([out, path]) => ({ in: path, out }));
+  const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });
   const files = facts(result);
   const packagesOf = (file: string): string[] => {
     const { imports = [], packages = [] } = files.get(file) ?? {};
     return [...packages, ...imports.flatMap(packagesOf)];
   };
-  return result.outputFiles.map(({ path, text }) => {
+  // Nothing imports the files that the parts begin with.
+  const needed = result.outputFiles.filter(({ path }) => !(basename(path, ".mjs") in PARTS));
+  return needed.map(({ path, text }) => {
     const file = basename(path);
-    const header = HEADERS[file.replace(/\.mjs$/, "") as "mod" | "testing"];
+    const header = HEADERS[basename(file, ".mjs") as keyof typeof LIBRARY];
     return {
       file,
       text: withHeader(withPureValues(text), file, header),
