@@ -7,14 +7,18 @@ import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
-/** One flag of a verb. */
-export interface Flag {
+/** One flag of a verb, for the parser. */
+export interface FlagRow {
   /** Name without dashes. */
   name: string;
   /** Word for its value in the help; absent for a switch. */
   value?: string;
   /** May be given several times. */
   multiple?: boolean;
+}
+
+/** One flag of a verb. */
+export interface Flag extends FlagRow {
   /** What it does, with its default. */
   help: string;
 }
@@ -42,7 +46,7 @@ export interface ParsedFlags {
 export function parseFlags(
   verb: string,
   args: readonly string[],
-  flags: readonly Flag[],
+  flags: readonly FlagRow[],
 ): ParsedFlags {
   const options = Object.fromEntries(
     flags.map((flag) => [flag.name, {
@@ -73,7 +77,7 @@ export function parseFlags(
 function parseStrictly(
   verb: string,
   args: readonly string[],
-  flags: readonly Flag[],
+  flags: readonly FlagRow[],
   options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
 ): { values: Record<string, unknown>; positionals: string[] } {
   try {

@@ -19,6 +19,7 @@ import {
 import { AutomationReader } from "./reader.ts";
 import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
 import { startError } from "../job/settle.ts";
 import type { Found, Startable } from "../job/started.ts";
@@ -101,7 +102,7 @@ export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
   options: TriggerOptions,
-  internals: SessionInternals = {},
+  internals: SessionInternals,
   errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
@@ -139,7 +140,7 @@ export async function triggerJob(
  *
  * async function nightly(): Promise<void> {
  *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
- *   const { runId, status, replayed } = triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
+ *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
  *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
  * }
  * console.log(typeof nightly);
@@ -154,5 +155,5 @@ export async function triggerAutomation(
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
   const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
-  return await triggerJob(automationId, request, options, {}, errorOf);
+  return await triggerJob(automationId, request, options, detected(options), errorOf);
 }

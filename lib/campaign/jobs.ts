@@ -4,6 +4,7 @@
  * @module
  */
 import { LostRaceError } from "../git/branch.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
@@ -95,7 +96,7 @@ async function jobOf(
       return { result: done, error: undefined };
     }
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, internals);
+    const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     if (opened.lane !== undefined && opened.store === undefined) throw notPlanned(opened);
     const settings = {
       ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },

@@ -17,6 +17,7 @@ import type { ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
@@ -34,7 +35,9 @@ import { Store } from "./work/store.ts";
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /** Options that only the command line and tests set. */
-export interface CampaignInternals extends JobInternals {
+export interface CampaignInternals extends Omit<JobInternals, "platform"> {
+  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
+  platform?: Platform | undefined;
   /** Reads the campaign file and writes reports. @default the file system */
   io?: Io | undefined;
   /** Keeps lock and journal. @default the file system */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { isoTimeOrNull } from "../result/times.ts";
 import { chooseLanes } from "./lanes/choose.ts";
@@ -73,7 +74,7 @@ export async function planCampaignWith(
   checkForge(chosen.read.file, pullRequestsOf(options) !== undefined);
   if (chosen.lanes !== undefined) return await planLanes(path, chosen, options, planOf);
   return await withCampaign(path, options, chosen.internals, dryRun ? "read" : "write", async (opened) => {
-    const session = openSession(options, internals);
+    const session = openSession(options, { ...detected(options), ...internals });
     return (await planOf(opened, session, await planLock(session, opened, { skipInvalid }), options)).plan;
   });
 }

@@ -155,7 +155,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     },
     automations: {
       list: listed,
-      trigger: async (id, request, more) => triggerAutomation(id, request, await all("trigger automation", more)),
+      trigger: async (id, request, more) => await triggerAutomation(id, request, await all("trigger automation", more)),
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
       follow: followedAutomation,
     },

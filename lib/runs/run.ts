@@ -7,6 +7,7 @@ import { checkOptions, checkRequestKeys, checkSources, type Keys } from "../api/
 import { givenName } from "../api/repository.ts";
 import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { abortInternals, checkWait, checkWatch, type JobInternals } from "../job/options.ts";
@@ -150,7 +151,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
 export async function runJob(
   request: RunRequest,
   options: RunOptions,
-  more: JobOptions = {},
+  more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   // Nobody has to ask for a name that the caller gave.
   const repository = more.repository ?? givenName(request.repo);
@@ -165,7 +166,7 @@ export async function runJob(
 export async function attachJob(
   runId: string,
   options: RunOptions,
-  more: JobOptions = {},
+  more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   return await withJob(options, more, async (opened) => {
@@ -178,7 +179,7 @@ export async function attachJob(
 const LOOK_MS = 60_000;
 
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
+export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
 }
@@ -189,7 +190,11 @@ async function ended(
   work: (more: JobOptions) => Promise<JobEnd<RunResult>>,
 ): Promise<RunResult> {
   let session: Session | undefined;
-  const end = await work(abortInternals(options, { byTask: noteNewTask, onSession: (opened) => session = opened }));
+  const end = await work(abortInternals<JobOptions>(options, {
+    ...detected(options),
+    byTask: noteNewTask,
+    onSession: (opened) => session = opened,
+  }));
   guarded(end.result, session);
   return settle(end, options, verdictErrorOf);
 }

@@ -5,6 +5,7 @@
  */
 import { isUuid } from "../../api/contract/rules.ts";
 import { UsageError } from "../../errors.ts";
+import { detected } from "../../job/detected.ts";
 import { openSession, type Session } from "../../job/session.ts";
 import { isoTimeOrNull } from "../../result/times.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
@@ -48,7 +49,7 @@ async function withLanes<T>(
   if (first === undefined) return await use(before);
   const { lane, options, internals } = first;
   return await withCampaign(path, options, internals, access, async (opened) => {
-    const session = openSession(options, internals);
+    const session = openSession(options, { ...detected(options), ...internals });
     const { client, clock, signal } = session;
     const pace = new RequestPace({ client, clock, signal });
     const open = { name: lane.name, variable: lane.tokenVariable, opened, session, pace };
