@@ -130,20 +130,22 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/state": "what the emulator remembers",
 };
 
-/** The folders of `tests` that mirror no folder of `lib`, and what they prove. */
+/** The folders in the layers of `tests` that mirror no folder of `lib`, and what they prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
-  "tests/action": "the GitHub action in jobs of a model of GitHub's runner",
-  "tests/architecture": "the plan of the sources, the documents, and the public names",
-  "tests/components": "the GitLab components in pipelines",
-  "tests/conformance": "recorded exchanges that client and emulator must agree on",
-  "tests/examples": "every example, run as people run it",
-  "tests/hostile": "hostile text in every place that prints or writes it",
-  "tests/lab": "the lab's own code: counting, limits, its document",
-  "tests/leaves": "the files directly in lib",
-  "tests/package": "what is built, packed and released",
-  "tests/processes": "the command as a process on Node, Deno and Bun",
-  "tests/shell": "the shell scripts of the product's documentation",
-  "tests/traps": "the traps of the wire contract, one test each",
+  "action": "the GitHub action in jobs of a model of GitHub's runner",
+  "architecture": "the plan of the sources, the documents, and the public names",
+  "components": "the GitLab components in pipelines",
+  "conformance": "recorded exchanges that client and emulator must agree on",
+  "examples": "every example, run as people run it",
+  "hostile": "hostile text in every place that prints or writes it",
+  "lab": "the lab's own code: counting, limits, its document",
+  "leaves": "the files directly in lib",
+  "package": "what is built, packed and released",
+  "processes": "the command as a process",
+  "shell": "the shell scripts of the product's documentation",
+  "smoke": "the built program in a few words on every runtime, for `npm test`",
+  "testing": "the test command itself",
+  "traps": "the traps of the wire contract, one test each",
 };
 
 /** The layers as a picture: each line may import from the lines below it. */

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { createParser } from "eventsource-parser";
 import fc from "fast-check";
 import { EventParser, type StreamMessage } from "../../../lib/http/event_parser.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 /** What a well-known parser makes of the same pieces. */
 function reference(pieces: readonly string[]): StreamMessage[] {
@@ -47,7 +48,9 @@ const inPieces = fc.tuple(texts, fc.array(fc.nat(40), { maxLength: 12 })).map(([
 });
 
 test("EventParser finds the messages that a well-known parser finds, wherever the pieces end", () => {
-  fc.assert(fc.property(inPieces, (pieces) => expect(parsed(pieces)).toEqual(reference(pieces))), { numRuns: 2_000 });
+  fc.assert(fc.property(inPieces, (pieces) => expect(parsed(pieces)).toEqual(reference(pieces))), {
+    numRuns: propertyRuns(2_000),
+  });
 });
 
 test("EventParser finds the same messages whatever ends the lines", () => {

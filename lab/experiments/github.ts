@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../../setup.mjs";
+import { root } from "../../tools/setup.mjs";
 import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import { makeImage, startDocker } from "../docker.ts";

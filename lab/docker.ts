@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { runtimes } from "../setup.mjs";
+import { runtimes } from "../tools/setup.mjs";
 import { type Bench, COMMAND } from "./bench.ts";
 import { NotPossibleError } from "./check.ts";
 import { signal } from "./processes.ts";

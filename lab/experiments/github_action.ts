@@ -1,7 +1,7 @@
 /** The GitHub action on nektos/act, as `./action` of a checkout: the forms of the recipes that use it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../../setup.mjs";
+import { root } from "../../tools/setup.mjs";
 import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";

@@ -5,15 +5,10 @@
  * @module
  */
 
-/** Numbers of tests and checks. */
-export interface Totals {
-  /** Tests that passed. */
-  passed: number;
-  /** Tests that failed. */
-  failed: number;
-  /** Tests that were skipped because a program is not installed. */
-  skipped: number;
-}
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import process from "node:process";
+import { root } from "../setup.mjs";
 
 /** A test in the report. */
 export interface Case {
@@ -29,15 +24,27 @@ export interface Case {
   seconds: number;
 }
 
-/** Reads the totals from the root element of a JUnit report by `bun test`. @throws when they are missing. */
-export function readTotals(junit: string): Totals {
-  const head = /<testsuites\b[^>]*>/.exec(junit)?.[0] ?? "";
-  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? Number.NaN);
-  const [tests, failed, skipped] = [count("tests"), count("failures"), count("skipped")];
-  if (![tests, failed, skipped].every(Number.isInteger)) {
-    throw new Error(`Cannot read test totals: the report starts with ${JSON.stringify(junit.slice(0, 80))}`);
-  }
-  return { passed: tests - failed - skipped, failed, skipped };
+/** Programs that tests need and a machine may lack: those that the gate installs. Source: `.ci/run`, the list of `program:package`. */
+export function externalPrograms(): string[] {
+  const gate = readFileSync(join(root, ".ci/run"), "utf8");
+  const list = /^for pair in ([^]*?); do$/m.exec(gate)?.[1] ?? "";
+  return list.split(/[\s\\]+/).map((pair) => pair.split(":")[0] ?? "").filter((name) => name !== "");
+}
+
+/** Path of a program; undefined when it is not installed. */
+export function findProgram(name: string): string | undefined {
+  return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** Programs that tests need and this machine does not have. */
+export function missingPrograms(): string[] {
+  return externalPrograms().filter((name) => findProgram(name) === undefined);
+}
+
+/** Text of a test file by its path below the checkout; empty if it cannot be read. */
+export function sourceOf(file: string): string {
+  const path = resolve(root, file);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 const ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["quot", '"'], ["apos", "'"], ["amp", "&"]]);

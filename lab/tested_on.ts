@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { table } from "../docs/markdown_table.ts";
+import { table } from "../tools/docs/markdown_table.ts";
 import { BY_HAND } from "./by_hand.ts";
 import type { Experiment, Finished } from "./experiment.ts";
 

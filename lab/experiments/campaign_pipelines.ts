@@ -2,8 +2,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PipelineInput } from "../../../lib/campaign/pipeline/format.ts";
-import { formatOf } from "../../../lib/campaign/pipeline/formats.ts";
+import type { PipelineInput } from "../../lib/campaign/pipeline/format.ts";
+import { formatOf } from "../../lib/campaign/pipeline/formats.ts";
 
 const INPUT: PipelineInput = {
   campaign: "codemod",

@@ -1,7 +1,7 @@
 /** The package in the hands of bundlers and compilers that other projects use. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { root, runtimes } from "../../setup.mjs";
+import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";

@@ -1,7 +1,7 @@
 /** The shell script for runners without a runtime, on real shells. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../../setup.mjs";
+import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import { MissingError } from "../check.ts";
 import type { Experiment } from "../experiment.ts";

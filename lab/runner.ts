@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "../../lib/error_sentence.ts";
+import { messageOf } from "../lib/error_sentence.ts";
 import { Bench } from "./bench.ts";
 import { type Check, MissingError, NOT_POSSIBLE, NotPossibleError } from "./check.ts";
 import type { Experiment, Finished } from "./experiment.ts";

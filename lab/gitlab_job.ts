@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import { root } from "../setup.mjs";
+import { root } from "../tools/setup.mjs";
 import type { Bench } from "./bench.ts";
 
 /** A job as a runner gets it. */

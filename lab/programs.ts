@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { root } from "../setup.mjs";
+import { root } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
 /** Folder of everything that the lab installs; Git ignores it. */

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { root } from "../../setup.mjs";
+import { root } from "../../tools/setup.mjs";
 import type { Bench, Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type Running, signal } from "../processes.ts";

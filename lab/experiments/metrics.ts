@@ -1,7 +1,7 @@
 /** Prometheus' own reader on the metrics of real runs. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runtimes } from "../../setup.mjs";
+import { runtimes } from "../../tools/setup.mjs";
 import { type Bench, COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { PROMTOOL } from "../programs.ts";

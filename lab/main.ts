@@ -8,11 +8,11 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { Bench, COMMAND } from "./lab/bench.ts";
-import { EXPERIMENTS } from "./lab/experiments.ts";
-import { exitCodeOf, runLab, totalsLine, totalsOf } from "./lab/runner.ts";
-import { DOCUMENT, renderTestedOn } from "./lab/tested_on.ts";
-import { root } from "./setup.mjs";
+import { Bench, COMMAND } from "./bench.ts";
+import { EXPERIMENTS } from "./experiments.ts";
+import { exitCodeOf, runLab, totalsLine, totalsOf } from "./runner.ts";
+import { DOCUMENT, renderTestedOn } from "./tested_on.ts";
+import { root } from "../tools/setup.mjs";
 
 /** More than the cores of a small machine: most experiments wait most of the time. */
 const AT_ONCE = 3;

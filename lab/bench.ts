@@ -7,8 +7,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../build/pins.ts";
-import { root, runtimes } from "../setup.mjs";
+import { pinsOf, withPins } from "../tools/build/pins.ts";
+import { root, runtimes } from "../tools/setup.mjs";
 import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
