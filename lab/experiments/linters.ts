@@ -20,7 +20,7 @@ function examples(folder: string): string[] {
 const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
 
 /** The metadata of the action. */
-const ACTION = join(root, "action/action.yml");
+const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
   const files = [

@@ -39,14 +39,14 @@ export interface PipelineOptions extends CampaignOptions {
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
-async function carried(io: Io, what: string, path: string): Promise<CarriedFile> {
+function carried(io: Io, what: string, path: string): CarriedFile {
   const short = checkCarriedPath(what, path);
   const text = io.readFile(path, MAX_LIST_BYTES, "follow");
   if (text === undefined) throw refused(what, "does not exist", path, "name another one");
-  return { path: short, text, sha256: await sha256Hex(text) };
+  return { path: short, text, sha256: sha256Hex(text) };
 }
 
-async function programOf(io: Io, program: string): Promise<PipelineProgram> {
+function programOf(io: Io, program: string): PipelineProgram {
   if (program.startsWith("command:")) {
     const name = program.slice("command:".length);
     if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
@@ -61,7 +61,7 @@ async function programOf(io: Io, program: string): Promise<PipelineProgram> {
     const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
     throw refused("the program that jobs run", "does not exist", program, advice);
   }
-  const { path, sha256 } = await carried(io, "the program", program);
+  const { path, sha256 } = carried(io, "the program", program);
   return { kind: "file", path, sha256 };
 }
 
@@ -88,9 +88,9 @@ export async function makePipelineWith(
   const all: PipelineInput = {
     campaign: file.name,
     round: file.round,
-    file: await carried(io, "the campaign file", path),
+    file: carried(io, "the campaign file", path),
     includes: await Promise.all(includes.map((each) => carried(io, "a file that the campaign file names", each))),
-    program: await programOf(io, program),
+    program: programOf(io, program),
     home,
     directory: options.directory ?? DEFAULT_DIRECTORY,
     waves: undefined,
