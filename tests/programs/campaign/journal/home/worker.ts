@@ -14,7 +14,7 @@ import { MogplexError } from "../../../../../lib/errors.ts";
 import { processDurableFiles } from "../../../../../lib/files/disk.ts";
 import type { DurableFiles } from "../../../../../lib/files/durable_files.ts";
 import { systemProcesses } from "../../../../../lib/files/processes.ts";
-import { CAMPAIGN, ROUND } from "../sample.ts";
+import { CAMPAIGN, ROUND } from "../../../../unit/campaign/journal/sample.ts";
 
 const [what = "", directory = "", rounds = "0", dieAt = "0"] = process.argv.slice(2);
 

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../../../tools/setup.mjs";
-import { RUNTIMES, runToEnd } from "../package/runtimes.ts";
-import { launch, REPO, type Service, startService } from "./world/service.ts";
-import { openTunnel, type Tunnel } from "./world/tunnel.ts";
+import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
+import { launch, REPO, type Service, sharedService } from "../../programs/processes/world/service.ts";
+import { openTunnel, type Tunnel } from "../../programs/processes/world/tunnel.ts";
 
 const hasOpenssl = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, "openssl")));
 const nodeVersion = runToEnd([runtimes.node, "--version"]).stdout.trim().slice(1);
@@ -17,16 +17,14 @@ let script: string;
 
 beforeAll(async () => {
   if (!hasOpenssl) return;
-  service = await startService();
+  service = await sharedService();
   tunnel = await openTunnel(service.url);
   script = join(service.folder, "ask.mjs");
   writeFileSync(script, `await fetch(process.argv[2], { redirect: "manual" });\nconsole.log("reached");\n`);
 });
 
-afterAll(async () => {
-  if (!hasOpenssl) return;
-  tunnel.close();
-  await service.close();
+afterAll(() => {
+  if (hasOpenssl) tunnel.close();
 });
 
 /** The table of docs/install.md: what each column says of each row. */

@@ -3,11 +3,11 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
-import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
-import { runtimes } from "../../../../tools/setup.mjs";
-import { built } from "../../../built.ts";
-import { launch, type Running } from "../../../programs/processes/world/service.ts";
+import { createRevision } from "../../../lib/emulator/state/revision.ts";
+import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
+import { runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
+import { launch, type Running } from "../../programs/processes/world/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mogplex-streams-"));
 const command = built("mogplex.mjs");

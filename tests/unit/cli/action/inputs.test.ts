@@ -5,8 +5,8 @@ import { runFollowVerb } from "../../../../lib/cli/verbs/run_follow.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { VARIABLES } from "../../../../lib/variables.ts";
 import { INPUT_TEXTS } from "../../../../tools/build/action.ts";
-import { type Inputs, inputVariables, step } from "../../../unit/cli/action/action_job.ts";
-import { world } from "../../../unit/cli/world.ts";
+import { type Inputs, inputVariables, step } from "./action_job.ts";
+import { world } from "../world.ts";
 
 /** Reads variables of a step with these inputs and variables. */
 function reader(inputs: Inputs, env: Record<string, string> = {}) {

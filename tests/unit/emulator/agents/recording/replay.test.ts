@@ -7,13 +7,12 @@ import { renderScenario, scenarioOf } from "../../../../../lib/emulator/agents/r
 import { parseScenario, type Scenario } from "../../../../../lib/emulator/agents/scenario.ts";
 import { main } from "../../../../../lib/emulator/main.ts";
 import { readReplay } from "../../../../../lib/emulator/options.ts";
-
 import { run, type RunEvent, type RunResult } from "../../../../../mod.ts";
 import { createEmulator } from "../../../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../../../lib/emulator/state/fixture.ts";
 import fixture from "../../../../conformance/fixture.json" with { type: "json" };
-import { fakeIo } from "../../../../unit/cli/fake_io.ts";
-import { REPO, TOKEN } from "../../../../unit/cli/world.ts";
+import { fakeIo } from "../../../cli/fake_io.ts";
+import { REPO, TOKEN } from "../../../cli/world.ts";
 import { propertyRuns } from "../../../../property_runs.ts";
 
 /** Follows a run that plays a scenario, and keeps all of its events. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
@@ -7,10 +7,10 @@ import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { stale } from "../../../tools/docs/documents.ts";
-import { git } from "../components/project.ts";
-import { sources, textOf } from "../../unit/architecture/imports.ts";
+import { sources, textOf } from "./imports.ts";
 
 const root = join(import.meta.dir, "../../..");
+
 const read = (name: string) => readFileSync(join(root, name), "utf8");
 
 test("stale() finds no document that differs from what it is generated from", () => {
@@ -23,33 +23,6 @@ test("docs/reference.md lists every row of REPORT_FORMATS with its file", () => 
   );
   const advice = 'Write a row for it in the table of docs/reference.md, "Reports"';
   expect(rows.sort(), advice).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
-});
-
-/** The commands that a cell names: `a b`, `c` is `a b` and `a c`, and `a …` is every command that begins with `a`. */
-function commandsIn(cell: string): string[] {
-  const [first = "", ...others] = [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name.replace(/ <.*/, ""));
-  const group = first.split(" ")[0] ?? "";
-  const isGroup = VERBS.some(({ name }) => name.startsWith(`${group} `)) && first.includes(" ");
-  const named = [first, ...others.map((name) => isGroup && !name.includes(" ") ? `${group} ${name}` : name)];
-  return named.flatMap((name) =>
-    name.endsWith(" …") ? VERBS.map((verb) => verb.name).filter((verb) => verb.startsWith(name.slice(0, -1))) : [name]
-  );
-}
-
-test("docs/reference.md, Commands, names every verb, and nothing that is none", () => {
-  const section = read("docs/reference.md").split(/^## /m).find((part) => part.startsWith("Commands\n")) ?? "";
-  const rows = [...section.matchAll(/^\| (`.*?) +\|/gm)].map(([, cell = ""]) => cell);
-  expect(rows.length).toBeGreaterThan(5);
-  const named = rows.flatMap(commandsIn);
-  expect(named).toEqual([...new Set(named)]);
-  const chosen = VERBS.flatMap(({ name, chosenBy = [] }) => chosenBy.map((flag) => name.replace(/--.*/, `--${flag}`)));
-  const verbs = VERBS.map(({ name }) => name);
-  const advice = 'Change the table of docs/reference.md, "Commands"';
-  expect(named.filter((name) => ![...verbs, ...chosen].includes(name)), advice).toEqual([]);
-  // A row of a verb stands for its forms with a flag, too.
-  expect(verbs.filter((name) => !named.includes(name) && !named.includes(name.replace(/ --.*/, ""))), advice).toEqual(
-    [],
-  );
 });
 
 test("docs/reference.md, Campaigns, has a row for every verb of campaign", () => {
@@ -110,8 +83,11 @@ test("package-lock.json names no registry when it is committed", () => {
 });
 
 /** Every document of the checkout. */
-const DOCUMENTS = git(root, "ls-files", "--cached", "--others", "--exclude-standard", "*.md").split("\n")
-  .filter((path) => existsSync(join(root, path)));
+const DOCUMENTS = readdirSync(root).filter((name) => !/^\.|^(node_modules|dist)$/.test(name)).flatMap((name) =>
+  statSync(join(root, name)).isDirectory()
+    ? readdirSync(join(root, name), { recursive: true, encoding: "utf8" }).map((path) => join(name, path))
+    : [name]
+).filter((path) => path.endsWith(".md"));
 
 test("documents link to files that are there", () => {
   expect(DOCUMENTS.length).toBeGreaterThan(10);
