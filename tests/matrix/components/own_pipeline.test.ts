@@ -125,7 +125,9 @@ function run(jobs: readonly string[], args: readonly string[] = []): Promise<Pip
 async function list(args: readonly string[]): Promise<Record<string, string[]>> {
   const options = { image: imageOf(folder, "deno"), variables: {}, args: ["--list-json", ...args] };
   const text = await gitlabCiLocal(cwd, options);
-  const jobs: { name: string; when: string; needs?: { job: string }[] }[] = JSON.parse(text.slice(text.search(/^\[\s*\{/m)));
+  const jobs: { name: string; when: string; needs?: { job: string }[] }[] = JSON.parse(
+    text.slice(text.search(/^\[\s*\{/m)),
+  );
   const made = jobs.filter(({ when }) => when !== "never");
   return Object.fromEntries(made.map(({ name, needs = [] }) => [name, needs.map(({ job }) => job)]));
 }
