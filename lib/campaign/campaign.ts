@@ -20,7 +20,6 @@ function campaignKeys(): Keys<CampaignOptions> {
     ...connectKeys(),
     directory: "string",
     home: "string",
-    lane: "string",
     allowOutside: "boolean",
     forge: "object",
     stuckAfterMs: "number",

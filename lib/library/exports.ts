@@ -32,13 +32,12 @@ export { triggerAutomation } from "../automations/trigger.ts";
 
 // Campaigns: one task, many repositories.
 export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../campaign/campaign.ts";
-export type { CampaignItem, CampaignStep } from "../campaign/campaign_items.ts";
+export type { CampaignItem } from "../campaign/campaign_items.ts";
 export type {
   AdvanceCampaignOptions,
   CampaignForge,
   CampaignOptions,
   CampaignPlan,
-  LanePlan,
   PlanCampaignOptions,
   RunCampaignOptions,
   WavesForecast,
@@ -51,7 +50,6 @@ export type {
   CampaignView,
   CauseGroup,
   ItemView,
-  LaneView,
   OpenedGate,
   PullRequestView,
   QuotaView,

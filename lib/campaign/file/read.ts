@@ -70,11 +70,6 @@ function fileOf(
     onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
-    lanes: (input.lanes ?? []).map((lane) => ({
-      name: lane.name,
-      tokenVariable: lane["token-variable"],
-      repositories: lane.repositories ?? [],
-    })),
     notify: notify === undefined
       ? null
       : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },

@@ -50,10 +50,10 @@ export interface Chain {
   /**
    * Makes the lines of new records and goes on from them.
    *
-   * @param at This machine's time, in ISO 8601. A body that has one of its own keeps it.
+   * @param at This machine's time, in ISO 8601.
    * @throws {Error} when a body cannot be made fit: that is a mistake in our code. The chain is as before then.
    */
-  make(bodies: readonly (RecordBody & { at?: string })[], at: string): { record: JournalRecord; line: string }[];
+  make(bodies: readonly RecordBody[], at: string): { record: JournalRecord; line: string }[];
   /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
   reset(mark: ChainMark): void;
   /** The present end. */

@@ -20,8 +20,6 @@ export interface LockChecks {
   campaign: string;
   /** Its round. */
   round: string;
-  /** The lane. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /**
    * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign
    * file, which this folder does not know. @default {undefined} (not compared)
@@ -137,13 +135,6 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     throw refused(
       `it is of campaign ${name(lock.campaign, lock.round)}, and the file says ${name(campaign, round)}`,
       "use another --dir for this campaign or round",
-    );
-  }
-  if (lock.lane !== checks.lane) {
-    const name = (lane: string | undefined) => lane === undefined ? "no lane" : `lane ${JSON.stringify(lane)}`;
-    throw refused(
-      `it is of ${name(lock.lane)}, and ${name(checks.lane)} belongs there`,
-      "put the lock with its journal back to where it was",
     );
   }
   const double = doubleOf(lock.items);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { campaignJob, type CampaignJobInternals } from "../../campaign/jobs.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DRY_RUN, FORGE, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { DRY_RUN, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { run } from "../../campaign/verbs/run.ts";
 import { RUN_TIMEOUT } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../../options/table.ts";
@@ -18,7 +18,6 @@ export const campaignRunVerb: Verb = {
   group: "toolkit",
   flags: [
     PLACE,
-    LANE,
     [RUN_TIMEOUT, ON_INTERRUPT_OPTION],
     [SKIP_INVALID, MEAN_RUN],
     FORGE,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FORGE, JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
 import { status } from "../../campaign/verbs/status.ts";
 import { ALL_ROWS, STATUS_EXIT, WATCH } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,7 +15,7 @@ export const campaignStatusVerb: Verb = {
   maxPositionals: 1,
   summary: "Print what a campaign looks like and what needs a person",
   group: "toolkit",
-  flags: [PLACE, LANE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
     "success",
     "failed",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../../lib/errors.ts";
-import { renderRunPage } from "../../../../lib/pages/run/run_page.ts";
+import { renderRunPage } from "../../../../lib/pages/run_page.ts";
 import { renderJson } from "../../../../lib/report/json.ts";
 import { renderNdjson } from "../../../../lib/report/ndjson.ts";
 import { cleanResult } from "../../../../lib/result/clean.ts";
