@@ -138,7 +138,7 @@ test.concurrent(
       expect((await wave()).campaign?.status).toBe("failure");
       expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);
-      const stop = "node mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
+      const stop = "node ci/mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
       expect((await wave({ inputs: { command: stop } })).campaign?.status).toBe("success");
       expect((await wave()).campaign?.outputs.state).toBe("stopped");
       expect(machine.recorder.of(START)).toEqual([]);
