@@ -69,7 +69,11 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     owners: ["lib/clock.ts", "lib/emulator/"],
   },
   { what: "ending the process", pattern: /process\.exit\(/, owners: ["lib/io.ts"] },
-  { what: "yaml", pattern: /["']yaml["']/, owners: ["lib/emulator/", "lib/campaign/file/syntax/"] },
+  {
+    what: "yaml",
+    pattern: /["']yaml["']/,
+    owners: ["lib/emulator/", "lib/campaign/file/syntax/", "lib/campaign/pipeline/"],
+  },
 ];
 
 function isOwner(owner: string, file: string): boolean {

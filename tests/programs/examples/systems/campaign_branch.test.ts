@@ -27,10 +27,9 @@ afterAll(async () => {
 
 /** The workflow that the command writes for files of a repository. */
 async function generated(files: Readonly<Record<string, string>>): Promise<string> {
-  const carried = async (path: string) => ({ path, text: "", sha256: await sha256Hex(files[path] ?? "") });
+  const carried = async (path: string) => ({ path, sha256: await sha256Hex(files[path] ?? "") });
   const [{ text } = { text: "" }] = github.render({
     campaign: "codemod",
-    round: "",
     file: await carried("campaign.yml"),
     includes: [await carried("task.md"), await carried("repositories.txt")],
     program: { kind: "file", ...await carried("ci/mogplex.mjs") },

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { checkCarriedPath, quoted, shellWord } from "../../../../lib/campaign/pipeline/words.ts";
+import { checkCarriedPath, shellWord } from "../../../../lib/campaign/pipeline/format.ts";
 
 const word = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => !text.includes("\0") && text.isWellFormed());
 
@@ -21,16 +21,6 @@ test("shellWord() comes out of a shell as it went in, and no CI system finds a t
       },
     ),
     { numRuns: 30 },
-  );
-});
-
-test("quoted() is the same text for YAML of both versions, in one line of ASCII", () => {
-  fc.assert(
-    fc.property(fc.string({ unit: "binary", maxLength: 40 }), (text) => {
-      expect(quoted(text)).toMatch(/^[\x20-\x7e]*$/);
-      fc.pre(text.isWellFormed());
-      for (const version of ["1.1", "1.2"] as const) expect(parse(quoted(text), { version })).toBe(text);
-    }),
   );
 });
 
