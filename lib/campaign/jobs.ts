@@ -1,9 +1,10 @@
 /**
- * The jobs of campaigns, for the public functions, which import this module when one of them is called, and for the command line.
+ * The jobs of campaigns, for the public functions and for the command line.
  *
  * @module
  */
 import { LostRaceError } from "../git/branch.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
@@ -97,7 +98,7 @@ export async function campaignJob(
       return { result: done, error: undefined };
     }
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, internals);
+    const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     const settings = {
       ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
       tell: () => tell(opened, teller()),

@@ -16,6 +16,7 @@ import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
@@ -32,7 +33,9 @@ import { Store } from "./work/store.ts";
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /** Options that only the command line and tests set. */
-export interface CampaignInternals extends JobInternals {
+export interface CampaignInternals extends Omit<JobInternals, "platform"> {
+  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
+  platform?: Platform | undefined;
   /** Reads the campaign file and writes reports. @default the file system */
   io?: Io | undefined;
   /** Keeps lock and journal. @default the file system */
@@ -134,7 +137,7 @@ async function openAll(
   const mask = joinRedactors(...masks);
   if (masks.length > 0) internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
-  const files = internals.files ?? await processDurableFiles();
+  const files = internals.files ?? processDurableFiles();
   const directory = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
   if (address.kind === "dir") refuseLanes(files, directory);
@@ -142,7 +145,7 @@ async function openAll(
     env,
     signal: options.signal,
     files,
-    processes: internals.processes ?? await systemProcesses(),
+    processes: internals.processes ?? systemProcesses(),
     clock,
     campaign: file.name,
     round: file.round,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { isoTimeOrNull } from "../result/times.ts";
 import { makeView } from "./make_view.ts";
@@ -60,7 +61,7 @@ export async function planCampaignWith(
   const { skipInvalid = false, dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
-    const session = openSession(options, internals);
+    const session = openSession(options, { ...detected(options), ...internals });
     return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

@@ -128,14 +128,14 @@ export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanI
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
-async function carried(io: Io, what: string, path: string): Promise<CarriedFile> {
+function carried(io: Io, what: string, path: string): CarriedFile {
   const short = checkCarriedPath(what, path);
   const text = io.readFile(path, MAX_LIST_BYTES, "follow");
   if (text === undefined) throw refused(what, "does not exist", path, "name another one");
-  return { path: short, sha256: await sha256Hex(text) };
+  return { path: short, sha256: sha256Hex(text) };
 }
 
-async function programOf(io: Io, program: string): Promise<PipelineProgram> {
+function programOf(io: Io, program: string): PipelineProgram {
   if (program.startsWith("command:")) {
     const name = program.slice("command:".length);
     if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
@@ -150,7 +150,7 @@ async function programOf(io: Io, program: string): Promise<PipelineProgram> {
     const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
     throw refused("the program that jobs run", "does not exist", program, advice);
   }
-  return { kind: "file", ...await carried(io, "the program", program) };
+  return { kind: "file", ...carried(io, "the program", program) };
 }
 
 /**
@@ -175,9 +175,9 @@ export async function makePipelineWith(
   }
   const all: PipelineInput = {
     campaign: file.name,
-    file: await carried(io, "the campaign file", path),
-    includes: await Promise.all(includes.map((each) => carried(io, "a file that the campaign file names", each))),
-    program: await programOf(io, program),
+    file: carried(io, "the campaign file", path),
+    includes: includes.map((each) => carried(io, "a file that the campaign file names", each)),
+    program: programOf(io, program),
     home,
     directory: options.directory ?? DEFAULT_DIRECTORY,
     waves: undefined,

@@ -73,7 +73,7 @@ export async function endWithCampaign(
   const note = planNote(context);
   const extra = await context.extras?.open(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
-  await preferSmallHeap();
+  preferSmallHeap();
   const json = flags.has("json");
   const interactive = !json && isInteractive(context);
   const live = json

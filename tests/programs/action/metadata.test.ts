@@ -7,15 +7,14 @@ import { stringify } from "yaml";
 import { ACTION_INPUTS } from "../../../lib/cli/action/inputs.ts";
 import { outputsOf } from "../../../lib/report/outputs.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { ACTION_FOLDER, actionProblems, renderActionYaml } from "../../../tools/build/action.ts";
-import { ACTION } from "../../../tools/build/artefacts.ts";
-import { bundle, problems } from "../../../tools/build/bundle.ts";
+import { ACTION_FOLDER, renderActionYaml } from "../../../tools/build/action.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
 import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/github_steps.ts";
 import { onMachine } from "../examples/systems/machine.ts";
 import { type Fields, parseYaml } from "../../unit/examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
+import { listen } from "../note/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, startService } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
@@ -36,15 +35,6 @@ afterAll(async () => {
 });
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-
-test("actionProblems() finds none: action/ is what this commit builds, within its limits", async () => {
-  const built = await bundle(ACTION);
-  expect(actionProblems(built), "Run `npm run build`").toEqual([]);
-  expect(problems(built)).toEqual([]);
-  expect(actionProblems({ ...built, text: `${built.text}\n` })).toEqual([
-    'action/main.mjs differs from what this commit builds: run "npm run build"',
-  ]);
-});
 
 test("action.yml declares the inputs and the outputs that the program has, and Node 24 for both stages", () => {
   const { inputs, outputs, runs, ...rest } = parseYaml(renderActionYaml()) as Record<string, Fields>;
@@ -121,7 +111,7 @@ test(
       const workflow = documented("comment: true").replaceAll("github.head_ref", "github.ref_name")
         .replace("Do not change anything else.", "Do not change anything else. <success>");
       const github = githubServer("acme/web", "7");
-      const close = await github.listen();
+      const close = await listen(github);
       const given = { githubToken: GITHUB_TOKEN, githubApi: github.api, files: WITH_ACTION };
       const end = await runGithubJob(
         workflow,

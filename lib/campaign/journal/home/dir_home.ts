@@ -83,11 +83,12 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     writer.check();
   }
 
+  // deno-lint-ignore require-await
   async function readJournal(onRecord: OnRecord): Promise<Segments> {
     segments = undefined;
     const repair = writer !== undefined;
     if (repair) mayWrite();
-    const read = openSegments(files, { directory, shownAs }, await beginChain(campaign, round));
+    const read = openSegments(files, { directory, shownAs }, beginChain(campaign, round));
     const torn = read.read(onRecord, repair);
     segments = read;
     if (torn === undefined || !repair) return read;
@@ -112,6 +113,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   return {
+    // deno-lint-ignore require-await
     async readLock() {
       let file;
       try {
@@ -121,7 +123,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       }
       if (file === undefined) return undefined;
       const { requestHash } = options;
-      return await parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
+      return parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
     },
     // deno-lint-ignore require-await
     async writeLock(lock) {

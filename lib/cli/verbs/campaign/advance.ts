@@ -4,7 +4,7 @@
  * @module
  */
 import { BY, DRY_RUN, EXIT_STATUS, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { advance } from "../../campaign/verbs/advance.ts";
 import { APPROVE } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -29,5 +29,5 @@ export const campaignAdvanceVerb: Verb = {
   codes: WAVE_CODES,
   meanings: OF_WAVES,
   examples: ["mogplex-ci campaign advance campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).advance(context),
+  run: advance,
 };

@@ -5,7 +5,7 @@
  * @module
  */
 import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { report } from "../../campaign/verbs/report.ts";
 import { WITH_PROMPT } from "../../campaign/own_flags.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -25,5 +25,5 @@ export const campaignReportVerb: Verb = {
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).report(context),
+  run: report,
 };

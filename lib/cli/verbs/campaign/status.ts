@@ -5,7 +5,7 @@
  * @module
  */
 import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { status } from "../../campaign/verbs/status.ts";
 import { ALL_ROWS, STATUS_EXIT, WATCH } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -36,5 +36,5 @@ export const campaignStatusVerb: Verb = {
     rateLimited: "with --exit-status: it goes on",
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
-  run: async (context) => await (await campaignVerbs()).status(context),
+  run: status,
 };

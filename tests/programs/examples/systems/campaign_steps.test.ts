@@ -10,18 +10,24 @@ import { shellWord } from "../../../../lib/campaign/report/commands.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { START } from "../../processes/world/stage.ts";
 import { type Fields, fields, list, parseYaml, texts } from "../../../unit/examples/strict.ts";
-import { buildCommand, type CampaignSystem, type WaveOptions, withCampaign } from "./campaign_recipes.ts";
+import {
+  type CampaignSystem,
+  openWorkFolder,
+  type WaveOptions,
+  withCampaign,
+  type WorkFolder,
+} from "./campaign_recipes.ts";
 import { type Machine, readExample, signalledAll } from "./machine.ts";
 import { upload } from "./models/buildkite.ts";
 
 const BUILDKITE = "buildkite/campaign.yml";
 const KUBERNETES = "kubernetes/campaign.yaml";
 
-let built: { folder: string; command: string };
+let built: WorkFolder;
 let remotes: Remotes;
 
-beforeAll(async () => {
-  built = await buildCommand();
+beforeAll(() => {
+  built = openWorkFolder();
   remotes = makeRemotes();
 }, 60_000);
 
