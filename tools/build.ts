@@ -6,32 +6,20 @@
  * generated files in the checkout differ from the ones that this commit makes. `--dist` writes `dist/`
  * alone, unless it is what this checkout builds, and nothing that is committed.
  */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { actionProblems, writeAction } from "./build/action.ts";
 import { ACTION, type Artefact, ARTEFACTS, COMPONENT, componentProgram } from "./build/artefacts.ts";
 import { type Built, bundle, problems } from "./build/bundle.ts";
 import { writeDeclarations } from "./build/declarations.ts";
+import { BUILT_FROM, DIST, inputs, isFresh } from "./build/fresh.ts";
 import { notices } from "./build/licences.ts";
 import { PAGE_ASSETS, pageAssets } from "./build/page_assets.ts";
 import { PINNED, pinsOf, stampPins } from "./build/pins.ts";
 import { componentNames, packed, renderTemplate, templateProblems } from "./build/templates.ts";
 import { root, sha256 } from "./setup.mjs";
 
-const DIST = join(root, "dist");
-/** What `dist/` was built from, so that tests that need it do not build it again. */
-const BUILT_FROM = ".built-from";
 const COMPONENT_NOTICES = "components/LICENSES.txt";
 
 /** The components that carry a program. */
@@ -58,17 +46,6 @@ async function writeTemplates({ artefact, text, packages }: Built): Promise<void
   }
 }
 
-/** The files that a build depends on, in one checksum. */
-function inputs(): string {
-  const folders = ["lib", "tools/build"].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-  );
-  const single = ["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"];
-  const paths = [...folders, ...single.map((path) => join(root, path))].sort();
-  return sha256(paths.map((path) => `${path.slice(root.length)}\n${readFileSync(path, "utf8")}`).join("\n"));
-}
-
 /** Writes `dist/` as a whole, so that nobody finds half of it. */
 function writeDist(files: readonly Built[]): void {
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
@@ -84,12 +61,6 @@ function writeDist(files: readonly Built[]): void {
   writeFileSync(join(made, BUILT_FROM), inputs());
   rmSync(DIST, { recursive: true, force: true });
   renameSync(made, DIST);
-}
-
-/** Whether `dist/` is what this checkout builds. */
-function isFresh(): boolean {
-  const path = join(DIST, BUILT_FROM);
-  return existsSync(path) && readFileSync(path, "utf8") === inputs();
 }
 
 /** Compares everything that is generated with this commit, and writes `dist/`. @returns One sentence for each problem. */

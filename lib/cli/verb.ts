@@ -9,7 +9,7 @@ import type { ExitName } from "../exit_codes.ts";
 import type { DurableFiles } from "../files/durable_files.ts";
 import type { Processes } from "../files/processes.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
-import type { Setting } from "../pages/run/settings.ts";
+import type { Setting } from "../pages/run_page.ts";
 import type { CampaignItem } from "../campaign/campaign_items.ts";
 import type { Earlier } from "../history/compare.ts";
 import type { Fetch, RequestReport } from "../http/transport.ts";

@@ -2,7 +2,7 @@
  * Detects the CI system from the environment.
  *
  * To add a system, add its file to `systems/`, its mark to `marks.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
- * `tests/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
+ * `tests/unit/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
  *
  * @module
  */

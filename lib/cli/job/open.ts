@@ -7,7 +7,7 @@ import { type CallOptions, clientFor, type MogplexClient } from "../../api/clien
 import { type Connection, type ConnectionOptions, resolveConnection } from "../../api/connection/connection.ts";
 import { systemClock } from "../../clock.ts";
 import { userAgent } from "../../http/user_agent.ts";
-import type { Setting } from "../../pages/run/settings.ts";
+import type { Setting } from "../../pages/run_page.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { guardCheckout } from "../options/checkout_guard.ts";

@@ -18,7 +18,7 @@ import { type Ended, launch } from "../../processes/world/service.ts";
 import { START } from "../../processes/world/stage.ts";
 import { blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand, endRuns, UNTIL_ENDED } from "../systems/campaign_recipes.ts";
+import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../systems/campaign_recipes.ts";
 
 const PAGE = readPage("docs/campaigns.md");
 const FAST = { speed: 10_000, sandboxLimit: 3 };
@@ -28,19 +28,19 @@ const INLINE = [
   ...PAGE.replace(/^```[^]*?^```$/gm, "").matchAll(/`((?:campaign|retry|skip) (?!FILE`)[^`]+)`/g),
 ].map(([, command = ""]) => command);
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** A folder with the program under all of its names, and what runs a line there. */
 function place(service: ScriptService, files: Readonly<Record<string, string>>) {
-  const cwd = mkdtempSync(join(built.folder, "page-"));
+  const cwd = mkdtempSync(join(work.folder, "page-"));
   writeFiles(cwd, files);
-  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "mogplex.mjs"));
   const bin = mkdtempSync(join(cwd, "bin-"));
   for (const name of ["node", "deno", "bun"] as const) symlinkSync(runtimes[name], join(bin, name));
   writeFileSync(join(bin, "mogplex-ci"), `#!/bin/sh\nexec node "${cwd}/mogplex.mjs" "$@"\n`);

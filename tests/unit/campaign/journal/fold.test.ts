@@ -26,6 +26,7 @@ import {
   started,
   uuidOf,
 } from "./sample.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const A = "acme/r0@main";
 const B = "acme/r1@main";
@@ -424,7 +425,7 @@ test("foldJournal() takes every beginning of every history, and what it knows is
       const runs = [...memory.items.values()].flatMap(({ starts }) => starts).filter(({ runId }) => runId !== null);
       expect(memory.runs.size).toBe(runs.length);
     }),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(150) },
   );
 });
 

@@ -6,6 +6,7 @@ import { hasRun, isSpent, type ItemMemory } from "../../../../lib/campaign/journ
 import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
 import { ended, foldJournal, intent, lockItem, lockOf, recordsOf, started, uuidOf } from "./sample.ts";
 import { journalOf, keysOf, LOCK, twoHistories } from "./two_histories.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const keys = await keysOf(LOCK);
 const ID = "acme/r0@main";
@@ -80,7 +81,7 @@ test("joinJournals() yields the same from both sides, keeps every run, never has
       expect((await join(ab, b)).news).toBe(0);
       expect((await join(ab, a)).as).toBe("nothing");
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

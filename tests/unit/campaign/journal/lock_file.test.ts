@@ -5,6 +5,7 @@ import type { Lock, LockItem, LockTask } from "../../../../lib/campaign/journal/
 import { itemId, type LockChecks, lockText, parseLock } from "../../../../lib/campaign/journal/lock_file.ts";
 import { hashOfItem } from "../../../../lib/campaign/plan/request.ts";
 import { CAMPAIGN, lockItem, lockOf, ROUND } from "./sample.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const CHECKS: LockChecks = { path: "c/lock.json", campaign: CAMPAIGN, round: ROUND };
 const RESTORE =
@@ -98,7 +99,7 @@ test("parseLock() says of a text that somebody edited what it says of the same v
       const [one, other] = [text, JSON.stringify(value)].map((each) => parseLock(bytesOf(each), CHECKS));
       expect(await one).toEqual(await other as Lock);
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { renderCampaignPage } from "../../../../lib/campaign/page/campaign_page.ts";
+import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { renderCampaignCsv } from "../../../../lib/campaign/report/csv.ts";
 import { renderCampaignJson } from "../../../../lib/campaign/report/json.ts";
