@@ -17,9 +17,6 @@ export const MAX_ENTRIES = 20_000;
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
-/** Most lanes of a file. */
-const MAX_LANES = 20;
-
 // The kinds of fields. Each carries the words for what is allowed.
 
 /** A check by a rule. */
@@ -135,14 +132,6 @@ function limits() {
   });
 }
 
-function lane() {
-  return map({
-    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
-    "token-variable": text("it must be the name of an environment variable", rules.freeVariable),
-    "repositories": z.optional(globs()),
-  });
-}
-
 function notify() {
   return map({
     "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
@@ -187,7 +176,6 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
-    "lanes": z.optional(list(lane(), 1, MAX_LANES)),
     "notify": z.optional(notify()),
   });
 }

@@ -81,7 +81,6 @@ function makeSchema() {
     schema: z.literal(1),
     campaign: name,
     round: visible(200),
-    lane: z.optional(name),
     plannedAt: time(),
     origin: z.string().check(
       z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),

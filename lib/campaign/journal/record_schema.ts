@@ -31,7 +31,7 @@ import type { JournalRecord, StartEnd } from "./record.ts";
 /** Largest number of a start, a record or a wave. */
 const MAX_NUMBER = 1e9;
 /** Most times of a `joined` record: more than the service takes in a day. */
-export const MAX_SLOTS = 200;
+const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
 const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
