@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { build, transform } from "esbuild";
 import fc from "fast-check";
-import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +15,9 @@ import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { WRONG_FILES } from "../../unit/campaign/file/wrong_files.ts";
+import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const root = join(import.meta.dir, "../../..");
 let folder: string;
@@ -24,9 +25,8 @@ let folder: string;
 // That a second build gives the same bytes, that sizes are below their limits and that only node: is imported is what `build --check` looks at.
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-bundling-"));
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
-  for (const { file } of ARTEFACTS) cpSync(join(root, "dist", file), join(folder, file));
-}, 180_000);
+  for (const { file } of ARTEFACTS) cpSync(built(file), join(folder, file));
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -164,7 +164,7 @@ test("the YAML parser in the command, from which much is left out, reads every t
     ],
   ];
   const texts = fc.array(fc.constantFrom(...pieces), { maxLength: 25 }).map((each) => each.join(""));
-  await fc.assert(fc.asyncProperty(texts, same), { numRuns: 1_000 });
+  await fc.assert(fc.asyncProperty(texts, same), { numRuns: propertyRuns(1_000) });
 });
 
 test("bundle() leaves no code of campaigns, pages or the YAML parser in the library but in strings, which bundlers keep", () => {

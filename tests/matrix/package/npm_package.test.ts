@@ -13,8 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../tools/lab/experiments/package.ts";
+import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../lab/experiments/package.ts";
 import { runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
 
 const root = join(import.meta.dir, "../../..");
@@ -28,9 +29,9 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
   consumer = join(folder, "consumer");
   mkdirSync(consumer);
-  // The package holds what is in dist/: build it from this tree.
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "ignore" });
+  // The package holds what is in dist/.
+  const checkout = dirname(dirname(built("mod.mjs")));
+  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: checkout, stdio: "ignore" });
   const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, archive)], {
@@ -51,7 +52,7 @@ for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
   });
 }
 
-/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite and webpack are in the lab. */
+/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite, webpack and `deno bundle` are in the lab. */
 const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: readonly string[] }>> = {
   "esbuild": {
     command: [
@@ -73,10 +74,6 @@ const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: reado
   "bun build --compile": {
     command: [runtimes.bun, "build", "--compile", "--outfile=out-exe", "script.mjs"],
     run: ["./out-exe"],
-  },
-  "deno bundle": {
-    command: [runtimes.deno, "bundle", "--quiet", "--node-modules-dir=manual", "-o", "out-deno.mjs", "script.mjs"],
-    run: [runtimes.deno, "run", "--no-prompt", "--allow-all", "--no-config", "out-deno.mjs"],
   },
 };
 

@@ -7,9 +7,7 @@ import { stringify } from "yaml";
 import { ACTION_INPUTS } from "../../../lib/cli/action/inputs.ts";
 import { outputsOf } from "../../../lib/report/outputs.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { ACTION_FOLDER, actionProblems, renderActionYaml } from "../../../tools/build/action.ts";
-import { ACTION } from "../../../tools/build/artefacts.ts";
-import { bundle, problems } from "../../../tools/build/bundle.ts";
+import { ACTION_FOLDER, renderActionYaml } from "../../../tools/build/action.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
 import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/github_steps.ts";
@@ -36,15 +34,6 @@ afterAll(async () => {
 });
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-
-test("actionProblems() finds none: action/ is what this commit builds, within its limits", async () => {
-  const built = await bundle(ACTION);
-  expect(actionProblems(built), "Run `npm run build`").toEqual([]);
-  expect(problems(built)).toEqual([]);
-  expect(actionProblems({ ...built, text: `${built.text}\n` })).toEqual([
-    'action/main.mjs differs from what this commit builds: run "npm run build"',
-  ]);
-});
 
 test("action.yml declares the inputs and the outputs that the program has, and Node 24 for both stages", () => {
   const { inputs, outputs, runs, ...rest } = parseYaml(renderActionYaml()) as Record<string, Fields>;

@@ -1,22 +1,16 @@
 /** Streams over real sockets as each runtime reads them: cuts, early ends, signals, and nothing that keeps a process alive. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRevision } from "../../../../lib/emulator/state/revision.ts";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
-import { ARTEFACTS } from "../../../../tools/build/artefacts.ts";
-import { bundle } from "../../../../tools/build/bundle.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
+import { built } from "../../../built.ts";
 import { launch, type Running } from "../../../programs/processes/world/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mogplex-streams-"));
-const command = join(folder, "mogplex.mjs");
-
-beforeAll(async () => {
-  const artefact = ARTEFACTS.find(({ file }) => file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text);
-});
+const command = built("mogplex.mjs");
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { checkCarriedPath, quoted, shellWord } from "../../../../lib/campaign/pipeline/words.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const word = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => !text.includes("\0") && text.isWellFormed());
 
@@ -20,7 +21,7 @@ test("shellWord() comes out of a shell as it went in, and no CI system finds a t
         expect(stdout.toString("utf8").split("\0").slice(0, -1)).toEqual(words);
       },
     ),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(30) },
   );
 });
 

@@ -5,6 +5,7 @@ import { openPull } from "../../../../lib/emulator/service/pulls.ts";
 import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { CORPUS } from "../../../unit/hostile/corpus.ts";
+import { breaches, elementsOf } from "../../../unit/pages/page_parser.ts";
 import { arrange } from "../../../unit/emulator/arrange.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -69,7 +70,7 @@ test("a page permits its own style and nothing else", async () => {
   const style = /<style>([^]*?)<\/style>/.exec(page)?.[1] ?? "";
   const hash = Buffer.from(await sha256Hex(style), "hex").toString("base64");
   expect(answer.headers.get("content-security-policy")).toBe(
-    `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   );
   expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
   expect(elements(page).filter(({ nodeName }) => ["script", "form", "iframe", "img"].includes(nodeName))).toEqual([]);
@@ -116,6 +117,7 @@ test("the pages make elements of their own only, whatever the texts of a run are
     });
     for (const path of ["/", `/__runs/${id}`, "/__pulls/acme/api/1"]) {
       const page = await (await emulator.fetch(`http://localhost${path}`)).text();
+      expect([path, breaches(page, elementsOf(page), /^(#|\/$|\/__(runs|pulls)\/)/)]).toEqual([path, []]);
       for (const { nodeName, attrs = [] } of elements(page)) {
         for (const kind of [nodeName, ...attrs.map(({ name }) => `${nodeName}.${name}`)]) {
           if (first) own.add(kind);

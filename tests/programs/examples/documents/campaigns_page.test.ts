@@ -1,15 +1,6 @@
 /** `docs/campaigns.md`, and the section of the README: every command in them is run. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../../../tools/setup.mjs";
@@ -18,7 +9,7 @@ import { type Ended, launch } from "../../processes/world/service.ts";
 import { START } from "../../processes/world/stage.ts";
 import { blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand, endRuns, UNTIL_ENDED } from "../systems/campaign_recipes.ts";
+import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../systems/campaign_recipes.ts";
 
 const PAGE = readPage("docs/campaigns.md");
 const FAST = { speed: 10_000, sandboxLimit: 3 };
@@ -28,19 +19,19 @@ const INLINE = [
   ...PAGE.replace(/^```[^]*?^```$/gm, "").matchAll(/`((?:campaign|retry|skip) (?!FILE`)[^`]+)`/g),
 ].map(([, command = ""]) => command);
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** A folder with the program under all of its names, and what runs a line there. */
 function place(service: ScriptService, files: Readonly<Record<string, string>>) {
-  const cwd = mkdtempSync(join(built.folder, "page-"));
+  const cwd = mkdtempSync(join(work.folder, "page-"));
   writeFiles(cwd, files);
-  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "mogplex.mjs"));
   const bin = mkdtempSync(join(cwd, "bin-"));
   for (const name of ["node", "deno", "bun"] as const) symlinkSync(runtimes[name], join(bin, name));
   writeFileSync(join(bin, "mogplex-ci"), `#!/bin/sh\nexec node "${cwd}/mogplex.mjs" "$@"\n`);
@@ -141,8 +132,6 @@ test(
       expect((await view()).counts).toMatchObject({ skipped: 1 });
       expect(await command("campaign report FILE")).toBe(0);
       expect(readFileSync(join(cwd, "mogplex-campaign/campaign.md"), "utf8")).toContain("page");
-      cpSync(join(cwd, "mogplex-campaign"), join(cwd, "SOURCE"), { recursive: true });
-      expect(await command("campaign import FILE SOURCE")).toBe(0);
       expect(await command("campaign status")).toBe(0);
       expect(await command("campaign status FILE --watch")).toBe(0);
       expect(await command("campaign run", "|| true")).toBe(0);

@@ -3,24 +3,25 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { CANCEL, START } from "../../processes/world/stage.ts";
 import {
-  buildCommand,
   CAMPAIGN_SYSTEMS,
   type CampaignBench,
   type CampaignSystem,
+  openWorkFolder,
   withCampaign,
+  type WorkFolder,
 } from "./campaign_recipes.ts";
 import { MIRROR } from "./machine.ts";
 import type { GithubCache } from "./models/github_actions.ts";
 
 const PLAN = "plan campaign.yml";
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 type Options = Parameters<typeof withCampaign>[4];
 
@@ -32,7 +33,7 @@ function together(
   body: (bench: CampaignBench) => Promise<void>,
   options?: Options,
 ): void {
-  test.concurrent(`${system.file} ${what}`, () => withCampaign(built, system, names, body, options), 60_000);
+  test.concurrent(`${system.file} ${what}`, () => withCampaign(work, system, names, body, options), 60_000);
 }
 
 const codes = ({ machine }: CampaignBench) => machine.done.map(({ code }) => code);
