@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
-import { MEANINGS } from "../../lib/cli/meanings.ts";
+import { VARIABLE_MEANINGS } from "../../lib/cli/meanings.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
@@ -54,7 +54,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
           `\`${name}\`${dropIn ? " *" : ""}`,
           flag || "–",
           fallback,
-          MEANINGS[name] ?? "",
+          VARIABLE_MEANINGS[name] ?? "",
         ]),
       ),
     "outputs": outputsTable,
