@@ -29,7 +29,7 @@ import {
   troubleshootingTable,
   withVersion,
 } from "./component_docs.ts";
-import { libraryReference } from "./library_reference.ts";
+import { exportList, libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
 import { schemaFiles } from "./schema_files.ts";
@@ -95,6 +95,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/library-reference.md": libraryReference,
+  "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };
 
