@@ -1,9 +1,9 @@
 /** The recipes with the action: what holds for the same recipes without it holds for them. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../../../tools/setup.mjs";
-import { type Service, startService } from "../../processes/world/service.ts";
+import { type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/stage.ts";
 import { fields, parseYaml } from "../../../unit/examples/strict.ts";
 import { ACTION_RECIPES, optionsOf } from "./github_recipes.ts";
@@ -13,10 +13,8 @@ import { readJob, readMatrix, runGithubJob, runGithubWorkflow } from "./models/g
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
