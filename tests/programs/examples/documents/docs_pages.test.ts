@@ -6,7 +6,7 @@ import process from "node:process";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
-import { type Ended, launch, REPO, type Service, startService } from "../../processes/world/service.ts";
+import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
 import { CANCEL } from "../../processes/world/stage.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
@@ -174,22 +174,18 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
 test("the workflow of the README and docs/github.md follows its run, and cancels it with the job", async () => {
   const workflow = block("docs/github.md", "yaml", "runs-on");
   expect(block("README.md", "yaml", "runs-on")).toBe(workflow);
-  const service: Service = await startService();
+  const service = await sharedService();
   const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });
   const playing = (scenario: string) => workflow.replace("Fix the flaky tests", `<${scenario}>`);
-  try {
-    await onMachine(service, async (machine) => {
-      for (const [scenario, status] of [["success", "success"], ["agent-failure", "failure"]] as const) {
-        expect((await runGithubJob(playing(scenario), machine, given())).status).toBe(status);
-      }
-      machine.stop = signalledAll("SIGKILL");
-      expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
-      expect(machine.recorder.of(CANCEL)).toHaveLength(1);
-    });
-  } finally {
-    await service.close();
-  }
+  await onMachine(service, async (machine) => {
+    for (const [scenario, status] of [["success", "success"], ["agent-failure", "failure"]] as const) {
+      expect((await runGithubJob(playing(scenario), machine, given())).status).toBe(status);
+    }
+    machine.stop = signalledAll("SIGKILL");
+    expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
+    expect(machine.recorder.of(CANCEL)).toHaveLength(1);
+  });
 }, 60_000);
 
 test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/stage.ts";
 import { codesOf, firstStep, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
@@ -10,10 +10,8 @@ import { type Machine, MIRROR, onMachine, readExample, signalled, signalledAll }
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
