@@ -18,6 +18,7 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "github-actions/weekly-cleanup.yml": {},
   "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
   "github-actions/task-with-comment.yml": {},
+  "github-actions/agent-with-retries.yml": {},
   "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };
@@ -31,7 +32,7 @@ export const WITH_ACTION: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** Recipes with the action, by file below `examples/`, and the file of the same recipe without it. */
 export const ACTION_RECIPES: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.keys(RECIPES).filter((file) => file.startsWith("github-actions/"))
+  Object.keys(RECIPES).filter((file) => file.startsWith("github-actions/") && !file.includes("retries"))
     .map((file) => [file.replace(/yml$/, "action.yml"), file]),
 );
 
