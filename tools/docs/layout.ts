@@ -141,6 +141,7 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "leaves": "the files directly in lib",
   "package": "what is built, packed and released",
   "processes": "the command as a process",
+  "runtimes": "the facts that differ by runtime",
   "shell": "the shell scripts of the product's documentation",
   "smoke": "the built program in a few words on every runtime, for `npm test`",
   "testing": "the test command itself",

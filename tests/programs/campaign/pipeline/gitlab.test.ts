@@ -191,7 +191,7 @@ test("gitlab() carries files with hostile names as they are, and its scripts exe
       return { path, text, sha256: await sha256Hex(text) };
     }),
   );
-  const [file, ...includes] = files as [PipelineInput["file"]];
+  const [file, ...includes] = files as unknown as [PipelineInput["file"], ...PipelineInput["includes"]];
   const document = only(
     sampleInput({ file, includes, program: { kind: "command", name: "true" }, directory: "/none" }),
   );
