@@ -7,7 +7,7 @@ import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
 import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
-import { CANCEL } from "../../processes/world/stage.ts";
+import { CANCEL, START } from "../../processes/world/stage.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
@@ -106,6 +106,27 @@ test(
       const { code, stdout } = await run(block("README.md", "sh", "campaign plan"));
       expect([code, stdout.includes("2 items")]).toEqual([0, true]);
       expect(service.statuses()).toEqual([]);
+    }),
+  60_000,
+);
+
+test(
+  "the loop of docs/exit-codes.md tries again on 75 with the same key, at most twice, and on no other code",
+  () =>
+    withService({ ...FAST, scenario: "agent-failure" }, async (service) => {
+      const { run } = place({ ...variables(service), CI: "true", MOGPLEX_CI_JOB: "loop" });
+      const script = `sleep() { echo "slept $1"; }\n${block("docs/exit-codes.md", "sh", "until")}`;
+      const refuse = (times: number) =>
+        service.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 86_400, times });
+      refuse(3);
+      const ends = [await run(script)];
+      refuse(1);
+      ends.push(await run(script));
+      expect(ends.map(({ code, stdout }) => [code, stdout.match(/^slept \d+$/gm)])).toEqual([
+        [75, ["slept 300", "slept 600"]],
+        [1, ["slept 300"]],
+      ]);
+      expect(new Set(service.recorder.of(START).map(({ key }) => key)).size).toBe(1);
     }),
   60_000,
 );
