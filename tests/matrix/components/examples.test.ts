@@ -101,6 +101,9 @@ interface Copied {
   starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
 }
 
+/** Whether a pipeline was checked against the schema. The check takes as long as all else, and the lab checks each recipe. */
+let checked = false;
+
 /** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
 async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
   const recorder = await startRecorder(service.url);
@@ -108,12 +111,11 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
   writeFiles(stubs, { "npm.sh": `#!/bin/sh\necho "npm $*"\nexit "$(cat npm-exit-code 2> /dev/null || echo 0)"\n` });
   if (!existsSync(join(stubs, "npm"))) spawnSync("ln", ["-s", "npm.sh", join(stubs, "npm")]);
   const own = projectVariables(recorder.url, service.token());
-  let checked = false;
   function options({ server = {}, variables = {}, manual = [], retry, args = [] }: Situation, more: string[] = []) {
     const all = Object.entries({ ...own, ...variables }).filter(([, value]) => value !== "");
     const buttons = manual.flatMap((name) => ["--manual", name]);
     return {
-      image: `${stubs}:${imageOf(service.folder, "deno")}`,
+      image: `${stubs}:${imageOf(service.folder, "bun")}`,
       variables: Object.fromEntries(all),
       retry,
       args: [...(Object.keys(server).length > 0 ? predefined(server) : []), ...buttons, ...args, ...more],
@@ -124,7 +126,6 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
     recorder,
     run(situation = {}) {
       cleanCheckout(cwd);
-      // Check the schema once for each file: the check takes as long as all other steps together.
       const unchecked = checked ? ["--no-json-schema-validation"] : [];
       checked = true;
       return runPipeline(cwd, options(situation, unchecked));
