@@ -57,7 +57,7 @@ test("a page permits its own style and nothing else", async () => {
   const style = /<style>([^]*?)<\/style>/.exec(page)?.[1] ?? "";
   const hash = Buffer.from(await sha256Hex(style), "hex").toString("base64");
   expect(answer.headers.get("content-security-policy")).toBe(
-    `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   );
   expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
   expect(elements(page).filter(({ nodeName }) => ["script", "form", "iframe", "img"].includes(nodeName))).toEqual([]);

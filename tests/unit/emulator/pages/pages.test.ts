@@ -3,6 +3,7 @@ import { parse } from "parse5";
 import { openPull } from "../../../../lib/emulator/service/pulls.ts";
 import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
+import { breaches, elementsOf } from "../../pages/page_parser.ts";
 import { arrange } from "../arrange.ts";
 
 interface Node {
@@ -59,6 +60,7 @@ test("the pages make elements of their own only, whatever the texts of a run are
     });
     for (const path of ["/", `/__runs/${id}`, "/__pulls/acme/api/1"]) {
       const page = await (await emulator.fetch(`http://localhost${path}`)).text();
+      expect([path, breaches(page, elementsOf(page), /^(#|\/$|\/__(runs|pulls)\/)/)]).toEqual([path, []]);
       for (const { nodeName, attrs = [] } of elements(page)) {
         for (const kind of [nodeName, ...attrs.map(({ name }) => `${nodeName}.${name}`)]) {
           if (first) own.add(kind);

@@ -13,6 +13,7 @@ import { parseFixture } from "../../../../../lib/emulator/state/fixture.ts";
 import fixture from "../../../../conformance/fixture.json" with { type: "json" };
 import { fakeIo } from "../../../cli/fake_io.ts";
 import { REPO, TOKEN } from "../../../cli/world.ts";
+import { propertyRuns } from "../../../../property_runs.ts";
 
 /** Follows a run that plays a scenario, and keeps all of its events. */
 async function follow(scenario: Scenario, harness?: "mogplex") {
@@ -122,7 +123,7 @@ test("scenarioOf() keeps every text as it was recorded, whatever it looks like",
       expect(events.slice(1, -1).map(({ message }) => message ?? "")).toEqual(wellFormed);
       expect(events.slice(1, -1).map(({ payload }) => payload.a)).toEqual(wellFormed.map((each) => [each]));
     }),
-    { numRuns: 15 },
+    { numRuns: propertyRuns(15) },
   );
 });
 
