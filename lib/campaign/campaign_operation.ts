@@ -18,16 +18,15 @@ import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
 import { checkOrigin, planLock } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
-import { campaignState, exitOf, isAtRest, toStartCount } from "./progress.ts";
+import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/starts.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
-import type { Store } from "./work/store.ts";
 import { makeWave } from "./work/wave.ts";
-import { reasonCleaner, serviceNow, type Work } from "./work/work.ts";
+import { serviceNow, type Work, workOn } from "./work/work.ts";
 
 /** Settings of a {@linkcode CampaignOperation}. */
 export interface CampaignSettings {
@@ -61,7 +60,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   readonly #settings: CampaignSettings;
   readonly #redact: Redactor;
   readonly #pace: RequestPace;
-  readonly #proven = new Set<string>();
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -99,23 +97,9 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     await this.#settings.prove?.();
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
-    this.#work = this.#workOn(store);
+    this.#work = workOn(this.#session, store, this.#redact, { pulls: this.#settings.pulls, pace: this.#pace });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.((brief) => this.view(brief));
-  }
-
-  #workOn(store: Store): Work {
-    return {
-      session: this.#session,
-      lock: store.memory.lock,
-      store,
-      pulls: this.#settings.pulls,
-      pace: this.#pace,
-      proven: this.#proven,
-      withoutEvents: new Set(),
-      seen: { sandboxes: null },
-      reason: reasonCleaner(this.#redact),
-    };
   }
 
   async *items(look: Look): AsyncGenerator<CampaignItem, void, void> {
@@ -125,7 +109,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const { memory } = work.store;
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
-      yield* this.#beginWave(work, states);
+      await work.store.record({ type: "wave" });
+      yield { type: "wave", wave: work.store.memory.wave };
       yield* this.#advance(work, states, look.kind === "once");
     }
     yield this.#end(work);
@@ -160,18 +145,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     else {
       this.#settings.onView?.((brief) => this.view(brief));
       yield progress;
-    }
-  }
-
-  /** Records that a wave begins, and cancels what runs if somebody stopped the campaign in that way. */
-  async *#beginWave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
-    const { store } = work;
-    await store.record({ type: "wave" });
-    yield { type: "wave", wave: store.memory.wave };
-    if (!store.memory.stopped?.cancel) return;
-    for (const open of store.openRuns()) {
-      await cancelRun(work, open);
-      yield* this.#changed(work, states, open.item.item.id);
     }
   }
 
@@ -232,7 +205,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   async stop(cause: StopCause): Promise<Stopped> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];
-    const sent = work?.store.memory.counts.starting ?? 0;
+    const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
     // A campaign goes on unless somebody asks to cancel it: the next wave finds its runs.

@@ -9,7 +9,7 @@ import { forecast } from "./pace/forecast.ts";
 import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
 import { quotaUse } from "./pace/quota.ts";
-import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
+import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
@@ -95,11 +95,13 @@ function nextWaveMs(
   meanRunMs: number,
   { starts, because, nextMs }: Pace,
   open: readonly StartMemory[],
+  settles: boolean,
 ): number | null {
   const times = open.map((start) => {
     const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, fromMs);
     return fromMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
   });
+  if (settles) times.push(fromMs + WAVE_MS.least);
   if (starts > 0) times.push(fromMs);
   else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
   return times.length === 0 ? null : Math.min(...times);
@@ -153,9 +155,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
-  const nextMs = isOver || open.length === 0 && now.closed !== null
+  const settles = toSettle(memory).length > 0;
+  const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
     ? null
-    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open);
+    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
   return {
     schema: 1,
     campaign,

@@ -84,7 +84,7 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
+  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
 }
 
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */

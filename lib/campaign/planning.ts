@@ -41,7 +41,7 @@ async function planOf(
 ): Promise<Planned> {
   if (!dryRun) await opened.home.writeLock(plan.lock);
   // The journal is read with the new lock, also where that is not written.
-  const store = await Store.open(opened.home, plan.lock);
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime());
   const { memory } = store;
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);

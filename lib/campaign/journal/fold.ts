@@ -6,18 +6,20 @@
  */
 import { UsageError } from "../../errors.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
-import { itemKey } from "./fence.ts";
 import {
   applyEnded,
   applyIntent,
+  applyRefused,
   applyRetry,
   applySeen,
   applySkipped,
   applySlots,
   applyStarted,
   Contradiction,
+  reopenStart,
 } from "./item_fold.ts";
-import { type CampaignMemory, type ItemMemory, nextStart } from "./memory.ts";
+import { itemKey } from "./fence.ts";
+import { type CampaignMemory, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { FollowUp, JournalRecord, PullRequestMemory } from "./record.ts";
@@ -97,7 +99,8 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "trouble":
       memory.trouble = record.reason;
-      return;
+      if (record.refused === undefined) return;
+      return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
     case "pull-request": {
       const item = itemOf(memory, record.item, place);
       item.pullRequest = record.url;
@@ -125,9 +128,11 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "stopped":
       memory.stopped = { by: record.by, at: record.at, cancel: record.cancel };
+      if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
       return;
     case "resumed":
       memory.stopped = null;
+      for (const item of memory.items.values()) if (item.state === "unknown") reopenStart(memory, item);
       return;
     case "joined":
       applySlots(memory, record.slots);
@@ -163,34 +168,63 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
 
 /** The hash of a follow-up's request. */
 export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>;
+/** The hash of an item's request with one of the tasks. */
+export type TaskHash = (lock: Lock, item: LockItem, task: number) => Promise<string>;
+
+/** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
+function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
+  return adopt ? [item.task, ...tasks.keys()] : [item.task];
+}
+
+/**
+ * The task with which a start was sent, as its key proves; undefined when no task of the lock has this key.
+ *
+ * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
+ * @param taskHash The same for a task.
+ */
+export async function taskOfStart(
+  lock: Lock,
+  memory: ItemMemory,
+  start: StartMemory,
+  followUpHash: FollowUpHash,
+  taskHash: TaskHash,
+): Promise<number | undefined> {
+  const { campaign, round } = lock;
+  const { item } = memory;
+  const { repositoryId, baseBranch, root } = item;
+  const { kind, followUp, branch, number } = start;
+  for (const task of tasksOf(lock, memory)) {
+    const requestHash = followUp !== null && branch !== null
+      ? await followUpHash(lock, { ...item, task }, followUp, branch)
+      : task === item.task
+      ? item.requestHash
+      : await taskHash(lock, item, task);
+    const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind, start: number };
+    if (await itemKey(parts) === start.key) return task;
+  }
+  return undefined;
+}
 
 /**
  * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
  * the journal is read, before anything is sent.
  *
- * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
  */
 export async function checkOpenStarts(
   { lock, items }: CampaignMemory,
   followUpHash: FollowUpHash,
+  taskHash: TaskHash = (_lock, { requestHash }) => Promise.resolve(requestHash),
 ): Promise<void> {
-  const { campaign, round } = lock;
   for (const memory of items.values()) {
     const last = memory.starts.at(-1);
     if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
-    if (last.end !== null && memory.adopt) continue;
-    const { id, repositoryId, baseBranch, root } = memory.item;
-    const { followUp, branch } = last;
-    const requestHash = followUp === null || branch === null
-      ? memory.item.requestHash
-      : await followUpHash(lock, memory.item, followUp, branch);
-    const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind: last.kind, start: last.number };
-    if (await itemKey(parts) === last.key) continue;
+    if (last.end !== null && memory.adopt && !memory.settle) continue;
+    if (await taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
     throw new UsageError({
       attempted: "go on with the campaign",
       why: `the lock does not fit the journal: start ${last.number} of item ${
-        JSON.stringify(id)
+        JSON.stringify(memory.item.id)
       } was sent with another request`,
       advice: FITTING,
     });

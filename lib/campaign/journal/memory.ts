@@ -42,6 +42,8 @@ export interface StartMemory {
   counted: boolean;
   /** Our estimate of the slot that it took, in milliseconds since 1970, until the journal says whether it did. */
   openSlotMs: number | null;
+  /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
+  lost: boolean;
   /** Number of the record that says that it is sent. */
   intentSeq: number;
 }
@@ -64,10 +66,20 @@ export interface ItemMemory {
   serviceFailures: number;
   /** How often somebody allowed another attempt. */
   retries: number;
-  /** Whether the next start may have another request, and so another key, than the one before under the same number. */
+  /**
+   * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
+   * new request waits for the end of the run that this one may have begun.
+   */
   adopt: boolean;
   /** Who decided that it is not to be started any more, and why; null when nobody did. */
-  skipped: { by: Person; reason: string } | null;
+  skipped: {
+    by: Person;
+    reason: string;
+    /** Whether its run is cancelled, also one that an open start may have begun. */
+    cancel: boolean;
+  } | null;
+  /** Whether somebody asked for what became of its open start: the run is its attempt. */
+  settle: boolean;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
   /** Branch with the agent's changes. */
@@ -155,6 +167,7 @@ export function newMemory(lock: Lock): CampaignMemory {
       retries: 0,
       adopt: false,
       skipped: null,
+      settle: false,
       reason: item.excluded?.reason ?? null,
       branch: null,
       pullRequest: null,
@@ -193,6 +206,15 @@ export function newMemory(lock: Lock): CampaignMemory {
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
   return end !== null && end !== "needs-input" && (runId !== null || end === "conflict");
+}
+
+/**
+ * Whether the last start of an item is open: its request may have arrived, and no answer says what became of it, so an agent may be at work.
+ * A refused connection, and a refusal by the service, are answers.
+ */
+export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
+  const last = starts.at(-1);
+  return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
 /** The number under which an item is started next. A start without an answer, or refused without a run, is sent again as it was. */

@@ -98,7 +98,7 @@ function makeSchema() {
       updatedAt: z.nullable(time()),
     }),
     z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
-    z.object({ ...place, type: z.literal("trouble"), reason }),
+    z.object({ ...place, type: z.literal("trouble"), reason, refused: z.optional(z.object({ item, start })) }),
     z.object({
       ...place,
       type: z.literal("pull-request"),
@@ -123,8 +123,9 @@ function makeSchema() {
       by,
       adopt: z.boolean(),
       followUp,
+      settle: z.optional(z.boolean()),
     }),
-    z.object({ ...place, type: z.literal("skipped"), items, by, reason }),
+    z.object({ ...place, type: z.literal("skipped"), items, by, reason, cancel: z.optional(z.boolean()) }),
     z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
     z.object({ ...place, type: z.literal("resumed"), by }),
     z.object({

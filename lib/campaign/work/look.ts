@@ -32,6 +32,13 @@ const EVENT_ATTEMPTS = 4;
 const EVENTS_MS = 30 * 60_000;
 /** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
+/**
+ * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
+ * of them must show its end.
+ */
+const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
+/** Most of these reads. */
+const MAX_HOLDS = 12;
 
 function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
@@ -218,16 +225,112 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return true;
 }
 
+/** Why a run was cancelled, unless there is more to say. */
+const WITH_CAMPAIGN = "cancelled with the campaign";
+
+/** A run that is to be cancelled. */
+export interface ToCancel extends OpenRun {
+  /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
+  isFound: boolean;
+  /** Why it is cancelled; null for the usual reason. */
+  why: string | null;
+}
+
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself, which is recorded. */
+async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
+  if (!work.proven.has(runIdOf(open))) await read(work, open);
+  const { run, byItself } = await cancel(work, open);
+  if (!byItself) return run;
+  await take(work, open, await read(work, open));
+  return undefined;
+}
+
 /**
  * Cancels the run of an item with its campaign, and records its end.
  *
  * @throws what {@linkcode lookAtRun} throws.
  */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
-  if (!work.proven.has(runIdOf(open))) await read(work, open);
-  const { run, byItself } = await cancel(work, open);
-  if (byItself) await take(work, open, await read(work, open));
-  else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
+  const run = await cancelOne(work, open);
+  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
+}
+
+/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
+async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
+  const { session, pace } = work;
+  const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
+  prove(work, each.item, run);
+  each.run = run;
+  if (isTerminal(run.status)) return true;
+  each.run = (await cancel(work, each)).run;
+  return false;
+}
+
+/**
+ * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, whatever became of the others.
+ *
+ * @returns Names of the items that have changed, and what went wrong.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function cancelRuns(
+  work: Work,
+  runs: readonly ToCancel[],
+): Promise<{ changed: string[]; failures: unknown[] }> {
+  const { session: { clock, signal }, store } = work;
+  const failures: unknown[] = [];
+  const changed: string[] = [];
+  let held: (ToCancel & { run: Run })[] = [];
+
+  /** Does something with each run; those of which something went wrong are left to the next wave. */
+  async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
+    const done: T[] = [];
+    for (const one of all) {
+      try {
+        await act(one);
+        done.push(one);
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push(error);
+      }
+    }
+    return done;
+  }
+
+  const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
+    if (run.status === "success") await take(work, open, await read(work, open));
+    else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    changed.push(open.item.item.id);
+  };
+
+  await each(runs, async (one) => {
+    const run = await cancelOne(work, one);
+    if (run === undefined) changed.push(one.item.item.id);
+    else if (one.isFound && run.sandboxRecordId === null) held.push({ ...one, run });
+    else await end({ ...one, run });
+  });
+  let quiet = 0;
+  for (let count = 0; held.length > 0 && quiet < HOLD_MS.length && count < MAX_HOLDS; count++) {
+    await clock.sleep(HOLD_MS[quiet] ?? 0, { signal });
+    let cameBack = false;
+    held = await each(held, async (one) => void (cameBack ||= !await holds(work, one)));
+    quiet = cameBack ? 0 : quiet + 1;
+  }
+  await each(held, async (one) => {
+    if (quiet === HOLD_MS.length || isTerminal(one.run.status)) return await end(one);
+    throw new UnavailableRun(one.run.runId, store.memory.lock.campaign);
+  });
+  return { changed, failures };
+}
+
+/** A run does not stay cancelled. Exit code 69. */
+class UnavailableRun extends MogplexError {
+  constructor(runId: string, campaign: string) {
+    super({
+      attempted: `cancel run "${runId}" of campaign "${campaign}"`,
+      why: "the service takes it up again each time",
+      advice: "the next wave cancels it again; look at it in the app",
+    }, "unavailable");
+  }
 }
 
 /**
@@ -241,16 +344,22 @@ export async function proveUser(work: Work): Promise<void> {
   const { session, store, pace, proven } = work;
   const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
   const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
+  let refused: UsageError | undefined;
   for (const each of newest === undefined ? open : [newest]) {
     const runId = runIdOf(each);
     try {
       prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
-      if (error instanceof NotFoundError) throw otherUser(runId, error);
+      if (error instanceof NotFoundError) {
+        // It may be gone with its repository: another run may prove whose the token is.
+        refused ??= otherUser(runId, error);
+        continue;
+      }
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
       if (laterSetback(error) === undefined || proven.size === 0) throw error;
     }
   }
+  if (refused !== undefined && proven.size === 0) throw refused;
 }
 
 /** The run that was started last, with its item; undefined when there is none. */

@@ -10,18 +10,20 @@ import type { StartResult } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
 import { isoTime } from "../../result/times.ts";
 import { retry } from "../../retry/retry.ts";
-import { type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
+import { isAmbiguous, type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
 import { itemKey } from "../journal/fence.ts";
-import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
+import { taskOfStart } from "../journal/fold.ts";
+import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
-import { followUpHash, followUpRequestOf, requestOf } from "../plan/request.ts";
+import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/request.ts";
 import { proveAccess } from "./access.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
-  | { kind: "started"; start: StartMemory; found: boolean }
+  /** `replayed`: its key found a run that existed before. */
+  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
   /** It did not start a run, and the journal says why. */
   | { kind: "refused"; as: StartEnd };
 
@@ -52,9 +54,20 @@ function endOf(error: unknown, setback: Setback | undefined): StartEnd {
   return exit === "usage" ? "invalid" : "service";
 }
 
+/** Whether the service has refused the token. */
+function isRefusal(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && (error.exit === "unauthorized" || error.exit === "forbidden");
+}
+
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock, store }: Work, { item, followUp, branch: own, ...memory }: ItemMemory) {
+async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const start = nextStart(memory);
+  const last = memory.starts.at(-1);
+  // What may have begun a run is sent as it was, whatever the item is to do next.
+  const open = isOpenStart(memory) ? last : undefined;
+  const task = open === undefined ? undefined : await taskOfStart(lock, memory, open, followUpHash, taskHash);
+  const item = task === undefined ? memory.item : { ...memory.item, task };
+  const { followUp, branch: own } = open ?? memory;
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
   const isFollowUp = followUp !== null && own !== null;
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
@@ -62,7 +75,7 @@ async function planOf({ session, lock, store }: Work, { item, followUp, branch: 
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
-  const key = await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const key = open?.key ?? await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const announce = () =>
     store.record({
@@ -120,7 +133,20 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
     return startedOutcome(work, memory, end.value);
   }
   const { error, setback } = end;
-  const as = endOf(error, setback);
+  let as: StartEnd;
+  try {
+    as = endOf(error, setback);
+  } catch (cause) {
+    // A refusal of the token comes before anything else, so this request has begun no run.
+    if (isRefusal(cause)) {
+      await store.record({
+        type: "trouble",
+        reason: work.reason(cause.message) ?? cause.name,
+        refused: { item, start },
+      });
+    }
+    throw cause;
+  }
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
@@ -130,7 +156,7 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
     start,
     as,
     runId: null,
-    slot: tookSlot(setback),
+    slot: as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback),
     retryAt: as === "quota" ? isoTime(serviceNow(session) + Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS)) : null,
     reason: work.reason(messageOf(error)),
     status: null,
@@ -158,5 +184,5 @@ function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory,
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }
-  return { kind: "started", start, found };
+  return { kind: "started", start, found, replayed: run.replayed };
 }

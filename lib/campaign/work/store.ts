@@ -4,11 +4,12 @@
  * @module
  */
 import { applyRecord, checkOpenStarts } from "../journal/fold.ts";
+import { giveUpOpenStarts } from "../journal/item_fold.ts";
 import type { Home } from "../journal/home/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
-import { followUpHash } from "../plan/request.ts";
+import { followUpHash, taskHash } from "../plan/request.ts";
 import { fitBody } from "../journal/fit_body.ts";
 
 /** See the module. */
@@ -27,12 +28,14 @@ export class Store {
   /**
    * Reads a journal.
    *
+   * @param nowMs Now, in milliseconds since 1970: see {@linkcode giveUpOpenStarts}. @default {-Infinity} (they stay open)
    * @throws {UsageError} when it was changed, contradicts itself, or does not fit the lock.
    */
-  static async open(home: Home, lock: Lock): Promise<Store> {
+  static async open(home: Home, lock: Lock, nowMs = -Infinity): Promise<Store> {
     const store = new Store(home, newMemory(lock));
     await home.readJournal((record, place) => store.#take(record, place));
-    await checkOpenStarts(store.memory, followUpHash);
+    await checkOpenStarts(store.memory, followUpHash, taskHash);
+    giveUpOpenStarts(store.memory, nowMs);
     return store;
   }
 

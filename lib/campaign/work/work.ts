@@ -6,7 +6,7 @@
 import type { Session } from "../../job/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { Lock } from "../journal/lock.ts";
-import type { RequestPace } from "../plan/request_pace.ts";
+import { RequestPace } from "../plan/request_pace.ts";
 import { followUpsDue } from "../progress.ts";
 import type { PullRequests } from "../pulls/pull_requests.ts";
 import type { Store } from "./store.ts";
@@ -23,6 +23,10 @@ export interface Work {
   readonly proven: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
+  /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
+  readonly failures: unknown[];
+  /** Items whose open start this process has asked for. */
+  readonly asked: Set<string>;
   /** Active sandboxes of the user when they were last read; null before that. */
   readonly seen: { sandboxes: number | null };
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
@@ -31,6 +35,21 @@ export interface Work {
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
+}
+
+/** Makes a {@linkcode Work}. @param redact Masks secrets. */
+export function workOn(
+  session: Session,
+  store: Store,
+  redact: (text: string) => string,
+  { pulls, pace = new RequestPace(session) }: { pulls?: PullRequests | undefined; pace?: RequestPace | undefined } = {},
+): Work {
+  return {
+    ...{ session, lock: store.memory.lock, store, pulls, pace, failures: [] },
+    ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
+    seen: { sandboxes: null },
+    reason: reasonCleaner(redact),
+  };
 }
 
 /** Longest reason in the journal, in UTF-16 units. Source: specification of campaigns, section 5. */

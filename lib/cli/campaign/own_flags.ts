@@ -76,5 +76,8 @@ export const STATUS_EXIT: VerbFlag = {
 /** `campaign report`: the page shows the task. */
 export const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
 
-/** `campaign stop`: runs are cancelled too. */
-export const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };
+/** `campaign stop` and `campaign skip`: runs are cancelled too. */
+export const CANCEL: VerbFlag = {
+  name: "cancel",
+  help: "The next wave cancels what runs; starts without an answer are found and cancelled at once",
+};

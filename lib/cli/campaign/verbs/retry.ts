@@ -1,5 +1,5 @@
 /**
- * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys.
+ * `campaign retry`: lets items be started again. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * `campaign skip`: decides about items. Sends nothing: the next wave obeys.
+ * `campaign skip`: decides about items. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */
 import { UsageError } from "../../../errors.ts";
 import { decide, readSelection } from "../decide.ts";
-import { REASON } from "../own_flags.ts";
+import { CANCEL, REASON } from "../own_flags.ts";
 import type { VerbContext } from "../../verb.ts";
 
 /** Does the work of `campaign skip`. @returns The exit code. */
@@ -15,5 +15,6 @@ export function skip(context: VerbContext): Promise<number> {
     const advice = "give --reason TEXT: it stands in the reports";
     throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
   }
-  return decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason });
+  const cancel = context.flags.has(CANCEL.name);
+  return decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
 }

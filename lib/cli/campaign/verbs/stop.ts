@@ -1,5 +1,5 @@
 /**
- * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys.
+ * `campaign stop`: starts nothing more. Sends something only with `--cancel`, where a start has no answer; else the next wave obeys.
  *
  * @module
  */

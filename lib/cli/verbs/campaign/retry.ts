@@ -1,5 +1,5 @@
 /**
- * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys.
+ * `campaign retry`: lets items be started again. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
 import { ADOPT } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
-import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",
@@ -16,8 +16,8 @@ export const campaignRetryVerb: Verb = {
   summary: "Allow another attempt for items that ended",
   group: "toolkit",
   flags: [PLACE, FORGE, SELECTION, ADOPT, DECISION],
-  codes: LOCAL_CODES,
-  meanings: OF_DECISIONS,
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
   examples: [
     "mogplex-ci campaign retry campaign.yml --failed",
     "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",

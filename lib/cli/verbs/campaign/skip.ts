@@ -1,13 +1,13 @@
 /**
- * `campaign skip`: decides about items. Sends nothing: the next wave obeys.
+ * `campaign skip`: decides about items. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
-import { REASON } from "../../campaign/own_flags.ts";
+import { CANCEL, REASON } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
-import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
 
 export const campaignSkipVerb: Verb = {
   name: "campaign skip",
@@ -15,9 +15,9 @@ export const campaignSkipVerb: Verb = {
   maxPositionals: 1,
   summary: "Decide that items are not started any more",
   group: "toolkit",
-  flags: [PLACE, FORGE, SELECTION, REASON, DECISION],
-  codes: LOCAL_CODES,
-  meanings: OF_DECISIONS,
+  flags: [PLACE, FORGE, SELECTION, CANCEL, REASON, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   run: async (context) => await (await campaignVerbs()).skip(context),
 };
