@@ -166,6 +166,41 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   memory.lastAt = record.at;
 }
 
+/** The memory with copies of some items, on which a record can be judged: nothing that it changes is seen in the memory. */
+function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory {
+  const items = new Map<string, ItemMemory>();
+  const copies = new Map<StartMemory, StartMemory>();
+  for (const id of ids) {
+    const item = memory.items.get(id);
+    if (item === undefined) continue;
+    const starts = item.starts.map((start) => {
+      const copy = { ...start };
+      copies.set(start, copy);
+      return copy;
+    });
+    items.set(id, { ...item, starts });
+  }
+  const runs = new Map<string, StartMemory>();
+  const own = runs.get.bind(runs);
+  runs.get = (id) => {
+    const start = own(id) ?? memory.runs.get(id);
+    return start === undefined ? undefined : copies.get(start) ?? start;
+  };
+  return { ...memory, items, runs, counts: { ...memory.counts }, slotsMs: [...memory.slotsMs] };
+}
+
+/**
+ * Proves that records about starts would not contradict those before them, so that none is written that no later reader could read.
+ *
+ * @throws as {@linkcode applyRecord} does; `cause` is a {@linkcode Contradiction}. The memory is as before.
+ */
+export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
+  const about = records.filter((record) => "item" in record);
+  if (about.length === 0) return;
+  const copy = copyFor(memory, about.map(({ item }) => item));
+  for (const record of about) applyRecord(copy, record);
+}
+
 /** The hash of a follow-up's request. */
 export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>;
 /** The hash of an item's request with one of the tasks. */

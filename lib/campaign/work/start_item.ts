@@ -129,8 +129,13 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   );
   const item = memory.item.id;
   if (end.ok) {
-    await store.record(startedBody(work, item, start, end.value));
-    return startedOutcome(work, memory, end.value);
+    const why = notOurs(work, memory, end.value);
+    if (why === undefined) {
+      await store.record(startedBody(work, item, start, end.value));
+      return startedOutcome(work, memory, end.value);
+    }
+    await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
+    return { kind: "refused", as: "conflict" };
   }
   const { error, setback } = end;
   let as: StartEnd;
@@ -150,23 +155,35 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
-  await store.record({
-    type: "ended",
-    item,
-    start,
-    as,
-    runId: null,
-    slot: as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback),
-    retryAt: as === "quota" ? isoTime(serviceNow(session) + Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS)) : null,
-    reason: work.reason(messageOf(error)),
-    status: null,
-    changed: null,
-    branch: null,
-    pullRequest: null,
-    createdAt: null,
-    updatedAt: null,
-  });
+  const slot = as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback);
+  const waitMs = Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS);
+  const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
+  await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
   return { kind: "refused", as };
+}
+
+type Ended = Extract<RecordBody, { type: "ended" }>;
+
+/** The end of a start that brought no run. */
+function refusedBody(
+  item: string,
+  start: number,
+  { as, slot, reason, retryAt = null }: Pick<Ended, "as" | "slot" | "reason"> & Partial<Pick<Ended, "retryAt">>,
+): RecordBody {
+  const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
+  return { type: "ended", item, start, as, runId: null, slot, retryAt, reason, ...none };
+}
+
+/** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
+function notOurs(
+  { store: { memory } }: Work,
+  { starts }: ItemMemory,
+  { runId }: StartResult,
+): string | undefined {
+  const owner = memory.runs.get(runId.toLowerCase());
+  if (owner === undefined || owner === starts.at(-1)) return undefined;
+  const other = [...memory.items.values()].find((each) => each.starts.includes(owner));
+  return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
 }
 
 function startedBody({ session }: Work, item: string, start: number, run: StartResult): RecordBody {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { applyRecord, checkOpenStarts } from "../journal/fold.ts";
+import { applyRecord, checkOpenStarts, judgeRecords } from "../journal/fold.ts";
 import { giveUpOpenStarts } from "../journal/item_fold.ts";
 import type { Home } from "../journal/home/home.ts";
 import type { Lock } from "../journal/lock.ts";
@@ -39,16 +39,26 @@ export class Store {
     return store;
   }
 
-  /** Writes records; they are on the disk on return. @throws what {@linkcode Home.append} throws. */
+  /**
+   * Writes records; they are on the disk on return.
+   *
+   * @throws {UsageError} when one contradicts those before it: nothing is written then.
+   * @throws what {@linkcode Home.append} throws.
+   */
   async record(...bodies: RecordBody[]): Promise<void> {
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
     for (const record of await this.#home.append(bodies)) this.#take(record);
   }
 
   /** Takes a record into the memory that is not written: what the journal would say if this process might write. */
   imagine(body: RecordBody): void {
+    for (const record of this.#imagined(body)) this.#take(record);
+  }
+
+  #imagined(body: RecordBody): JournalRecord[] {
     const { seq, wave } = this.memory;
     const at = this.memory.lastAt ?? new Date(0).toISOString();
-    for (const fit of fitBody(body, at)) this.#take({ schema: 1, seq, previous: "", at, wave, ...fit });
+    return fitBody(body, at).map((fit) => ({ schema: 1, seq, previous: "", at, wave, ...fit }));
   }
 
   /** Items with a run that has not ended, and its start, oldest first. */
