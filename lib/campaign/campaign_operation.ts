@@ -16,7 +16,7 @@ import type { CampaignItem } from "./campaign_items.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
-import { checkOrigin, planLock } from "./plan/plan_campaign.ts";
+import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
 import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
@@ -87,7 +87,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     let { store } = this.#opened;
     if (store === undefined) {
       const plan = await planLock(this.#session, this.#opened, { skipInvalid });
-      await this.#opened.home.writeLock(plan.lock);
+      await writePlan(this.#opened, plan.lock);
       // A place that may not be written is found before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);

@@ -8,6 +8,7 @@ import { openSession, type Session } from "../job/session.ts";
 import { lookup } from "../lookup.ts";
 import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
+import { sealLock } from "./journal/lock_file.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import { chooseLanes } from "./lanes/choose.ts";
@@ -232,15 +233,19 @@ async function recordDecision(
       const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
       const ids = items.map(({ item }) => item.id);
       const { lock } = store.memory;
-      const next = adopt ? await adoptTask(lock, opened.file, opened.fileHash, new Set(ids)) : lock;
+      const next = adopt ? await sealLock(await adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
       const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
-      if (again.length > 0) await record({ type: "retry", items: again, by, adopt, followUp });
-      for (const other of [false, true]) {
-        // The same task would be started a second time.
-        const some = open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === other);
-        if (some.length > 0) await record({ type: "retry", items: openOf(some), by, adopt: other, settle: true });
-      }
-      if (adopt && !dryRun) await opened.home.writeLock(next);
+      // The same task would be started a second time.
+      const [same, other] = [false, true].map((changed) =>
+        openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
+      );
+      const bodies: RecordBody[] = [
+        { type: "retry" as const, items: again, by, adopt, followUp },
+        { type: "retry" as const, items: same ?? [], by, adopt: false, settle: true },
+        { type: "retry" as const, items: other ?? [], by, adopt, settle: true },
+      ].filter(({ items }) => items.length > 0);
+      if (!dryRun && adopt) await store.changeLock(next, ...bodies);
+      else if (!dryRun) await store.record(...bodies);
       const how = followUp !== undefined
         ? ", on the branch of the pull request"
         : adopt

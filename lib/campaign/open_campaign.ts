@@ -18,6 +18,7 @@ import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import { environmentVariable } from "../runtime.ts";
+import { checkLockHash } from "./journal/fold.ts";
 import type { Home } from "./journal/home/home.ts";
 import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
@@ -84,7 +85,9 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  if (store !== undefined) await checkLockHash(store.memory);
+  return opened.store = store;
 }
 
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
@@ -175,7 +178,13 @@ async function openAll(
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
   try {
-    await reopen(opened);
+    const store = await reopen(opened);
+    if (store !== undefined && store.memory.lock.hash === undefined) {
+      const message =
+        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
+        `settings would not be noticed until ${planCommand(opened)} is run again`;
+      onNotice?.({ kind: "text", message });
+    }
   } catch (error) {
     await home.close();
     throw error;

@@ -22,6 +22,7 @@ import { itemKey } from "./fence.ts";
 import { type CampaignMemory, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
 import type { Lock, LockItem } from "./lock.ts";
+import { isSealed } from "./lock_file.ts";
 import type { FollowUp, JournalRecord, PullRequestMemory } from "./record.ts";
 
 const FITTING =
@@ -142,6 +143,31 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
   }
 }
 
+function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
+  if (lock === undefined) hash.before = null;
+  else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
+}
+
+/**
+ * Proves that a lock is the one that the journal knows.
+ *
+ * @throws {UsageError} when it is not: somebody has changed it.
+ */
+export async function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): Promise<void> {
+  const { hash } = lock;
+  const isOwn = hash === undefined || await isSealed(lock);
+  if (isOwn && (current === null || hash !== undefined && (hash === current || hash === before))) return;
+  throw new UsageError({
+    attempted: "go on with the campaign",
+    why: !isOwn
+      ? "settings or items of the lock were changed: they do not have its hash"
+      : hash === undefined
+      ? "the lock has no hash, and the journal has that of the lock"
+      : "the lock is not the one that the journal knows: they have other hashes",
+    advice: FITTING,
+  });
+}
+
 /**
  * Takes the next record into the memory.
  *
@@ -161,6 +187,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
       advice: FITTING,
     }, { cause });
   }
+  noteLock(memory.lockHash, record);
   memory.told = toldAfter(memory, record);
   memory.seq = record.seq;
   memory.lastAt = record.at;
@@ -186,7 +213,14 @@ function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory
     const start = own(id) ?? memory.runs.get(id);
     return start === undefined ? undefined : copies.get(start) ?? start;
   };
-  return { ...memory, items, runs, counts: { ...memory.counts }, slotsMs: [...memory.slotsMs] };
+  return {
+    ...memory,
+    items,
+    runs,
+    lockHash: { ...memory.lockHash },
+    counts: { ...memory.counts },
+    slotsMs: [...memory.slotsMs],
+  };
 }
 
 /**

@@ -113,6 +113,11 @@ export interface GateMemory {
 /** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
+  /**
+   * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
+   * come between such a record and the lock. Null for none.
+   */
+  readonly lockHash: { current: string | null; before: string | null };
   /** Items by name, in the order of the lock. */
   readonly items: ReadonlyMap<string, ItemMemory>;
   /** Starts by the UUID of their run. */
@@ -179,6 +184,7 @@ export function newMemory(lock: Lock): CampaignMemory {
   const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
   return {
     lock,
+    lockHash: { current: null, before: null },
     items,
     runs: new Map(),
     counts,

@@ -136,4 +136,6 @@ export type JournalRecord = RecordBody & {
   at: string;
   /** Number of the wave, from 1; 0 before the first. */
   wave: number;
+  /** Hash of the lock from this record on; absent when it is the same as before. */
+  lock?: string | undefined;
 };

@@ -42,6 +42,7 @@ function makeSchema() {
     previous: hex(64),
     at: time(),
     wave: whole(0, MAX_NUMBER),
+    lock: z.optional(hex(64)),
   };
   const item = visible(MAX_ITEM_ID, 1);
   const items = z.array(item).check(

@@ -8,11 +8,13 @@ import type { Session } from "../../job/session.ts";
 import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import type { LockChanges } from "./lock_changes.ts";
+import { sealLock } from "../journal/lock_file.ts";
 import { makeLock, wasStarted } from "./make_lock.ts";
 import { requestOf } from "./request.ts";
 import { RequestPace } from "./request_pace.ts";
 import { type EntryProblem, type PlanPart, resolveEntries } from "./resolve.ts";
 import type { Lock } from "../journal/lock.ts";
+import { Store } from "../work/store.ts";
 
 /** How to plan. */
 export interface PlanSettings {
@@ -34,6 +36,14 @@ export interface NewPlan {
 function problemLine({ place, value, why, advice }: EntryProblem): string {
   const where = `${place.file}:${place.line}:${place.column}`;
   return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** Writes a lock. A journal gets its hash, also one of which the lock was lost. */
+export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
+  const known = store ?? await Store.open(home, lock);
+  const { seq, lockHash } = known.memory;
+  if (seq === 0 || lockHash.current === lock.hash) await home.writeLock(lock);
+  else await known.changeLock(lock, { type: "note", text: "planned again" });
 }
 
 /** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
@@ -109,7 +119,7 @@ export async function planLock(
   checkBranches(plan.lock);
   return {
     ...plan,
-    lock: lane === undefined ? plan.lock : { ...plan.lock, lane },
+    lock: await sealLock(lane === undefined ? plan.lock : { ...plan.lock, lane }),
     requests: client.requests - before,
     readingMs: clock.now() - startedAt,
   };

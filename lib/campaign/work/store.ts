@@ -47,7 +47,27 @@ export class Store {
    */
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
-    for (const record of await this.#home.append(bodies)) this.#take(record);
+    const { lock: { hash: lock }, lockHash } = this.memory;
+    // What nothing carries yet is carried by the next record.
+    const [first, ...rest] = bodies;
+    const carried = first === undefined || lock === undefined || lock === lockHash.current
+      ? bodies
+      : [{ ...first, lock }, ...rest];
+    for (const record of await this.#home.append(carried)) this.#take(record);
+  }
+
+  /**
+   * Replaces the lock. The records carry its hash, and are written first: a crash in between leaves the lock that was there, with which the
+   * campaign goes on.
+   *
+   * @param lock With its hash.
+   * @param bodies Why it changes.
+   */
+  async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
+    const { hash } = lock;
+    for (const record of await this.#home.append(bodies.map((body) => ({ ...body, lock: hash })))) this.#take(record);
+    await this.#home.writeLock(lock);
   }
 
   /** Takes a record into the memory that is not written: what the journal would say if this process might write. */

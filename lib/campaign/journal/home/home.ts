@@ -13,8 +13,11 @@ import type { JournalRecord, RecordBody } from "../record.ts";
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** What a record says, with the time at which it was written when another journal had it before, in ISO 8601. */
-export type DatedBody = RecordBody & { at?: string };
+/**
+ * What a record says, with the time at which it was written when another journal had it before, in ISO 8601, and the hash of the lock when
+ * that has changed.
+ */
+export type DatedBody = RecordBody & { at?: string; lock?: string | undefined };
 
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {
