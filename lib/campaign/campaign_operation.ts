@@ -13,6 +13,7 @@ import { resultError } from "../result/result_error.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { approveAll } from "./work/approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
@@ -46,6 +47,8 @@ export interface CampaignSettings {
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   pulls: PullRequests | undefined;
+  /** Which forges there are. */
+  forge?: CampaignOptions["forge"];
   /** See `ViewInput.stuckAfterMs`. */
   stuckAfterMs: number | undefined;
 }
@@ -97,7 +100,11 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     await this.#settings.prove?.();
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
-    this.#work = workOn(this.#session, store, this.#redact, { pulls: this.#settings.pulls, pace: this.#pace });
+    this.#work = workOn(this.#session, store, this.#redact, {
+      pulls: this.#settings.pulls,
+      pace: this.#pace,
+      forge: this.#settings.forge,
+    });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.((brief) => this.view(brief));
   }
@@ -156,9 +163,14 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const item = work.store.memory.items.get(id);
     if (item === undefined) return;
     const before = states.get(id) ?? "waiting";
+    const requiresPull = work.lock.success.require === "pull-request";
     states.set(id, item.state);
     this.#settings.onView?.((brief) => this.view(brief));
-    yield { type: "item", item: itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs), before };
+    yield {
+      type: "item",
+      item: itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull),
+      before,
+    };
   }
 
   *#rests(rest: Rest): Generator<CampaignItem, void, void> {

@@ -23,6 +23,7 @@ import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
 import type { CampaignView, Stuck } from "./view.ts";
+import { followUpBranch } from "./pulls/follow_up_branch.ts";
 import { pullRequestsOf } from "./pulls/pull_requests.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
@@ -146,9 +147,9 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
     const why = "a follow-up has a task of its own, and --adopt-changes is about that of the file";
     throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
   }
-  const without = items.find(({ branch }) => branch === null);
+  const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
-  const why = `the branch of ${without.item.repository} is not known, and a follow-up works on it`;
+  const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
   throw new UsageError({ attempted, why, advice: "name the others by --only, and mend this one by hand" });
 }
 
@@ -359,7 +360,7 @@ async function settleHere(
   }
   const { token, env, client } = session;
   checkOrigin(store.memory.lock, client.origin);
-  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask));
+  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), options);
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
 }

@@ -98,7 +98,7 @@ async function jobOf(
     const session = openSession({ ...options, signal }, internals);
     if (opened.lane !== undefined && opened.store === undefined) throw notPlanned(opened);
     const settings = {
-      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
+      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       prove: () => prove?.(opened, session),
       tell: () => tell(opened, teller()),
       onView: internals.onView,

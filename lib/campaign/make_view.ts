@@ -52,14 +52,17 @@ function sentAtOf({ slotAt, sentAt }: StartMemory): string {
  *
  * @param nowMs Now, in milliseconds since 1970.
  * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
+ * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
   { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
+  requiresPull = false,
 ): ItemView {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
+  const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
   const view = {
     id: item.id,
     repository: item.repository,
@@ -73,6 +76,7 @@ export function itemView(
     branch,
     pullRequest,
     pullRequestState: pull,
+    ...(isUnchecked && { unchecked: true }),
     startedAt: last === undefined ? null : sentAtOf(last),
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
@@ -143,10 +147,12 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
+  const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
-  const items = [...memory.items.values()].map((item) => itemView(item, nowMs, input.stuckAfterMs));
+  const items = [...memory.items.values()].map((item) =>
+    itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
+  );
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";

@@ -9,6 +9,7 @@ import type { RecordBody } from "./journal/record.ts";
 import { formatCount } from "../result/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
 import type { PaceInput } from "./pace/pace.ts";
+import { followUpBranch } from "./pulls/follow_up_branch.ts";
 import {
   type CampaignState,
   GOOD_VERDICTS,
@@ -89,21 +90,38 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
   const groups: [ItemMemory[], ItemMemory[], ItemMemory[]] = [[], [], []];
   for (const item of memory.items.values()) {
     if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
+    // It would be started as a task.
+    if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
     groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
   }
   return groups.flat();
+}
+
+function redItems(items: CampaignMemory["items"]): ItemMemory[] {
+  return [...items.values()].filter(({ state, pull, followUp }) =>
+    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null
+  );
+}
+
+/** Items whose red checks a follow-up should mend, and that get none: with the reason. */
+export function followUpsRefused({ lock, items }: CampaignMemory): { repository: string; reason: string }[] {
+  if (lock.onFailedChecks === null) return [];
+  return redItems(items).flatMap((item) => {
+    const { reason } = followUpBranch(item);
+    return reason === null ? [] : [{ repository: item.item.repository, reason }];
+  });
 }
 
 /**
  * Items whose pull request has red checks, and that are to be mended by a follow-up: names, in the order of the lock. Each gets as many as the
  * file allows, one after the other.
  */
-export function followUpsDue({ lock, items }: CampaignMemory): string[] {
+export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">): string[] {
   const rule = lock.onFailedChecks;
   if (rule === null) return [];
-  return [...items.values()].filter(({ state, pull, branch, followUp, starts }) =>
-    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && branch !== null && followUp === null &&
-    starts.filter((start) => start.followUp === "checks").length < rule.attempts
+  return redItems(items).filter((item) =>
+    followUpBranch(item).branch !== null &&
+    item.starts.filter((start) => start.followUp === "checks").length < rule.attempts
   ).map(({ item }) => item.id);
 }
 

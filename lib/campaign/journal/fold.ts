@@ -9,6 +9,7 @@ import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import {
   applyEnded,
   applyIntent,
+  applyPull,
   applyRefused,
   applyRetry,
   applySeen,
@@ -106,7 +107,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       const item = itemOf(memory, record.item, place);
       item.pullRequest = record.url;
       item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
-      return;
+      return applyPull(memory, item);
     }
     case "gate": {
       const gate = memory.gates[record.gate];

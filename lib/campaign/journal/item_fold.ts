@@ -15,6 +15,7 @@ import {
   nextStart,
   type StartMemory,
 } from "./memory.ts";
+import { followUpBranch } from "../pulls/follow_up_branch.ts";
 import type { JournalRecord, StartEnd } from "./record.ts";
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
@@ -99,6 +100,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
       followUp,
       key,
       branch,
+      answered: null,
       sentAt,
       slotAt: null,
       runId: null,
@@ -138,6 +140,7 @@ export function applyStarted(memory: CampaignMemory, item: ItemMemory, record: O
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
   start.status = record.status;
   start.createdAt = record.createdAt;
+  start.answered = record.branch ?? null;
   item.settle = false;
   memory.refusedUntilMs = null;
   memory.sandboxes = null;
@@ -328,4 +331,14 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
 /** An open start is to be sent again, whatever became of its item. */
 export function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
+}
+
+/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
+export function applyPull(memory: CampaignMemory, item: ItemMemory): void {
+  if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
+  const { reason } = followUpBranch(item);
+  if (reason === null) return;
+  item.followUp = null;
+  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
 }

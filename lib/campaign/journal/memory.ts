@@ -19,6 +19,8 @@ export interface StartMemory {
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
   branch: string | null;
+  /** Working branch that the answer names, where the request asks for none; null when it does, or when that is not known. */
+  answered: string | null;
   /** When it was last sent: our estimate of the service's time, in ISO 8601. */
   sentAt: string;
   /** When it took its slot, by the service; null when that is not known. */

@@ -57,6 +57,8 @@ export type RecordBody =
     createdAt: string | null;
     /** When the start took its slot, by the service's `Date`: later than `createdAt` for a replay. */
     slotAt: string;
+    /** Working branch that the answer names, where the request asks for none; absent otherwise. */
+    branch?: string | null | undefined;
   }
   /** The status of a run has changed, and it has not ended. */
   | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null }

@@ -8,6 +8,7 @@ import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { messageOf } from "../../error_sentence.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
+import { parsePullRequest } from "../../forge/address.ts";
 import { laterSetback } from "../../retry/setback.ts";
 import { cancelWith } from "../../runs/cancel.ts";
 import { Reader } from "../../runs/events/reader.ts";
@@ -182,12 +183,38 @@ async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: 
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
 
+/**
+ * Why the address that an event names does not prove that the item has a pull request: events are not to be trusted. A forge for which there
+ * is a token is asked in the next step.
+ */
+function doubtOf(
+  { lock: { origin }, pulls, forgeHosts }: Work,
+  { item: { repository } }: ItemMemory,
+  text: string,
+): string | null {
+  const address = parsePullRequest(text, origin);
+  const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
+  if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;
+  if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
+  if (address.repository.toLowerCase() !== repository.toLowerCase()) {
+    return `the run names ${shown}, which is in another repository`;
+  }
+  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
+  if (address.origin === origin || forgeHosts.includes(address.host)) return null;
+  return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
+}
+
+/** Most characters of an address in a reason. */
+const MAX_SHOWN_URL = 200;
+
 /** Records what a read has shown. @returns Whether the journal has something new. */
 async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   // Its pull request is there already, and the forge says whether it is any better.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
-  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, facts, success);
+  const end = events === null && mayYetShow(work, open, run)
+    ? undefined
+    : judgeRun(run, facts, success, (address) => doubtOf(work, open.item, address));
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
     await recordEnd(work, open, run, facts, end);

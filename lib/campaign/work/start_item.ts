@@ -15,6 +15,7 @@ import { itemKey } from "../journal/fence.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
+import { followUpBranch } from "../pulls/follow_up_branch.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/request.ts";
 import { proveAccess } from "./access.ts";
 import { serviceNow, type Work } from "./work.ts";
@@ -67,9 +68,10 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const open = isOpenStart(memory) ? last : undefined;
   const task = open === undefined ? undefined : await taskOfStart(lock, memory, open, followUpHash, taskHash);
   const item = task === undefined ? memory.item : { ...memory.item, task };
-  const { followUp, branch: own } = open ?? memory;
+  const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
   const isFollowUp = followUp !== null && own !== null;
+  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
   const request = isFollowUp ? followUpRequestOf(lock, item, followUp, own) : requestOf(lock, item, start);
   const { campaign, round } = lock;
@@ -131,7 +133,7 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   if (end.ok) {
     const why = notOurs(work, memory, end.value);
     if (why === undefined) {
-      await store.record(startedBody(work, item, start, end.value));
+      await store.record(startedBody(work, item, start, end.value, request.workingBranch ?? null));
       return startedOutcome(work, memory, end.value);
     }
     await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
@@ -186,9 +188,27 @@ function notOurs(
   return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
 }
 
-function startedBody({ session }: Work, item: string, start: number, run: StartResult): RecordBody {
-  const { runId, status, replayed, createdAt } = run;
-  return { type: "started", item, start, runId, status, replayed, createdAt, slotAt: isoTime(serviceNow(session)) };
+/** @param asked The branch that the request asks for; null for none. */
+function startedBody(
+  { session }: Work,
+  item: string,
+  start: number,
+  run: StartResult,
+  asked: string | null,
+): RecordBody {
+  const { runId, status, replayed, createdAt, branch } = run;
+  const slotAt = isoTime(serviceNow(session));
+  return {
+    type: "started",
+    item,
+    start,
+    runId,
+    status,
+    replayed,
+    createdAt,
+    slotAt,
+    branch: asked === null ? branch.working : undefined,
+  };
 }
 
 function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Readiness } from "../../campaign/pulls/forge_commands.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText, oneOf } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
@@ -23,10 +24,17 @@ export const NOTE_TEXT: Option<string> = {
 export const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
 /** See {@linkcode MERGE}. */
 export const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
-/** `campaign commands`: nothing is left out. */
+/** `campaign commands`: more is taken. */
 export const ALL_OPEN: VerbFlag = {
   name: "all",
-  help: "Also for what is not ready to be merged, was not read, or is in another repository",
+  help: "--merge: also without a review or ended checks, never red; --close: also what was not read, or is elsewhere",
+};
+/** `campaign commands`: from when on a pull request is merged. */
+export const READY: Option<Readiness> = {
+  name: "ready",
+  value: "WHEN",
+  help: "approved: once a person has approved it; green: once its checks are green, for repositories without reviews",
+  parse: oneOf(["approved", "green"]),
 };
 /** `campaign commands`: how they merge. */
 export const METHOD: Option<"merge" | "squash" | "rebase"> = {

@@ -53,7 +53,7 @@ export function homePage(world: World): string {
   const pullRows = pulls.slice(-MAX_ROWS).reverse().map((pull) =>
     html`
       <tr>
-        <td><a href="/__pulls/${pull.repo}/${pull.number}">${pull.repo}#${pull.number}</a></td>
+        <td><a href="/${pull.repo}/pull/${pull.number}">${pull.repo}#${pull.number}</a></td>
         <td>${pull.title}</td>
         <td><code>${pull.branch}</code></td>
       </tr>

@@ -25,7 +25,7 @@ export function pullPath(world: World, run: RunRow): string | undefined {
   for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
     const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
     const path = typeof url === "string" && url.startsWith(`${world.origin}/`) ? url.slice(world.origin.length) : "";
-    if (/^\/__pulls\/[\w.-]+\/[\w.-]+\/\d+$/.test(path)) return path;
+    if (/^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/.test(path)) return path;
   }
   return undefined;
 }

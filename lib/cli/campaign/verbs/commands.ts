@@ -12,7 +12,7 @@ import { EXIT } from "../../../exit_codes.ts";
 import { formatCount } from "../../../result/duration.ts";
 import type { VerbContext } from "../../verb.ts";
 import { CAUSE, ONLY } from "../flags.ts";
-import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../own_flags.ts";
+import { ALL_OPEN, CLOSE, MERGE, METHOD, READY } from "../own_flags.ts";
 import { maskToken, readPlace } from "../place.ts";
 
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
@@ -53,26 +53,34 @@ export async function commands(context: VerbContext): Promise<number> {
   const method: MergeMethod | undefined = option(METHOD);
   const all = flags.has(ALL_OPEN.name);
   const action = merge ? "merge" : "close";
-  const { lines, unready, unread, elsewhere } = forgeCommands(chosen(context, view), action, { method, all });
+  const how = { method, all, ready: option(READY) };
+  const { lines, unready, behind, unread, elsewhere } = forgeCommands(chosen(context, view), action, how);
   if (flags.has("json")) {
-    writer.json(writer.clean({ commands: lines, unready, unread, elsewhere }));
+    writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
     return EXIT.success;
   }
   // They are made of a few harmless characters, and a shell is to read them as they are.
   writer.out(...lines);
   if (elsewhere.length > 0) {
     const count = formatCount(elsewhere.length, "pull request");
-    writer.note(`${count} in a repository with another name: left out; look where they are, --all takes them`);
+    const more = merge ? "" : ", --all takes them";
+    writer.note(`${count} of another repository or branch than the run's: left out; look where they are${more}`);
+  }
+  if (behind.length > 0) {
+    const count = formatCount(behind.length, "pull request");
+    writer.note(`${count} behind the base branch: left out until it is merged into them, as by gh pr update-branch`);
   }
   if (unready.length > 0) {
-    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
+    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out`);
   }
   if (unread.length > 0) {
     const count = formatCount(unread.length, "pull request");
     writer.note(
-      all
+      all && !merge
         ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
-        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN, or --all`,
+        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN${
+          merge ? "" : ", or --all"
+        }`,
     );
   }
   return EXIT.success;

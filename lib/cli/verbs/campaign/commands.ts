@@ -5,7 +5,7 @@
  */
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
-import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../../campaign/own_flags.ts";
+import { ALL_OPEN, CLOSE, MERGE, METHOD, READY } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 
 export const campaignCommandsVerb: Verb = {
@@ -14,7 +14,7 @@ export const campaignCommandsVerb: Verb = {
   maxPositionals: 1,
   summary: "Print command lines of gh and glab that merge or close the open pull requests",
   group: "toolkit",
-  flags: [PLACE, [MERGE, CLOSE, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
+  flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "they were printed; none was run",
@@ -23,6 +23,7 @@ export const campaignCommandsVerb: Verb = {
   },
   examples: [
     "mogplex-ci campaign commands campaign.yml --merge",
+    "mogplex-ci campaign commands campaign.yml --merge --ready green",
     "mogplex-ci campaign commands campaign.yml --close --all",
   ],
   run: async (context) => await (await campaignVerbs()).commands(context),

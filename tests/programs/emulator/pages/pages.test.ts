@@ -48,7 +48,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const [, run = ""] = /href="(\/__runs\/[^"]+)">Fix it</.exec(page) ?? [];
   const events = await (await fetch(url + run)).text();
   for (const text of ["Pull request ready", "Harness run finished", "and more"]) expect(events).toContain(text);
-  const [, pull = ""] = /href="(\/__pulls\/acme\/web\/1)"/.exec(events) ?? [];
+  const [, pull = ""] = /href="(\/acme\/web\/pull\/1)"/.exec(events) ?? [];
   expect((await fetch(url + pull)).status).toBe(200);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
@@ -77,7 +77,7 @@ test("a page permits its own style and nothing else", async () => {
 
 test("the pages are not shown under the host name of another site", async () => {
   const { url } = await served();
-  for (const path of ["/", "/__runs/x", "/__pulls/acme/web/1"]) {
+  for (const path of ["/", "/__runs/x", "/acme/web/pull/1"]) {
     const answer = await fetch(url + path, { headers: { host: "evil.example" } });
     expect([path, answer.status]).toEqual([path, 403]);
   }
@@ -114,7 +114,7 @@ test("the pages make elements of their own only, whatever the texts of a run are
       branch: word,
       diff: `+${word}\n@@ ${word}`,
     });
-    for (const path of ["/", `/__runs/${id}`, "/__pulls/acme/api/1"]) {
+    for (const path of ["/", `/__runs/${id}`, "/acme/api/pull/1"]) {
       const page = await (await emulator.fetch(`http://localhost${path}`)).text();
       for (const { nodeName, attrs = [] } of elements(page)) {
         for (const kind of [nodeName, ...attrs.map(({ name }) => `${nodeName}.${name}`)]) {

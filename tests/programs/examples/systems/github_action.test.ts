@@ -148,7 +148,7 @@ together("task-with-comment.action.yml comments in a job that has no Mogplex tok
   const ends = await runGithubWorkflow(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
   expect([ends.agent?.status, ends.comment?.status]).toEqual(["success", "success"]);
   expect(machine.calls().at(-1)).toMatch(
-    /^gh pr comment \S+\/__pulls\/acme\/web\/\d+ --body The agent ended with success/,
+    /^gh pr comment \S+\/acme\/web\/pull\/\d+ --body The agent ended with success/,
   );
 });
 
