@@ -8,6 +8,7 @@ import type { Session } from "../../job/session.ts";
 import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import type { LockChanges } from "./lock_changes.ts";
+import { normalBranch } from "../file/rules.ts";
 import { sealLock } from "../journal/lock_file.ts";
 import { makeLock, wasStarted } from "./make_lock.ts";
 import { requestOf } from "./request.ts";
@@ -83,7 +84,9 @@ export function refuseEntries(problems: readonly EntryProblem[], lane?: string):
 /** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
 function checkBranches(lock: Lock): void {
   for (const item of lock.items) {
-    if (item.excluded !== null || requestOf(lock, item, 1).workingBranch !== item.baseBranch) continue;
+    const { workingBranch } = requestOf(lock, item, 1);
+    if (item.excluded !== null || workingBranch === undefined) continue;
+    if (normalBranch(workingBranch) !== normalBranch(item.baseBranch)) continue;
     const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
     throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
   }

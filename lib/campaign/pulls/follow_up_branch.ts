@@ -5,6 +5,7 @@
  * @module
  */
 import type { PullRequestFacts } from "../../forge/pull_request.ts";
+import { normalBranch } from "../file/rules.ts";
 import { parsePullRequest } from "../../forge/address.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
 
@@ -21,7 +22,7 @@ export function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 
 /** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
 export function branchKey(name: string): string {
-  return name.trim().replace(/^(?:refs\/)?heads\//i, "").toLowerCase();
+  return normalBranch(name.toLowerCase());
 }
 
 /** Why a pull request is not that of the item's run, as a clause; null when it is. */
