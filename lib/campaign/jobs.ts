@@ -20,6 +20,7 @@ import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,
   changedNote,
+  checkMayPlan,
   type OpenedCampaign,
   plannedStore,
   withCampaign,
@@ -41,6 +42,8 @@ export interface CampaignJobInternals extends CampaignInternals {
   /** See {@linkcode CampaignSettings.onView}. */
   onView?: CampaignSettings["onView"];
   onInterrupt?: OnInterrupt | undefined;
+  /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
+  plans?: boolean | undefined;
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -94,6 +97,7 @@ async function jobOf(
       if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
       return { result: done, error: undefined };
     }
+    if (opened.lane === undefined) checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, internals);
     if (opened.lane !== undefined && opened.store === undefined) throw notPlanned(opened);

@@ -74,6 +74,8 @@ export interface OpenedCampaign {
   /** Masks the secrets that the file names: tokens of lanes, the address of the webhook. */
   mask: Redactor;
   home: Home;
+  /** The branch that is its home, with the value of `--home`; null for a directory. */
+  branch: { name: string; home: string } | null;
   /** Opens a home of the same campaign elsewhere, for reading. @throws as {@linkcode openHome} does. */
   openOther: (address: HomeAddress, directory: string) => Promise<Home>;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
@@ -176,7 +178,8 @@ async function openAll(
   const openOther = (other: HomeAddress, place: string) => openHome(other, place, { ...common, access: "read" });
   const what = { io, clock, path, directory: whole, lane, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const opened: OpenedCampaign = { ...what, home, branch, openOther, shown, store: undefined };
   try {
     const store = await reopen(opened);
     if (store !== undefined && store.memory.lock.hash === undefined) {
@@ -258,17 +261,42 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-export function planCommand({ directory, path }: OpenedCampaign): string {
-  const flags = directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory];
+export function planCommand({ directory, path, branch }: OpenedCampaign): string {
+  const flags = [
+    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
+    ...branch === null ? [] : ["--home", branch.home],
+  ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
-  const { store, directory } = opened;
+  const { store, directory, branch } = opened;
   if (store !== undefined) return store;
+  if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
   throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+}
+
+/**
+ * The error about a branch without a plan. It may be lost: planning anew would forget what people have stopped and skipped, and begin with
+ * repositories whose owners said no.
+ */
+function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
+  const { branch } = opened;
+  return new UsageError({
+    attempted,
+    why: `there is no plan on branch ${JSON.stringify(branch?.name)}: it was never planned, or the branch was lost`,
+    value: JSON.stringify(branch?.home),
+    advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
+      planCommand(opened)
+    } once, by hand`,
+  });
+}
+
+/** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */
+export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
+  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "go on with the campaign");
 }
 
 /** Says that the file has changed since it was planned; null when it has not. */

@@ -12,6 +12,12 @@ import { duration } from "./flags.ts";
 /** `campaign advance`: approves before the wave. */
 export const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
 
+/** `campaign advance`: plans on a branch, too. */
+export const PLAN_FIRST: VerbFlag = {
+  name: "plan",
+  help: "Plan first where a branch as home has no plan; by hand, never in a job that repeats: the branch may be lost",
+};
+
 /** `campaign approve`: the reason. */
 export const NOTE_TEXT: Option<string> = {
   name: "note",

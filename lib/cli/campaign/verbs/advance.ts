@@ -9,7 +9,7 @@ import { formatCount } from "../../../result/duration.ts";
 import { endWithCampaign } from "../campaign_verb_job.ts";
 import { type CampaignPlace, decider, maskToken, readPlace } from "../place.ts";
 import { DRY_RUN, EXIT_STATUS, MEAN_RUN, SKIP_INVALID } from "../flags.ts";
-import { APPROVE } from "../own_flags.ts";
+import { APPROVE, PLAN_FIRST } from "../own_flags.ts";
 import type { VerbContext } from "../../verb.ts";
 
 /** Prints what a wave would do. */
@@ -42,6 +42,7 @@ export async function advance(context: VerbContext): Promise<number> {
   return await endWithCampaign(context, place, {
     once: true,
     exitStatus: flags.has(EXIT_STATUS.name),
+    plans: flags.has(PLAN_FIRST.name),
     options: {
       skipInvalid: flags.has(SKIP_INVALID.name),
       meanRunMs: option(MEAN_RUN),

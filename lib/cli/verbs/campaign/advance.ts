@@ -5,7 +5,7 @@
  */
 import { BY, DRY_RUN, EXIT_STATUS, FORGE, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
 import { campaignVerbs } from "../../campaign/load.ts";
-import { APPROVE } from "../../campaign/own_flags.ts";
+import { APPROVE, PLAN_FIRST } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 import { OF_WAVES, WAVE_CODES } from "./codes.ts";
@@ -20,7 +20,7 @@ export const campaignAdvanceVerb: Verb = {
     PLACE,
     LANE,
     [APPROVE, BY],
-    [SKIP_INVALID, MEAN_RUN],
+    [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
     FORGE,
     [EXIT_STATUS, DRY_RUN],
     NOTE,
