@@ -286,7 +286,7 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
   return new UsageError({
     attempted,
-    why: `there is no plan on branch ${JSON.stringify(branch?.name)}: it was never planned, or the branch was lost`,
+    why: `nothing was planned on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
     value: JSON.stringify(branch?.home),
     advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
       planCommand(opened)
