@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`error: Cannot run bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(", ")}\n`);
     return 2;
   }
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], { cwd: root, stdio: "ignore" });
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
   const { printTable } = await import("./table.ts");
   const results: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) {

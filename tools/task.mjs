@@ -10,10 +10,11 @@ const script = (/** @type {string} */ file) => [bun, "--no-env-file", file];
 const tasks = {
   start: script("tools/demo.ts"),
   test: script("tools/test.ts"),
+  gate: script("tools/gate.ts"),
   build: script("tools/build.ts"),
   bench: script("bench/main.ts"),
   docs: script("tools/docs.ts"),
-  lab: script("tools/lab.ts"),
+  lab: script("lab/main.ts"),
   release: script("tools/release.ts"),
   emulator: script("lib/emulator/main.ts"),
   fmt: [deno, "fmt"],

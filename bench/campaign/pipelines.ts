@@ -6,13 +6,13 @@ import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { newMemory } from "../../lib/campaign/journal/memory.ts";
 import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
-import { wavePlan } from "../../lib/campaign/pipeline/wave_plan.ts";
+import { wavePlan } from "../../lib/campaign/pipeline/make_pipeline.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
 import { sampleInput } from "../../tests/unit/campaign/pipeline/sample_input.ts";
 import { campaignWorld } from "../../tests/unit/campaign/world.ts";
 import { type CampaignProject, openCampaignProject } from "../../tests/matrix/components/campaign_project.ts";
 import { commitAll } from "../../tests/programs/components/project.ts";
-import { buildCommand } from "../../tests/programs/examples/systems/campaign_recipes.ts";
+import { openWorkFolder } from "../../tests/programs/examples/systems/campaign_recipes.ts";
 
 /** A row of a table. */
 type Row = Record<string, string | number>;
@@ -61,10 +61,10 @@ function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[]
 
 /** A campaign through child pipelines of two clones. */
 async function rehearsal(count: number): Promise<Row> {
-  const built = await buildCommand();
+  const work = openWorkFolder();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
   const began = performance.now();
-  const first = await openCampaignProject(built, names);
+  const first = await openCampaignProject(work, names);
   try {
     // A wave starts three items: half of them, with a wave in the middle that is killed.
     const [middle, last] = [Math.ceil(count / 12), Math.ceil(count / 6)];
@@ -78,7 +78,7 @@ async function rehearsal(count: number): Promise<Row> {
     bad.push(...failed(await first.run({ jobs: jobs(middle + 1, last) })));
     // Nothing was wrong with this one, and somebody retries it.
     bad.push(...failed(await first.run({ jobs: [`wave-${last}`], before: () => {} })));
-    const second = await openCampaignProject(built, names, "", { ".gitignore": "" }, first.service);
+    const second = await openCampaignProject(work, names, "", { ".gitignore": "" }, first.service);
     const newest = first.artifact(`wave-${last}`, `mogplex-waves/${last}`);
     cpSync(newest, join(second.cwd, "mogplex-campaign"), { recursive: true });
     commitAll(second.cwd);
@@ -107,7 +107,7 @@ async function rehearsal(count: number): Promise<Row> {
     };
   } finally {
     await first.close();
-    rmSync(built.folder, { recursive: true, force: true });
+    rmSync(work.folder, { recursive: true, force: true });
   }
 }
 

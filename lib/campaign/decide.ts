@@ -4,6 +4,7 @@
  * @module
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { lookup } from "../lookup.ts";
 import { formatCount } from "../result/duration.ts";
@@ -11,8 +12,6 @@ import { approveAll, closedGates } from "./work/approve.ts";
 import { sealLock } from "./journal/lock_file.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
-import { chooseLanes } from "./lanes/choose.ts";
-import { joinViews } from "./lanes/join_views.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type CampaignInternals, type OpenedCampaign, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
@@ -161,41 +160,6 @@ export interface DecideOptions extends CampaignOptions {
   dryRun?: boolean | undefined;
 }
 
-/**
- * Records a decision, in every lane that it makes sense in.
- *
- * @param path Path of the campaign file.
- * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- */
-export async function decideCampaign(
-  path: string,
-  decision: Decision,
-  options: DecideOptions,
-  internals: CampaignInternals = {},
-): Promise<Decided> {
-  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
-  if (lanes === undefined) return await decideOne(path, decision, options, whole);
-  const all: { name: string; decided: Decided }[] = [];
-  let refused: UsageError | undefined;
-  for (const call of lanes) {
-    try {
-      all.push({ name: call.lane.name, decided: await decideOne(path, decision, call.options, call.internals) });
-    } catch (error) {
-      // It makes no sense in this lane, and may do so in another one.
-      if (!(error instanceof UsageError)) throw error;
-      refused ??= error;
-    }
-  }
-  if (all.length === 0 && refused !== undefined) throw refused;
-  return {
-    items: all.flatMap(({ decided }) => decided.items),
-    text: all.map(({ name, decided }) => `lane ${name}: ${decided.text}`).join("; "),
-    view: joinViews(all.map(({ name, decided: { view } }) => ({ name, view }))),
-    error: all.map(({ decided: { error } }) => error).find((error) => error !== undefined),
-  };
-}
-
 /** A decision that the journal has. */
 interface Recorded {
   /** Names of the items that it is about. */
@@ -234,7 +198,7 @@ async function recordDecision(
       const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
       const ids = items.map(({ item }) => item.id);
       const { lock } = store.memory;
-      const next = adopt ? await sealLock(await adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
+      const next = adopt ? sealLock(await adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
       const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
       // The same task would be started a second time.
       const [same, other] = [false, true].map((changed) =>
@@ -352,7 +316,7 @@ async function settleHere(
 ): Promise<{ texts: string[]; error: unknown }> {
   let session: Session;
   try {
-    session = openSession(options, internals);
+    session = openSession(options, { ...detected(options), ...internals });
   } catch (error) {
     // Whoever decides needs no token: a wave has one.
     if (!(error instanceof UnauthorizedError)) throw error;
@@ -365,11 +329,18 @@ async function settleHere(
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
 }
 
-async function decideOne(
+/**
+ * Records a decision, and carries out at once what it says about open starts.
+ *
+ * @param path Path of the campaign file.
+ * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
+ * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
+ */
+export async function decideCampaign(
   path: string,
   decision: Decision,
   options: DecideOptions,
-  internals: CampaignInternals,
+  internals: CampaignInternals = {},
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs } = options;
   let recorded: Recorded | undefined;

@@ -7,7 +7,7 @@ import { jsonText } from "../text/escape/json.ts";
 import type { DashboardData } from "./data.ts";
 import { type Day, dayOf, readDays, renderDays, withDay } from "./history.ts";
 import { renderDashboardMetrics } from "./metrics.ts";
-import { renderDashboardPage } from "./page/dashboard_page.ts";
+import { renderDashboardPage } from "./dashboard_page.ts";
 
 /** Names of the files, in the order in which they are written: the page comes last, so that it never leads to missing ones. */
 export const FILES = {

@@ -1,12 +1,32 @@
 /**
- * Building blocks of pages. Texts that they get are shown as texts.
+ * The template of pages and their building blocks. Texts that they get are shown as texts.
  *
  * @module
  */
+import { html } from "hono/html";
 import type { PlatformLinks } from "../platforms/platform.ts";
 import { cutText } from "../text/plain_text.ts";
 import { webUrl } from "../text/escape/url.ts";
-import { type Html, markup, type Part } from "./markup.ts";
+
+/** Markup that {@linkcode markup} made. It is a String object, so the compiler does not take it for a text. */
+export interface Html {
+  /** By this, the template knows its own markup. */
+  readonly isEscaped: true;
+  /** The markup as a text. */
+  toString(): string;
+}
+
+/** What can stand in {@linkcode markup}: null, undefined and false are left out, and lists are joined. */
+export type Part = Html | string | number | null | undefined | false | readonly Part[];
+
+/**
+ * Markup from a template literal: the literal is taken as it is, values are escaped. A value may stand in content and in attributes in
+ * quotes, not in scripts, styles, names, and addresses that were not checked.
+ *
+ * It is `html` of hono with fewer types: given a promise, that would make a promise, and given an object, `[object Object]`. The name is
+ * another one since `deno fmt` lays out templates with the tag `html`, which adds blanks to texts and breaks parts of tags.
+ */
+export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
 /** How something is, in colour: the words beside it say the same. */
 export type Tone = "good" | "bad" | "wait" | "none";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Html, markup } from "./markup.ts";
+import { type Html, markup } from "./blocks.ts";
 
 const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
 

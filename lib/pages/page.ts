@@ -3,14 +3,18 @@
  *
  * @module
  */
+import { raw } from "hono/html";
+import { holdable } from "../text/escape/markup.ts";
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
-import { block, type Tone } from "./blocks.ts";
-import { constant, type Html, markup, type Part } from "./markup.ts";
+import { block, type Html, markup, type Part, type Tone } from "./blocks.ts";
 
-// An empty icon, since browsers would ask the server for one.
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE.hash}'; script-src 'sha256-${SCRIPT.hash}'; ` +
-  "img-src data:; base-uri 'none'; form-action 'none'";
+/** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
+export function policyOf(script: boolean): string {
+  // Browsers ask the server for an icon where a page does not bring an empty one.
+  return `default-src 'none'; style-src 'sha256-${STYLE.hash}'; ` +
+    (script ? `script-src 'sha256-${SCRIPT.hash}'; ` : "") + "img-src data:; base-uri 'none'; form-action 'none'";
+}
 
 /** The first thing on a page. */
 export interface Verdict {
@@ -53,22 +57,28 @@ export interface Page {
   readonly body: Part;
   /** Sentences for its end. */
   readonly notes: readonly Part[];
+  /** Whether it has the script, which works on lists. @default {true} */
+  readonly script?: boolean;
+  /** After how many seconds the browser loads it again. @default {undefined} (never) */
+  readonly reloadSeconds?: number | undefined;
 }
 
 /** The text of a page. */
-export function page({ title, verdict, body, notes }: Page): string {
-  return markup`<!DOCTYPE html>
+export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
+  const made = markup`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${constant(POLICY)}">
+<meta http-equiv="Content-Security-Policy" content="${raw(policyOf(script))}">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <meta name="robots" content="noindex">
-<link rel="icon" href="data:,">
+${
+    reloadSeconds !== undefined && markup`<meta http-equiv="refresh" content="${reloadSeconds}">\n`
+  }<link rel="icon" href="data:,">
 <title>${title}</title>
-<style>${constant(STYLE.text)}</style>
+<style>${raw(STYLE.text)}</style>
 </head>
 <body>
 <a class="skip" href="#main">to the content</a>
@@ -76,8 +86,9 @@ ${top(verdict)}
 <main id="main">
 ${body}</main>
 <footer>${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
-<script>${constant(SCRIPT.text)}</script>
-</body>
+${script && markup`<script>${raw(SCRIPT.text)}</script>\n`}</body>
 </html>
-`.toString();
+`;
+  // The template leaves these characters as they are. Parsers make line feeds of carriage returns.
+  return holdable(made.toString()).replaceAll("\r", "&#13;");
 }

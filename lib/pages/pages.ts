@@ -8,13 +8,17 @@ export {
   type Cell,
   chip,
   code,
+  type Column,
   facts,
   fold,
+  type Html,
   jobLinks,
   link,
   list,
   longBlock,
+  markup,
   numbers,
+  type Part,
   section,
   table,
   type TableRow,
@@ -22,8 +26,7 @@ export {
   type Tone,
 } from "./blocks.ts";
 export { type Line, steps, strip, swatch } from "./charts.ts";
-export { type Html, markup, type Part } from "./markup.ts";
 export { page } from "./page.ts";
-export { renderRunPage } from "./run/run_page.ts";
+export { renderRunPage } from "./run_page.ts";
 // No page is made with it. It is here since it is called as rarely: to show the files of an earlier job.
 export { readResult } from "../result/stored/read_result.ts";

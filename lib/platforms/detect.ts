@@ -2,14 +2,14 @@
  * Detects the CI system from the environment.
  *
  * To add a system, add its file to `systems/`, its mark to `marks.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
- * `tests/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
+ * `tests/unit/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
  *
  * @module
  */
 import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
 import { markVariables, systemName } from "./marks.ts";
 import { namedPlatform, none } from "./plain.ts";
-import type { Platform, ReadEnv } from "./platform.ts";
+import type { Platform, ReadEnv, Systems } from "./platform.ts";
 import { azure } from "./systems/azure.ts";
 import { bitbucket } from "./systems/bitbucket.ts";
 import { buildkite } from "./systems/buildkite.ts";
@@ -48,3 +48,6 @@ export function platformVariables(): string[] {
   for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
   return [...names].sort();
 }
+
+/** Every CI system. */
+export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };

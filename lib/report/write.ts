@@ -5,14 +5,13 @@
  */
 import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
 import type { Earlier } from "../history/compare.ts";
-import type { Setting } from "../pages/run/settings.ts";
 import { plainText } from "../text/plain_text.ts";
 import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
 import { renderAnnotations } from "./annotations.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { renderRunPage } from "../pages/pages.ts";
-import type { RunPageOptions } from "../pages/run/run_page.ts";
+import type { RunPageOptions, Setting } from "../pages/run_page.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";

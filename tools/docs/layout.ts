@@ -38,6 +38,9 @@ export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }
 
+/** The frame of pages, and what is put into it. */
+const PAGE_KIT: readonly string[] = ["lib/pages/blocks.ts", "lib/pages/page.ts"];
+
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {
   // What tests use: the emulator, beside the library.
@@ -45,9 +48,9 @@ export function mayImport(file: string, target: string): boolean {
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
   // The emulator and the client share the contract and never import each other.
-  // The style of pages is a text that both may have: no code of the client comes with it.
+  // They also share the frame and the blocks of pages: these know no service, no run and no campaign, and show what they are given.
   if (from === "emulator") {
-    return to === "leaves" || target.startsWith("lib/api/contract/") || target === "lib/pages/assets.ts";
+    return to === "leaves" || target.startsWith("lib/api/contract/") || PAGE_KIT.includes(target);
   }
   return depth(to) > depth(from);
 }
@@ -75,7 +78,6 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/report/log": "events as lines of a log",
   "lib/pages":
     "files that a browser shows: building blocks, and whole pages made of them; pure, and loaded with the first page",
-  "lib/pages/run": "the page of a run, from its result alone",
   "lib/history": "what is remembered of each run, and how runs compare",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
   "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
@@ -85,23 +87,20 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/script": "what scripts call beside run and follow",
   "lib/library": "what only scripts use: the client with its verbs, handles, main(); no command imports it",
   "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
-  "lib/dashboard/page": "the page of a dashboard, from its data alone",
   "lib/campaign": "one task over many repositories as an operation whose items are runs",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
   "lib/campaign/file/syntax": "YAML and JSON to a tree whose values and keys know their places",
   "lib/campaign/journal":
     "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
   "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
-  "lib/campaign/lanes": "a campaign divided among users: who has which item, one job for all, one view of all",
   "lib/campaign/notify": "what a webhook is told of a campaign, and when",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
-  "lib/campaign/page": "the page of a campaign, from its view alone",
   "lib/campaign/pulls":
     "the pull requests of a campaign: what is read of them, what they wait for, what a person can run",
-  "lib/campaign/report": "words and files of a campaign, from its view alone",
+  "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
   "lib/cli": "the program: help, the list of verbs, errors to exit codes",
   "lib/cli/verbs": "one file for each verb of the toolkit",
   "lib/cli/verbs/campaign": "the row of each verb of `campaign`",
@@ -130,20 +129,23 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/state": "what the emulator remembers",
 };
 
-/** The folders of `tests` that mirror no folder of `lib`, and what they prove. */
+/** The folders in the layers of `tests` that mirror no folder of `lib`, and what they prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
-  "tests/action": "the GitHub action in jobs of a model of GitHub's runner",
-  "tests/architecture": "the plan of the sources, the documents, and the public names",
-  "tests/components": "the GitLab components in pipelines",
-  "tests/conformance": "recorded exchanges that client and emulator must agree on",
-  "tests/examples": "every example, run as people run it",
-  "tests/hostile": "hostile text in every place that prints or writes it",
-  "tests/lab": "the lab's own code: counting, limits, its document",
-  "tests/leaves": "the files directly in lib",
-  "tests/package": "what is built, packed and released",
-  "tests/processes": "the command as a process on Node, Deno and Bun",
-  "tests/shell": "the shell scripts of the product's documentation",
-  "tests/traps": "the traps of the wire contract, one test each",
+  "action": "the GitHub action in jobs of a model of GitHub's runner",
+  "architecture": "the plan of the sources, the documents, and the public names",
+  "components": "the GitLab components in pipelines",
+  "conformance": "recorded exchanges that client and emulator must agree on",
+  "examples": "every example, run as people run it",
+  "hostile": "hostile text in every place that prints or writes it",
+  "lab": "the lab's own code: counting, limits, its document",
+  "leaves": "the files directly in lib",
+  "package": "what is built, packed and released",
+  "processes": "the command as a process",
+  "runtimes": "the facts that differ by runtime",
+  "shell": "the shell scripts of the product's documentation",
+  "smoke": "the built program in a few words on every runtime, for `npm test`",
+  "testing": "the test command itself",
+  "traps": "the traps of the wire contract, one test each",
 };
 
 /** The layers as a picture: each line may import from the lines below it. */
@@ -157,7 +159,7 @@ export function layersPicture(): string {
     "```",
     ...lines.map((line) => line.trimEnd()),
     "",
-    "emulator  ─►  api/contract, the style of pages, leaves",
+    "emulator  ─►  api/contract, frame and blocks of pages, leaves",
     "```",
   ].join("\n");
 }

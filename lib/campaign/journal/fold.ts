@@ -154,9 +154,9 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
  *
  * @throws {UsageError} when it is not: somebody has changed it.
  */
-export async function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): Promise<void> {
+export function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): void {
   const { hash } = lock;
-  const isOwn = hash === undefined || await isSealed(lock);
+  const isOwn = hash === undefined || isSealed(lock);
   if (isOwn && (current === null || hash !== undefined && (hash === current || hash === before))) return;
   throw new UsageError({
     attempted: "go on with the campaign",
@@ -237,9 +237,9 @@ export function judgeRecords(memory: CampaignMemory, records: readonly JournalRe
 }
 
 /** The hash of a follow-up's request. */
-export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>;
+export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
 /** The hash of an item's request with one of the tasks. */
-export type TaskHash = (lock: Lock, item: LockItem, task: number) => Promise<string>;
+export type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
 function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
@@ -252,25 +252,25 @@ function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
  * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
  * @param taskHash The same for a task.
  */
-export async function taskOfStart(
+export function taskOfStart(
   lock: Lock,
   memory: ItemMemory,
   start: StartMemory,
   followUpHash: FollowUpHash,
   taskHash: TaskHash,
-): Promise<number | undefined> {
+): number | undefined {
   const { campaign, round } = lock;
   const { item } = memory;
   const { repositoryId, baseBranch, root } = item;
   const { kind, followUp, branch, number } = start;
   for (const task of tasksOf(lock, memory)) {
     const requestHash = followUp !== null && branch !== null
-      ? await followUpHash(lock, { ...item, task }, followUp, branch)
+      ? followUpHash(lock, { ...item, task }, followUp, branch)
       : task === item.task
       ? item.requestHash
-      : await taskHash(lock, item, task);
+      : taskHash(lock, item, task);
     const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind, start: number };
-    if (await itemKey(parts) === start.key) return task;
+    if (itemKey(parts) === start.key) return task;
   }
   return undefined;
 }
@@ -281,16 +281,16 @@ export async function taskOfStart(
  *
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
  */
-export async function checkOpenStarts(
+export function checkOpenStarts(
   { lock, items }: CampaignMemory,
   followUpHash: FollowUpHash,
-  taskHash: TaskHash = (_lock, { requestHash }) => Promise.resolve(requestHash),
-): Promise<void> {
+  taskHash: TaskHash = (_lock, { requestHash }) => requestHash,
+): void {
   for (const memory of items.values()) {
     const last = memory.starts.at(-1);
     if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
     if (last.end !== null && memory.adopt && !memory.settle) continue;
-    if (await taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
+    if (taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
     throw new UsageError({
       attempted: "go on with the campaign",
       why: `the lock does not fit the journal: start ${last.number} of item ${

@@ -5,7 +5,7 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { decodeUtf8 } from "../../runtime.ts";
-import { prepareSha256 } from "../../sha256.ts";
+import { sha256Hex } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { Lock, LockItem, LockTask } from "./lock.ts";
 import { MAX_ITEMS, readItemValue, readLockValue } from "./lock_schema.ts";
@@ -21,13 +21,11 @@ export interface LockChecks {
   campaign: string;
   /** Its round. */
   round: string;
-  /** The lane. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /**
    * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign
    * file, which this folder does not know. @default {undefined} (not compared)
    */
-  requestHash?: ((task: LockTask, item: LockItem) => string | Promise<string>) | undefined;
+  requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }
 
 const RESTORE =
@@ -56,24 +54,23 @@ export function lockText(lock: Lock): string {
  * The hash of a lock over all of its settings and items: SHA-256 of the lines `mogplex-ci/campaign-lock/1`, then of the JSON text of the
  * settings, then of each item, each as the 64 hex digits of its own SHA-256.
  */
-async function hashOf(lock: Lock): Promise<string> {
-  const sha256 = await prepareSha256();
+function hashOf(lock: Lock): string {
   const { items, hash: _, ...settings } = lock;
-  const lines = [settings, ...items].map((part) => sha256(JSON.stringify(part)));
-  return sha256(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
+  const lines = [settings, ...items].map((part) => sha256Hex(JSON.stringify(part)));
+  return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
 /** Gives a lock its own hash. To be done whenever something in it has changed. @throws {Error} when it is not valid. */
-export async function sealLock(lock: Lock): Promise<Lock> {
+export function sealLock(lock: Lock): Lock {
   const checked = readLockValue(lock);
   if (!checked.ok) throw new Error(`Cannot seal the lock: ${checked.problem}`);
   // The order of the fields is that of the reader.
-  return { ...lock, hash: await hashOf(checked.lock) };
+  return { ...lock, hash: hashOf(checked.lock) };
 }
 
 /** Whether a lock has its own hash. One of an earlier version has none. */
-export async function isSealed(lock: Lock): Promise<boolean> {
-  return lock.hash === await hashOf(lock);
+export function isSealed(lock: Lock): boolean {
+  return lock.hash === hashOf(lock);
 }
 
 /** Two items that a campaign cannot tell apart: the names of the first such pair. */
@@ -133,7 +130,7 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
  *
  * @throws {UsageError} when it is not one, was changed by hand, was made by a newer version, or belongs to another campaign or round.
  */
-export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<Lock> {
+export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   const { path, campaign, round, requestHash } = checks;
 
   function refused(why: string, advice = RESTORE, cause?: unknown): UsageError {
@@ -164,13 +161,6 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
       "use another --dir for this campaign or round",
     );
   }
-  if (lock.lane !== checks.lane) {
-    const name = (lane: string | undefined) => lane === undefined ? "no lane" : `lane ${JSON.stringify(lane)}`;
-    throw refused(
-      `it is of ${name(lock.lane)}, and ${name(checks.lane)} belongs there`,
-      "put the lock with its journal back to where it was",
-    );
-  }
   const double = doubleOf(lock.items);
   if (double !== undefined) {
     throw refused(`two items are the same: ${double.map((id) => JSON.stringify(id)).join(" and ")}`);
@@ -182,7 +172,7 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
     if (requestHash === undefined || item.excluded?.as === "invalid") continue;
     let own: string;
     try {
-      own = await requestHash(task, item);
+      own = requestHash(task, item);
     } catch (cause) {
       // The texts do not fit together, which is a mistake of the lock, and has words of its own.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);

@@ -21,13 +21,13 @@ export function hashOfItem(
   frame: Frame,
   task: LockTask,
   item: Pick<LockItem, "repository" | "root" | "variables">,
-): Promise<string> {
+): string {
   const { prompt, branch } = taskOf(frame, task, item);
   return requestHash({ prompt, agent: task.agent, branch });
 }
 
 /** The hash of an item's request with one of the tasks of the lock. */
-export function taskHash(lock: Lock, item: LockItem, task: number): Promise<string> {
+export function taskHash(lock: Lock, item: LockItem, task: number): string {
   return hashOfItem(lock, taskAt(lock, item, task), item);
 }
 
@@ -56,7 +56,7 @@ function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
 }
 
 /** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
-export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): Promise<string> {
+export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
   return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
 }

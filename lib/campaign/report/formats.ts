@@ -4,7 +4,7 @@
  * @module
  */
 import type { CampaignView } from "../view.ts";
-import { renderCampaignPage } from "../page/campaign_page.ts";
+import { renderCampaignPage } from "./campaign_page.ts";
 import { renderCampaignAnnotations } from "./annotations.ts";
 import { renderCampaignCsv } from "./csv.ts";
 import { renderCampaignJson } from "./json.ts";

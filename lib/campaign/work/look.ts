@@ -9,6 +9,7 @@ import { messageOf } from "../../error_sentence.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
 import { parsePullRequest } from "../../forge/address.ts";
+import { isLoopback } from "../../loopback.ts";
 import { laterSetback } from "../../retry/setback.ts";
 import { cancelWith } from "../../runs/cancel.ts";
 import { Reader } from "../../runs/events/reader.ts";
@@ -200,7 +201,10 @@ function doubtOf(
     return `the run names ${shown}, which is in another repository`;
   }
   if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
-  if (address.origin === origin || forgeHosts.includes(address.host)) return null;
+  // An emulator on this machine has pages of its own.
+  if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
+    return null;
+  }
   return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
 }
 

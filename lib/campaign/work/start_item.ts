@@ -66,7 +66,7 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const last = memory.starts.at(-1);
   // What may have begun a run is sent as it was, whatever the item is to do next.
   const open = isOpenStart(memory) ? last : undefined;
-  const task = open === undefined ? undefined : await taskOfStart(lock, memory, open, followUpHash, taskHash);
+  const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
   const item = task === undefined ? memory.item : { ...memory.item, task };
   const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
@@ -77,7 +77,7 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
-  const key = open?.key ?? await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const announce = () =>
     store.record({

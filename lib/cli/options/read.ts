@@ -4,7 +4,7 @@
  * @module
  */
 import type { ParsedFlags } from "../../flags.ts";
-import type { Setting } from "../../pages/run/settings.ts";
+import type { Setting } from "../../pages/run_page.ts";
 import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import type { ReadOption } from "../verb.ts";

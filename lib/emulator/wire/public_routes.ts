@@ -8,10 +8,7 @@ import { API_PREFIX } from "../../api/contract/rules.ts";
 import { isLoopback } from "../../loopback.ts";
 import { METADATA_PATH } from "./auth.ts";
 import { bare, fail, jsonReply, notFoundPage } from "./reply.ts";
-import { homePage } from "../pages/home_page.ts";
-import { pageHeaders } from "../pages/page.ts";
-import { pullPage } from "../pages/pull_page.ts";
-import { runPage } from "../pages/run_page.ts";
+import { homePage, pageHeaders, pullPage, runPage } from "../pages/pages.ts";
 import type { World } from "../state/world.ts";
 
 /** Host and port that a request was sent to, by its `Host` header. */

@@ -4,29 +4,29 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { sha256Hex } from "../../../lib/sha256.ts";
-import { buildCommand, campaignFiles } from "../../programs/examples/systems/campaign_recipes.ts";
+import { campaignFiles, openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
 import { CAN_RUN, git, include, templateFiles } from "../../programs/components/project.ts";
 
 const NAMES = ["a", "b"];
 const FILE = ".gitlab-ci.yml";
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 let checksum = "";
 
 beforeAll(async () => {
-  built = await buildCommand();
-  checksum = `${await sha256Hex(readFileSync(built.command, "utf8"))}  mogplex.mjs\n`;
+  work = openWorkFolder();
+  checksum = `${await sha256Hex(readFileSync(work.command, "utf8"))}  mogplex.mjs\n`;
 }, 60_000);
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** Opens a project that includes the component once for each set of inputs. */
 function open(
   inputs: readonly Record<string, unknown>[],
   files: Record<string, string> = {},
 ): Promise<CampaignProject> {
-  return openCampaignProject(built, NAMES, "", {
+  return openCampaignProject(work, NAMES, "", {
     ...templateFiles(),
     "ci/mogplex.mjs.sha256": checksum,
     [FILE]: stringify({ include: inputs.map((each) => include("campaign", each)) }),
@@ -89,7 +89,7 @@ test.skipIf(!CAN_RUN)("the campaign component says what is missing, and sends no
 test.skipIf(!CAN_RUN)(
   "with a home in Git the child pipeline hands nothing on, and other pipelines print, retry and stop",
   async () => {
-    const remote = join(mkdtempSync(join(built.folder, "remote-")), "r.git");
+    const remote = join(mkdtempSync(join(work.folder, "remote-")), "r.git");
     mkdirSync(remote);
     git(remote, "init", "-q", "--bare");
     const home = `git:file://${remote}#mogplex-campaign/codemod`;

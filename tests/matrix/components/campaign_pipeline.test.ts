@@ -2,17 +2,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildCommand } from "../../programs/examples/systems/campaign_recipes.ts";
+import { openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
 import { CAN_RUN } from "../../programs/components/project.ts";
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** The campaign, as the report job leaves it. */
 function reported(project: CampaignProject) {
@@ -22,7 +22,7 @@ function reported(project: CampaignProject) {
 test.skipIf(!CAN_RUN)(
   "a child pipeline that fits GitLab's schema makes the waves; a person opens the gate; an edited checkout changes nothing",
   async () => {
-    const project = await openCampaignProject(built, ["a", "b"], "canary: { size: 1, gate: manual }\n");
+    const project = await openCampaignProject(work, ["a", "b"], "canary: { size: 1, gate: manual }\n");
     try {
       await project.call("plan", "campaign.yml");
       const child = await project.generate("--every", "1h");
@@ -60,7 +60,7 @@ test.skipIf(!CAN_RUN)(
 const CAN_SIGNAL = CAN_RUN && existsSync("/proc/self/cwd");
 
 test.skipIf(!CAN_SIGNAL)("a wave whose machine was lost and that is retried starts nothing twice", async () => {
-  const project = await openCampaignProject(built, ["a", "b", "c", "d", "e", "f"]);
+  const project = await openCampaignProject(work, ["a", "b", "c", "d", "e", "f"]);
   try {
     await project.call("plan", "campaign.yml");
     await project.generate();
@@ -86,7 +86,7 @@ test.skipIf(!CAN_SIGNAL)("a wave whose machine was lost and that is retried star
 test.skipIf(!CAN_SIGNAL)(
   "a cancelled wave loses nothing: another clone takes over, and the wave can be retried",
   async () => {
-    const project = await openCampaignProject(built, ["a", "b", "c"]);
+    const project = await openCampaignProject(work, ["a", "b", "c"]);
     try {
       await project.call("plan", "campaign.yml");
       await project.generate();
@@ -97,7 +97,7 @@ test.skipIf(!CAN_SIGNAL)(
       project.stopAt(undefined);
       const left = project.artifact("wave-2", "mogplex-waves/2");
 
-      const clone = join(built.folder, "clone");
+      const clone = join(work.folder, "clone");
       cpSync(left, clone, { recursive: true });
       const taken = await project.call("advance", "campaign.yml", "--dir", clone);
       expect(taken).toMatchObject({ code: 0, text: expect.stringContaining("all 3 items succeeded") });
@@ -114,7 +114,7 @@ test.skipIf(!CAN_SIGNAL)(
 );
 
 test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () => {
-  const project = await openCampaignProject(built, ["stuck"]);
+  const project = await openCampaignProject(work, ["stuck"]);
   try {
     await project.call("plan", "campaign.yml");
     await project.generate("--every", "1h");

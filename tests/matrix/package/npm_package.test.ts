@@ -13,24 +13,25 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../tools/lab/experiments/package.ts";
+import { ENDED, SCRIPT, STRICT_FLAGS, TYPED } from "../../../lab/experiments/package.ts";
 import { runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
 
 const root = join(import.meta.dir, "../../..");
 let folder: string;
 let consumer: string;
 
-/** Most bytes that `follow` may add to a minified bundle. A limit, so that growth is a decision. */
-const FOLLOW_LIMIT = 80 * 1024;
+/** Most bytes that a user's minified bundle may have with `EXIT` alone, and with `follow`: with room, but a whole package more is a mistake. */
+const LIMITS = { exit: 16 * 1024, follow: 150 * 1024 };
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
   consumer = join(folder, "consumer");
   mkdirSync(consumer);
-  // The package holds what is in dist/: build it from this tree.
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "ignore" });
+  // The package holds what is in dist/.
+  const checkout = dirname(dirname(built("mod.mjs")));
+  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: checkout, stdio: "ignore" });
   const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, archive)], {
@@ -51,7 +52,7 @@ for (const [name, runtime] of Object.entries({ ...RUNTIMES, deno })) {
   });
 }
 
-/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite and webpack are in the lab. */
+/** Bundlers as commands that write `out-NAME`, and how the bundle is run. Rollup, Vite, webpack and `deno bundle` are in the lab. */
 const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: readonly string[] }>> = {
   "esbuild": {
     command: [
@@ -74,10 +75,6 @@ const BUNDLERS: Readonly<Record<string, { command: readonly string[]; run: reado
     command: [runtimes.bun, "build", "--compile", "--outfile=out-exe", "script.mjs"],
     run: ["./out-exe"],
   },
-  "deno bundle": {
-    command: [runtimes.deno, "bundle", "--quiet", "--node-modules-dir=manual", "-o", "out-deno.mjs", "script.mjs"],
-    run: [runtimes.deno, "run", "--no-prompt", "--allow-all", "--no-config", "out-deno.mjs"],
-  },
 };
 
 for (const [name, { command, run }] of Object.entries(BUNDLERS)) {
@@ -97,8 +94,9 @@ test("a bundle has of the package what a script uses, and nothing of it when it 
     return outputFiles[0]?.contents.length ?? 0;
   };
   expect(await sizeOf(`import "@mogplex/ci"; import "@mogplex/ci/testing";`)).toBe(0);
-  expect(await sizeOf(`export { EXIT, exitCodeFor } from "@mogplex/ci";`)).toBeLessThan(8 * 1024);
-  expect(await sizeOf(`export { follow } from "@mogplex/ci";`)).toBeLessThan(FOLLOW_LIMIT);
+  expect(await sizeOf(`export { EXIT } from "@mogplex/ci";`)).toBeLessThan(LIMITS.exit);
+  expect(await sizeOf(`export { EXIT, exitCodeFor } from "@mogplex/ci";`)).toBeLessThan(LIMITS.exit);
+  expect(await sizeOf(`export { follow } from "@mogplex/ci";`)).toBeLessThan(LIMITS.follow);
 });
 
 test("the package's commands end with 2 when they get an unknown verb or flag", () => {
@@ -208,6 +206,21 @@ test("the package holds programs with checksums and notices, the schema and no s
       expect(`${name} ${existsSync(join(top, "dist", name))}`).toBe(`${name} true`);
     }
   }
+});
+
+test("the package has every file that the library imports, and neither templates nor action a second time", () => {
+  const dist = join(consumer, "node_modules/@mogplex/ci/dist");
+  const files = readdirSync(dist).filter((name) => name.endsWith(".mjs"));
+  const imported = files.flatMap((
+    name,
+  ) => [...readFileSync(join(dist, name), "utf8").matchAll(/^} from "\.\/([^"]+)";|^import "\.\/([^"]+)";/gm)]).map((
+    [, from, alone],
+  ) => from ?? alone);
+  expect(imported.length).toBeGreaterThan(3);
+  expect(imported.filter((name = "") => !files.includes(name))).toEqual([]);
+  const programs = ["mogplex.mjs", "mogplex-emulator.mjs", "mod.mjs", "testing.mjs"];
+  expect(files.filter((name) => !programs.includes(name) && !imported.includes(name))).toEqual([]);
+  expect(readdirSync(dist).filter((name) => !name.includes("."))).toEqual(["sources", "types"]);
 });
 
 test("the package's documents link to files that are in it, too", () => {

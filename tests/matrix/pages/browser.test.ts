@@ -4,11 +4,14 @@ import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { renderCampaignPage } from "../../../lib/campaign/page/campaign_page.ts";
+import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
 import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
-import { renderDashboardPage } from "../../../lib/dashboard/page/dashboard_page.ts";
-import { renderRunPage } from "../../../lib/pages/run/run_page.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { homePage, pullPage, runPage } from "../../../lib/emulator/pages/pages.ts";
+import { openPull } from "../../../lib/emulator/service/pulls.ts";
+import { renderRunPage } from "../../../lib/pages/run_page.ts";
 import { cleanResult } from "../../../lib/result/clean.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "../../unit/campaign/report/sample_view.ts";
 import {
@@ -18,6 +21,7 @@ import {
   hostileDashboard,
   someDays,
 } from "../../unit/dashboard/sample_data.ts";
+import { arrange } from "../../unit/emulator/arrange.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { resultOf } from "../../unit/hostile/hostile_result.ts";
 import { isInstalled } from "../../programs/report/programs.ts";
@@ -76,6 +80,19 @@ PAGES.set("hostile.html", () => {
   return renderRunPage(cleanResult({ ...resultOf(texts), events }, same));
 });
 
+/** The pages of an emulator with a run that has ended, and with a pull request. */
+async function addEmulatorPages(): Promise<void> {
+  const { emulator: { world }, clock, start } = arrange({ scenarios: [parseScenario("play: agent-failure", "s")] });
+  const id = await start("key", { prompt: `${LONG}\n${LONG}` });
+  await clock.advance(600_000);
+  world.driver.catchUp();
+  const diff = `--- a/${LONG}\n+++ b/${LONG}\n@@ -1 +1 @@\n-${LONG}\n+${LONG}\n same\n`;
+  openPull(world, { repo: "acme/api", prompt: LONG, base: "main", branch: LONG, diff });
+  PAGES.set("emulator.html", () => homePage(world));
+  PAGES.set("emulator-run.html", () => runPage(world, id) ?? "");
+  PAGES.set("emulator-pull.html", () => pullPage(world, "acme/api", "1") ?? "");
+}
+
 // Texts, since the types of a browser are not those of our runtimes.
 const SIZE_AND_COLOUR = "[document.documentElement.scrollWidth - document.documentElement.clientWidth, " +
   "getComputedStyle(document.body).backgroundColor]";
@@ -89,6 +106,7 @@ const asked: string[] = [];
 
 beforeAll(async () => {
   if (browserPath === undefined) return;
+  await addEmulatorPages();
   server = createServer(({ url = "" }, response) => {
     const { pathname, searchParams } = new URL(url, "http://localhost");
     asked.push(pathname);
@@ -159,6 +177,7 @@ test_(
 test_("axe finds nothing serious on pages, light and dark", async () => {
   for (
     const name of ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
+      .concat("emulator.html", "emulator-run.html", "emulator-pull.html")
   ) {
     await look(name, { colorScheme: "light", viewport: { width: 600, height: 800 }, bypassCSP: true }, async (page) => {
       await page.evaluate(axe);

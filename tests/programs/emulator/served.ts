@@ -1,16 +1,15 @@
 /**
- * Starts the bundled emulator as a process of its own, for tests that need a real one.
+ * Starts the emulator of `dist/` as a process of its own, for tests that need a real one.
  *
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
-import { bundle } from "../../../tools/build/bundle.ts";
+import { built } from "../../built.ts";
 
 /** What the ready line says. */
 export interface Ready {
@@ -30,27 +29,12 @@ export interface Served {
   stop(): Promise<number | null>;
 }
 
-let built: Promise<string> | undefined;
-
-async function build(): Promise<string> {
-  const artefact = ARTEFACTS.find(({ file }) => file === "mogplex-emulator.mjs");
-  if (artefact === undefined) throw new Error("nothing builds the emulator");
-  const directory = mkdtempSync(join(tmpdir(), "emulator-bundle-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const path = join(directory, artefact.file);
-  writeFileSync(path, (await bundle(artefact)).text);
-  return path;
-}
-
-/** Path of the bundle, made once. */
-export function bundlePath(): Promise<string> {
-  return built ??= build();
-}
-
 /** Starts the emulator. @param command Runtime and its arguments. @param args Arguments of the emulator. */
 export async function serve(command: readonly string[], args: readonly string[]): Promise<Served> {
   const [program = "", ...before] = command;
-  const child = spawn(program, [...before, await bundlePath(), ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...before, built("mogplex-emulator.mjs"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => stdout += chunk);

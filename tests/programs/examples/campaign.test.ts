@@ -8,18 +8,18 @@ import { root, runtimes } from "../../../tools/setup.mjs";
 import { launch } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
 import { withService } from "./scripts.ts";
-import { buildCommand, endRuns, UNTIL_ENDED } from "./systems/campaign_recipes.ts";
+import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "./systems/campaign_recipes.ts";
 
 const FOLDER = join(root, "examples/campaign");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 test("campaign.yml names every file beside it, and its schema is one of the package", () => {
   const text = read("examples/campaign/campaign.yml");
@@ -38,10 +38,10 @@ test("campaign.yml is valid by the JSON Schema", () => {
 
 for (const runtime of ["node", "deno", "bun"] as const) {
   test(`campaign check finds no mistake in campaign.yml, and one that is put there, on ${runtime}`, async () => {
-    const cwd = mkdtempSync(join(built.folder, "check-"));
+    const cwd = mkdtempSync(join(work.folder, "check-"));
     cpSync(FOLDER, cwd, { recursive: true });
     const start = runtime === "deno" ? [runtimes.deno, "run", "--no-config", "--no-lock", "-A"] : [runtimes[runtime]];
-    const check = () => launch([...start, built.command, "campaign", "check", "campaign.yml"], { cwd }).ended;
+    const check = () => launch([...start, work.command, "campaign", "check", "campaign.yml"], { cwd }).ended;
     expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining("campaign.yml: no mistakes") });
     rmSync(join(cwd, "task.md"));
     expect(await check()).toMatchObject({ code: 2, stdout: expect.stringContaining("prompt-file") });
@@ -52,11 +52,11 @@ test("campaign.yml is planned and its canary started, with the task of each repo
   const names = ["web", "api", "lib-a", "lib-legacy-b", "docs", "mobile", "archive-old", "other"];
   await withService({ ...UNTIL_ENDED, names }, async (service) => {
     const { token, recorder } = service;
-    const cwd = mkdtempSync(join(built.folder, "plan-"));
+    const cwd = mkdtempSync(join(work.folder, "plan-"));
     cpSync(FOLDER, cwd, { recursive: true });
     const env = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token };
     const campaign = (verb: string) =>
-      launch([runtimes.node, built.command, "campaign", verb, "campaign.yml"], { cwd, env }).ended;
+      launch([runtimes.node, work.command, "campaign", verb, "campaign.yml"], { cwd, env }).ended;
     const { stdout } = await campaign("plan");
     for (const item of ["web@main", "api@develop:packages/api", "lib-a@main", "docs@main", "mobile@main"]) {
       expect(stdout).toContain(`acme/${item}`);

@@ -6,13 +6,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
-import { ACTION, ARTEFACTS, COMPONENT, DASHBOARD_COMPONENT } from "../../../tools/build/artefacts.ts";
-import { bundle } from "../../../tools/build/bundle.ts";
-import { notices } from "../../../tools/build/licences.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { openTunnel } from "../processes/world/tunnel.ts";
 
@@ -65,22 +63,19 @@ function packument(archive: Uint8Array, host: string): string {
   return JSON.stringify({ name: "@mogplex/ci", "dist-tags": { latest: VERSION }, versions });
 }
 
-/** Builds the package from this tree, serves it, and opens the way there. */
+/** Packs `dist/`, serves it, and opens the way there. */
 export async function openRelease(): Promise<Release> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-release-"));
-  mkdirSync(join(folder, "dist"));
-  // The package does not have the files of the components and the action, and to shorten them takes longest.
-  const left = [COMPONENT, DASHBOARD_COMPONENT, ACTION];
-  for (const artefact of ARTEFACTS.filter((each) => !left.includes(each))) {
-    const { text, packages } = await bundle(artefact);
-    const path = join(folder, "dist", artefact.file);
-    writeFileSync(path, text, { mode: artefact.program ? 0o755 : 0o644 });
-    writeFileSync(`${path}.sha256`, `${createHash("sha256").update(text).digest("hex")}  ${artefact.file}\n`);
-    writeFileSync(`${path}.licenses.txt`, notices(packages));
-  }
+  cpSync(dirname(built("mogplex.mjs")), join(folder, "dist"), { recursive: true });
   const program = readFileSync(join(folder, "dist/mogplex.mjs"), "utf8");
   let served: string | null = program;
-  let archive = pack(folder, program);
+  const archives = new Map<string, Uint8Array>();
+  function archiveOf(text: string): Uint8Array {
+    const archive = archives.get(text) ?? pack(folder, text);
+    archives.set(text, archive);
+    return archive;
+  }
+  let archive = archiveOf(program);
 
   function answer(path: string, host: string): string | Uint8Array | null {
     if (path === "/@mogplex/ci") {
@@ -132,7 +127,7 @@ export async function openRelease(): Promise<Release> {
     registryUrl,
     serve(other) {
       served = other === undefined ? program : other;
-      archive = pack(folder, served ?? program);
+      archive = archiveOf(served ?? program);
       rmSync(home, { recursive: true, force: true });
       mkdirSync(home);
     },

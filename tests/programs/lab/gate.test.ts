@@ -16,11 +16,13 @@ function program(name: string, text: string): void {
   chmodSync(join(folder, name), 0o755);
 }
 
-/** Runs the gate; the tests and the lab print some text and end with some code. Returns its last line and its exit code. */
-function gate(tests: [string, number], lab: [string, number]): [string, number | null] {
+const NOTHING: [string, number] = ["0 passed, 0 failed", 0];
+
+/** Runs it; tests, lab and gate print some text and end with some code. Returns its last line and its exit code. */
+function gate(tests: [string, number], lab: [string, number], rest = NOTHING): [string, number | null] {
   for (const name of ["apt-get", "sudo"]) program(name, "exit 0");
   const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
-  program("npm", `case $1 in test)\n${says(tests)}\n;; *)\n${says(lab)}\n;; esac`);
+  program("npm", `case $*" " in test*)\n${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; *)\n${says(lab)}\n;; esac`);
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
   const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env });
   return [stdout.trim().split("\n").at(-1) ?? "", status];
@@ -39,6 +41,12 @@ test(".ci/run fails when tests or lab fail, whatever they print", () => {
   expect(gate(["100 passed, 0 failed", 7], LAB)).toEqual(["110 passed, 1 failed", 1]);
   expect(gate(["it broke", 70], LAB)).toEqual(["10 passed, 1 failed", 1]);
   expect(gate(GOOD, ["it broke", 0])).toEqual(["100 passed, 1 failed", 1]);
+});
+
+test(".ci/run adds the totals of the gate, and fails when it fails or skips", () => {
+  expect(gate(GOOD, LAB, ["5 passed, 0 failed", 0])).toEqual(["115 passed, 0 failed", 0]);
+  expect(gate(GOOD, LAB, ["5 passed, 1 failed", 1])).toEqual(["115 passed, 1 failed", 1]);
+  expect(gate(GOOD, LAB, ["5 passed, 0 failed, 2 skipped", 0])).toEqual(["115 passed, 2 failed", 1]);
 });
 
 test(".ci/run counts a skip as a failure, unless the lab says that it is not possible here", () => {

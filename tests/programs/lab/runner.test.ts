@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { root } from "../../../tools/setup.mjs";
-import { Bench } from "../../../tools/lab/bench.ts";
-import { MissingError, NotPossibleError } from "../../../tools/lab/check.ts";
-import type { Experiment } from "../../../tools/lab/experiment.ts";
-import type { Program } from "../../../tools/lab/programs.ts";
-import { exitCodeOf, runExperiment, runLab, totalsLine, totalsOf } from "../../../tools/lab/runner.ts";
+import { Bench } from "../../../lab/bench.ts";
+import { MissingError, NotPossibleError } from "../../../lab/check.ts";
+import type { Experiment } from "../../../lab/experiment.ts";
+import type { Program } from "../../../lab/programs.ts";
+import { exitCodeOf, runExperiment, runLab, totalsLine, totalsOf } from "../../../lab/runner.ts";
 
 const silent = { print: () => {} };
 

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../../tools/setup.mjs";
-import { BY_HAND } from "../../../tools/lab/by_hand.ts";
-import { EXPERIMENTS } from "../../../tools/lab/experiments.ts";
-import { DOCUMENT, fixedColumns, readTables, renderTestedOn, resultOf } from "../../../tools/lab/tested_on.ts";
+import { BY_HAND } from "../../../lab/by_hand.ts";
+import { EXPERIMENTS } from "../../../lab/experiments.ts";
+import { DOCUMENT, fixedColumns, readTables, renderTestedOn, resultOf } from "../../../lab/tested_on.ts";
 
 const document = readFileSync(join(root, DOCUMENT), "utf8");
 

@@ -1,14 +1,13 @@
-/** The verbs about automations as the shipped file, on each runtime. */
+/** The verbs about automations as the shipped file. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
-import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
-import { bundle } from "../../../tools/build/bundle.ts";
-import { RUNTIMES } from "../package/runtimes.ts";
+import { runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { launch, type Running } from "./world/service.ts";
 
 /** The scenario whose name in angle brackets the key holds plays. */
@@ -16,23 +15,17 @@ const SCENARIOS = Object.entries(SCENARIO_TEXTS).filter(([, text]) => /^automati
   .map(([name, text]) => parseScenario(`match: { key: "<${name}>" }\n${text}`, name));
 
 let folder: string;
-let program: string;
-// One for each runtime: a token may only be used so often in a minute.
-const services = new Map<string, ServedEmulator>();
+const program = built("mogplex.mjs");
+let service: ServedEmulator;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-automations-"));
-  program = join(folder, "mogplex.mjs");
-  const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(program, (await bundle(artefact)).text);
-  for (const name of Object.keys(RUNTIMES)) {
-    const revision = { automationRunCancel: true, prReviews: true };
-    services.set(name, await startEmulator({ scenarios: SCENARIOS, speed: 100, revision }));
-  }
+  const revision = { automationRunCancel: true, prReviews: true };
+  service = await startEmulator({ scenarios: SCENARIOS, speed: 100, revision });
 });
 
 afterAll(async () => {
-  await Promise.all([...services.values()].map((service) => service.close()));
+  await service.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -41,74 +34,71 @@ function last(stdout: string): unknown {
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
 }
 
-for (const [name, runtime] of Object.entries(RUNTIMES)) {
-  const start = (...args: string[]): Running => {
-    const service = services.get(name) as ServedEmulator;
-    const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token };
-    return launch([...runtime, program, ...args], { cwd: mkdtempSync(join(folder, `${name}-`)), env });
-  };
-  const trigger = (scenario: string, ...args: string[]): Running => {
-    const { repos, emulator } = services.get(name) as ServedEmulator;
-    const [id = ""] = emulator.world.store.automations.keys();
-    const key = `<${scenario}> ${args.join(" ")}`;
-    const line = ["automations", "trigger", id, "--repo", repos[0]?.id ?? "", "--idempotency-key", key, ...args];
-    return start(...line);
-  };
+const start = (...args: string[]): Running => {
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token };
+  return launch([runtimes.node, program, ...args], { cwd: mkdtempSync(join(folder, "job-")), env });
+};
+const trigger = (scenario: string, ...args: string[]): Running => {
+  const { repos, emulator } = service;
+  const [id = ""] = emulator.world.store.automations.keys();
+  const key = `<${scenario}> ${args.join(" ")}`;
+  const line = ["automations", "trigger", id, "--repo", repos[0]?.id ?? "", "--idempotency-key", key, ...args];
+  return start(...line);
+};
 
-  test(`automations list on ${name} ends with 0 and prints what there is`, async () => {
-    const { code, stdout } = await start("automations", "list", "--json").ended;
-    expect([code, last(stdout)]).toEqual([0, expect.objectContaining({ name: "Nightly clean-up", status: "active" })]);
-  });
+test("automations list ends with 0 and prints what there is", async () => {
+  const { code, stdout } = await start("automations", "list", "--json").ended;
+  expect([code, last(stdout)]).toEqual([0, expect.objectContaining({ name: "Nightly clean-up", status: "active" })]);
+});
 
-  test(`automations trigger on ${name} ends with 0 when a run works, 124 when it waits, 75 when nothing was started`, async () => {
-    const cases = [["success", 0], ["automation-slot", 124], ["automation-suppressed", 75]] as const;
-    for (const [scenario, expected] of cases) {
-      const { code, stdout } = await trigger(scenario, "--json").ended;
-      expect([scenario, code, last(stdout)]).toEqual([
-        scenario,
-        expected,
-        expect.objectContaining({ exitCode: expected }),
-      ]);
-    }
-  });
+test("automations trigger ends with 0 when a run works, 124 when it waits, 75 when nothing was started", async () => {
+  const cases = [["success", 0], ["automation-slot", 124], ["automation-suppressed", 75]] as const;
+  for (const [scenario, expected] of cases) {
+    const { code, stdout } = await trigger(scenario, "--json").ended;
+    expect([scenario, code, last(stdout)]).toEqual([
+      scenario,
+      expected,
+      expect.objectContaining({ exitCode: expected }),
+    ]);
+  }
+});
 
-  test(`automations trigger --follow on ${name} ends with 0 when the run succeeds`, async () => {
-    const { code, stdout } = await trigger("success", "--follow").ended;
-    expect(stdout).toContain("\nverdict       success (exit code 0)\n");
-    expect(code).toBe(0);
-  });
+test("automations trigger --follow ends with 0 when the run succeeds", async () => {
+  const { code, stdout } = await trigger("success", "--follow").ended;
+  expect(stdout).toContain("\nverdict       success (exit code 0)\n");
+  expect(code).toBe(0);
+});
 
-  test(`automations trigger --follow on ${name} ends with 1 when the run fails, and 3 when it is cancelled`, async () => {
-    for (
-      const [scenario, expected, outcome] of [["agent-failure", 1, "failed"], ["automation-cancelled", 3, "cancelled"]]
-    ) {
-      const { code, stdout } = await trigger(String(scenario), "--follow", "--json").ended;
-      expect([code, last(stdout)]).toEqual([expected, expect.objectContaining({ outcome, exitCode: expected })]);
-    }
-  });
+test("automations trigger --follow ends with 1 when the run fails, and 3 when it is cancelled", async () => {
+  for (
+    const [scenario, expected, outcome] of [["agent-failure", 1, "failed"], ["automation-cancelled", 3, "cancelled"]]
+  ) {
+    const { code, stdout } = await trigger(String(scenario), "--follow", "--json").ended;
+    expect([code, last(stdout)]).toEqual([expected, expect.objectContaining({ outcome, exitCode: expected })]);
+  }
+});
 
-  test(`automations trigger --follow on ${name} ends with 75 or 124 when nothing has ended in time`, async () => {
-    for (const [scenario, expected] of [["automation-suppressed", 75], ["automation-stuck", 124]] as const) {
-      const { code, stdout } = await trigger(scenario, "--follow", "--json", "--timeout", "1").ended;
-      expect([code, last(stdout)]).toEqual([expected, expect.objectContaining({ exitCode: expected })]);
-    }
-  });
+test("automations trigger --follow ends with 75 or 124 when nothing has ended in time", async () => {
+  for (const [scenario, expected] of [["automation-suppressed", 75], ["automation-stuck", 124]] as const) {
+    const { code, stdout } = await trigger(scenario, "--follow", "--json", "--timeout", "1").ended;
+    expect([code, last(stdout)]).toEqual([expected, expect.objectContaining({ exitCode: expected })]);
+  }
+});
 
-  test(`automations trigger --follow on ${name} cancels its run and ends with 143 on SIGTERM`, async () => {
-    const { child, seen, ended } = trigger("automation-stuck", "--follow");
-    await seen(/^triggered automation .*\(running\)$/m);
-    child.kill("SIGTERM");
-    const { code, stdout, stderr } = await ended;
-    expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
-    expect(stdout).toContain("the automation run was cancelled\n");
-    expect(stdout).toContain("(cancelled)\n");
-    expect(code).toBe(143);
-  });
+test("automations trigger --follow cancels its run and ends with 143 on SIGTERM", async () => {
+  const { child, seen, ended } = trigger("automation-stuck", "--follow");
+  await seen(/^triggered automation .*\(running\)$/m);
+  child.kill("SIGTERM");
+  const { code, stdout, stderr } = await ended;
+  expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
+  expect(stdout).toContain("the automation run was cancelled\n");
+  expect(stdout).toContain("(cancelled)\n");
+  expect(code).toBe(143);
+});
 
-  test(`pr-reviews rerun on ${name} ends with 0, and with 2 without a number`, async () => {
-    const repo = services.get(name)?.repos[0]?.id ?? "";
-    const { code, stdout } = await start("pr-reviews", "rerun", "--repo", repo, "--pr", "7").ended;
-    expect([code, stdout]).toEqual([0, expect.stringContaining("queued review of pull request 7: run ")]);
-    expect((await start("pr-reviews", "rerun", "--repo", repo).ended).code).toBe(2);
-  });
-}
+test("pr-reviews rerun ends with 0, and with 2 without a number", async () => {
+  const repo = service.repos[0]?.id ?? "";
+  const { code, stdout } = await start("pr-reviews", "rerun", "--repo", repo, "--pr", "7").ended;
+  expect([code, stdout]).toEqual([0, expect.stringContaining("queued review of pull request 7: run ")]);
+  expect((await start("pr-reviews", "rerun", "--repo", repo).ended).code).toBe(2);
+});

@@ -2,38 +2,28 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { launch, REPO } from "./world/service.ts";
-import {
-  CANCEL,
-  cancels,
-  type CiJob,
-  nothing,
-  onEvery,
-  openJob,
-  openStages,
-  type Stage,
-  START,
-} from "./world/stage.ts";
+import { launch, REPO, type Service, startService } from "./world/service.ts";
+import { CANCEL, cancels, type CiJob, nothing, onNode, openJob, START } from "./world/stage.ts";
 
-let stages: Stage[] = [];
+let service: Service;
 
+// Of its own: some tests cause faults.
 beforeAll(async () => {
-  stages = await openStages();
+  service = await startService();
 });
 
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
 const alive = (status: string) => nothing(`the run is not known to be cancelled: the job is "${status}"`);
 
-/** A test on every runtime at the same time. */
-function onEach(what: string, body: (job: CiJob, stage: Stage) => Promise<void>): void {
-  test(what, () =>
-    onEvery(stages, async (stage) => {
-      const job = await openJob(stage);
-      await body(job, stage);
-      job.recorder.close();
-    }), 60_000);
+/** A test with a job. */
+function withJob(what: string, body: (job: CiJob) => Promise<void>): void {
+  test(what, async () => {
+    const job = await openJob(onNode(service));
+    await body(job);
+    job.recorder.close();
+  }, 60_000);
 }
 
 /** Kills a job that follows, and gives its run. */
@@ -45,24 +35,24 @@ async function killed(job: CiJob, ...args: string[]): Promise<string> {
   return runId;
 }
 
-onEach("cleanup cancels the run of a killed job only when GitLab says that the job was cancelled", async (job) => {
+withJob("cleanup cancels the run of a killed job only when GitLab says that the job was cancelled", async (job) => {
   const runId = await killed(job);
   expect(job.state()).toMatchObject({ runId, left: "following" });
   expect(await job.cleanup("success")).toEqual(alive("success"));
   expect(await job.cleanup("failed")).toEqual(alive("failed"));
   expect(await job.cleanup("running")).toEqual(alive("unknown"));
-  expect(await job.service.status(runId)).toBe("pending");
+  expect(await service.status(runId)).toBe("pending");
   expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
-  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(await service.status(runId)).toBe("cancelled");
   expect(await job.cleanup("canceled")).toEqual(ENDED);
 });
 
-onEach(
+withJob(
   "cleanup cancels the run of a killed job that ran out of time, or in any case with --always",
-  async (job, stage) => {
+  async (job) => {
     const late = await killed(job);
     expect(await job.cleanup("timedout")).toEqual(cancels(late, 'the job is "timed_out"'));
-    const other = await openJob(stage);
+    const other = await openJob(onNode(service));
     const runId = await killed(other, "--on-interrupt", "detach");
     expect(await other.cleanup("canceled")).toEqual(nothing("the run is to go on when its job is stopped"));
     expect(await other.cleanup("success", "--always")).toEqual(cancels(runId, "--always is set"));
@@ -70,10 +60,10 @@ onEach(
   },
 );
 
-onEach("cleanup leaves the run of others alone when a job that attached to it was killed", async (job, stage) => {
-  const key = `others-${stage.name}`;
+withJob("cleanup leaves the run of others alone when a job that attached to it was killed", async (job) => {
+  const key = "others";
   const runId = await killed(job, "--idempotency-key", key);
-  const other = await openJob(stage);
+  const other = await openJob(onNode(service));
   expect(await killed(other, "--idempotency-key", key)).toBe(runId);
   expect(other.state()).toMatchObject({ owned: false, left: "following" });
   expect(await other.cleanup("canceled")).toEqual(nothing("another job started the run"));
@@ -81,8 +71,8 @@ onEach("cleanup leaves the run of others alone when a job that attached to it wa
   other.recorder.close();
 });
 
-onEach("cleanup finds the run of a job that was killed while it started it, by the same key", async (job) => {
-  await job.service.control("fault", { kind: "slow", route: "POST /runs", delayMs: 8_000 });
+withJob("cleanup finds the run of a job that was killed while it started it, by the same key", async (job) => {
+  await service.control("fault", { kind: "slow", route: "POST /runs", delayMs: 8_000 });
   const { child, ended } = job.launch(...job.follow("<stuck-pending>"));
   await job.recorder.arrived(START);
   child.kill("SIGKILL");
@@ -95,21 +85,21 @@ onEach("cleanup finds the run of a job that was killed while it started it, by t
   const { runId, replayed } = JSON.parse(second?.answer ?? "").data;
   expect(replayed).toBe(true);
   expect({ code, stdout, requests }).toEqual(cancels(runId, 'the job is "cancelled"', ["POST /runs"]));
-  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(await service.status(runId)).toBe("cancelled");
 });
 
-onEach("cleanup does nothing after a deadline, and after a service that could not be reached", async (job, stage) => {
+withJob("cleanup does nothing after a deadline, and after a service that could not be reached", async (job) => {
   expect((await job.launch(...job.follow("<stuck-pending>", "--timeout", "1")).ended).code).toBe(124);
   expect(await job.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
-  const other = await openJob(stage);
-  await stage.service.control("fault", { kind: "500", route: "POST /runs", processed: true, times: 1_000 });
+  const other = await openJob(onNode(service));
+  await service.control("fault", { kind: "500", route: "POST /runs", processed: true, times: 1_000 });
   expect((await other.launch(...other.follow("<stuck-pending>", "--timeout", "1")).ended).code).toBe(69);
-  await stage.service.control("clearFaults");
+  await service.control("clearFaults");
   expect(await other.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
   other.recorder.close();
 });
 
-onEach("cleanup ends with 0 when the run cannot be cancelled, and with 64 when the token is refused", async (job) => {
+withJob("cleanup ends with 0 when the run cannot be cancelled, and with 64 when the token is refused", async (job) => {
   const runId = await killed(job);
   job.recorder.intercept = ({ what }) => {
     const error = { code: "NOT_FOUND", message: "Run not found" };
@@ -126,7 +116,7 @@ onEach("cleanup ends with 0 when the run cannot be cancelled, and with 64 when t
   expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
 });
 
-onEach("cleanup repeats the cancel that follow --on-interrupt cancel lost, or that kill -9 left out", async (job) => {
+withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or that kill -9 left out", async (job) => {
   const start = job.launch("run", "--detach", ...job.follow("<stuck-pending>").slice(2));
   const runId = (await start.seen(/started run (\S+) \(/))[1] ?? "";
   await start.ended;
@@ -152,11 +142,11 @@ onEach("cleanup repeats the cancel that follow --on-interrupt cancel lost, or th
   expect(job.state()).toMatchObject({ runId, owned: false, left: "cancelling" });
   job.recorder.intercept = undefined;
   expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
-  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(await service.status(runId)).toBe("cancelled");
 });
 
-onEach("cleanup sends nothing for a state file that somebody without the token changed", async (job, stage) => {
-  const foreign = await openJob(stage);
+withJob("cleanup sends nothing for a state file that somebody without the token changed", async (job) => {
+  const foreign = await openJob(onNode(service));
   const runId = await killed(foreign);
   const own = await killed(job);
   const path = join(job.cwd, "mogplex-ci/run.json");
@@ -178,16 +168,16 @@ onEach("cleanup sends nothing for a state file that somebody without the token c
   }
   writeFileSync(path, JSON.stringify(genuine));
   expect(await job.cleanup("canceled")).toEqual(cancels(own, 'the job is "cancelled"'));
-  expect(await job.service.status(runId)).toBe("pending");
+  expect(await service.status(runId)).toBe("pending");
   foreign.recorder.close();
 });
 
-onEach("a state file that is a directory, a pipe, a device, a link or huge ends with 2 at once", async (job) => {
+withJob("a state file that is a directory, a pipe, a device, a link or huge ends with 2 at once", async (job) => {
   mkdirSync(join(job.cwd, "directory"));
   execFileSync("mkfifo", [join(job.cwd, "pipe")]);
   symlinkSync("/dev/zero", join(job.cwd, "link"));
   // Not in the working directory, whose files are all looked at for tokens.
-  const huge = join(job.service.folder, "huge");
+  const huge = join(service.folder, "huge");
   writeFileSync(huge, "");
   truncateSync(huge, 5_000_000_000);
   const why = "it is not an ordinary file";
@@ -209,7 +199,7 @@ onEach("a state file that is a directory, a pipe, a device, a link or huge ends 
   expect(job.recorder.requests).toEqual([]);
 });
 
-onEach("outside CI cleanup takes the state file of its own directory, and no copy elsewhere", async (job) => {
+withJob("outside CI cleanup takes the state file of its own directory, and no copy elsewhere", async (job) => {
   const keep = ["MOGPLEX_DEV", "MOGPLEX_API_KEY", "MOGPLEX_URL"];
   const env = Object.fromEntries(keep.map((name) => [name, job.env[name] ?? ""]));
   const at = (cwd: string, ...args: string[]) => launch(job.line(...args), { cwd, env });
@@ -217,14 +207,14 @@ onEach("outside CI cleanup takes the state file of its own directory, and no cop
   const runId = (await running.seen(/run (\S+) \([^]*run accepted/))[1] ?? "";
   running.child.kill("SIGKILL");
   await running.ended;
-  const elsewhere = mkdtempSync(join(job.service.folder, "elsewhere-"));
+  const elsewhere = mkdtempSync(join(service.folder, "elsewhere-"));
   cpSync(join(job.cwd, "mogplex-ci"), join(elsewhere, "mogplex-ci"), { recursive: true });
   const copy = await at(elsewhere, "cleanup", "--always").ended;
   expect(copy.stdout).toBe("nothing to clean up: no state file of this job\n");
   expect(copy.stderr).toBe(
     `note: state file "mogplex-ci/run.json" is ignored: it was written in another directory\n`,
   );
-  expect(await job.service.status(runId)).toBe("pending");
+  expect(await service.status(runId)).toBe("pending");
   const own = await at(job.cwd, "cleanup", "--always").ended;
   expect(own.stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (--always is set)\n`);
 });

@@ -1,21 +1,15 @@
 /** Runs that report more than fits into memory, followed by real processes. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ARTEFACTS } from "../../../tools/build/artefacts.ts";
-import { bundle } from "../../../tools/build/bundle.ts";
 import { runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { type Flood, FLOOD_RUN, FLOOD_TOKEN, type FloodServer, startFlood } from "./world/flood.ts";
 import { launch, type Running } from "./world/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mogplex-floods-"));
-const command = join(folder, "mogplex.mjs");
-
-beforeAll(async () => {
-  const artefact = ARTEFACTS.find(({ file }) => file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text);
-});
+const command = built("mogplex.mjs");
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

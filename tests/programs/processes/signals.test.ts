@@ -1,26 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Running } from "./world/service.ts";
-import {
-  CANCEL,
-  cancels,
-  type CiJob,
-  noted,
-  nothing,
-  onEvery,
-  openJob,
-  openStages,
-  type Stage,
-  START,
-  until,
-} from "./world/stage.ts";
+import { type Running, type Service, startService } from "./world/service.ts";
+import { CANCEL, cancels, type CiJob, noted, nothing, onNode, openJob, START, until } from "./world/stage.ts";
 
-let stages: Stage[] = [];
+let service: Service;
 
+// Of its own: some tests cause faults.
 beforeAll(async () => {
-  stages = await openStages();
+  service = await startService();
 });
 
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
 const DETACHED = nothing("the run was left to go on");
@@ -33,18 +22,17 @@ async function following(job: CiJob, ...args: string[]): Promise<Running & { run
   return { ...running, runId };
 }
 
-/** A test on every runtime at the same time. */
-function onEach(what: string, body: (job: CiJob, stage: Stage) => Promise<void>): void {
-  test(what, () =>
-    onEvery(stages, async (stage) => {
-      const job = await openJob(stage);
-      await body(job, stage);
-      job.recorder.close();
-    }), 60_000);
+/** A test with a job. */
+function withJob(what: string, body: (job: CiJob) => Promise<void>): void {
+  test(what, async () => {
+    const job = await openJob(onNode(service));
+    await body(job);
+    job.recorder.close();
+  }, 60_000);
 }
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  onEach(`run --follow cancels its run once and ends with ${code} when ${signal} comes`, async (job) => {
+  withJob(`run --follow cancels its run once and ends with ${code} when ${signal} comes`, async (job) => {
     const { child, seen, ended } = job.launch(...job.follow("<stuck-streaming>"));
     const runId = (await seen(/started run (\S+)[^]*streaming/))[1] ?? "";
     child.kill(signal);
@@ -56,9 +44,9 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   });
 }
 
-onEach(
+withJob(
   "run --follow takes signals within a millisecond for one, whether it cancels or detaches",
-  async (job, stage) => {
+  async (job) => {
     const cancelling = await following(job);
     for (const signal of ["SIGTERM", "SIGINT", "SIGTERM"] as const) cancelling.child.kill(signal);
     const { code, stdout } = await cancelling.ended;
@@ -67,7 +55,7 @@ onEach(
     expect(job.recorder.of(CANCEL)).toHaveLength(1);
     expect(await job.cleanup("canceled")).toEqual(ENDED);
 
-    const other = await openJob(stage);
+    const other = await openJob(onNode(service));
     const detaching = await following(other, "--on-interrupt", "detach");
     for (let count = 0; count < 3; count++) detaching.child.kill("SIGTERM");
     const end = await detaching.ended;
@@ -80,7 +68,7 @@ onEach(
   },
 );
 
-onEach("run --follow leaves at once at a signal 1.5 s after the first, and cleanup cancels", async (job) => {
+withJob("run --follow leaves at once at a signal 1.5 s after the first, and cleanup cancels", async (job) => {
   const { child, ended, runId } = await following(job);
   job.recorder.intercept = ({ what }) => CANCEL.test(what) ? new Promise(() => {}) : Promise.resolve();
   child.kill("SIGTERM");
@@ -98,8 +86,8 @@ onEach("run --follow leaves at once at a signal 1.5 s after the first, and clean
   expect(await job.cleanup("failed")).toEqual(ENDED);
 });
 
-onEach("run --follow finds the run by the same key and cancels it when SIGTERM cuts off a slow start", async (job) => {
-  await job.service.control("fault", { kind: "slow", route: "POST /runs", delayMs: 8_000 });
+withJob("run --follow finds the run by the same key and cancels it when SIGTERM cuts off a slow start", async (job) => {
+  await service.control("fault", { kind: "slow", route: "POST /runs", delayMs: 8_000 });
   const running = job.launch(...job.follow("<stuck-pending>"));
   await job.recorder.arrived(START);
   running.child.kill("SIGTERM");
@@ -108,8 +96,8 @@ onEach("run --follow finds the run by the same key and cancels it when SIGTERM c
   await expectOneRun(job, stdout);
 });
 
-onEach("run --follow finds the run by the same key and cancels it when the start's answer was lost", async (job) => {
-  await job.service.control("fault", { kind: "reset0", route: "POST /runs", processed: true });
+withJob("run --follow finds the run by the same key and cancels it when the start's answer was lost", async (job) => {
+  await service.control("fault", { kind: "reset0", route: "POST /runs", processed: true });
   const running = job.launch(...job.follow("<stuck-pending>"));
   await noted(running, /start run.*again in/);
   running.child.kill("SIGTERM");
@@ -127,13 +115,13 @@ async function expectOneRun(job: CiJob, stdout: string): Promise<void> {
   // The second can overtake the first on its way; then the first would be the replay, had its connection not been cut.
   expect(stdout).toContain(`${replayed ? "attached to" : "started"} run ${runId} (`);
   expect(job.recorder.of(CANCEL).map(({ what }) => what)).toEqual([`POST /runs/${runId}/cancel`]);
-  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(await service.status(runId)).toBe("cancelled");
   expect(job.state()).toMatchObject({ runId, left: "ended" });
   expect(await job.cleanup("canceled")).toEqual(ENDED);
 }
 
-onEach("run --follow ends without a request when SIGTERM comes while it waits for a start slot", async (job) => {
-  await job.service.control("fault", { kind: "429", route: "POST /runs", retryAfter: 30 });
+withJob("run --follow ends without a request when SIGTERM comes while it waits for a start slot", async (job) => {
+  await service.control("fault", { kind: "429", route: "POST /runs", retryAfter: 30 });
   const running = job.launch(...job.follow("<stuck-streaming>"));
   await noted(running, /start run.*again in/);
   running.child.kill("SIGTERM");
@@ -143,38 +131,38 @@ onEach("run --follow ends without a request when SIGTERM comes while it waits fo
   expect(await job.cleanup("canceled")).toEqual(ENDED);
 });
 
-onEach("run --follow cancels at once when SIGTERM comes while it waits out a 429 or a broken network", async (job) => {
+withJob("run --follow cancels at once when SIGTERM comes while it waits out a 429 or a broken network", async (job) => {
   const faults = [{ kind: "429", retryAfter: 30 }, { kind: "reset0" }];
   for (const fault of faults) {
     for (const route of ["/runs/*/events", "/runs/*/events/stream", "/runs/*"]) {
-      await job.service.control("fault", { ...fault, route: `GET ${route}`, times: 1_000 });
+      await service.control("fault", { ...fault, route: `GET ${route}`, times: 1_000 });
     }
     const running = job.launch(...job.follow("<stuck-pending>", "--key-scope", "random"));
     await noted(running, /again in/);
     running.child.kill("SIGTERM");
     const { code, stdout } = await running.ended;
     expect(code).toBe(143);
-    await job.service.control("clearFaults");
+    await service.control("clearFaults");
     const runId = /^started run (\S+)/.exec(stdout)?.[1] ?? "";
-    expect(await job.service.status(runId)).toBe("cancelled");
+    expect(await service.status(runId)).toBe("cancelled");
     expect(await job.cleanup("canceled")).toEqual(ENDED);
   }
 });
 
-onEach("run --follow leaves a run alone that another job owns, unless told to cancel it", async (job, stage) => {
-  const first = await following(job, "--idempotency-key", `shared-${stage.name}`);
+withJob("run --follow leaves a run alone that another job owns, unless told to cancel it", async (job) => {
+  const first = await following(job, "--idempotency-key", "shared");
   const others: [string[], "pending" | "cancelled"][] = [
     [[], "pending"],
     [["--on-interrupt", "detach"], "pending"],
     [["--on-interrupt", "cancel"], "cancelled"],
   ];
   for (const [args, status] of others) {
-    const other = await openJob(stage);
-    const { child, ended, runId } = await following(other, "--idempotency-key", `shared-${stage.name}`, ...args);
+    const other = await openJob(onNode(service));
+    const { child, ended, runId } = await following(other, "--idempotency-key", "shared", ...args);
     expect(runId).toBe(first.runId);
     child.kill("SIGTERM");
     expect((await ended).code).toBe(143);
-    expect(await other.service.status(runId)).toBe(status);
+    expect(await service.status(runId)).toBe(status);
     expect(other.state()).toMatchObject({ owned: false, left: status === "cancelled" ? "ended" : "detached" });
     expect(await other.cleanup("canceled")).toEqual(status === "cancelled" ? ENDED : DETACHED);
     other.recorder.close();
@@ -191,9 +179,9 @@ const refusals: [string, Record<string, unknown> | undefined][] = [
   ["429", { kind: "429", retryAfter: 1 }],
 ];
 for (const [what, fault] of refusals) {
-  onEach(`run --follow cancels at the second attempt when the first is answered ${what}`, async (job) => {
+  withJob(`run --follow cancels at the second attempt when the first is answered ${what}`, async (job) => {
     const { child, ended, runId } = await following(job);
-    if (fault !== undefined) await job.service.control("fault", { ...fault, route: `POST /runs/${runId}/cancel` });
+    if (fault !== undefined) await service.control("fault", { ...fault, route: `POST /runs/${runId}/cancel` });
     else {
       job.recorder.intercept = ({ what }) => {
         const first = CANCEL.test(what) && job.recorder.of(CANCEL).length === 1;
@@ -204,30 +192,30 @@ for (const [what, fault] of refusals) {
     child.kill("SIGTERM");
     expect((await ended).code).toBe(143);
     expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([Number(what), 200]);
-    expect(await job.service.status(runId)).toBe("cancelled");
+    expect(await service.status(runId)).toBe("cancelled");
     expect(await job.cleanup("canceled")).toEqual(ENDED);
   });
 }
 
-onEach("cleanup cancels when the cancel of the signal was told to wait for longer than it may", async (job) => {
+withJob("cleanup cancels when the cancel of the signal was told to wait for longer than it may", async (job) => {
   const { child, ended, runId } = await following(job);
-  await job.service.control("fault", { kind: "429", route: `POST /runs/${runId}/cancel`, retryAfter: 60 });
+  await service.control("fault", { kind: "429", route: `POST /runs/${runId}/cancel`, retryAfter: 60 });
   child.kill("SIGTERM");
   const { code, stdout } = await ended;
   expect(code).toBe(143);
   expect(stdout).toContain("the run may go on, as it could not be cancelled");
-  expect(await job.service.status(runId)).toBe("pending");
+  expect(await service.status(runId)).toBe("pending");
   expect(await job.cleanup("canceled")).toEqual(cancels(runId, "its cancellation was under way"));
 });
 
-onEach(
+withJob(
   "run --follow reports success and ends with 143 when the run succeeds in the moment of the signal",
   async (job) => {
     const { child, ended, runId } = await following(job);
     job.recorder.intercept = async ({ what }) => {
       if (!CANCEL.test(what)) return;
       const success = { status: "success" };
-      await job.service.control("setRun", { runId, run: success, call: success });
+      await service.control("setRun", { runId, run: success, call: success });
     };
     child.kill("SIGTERM");
     const { code, stdout } = await ended;

@@ -1,27 +1,19 @@
 /** Whole process groups, as runners and wrappers of package managers have them. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { runtimes } from "../../../tools/setup.mjs";
 import { EXECUTORS, quoted, runStage, type Stop } from "./world/runner.ts";
-import { launch, type Running } from "./world/service.ts";
-import { CANCEL, type CiJob, nothing, onEvery, openJob, openStages, type Stage } from "./world/stage.ts";
+import { launch, type Service, sharedService } from "./world/service.ts";
+import { CANCEL, type CiJob, nothing, onNode, openJob } from "./world/stage.ts";
 
-let stages: Stage[] = [];
+let service: Service;
 
 beforeAll(async () => {
-  stages = await openStages();
-}, 60_000);
-
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
+  service = await sharedService();
+});
 
 const ENDED = nothing("the run has ended, or none was started");
-
-/** Starts a line as the leader of a session of its own. */
-function inSession(job: CiJob, line: readonly string[], env: Record<string, string> = {}): Running {
-  return launch(["setsid", ...line], { cwd: job.cwd, env: { ...job.env, ...env } });
-}
 
 /** The script of a job, and then its `after_script` in a new shell. */
 async function stage(job: CiJob, stop: Stop): Promise<void> {
@@ -59,37 +51,24 @@ for (
 ) {
   test(
     `run --follow in a GitLab script cancels once when the ${executor} executor sends ${what}`,
-    () =>
-      onEvery(stages, async (each) => {
-        const job = await openJob(each);
-        await stage(job, EXECUTORS[executor]);
-        job.recorder.close();
-      }),
+    async () => {
+      const job = await openJob(onNode(service));
+      await stage(job, EXECUTORS[executor]);
+      job.recorder.close();
+    },
     60_000,
   );
 }
 
-const WRAPPERS: Record<string, readonly string[]> = {
-  node: ["npm", "exec", "--offline", "-c", "./agent.sh"],
-  bun: [runtimes.bun, "run", "agent"],
-  deno: [runtimes.deno, "task", "agent"],
-};
-
-test(
-  "run --follow cancels once when npm exec, bun run and deno task pass the group's SIGTERM on",
-  () =>
-    onEvery(stages, async (each) => {
-      const job = await openJob(each);
-      const script = `#!/bin/sh\nexec ${quoted(job.line(...job.follow("<stuck-pending>")))}\n`;
-      writeFileSync(join(job.cwd, "agent.sh"), script, { mode: 0o755 });
-      writeFileSync(join(job.cwd, "package.json"), JSON.stringify({ scripts: { agent: "./agent.sh" } }));
-      writeFileSync(join(job.cwd, "deno.json"), JSON.stringify({ tasks: { agent: "./agent.sh" } }));
-      const running = inSession(job, WRAPPERS[each.name] ?? [], { npm_config_update_notifier: "false" });
-      const runId = (await running.seen(/started run (\S+) \([^]*run accepted/))[1] ?? "";
-      process.kill(-(running.child.pid ?? 0), "SIGTERM");
-      await oneCancel(job, runId, (await running.ended).stdout);
-      expect(await job.cleanup("canceled")).toEqual(ENDED);
-      job.recorder.close();
-    }),
-  60_000,
-);
+test("run --follow cancels once when npm exec passes the group's SIGTERM on", async () => {
+  const job = await openJob(onNode(service));
+  const script = `#!/bin/sh\nexec ${quoted(job.line(...job.follow("<stuck-pending>")))}\n`;
+  writeFileSync(join(job.cwd, "agent.sh"), script, { mode: 0o755 });
+  const npm = ["setsid", "npm", "exec", "--offline", "-c", "./agent.sh"];
+  const running = launch(npm, { cwd: job.cwd, env: { ...job.env, npm_config_update_notifier: "false" } });
+  const runId = (await running.seen(/started run (\S+) \([^]*run accepted/))[1] ?? "";
+  process.kill(-(running.child.pid ?? 0), "SIGTERM");
+  await oneCancel(job, runId, (await running.ended).stdout);
+  expect(await job.cleanup("canceled")).toEqual(ENDED);
+  job.recorder.close();
+}, 60_000);

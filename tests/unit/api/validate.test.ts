@@ -5,6 +5,7 @@ import { checkIdempotencyKey, checkTriggerInput, checkUuid, validateStartRequest
 import { UsageError } from "../../../lib/errors.ts";
 import type { StartRequest } from "../../../lib/model.ts";
 import { REPO_ID } from "../http/answers.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const base: StartRequest = { repoId: REPO_ID, prompt: "Fix it" };
 
@@ -202,7 +203,7 @@ test("checkIdempotencyKey() refuses a key that contains an access token, and doe
 });
 
 test("checkUuid() gives lower case", () => {
-  expect(checkUuid(REPO_ID.toUpperCase(), "run id")).toBe(REPO_ID);
+  expect(String(checkUuid(REPO_ID.toUpperCase(), "run id"))).toBe(REPO_ID);
   expect(isUuid("8f3a2b1c12344abc9def1234567890ab")).toBe(false);
 });
 
@@ -218,7 +219,9 @@ test("branchProblem() agrees with the contract's rule for any name", () => {
     fc.stringMatching(/^[a-zA-Z0-9_./@ -]{0,12}$/),
     fc.constantFrom("HEAD", "@", "a.lock", "a.lockb", "a//b"),
   );
-  fc.assert(fc.property(names, (name) => (branchProblem(name) === undefined) === accepted(name)), { numRuns: 2000 });
+  fc.assert(fc.property(names, (name) => (branchProblem(name) === undefined) === accepted(name)), {
+    numRuns: propertyRuns(2000),
+  });
 });
 
 test("normaliseRoot() gives null or a relative path without empty or dot-dot segments, and is idempotent", () => {
@@ -234,6 +237,6 @@ test("normaliseRoot() gives null or a relative path without empty or dot-dot seg
       if (again) expect(normaliseRoot(root)).toEqual(result);
       return true;
     }),
-    { numRuns: 2000 },
+    { numRuns: propertyRuns(2000) },
   );
 });

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { root } from "../../../tools/setup.mjs";
-import { sources, textOf } from "./imports.ts";
+import { importsIn, sources, textOf } from "./imports.ts";
 import { CAPTIONS, TEST_CAPTIONS } from "../../../tools/docs/layout.ts";
+import { LAYERS } from "../../../tools/testing/progress.ts";
 
 const CODE = ["ts", "mjs"];
 
@@ -18,43 +20,80 @@ test("every folder of lib has a caption, and every caption has its folder", () =
   for (const caption of Object.values(CAPTIONS)) expect(caption.length).toBeGreaterThan(10);
 });
 
-/** Folders that are too wide, until somebody divides them. */
-const WIDE: readonly string[] = [];
+test("tests has the three layers, their shared files, and the recorded exchanges", () => {
+  const names = readdirSync(join(root, "tests")).sort();
+  const advice = "A test belongs to unit, programs or matrix: see CONTRIBUTING.md, Tests";
+  expect(names, advice).toEqual([
+    "built.ts",
+    "conformance",
+    "matrix",
+    "preload.ts",
+    "programs",
+    "property_runs.ts",
+    "unit",
+  ]);
+});
 
-test("a folder holds at most 15 files of code", () => {
-  const wide = ["lib", "tools", "bench", "tests"].flatMap(foldersOf).filter((folder) =>
-    readdirSync(join(root, folder)).filter((name) => CODE.some((each) => name.endsWith(`.${each}`))).length > 15
+test("every folder of a layer mirrors one of lib, or has a caption of its own", () => {
+  const top = LAYERS.flatMap((layer) =>
+    readdirSync(join(root, "tests", layer), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
   );
-  expect(wide.sort(), "Divide the folder by what its files decide, or shorten WIDE").toEqual([...WIDE]);
-});
-
-/** Test files that are too long, until somebody divides them. */
-const LONG: readonly string[] = [];
-
-test("a file of code has at most 300 lines, a test at most 500", () => {
-  const files = [
-    "mod.ts",
-    ...["lib", "tools", "bench", "tests", "examples"].flatMap((folder) => sources(folder, CODE)),
-  ];
-  const long = files.filter((file) => textOf(file).split("\n").length > (file.endsWith(".test.ts") ? 501 : 301));
-  expect(long, "Divide the file, or shorten LONG").toEqual([...LONG]);
-});
-
-test("every folder of tests mirrors one of lib, or has a caption of its own", () => {
-  const top = readdirSync(join(root, "tests"), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  const own = top.filter((name) => !existsSync(join(root, "lib", name))).map((name) => `tests/${name}`);
+  const own = [...new Set(top)].filter((name) => !existsSync(join(root, "lib", name)));
   const advice = "Name it as the folder of lib that it tests, or change TEST_CAPTIONS in tools/docs/layout.ts";
   expect(own.sort(), advice).toEqual(Object.keys(TEST_CAPTIONS).sort());
 });
 
-test("a folder of tests that mirrors one of lib has no sub-folder that lib lacks", () => {
-  const mirrors = foldersOf("tests").filter((folder) => existsSync(join(root, "lib", folder.split("/")[1] ?? "")))
-    .filter((folder) => folder !== "tests");
+test("a folder of tests/unit that mirrors one of lib has no sub-folder that lib lacks", () => {
+  const mirrors = foldersOf("tests/unit").filter((folder) =>
+    existsSync(join(root, "lib", folder.split("/")[2] ?? "no folder"))
+  );
   expect(mirrors.length).toBeGreaterThan(15);
   const own = new Set(foldersOf("lib"));
-  const strange = mirrors.filter((folder) => !own.has(folder.replace(/^tests/, "lib")));
+  const strange = mirrors.filter((folder) => !own.has(folder.replace(/^tests\/unit/, "lib")));
   expect(strange, "lib has no such folder: put the tests where lib has their subject").toEqual([]);
+});
+
+/** This file tries that what it imports is refused. */
+const HERE = "tests/unit/architecture/folders.test.ts";
+
+/** What starts a child, opens a socket, bundles, or drives a browser. */
+const OUTSIDE =
+  /^(node:(child_process|cluster|dgram|http|http2|https|net|tls|worker_threads)|esbuild|playwright-core)$/;
+
+test("tests/unit imports no child, no socket, no bundler and no test of another layer", () => {
+  const imports = [...sources("tests/unit"), "tests/property_runs.ts"].flatMap((file) => importsIn(file, textOf(file)));
+  expect(imports.length).toBeGreaterThan(2_000);
+  const wrong = imports.filter(({ file, target }) =>
+    (OUTSIDE.test(target) || /^tests\/(programs|matrix|built)/.test(target)) && file !== HERE
+  );
+  // What the product does when it is called, tests/preload.ts refuses while the tests run.
+  expect(wrong.map(({ file, target }) => `${file} > ${target}`), "Move the test to tests/programs").toEqual([]);
+});
+
+test("tests/preload.ts refuses children, sockets and requests while tests/unit runs", async () => {
+  const { execFileSync, spawn } = await import("node:child_process");
+  const { createServer } = await import("node:http");
+  const { connect } = await import("node:net");
+  // A bare `bun test` of this file names no layer.
+  if (process.env.MOGPLEX_TEST_LAYER !== "unit") return;
+  for (
+    const outside of [
+      () => spawn("true"),
+      () => execFileSync("true"),
+      () => createServer().listen(0),
+      () => connect(9),
+      () => fetch("http://127.0.0.1:9"),
+    ]
+  ) expect(outside).toThrow("in tests/unit: move the test to tests/programs");
+});
+
+test("a test file of a layer is imported by no other file, and programs never import from matrix", () => {
+  const imports = sources("tests").flatMap((file) => importsIn(file, textOf(file)));
+  const wrong = imports.filter(({ file, target }) =>
+    target.endsWith(".test.ts") || (file.startsWith("tests/programs/") && target.startsWith("tests/matrix/"))
+  );
+  expect(wrong.map(({ file, target }) => `${file} > ${target}`)).toEqual([]);
 });
 
 /** The file that runs, or reads, the examples of a folder; those of CI systems are in {@linkcode RECIPES}. */
@@ -65,6 +104,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "demo": "tools/demo.ts",
   "deno": "tests/programs/examples/scripts.ts",
   "gitlab": "tools/docs/component_docs.ts",
+  "kubernetes": "tests/programs/examples/systems/campaign_steps.test.ts",
   "node": "tests/programs/examples/scripts.ts",
   "shell": "tests/programs/examples/shell/shell_world.ts",
   "telemetry": "tests/programs/examples/telemetry.test.ts",

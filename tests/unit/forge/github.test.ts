@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { aNode, githubForge, html, json, type Node, rollup } from "./github_forge.ts";
 import { forgeWorld, GITHUB_TOKEN } from "./world.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const url = (name: string, number = 7) => `https://github.com/acme/${name}/pull/${number}`;
 
@@ -211,7 +212,7 @@ test("Forges judges every answer for its own pull request, whatever one of them 
       const { facts, refused, failed } = await forges.read([url("web"), url("api")]);
       expect([facts.has(url("api")), facts.size + refused.size, failed.size]).toEqual([true, 2, 0]);
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(100) },
   );
 });
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { renderCampaignPage } from "../../../lib/campaign/page/campaign_page.ts";
+import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign, cleanProblem } from "../../../lib/campaign/report/clean.ts";
 import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
-import { renderDashboardPage } from "../../../lib/dashboard/page/dashboard_page.ts";
-import { renderRunPage } from "../../../lib/pages/run/run_page.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { renderRunPage } from "../../../lib/pages/run_page.ts";
 import { cleanResult } from "../../../lib/result/clean.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { hostileView } from "../campaign/report/sample_view.ts";

@@ -8,6 +8,7 @@ import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { fakeIo } from "../cli/fake_io.ts";
 import { REPO } from "../cli/world.ts";
 import { DISGUISES, readings } from "./disguises.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 /** Placeholder for the disguised secret in the answers of the service. */
 const HERE = "SECRET_STANDS_HERE";
@@ -162,7 +163,7 @@ test(
             .toEqual({ name, place, command, found: [] });
         },
       ),
-      { numRuns: 250 },
+      { numRuns: propertyRuns(250) },
     );
   },
   60_000,

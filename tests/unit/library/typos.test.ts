@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import * as library from "../../../mod.ts";
 import { createEmulator } from "../../../testing.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const service = createEmulator();
 const REQUEST = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
@@ -131,7 +132,7 @@ test("a misspelt option of any call is refused, with the option that was meant o
         else expect(keys).toContain(meant);
         if (key.length > 7) expect(meant).toBe(key);
       }),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(30) },
     );
   }
 });

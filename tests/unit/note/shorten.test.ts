@@ -4,6 +4,7 @@ import { shortenMarkdown } from "../../../lib/note/shorten.ts";
 import { markdownBlock, markdownCode } from "../../../lib/text/escape/markdown.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const size = (text: string) => [...text].length + text.split("\n").length;
 
@@ -51,6 +52,6 @@ test("shortenMarkdown() fits and keeps untrusted text in code, whatever the text
       expect(elements.filter((element) => !known.includes(element))).toEqual([]);
       expect(prose.replace(/[^\p{L}@]/gu, "").replaceAll("Said", "").replaceAll("Title", "")).toBe("");
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(100) },
   );
 });

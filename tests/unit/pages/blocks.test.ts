@@ -1,7 +1,55 @@
 import { expect, test } from "bun:test";
-import { code, facts, link, list, longBlock, section, table, time } from "../../../lib/pages/blocks.ts";
+import fc from "fast-check";
+import { parseFragment } from "parse5";
+import {
+  code,
+  facts,
+  link,
+  list,
+  longBlock,
+  markup,
+  type Part,
+  section,
+  table,
+  time,
+} from "../../../lib/pages/blocks.ts";
 import { bar, steps } from "../../../lib/pages/charts.ts";
 import { elementsOf, textsOf } from "./page_parser.ts";
+
+test("markup() escapes every value in content and in attributes, so that a parser gives it back", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (given) => {
+    const text = given.replace(/\r\n?|[^\P{Cc}\t\n]|\p{Cs}|[\ufffe\uffff]/gu, "");
+    const [element] = parseFragment(markup`<p title="${text}">x${text}</p>`.toString()).childNodes;
+    expect(element).toMatchObject({
+      tagName: "p",
+      attrs: [{ name: "title", value: text }],
+      childNodes: [{ nodeName: "#text", value: `x${text}` }],
+    });
+  }));
+});
+
+test("markup() takes its own markup as it is, joins lists and leaves out what is null, undefined or false", () => {
+  const rows = ["a", "<b>"].map((each) => markup`<li>${each}</li>`);
+  expect(markup`<ul>${rows}${null}${undefined}${false}${0}</ul>`.toString()).toBe(
+    "<ul><li>a</li><li>&lt;b&gt;</li>0</ul>",
+  );
+});
+
+test("markup() takes nothing that was read for markup, whatever its form", async () => {
+  const read = JSON.parse(`["<b>", ["<b>", ["<i>"]]]`) as Part[];
+  expect(markup`${read}`.toString()).toBe("&lt;b&gt;&lt;b&gt;&lt;i&gt;");
+  // Data that pretends to be markup: the compiler refuses it, and it becomes no markup either.
+  const forged = [
+    `{"isEscaped":true,"0":"<b>","length":3}`,
+    `{"isEscaped":true,"value":"<b>","callbacks":["<b>"]}`,
+    `[{"isEscaped":true,"buffer":["<b>"]}]`,
+    `{"then":"<b>"}`,
+  ];
+  for (const text of forged) {
+    expect([text, String(await markup`<p>${JSON.parse(text)}</p>`)]).toEqual([text, "<p>[object Object]</p>"]);
+  }
+  expect(() => markup`${JSON.parse(`{"isEscaped":true,"toString":"<b>"}`)}`).toThrow(TypeError);
+});
 
 test("link() makes a link of an address of the web alone", () => {
   expect(link("https://github.com/a/b/pull/7").toString()).toBe(

@@ -39,8 +39,17 @@ function hashOf(text: string): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
-/** Everything about a page that a rule of all pages forbids. One sentence each. @param elements All of the page. */
-export function breaches(page: string, elements: readonly PageElement[] = elementsOf(page)): string[] {
+/**
+ * Everything about a page that a rule of all pages forbids. One sentence each.
+ *
+ * @param elements All of the page.
+ * @param addresses Where its links may lead.
+ */
+export function breaches(
+  page: string,
+  elements: readonly PageElement[] = elementsOf(page),
+  addresses = /^(#|https?:\/\/)/,
+): string[] {
   const found: string[] = [];
   const policy = elements.find(({ attributes }) => attributes["http-equiv"] === "Content-Security-Policy")?.attributes
     .content ?? "";
@@ -57,7 +66,7 @@ export function breaches(page: string, elements: readonly PageElement[] = elemen
       if (name === "style" || name === "src" || name === "srcset" || name.startsWith("on")) {
         found.push(`${tag} has ${name}=${value.slice(0, 80)}`);
       }
-      if (name === "href" && !(tag === "link" ? value === "data:," : /^(#|https?:\/\/)/.test(value))) {
+      if (name === "href" && !(tag === "link" ? value === "data:," : addresses.test(value))) {
         found.push(`${tag} leads to ${value.slice(0, 80)}`);
       }
     }

@@ -6,6 +6,7 @@ import { OWN, SCHEMA_URL, SEMCONV } from "../../../lib/telemetry/names.ts";
 import { refusedSpans, renderBatch, type Span } from "../../../lib/telemetry/otlp.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { readBatch } from "./receiver.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -95,7 +96,7 @@ test("renderBatch() makes one line that a strict receiver takes when texts, time
       const { spans: [read] } = readBatch(text);
       expect(read?.name).toBe(name.toWellFormed());
     }),
-    { numRuns: 200 },
+    { numRuns: propertyRuns(200) },
   );
 });
 

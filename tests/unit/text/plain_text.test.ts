@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { cutText, plainLines, plainText } from "../../../lib/text/plain_text.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { terminalCommands } from "../hostile/parsers/log_parsers.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 for (const { name, text } of CORPUS) {
   test(`plainText() keeps only what is visible: ${name}`, () => {
@@ -37,7 +38,7 @@ test("plainText() is idempotent, and its result is visible, for any text", () =>
       expect(terminalCommands(plain)).toEqual([]);
       expect(plainText(plain)).toBe(plain);
     }),
-    { numRuns: 2_000 },
+    { numRuns: propertyRuns(2_000) },
   );
 });
 

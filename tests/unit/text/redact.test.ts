@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createRedactor, MASK, redactValue } from "../../../lib/text/redact.ts";
+import { propertyRuns } from "../../property_runs.ts";
 
 const TOKEN = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
 
@@ -70,7 +71,7 @@ test("createRedactor() masks a secret in every encoding", () => {
         for (const decoded of decodings(masked)) expect(decoded).not.toContain(secret);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 
@@ -167,7 +168,7 @@ test("createRedactor() masks any secret of which any characters are escaped as i
         .join("");
       expect(createRedactor({ secrets: [secret] })(`x ${form} y`)).toBe(`x ${MASK} y`);
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { stop } from "../../campaign/verbs/stop.ts";
 import { CANCEL } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
@@ -19,5 +19,5 @@ export const campaignStopVerb: Verb = {
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign stop campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).stop(context),
+  run: stop,
 };

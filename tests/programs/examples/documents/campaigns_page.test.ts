@@ -1,15 +1,6 @@
 /** `docs/campaigns.md`, and the section of the README: every command in them is run. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../../../tools/setup.mjs";
@@ -18,7 +9,7 @@ import { type Ended, launch } from "../../processes/world/service.ts";
 import { START } from "../../processes/world/stage.ts";
 import { blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand, endRuns, UNTIL_ENDED } from "../systems/campaign_recipes.ts";
+import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../systems/campaign_recipes.ts";
 
 const PAGE = readPage("docs/campaigns.md");
 const FAST = { speed: 10_000, sandboxLimit: 3 };
@@ -28,19 +19,19 @@ const INLINE = [
   ...PAGE.replace(/^```[^]*?^```$/gm, "").matchAll(/`((?:campaign|retry|skip) (?!FILE`)[^`]+)`/g),
 ].map(([, command = ""]) => command);
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** A folder with the program under all of its names, and what runs a line there. */
 function place(service: ScriptService, files: Readonly<Record<string, string>>) {
-  const cwd = mkdtempSync(join(built.folder, "page-"));
+  const cwd = mkdtempSync(join(work.folder, "page-"));
   writeFiles(cwd, files);
-  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "mogplex.mjs"));
   const bin = mkdtempSync(join(cwd, "bin-"));
   for (const name of ["node", "deno", "bun"] as const) symlinkSync(runtimes[name], join(bin, name));
   writeFileSync(join(bin, "mogplex-ci"), `#!/bin/sh\nexec node "${cwd}/mogplex.mjs" "$@"\n`);
@@ -106,19 +97,22 @@ test(
       });
       const ran = new Set<string>();
       const view = async () => JSON.parse((await run("mogplex-ci campaign status campaign.yml --json")).stdout);
-      /** Runs a command of the page, after what it needs, and tells how often the campaign has started something since. */
-      async function command(text: string, more = ""): Promise<number> {
+      /**
+       * Runs a command of the page, after what it needs, and tells how often the campaign has started something since.
+       *
+       * @param waves How many waves follow. Three are the whole way of an item.
+       */
+      async function command(text: string, more = "", waves = 3): Promise<number> {
         ran.add(text);
         const { causes } = text.includes("WORD") ? await view() : { causes: [] };
         const [, verb, rest = ""] = /^(?:campaign )?(\w+)(?: FILE)?(.*)$/.exec(text) ?? [];
         const filled = `campaign ${verb} campaign.yml${rest.replace("WORD", causes[0]?.word)}`;
         const before = service.recorder.of(START).length;
         expect(await run(`mogplex-ci ${filled} ${more}`), filled).toMatchObject({ code: 0 });
-        for (const _ of [1, 2]) {
+        for (let wave = 1; wave <= waves; wave++) {
           await run("mogplex-ci campaign advance campaign.yml || true");
-          endRuns(service, "web");
+          if (wave < 3) endRuns(service, "web");
         }
-        await run("mogplex-ci campaign advance campaign.yml || true");
         return service.recorder.of(START).length - before;
       }
 
@@ -131,7 +125,7 @@ test(
       writeFileSync(join(cwd, "task.md"), "Fix it, and run the tests\n");
       expect(await command("campaign retry FILE --failed --adopt-changes")).toBe(1);
       expect(JSON.parse(service.recorder.of(START).at(-1)?.body ?? "").prompt).toContain("and run the tests");
-      expect(await command("retry --only acme/web", "--dry-run")).toBe(0);
+      expect(await command("retry --only acme/web", "--dry-run", 1)).toBe(0);
       expect(await command("campaign stop FILE")).toBe(0);
       expect((await view()).state).toBe("stopping");
       expect(await command("campaign stop FILE --cancel")).toBe(0);
@@ -139,13 +133,11 @@ test(
       expect(await command("campaign resume FILE", "|| true")).toBe(0);
       expect(await command('campaign skip FILE --only acme/web --reason "done by hand"')).toBe(0);
       expect((await view()).counts).toMatchObject({ skipped: 1 });
-      expect(await command("campaign report FILE")).toBe(0);
+      expect(await command("campaign report FILE", "", 0)).toBe(0);
       expect(readFileSync(join(cwd, "mogplex-campaign/campaign.md"), "utf8")).toContain("page");
-      cpSync(join(cwd, "mogplex-campaign"), join(cwd, "SOURCE"), { recursive: true });
-      expect(await command("campaign import FILE SOURCE")).toBe(0);
-      expect(await command("campaign status")).toBe(0);
-      expect(await command("campaign status FILE --watch")).toBe(0);
-      expect(await command("campaign run", "|| true")).toBe(0);
+      expect(await command("campaign status", "", 0)).toBe(0);
+      expect(await command("campaign status FILE --watch", "", 0)).toBe(0);
+      expect(await command("campaign run", "|| true", 0)).toBe(0);
       expect([...new Set(INLINE)].sort(), "Run it here").toEqual([...ran].sort());
     }),
   // A wave stays up to 20 seconds for what is about to happen.

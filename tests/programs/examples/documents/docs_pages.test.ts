@@ -4,13 +4,13 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../../../../tools/setup.mjs";
+import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
-import { bundlePath } from "../../emulator/served.ts";
 import { type Ended, launch, REPO, type Service, startService } from "../../processes/world/service.ts";
 import { CANCEL } from "../../processes/world/stage.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand } from "../systems/campaign_recipes.ts";
+import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
 import { onMachine, signalledAll } from "../systems/machine.ts";
 import { newRun } from "../systems/github_recipes.ts";
 import { runGithubJob } from "../systems/models/github_steps.ts";
@@ -32,14 +32,15 @@ const PAGES = [
 const path = (process.env.PATH ?? "").split(delimiter);
 const HAS_JQ = path.some((folder) => Bun.file(join(folder, "jq")).size > 0);
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 let emulator: string;
 
-beforeAll(async () => {
-  [built, emulator] = await Promise.all([buildCommand(), bundlePath()]);
-}, 120_000);
+beforeAll(() => {
+  work = openWorkFolder();
+  emulator = built("mogplex-emulator.mjs");
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** The blocks that a test has run, by their text. */
 const RAN = new Set<string>();
@@ -55,18 +56,18 @@ function block(page: string, language: string, word: string): string {
 
 /** A folder with the programs under their names, and what runs a script there. */
 function place(env: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
-  const cwd = mkdtempSync(join(built.folder, "docs-"));
+  const cwd = mkdtempSync(join(work.folder, "docs-"));
   writeFiles(cwd, files);
-  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "mogplex.mjs"));
   // Where `init` puts it.
   mkdirSync(join(cwd, "ci"), { recursive: true });
-  copyFileSync(built.command, join(cwd, "ci/mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "ci/mogplex.mjs"));
   copyFileSync(emulator, join(cwd, "mogplex-emulator.mjs"));
-  const bin = mkdtempSync(join(built.folder, "bin-"));
-  for (const name of ["mogplex-ci", "mogplex"]) copyFileSync(built.command, join(bin, name));
+  const bin = mkdtempSync(join(work.folder, "bin-"));
+  for (const name of ["mogplex-ci", "mogplex"]) copyFileSync(work.command, join(bin, name));
   writeFileSync(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`, { mode: 0o755 });
   for (const name of ["mogplex-ci", "mogplex"]) {
-    writeFileSync(join(bin, name), `#!/bin/sh\nexec node "${built.command}" "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(bin, name), `#!/bin/sh\nexec node "${work.command}" "$@"\n`, { mode: 0o755 });
   }
   const all = { PATH: `${bin}${delimiter}${process.env.PATH}`, HOME: cwd, ...env };
   return { cwd, run: (script: string): Promise<Ended> => launch(["sh", "-eu", "-c", script], { cwd, env: all }).ended };
@@ -174,7 +175,7 @@ test("the workflow of the README and docs/github.md follows its run, and cancels
   const workflow = block("docs/github.md", "yaml", "runs-on");
   expect(block("README.md", "yaml", "runs-on")).toBe(workflow);
   const service: Service = await startService();
-  const files = { "ci/mogplex.mjs": readFileSync(built.command, "utf8") };
+  const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });
   const playing = (scenario: string) => workflow.replace("Fix the flaky tests", `<${scenario}>`);
   try {
@@ -202,7 +203,7 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
   writeFiles(cwd, {
     "bin.sh": `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} --no-artifacts-to-source "$@"\n`,
     ".gitignore": "mogplex*.mjs\n/bin\n/ci.project\n.cache\n",
-    "ci.project/templates/run.yml": readFileSync(join(root, "templates/run.yml"), "utf8"),
+    "ci.project/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8"),
     "ci.project/dist/mogplex-emulator.mjs": readFileSync(emulator, "utf8"),
   });
   await run(`mkdir bin && mv bin.sh bin/gitlab-ci-local && ln -s "${runtimes.node}" bin/node`);

@@ -9,7 +9,7 @@ import { writeFiles } from "../../components/project.ts";
 import { type Ended, launch } from "../../processes/world/service.ts";
 import { START } from "../../processes/world/stage.ts";
 import { type ScriptService, withService } from "../scripts.ts";
-import { buildCommand, campaignFiles, endRuns, UNTIL_ENDED } from "../systems/campaign_recipes.ts";
+import { campaignFiles, endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../systems/campaign_recipes.ts";
 import { isInstalled, type Shell, which } from "./shells.ts";
 
 const FILE = join(root, "examples/shell/campaign-cron.sh");
@@ -19,13 +19,13 @@ const SHELLS: readonly Pick<Shell, "name" | "line">[] = [
   { name: "BusyBox", line: ["busybox", "sh"] },
 ];
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 
-beforeAll(async () => {
-  built = await buildCommand();
-}, 60_000);
+beforeAll(() => {
+  work = openWorkFolder();
+});
 
-afterAll(() => rmSync(built.folder, { recursive: true, force: true }));
+afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
 /** The folder of the script on a machine, and what cron has of it. */
 interface Place {
@@ -37,9 +37,9 @@ interface Place {
 }
 
 function placeOf(service: ScriptService, names: readonly string[], more = ""): Place {
-  const cwd = mkdtempSync(join(built.folder, "cron-"));
+  const cwd = mkdtempSync(join(work.folder, "cron-"));
   writeFiles(cwd, { ...campaignFiles(names, more), token: `${service.token}\n` });
-  copyFileSync(built.command, join(cwd, "mogplex.mjs"));
+  copyFileSync(work.command, join(cwd, "mogplex.mjs"));
   copyFileSync(FILE, join(cwd, "campaign-cron.sh"));
   symlinkSync(runtimes.node, join(cwd, "node"));
   const env = { MOGPLEX_URL: service.recorder.url, MOGPLEX_DEV: "1", PATH: `${process.env.PATH}:${cwd}` };
@@ -48,7 +48,7 @@ function placeOf(service: ScriptService, names: readonly string[], more = ""): P
     // cron starts in the home directory.
     wave(shell = ["sh"]) {
       endRuns(service);
-      return launch([...shell, join(cwd, "campaign-cron.sh")], { cwd: built.folder, env }).ended;
+      return launch([...shell, join(cwd, "campaign-cron.sh")], { cwd: work.folder, env }).ended;
     },
     campaign: (...args) =>
       launch([runtimes.node, "mogplex.mjs", "campaign", ...args], {
@@ -73,7 +73,7 @@ test("campaign-cron.sh can be started as a program", () => {
 });
 
 for (const { name, line } of SHELLS) {
-  const installed = isInstalled({ name, line, busybox: false, jq: false });
+  const installed = isInstalled({ name, line });
   (installed ? together : (what: string) => test.skip(what, () => {}))(
     `campaign-cron.sh is silent in ${name} while the campaign goes on, and prints its log once at the end`,
     ["web", "api", "docs", "failure"],

@@ -6,38 +6,35 @@ import { sha256Hex } from "../../../../lib/sha256.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { START } from "../../processes/world/stage.ts";
 import { startScriptService } from "../scripts.ts";
-import { buildCommand, campaignFiles, endRuns, UNTIL_ENDED } from "./campaign_recipes.ts";
+import { campaignFiles, endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "./campaign_recipes.ts";
 import { openMachine, signalled } from "./machine.ts";
 import { type JobEnd, type JobOptions, runGithubWorkflow } from "./models/github_steps.ts";
 
 const BRANCH = "mogplex-campaign/codemod";
 
-let built: { folder: string; command: string };
+let work: WorkFolder;
 let remotes: Remotes;
 
-beforeAll(async () => {
-  built = await buildCommand();
+beforeAll(() => {
+  work = openWorkFolder();
   remotes = makeRemotes();
 }, 60_000);
 
 afterAll(async () => {
-  rmSync(built.folder, { recursive: true, force: true });
+  rmSync(work.folder, { recursive: true, force: true });
   await remotes.close();
 });
 
 /** The workflow that the command writes for files of a repository. */
 async function generated(files: Readonly<Record<string, string>>): Promise<string> {
-  const carried = async (path: string) => ({ path, text: "", sha256: await sha256Hex(files[path] ?? "") });
+  const carried = async (path: string) => ({ path, sha256: await sha256Hex(files[path] ?? "") });
   const [{ text } = { text: "" }] = github.render({
     campaign: "codemod",
-    round: "",
     file: await carried("campaign.yml"),
     includes: [await carried("task.md"), await carried("repositories.txt")],
     program: { kind: "file", ...await carried("ci/mogplex.mjs") },
     home: undefined,
     directory: "mogplex-campaign",
-    lane: "default",
-    lanes: [],
     waves: undefined,
     output: undefined,
     settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },
@@ -58,7 +55,7 @@ async function onGithub(
 ): Promise<void> {
   const service = await startScriptService({ ...UNTIL_ENDED, names });
   const machine = await openMachine({
-    ...{ url: service.url, ...built, token: () => service.token, readOnlyToken: "" },
+    ...{ url: service.url, ...work, token: () => service.token, readOnlyToken: "" },
     control: (action, args) => Promise.resolve(void service.emulator.control(action, args)),
     status: () => Promise.reject(new Error("not used")),
     close: () => Promise.resolve(),
@@ -66,7 +63,7 @@ async function onGithub(
   const repository = remotes.make(`${name}.git`);
   remotes.git(remotes.folder, "clone", "-q", "--bare", repository, `${name}/acme/web.git`);
   const remote = `${remotes.folder}/${name}/acme/web.git`;
-  const files = { ...campaignFiles(names), "ci/mogplex.mjs": readFileSync(built.command, "utf8") };
+  const files = { ...campaignFiles(names), "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const text = name === "generated" ? await generated(files) : machine.recipe("github-actions/campaign-waves.yml", "");
   let runId = 0;
   try {
@@ -140,7 +137,7 @@ test.concurrent(
       expect((await wave()).campaign?.status).toBe("failure");
       expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);
-      const stop = "node mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
+      const stop = "node ci/mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
       expect((await wave({ inputs: { command: stop } })).campaign?.status).toBe("success");
       expect((await wave()).campaign?.outputs.state).toBe("stopped");
       expect(machine.recorder.of(START)).toEqual([]);

@@ -1,9 +1,8 @@
 /** The recipes that make the waves of a campaign, on machines of their own. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ARTEFACTS } from "../../../../tools/build/artefacts.ts";
-import { bundle } from "../../../../tools/build/bundle.ts";
+import { built } from "../../../built.ts";
 import type { Recorder } from "../../processes/world/recorder.ts";
 import { type ScriptService, type ScriptServiceOptions, startScriptService } from "../scripts.ts";
 import { type Machine, openMachine, signalled, signalledAll, type Stop } from "./machine.ts";
@@ -36,7 +35,7 @@ export interface WaveOptions {
   command?: string | undefined;
   /** @default {"main"} */
   branch?: string;
-  /** Address of a copy of the program. @default none */
+  /** Address of a copy of the program, on a system whose recipe downloads it. @default none */
   url?: string;
   /** Whether the machine is lost when the job is stopped. @default {false} */
   lost?: boolean;
@@ -67,7 +66,7 @@ function colourOf({ status }: JobEnd): Wave["colour"] {
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   {
     file: "github-actions/scheduled-campaign.yml",
-    async run(machine, { files, kept, command, branch = "main", url, lost = false, edit = (text) => text }) {
+    async run(machine, { files, kept, command, branch = "main", lost = false, edit = (text) => text }) {
       const text = edit(machine.recipe("github-actions/scheduled-campaign.yml", ""));
       const { campaign } = await runGithubWorkflow(text, machine, {
         runId: String(++runs),
@@ -76,7 +75,6 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
         event: { repository: { default_branch: command === undefined ? "" : "main" } },
         inputs: command === undefined ? {} : { command },
         ...{ branch, files, caches: kept.github },
-        ...(url === undefined ? {} : { vars: { MOGPLEX_CI_URL: url } }),
         ...(lost ? { lostWith: "Make a wave" } : {}),
       });
       if (campaign === undefined) throw new Error("The recipe has no job called campaign");
@@ -123,14 +121,15 @@ export interface CampaignBench {
   counts(): { runs: number; keys: number; starts: number };
 }
 
-/** Builds the command. @returns Its path, and the folder that holds it. */
-export async function buildCommand(): Promise<{ folder: string; command: string }> {
-  const folder = mkdtempSync(join(tmpdir(), "mogplex-campaigns-"));
-  const command = join(folder, "mogplex.mjs");
-  const artefact = ARTEFACTS.find(({ file }) => file === "mogplex.mjs");
-  if (artefact === undefined) throw new Error("Cannot find mogplex.mjs");
-  writeFileSync(command, (await bundle(artefact)).text, { mode: 0o755 });
-  return { folder, command };
+/** A folder for everything that the tests make, and the command as it lies in `dist/`. */
+export interface WorkFolder {
+  folder: string;
+  command: string;
+}
+
+/** Makes an empty folder; who asks for it removes it. */
+export function openWorkFolder(): WorkFolder {
+  return { folder: mkdtempSync(join(tmpdir(), "mogplex-campaigns-")), command: built("mogplex.mjs") };
 }
 
 /** Options of a service whose runs go on until {@linkcode endRuns}, so that no test depends on how long they take. */

@@ -2,19 +2,19 @@
 import { expect } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario_texts.ts";
-import { ARTEFACTS } from "../../../../tools/build/artefacts.ts";
-import { bundle } from "../../../../tools/build/bundle.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
+import { built } from "../../../built.ts";
 
 /** A repository of the service. */
 export const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
-const TOKENS = 90;
+/** Enough for all files of a folder. */
+const TOKENS = 500;
 const tokenName = (index: number) => `mog_processTestToken${String(index).padStart(3, "0")}`;
 
 /** Automations, each called as the built-in scenario that plays for its runs. */
@@ -33,7 +33,7 @@ export interface Service {
   url: string;
   /** Folder for everything that the tests make. */
   folder: string;
-  /** The command as one file. */
+  /** The command as one file, in `dist/`. */
   command: string;
   /** A token that nobody has used: each one has its own limits. */
   token(): string;
@@ -72,9 +72,6 @@ function writeFixture(path: string): void {
  */
 export async function startService(others: Record<string, string> = {}, flags: string[] = []): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-processes-"));
-  const command = join(folder, "mogplex.mjs");
-  const artefact = ARTEFACTS.find((each) => each.file === "mogplex.mjs");
-  if (artefact !== undefined) writeFileSync(command, (await bundle(artefact)).text, { mode: 0o755 });
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
   const named = PLAYABLE_NAMES.map((name) => [`<${name}>`, name] as const);
@@ -85,28 +82,19 @@ export async function startService(others: Record<string, string> = {}, flags: s
     writeFileSync(path, `match: ${JSON.stringify(match)}\n${SCENARIO_TEXTS[name]}`);
     return ["--scenario", path];
   });
-  const child = spawn(
-    runtimes.bun,
-    [
-      "--no-env-file",
-      join(root, "lib/emulator/main.ts"),
-      "--control",
-      "--quiet",
-      "--speed",
-      "100",
-      "--fixture",
-      fixture,
-    ]
-      .concat(...scenarios, flags),
-    { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH ?? "" } },
-  );
+  const program = [runtimes.bun, "--no-env-file", join(root, "tests/programs/processes/world/emulator.ts")] as const;
+  const own = ["--control", "--quiet", "--speed", "100", "--fixture", fixture];
+  const child = spawn(program[0], [...program.slice(1), folder, ...own, ...scenarios.flat(), ...flags], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { PATH: process.env.PATH ?? "" },
+  });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const { url } = JSON.parse(String(line)) as { url: string };
   let used = 0;
   return {
     url,
     folder,
-    command,
+    command: built("mogplex.mjs"),
     token() {
       used++;
       if (used >= TOKENS) throw new Error("Cannot take a token: all are used");
@@ -123,11 +111,20 @@ export async function startService(others: Record<string, string> = {}, flags: s
       return (await response.json() as { data: { run: { status: string } } }).data.run.status;
     },
     async close() {
-      child.kill("SIGTERM");
+      child.stdin.end();
       await once(child, "exit");
-      rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+let shared: Promise<Service> | undefined;
+
+/**
+ * The service of all test files of a process. Each test takes a token of its own. A test that moves the clock, causes faults or needs other
+ * flags starts its own service.
+ */
+export function sharedService(): Promise<Service> {
+  return shared ??= startService();
 }
 
 /** What a process did. */

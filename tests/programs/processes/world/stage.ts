@@ -1,10 +1,10 @@
-/** One emulator a runtime, so that faults of one never meet another, and jobs of a CI system on them. */
+/** Jobs of a CI system on an emulator, each with a recorder between it and the service. */
 import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RUNTIMES } from "../../package/runtimes.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
-import { type Ended, launch, REPO, type Running, type Service, startService } from "./service.ts";
+import { type Ended, launch, REPO, type Running, type Service } from "./service.ts";
 
 /** A start on the wire. */
 export const START = /^POST \/runs$/;
@@ -13,14 +13,19 @@ export const LOOK = /^GET \/runs\/[^/]+$/;
 /** A cancel on the wire. */
 export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
-/** A runtime and its service. */
-export interface Stage {
+/** A runtime, and the service that its jobs use. */
+export interface RuntimeService {
   /** `node`, `deno` or `bun`. */
   name: string;
   /** Command line of the runtime. */
   runtime: readonly string[];
   /** The emulator. */
   service: Service;
+}
+
+/** Node, and the service that its jobs use. */
+export function onNode(service: Service): RuntimeService {
+  return { name: "node", runtime: RUNTIMES.node, service };
 }
 
 /** A job of GitLab CI: a working directory, an environment, and a recorder between it and the service. */
@@ -49,28 +54,10 @@ export interface CiJob {
   result(): Record<string, unknown>;
 }
 
-/** Starts all services. */
-export async function openStages(): Promise<Stage[]> {
-  return await Promise.all(
-    Object.entries(RUNTIMES).map(async ([name, runtime]) => ({ name, runtime, service: await startService() })),
-  );
-}
-
-/** Does something on every runtime at the same time; a failure tells on which. */
-export async function onEvery(stages: readonly Stage[], body: (stage: Stage) => Promise<void>): Promise<void> {
-  const results = await Promise.allSettled(stages.map(body));
-  for (const [index, result] of results.entries()) {
-    if (result.status === "fulfilled") continue;
-    const { reason } = result;
-    if (reason instanceof Error) reason.message = `on ${stages[index]?.name}: ${reason.message}`;
-    throw reason;
-  }
-}
-
 let pipelines = 0;
 
 /** Opens a job of a pipeline of its own, or one more of another job's pipeline. */
-export async function openJob({ name, runtime, service }: Stage, like?: CiJob): Promise<CiJob> {
+export async function openJob({ name, runtime, service }: RuntimeService, like?: CiJob): Promise<CiJob> {
   const recorder = await startRecorder(service.url);
   const cwd = mkdtempSync(join(service.folder, `${name}-`));
   const env = {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { errorOf, fileWith, read } from "./files.ts";
 import { WRONG_FILES } from "./wrong_files.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 /** What becomes of a text: nothing but a file or the mistakes of one. */
 async function outcome(text: string, files: Record<string, string> = {}): Promise<"read" | "refused"> {
@@ -92,7 +93,7 @@ test("readCampaignFile() reads or refuses any text, and throws nothing else", as
     fc.string({ unit: "binary", maxLength: 80 }),
     fc.array(token, { maxLength: 40 }).map((all) => all.join("")),
   );
-  await fc.assert(fc.asyncProperty(texts, async (text) => void await outcome(text)), { numRuns: 1_000 });
+  await fc.assert(fc.asyncProperty(texts, async (text) => void await outcome(text)), { numRuns: propertyRuns(1_000) });
 });
 
 test("readCampaignFile() reads or refuses a file in which something was cut or put in", async () => {
@@ -125,7 +126,7 @@ test("readCampaignFile() reads or refuses a file in which something was cut or p
     fc.asyncProperty(edit, async ({ source: { text, files = {} }, at, cut, put }) => {
       await outcome(text.slice(0, at) + put + text.slice(at + cut), files);
     }),
-    { numRuns: 1_000 },
+    { numRuns: propertyRuns(1_000) },
   );
 });
 
@@ -145,6 +146,6 @@ test("readCampaignFile() reads or refuses any JSON", async () => {
   ];
   const file = fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), value, { maxKeys: 8 });
   await fc.assert(fc.asyncProperty(file, async (given) => void await outcome(JSON.stringify(given))), {
-    numRuns: 700,
+    numRuns: propertyRuns(700),
   });
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { campaignJsonSchema, campaignKeysTable, type JsonSchema } from "../../../../tools/docs/campaign_schema.ts";
 import { read } from "./files.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const root = join(import.meta.dir, "../../../..");
 const schema = JSON.parse(readFileSync(join(root, "schema/campaign.schema.json"), "utf8"));
@@ -128,7 +129,7 @@ test("a file that the reader takes is valid by campaign.schema.json", async () =
       accepted++;
       expect(errorsOf(JSON.parse(text))).toEqual([]);
     }),
-    { numRuns: 2_000 },
+    { numRuns: propertyRuns(2_000) },
   );
-  expect(accepted).toBeGreaterThan(200);
+  expect(accepted).toBeGreaterThan(propertyRuns(200));
 });

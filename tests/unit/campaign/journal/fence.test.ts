@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type FenceParts, itemKey, requestHash } from "../../../../lib/campaign/journal/fence.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const REQUEST = {
   prompt: "Replace moment\n\nby Temporal",
@@ -68,7 +69,7 @@ test("itemKey() gives different keys to starts that differ in any part, and the 
         expect(await itemKey(mixed) === await itemKey(a)).toBe(a[name] === b[name]);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: propertyRuns(200) },
   );
 });
 

@@ -4,6 +4,7 @@ import { isUsualRecord, readRecord } from "../../../../lib/campaign/journal/reco
 import { CORPUS } from "../../hostile/corpus.ts";
 import { history } from "./history.ts";
 import { recordsOf } from "./sample.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const USUAL = ["wave", "intent", "started", "seen", "ended"];
 
@@ -12,7 +13,7 @@ test("isUsualRecord() takes what a campaign writes of starts and waves", async (
     fc.asyncProperty(history(4), async (bodies) => {
       for (const record of await recordsOf(bodies)) expect(isUsualRecord(record)).toBe(USUAL.includes(record.type));
     }),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(30) },
   );
 });
 
@@ -31,6 +32,6 @@ test("isUsualRecord() takes nothing that the schema would refuse or change", asy
         expect(readRecord(changed)).toEqual({ ok: true, record: changed });
       }
     }),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(150) },
   );
 });

@@ -10,6 +10,7 @@ import {
 import { SLOT_GUARD_MS } from "../../../../lib/campaign/pace/quota.ts";
 import { lowerBound } from "../../../../bench/campaign/lower_bound.ts";
 import { DAY, HOUR, mayStart, MINUTE, paceInput, SECOND, START, window } from "./reference.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const WEEK = [1, 2, 3, 4, 5, 6, 7];
 
@@ -198,7 +199,7 @@ test("forecast() agrees with a campaign that is played second by second", () => 
     fc.property(campaignArbitrary(60, [undefined]), (change) => {
       expect(forecast(input({ ...change, spread: 0 })).endsAtMs).toBe(playSlowly(change));
     }),
-    { numRuns: 50 },
+    { numRuns: propertyRuns(50) },
   );
 });
 
@@ -207,6 +208,6 @@ test("forecast() agrees with a campaign that is played wave by wave, over days",
     fc.property(campaignArbitrary(500, [10 * MINUTE, 7 * MINUTE, MINUTE]), (change) => {
       expect(forecast(input({ ...change, spread: 0 })).endsAtMs).toBe(playSlowly(change));
     }),
-    { numRuns: 50 },
+    { numRuns: propertyRuns(50) },
   );
 });

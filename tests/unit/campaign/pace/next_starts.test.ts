@@ -4,6 +4,7 @@ import { nextStarts } from "../../../../lib/campaign/pace/next_starts.ts";
 import type { Pace, PaceInput } from "../../../../lib/campaign/pace/pace.ts";
 import { SLOT_GUARD_MS } from "../../../../lib/campaign/pace/quota.ts";
 import { accepts, DAY, HOUR, mayStart, MINUTE, paceInput, randomNumbers, SECOND, START, window } from "./reference.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const GUARD = SLOT_GUARD_MS;
 
@@ -164,7 +165,7 @@ test("nextStarts() is never refused by the service's limiter, whose times are kn
         nextMs = found.nextMs === null ? null : found.nextMs - wrongMs;
       }
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });
 
@@ -224,7 +225,7 @@ test("nextStarts() starts exactly as many as a model that counts, and is never i
         expect(mayStart({ ...free, nowMs: at }, GUARD)).toBe(false);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: propertyRuns(2_000) },
   );
 });
 
@@ -239,6 +240,6 @@ test("nextStarts() gives null for the next moment only if time changes nothing",
         expect(mayStart({ ...then, nowMs: at }, GUARD)).toBe(false);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });

@@ -9,6 +9,7 @@ import {
   type WatchedRun,
 } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { HOUR, MINUTE, randomNumbers, SECOND, START } from "./reference.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const MEAN = 20 * MINUTE;
 
@@ -134,6 +135,6 @@ test("pollPlan() never sends more requests a minute than its budget, and forgets
         for (const late of lateMs) expect(late).toBeLessThanOrEqual(2 * MINUTE);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(100) },
   );
 });

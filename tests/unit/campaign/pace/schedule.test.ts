@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { lowerBound } from "../../../../bench/campaign/lower_bound.ts";
 import { roundUp, schedule } from "../../../../lib/campaign/pace/schedule.ts";
 import { DAY, HOUR, MINUTE, SECOND, START, window } from "./reference.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 test("lowerBound() of 1 000 runs of 20 minutes is 6 d 11 h 20 min: the last 100 of them three at a time", () => {
   const found = lowerBound({ nowMs: START, runs: { items: 1_000, meanRunMs: 20 * MINUTE }, parallel: 3 });
@@ -78,6 +79,6 @@ test("lowerBound() is what a limiter allows that is asked every second", () => {
         expect(lowerBound({ nowMs: START, slotsMs, runs, parallel }).endsAtMs).toBe(last);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: propertyRuns(40) },
   );
 });

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { isOpen, nextOpening } from "../../../../lib/campaign/pace/windows.ts";
 import { DAY, HOUR, MINUTE, referenceNext, referenceOpen, window } from "./reference.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const WEEK = [1, 2, 3, 4, 5, 6, 7];
 const VIENNA = "Europe/Vienna";
@@ -121,7 +122,7 @@ test("isOpen() agrees with the clock on the wall, for any windows and times, in 
     fc.property(windowsArbitrary, fc.array(instantArbitrary, { minLength: 1, maxLength: 20 }), (windows, times) => {
       for (const ms of times) expect(isOpen(windows, ms)).toBe(referenceOpen(windows, ms));
     }),
-    { numRuns: 1_000 },
+    { numRuns: propertyRuns(1_000) },
   );
 });
 
@@ -130,7 +131,7 @@ test("nextOpening() agrees with a clock that is read minute by minute", () => {
     fc.property(windowsArbitrary, instantArbitrary, (windows, ms) => {
       expect(nextOpening(windows, ms)).toBe(referenceNext(true, windows, ms, 15));
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

@@ -5,6 +5,7 @@ import { RequestPace } from "../../../../lib/campaign/plan/request_pace.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import type { Repo } from "../../../../lib/model.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 type Compare = (a: string, b: string) => number;
 
@@ -75,7 +76,7 @@ test("Listing.read() finds every repository with the prefix, whatever the collat
       }
     }),
     // Without shrinking, which takes minutes with so many names.
-    { numRuns: 60, endOnFailure: true },
+    { numRuns: propertyRuns(60), endOnFailure: true },
   );
 });
 

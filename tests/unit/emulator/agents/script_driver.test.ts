@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { builtInScenario, SCENARIO_NAMES } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
 import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange } from "../arrange.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 function play(name: string, options: Parameters<typeof arrange>[0] = {}) {
   return arrange({ scenarios: [builtInScenario(name)], ...options });
@@ -53,7 +54,7 @@ test("scriptDriver() gives the same story however often somebody looks", async (
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 5_000 }), { maxLength: 20 }), async (looks) => {
       expect(await story(looks)).toEqual(once);
     }),
-    { numRuns: 25 },
+    { numRuns: propertyRuns(25) },
   );
 });
 

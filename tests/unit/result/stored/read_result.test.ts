@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../../lib/errors.ts";
-import { renderRunPage } from "../../../../lib/pages/run/run_page.ts";
+import { renderRunPage } from "../../../../lib/pages/run_page.ts";
 import { renderJson } from "../../../../lib/report/json.ts";
 import { renderNdjson } from "../../../../lib/report/ndjson.ts";
 import { cleanResult } from "../../../../lib/result/clean.ts";
 import { readResult } from "../../../../lib/result/stored/read_result.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../../report/sample.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const JSON_FILE = (text: string) => ({ path: "result.json", text });
 const EVENTS = { path: "events.ndjson", text: renderNdjson(sampleResult()) };
@@ -110,6 +111,6 @@ test("readResult() gives a result that a page can be made of, or throws a UsageE
         expect(error).toBeInstanceOf(UsageError);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { RunEvent } from "../../../../lib/model.ts";
 import { KeptEvents } from "../../../../lib/runs/events/kept_events.ts";
 import { sampleEvent } from "../../report/sample.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const MB = 1024 * 1024;
 
@@ -70,6 +71,6 @@ test("KeptEvents keeps what a plain list would keep, whatever the sizes are", ()
       });
       expect(kept.slice(kept.length - newest.length)).toEqual(newest);
     }),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(30) },
   );
 });

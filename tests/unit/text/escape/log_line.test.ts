@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { escapeLogLine } from "../../../../lib/text/escape/log_line.ts";
 import { plainLines } from "../../../../lib/text/plain_text.ts";
 import { LOG_PARSERS } from "../../hostile/parsers/log_parsers.ts";
+import { propertyRuns } from "../../../property_runs.ts";
 
 const FRAGMENTS = [
   ...[
@@ -33,7 +34,7 @@ test("escapeLogLine() makes any sequence of fragments of commands inert on all s
         expect(Object.values(LOG_PARSERS).flatMap((parse) => parse(line))).toEqual([]);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: propertyRuns(2_000) },
   );
 });
 

@@ -4,6 +4,7 @@ import type { RecordBody } from "../../../../../lib/campaign/journal/record.ts";
 import { history } from "../history.ts";
 import { ended, intent, lockOf, uuidOf } from "../sample.ts";
 import { DIRECTORY, failureOf, makeRoom, processesOf, type Room } from "./rooms.ts";
+import { propertyRuns } from "../../../../property_runs.ts";
 
 const note = (text: string): RecordBody => ({ type: "note", text });
 const notes = (count: number): RecordBody[] => Array.from({ length: count }, (_, index) => note(`${index}`));
@@ -60,7 +61,7 @@ test("append() goes on where the journal ends, with the number of the wave, over
       for (const record of records) expect(record.wave).toBe(record.type === "wave" ? ++wave : wave);
       expect(room.notices).toEqual([]);
     }),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(30) },
   );
 });
 

@@ -10,6 +10,7 @@ import {
   parseRandomFaults,
 } from "../../../../../lib/emulator/state/faults.ts";
 import { API_REPO, arrange } from "../../arrange.ts";
+import { propertyRuns } from "../../../../property_runs.ts";
 
 async function listOnce(fault: Fault) {
   const { emulator, call, clock } = arrange();
@@ -128,7 +129,7 @@ test("faults at random depend on the seed and the number of the request alone", 
       const all = await outcomes(seed, 20);
       expect(await outcomes(seed, requests)).toEqual(all.slice(0, requests));
     }),
-    { numRuns: 50 },
+    { numRuns: propertyRuns(50) },
   );
   expect(await outcomes(1, 50)).not.toEqual(await outcomes(2, 50));
 });

@@ -1,0 +1,125 @@
+/**
+ * Runs workflows with nektos/act, without containers and without GitHub's servers.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Bench, COMMAND, type Service } from "./bench.ts";
+import type { Running } from "./processes.ts";
+import { ACT } from "./programs.ts";
+
+/** A later job that shows what the first one passes on. */
+export const LATER = `
+  later:
+    needs: cleanup
+    runs-on: ubuntu-24.04
+    steps:
+      - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
+`;
+
+/** The event that starts a workflow after another one has failed. */
+export const FAILED_WORKFLOW = {
+  repository: { full_name: "acme/web" },
+  workflow_run: {
+    conclusion: "failure",
+    head_branch: "main",
+    head_sha: "0123456789abcdef0123456789abcdef01234567",
+    html_url: "https://github.example/acme/web/actions/runs/1",
+    head_repository: { full_name: "acme/web" },
+  },
+};
+
+/** Replaces the upload action, which works on GitHub only: prints the files that the action would upload. */
+const UPLOAD = `name: Upload
+inputs: { name: {}, path: {}, if-no-files-found: {} }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: { NAME: "\${{ inputs.name }}", PATHS: "\${{ inputs.path }}" }
+      run: |
+        files=
+        while read -r path; do
+          case $path in
+            '') ;;
+            '!'*) files=$(printf '%s' "$files" | grep -vxF "\${path#!}" || true) ;;
+            *) files=$files$(find "$path" -type f 2> /dev/null || true) ;;
+          esac
+        done <<< "$PATHS"
+        echo "ARTIFACT $NAME:" $files
+`;
+
+/** Replaces the cache actions, which need GitHub's server: one folder of this machine is the cache, and only the newest is kept. */
+const CACHE = {
+  restore: `[ ! -d "$LAB_CACHE/$DIRECTORY" ] || cp -r "$LAB_CACHE/$DIRECTORY" .`,
+  save: `[ ! -d "$DIRECTORY" ] || { rm -rf "$LAB_CACHE/$DIRECTORY"; cp -r "$DIRECTORY" "$LAB_CACHE"; }`,
+};
+
+function cacheAction(run: string): string {
+  return `name: Cache
+inputs: { path: {}, key: {}, restore-keys: {} }
+runs:
+  using: composite
+  steps:
+    - { shell: bash, env: { DIRECTORY: "\${{ inputs.path }}" }, run: ${JSON.stringify(run)} }
+`;
+}
+
+/** A workflow, and what starts it. */
+export interface Workflow {
+  /** Its file. */
+  text: string;
+  /** The service that it talks to. */
+  service: Service;
+  /** More files of the repository. @default none */
+  files?: Readonly<Record<string, string>>;
+  /** @default workflow_dispatch */
+  event?: string;
+  /** Payload of the event. @default none */
+  payload?: unknown;
+  /** More arguments of act. @default [] */
+  args?: readonly string[];
+  /** More variables of act. @default none */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a workflow in its own repository. */
+export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
+  const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
+  const cwd = bench.newFolder();
+  bench.writeFiles(cwd, {
+    // Where `init` puts the program.
+    "ci/mogplex.mjs": readFileSync(COMMAND, "utf8"),
+    ...files,
+    ".github/workflows/agent.yml": text,
+    "event.json": JSON.stringify(payload),
+  });
+  // act would fetch actions from their server. It copies the repository itself, in place of checkout.
+  const [upload, cache] = [bench.newFolder(), bench.newFolder()];
+  bench.writeFiles(upload, { "action.yml": UPLOAD });
+  for (const [name, run] of Object.entries(CACHE)) {
+    bench.writeFiles(cache, { [`${name}/action.yml`]: cacheAction(run) });
+  }
+  const local = [...text.matchAll(/uses: actions\/(upload-artifact|cache)\S*?@(\w+)/g)].flatMap((
+    [, name = "", commit],
+  ) => [
+    "--local-repository",
+    `actions/${name}@${commit}=${name === "cache" ? cache : upload}`,
+  ]);
+  const git = ["git", "-c", "user.name=Lab", "-c", "user.email=lab@example.com", "-c", "init.defaultBranch=main"];
+  for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
+    await bench.run([...git, ...step], { cwd });
+  }
+  const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
+  const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
+    .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
+    .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
+    .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
+  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...env } });
+}
+
+/** The end of a log that a reader needs to understand a failure. */
+export function tail(text: string): string {
+  return text.slice(-500);
+}

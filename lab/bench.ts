@@ -1,0 +1,253 @@
+/**
+ * What an experiment works with: a folder, processes, a local service, and a place for its checks.
+ *
+ * @module
+ */
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { pinsOf, withPins } from "../tools/build/pins.ts";
+import { root, runtimes } from "../tools/setup.mjs";
+import { type Check, NotPossibleError } from "./check.ts";
+import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
+
+/** The built command. */
+export const COMMAND = join(root, "dist/mogplex.mjs");
+/** Id of the automation of a service. */
+const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
+const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
+
+/** A local service. */
+export interface Service {
+  url: string;
+  /** A token with all scopes. */
+  token: string;
+  /** Id of its one repository. */
+  repo: string;
+  /** Id of its one automation. */
+  automation: string;
+  /** Status of a run, as the service has it. */
+  status(runId: string): Promise<string>;
+  /** Resolves once a run has a status. @returns whether it has, within some seconds. */
+  reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
+  /** The variables of a job that uses it. */
+  env: Readonly<Record<string, string>>;
+}
+
+/** More about a process that an experiment starts. */
+export interface StartOptions {
+  /** @default an empty folder */
+  cwd?: string;
+  /** Variables beside `PATH`, `HOME` and `LANG`. @default {{}} */
+  env?: Readonly<Record<string, string>>;
+  /** @default {""} */
+  stdin?: string;
+}
+
+/** Stands in for curl: copies the built command if a recipe downloads it, from any address, and calls the real curl for all else. */
+const CURL = `#!/bin/sh
+out= url=
+for word; do
+  if [ "$last" = -o ]; then out=$word; fi
+  case $word in http*/mogplex.mjs) url=$word ;; esac
+  last=$word
+done
+if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
+PATH=@PATH@ exec curl "$@"
+`;
+
+function fixtureText(token: string, repo: string): string {
+  const user = "ci";
+  const at = "2026-08-01T00:00:00+00:00";
+  const times = { createdAt: at, updatedAt: at };
+  return JSON.stringify({
+    users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
+    tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
+    repos: [{
+      key: "web",
+      user,
+      id: repo,
+      full_name: "acme/web",
+      installation_id: 1,
+      default_branch: "main",
+      root_directory: null,
+    }],
+    automations: [{
+      ...{
+        key: "cleanup",
+        user,
+        id: AUTOMATION,
+        name: "Cleanup",
+        installationId: 1,
+        status: "active",
+        startEvent: "push",
+      },
+      ...{ publishedVersion: { id: AUTOMATION, versionNumber: 1 }, ...times },
+    }],
+  });
+}
+
+/** The bench of one experiment. */
+export class Bench {
+  /** Folder of the experiment; everybody may read it, so that other users can work in it. */
+  readonly folder: string = mkdtempSync(join(tmpdir(), "mogplex-lab-"));
+  /** What was checked so far. */
+  readonly checks: Check[] = [];
+  /** Folder of the programs that stand in for others, first on the `PATH`. */
+  readonly bin: string = join(this.folder, "bin");
+  readonly #mark: string = crypto.randomUUID();
+  #folders = 0;
+
+  static readonly #open = new Set<Bench>();
+
+  /** Closes every open bench. Called when a signal ends the lab. */
+  static async closeAll(): Promise<void> {
+    await Promise.allSettled([...Bench.#open].map((bench) => bench.close()));
+  }
+
+  constructor() {
+    Bench.#open.add(this);
+    chmodSync(this.folder, 0o755);
+    mkdirSync(this.bin);
+    this.writeProgram("curl", CURL.replace("@COMMAND@", COMMAND).replace("@PATH@", process.env.PATH ?? ""));
+  }
+
+  /** Records a check. @param seen What was seen, for a check that failed. */
+  check(what: string, holds: boolean, seen = ""): void {
+    this.checks.push({ what, outcome: holds ? "passed" : "failed", why: holds ? "" : seen.slice(-600) });
+  }
+
+  /** Records a check that could not be made. */
+  skip(what: string, why: string): void {
+    this.checks.push({ what, outcome: "skipped", why });
+  }
+
+  /** Records a check that this machine does not permit. */
+  notPossible(what: string, why: string): void {
+    this.skip(what, new NotPossibleError(why).message);
+  }
+
+  /** Makes an empty folder that everybody may write to. */
+  newFolder(): string {
+    const path = join(this.folder, `work-${++this.#folders}`);
+    mkdirSync(path);
+    chmodSync(path, 0o777);
+    return path;
+  }
+
+  /** Writes a program into {@linkcode bin}. */
+  writeProgram(name: string, text: string): string {
+    const path = join(this.bin, name);
+    writeFileSync(path, text);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  /** Writes files below a folder. */
+  writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+  }
+
+  /** Text of a file of `examples/`, with the checksum of the command that was built last. */
+  example(file: string): string {
+    return withPins(readFileSync(join(root, "examples", file), "utf8"), pinsOf(readFileSync(COMMAND, "utf8")));
+  }
+
+  /** Starts a process. */
+  start(line: readonly string[], { cwd = this.newFolder(), env = {}, stdin = "" }: StartOptions = {}): Running {
+    const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
+    const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
+    const running = launch(line, { cwd, env: all, stdin });
+    this.#last = running;
+    return running;
+  }
+
+  /** Runs a process to its end. */
+  run(line: readonly string[], options: StartOptions = {}): Promise<Ended> {
+    return this.start(line, options).ended;
+  }
+
+  /** Starts a service whose runs all play one scenario. */
+  async service(scenario: string, speed = 50): Promise<Service> {
+    const fixture = join(this.newFolder(), "fixture.json");
+    const repo = crypto.randomUUID();
+    const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
+    writeFileSync(fixture, fixtureText(token, repo));
+    const flags = ["--quiet", "--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
+    const running = this.start([runtimes.node, EMULATOR, ...flags]);
+    const [line] = await running.seen(/^\{"url".*\}$/m);
+    const { url } = JSON.parse(line) as { url: string };
+    this.keep(running.pid);
+    async function status(runId: string): Promise<string> {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
+      return (await answer.json() as { data: { run: { status: string } } }).data.run.status;
+    }
+    async function reaches(runId: string, wanted: string, seconds = 10): Promise<boolean> {
+      const until = performance.now() + seconds * 1_000;
+      while (await status(runId) !== wanted) {
+        if (performance.now() > until) return false;
+        await Bun.sleep(250);
+      }
+      return true;
+    }
+    const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
+    return { url, token, repo, automation: AUTOMATION, status, reaches, env };
+  }
+
+  #last: Running | undefined;
+
+  /** The last output of the process that was started last, for errors. */
+  lastOutput(): string {
+    return this.#last?.text().slice(-400) ?? "";
+  }
+
+  readonly #services = new Set<number>();
+
+  /** Marks a process as part of the bench: {@linkcode livingProcesses} does not count it. */
+  keep(pid: number): void {
+    this.#services.add(pid);
+  }
+
+  readonly #endings: (() => Promise<void>)[] = [];
+
+  /** Registers a function that is called before the bench ends its processes. */
+  atEnd(ending: () => Promise<void>): void {
+    this.#endings.push(ending);
+  }
+
+  /** Processes of this bench that are still alive, without the services. */
+  livingProcesses(): Survivor[] {
+    return survivors(this.#mark).filter(({ pid }) => !this.#services.has(pid));
+  }
+
+  /** Records whether all processes have ended, waiting up to that many seconds. */
+  async checkAllEnded(what: string, seconds = 5): Promise<void> {
+    const until = performance.now() + seconds * 1_000;
+    while (this.livingProcesses().length > 0 && performance.now() < until) await Bun.sleep(100);
+    const living = this.livingProcesses();
+    this.check(what, living.length === 0, living.map(({ line }) => line.slice(0, 120)).join("; "));
+  }
+
+  #closing: Promise<void> | undefined;
+
+  /** Ends all processes and removes the folder, once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      for (const ending of this.#endings) await ending();
+    } finally {
+      Bench.#open.delete(this);
+      endMarked(this.#mark);
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * GitHub workflows on nektos/act without containers: each step is a real process of this machine, on a terminal, with act's readers of
+ * outputs, summaries and commands.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../tools/setup.mjs";
+import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
+import type { Bench, Service } from "../bench.ts";
+import { makeImage, startDocker } from "../docker.ts";
+import type { Experiment } from "../experiment.ts";
+import { signal } from "../processes.ts";
+import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
+
+// deno-lint-ignore no-control-regex
+const REDRAWN = /\x1b\[(?:\?7l|K)/;
+
+/** The fences around untrusted text that act saw opened, and those of them that it saw closed. */
+function fences(text: string): { opened: string[]; closed: string[] } {
+  const opened = [...text.matchAll(/⚙ +::stop-commands::([\w-]+)/g)].map((match) => match[1] ?? "");
+  return { opened, closed: opened.filter((token) => text.includes(`⚙  ::${token}::`)) };
+}
+
+async function success(bench: Bench): Promise<void> {
+  const service = await bench.service("success");
+  const text = bench.example("github-actions/weekly-cleanup.yml") + LATER;
+  const running = await startWorkflow(bench, { text, service });
+  const { code } = await running.ended;
+  const log = running.text();
+  bench.check("the job passes when the run succeeds", code === 0, tail(log));
+  bench.check(
+    "a later job gets outcome and pull request",
+    /later job got \[success\] \[http[^\]]+\]/.test(log),
+    tail(log),
+  );
+  bench.check("act shows the summary of the job", /Summary - \s*## ✅ .* → \[PR #\d+\]/.test(log), tail(log));
+  const kept = /\| +ARTIFACT (.*)/.exec(log)?.[1] ?? "no artifact was kept";
+  const keptRight = kept.includes("mogplex-ci/result.json") && !kept.includes("mogplex-ci/run.json");
+  bench.check("the reports are kept, without the state file", keptRight, kept);
+  bench.check("no line of the log is drawn again", !REDRAWN.test(log), "the log has escapes that move the cursor");
+  const { opened, closed } = fences(log);
+  const fenced = opened.length > 0 && opened.length === closed.length;
+  bench.check("every fence around untrusted text closes", fenced, `${opened.length} opened, ${closed.length} closed`);
+  bench.check("the token is not in the log", !log.includes(service.token));
+}
+
+async function failure(bench: Bench): Promise<void> {
+  const service = await bench.service("agent-failure");
+  const text = bench.example("github-actions/weekly-cleanup.yml") + LATER;
+  const running = await startWorkflow(bench, { text, service });
+  const { code } = await running.ended;
+  const log = running.text();
+  bench.check("the job fails when the run fails", code === 1, `act ended with ${code}: ${tail(log)}`);
+  bench.check("the verdict has exit code 1", /verdict +\S*failed in .* \(exit code 1\)/.test(log), tail(log));
+  bench.check("act reads the annotation", /❗ +::error[ :]/.test(log), tail(log));
+  bench.check("the later job does not run", !log.includes("later job got ["), tail(log));
+}
+
+async function cancel(bench: Bench): Promise<void> {
+  const service = await bench.service("stuck-streaming");
+  const running = await startWorkflow(bench, { text: bench.example("github-actions/weekly-cleanup.yml"), service });
+  const [, runId = ""] = await running.seen(/started run (\S+)/);
+  await running.seen(/Harness run streaming/);
+  signal(running.pid, "SIGINT");
+  const { code } = await running.ended;
+  bench.check("a cancelled act ends with a failure", code !== 0, `act ended with ${code}`);
+  bench.check("the run is cancelled", await service.reaches(runId, "cancelled"), tail(running.text()));
+  await bench.checkAllEnded("no process is left behind");
+}
+
+/** Another recipe, and what starts it. */
+interface Other {
+  file: string;
+  event?: string;
+  payload: unknown;
+  /** Number of its jobs that follow an agent. */
+  jobs: number;
+}
+
+const OTHERS: readonly Other[] = [
+  { file: "codemod-matrix.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 3 },
+  { file: "dispatch-automation.yml", payload: {}, jobs: 1 },
+  { file: "drop-in.yml", payload: {}, jobs: 1 },
+  {
+    file: "fix-failing-ci.yml",
+    event: "workflow_run",
+    payload: FAILED_WORKFLOW,
+    jobs: 1,
+  },
+  { file: "task-with-comment.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 1 },
+];
+
+/** How many runs ended with a status: by our verdicts in the log, or by the service for drop-in.yml, which names its run. */
+async function endedWith(status: string, log: string, service: Service): Promise<number> {
+  // Not by its last notice: act may lose the last line of a step.
+  const [, runId] = /Started run ([\w-]+)/.exec(log) ?? [];
+  if (runId !== undefined) return await service.status(runId) === status ? 1 : 0;
+  return log.match(new RegExp(`verdict +\\S*${status} `, "g"))?.length ?? 0;
+}
+
+async function others(bench: Bench): Promise<void> {
+  const files = readdirSync(join(root, "examples/github-actions"))
+    .filter((file) => !file.startsWith("weekly-cleanup.") && !file.includes("campaign"));
+  const untried = files.filter((name) => !OTHERS.some(({ file }) => file === name));
+  bench.check("every workflow is tried", untried.length === 0, untried.join(", "));
+  // A later job calls it to comment on the pull request.
+  bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
+  for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
+    for (const { file, jobs, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
+      const service = await bench.service(scenario);
+      const text = bench.example(`github-actions/${file}`).replace(
+        /8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g,
+        service.repo,
+      );
+      // act takes the name of the repository from its own environment.
+      const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
+      const running = await startWorkflow(bench, { ...rest, text, service, args });
+      const { code } = await running.ended;
+      const log = running.text();
+      const right = (code === 0) === (status === "success") && await endedWith(status, log, service) === jobs;
+      bench.check(`${file} ends as its ${jobs === 1 ? "run" : `${jobs} runs`}: ${status}`, right, tail(log));
+      if (!text.includes("gh pr comment") || status !== "success") continue;
+      bench.check(`${file}: the next job gets the pull request`, /gh was called: pr comment http/.test(log), tail(log));
+    }
+  }
+}
+
+async function forgejo(bench: Bench): Promise<void> {
+  const recipe = bench.example("forgejo/cleanup.yml");
+  const [, image = ""] = /^ {6}image: (\S+)/m.exec(recipe) ?? [];
+  const daemon = await startDocker(bench);
+  makeImage(bench, daemon, "bash", image);
+  for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
+    const service = await bench.service(scenario);
+    const running = await startWorkflow(bench, { text: recipe, service, args: ["--pull=false"], env: daemon.env });
+    const { code } = await running.ended;
+    const right = (code === 0) === (status === "success") && await endedWith(status, running.text(), service) === 1;
+    bench.check(`the job ends as its run: ${status}`, right, tail(running.text()));
+  }
+}
+
+/** Experiments with nektos/act. */
+export const GITHUB: readonly Experiment[] = [
+  {
+    name: "act-success",
+    system: "GitHub Actions",
+    programs: [ACT, GIT],
+    tried: "weekly-cleanup.yml succeeds: outputs of a later job, summary, log",
+    run: success,
+  },
+  {
+    name: "act-failure",
+    system: "GitHub Actions",
+    programs: [ACT, GIT],
+    tried: "weekly-cleanup.yml fails: exit code, annotation, later job",
+    run: failure,
+  },
+  {
+    name: "act-cancel",
+    system: "GitHub Actions",
+    programs: [ACT, GIT],
+    tried: "weekly-cleanup.yml is cancelled: no run and no process lives on",
+    run: cancel,
+  },
+  {
+    name: "act-others",
+    system: "GitHub Actions",
+    programs: [ACT, GIT, JQ],
+    tried: "every other workflow succeeds and fails with its run",
+    limitSeconds: 150,
+    run: others,
+  },
+  {
+    name: "act-forgejo",
+    system: "Forgejo, Gitea",
+    programs: [ACT, GIT, DOCKERD],
+    tried: "the recipe succeeds and fails in its container, with act, from which both runners descend",
+    limitSeconds: 120,
+    run: forgejo,
+  },
+];

@@ -1,0 +1,242 @@
+/** Checks the workflow files of the examples with linters and schemas. */
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import { parse } from "yaml";
+import { jobFile, RECIPES } from "../../lib/cli/setup/recipes.ts";
+import { root } from "../../tools/setup.mjs";
+import type { Bench } from "../bench.ts";
+import type { Experiment } from "../experiment.ts";
+import { campaignPipelines } from "./campaign_pipelines.ts";
+import { ACTIONLINT, CHECK_JSONSCHEMA, KUBERNETES_VALIDATE, SHELLCHECK, ZIZMOR } from "../programs.ts";
+
+function examples(folder: string): string[] {
+  const names = readdirSync(join(root, "examples", folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
+  return names.map((name) => join(root, "examples", folder, name));
+}
+
+/** The workflows of GitHub and its relatives. */
+const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
+
+/** The metadata of the action. */
+const ACTION = join(root, "dist/action/action.yml");
+
+async function actionlint(bench: Bench): Promise<void> {
+  const files = [
+    ...examples("github-actions"),
+    ...examples("dashboards"),
+    ...initJobs("github"),
+    ...campaignPipelines("github"),
+  ];
+  for (const file of files) {
+    // The steps of drop-in.yml are the product's own lines, which we do not change.
+    const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
+    const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
+    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, stdout);
+  }
+  // The linter must report a broken workflow; otherwise a clean result would prove nothing.
+  const broken =
+    "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps: [{ run: 'echo ${{ nothing.here }}' }]\n";
+  const { code } = await bench.run([ACTIONLINT.provide(), "-"], { stdin: broken });
+  bench.check("a broken workflow is not clean", code === 1, `it ended with ${code}`);
+}
+
+async function zizmor(bench: Bench): Promise<void> {
+  const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
+  for (const file of [...WORKFLOWS(), ...initJobs("github"), ...campaignPipelines("github"), ACTION]) {
+    const { code, stdout } = await bench.run([...line, "--format=plain", file]);
+    const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
+    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
+  }
+}
+
+/** The jobs that `init` writes for these systems, in a folder of this call. */
+function initJobs(...systems: readonly string[]): string[] {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
+  return systems.map((system) => {
+    const recipe = RECIPES.get(system);
+    if (recipe === undefined) throw new Error(`Cannot write the job of ${system}: init does not know it`);
+    const file = join(folder, `init-${system}.yml`);
+    writeFileSync(file, jobFile(recipe, "acme/web"));
+    return file;
+  });
+}
+
+/** A kind of file, and the vendored schema that checks it. */
+interface Kind {
+  schema: string;
+  files(): string[];
+  /** Changes the text before the check, where the schema does not know a key yet. @default no change */
+  prepare?(text: string): string;
+  args?: readonly string[];
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    schema: "vendor.gitlab-ci",
+    files: () => [
+      ...initJobs("gitlab"),
+      ...examples("gitlab"),
+      ...["run", "dashboard"].map((name) => join(root, `examples/../components/${name}/example.gitlab-ci.yml`)),
+    ],
+    args: ["--data-transform", "gitlab-ci"],
+    // A header with inputs is a separate document. The schema knows it, the program does not.
+    prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
+  },
+  {
+    schema: "vendor.github-workflows",
+    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea"), ...campaignPipelines("github")],
+  },
+  { schema: "vendor.github-actions", files: () => [ACTION] },
+  {
+    schema: "vendor.bitbucket-pipelines",
+    files: () => [...examples("bitbucket"), ...initJobs("bitbucket")],
+    // The vendored schema is older than final steps, which have the keys of a step.
+    prepare: (text) => text.replace(/^( +- )final:$/m, "$1step:"),
+  },
+  {
+    schema: "vendor.buildkite",
+    files: () => [...examples("buildkite"), ...initJobs("buildkite")],
+  },
+  { schema: "vendor.circle-ci", files: () => [...examples("circleci"), ...initJobs("circleci")] },
+  { schema: "vendor.woodpecker-ci", files: () => [...examples("woodpecker"), ...initJobs("woodpecker")] },
+];
+
+/** The versions of Kubernetes whose schemas have to accept a recipe: the oldest that recipes name, and all later ones. */
+const KUBERNETES_VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"];
+
+async function kubernetes(bench: Bench): Promise<void> {
+  const line = (version: string) => [KUBERNETES_VALIDATE.provide(), "--strict", "-k", version];
+  const cwd = bench.newFolder();
+  const recipe = readFileSync(join(root, "examples/kubernetes/campaign.yaml"), "utf8");
+  const labelled = recipe.replace(/# (nodeSelector: .*?)(?= #)/g, "$1");
+  bench.check(
+    "the recipe shows a label of nodes with an empty value",
+    labelled.includes('\n      nodeSelector: { example.com/agents: "" }'),
+  );
+  bench.writeFiles(cwd, {
+    "campaign.yaml": recipe,
+    "labelled.yaml": labelled,
+    "wrong.yaml": recipe.replace("concurrencyPolicy:", "concurencyPolicy:"),
+  });
+  for (const version of KUBERNETES_VERSIONS) {
+    const { code, stdout, stderr } = await bench.run([...line(version), "campaign.yaml", "labelled.yaml"], { cwd });
+    bench.check(`Kubernetes ${version} accepts the recipe, also with an empty label`, code === 0, stdout + stderr);
+    const wrong = await bench.run([...line(version), "wrong.yaml"], { cwd });
+    bench.check(`Kubernetes ${version} refuses a wrong file`, wrong.code === 1, `it ended with ${wrong.code}`);
+  }
+}
+
+/** Our own schema, with the campaign to copy. */
+const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
+
+/** A file that no schema accepts. */
+const WRONG: Readonly<Record<string, string>> = {
+  "vendor.gitlab-ci": "job: { script: 7 }\n",
+  "vendor.github-workflows": "on: push\njobs: 7\n",
+  "vendor.github-actions": "name: 7\nruns: 7\n",
+  "vendor.bitbucket-pipelines": "pipelines: 7\n",
+  "vendor.buildkite": "steps: 7\n",
+  "vendor.circle-ci": "version: 2.1\njobs: 7\n",
+  "vendor.woodpecker-ci": "steps: 7\n",
+};
+
+async function schemas(bench: Bench): Promise<void> {
+  for (const { schema, files, prepare = (text: string) => text, args = [] } of KINDS) {
+    const line = [CHECK_JSONSCHEMA.provide(), "--no-cache", "--builtin-schema", schema, ...args];
+    const cwd = bench.newFolder();
+    const names = files().map((file, index) => {
+      const name = `${index}-${file.split("/").at(-1)}`;
+      bench.writeFiles(cwd, { [name]: prepare(readFileSync(file, "utf8")) });
+      return name;
+    });
+    const { code, stdout } = await bench.run([...line, ...names], { cwd });
+    bench.check(`${schema} accepts ${names.length} files`, code === 0 && names.length > 0, stdout.slice(0, 600));
+    bench.writeFiles(cwd, { "wrong.yml": WRONG[schema] ?? "" });
+    const wrong = await bench.run([...line, "wrong.yml"], { cwd });
+    bench.check(`${schema} refuses a wrong file`, wrong.code === 1 && wrong.stdout.includes("$."), wrong.stdout);
+  }
+}
+
+async function campaignSchema(bench: Bench): Promise<void> {
+  const line = [CHECK_JSONSCHEMA.provide(), "--no-cache", ...CAMPAIGN];
+  const cwd = bench.newFolder();
+  const good = readFileSync(join(root, "examples/campaign/campaign.yml"), "utf8");
+  bench.writeFiles(cwd, { "campaign.yml": good, "wrong.yml": good.replace("repositories:", "repositoris:") });
+  const { code, stdout } = await bench.run([...line, "campaign.yml"], { cwd });
+  bench.check("campaign.schema.json accepts examples/campaign/campaign.yml", code === 0, stdout.slice(0, 600));
+  const wrong = await bench.run([...line, "wrong.yml"], { cwd });
+  bench.check(
+    "campaign.schema.json refuses a wrong file",
+    wrong.code === 1 && wrong.stdout.includes("$"),
+    wrong.stdout,
+  );
+}
+
+/** Path of the vendored schemas below the folder of the program. */
+function vendored(name: string): unknown {
+  const lib = join(CHECK_JSONSCHEMA.provide(), "../../lib");
+  const python = readdirSync(lib).find((each) => each.startsWith("python")) ?? "";
+  const path = join(lib, python, "site-packages/check_jsonschema/builtin_schemas/vendor", `${name}.json`);
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+// check-jsonschema cannot read the patterns of this schema: they escape characters that need no escape. Numbers and booleans are texts there,
+// since Azure puts values into the file before it reads it.
+function azure(bench: Bench): Promise<void> {
+  const ajv = new Ajv({ strict: false, allErrors: false, unicodeRegExp: false, validateFormats: false });
+  const judge = ajv.compile(vendored("azure-pipelines") as object);
+  for (const file of examples("azure")) {
+    const accepted = judge(parse(readFileSync(file, "utf8"), { schema: "failsafe" }));
+    bench.check(`the schema accepts ${file.slice(root.length + 1)}`, accepted, ajv.errorsText(judge.errors));
+  }
+  bench.check("the schema refuses a wrong file", !judge({ jobs: 7 }));
+  return Promise.resolve();
+}
+
+/** Experiments with linters and schemas. */
+export const LINTERS: readonly Experiment[] = [
+  {
+    name: "actionlint",
+    system: "GitHub Actions",
+    programs: [ACTIONLINT, SHELLCHECK],
+    tried: "every workflow is clean, its scripts included",
+    run: actionlint,
+  },
+  {
+    name: "zizmor",
+    system: "GitHub Actions, Forgejo, Gitea",
+    programs: [ZIZMOR],
+    tried: "every workflow and the action are clean to the regular persona, offline",
+    run: zizmor,
+  },
+  {
+    name: "schemas",
+    system: "GitLab, GitHub, Bitbucket, Buildkite, CircleCI, Woodpecker",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "the editors' schemas accept every recipe and refuse a wrong file",
+    run: schemas,
+  },
+  {
+    name: "schema-kubernetes",
+    system: "Kubernetes 1.29 to 1.37",
+    programs: [KUBERNETES_VALIDATE],
+    tried: "Kubernetes' own schemas accept the recipe, also with an empty label, and refuse a wrong file",
+    run: kubernetes,
+  },
+  {
+    name: "schema-campaign",
+    system: "Editors that know JSON Schema",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "our schema of campaign files accepts the one to copy and refuses a wrong one",
+    run: campaignSchema,
+  },
+  {
+    name: "schema-azure",
+    system: "Azure Pipelines",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "the editor's schema accepts the recipe and refuses a wrong file, by ajv",
+    run: azure,
+  },
+];

@@ -1,0 +1,168 @@
+/** The package in the hands of bundlers and compilers that other projects use. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { root, runtimes } from "../../tools/setup.mjs";
+import type { Bench } from "../bench.ts";
+import type { Experiment } from "../experiment.ts";
+import { type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";
+
+/** Reads repositories of a service in process: something of the library, and all of the entry for tests. */
+export const SCRIPT = `
+import { createClient, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
+import { createEmulator, virtualClock } from "@mogplex/ci/testing";
+const clock = virtualClock();
+const service = createEmulator({ clock });
+const client = createClient({ ...service.options, url: "https://mogplex.example" });
+const repos = await client.listRepos();
+console.log(client.origin, exitCodeFor(new UsageError("x")), repos.length);
+await service.close();
+process.exitCode = EXIT.cancelled;
+`;
+/** What {@linkcode SCRIPT} does. */
+export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1\n", stderr: "" };
+
+/** Most bytes of a bundle of which the script uses the exit codes alone. */
+const SMALL = 16 * 1024;
+
+/** A project that has the package, as it is published. */
+async function consumer(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = bench.newFolder();
+  const cwd = root;
+  const packed = await bench.run(["npm", "pack", "--ignore-scripts", "--pack-destination", folder], { cwd });
+  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  bench.writeFiles(folder, { "package.json": `{ "name": "consumer", "private": true, "type": "module" }`, ...files });
+  const install = ["npm", "install", "--offline", "--no-audit", "--no-fund", join(folder, archive)];
+  const { code, stderr } = await bench.run(install, { cwd: folder });
+  if (code !== 0) throw new Error(`Cannot install the package: ${packed.stderr}${stderr}`);
+  return folder;
+}
+
+/** How a bundler is driven: a module that bundles the file of its first argument into that of its second, and prints its warnings. */
+const DRIVERS: Readonly<Record<string, (packages: string) => string>> = {
+  rollup: (packages) => `
+import { rollup } from "${packages}/rollup/dist/es/rollup.js";
+import { nodeResolve } from "${packages}/@rollup/plugin-node-resolve/dist/es/index.js";
+const bundle = await rollup({
+  input, external: [/^node:/], plugins: [nodeResolve({ preferBuiltins: true })], onwarn: ({ message }) => console.log(message),
+});
+await bundle.write({ file: output, format: "esm", inlineDynamicImports: true });
+await bundle.close();
+`,
+  vite: (packages) => `
+import { build } from "${packages}/vite/dist/node/index.js";
+import { basename, dirname } from "node:path";
+await build({
+  root: dirname(input), configFile: false, logLevel: "warn", ssr: { noExternal: true },
+  build: {
+    ssr: input, outDir: dirname(output), emptyOutDir: false, minify: false, target: "node20",
+    rolldownOptions: { output: { entryFileNames: basename(output), codeSplitting: false } },
+  },
+});
+`,
+  webpack: (packages) => `
+import webpack from "${packages}/webpack/lib/index.js";
+import { basename, dirname } from "node:path";
+const compiler = webpack({
+  mode: "production", target: "node20", entry: input, context: dirname(input), experiments: { outputModule: true },
+  // Webpack leaves what is not used to the minifier.
+  optimization: { minimize: input.endsWith("small.mjs") },
+  output: { path: dirname(output), filename: basename(output), module: true, chunkFormat: "module", library: { type: "module" } },
+});
+const stats = await new Promise((done, fail) => compiler.run((error, result) => error ? fail(error) : done(result)));
+for (const { message } of [...stats.toJson().errors, ...stats.toJson().warnings]) console.log(message);
+await new Promise((done) => compiler.close(done));
+`,
+};
+
+async function bundled(bench: Bench, bundler: Program): Promise<void> {
+  const packages = join(dirname(bundler.provide()), "..");
+  const driver = `const [input, output] = process.argv.slice(2);${DRIVERS[bundler.name]?.(packages) ?? ""}`;
+  const small =
+    `import { EXIT, exitCodeFor } from "@mogplex/ci";\nconsole.log(EXIT.usage, exitCodeFor(new Error("x")));\n`;
+  const cwd = await consumer(bench, { "driver.mjs": driver, "script.mjs": SCRIPT, "small.mjs": small });
+  // Not where the package is: the bundle has everything.
+  const elsewhere = bench.newFolder();
+  const build = async (name: string) => {
+    const output = join(elsewhere, `${name}-bundle.mjs`);
+    const { code, stdout, stderr } = await bench.run(
+      [runtimes.node, "driver.mjs", join(cwd, `${name}.mjs`), output],
+      { cwd },
+    );
+    const said = (stdout + stderr).trim();
+    bench.check(`${name}.mjs is bundled without a warning`, code === 0 && said === "", `${code}: ${said}`);
+    return output;
+  };
+  const ended = await bench.run([runtimes.node, await build("script")], { cwd: elsewhere });
+  const { code, stdout, stderr } = ended;
+  bench.check("the bundle runs", JSON.stringify({ code, stdout, stderr }) === JSON.stringify(ENDED), stdout + stderr);
+  const bytes = readFileSync(await build("small")).length;
+  bench.check("a bundle has of the package what a script uses", bytes < SMALL, `${bytes} bytes`);
+}
+
+/** Every flag that makes a compiler stricter, and that does not speak of the style of the project. */
+export const STRICT_FLAGS: readonly string[] = [
+  "strict",
+  "exactOptionalPropertyTypes",
+  "noFallthroughCasesInSwitch",
+  "noImplicitOverride",
+  "noImplicitReturns",
+  "noPropertyAccessFromIndexSignature",
+  "noUncheckedIndexedAccess",
+  "noUnusedLocals",
+  "noUnusedParameters",
+  "isolatedModules",
+  "verbatimModuleSyntax",
+  "forceConsistentCasingInFileNames",
+].map((flag) => `--${flag}`);
+
+/** Uses a handle, the errors, and the entry for tests; declarations of other packages are not there. */
+export const TYPED = `
+import { createMogplex, type Handle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
+import { createEmulator } from "@mogplex/ci/testing";
+const service = createEmulator({ scenario: "agent-failure" });
+const mogplex: Mogplex = createMogplex(service.options);
+const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repo: "acme/web", prompt: "x", mode: "AUTO" });
+let code = 70;
+for await (const item of handle) if (item.type === "end") code = item.exitCode;
+const { runId }: StartedRun = await handle.started;
+const why: string | null = await handle.then(({ reason }) => reason, (error) => error instanceof MogplexError ? error.why : null);
+export { code, runId, why };
+`;
+
+async function compiled(bench: Bench): Promise<void> {
+  const cwd = await consumer(bench, { "right.mts": TYPED });
+  writeFileSync(join(cwd, "wrong.mts"), TYPED.replace('"AUTO"', '"ATUO"'));
+  const tsc = [runtimes.node, TYPESCRIPT.provide(), "--noEmit", "--target", "es2022", "--pretty", "false"];
+  for (const how of [["nodenext", "nodenext"], ["esnext", "bundler"]] as const) {
+    const line = [...tsc, ...STRICT_FLAGS, "--module", how[0], "--moduleResolution", how[1]];
+    const right = await bench.run([...line, "right.mts"], { cwd });
+    bench.check(`the declarations are clean with ${how[1]}`, right.code === 0, right.stdout);
+    const wrong = await bench.run([...line, "wrong.mts"], { cwd });
+    const errors = wrong.stdout.match(/error TS/g)?.length;
+    bench.check(
+      `a wrong word is an error with ${how[1]}`,
+      errors === 1 && wrong.stdout.includes('"ATUO"'),
+      wrong.stdout,
+    );
+  }
+}
+
+/** The experiments with the package. */
+export const PACKAGE: readonly Experiment[] = [
+  ...[ROLLUP, VITE, WEBPACK].map((bundler): Experiment => ({
+    name: `package-${bundler.name}`,
+    system: "Bundlers",
+    programs: [bundler],
+    tried: "the packed package is bundled and runs, and a bundle of the exit codes has nothing else",
+    limitSeconds: 180,
+    run: (bench) => bundled(bench, bundler),
+  })),
+  {
+    name: "package-typescript",
+    system: "Compilers",
+    programs: [TYPESCRIPT],
+    tried: "the declarations of the packed package under every strict flag, with two ways of finding modules",
+    limitSeconds: 180,
+    run: compiled,
+  },
+];

@@ -1,0 +1,84 @@
+/** The shell script for runners without a runtime, on real shells. */
+import { join } from "node:path";
+import { root } from "../../tools/setup.mjs";
+import type { Bench } from "../bench.ts";
+import { MissingError } from "../check.ts";
+import type { Experiment } from "../experiment.ts";
+import { signal } from "../processes.ts";
+import { BUSYBOX, CURL, debianProgram, type Program } from "../programs.ts";
+
+const FILE = join(root, "examples/shell/mogplex-run.sh");
+
+/** A shell, and the words that start a script with it. */
+interface Shell {
+  name: string;
+  program: Program;
+  args?: readonly string[];
+}
+
+const bash = debianProgram("bash");
+const SHELLS: readonly Shell[] = [
+  { name: "dash", program: debianProgram("dash") },
+  { name: "bash", program: bash },
+  { name: "bash --posix", program: bash, args: ["--posix"] },
+  { name: "busybox ash", program: BUSYBOX, args: ["ash"] },
+  { name: "zsh", program: debianProgram("zsh") },
+  { name: "ksh93", program: debianProgram("ksh93", "ksh93u+m") },
+  { name: "mksh", program: debianProgram("mksh") },
+  { name: "lksh", program: debianProgram("lksh", "mksh") },
+  { name: "yash", program: debianProgram("yash") },
+  { name: "posh", program: debianProgram("posh") },
+];
+
+/** A whole job: how it ends, and what it says. */
+async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<void> {
+  const line = [program.provide(), ...args, FILE, "Update the dependencies"];
+  const ci = { CI: "true", GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.example", CI_PROJECT_ID: "42" };
+  const env = { ...ci, CI_PIPELINE_ID: crypto.randomUUID(), CI_JOB_NAME: "agent" };
+  for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+    const service = await bench.service(scenario);
+    const ended = await bench.run(line, { cwd: bench.newFolder(), env: { ...service.env, ...env } });
+    const status = scenario === "success" ? "success" : "failed";
+    bench.check(
+      `${name}: exit code ${code} and verdict when the run is "${status}"`,
+      ended.code === code && ended.stdout.includes(`verdict ${status} (exit code ${code})`),
+      `ended with ${ended.code}: ${ended.stdout}${ended.stderr}`,
+    );
+  }
+  const service = await bench.service("stuck-streaming");
+  const running = bench.start(line, { env: { ...service.env, ...env } });
+  const [, runId = ""] = await running.seen(/run ([0-9a-f]{8}-[0-9a-f-]{27})/);
+  // While its sandbox boots, a cancelled run may come back to life.
+  await service.reaches(runId, "streaming");
+  signal(-running.pid, "SIGTERM");
+  const { code } = await running.ended;
+  const cancelled = await service.reaches(runId, "cancelled");
+  const said = `ended with ${code}, the run is "${await service.status(runId)}": ${running.text()}`;
+  bench.check(`${name}: SIGTERM cancels the run, exit code 143`, code === 143 && cancelled, said);
+}
+
+async function shells(bench: Bench): Promise<void> {
+  const waiting = [...SHELLS];
+  // Three at a time: they mostly wait.
+  await Promise.all([1, 2, 3].map(async () => {
+    for (let shell = waiting.shift(); shell !== undefined; shell = waiting.shift()) {
+      try {
+        await jobs(bench, shell);
+      } catch (error) {
+        if (error instanceof MissingError) bench.skip(shell.name, error.message);
+        else bench.check(`${shell.name}: a whole job`, false, String(error));
+      }
+    }
+  }));
+  await bench.checkAllEnded("no process is left behind");
+}
+
+/** The experiment with shells. */
+export const SHELL_EXPERIMENTS: readonly Experiment[] = [{
+  name: "shells",
+  system: "Runners with a shell alone",
+  programs: [CURL],
+  tried: `mogplex-run.sh succeeds, fails and is stopped with ${SHELLS.map(({ name }) => name).join(", ")}`,
+  limitSeconds: 120,
+  run: shells,
+}];

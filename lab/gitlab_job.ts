@@ -1,0 +1,84 @@
+/**
+ * The jobs of our GitLab templates and of the plain job, resolved as GitLab would, and the scripts that GitLab Runner makes of them.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, parseAllDocuments } from "yaml";
+import { root } from "../tools/setup.mjs";
+import type { Bench } from "./bench.ts";
+
+/** A job as a runner gets it. */
+export interface GitlabJob {
+  script: readonly string[];
+  afterScript: readonly string[];
+  variables: Readonly<Record<string, string>>;
+}
+
+/** The one job of a component with some inputs; the others have their declared defaults. */
+export function componentJob(component: string, inputs: Readonly<Record<string, unknown>>): GitlabJob {
+  const text = readFileSync(join(root, `dist/templates/${component}.yml`), "utf8");
+  const [head, body] = parseAllDocuments(text).map((document) => document.toJS());
+  const job = body["$[[ inputs.job-name ]]"];
+  const value = (name: string) => String(inputs[name] ?? head.spec.inputs[name].default);
+  const variables = Object.entries<string | { value: string }>(job.variables).map(([name, given]) => {
+    const raw = typeof given === "string" ? given : given.value;
+    return [name, raw.replace(/\$\[\[ inputs\.([\w-]+) \]\]/g, (_, input: string) => value(input))];
+  });
+  return { script: job.script, afterScript: job.after_script, variables: Object.fromEntries(variables) };
+}
+
+/** The job of a recipe of `examples/gitlab`. */
+export function recipeJob(bench: Bench, file: string, name: string): GitlabJob {
+  const job = parse(bench.example(`gitlab/${file}`))[name];
+  const variables = Object.entries<unknown>(job.variables).map(([key, value]) => [key, String(value)]);
+  return { script: job.script, afterScript: job.after_script ?? [], variables: Object.fromEntries(variables) };
+}
+
+/** The variables of a job that GitLab predefines. */
+export function predefined(cwd: string): Record<string, string> {
+  return {
+    CI: "true",
+    GITLAB_CI: "true",
+    CI_SERVER_URL: "https://gitlab.example",
+    CI_PROJECT_ID: "42",
+    CI_PROJECT_DIR: cwd,
+    CI_PIPELINE_ID: crypto.randomUUID(),
+    CI_JOB_ID: crypto.randomUUID(),
+    CI_JOB_NAME: "agent",
+  };
+}
+
+/** How the runner wraps the lines of a stage: `eval` in a pipe before 18.11.4 and 19.0.2, in a subshell since. */
+export const FORMS = ["pipe", "subshell"] as const;
+/** One of {@linkcode FORMS}. */
+export type Form = typeof FORMS[number];
+
+/** Quotes a text for any shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The script of one stage, which comes on a shell's standard input. Source: gitlab-runner, shells/bash.go. */
+export function stageScript(
+  lines: readonly string[],
+  cwd: string,
+  variables: Readonly<Record<string, string>>,
+  form: Form,
+): string {
+  const text = [
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`),
+    `cd ${quoted(cwd)}`,
+    ...lines,
+  ].join("\n");
+  const wrapped = form === "pipe"
+    ? `: | eval ${quoted(text)}`
+    : `(trap 'exit 1' TERM; eval ${quoted(text)}) < /dev/null`;
+  return `trap 'exit 1' TERM
+if set -o | grep pipefail > /dev/null; then set -o pipefail; fi; set -o errexit
+set +o noclobber
+${wrapped}
+exit 0
+`;
+}

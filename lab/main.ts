@@ -1,0 +1,62 @@
+/**
+ * Proves on real programs that the recipes, the components and the scripts work: installs the programs into `.lab/`, runs them on our files
+ * against the local emulator, and prints one line for each check and the totals.
+ *
+ * Arguments choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could
+ * heal, `--write` writes `docs/tested-on.md`.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { Bench, COMMAND } from "./bench.ts";
+import { EXPERIMENTS } from "./experiments.ts";
+import { exitCodeOf, runLab, totalsLine, totalsOf } from "./runner.ts";
+import { DOCUMENT, renderTestedOn } from "./tested_on.ts";
+import { root } from "../tools/setup.mjs";
+
+/** More than the cores of a small machine: most experiments wait most of the time. */
+const AT_ONCE = 3;
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+async function main(args: readonly string[]): Promise<number> {
+  const nameFilters = args.filter((each) => !each.startsWith("--"));
+  const unknown = args.find((each) => each.startsWith("--") && !["--list", "--strict", "--write"].includes(each));
+  const chosen = EXPERIMENTS.filter(({ name }) =>
+    nameFilters.length === 0 || nameFilters.some((part) => name.includes(part))
+  );
+  const write = args.includes("--write");
+  if (args.includes("--list")) {
+    for (const { name, tried } of chosen) print(`${name}: ${tried}`);
+    return 0;
+  }
+  const problem = unknown !== undefined
+    ? `there is no flag "${unknown}"`
+    : chosen.length === 0
+    ? `no experiment is called like ${JSON.stringify(nameFilters)}: see --list`
+    : write && nameFilters.length > 0
+    ? "--write needs all experiments"
+    : !existsSync(COMMAND)
+    ? "dist/mogplex.mjs is missing: run `npm run build`"
+    : undefined;
+  if (problem !== undefined) {
+    process.stderr.write(`error: Cannot run the lab as ${problem}\n`);
+    return 2;
+  }
+  const started = performance.now();
+  const finished = await runLab(chosen, { print, atOnce: AT_ONCE });
+  if (write) writeFileSync(join(root, DOCUMENT), renderTestedOn(finished, new Date().toISOString().slice(0, 10)));
+  const totals = totalsOf(finished);
+  print(`the lab took ${((performance.now() - started) / 1_000).toFixed(0)} s`);
+  print(totalsLine(totals));
+  return exitCodeOf(totals, args.includes("--strict"));
+}
+
+if (import.meta.main) {
+  // Its processes have sessions of their own, so no signal for this one reaches them.
+  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
+  }
+  process.exitCode = 70;
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,171 @@
+/**
+ * The programs of the lab: their sources and versions, and their installation into `.lab/`.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { root } from "../tools/setup.mjs";
+import { MissingError } from "./check.ts";
+
+/** Folder of everything that the lab installs; Git ignores it. */
+export const LAB_FOLDER = join(root, ".lab");
+
+/** A program of the lab. */
+export interface Program {
+  /** Its name, as people know it. */
+  name: string;
+  /** Its version: the pinned one, or the installed one of a Debian package; empty when that is not installed. */
+  version(): string;
+  /** Whether it can be used without installing anything. */
+  isHere(): boolean;
+  /** Installs it if needed. @returns its path. @throws {MissingError} when that fails. */
+  provide(): string;
+}
+
+/** Path of a command on the PATH. */
+export function commandPath(name: string): string | undefined {
+  return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+function install(what: string, line: readonly string[], env: Record<string, string> = {}): void {
+  const [program = "", ...args] = line;
+  if (commandPath(program) === undefined && !existsSync(program)) {
+    throw new MissingError(`${what}: its installer ${program} is not here`);
+  }
+  const { status, stderr, stdout } = spawnSync(program, args, {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 600_000,
+  });
+  if (status === 0) return;
+  const said = `${stderr}${stdout}`.trim().split("\n").slice(-2).join(" ").slice(0, 300);
+  throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
+}
+
+/** A program that counts as installed when the file at `path` exists. */
+function installed(name: string, version: string, path: string, make: () => void): Program {
+  // A failed installation is not repeated for each experiment.
+  let failure: MissingError | undefined;
+  return {
+    name,
+    version: () => version,
+    isHere: () => existsSync(path),
+    provide() {
+      if (existsSync(path)) return path;
+      if (failure !== undefined) throw failure;
+      mkdirSync(LAB_FOLDER, { recursive: true });
+      try {
+        make();
+      } catch (error) {
+        if (error instanceof MissingError) failure = error;
+        throw error;
+      }
+      if (!existsSync(path)) throw new MissingError(`${name} ${version}: its installer made no ${path}`);
+      return path;
+    },
+  };
+}
+
+/** The command of a Go module. */
+export function goProgram(name: string, module: string, version: string): Program {
+  const path = join(LAB_FOLDER, `${name}-${version}`, name);
+  return installed(name, version, path, () => {
+    const half = join(LAB_FOLDER, `${name}-${version}.part`);
+    // The module cache stays writable, so that people can delete it.
+    const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: half };
+    install(`${name} ${version}`, ["go", "install", `${module}@${version}`], env);
+    renameInto(half, join(LAB_FOLDER, `${name}-${version}`));
+  });
+}
+
+/** The command of a Python package, in its own virtual environment. */
+export function pythonProgram(name: string, version: string): Program {
+  const folder = join(LAB_FOLDER, `${name}-${version}`);
+  return installed(name, version, join(folder, "bin", name), () => {
+    // Not renamed afterwards: the scripts of a virtual environment name its path.
+    rmSync(folder, { recursive: true, force: true });
+    install(`${name} ${version}`, ["python3", "-m", "venv", folder]);
+    install(`${name} ${version}`, [join(folder, "bin/pip"), "install", "-q", `${name}==${version}`]);
+  });
+}
+
+/**
+ * A file of an npm package.
+ *
+ * @param file Path of the file in the package.
+ * @param more Packages that stand beside it, as `NAME@VERSION`.
+ */
+export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
+  const folder = join(LAB_FOLDER, `${name}-${version}`);
+  return installed(name, version, join(folder, "node_modules", name, file), () => {
+    const half = `${folder}.part`;
+    mkdirSync(half, { recursive: true });
+    const flags = ["--prefix", half, "--ignore-scripts", "--no-audit", "--no-fund"];
+    install(`${name} ${version}`, ["npm", "install", ...flags, `${name}@${version}`, ...more]);
+    renameInto(half, folder);
+  });
+}
+
+/** A jar of a Maven repository. */
+export function mavenJar(name: string, group: string, artifact: string, version: string): Program {
+  const folder = join(LAB_FOLDER, `${artifact}-${version}`);
+  return installed(name, version, join(folder, `${artifact}-${version}.jar`), () => {
+    const half = `${folder}.part`;
+    const coordinates = `${group}:${artifact}:${version}`;
+    const goal = ["dependency:copy", `-Dartifact=${coordinates}`, `-DoutputDirectory=${half}`];
+    install(`${name} ${version}`, ["mvn", "-q", "-B", ...goal]);
+    renameInto(half, folder);
+  });
+}
+
+function renameInto(half: string, folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(half, folder);
+}
+
+/** A command of a Debian package, which `.ci/run` installs. */
+export function debianProgram(name: string, debianPackage: string = name): Program {
+  return {
+    name,
+    version() {
+      const line = ["-W", "-f=${Version}", debianPackage];
+      const { status, stdout } = spawnSync("dpkg-query", line, { encoding: "utf8" });
+      return status === 0 ? stdout.trim() : "";
+    },
+    isHere: () => commandPath(name) !== undefined,
+    provide() {
+      const path = commandPath(name);
+      if (path === undefined) throw new MissingError(`${name} (Debian package ${debianPackage})`);
+      return path;
+    },
+  };
+}
+
+// The newest versions that the Go of Debian's and the hosted runners' images builds, as of the date in docs/tested-on.md.
+export const ACT: Program = goProgram("act", "github.com/nektos/act", "v0.2.89");
+export const ACTIONLINT: Program = goProgram("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12");
+export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
+export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
+/** It has the schemas of Kubernetes from 1.25 to its own version. */
+export const KUBERNETES_VALIDATE: Program = pythonProgram("kubernetes-validate", "1.37.0");
+/** The Groovy of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
+export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy-all", "2.4.21");
+export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
+export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
+export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
+/** The oldest compiler that the declarations are made for; the newest one is a package of ours. */
+export const TYPESCRIPT: Program = npmProgram("typescript", "5.0.4", "bin/tsc");
+export const JAVA: Program = debianProgram("java", "default-jre-headless");
+export const SHELLCHECK: Program = debianProgram("shellcheck");
+export const PROMTOOL: Program = debianProgram("promtool", "prometheus");
+export const SU: Program = debianProgram("su", "util-linux");
+export const SCRIPT: Program = debianProgram("script", "bsdutils");
+export const GIT: Program = debianProgram("git");
+export const JQ: Program = debianProgram("jq");
+export const BUSYBOX: Program = debianProgram("busybox");
+export const DOCKERD: Program = debianProgram("dockerd", "docker.io");
+export const CURL: Program = debianProgram("curl");

@@ -1,0 +1,268 @@
+/**
+ * What the emulator shows in a browser, made of the blocks of the client's pages: how to point the tool at it, its runs with their events,
+ * and its pull requests with their diffs.
+ *
+ * @module
+ */
+import { isTerminal } from "../../api/contract/rules.ts";
+import { isLoopback } from "../../loopback.ts";
+import {
+  block,
+  chip,
+  code,
+  facts,
+  fold,
+  type Html,
+  markup,
+  section,
+  table,
+  type TableRow,
+  type Tone,
+} from "../../pages/blocks.ts";
+import { type Page, page, policyOf } from "../../pages/page.ts";
+import { firstAccount } from "../service/account.ts";
+import type { EventRow, RunRow } from "../state/rows.ts";
+import type { World } from "../state/world.ts";
+
+/** Headers of a page: no script, no form, no frame and no request to anywhere, whatever a text on it could contain. */
+export function pageHeaders(): Record<string, string> {
+  return {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": `${policyOf(false)}; frame-ancestors 'none'`,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+  };
+}
+
+const RELOAD_SECONDS = 3;
+
+/** A page without a script. While something on it changes, the browser loads it again, and would forget what a script did. */
+function pageOf(parts: Pick<Page, "title" | "verdict" | "body">, changes = false): string {
+  return page({ ...parts, notes: [], script: false, reloadSeconds: changes ? RELOAD_SECONDS : undefined });
+}
+
+const TONES: ReadonlyMap<string, Tone> = new Map([
+  ["success", "good"],
+  ["failed", "bad"],
+  ["cancelled", "wait"],
+  ["awaiting_input", "wait"],
+]);
+
+function toneOf(status: string): Tone {
+  return TONES.get(status) ?? "none";
+}
+
+/** The time of day, in UTC, of a moment in microseconds since 1970. */
+function timeOfDay(micros: number): Html {
+  const text = new Date(micros / 1_000).toISOString();
+  return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
+}
+
+/** The last rows of a table. @param order Which of them comes first. */
+function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
+  if (all === 0) return markup`<p class="soft">None yet.</p>`;
+  const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
+  return table(count, columns.map((name) => ({ name })), rows);
+}
+
+function repositoryOf(world: World, { repo_id }: RunRow): Html {
+  return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
+}
+
+const MAX_TITLE = 100;
+
+/** The first line of a task. */
+function titleOf({ prompt }: RunRow): string {
+  return (prompt.split("\n", 1)[0] ?? "").slice(0, MAX_TITLE) || "(no text)";
+}
+
+/** Path of the pull request that a run has reported; undefined if it has reported none of this emulator. */
+function pullPath(world: World, run: RunRow): string | undefined {
+  for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
+    const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
+    const path = typeof url === "string" && url.startsWith(`${world.origin}/`) ? url.slice(world.origin.length) : "";
+    if (/^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/.test(path)) return path;
+  }
+  return undefined;
+}
+
+/** Variables and a command to paste. The token is shown on this machine only. */
+function settings(world: World): string {
+  const account = firstAccount(world);
+  const token = isLoopback(new URL(world.origin).host) ? account?.token : undefined;
+  return [
+    "export MOGPLEX_DEV=1",
+    `export MOGPLEX_URL=${world.origin}`,
+    `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
+    `export MOGPLEX_REPO_ID=${account?.repos[0]?.id ?? "…"}`,
+    'node mogplex.mjs run --follow --create-branch "Fix the flaky tests"',
+  ].join("\n");
+}
+
+/** Newest runs and pull requests that are shown at `/`. */
+const MAX_ROWS = 100;
+const MAX_REPOSITORIES = 10;
+
+function runRow(world: World, run: RunRow): TableRow {
+  const pull = pullPath(world, run);
+  return {
+    cells: [
+      markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
+      chip(run.status, toneOf(run.status)),
+      repositoryOf(world, run),
+      pull !== undefined && markup`<a href="${pull}">pull request</a>`,
+      timeOfDay(run.created_at),
+    ],
+  };
+}
+
+/** The page at `/`. */
+export function homePage(world: World): string {
+  const runs = [...world.store.runs.values()];
+  const runRows = runs.slice(-MAX_ROWS).reverse().map((run) => runRow(world, run));
+  const pulls = [...world.pulls.values()].flat();
+  const pullRows = pulls.slice(-MAX_ROWS).reverse().map(({ repo, number, title, branch }) => ({
+    cells: [
+      markup`<a href="/${repo}/pull/${number}">${repo}#${number}</a>`,
+      markup`<bdi>${title}</bdi>`,
+      code(branch),
+    ],
+  }));
+  const repos = (firstAccount(world)?.repos ?? []).map(({ full_name }) => full_name);
+  const moreRepos = repos.length - MAX_REPOSITORIES;
+  return pageOf({
+    title: "Local Mogplex",
+    verdict: {
+      tone: "none",
+      headline: "Local Mogplex",
+      line: "It answers like the service, on this machine. Everything is forgotten when it ends.",
+      reason: null,
+      next: [],
+    },
+    body: [
+      section(
+        "settings",
+        "Point the tool at it",
+        block(settings(world)),
+        markup`<p class="soft">Repositories: ${repos.slice(0, MAX_REPOSITORIES).join(", ")}${
+          moreRepos > 0 && ` and ${moreRepos} more`
+        }</p>`,
+      ),
+      section(
+        "runs",
+        "Runs",
+        markup`<div class="rows">${
+          lastRows(
+            "newest first, times in UTC",
+            ["Task", "Status", "Repository", "Pull request", "Started"],
+            runRows,
+            runs.length,
+          )
+        }</div>`,
+      ),
+      section(
+        "pulls",
+        "Pull requests",
+        lastRows("newest of each repository first", ["Number", "Title", "Branch"], pullRows, pulls.length),
+      ),
+    ],
+  }, runs.some(({ status }) => !isTerminal(status)));
+}
+
+const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;
+/** Newest events that are shown. */
+const MAX_EVENTS = 1_000;
+/** Characters of a payload that are shown. */
+const MAX_PAYLOAD = 2_000;
+
+function eventRow({ created_at, event_type, tool_name, message, payload }: EventRow): TableRow {
+  const text = JSON.stringify(payload, null, 2) ?? "";
+  return {
+    cells: [
+      timeOfDay(created_at),
+      event_type,
+      markup`${tool_name !== null && code(tool_name)} <bdi>${message}</bdi> ${
+        !["{}", "null", ""].includes(text) && fold("more", block(text, MAX_PAYLOAD))
+      }`,
+    ],
+  };
+}
+
+/** Page of a run; undefined if there is no such run. */
+export function runPage(world: World, id: string): string | undefined {
+  const run = world.store.runs.get(id);
+  if (run === undefined) return undefined;
+  const { status, error, harness, working_branch, base_branch, prompt } = run;
+  const events = world.store.events.get(run.ai_call_id) ?? [];
+  const rows = events.slice(-MAX_EVENTS).map(eventRow);
+  const pull = pullPath(world, run);
+  return pageOf({
+    title: `${status} · run ${id}`,
+    verdict: {
+      tone: toneOf(status),
+      headline: markup`<bdi>${titleOf(run)}</bdi>`,
+      line: markup`${chip(status, toneOf(status))} in ${repositoryOf(world, run)}`,
+      reason: error,
+      next: pull === undefined ? [] : [markup`<a href="${pull}">Look at the pull request</a>`],
+    },
+    body: [
+      HOME,
+      section(
+        "what",
+        "What it is about",
+        facts([
+          ["Branch", code(working_branch)],
+          ["Base branch", code(base_branch)],
+          ["Agent", code(harness)],
+          ["Run", code(id)],
+        ]),
+      ),
+      section(
+        "events",
+        "Events",
+        lastRows("oldest first, times in UTC", ["Time", "Type", "Text"], rows, events.length),
+      ),
+      section("task", "Task", block(prompt)),
+    ],
+  }, !isTerminal(status));
+}
+
+/** Most lines of a diff that are shown. */
+const MAX_LINES = 5_000;
+
+function kindOf(line: string): string {
+  if (/^(?:diff |index |--- |\+\+\+ |new file|deleted file|rename |similarity )/.test(line)) return "file";
+  if (line.startsWith("@@")) return "hunk";
+  return line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
+}
+
+function diffOf(diff: string): Html {
+  if (diff === "") return markup`<p class="soft">A scripted run changes nothing.</p>`;
+  const lines = diff.replace(/\n$/, "").split("\n");
+  const shown = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
+  const left = lines.length - shown.length;
+  return markup`<pre class="diff">${shown}</pre>${
+    left > 0 && markup`<p class="soft">${left} more lines are not shown.</p>`
+  }`;
+}
+
+/** Page of a pull request; undefined if there is no such pull request. */
+export function pullPage(world: World, repo: string, number: string): string | undefined {
+  const pull = world.pulls.get(repo)?.find((candidate) => String(candidate.number) === number);
+  if (pull === undefined) return undefined;
+  const { title, branch, base, diff } = pull;
+  const name = `${pull.repo}#${pull.number}`;
+  return pageOf({
+    title: `${title} · ${name}`,
+    verdict: {
+      tone: "none",
+      headline: markup`<bdi>${title}</bdi>`,
+      line: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}`,
+      reason: null,
+      next: [],
+    },
+    body: [HOME, section("changes", "Changes", diffOf(diff))],
+  });
+}

@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_page.ts";
+import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
+import { STATES } from "../../../../lib/campaign/report/words.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { breaches, elementsOf, textsOf } from "../../pages/page_parser.ts";
+import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
+
+const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text));
+const rowsOf = (page: string) =>
+  elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && "data-k" in attributes);
+
+test("renderCampaignPage() begins with where the campaign is, four numbers and what needs a person", () => {
+  const page = rendered(mixedView(100));
+  expect(textsOf(page, "h1")).toEqual(["Campaign replace-moment, round 2026-12, is running"]);
+  expect(textsOf(page, "dd").slice(0, 4)).toEqual(["56", "39", "16", "3"]);
+  expect(textsOf(page, "h2")).toEqual(["Needs attention first", "End in sight", "Done over time", "Items", "Quotas"]);
+  expect(textsOf(page, "h3")[0]).toStartWith("needs-input");
+  const commands = textsOf(page, "pre").filter((text) => text.startsWith("mogplex-ci campaign retry FILE --cause "));
+  expect(commands.length).toBeGreaterThan(3);
+  expect(page.includes("for 25 min, owner acme")).toBe(true);
+});
+
+test("renderCampaignPage() keeps the rules and has every item, whatever its verdict", () => {
+  const page = rendered(everyVerdict());
+  expect(breaches(page)).toEqual([]);
+  expect(rowsOf(page).map(({ attributes }) => attributes["data-k"])).toEqual([...STATES]);
+});
+
+test("renderCampaignPage() shows what became of pull requests, and whose hands they are in", () => {
+  const pull = { draft: false, checks: "red", review: "asked", conflict: null, owner: "lin", reason: null } as const;
+  const times = { createdAt: "2026-12-01T00:00:00Z", updatedAt: "2026-12-02T00:00:00Z" };
+  const url = (number: number) => ({ pullRequest: `https://github.com/acme/r/pull/${number}` });
+  const open = { ...pull, ...times, state: "open" } as const;
+  const merged = { ...open, state: "merged", checks: "green" } as const;
+  const items = [
+    anItem(0, "succeeded", { ...url(1), pullRequestState: open, stuck: "red-checks" }),
+    anItem(1, "succeeded", { ...url(2), pullRequestState: merged }),
+  ];
+  const page = rendered(viewOf(items, { state: "running" }));
+  expect(breaches(page)).toEqual([]);
+  const text = textsOf(page, "main").join(" ");
+  for (const each of ["2 pull requests: 1 open (1 stuck), 1 merged", "open, red, asked", "merged: 1"]) {
+    expect(text).toContain(each);
+  }
+  expect(textsOf(page, "p").some((each) => each.includes("owner lin"))).toBe(true);
+});
+
+test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
+  const nothing = { nextWaveAt: null, endsAt: null, waitsFor: null };
+  const empty = rendered(viewOf([], { state: "planned", ...nothing }));
+  expect([breaches(empty), textsOf(empty, "h3")]).toEqual([[], ["no items "]]);
+  const done = rendered(viewOf([anItem(0, "succeeded")], { state: "done", ...nothing }));
+  expect(textsOf(done, "header")[0]).toEndWith(
+    "Its item succeeded.What to do: Nothing: no item and no error needs a person.",
+  );
+  const gated = rendered(viewOf([anItem(0, "failed")], { state: "gated", stateReason: "1 of 3 failed" }));
+  expect(textsOf(gated, "pre")).toContain("mogplex-ci campaign approve FILE");
+});
+
+test("renderCampaignPage() is complete and at most 1 MB with 1 000 items; with 10 000 it has those that need a person", () => {
+  const thousand = rendered(mixedView(1_000));
+  expect([rowsOf(thousand).length, thousand.length < 1_000_000]).toEqual([1_000, true]);
+  const more = rendered(mixedView(10_000));
+  expect([rowsOf(more).length, more.length < 1_000_000]).toEqual([1_000, true]);
+  expect(more.includes("All 10000 are in campaign.csv and campaign.json")).toBe(true);
+});
+
+test("renderCampaignPage() shows file, limits, journal, and who opened a gate", () => {
+  const about = {
+    fileHash: "ab".repeat(32),
+    plannedAt: "2026-12-01T00:00:00Z",
+    origin: "https://mogplex.com",
+    limits: { parallel: 3, attempts: 2, runTimeoutMs: 3_600_000, stopAfterFailures: "10%", openPullRequests: null },
+    windows: 1,
+    opened: [{ gate: "canary", by: "lin <b>", at: "2026-12-01T01:00:00Z", note: "all three are good" }],
+    records: 42,
+    lastRecordAt: null,
+  } as const;
+  const page = rendered(viewOf([anItem(0, "succeeded")], { state: "running", about }));
+  expect(breaches(page)).toEqual([]);
+  const text = textsOf(page, "main").join(" ");
+  const said = [about.fileHash, "3 at a time, 2 attempts, 1 h a run, stops after 10% failures, 1 window", "lin <b>"];
+  for (const each of [...said, "all three are good", "42 records"]) expect(text).toContain(each);
+});

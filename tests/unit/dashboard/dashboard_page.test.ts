@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { breaches, elementsOf, textsOf } from "../pages/page_parser.ts";
+import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
+
+type Data = Parameters<typeof cleanDashboard>[0];
+
+const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDashboard(data, createRedactor()), days);
+
+test("renderDashboardPage() says first what needs a person, and links to it", () => {
+  const page = render(fullDashboard(12), someDays(40));
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "h1")).toEqual(["11 things need a person"]);
+  const concerns = elementsOf(page).filter(({ attributes }) => attributes.class?.startsWith("concern "));
+  expect(concerns.slice(0, 2).map(({ text }) => text)).toEqual([
+    "campaign move-to-node-24: 3 items without a good end19 of 40 with a good end",
+    "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm test",
+  ]);
+  expect(concerns.at(-1)?.text).toBe("4 sandboxes in useWith 3 in use the service may refuse the next run");
+});
+
+test("renderDashboardPage() has a sentence where there is nothing, and no chart before the second day", () => {
+  const page = render(emptyDashboard(), someDays(1));
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "h1")).toEqual(["Nothing needs a person"]);
+  for (const text of ["There is no sandbox.", "The token reaches no repository.", "No campaign.json was given"]) {
+    expect(page).toContain(text);
+  }
+  expect(textsOf(page, "table")).toEqual([]);
+  expect(page).not.toContain("Day by day");
+  expect(page.length).toBeLessThan(60_000);
+  expect(render(emptyDashboard(), someDays(2))).toContain("From 2026-11-30 to 2026-12-01, at the end: ");
+});
+
+test("renderDashboardPage() does not show as empty what was not read, and says what is cut off", () => {
+  const page = render(brokenDashboard());
+  expect(breaches(page)).toEqual([]);
+  expect(page).not.toContain("There is no sandbox.");
+  expect(page).toContain("Cannot list sandboxes: the service answers with HTTP 503");
+  expect(page).toContain("exactly that many came");
+  const numbers = textsOf(page, "dd");
+  // Unknown, at least four, six, at least six.
+  expect(numbers.slice(0, 4)).toEqual(["?", "4+", "6", "6+"]);
+  const skipped = render(emptyDashboard({ lists: listsWith({ automations: { state: "skipped", why: "Later" } }) }));
+  expect(skipped).not.toContain("The token reaches no automation.");
+});
+
+test("renderDashboardPage() has every row of a thousand, in less than 2 MB", () => {
+  const page = render(fullDashboard(1_000), someDays(800));
+  expect(breaches(page)).toEqual([]);
+  expect(elementsOf(page).filter(({ attributes }) => attributes["data-k"] !== undefined).length).toBe(4_250);
+  expect(page.length).toBeLessThan(2_000_000);
+});

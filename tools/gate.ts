@@ -1,0 +1,122 @@
+/**
+ * `npm run gate`: all cases of the property tests, `unit` in another order, `programs`, `matrix`, and the checks that `npm test` leaves out.
+ *
+ * Folders that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
+ * `--seed=N` repeats an order. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
+ * caches: nothing may be downloaded after `npm ci`.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { root, runtimes } from "./setup.mjs";
+import { Keys, passedTests, remember } from "./testing/cache.ts";
+import { BUILD, CHECKS, GATE_CHECKS, runChecks } from "./testing/checks.ts";
+import { folderOf, type Layer, LAYERS, sum, testFiles, type Totals } from "./testing/progress.ts";
+import { type Outcome, runFiles } from "./testing/run_files.ts";
+import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Set in the process that has no network. */
+const CUT_OFF = "MOGPLEX_TEST_CUT_OFF";
+
+/** The command that starts another one in a namespace where only loopback is left; undefined where the kernel does not permit it. */
+function withoutNetwork(): string[] | undefined {
+  const own = process.getuid?.() === 0
+    ? ["unshare", "--net"]
+    : ["unshare", "--net", "--map-current-user", "--keep-caps"];
+  const up = "{ ip link set lo up || busybox ip link set lo up; } 2>/dev/null";
+  const line = [...own, "sh", "-c", `${up} && exec "$@"`, "sh"];
+  return spawnSync(line[0] ?? "", [...line.slice(1), "true"], { stdio: "ignore" }).status === 0 ? line : undefined;
+}
+
+/** Runs this command again without a network, with empty caches. */
+async function runCutOff(line: readonly string[]): Promise<number> {
+  const empty = mkdtempSync(join(tmpdir(), "mogplex-caches-"));
+  const env = { ...process.env, [CUT_OFF]: "1", DENO_DIR: join(empty, "deno"), XDG_CACHE_HOME: join(empty, "cache") };
+  const [program = "", ...args] = [...line, runtimes.bun, "--no-env-file", ...process.argv.slice(1)];
+  const child = spawn(program, args, { cwd: root, stdio: "inherit", env });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  const [code] = await once(child, "exit");
+  rmSync(empty, { recursive: true, force: true });
+  return code ?? 70;
+}
+
+/** Runs the folders of a layer that have not passed as they are. */
+async function runLayer(layer: Layer, keys: Keys | undefined, seed: number): Promise<Outcome[]> {
+  const folders = Map.groupBy(testFiles(`tests/${layer}`), folderOf);
+  const totals: Outcome[] = [];
+  const open = new Map<string, { files: string[]; key: string | undefined }>();
+  for (const [folder, files] of folders) {
+    const key = await keys?.of(files);
+    const tests = key === undefined ? undefined : passedTests(folder, key);
+    if (tests === undefined) open.set(folder, { files, key });
+    else {
+      print(`cached ${folder}  ${tests} tests (same tests, programs and files)`);
+      totals.push({ passed: tests, failed: 0, skipped: 0, cases: [] });
+    }
+  }
+  const files = [...open.values()].flatMap((each) => each.files);
+  if (files.length === 0) return totals;
+  const outcome = await runFiles(files, { full: true, ...layer === "unit" ? { seed } : {} });
+  for (const [folder, { key }] of open) {
+    const cases = outcome.cases.filter(({ file }) => folderOf(file) === folder);
+    // An error outside of tests is in no report: then nothing is remembered.
+    const clean = outcome.failed === outcome.cases.filter(({ end }) => end === "failed").length;
+    if (key !== undefined && clean && cases.length > 0 && cases.every(({ end }) => end === "passed")) {
+      remember(folder, key, cases.length);
+    }
+  }
+  return [...totals, outcome];
+}
+
+async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const value = await work();
+  print(`${name} took ${Math.round((performance.now() - began) / 1000)} s`);
+  return value;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const seed = Number(
+    /^--seed=(\d+)$/.exec(args.find((each) => each.startsWith("--seed=")) ?? "")?.[1] ?? Date.now() % 100_000,
+  );
+  const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
+  if (process.env[CUT_OFF] === undefined) {
+    print(
+      `Runs all tests: about ten minutes on two cores, less where ${
+        fresh ? "the cache is used" : "folders have passed before"
+      }.`,
+    );
+    print(`The order of tests/unit is ${seed}: --seed=${seed} repeats it.`);
+    const line = withoutNetwork();
+    if (line !== undefined) {
+      // The build of a fresh checkout, too: nothing is downloaded after npm ci.
+      process.argv.push(...args.some((each) => each.startsWith("--seed=")) ? [] : [`--seed=${seed}`]);
+      return await runCutOff(line);
+    }
+    print("The kernel permits no namespace here: the network is not cut off.");
+  } else print("There is no network but loopback, and the caches are empty.");
+  const build = await runChecks(BUILD);
+  if (build.failed > 0) return 1;
+  const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap((layer) => testFiles(`tests/${layer}`)));
+  const checks = await timed("checks", () => runChecks({ ...CHECKS, ...GATE_CHECKS }));
+  const outcomes: Outcome[] = [];
+  for (const layer of LAYERS) {
+    outcomes.push(...await timed(layer, () => runLayer(layer, keys, seed)));
+  }
+  const cases = outcomes.flatMap((outcome) => outcome.cases);
+  for (const line of summaryOf(cases, sourceOf, missingPrograms())) print(line);
+  const parts: Totals[] = [build, checks, ...outcomes];
+  const { passed, failed, skipped } = sum(parts);
+  print(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`);
+  return failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) {
+  process.exitCode = 70;
+  process.exitCode = await main(process.argv.slice(2));
+}

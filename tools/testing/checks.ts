@@ -1,0 +1,67 @@
+/**
+ * The static checks, and the build: commands that end with 0 or print what is wrong.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import process from "node:process";
+import { root, runtimes } from "../setup.mjs";
+import type { Totals } from "./progress.ts";
+
+const { bun, deno, node } = runtimes;
+const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
+
+/** Command lines by name. Deno looks at the whole tree where no path is given, but for the paths in `exclude` of deno.json. */
+export type Checks = Readonly<Record<string, readonly string[]>>;
+
+/** Makes `dist/`, unless it is what this checkout builds. */
+export const BUILD: Checks = { "build": script("tools/build.ts", "--dist") };
+
+/** Checks of `npm test`. */
+export const CHECKS: Checks = {
+  "format": [deno, "fmt", "--check", "--quiet"],
+  "lint": [deno, "lint", "--quiet"],
+  "types": [node, join(root, "node_modules/typescript/lib/tsc.js"), "-p", "tools/types.json"],
+  "docs lint": script("tools/docs/docs_lint.ts"),
+  "documents": script("tools/docs.ts", "--check"),
+};
+
+/** What `npm run gate` checks as well. */
+export const GATE_CHECKS: Checks = {
+  "types by Deno": [deno, "check", "--quiet"],
+  "doc examples": [deno, "test", "--doc", "--quiet", "mod.ts", "lib"],
+  "publish dry run": [deno, "publish", "--dry-run", "--allow-dirty", "--quiet"],
+};
+
+async function runCheck(name: string, [program = "", ...args]: readonly string[]): Promise<boolean> {
+  const began = performance.now();
+  const child = spawn(program, args, {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+  }
+  const [code] = await once(child, "close");
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  process.stdout.write(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)\n${code === 0 ? "" : `${text}\n`}`);
+  if (code !== 0) process.stdout.write(`     alone: ${[program, ...args].join(" ").replaceAll(`${root}/`, "")}\n`);
+  return code === 0;
+}
+
+/** Runs checks, two at a time, in their order. */
+export async function runChecks(checks: Checks): Promise<Totals> {
+  const waiting = Object.entries(checks);
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      totals[await runCheck(...next) ? "passed" : "failed"]++;
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return totals;
+}

@@ -1,0 +1,132 @@
+/**
+ * The layers of `tests`, and what is printed while their files run: folders that are done, and each failure at once, with the command that
+ * runs this test alone.
+ *
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../setup.mjs";
+
+/** Numbers of tests, checks or files. */
+export interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** The layers, in the order in which they run. */
+export const LAYERS = ["unit", "programs", "matrix"] as const;
+/** A layer: a folder of `tests`. */
+export type Layer = typeof LAYERS[number];
+
+/** Adds up. */
+export function sum(parts: readonly Totals[]): Totals {
+  const of = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
+  return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
+}
+
+/** Test files at or below a path of the checkout, sorted. */
+export function testFiles(path: string): string[] {
+  if (path.endsWith(".test.ts")) return [path];
+  return readdirSync(join(root, path), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts")).map((name) => `${path}/${name}`).sort();
+}
+
+/** The folder that a file is counted in: `tests/unit/api/x.test.ts` is in `tests/unit/api`. */
+export function folderOf(file: string): string {
+  return file.split("/").slice(0, 3).join("/").replace(/\/[^/]+\.test\.ts$/, "");
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The command that runs one test. @param name Its name; empty for the whole file. */
+export function commandFor(file: string, name: string): string {
+  const pattern = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return `npm test -- ${file}${name === "" ? "" : ` -t ${quoted(pattern)}`}`;
+}
+
+/** Reads the output of `bun test` line by line, and prints what matters of it. */
+export class Progress {
+  readonly totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  readonly #open = new Map<string, number>();
+  readonly #folders = new Map<string, { tests: number; ms: number }>();
+  readonly #print: (line: string) => void;
+  readonly #all: boolean;
+  #held: string[] = [];
+  #file = "";
+  #ended = false;
+
+  /** @param files What will run. @param all Whether everything is printed. */
+  constructor(files: readonly string[], print: (line: string) => void, all = false) {
+    this.#print = print;
+    this.#all = all;
+    for (const file of files) this.#open.set(folderOf(file), (this.#open.get(folderOf(file)) ?? 0) + 1);
+  }
+
+  /** Number of tests so far. */
+  get tests(): number {
+    return this.totals.passed + this.totals.failed + this.totals.skipped;
+  }
+
+  /** Takes one line of output. */
+  take(line: string): void {
+    if (this.#ended) return;
+    const file = /^(tests\/\S+\.test\.ts):$/.exec(line)?.[1];
+    const result = /^\((pass|fail|skip|todo)\) (.*?)(?: \[([\d.]+)ms\])?$/.exec(line);
+    // At the end Bun prints all failures again, and the totals.
+    if (/^\d+ tests? failed:$/.test(line) || /^ *\d+ pass$/.test(line)) this.#end();
+    else if (file !== undefined) this.#begin(file);
+    else if (result === null) this.#held.push(line);
+    else this.#result(result[1] ?? "", result[2] ?? "", Number(result[3] ?? 0), line);
+  }
+
+  #begin(file: string): void {
+    this.#leave();
+    this.#file = file;
+  }
+
+  #result(end: string, name: string, ms: number, line: string): void {
+    const folder = this.#folders.get(folderOf(this.#file)) ?? { tests: 0, ms: 0 };
+    folder.tests++;
+    folder.ms += ms;
+    this.#folders.set(folderOf(this.#file), folder);
+    if (end === "fail") {
+      this.totals.failed++;
+      this.#print(`FAIL ${this.#file}`);
+      for (const each of this.#held) this.#print(each);
+      this.#print(line);
+      // A hook has no name that a pattern could find.
+      this.#print(`     alone: ${commandFor(this.#file, name === "(unnamed)" ? "" : name)}`);
+    } else {
+      this.totals[end === "pass" ? "passed" : "skipped"]++;
+      if (this.#all) { for (const each of [...this.#held, line]) this.#print(each); }
+    }
+    this.#held = [];
+  }
+
+  /** Ends the present file. Bun prints an error outside of tests, as of an import, and names no test. */
+  #leave(): void {
+    if (this.#file === "") return;
+    if (this.#held.some((line) => line.startsWith("# Unhandled error"))) {
+      this.totals.failed++;
+      this.#print(`FAIL ${this.#file}`);
+      for (const each of this.#held) this.#print(each);
+      this.#print(`     alone: ${commandFor(this.#file, "")}`);
+    }
+    this.#held = [];
+    const folder = folderOf(this.#file);
+    const left = (this.#open.get(folder) ?? 1) - 1;
+    this.#open.set(folder, left);
+    const { tests, ms } = this.#folders.get(folder) ?? { tests: 0, ms: 0 };
+    if (left === 0) this.#print(`done ${folder}  ${tests} tests, ${(ms / 1000).toFixed(1)} s`);
+    this.#file = "";
+  }
+
+  #end(): void {
+    this.#leave();
+    this.#ended = true;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Runs test files in a few Bun processes that share the files.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { root, runtimes } from "../setup.mjs";
+import { Progress, sum, type Totals } from "./progress.ts";
+import { type Case, readCases } from "./summary.ts";
+
+/** How files are run. */
+export interface RunOptions {
+  /** Runs all cases of property tests. */
+  full?: boolean;
+  /** Shuffles files and tests by this number. */
+  seed?: number;
+  /** Prints tests that pass, and what they print. */
+  all?: boolean;
+  /** More arguments of `bun test`, as `-t pattern`. */
+  args?: readonly string[];
+}
+
+/** What has run. */
+export interface Outcome extends Totals {
+  cases: Case[];
+}
+
+/** Whether a file says in its first line that it needs a process of its own, and why. */
+function isAlone(file: string): boolean {
+  return readFileSync(join(root, file), "utf8").startsWith("// Own process: ");
+}
+
+/** One call of `bun test`. */
+async function runOnce(files: readonly string[], options: RunOptions, atOnce: number): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-tests-"));
+  const report = join(folder, "junit.xml");
+  const cache = join(root, "node_modules/.cache");
+  mkdirSync(cache, { recursive: true });
+  const timings = join(cache, "test-timings.json");
+  const layer = files.every((file) => file.startsWith("tests/unit/")) ? "unit" : "";
+  const args = [
+    "--no-env-file",
+    "test",
+    "--timeout=60000",
+    ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
+    ...options.seed === undefined ? [] : ["--randomize", `--seed=${options.seed}`],
+    ...existsSync(timings) ? [`--timings=${timings}`] : [],
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...options.args ?? [],
+    ...files.map((file) => `./${file}`),
+  ];
+  const env = {
+    ...process.env,
+    MOGPLEX_TEST_LAYER: layer,
+    MOGPLEX_TEST_RUNS: options.full === true ? "full" : "tenth",
+    NO_COLOR: "1",
+    // Runs of the tests do not belong into the list of what somebody has started on this machine.
+    XDG_STATE_HOME: folder,
+  };
+  const progress = new Progress(files, (line) => process.stdout.write(`${line}\n`), options.all);
+  const began = performance.now();
+  let printed = 0;
+  const timer = setInterval(() => {
+    if (progress.tests === printed) return;
+    printed = progress.tests;
+    process.stdout.write(`…    ${printed} tests, ${Math.round((performance.now() - began) / 1000)} s\n`);
+  }, 30_000);
+  try {
+    const child = spawn(runtimes.bun, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env });
+    const ended = once(child, "close");
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => progress.take(line));
+    }
+    const [code] = await ended;
+    const { totals } = progress;
+    const cases = existsSync(report) ? readCases(readFileSync(report, "utf8")) : [];
+    if (code !== 0 && totals.failed === 0) {
+      totals.failed = 1;
+      process.stdout.write(`FAIL bun test ended with ${code} and named no test that failed\n`);
+    }
+    return { ...totals, cases };
+  } finally {
+    clearInterval(timer);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs test files of one layer. Those of `unit` are all work, so as many processes as cores; the others also wait for their children.
+ */
+export async function runFiles(files: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const cores = availableParallelism();
+  const atOnce = files.every((file) => file.startsWith("tests/unit/")) ? cores : Math.max(3, cores);
+  const alone = files.filter(isAlone);
+  const together = files.filter((file) => !alone.includes(file));
+  const parts = together.length === 0 ? [] : [await runOnce(together, options, atOnce)];
+  for (const file of alone) parts.push(await runOnce([file], options, 1));
+  return { ...sum(parts), cases: parts.flatMap(({ cases }) => cases) };
+}

@@ -1,0 +1,139 @@
+/**
+ * What is printed when the tests have ended: which failed, which were skipped and why, and which files took longest. All of it is read from
+ * the JUnit report of `bun test`, and the reason of a skip from the line of the test.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import process from "node:process";
+import { root } from "../setup.mjs";
+
+/** A test in the report. */
+export interface Case {
+  /** Path of its file. */
+  file: string;
+  /** Line of the test in it. */
+  line: number;
+  /** Name of the test. */
+  name: string;
+  /** How it ended. */
+  end: "passed" | "failed" | "skipped";
+  /** Seconds. */
+  seconds: number;
+}
+
+/** Programs that tests need and a machine may lack: those that the gate installs. Source: `.ci/run`, the list of `program:package`. */
+export function externalPrograms(): string[] {
+  const gate = readFileSync(join(root, ".ci/run"), "utf8");
+  const list = /^for pair in ([^]*?); do$/m.exec(gate)?.[1] ?? "";
+  return list.split(/[\s\\]+/).map((pair) => pair.split(":")[0] ?? "").filter((name) => name !== "");
+}
+
+/** Path of a program; undefined when it is not installed. */
+export function findProgram(name: string): string | undefined {
+  return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** Programs that tests need and this machine does not have. */
+export function missingPrograms(): string[] {
+  return externalPrograms().filter((name) => findProgram(name) === undefined);
+}
+
+/** Text of a test file by its path below the checkout; empty if it cannot be read. */
+export function sourceOf(file: string): string {
+  const path = resolve(root, file);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
+const ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["quot", '"'], ["apos", "'"], ["amp", "&"]]);
+
+function plain(text: string): string {
+  return text.replace(
+    /&(?:#(\d+)|(\w+));/g,
+    (whole, code, name) => code === undefined ? ENTITIES.get(name) ?? whole : String.fromCodePoint(Number(code)),
+  );
+}
+
+/** Every test in a JUnit report by `bun test`. */
+export function readCases(junit: string): Case[] {
+  return [...junit.matchAll(/<testcase\b([^>]*?)(\/?)>([^]*?)(?=<testcase\b|<\/testsuite>|<testsuite\b|$)/g)].map(
+    ([, head = "", closed, body = ""]) => {
+      const of = (name: string) => plain(new RegExp(`\\b${name}="([^"]*)"`).exec(head)?.[1] ?? "");
+      const inside = closed === "/" ? "" : body;
+      const end = inside.includes("<failure") ? "failed" : inside.includes("<skipped") ? "skipped" : "passed";
+      return { file: of("file"), line: Number(of("line")), name: of("name"), end, seconds: Number(of("time")) };
+    },
+  );
+}
+
+/** The text between a bracket and the one that closes it. @param at Index behind the opening bracket. */
+function enclosed(text: string, at: number): string {
+  let depth = 1;
+  let end = at;
+  for (; end < text.length && depth > 0; end++) {
+    if (text[end] === "(") depth++;
+    if (text[end] === ")") depth--;
+  }
+  return text.slice(at, end - 1).replace(/\s+/g, " ").replace(/,\s*$/, "").trim();
+}
+
+/** The condition in `skipIf(…)` or before `test.skip` on a line or behind a name that the line uses; undefined if it is not found. */
+function conditionAt(source: string, line: number): string | undefined {
+  const lines = source.split("\n");
+  const here = lines.slice(line - 1).join("\n");
+  const direct = /^[^;]{0,40}?\bskipIf\(/.exec(here);
+  if (direct !== null) return enclosed(here, direct[0].length);
+  const name = /^\s*(\w+)/.exec(here)?.[1];
+  const named = name === undefined ? null : new RegExp(`\\bconst ${name}\\b[^=]*=\\s*([^;]*);`).exec(source);
+  const alias = named?.[1] ?? here.split("\n", 3).join(" ");
+  const behind = alias.indexOf("skipIf(");
+  if (behind >= 0) return enclosed(alias, behind + "skipIf(".length);
+  return /^\s*\(?([^?(]*?)\s*\?[^]*test\.skip/.exec(alias)?.[1]?.trim();
+}
+
+/** Why a test was skipped: the condition in its source, with what the names in it stand for where the file says so. */
+export function skipReason(source: string, line: number): string {
+  const condition = conditionAt(source, line);
+  if (condition === undefined) return "see the test";
+  const known = [...new Set(condition.match(/\b[A-Za-z_]\w*\b(?!\()/g) ?? [])].flatMap((name) => {
+    const found = new RegExp(`^(?:export )?const ${name} = ([^;]*);$`, "m").exec(source)?.[1];
+    return found === undefined ? [] : [`${name} = ${found.replace(/\s+/g, " ")}`];
+  });
+  return [condition, ...known].join("; ").slice(0, 200);
+}
+
+/** Number of files that are named as the slowest. */
+const SLOWEST = 10;
+
+/**
+ * The lines that are printed when the tests have ended.
+ *
+ * @param sourceOf Text of a test file; empty if it cannot be read.
+ * @param missing Programs that tests use and this machine does not have.
+ */
+export function summaryOf(
+  cases: readonly Case[],
+  sourceOf: (file: string) => string,
+  missing: readonly string[],
+): string[] {
+  const of = (end: Case["end"]) => cases.filter((each) => each.end === end);
+  const place = ({ file, line, name }: Case) => `  ${file}:${line}  ${name}`;
+  const [failed, skipped] = [of("failed"), of("skipped")];
+  const why = Map.groupBy(skipped, ({ file, line }) => skipReason(sourceOf(file), line));
+  const seconds = new Map<string, number>();
+  for (const each of cases) seconds.set(each.file, (seconds.get(each.file) ?? 0) + each.seconds);
+  const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
+  return [
+    ...failed.length === 0 ? [] : ["", `Failed (${failed.length}); the output above says how:`, ...failed.map(place)],
+    ...skipped.length === 0 ? [] : [
+      "",
+      `Skipped (${skipped.length})${missing.length === 0 ? "" : `; not installed here: ${missing.join(", ")}`}:`,
+      ...[...why].flatMap(([reason, tests]) => [...tests.map(place), `      because of ${reason}`]),
+    ],
+    ...seconds.size < 2 ? [] : ["", "Slowest files, by the time of their tests:"],
+    ...seconds.size < 2 ? [] : slowest.map(([file, time]) => `${time.toFixed(1).padStart(8)} s  ${file}`),
+    "",
+  ];
+}
