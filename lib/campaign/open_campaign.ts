@@ -246,7 +246,7 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-export function planCommand({ directory, path, branch }: OpenedCampaign): string {
+function planCommand({ directory, path, branch }: OpenedCampaign): string {
   const flags = [
     ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
     ...branch === null ? [] : ["--home", branch.home],

@@ -237,9 +237,9 @@ export function judgeRecords(memory: CampaignMemory, records: readonly JournalRe
 }
 
 /** The hash of a follow-up's request. */
-export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
+type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
 /** The hash of an item's request with one of the tasks. */
-export type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
+type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
 function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {

@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MEANINGS } from "../../../lib/cli/meanings.ts";
+import { VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { VERSION } from "../../../lib/version.ts";
@@ -42,7 +42,7 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
     "BUILDKITE_BUILD_ID",
     "another run of this folder goes on",
     "resourceSpans",
-    ...Object.values(MEANINGS).filter((text) => text.length > 30),
+    ...Object.values(VARIABLE_MEANINGS).filter((text) => text.length > 30),
   ];
   for (const part of others) expect([part, textOf("mogplex.mjs").includes(part)]).toEqual([part, true]);
   for (const file of ["mogplex-component.mjs", "mogplex-dashboard.mjs", "action/main.mjs"]) {

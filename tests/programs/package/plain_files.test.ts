@@ -99,7 +99,6 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
     ["campaign retry", () => ["campaign.yml", "--failed"], usage],
     ["campaign skip", () => ["campaign.yml", "--failed", "--reason", "x"], usage],
     ["campaign approve", () => ["campaign.yml"], usage],
-    ["campaign import", () => ["campaign.yml", "none"], usage],
     ["campaign pipeline", () => ["campaign.yml", "--format", "gitlab", "--program", "command:mogplex-ci"], success],
     ["campaign commands", () => ["campaign.yml", "--merge"], success],
     ["runs recent", () => [], success],

@@ -307,7 +307,7 @@ test("withoutNotice() removes what documents and recipes say while nothing is pu
 test("every recipe that downloads the program says in its head what to write until a release is published", () => {
   const tracked = git(root, "grep", "-l", "unpkg.com/@mogplex/ci@", "--", "examples").trim().split("\n");
   const recipes = tracked.filter((path) => !path.endsWith(".md") && !path.endsWith("campaign/campaign.yml"));
-  expect(recipes.length).toBeGreaterThan(10);
+  expect(recipes.length).toBeGreaterThan(5);
   for (const path of recipes) {
     const text = read(root, path);
     expect([path, text.search(/^(#|\/\/) No release is published yet\./m) > 0]).toEqual([path, true]);

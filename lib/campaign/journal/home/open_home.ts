@@ -14,7 +14,7 @@ import { openGitHome } from "./git_home.ts";
 import type { Home } from "./home.ts";
 
 /** A home, as it is named. */
-export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
 
 const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
 
@@ -50,7 +50,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 }
 
 /** Options of {@linkcode openHome}. */
-export interface HomeOptions extends DirHomeOptions {
+interface HomeOptions extends DirHomeOptions {
   /** Reads the environment. */
   env: (name: string) => string | undefined;
   /** Ends calls of Git. */

@@ -3,11 +3,24 @@
  *
  * @module
  */
+import { UsageError } from "../../../errors.ts";
+import { decide, readSelection } from "../../campaign/decide.ts";
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { skip } from "../../campaign/verbs/skip.ts";
 import { CANCEL, REASON } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
+
+async function skip(context: VerbContext): Promise<number> {
+  const reason = context.option(REASON)?.trim() ?? "";
+  if (reason === "") {
+    const advice = "give --reason TEXT: it stands in the reports";
+    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
+  }
+  const cancel = context.flags.has(CANCEL.name);
+  const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
+  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
+  return code;
+}
 
 export const campaignSkipVerb: Verb = {
   name: "campaign skip",
