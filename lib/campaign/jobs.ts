@@ -21,6 +21,7 @@ import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,
   changedNote,
+  checkMayPlan,
   type OpenedCampaign,
   plannedStore,
   withCampaign,
@@ -39,6 +40,8 @@ export interface CampaignJobInternals extends CampaignInternals {
   /** See {@linkcode CampaignSettings.onView}. */
   onView?: CampaignSettings["onView"];
   onInterrupt?: OnInterrupt | undefined;
+  /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
+  plans?: boolean | undefined;
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -97,10 +100,11 @@ export async function campaignJob(
       if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
       return { result: done, error: undefined };
     }
+    checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     const settings = {
-      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
+      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
       onView: internals.onView,
     };

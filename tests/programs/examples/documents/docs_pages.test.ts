@@ -136,7 +136,7 @@ test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
     const { run } = place(variables(service));
     const cases: [word: string, last: RegExp][] = [
       ["runs events", /success\n$/],
-      ["agent.log", /^http:\S+\/__pulls\/acme\/web\/\d+\n$/],
+      ["agent.log", /^http:\S+\/acme\/web\/pull\/\d+\n$/],
       ["tail -n 1", /^success\n$/],
       ["repos list", /^acme\/web\n$/],
     ];
@@ -157,7 +157,7 @@ test(
       const { cwd } = place({}, { "script.ts": text });
       const env = { ...variables(service), PATH: process.env.PATH ?? "" };
       const { code, stdout } = await launch([runtimes.bun, "--no-env-file", "script.ts"], { cwd, env }).ended;
-      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/__pulls\/acme\/web\/1\n$/)]);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/acme\/web\/pull\/1\n$/)]);
     }),
   60_000,
 );
