@@ -138,16 +138,21 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
       if (progress.type === "gate") await this.#settings.tell?.();
-      if (progress.type === "rest") await this.#share();
+      if (progress.type === "rest") await this.#share(work);
     }
   }
 
   /** Shares the journal with other machines, now and then: a process that stays makes many small steps. */
-  async #share(): Promise<void> {
+  async #share(work: Work): Promise<void> {
     const now = this.#session.clock.now();
     if (now < this.#sharedAt + SHARE_MS) return;
-    await this.#opened.home.flush();
     this.#sharedAt = now;
+    const { store } = work;
+    await store.share();
+    if (store.unshared === undefined) return;
+    const message =
+      `${store.unshared.message}. Runs are followed meanwhile, and nothing is started until it can be written`;
+    this.#session.notify({ kind: "text", message });
   }
 
   *#progress(

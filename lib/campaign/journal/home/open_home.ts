@@ -67,6 +67,7 @@ export async function openHome(address: HomeAddress, directory: string, options:
   if (address.kind === "dir") return await openDirHome(directory, options);
   // Calls of Git take the time of this machine, whatever clock the campaign has.
   const git = await openGit({ ...options, clock: systemClock });
-  const branch = new GitBranch(git, address.remote, address.branch);
+  const waits = { clock: options.clock, random: Math.random, signal: options.signal };
+  const branch = new GitBranch(git, address.remote, address.branch, waits);
   return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
 }

@@ -113,6 +113,7 @@ const BOUNDS: Record<Bound, true> = {
   window: true,
   gate: true,
   stopped: true,
+  home: true,
   nothing: true,
 };
 
