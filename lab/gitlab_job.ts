@@ -18,7 +18,7 @@ export interface GitlabJob {
 
 /** The one job of a component with some inputs; the others have their declared defaults. */
 export function componentJob(component: string, inputs: Readonly<Record<string, unknown>>): GitlabJob {
-  const text = readFileSync(join(root, `templates/${component}.yml`), "utf8");
+  const text = readFileSync(join(root, `dist/templates/${component}.yml`), "utf8");
   const [head, body] = parseAllDocuments(text).map((document) => document.toJS());
   const job = body["$[[ inputs.job-name ]]"];
   const value = (name: string) => String(inputs[name] ?? head.spec.inputs[name].default);

@@ -150,6 +150,8 @@ export const ACT: Program = goProgram("act", "github.com/nektos/act", "v0.2.89")
 export const ACTIONLINT: Program = goProgram("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12");
 export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
+/** It has the schemas of Kubernetes from 1.25 to its own version. */
+export const KUBERNETES_VALIDATE: Program = pythonProgram("kubernetes-validate", "1.37.0");
 /** The Groovy of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
 export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy-all", "2.4.21");
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);

@@ -3,17 +3,22 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
-/** One flag of a verb. */
-export interface Flag {
+/** One flag of a verb, for the parser. */
+export interface FlagRow {
   /** Name without dashes. */
   name: string;
   /** Word for its value in the help; absent for a switch. */
   value?: string;
   /** May be given several times. */
   multiple?: boolean;
+}
+
+/** One flag of a verb. */
+export interface Flag extends FlagRow {
   /** What it does, with its default. */
   help: string;
 }
@@ -38,11 +43,11 @@ export interface ParsedFlags {
  * @param flags The verb's table.
  * @throws {UsageError} for an unknown flag (naming the nearest one), a missing value, or a switch with a value.
  */
-export async function parseFlags(
+export function parseFlags(
   verb: string,
   args: readonly string[],
-  flags: readonly Flag[],
-): Promise<ParsedFlags> {
+  flags: readonly FlagRow[],
+): ParsedFlags {
   const options = Object.fromEntries(
     flags.map((flag) => [flag.name, {
       type: flag.value === undefined ? "boolean" as const : "string" as const,
@@ -61,7 +66,7 @@ export async function parseFlags(
       advice: hint === undefined ? undefined : `did you mean "--${hint}"?`,
     });
   }
-  const { values, positionals } = await parseStrictly(verb, args, flags, options);
+  const { values, positionals } = parseStrictly(verb, args, flags, options);
   const all = (name: string): string[] => {
     const value = values[name];
     return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
@@ -69,14 +74,12 @@ export async function parseFlags(
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
 }
 
-async function parseStrictly(
+function parseStrictly(
   verb: string,
   args: readonly string[],
-  flags: readonly Flag[],
+  flags: readonly FlagRow[],
   options: Record<string, { type: "boolean" | "string"; multiple: boolean }>,
-): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
-  // Not a static import: a bundler would move it to the top of the file, where `--help` pays for it.
-  const { parseArgs } = await import("node:util");
+): { values: Record<string, unknown>; positionals: string[] } {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {

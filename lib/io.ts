@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type * as Files from "node:fs";
+import * as fs from "node:fs";
 import process from "node:process";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
@@ -117,10 +117,10 @@ export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
 }
 
 /** Not `recursive`: with it Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
-function makeDirectory(fs: typeof Files, path: string): void {
+function makeDirectory(path: string): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   const parent = parentOf(path);
-  if (parent !== path) makeDirectory(fs, parent);
+  if (parent !== path) makeDirectory(parent);
   try {
     fs.mkdirSync(path);
   } catch (error) {
@@ -129,11 +129,11 @@ function makeDirectory(fs: typeof Files, path: string): void {
   }
 }
 
-function writeFile(fs: typeof Files, path: string, text: string): void {
+function writeFile(path: string, text: string): void {
   refuseLinks(fs, path);
   // As root, renaming onto a device works and would turn `/dev/null` into an ordinary file.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
-  makeDirectory(fs, parentOf(path));
+  makeDirectory(parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     fs.writeFileSync(temporary, text, { flag: "wx", mode: 0o644 });
@@ -144,8 +144,8 @@ function writeFile(fs: typeof Files, path: string, text: string): void {
   }
 }
 
-function growFile(fs: typeof Files, path: string): GrowingFile {
-  writeFile(fs, path, "");
+function growFile(path: string): GrowingFile {
+  writeFile(path, "");
   const file = fs.openSync(path, "a");
   return {
     write(text) {
@@ -182,8 +182,8 @@ function unlessAbsent<T>(read: () => T): T | undefined {
 }
 
 /** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
-function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
-  function check(facts: Files.Stats): void {
+function readOrdinaryFile(path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
+  function check(facts: fs.Stats): void {
     if (!facts.isFile()) throw new Error("it is not an ordinary file");
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   }
@@ -213,14 +213,13 @@ function readOrdinaryFile(fs: typeof Files, path: string, maxBytes: number, link
 }
 
 function readFile(
-  fs: typeof Files,
   path: string,
   maxBytes?: number,
   links: LinkRule = maxBytes === undefined ? "follow" : "refuse",
   decoding: DecodeRule = "refuse",
 ): string | undefined {
   const limit = maxBytes ?? (decoding === "replace" ? Infinity : MAX_TEXT_BYTES);
-  const bytes = unlessAbsent(() => readOrdinaryFile(fs, path, limit, links));
+  const bytes = unlessAbsent(() => readOrdinaryFile(path, limit, links));
   if (bytes === undefined) return undefined;
   return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
 }
@@ -244,9 +243,7 @@ async function readStdin(): Promise<string> {
 }
 
 /** The {@linkcode Io} of this process. */
-export async function processIo(): Promise<Io> {
-  // A bundler would move a static import to the top of the file, which doubles the start-up time of Deno.
-  const fs = await import("node:fs");
+export function processIo(): Io {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
 
@@ -270,10 +267,10 @@ export async function processIo(): Promise<Io> {
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,
-    readFile: (path, maxBytes, links, decoding) => readFile(fs, path, maxBytes, links, decoding),
+    readFile: (path, maxBytes, links, decoding) => readFile(path, maxBytes, links, decoding),
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),
-    writeFile: (path, text) => writeFile(fs, path, text),
-    growFile: (path) => growFile(fs, path),
+    writeFile: (path, text) => writeFile(path, text),
+    growFile: (path) => growFile(path),
     appendFile(path, text, links = "follow") {
       if (links === "refuse") refuseLinks(fs, path);
       const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = fs.constants;

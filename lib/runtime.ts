@@ -1,12 +1,15 @@
 /**
- * Facts about the process that need no file and no stream, so that the program starts fast.
+ * Facts about the process that need no file and no stream.
  *
  * Only this module, `io.ts` and `files/` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so that a
  * script can import the library without any permission.
  *
  * @module
  */
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 /** Name and version of the JavaScript runtime, as `node/20.11.0`. */
 export function runtimeName(): string {
@@ -18,9 +21,8 @@ export function runtimeName(): string {
  * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap grow by up to 256 MB first, and the container of a
  * CI job may have no more. Only for our own process, never for a script's. Deno and Bun have no such setting.
  */
-export async function preferSmallHeap(): Promise<void> {
-  if (!runtimeName().startsWith("node/")) return;
-  (await import("node:v8")).setFlagsFromString("--optimize-for-size");
+export function preferSmallHeap(): void {
+  if (runtimeName().startsWith("node/")) setFlagsFromString("--optimize-for-size");
 }
 
 /** The fields of `import.meta` that {@linkcode isMain} reads. */
@@ -40,14 +42,13 @@ export interface ModuleMeta {
  * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has an
  * `import.meta` of its own, and must not run our command.
  */
-export async function isMain(meta: ModuleMeta, fileName?: string): Promise<boolean> {
+export function isMain(meta: ModuleMeta, fileName?: string): boolean {
   try {
     if (fileName !== undefined && new URL(meta.url).pathname.split("/").at(-1) !== fileName) return false;
     if (typeof meta.main === "boolean") return meta.main;
     const started = process.argv[1];
     if (started === undefined) return false;
-    const [fs, { fileURLToPath }] = await Promise.all([import("node:fs"), import("node:url")]);
-    return fs.realpathSync(started) === fs.realpathSync(fileURLToPath(meta.url));
+    return realpathSync(started) === realpathSync(fileURLToPath(meta.url));
   } catch {
     return false;
   }
@@ -196,13 +197,11 @@ const MAX_BYTES = 65_536;
  * Reads a small ordinary file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
  * client is created.
  *
- * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB; and on Node before 20.16,
- * which has no `getBuiltinModule`.
+ * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB.
  */
 export function readFileNow(path: string): string {
-  const fs = process.getBuiltinModule("node:fs");
-  const facts = fs.statSync(path);
+  const facts = statSync(path);
   if (!facts.isFile()) throw new Error("it is not an ordinary file");
   if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-  return decodeUtf8(fs.readFileSync(path));
+  return decodeUtf8(readFileSync(path));
 }

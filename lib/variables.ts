@@ -16,8 +16,6 @@ export interface Variable {
   value: string | null;
   /** What holds when neither is set; a dash for nothing. */
   fallback: string;
-  /** What it is for. It describes the flag as well. */
-  meaning: string;
   /** Whether the drop-in verbs read it, too. */
   dropIn: boolean;
   /** Whether it chooses the service or the token, so that every verb reads it. */
@@ -32,131 +30,115 @@ interface Column extends Partial<Pick<Variable, "option" | "value" | "fallback" 
   argument?: boolean;
 }
 
-function variable(name: string, meaning: string, columns: Column = {}): Variable {
+function variable(name: string, columns: Column = {}): Variable {
   const { option = null, value = null, argument = false, fallback = "–", readWith = null } = columns;
   const { dropIn = false, service = false } = columns;
   const flag = option !== null ? `\`--${option}\`` : argument ? "argument" : "";
-  return { name, flag, option, value, fallback, meaning, dropIn, service, readWith };
+  return { name, flag, option, value, fallback, dropIn, service, readWith };
 }
 
-/** Our own variables. A flag that a variable stands in for is described here and nowhere else. */
+/** Our own variables. `MEANINGS` in `cli/meanings.ts` says what each is for. */
 export const VARIABLES: readonly Variable[] = [
-  variable("MOGPLEX_API_KEY", "The access token (`mog_…`). Never a flag: arguments are visible to others.", {
+  variable("MOGPLEX_API_KEY", {
     service: true,
     dropIn: true,
   }),
-  variable("MOGPLEX_API_KEY_FILE", "File that holds the token, in place of the variable.", { service: true }),
-  variable("MOGPLEX_TOKEN_VARIABLE", "Name of the variable that holds the token.", {
+  variable("MOGPLEX_API_KEY_FILE", { service: true }),
+  variable("MOGPLEX_TOKEN_VARIABLE", {
     service: true,
     fallback: "`MOGPLEX_API_KEY`",
   }),
-  variable("MOGPLEX_URL", "Origin of the service.", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
-  variable("MOGPLEX_DEV", "`1` permits plain HTTP to this machine.", { service: true, dropIn: true }),
-  variable("MOGPLEX_DEV_HOST", "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.", { service: true }),
-  variable("MOGPLEX_REPO_ID", "Repository: `owner/name`, or its id (see `repos list`).", {
+  variable("MOGPLEX_URL", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
+  variable("MOGPLEX_DEV", { service: true, dropIn: true }),
+  variable("MOGPLEX_DEV_HOST", { service: true }),
+  variable("MOGPLEX_REPO_ID", {
     option: "repo",
     value: "REPO",
   }),
-  variable("MOGPLEX_PROMPT", "Task for the agent.", { argument: true }),
-  variable("MOGPLEX_PROMPT_FILE", "File that holds the task.", { option: "prompt-file", value: "FILE" }),
-  variable("MOGPLEX_HARNESS", "Agent: `codex`, `claude-code` or `mogplex`.", {
+  variable("MOGPLEX_PROMPT", { argument: true }),
+  variable("MOGPLEX_PROMPT_FILE", { option: "prompt-file", value: "FILE" }),
+  variable("MOGPLEX_HARNESS", {
     option: "harness",
     value: "NAME",
     fallback: "the server's",
   }),
-  variable("MOGPLEX_MODE", "`SAFE`, `AUTO` or `YOLO`.", { option: "mode", value: "MODE", fallback: "the server's" }),
-  variable("MOGPLEX_BASE_BRANCH", "Branch to start from.", {
+  variable("MOGPLEX_MODE", { option: "mode", value: "MODE", fallback: "the server's" }),
+  variable("MOGPLEX_BASE_BRANCH", {
     option: "base-branch",
     value: "NAME",
     fallback: "the repository's",
   }),
-  variable("MOGPLEX_WORKING_BRANCH", "Branch to work on.", { option: "branch", value: "NAME", fallback: "generated" }),
-  variable("MOGPLEX_CREATE_BRANCH", "Whether to create the working branch.", {
+  variable("MOGPLEX_WORKING_BRANCH", { option: "branch", value: "NAME", fallback: "generated" }),
+  variable("MOGPLEX_CREATE_BRANCH", {
     option: "create-branch",
     fallback: "`true` without `--branch`",
   }),
-  variable("MOGPLEX_ROOT", "Directory inside the repository; `.` is its root.", {
+  variable("MOGPLEX_ROOT", {
     option: "root",
     value: "DIR",
     fallback: "the repository's",
   }),
-  variable("MOGPLEX_RUN_ID", "Run to `follow` or to `report` on.", { argument: true }),
-  variable("MOGPLEX_TIMEOUT", "Maximum time to wait: `30m`, `1h30m`, or `90` (seconds).", {
+  variable("MOGPLEX_RUN_ID", { argument: true }),
+  variable("MOGPLEX_TIMEOUT", {
     option: "timeout",
     value: "TIME",
     fallback: "`30m`",
   }),
-  variable("MOGPLEX_ON_TIMEOUT", "When that time is over: `detach` lets the run go on, `cancel` stops it.", {
+  variable("MOGPLEX_ON_TIMEOUT", {
     option: "on-timeout",
     value: "WHAT",
     fallback: "`detach`",
   }),
-  variable(
-    "MOGPLEX_ON_INTERRUPT",
-    "At SIGINT and SIGTERM: `cancel` the run, `detach` lets it go on, `auto` cancels it if the job started it and nobody watches at a terminal.",
-    {
-      option: "on-interrupt",
-      value: "WHAT",
-      fallback: "`auto`",
-    },
-  ),
-  variable("MOGPLEX_KEY_SCOPE", "What makes a new run: `pipeline`, `job`, `day` or `random`.", {
+  variable("MOGPLEX_ON_INTERRUPT", {
+    option: "on-interrupt",
+    value: "WHAT",
+    fallback: "`auto`",
+  }),
+  variable("MOGPLEX_KEY_SCOPE", {
     option: "key-scope",
     value: "SCOPE",
     fallback: "`pipeline` in CI",
   }),
-  variable("MOGPLEX_KEY_PART", "Tells apart several runs of one job, and the nodes of a matrix on GitHub.", {
+  variable("MOGPLEX_KEY_PART", {
     option: "key-part",
     value: "TEXT",
   }),
-  variable("MOGPLEX_TOKEN_SHARE", "How many jobs use the token at the same time.", {
+  variable("MOGPLEX_TOKEN_SHARE", {
     option: "token-share",
     value: "N",
     fallback: "`1`",
   }),
-  variable("MOGPLEX_LOG", "Events in the log: `compact`, `full` or `json`.", {
+  variable("MOGPLEX_LOG", {
     option: "log",
     value: "FORM",
     fallback: "`compact`",
   }),
-  variable("MOGPLEX_REPORT", "Reports to write, separated by commas; the flag may be given several times.", {
+  variable("MOGPLEX_REPORT", {
     option: "report",
     value: "FORMAT[=PATH]",
     fallback: "all formats",
   }),
-  variable("MOGPLEX_SHOW_TASK", "Whether log, reports and note show the task: `true` or `false`.", {
+  variable("MOGPLEX_SHOW_TASK", {
     option: "show-task",
     value: "WHETHER",
     fallback: "`true`",
   }),
-  variable("MOGPLEX_NOTE", "Note on the merge request of a GitLab pipeline: `auto` or `off`.", {
+  variable("MOGPLEX_NOTE", {
     option: "note",
     value: "WHEN",
     fallback: "`auto`",
   }),
-  variable(
-    "MOGPLEX_NOTE_TOKEN_VARIABLE",
-    "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
-    { readWith: "note", fallback: "`GITLAB_TOKEN`" },
-  ),
-  variable("MOGPLEX_OUT", "Directory of the reports.", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),
-  variable(
-    "MOGPLEX_RECENT",
-    "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
-    {
-      fallback: "`on`",
-    },
-  ),
-  variable("MOGPLEX_CI_JOB", "Identity of the job on a CI system that is not recognised.", { readWith: "key-scope" }),
-  variable(
-    "MOGPLEX_JOB_STATUS",
-    "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
-    { fallback: "the CI system's" },
-  ),
-  variable("MOGPLEX_GIT_TOKEN", "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.", {
+  variable("MOGPLEX_NOTE_TOKEN_VARIABLE", { readWith: "note", fallback: "`GITLAB_TOKEN`" }),
+  variable("MOGPLEX_OUT", { option: "out", value: "DIR", fallback: "`mogplex-ci`" }),
+  variable("MOGPLEX_RECENT", {
+    fallback: "`on`",
+  }),
+  variable("MOGPLEX_CI_JOB", { readWith: "key-scope" }),
+  variable("MOGPLEX_JOB_STATUS", { fallback: "the CI system's" }),
+  variable("MOGPLEX_GIT_TOKEN", {
     readWith: "home",
   }),
-  variable("MOGPLEX_GIT_USERNAME", "The user that it belongs to. GitHub and GitLab take any name.", {
+  variable("MOGPLEX_GIT_USERNAME", {
     readWith: "home",
     fallback: "`mogplex-ci`",
   }),

@@ -129,8 +129,8 @@ async function pressedKey(): Promise<void> {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  say("Building dist/ and a sample project with a Git history");
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts"], {
+  say("Building dist/, unless nothing changed, and a sample project with a Git history");
+  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -1,5 +1,5 @@
 /**
- * `npm run init`: builds the command, and has it put itself into the repository that npm was called from: `npm --prefix CLONE run init`.
+ * `npm run init`: builds the command unless nothing changed, and has it put itself into the repository that npm was called from: `npm --prefix CLONE run init`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import process from "node:process";
 import { root } from "./setup.mjs";
 
 const env = { ...process.env };
-const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/build.ts")], {
+const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/build.ts"), "--dist"], {
   cwd: root,
   env,
   stdio: "ignore",

@@ -1,17 +1,21 @@
 /**
  * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes digest and version into all files that
- * contain them, builds, and prints the commands that publish. Nothing is written before all checks have passed. The address of the project's
- * page, of the remote `origin` or given behind the version, goes into package.json.
+ * contain them, builds, copies what is kept in the repository of what was built, and prints the commands that publish. Nothing is written
+ * before all checks have passed. The address of the project's page, of the remote `origin` or given behind the version, goes into
+ * package.json.
+ *
+ * Without a version it builds and copies: templates, action, and pins in documents and recipes.
  *
  * `--publish X.Y.Z npm`, `jsr` or `github OWNER/NAME` publishes it there, once the pipeline of its tag has passed.
  *
- * `--check X.Y.Z` runs in the pipeline of the tag before the release: it prints the notes of the release, or every reason against it. It runs
- * on Deno without any package.
+ * `--check [X.Y.Z]` runs in the pipeline of the release commit and of the tag, on what that pipeline has built: it prints the notes of the
+ * release, or every reason against it. It runs on Deno without any package.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { publishedProblems, writePublished } from "./build/published.ts";
 import { lookUpDigest } from "./registry.ts";
 
 /** The files with the version. The first group of a pattern is the text before the version, the second is the version. */
@@ -20,11 +24,6 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
   "package-lock.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
   "deno.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
   "lib/version.ts": /(VERSION = ")([^"]*)/g,
-};
-/** The generated files of the action, and how they begin in a version. */
-const ACTION_PLACES: Readonly<Record<string, (version: string) => string>> = {
-  "action/action.yml": (version) => `# Mogplex CI ${version}, action. `,
-  "action/main.mjs": (version) => `// @mogplex/ci ${version} `,
 };
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
@@ -43,7 +42,7 @@ export interface ReleaseOptions {
   version: string;
   /** Date of the release, `YYYY-MM-DD`. */
   date: string;
-  /** Writes the generated files. */
+  /** Builds, and writes the generated files that are kept in the repository. */
   build: () => void;
   /** Address of the project's page. @default that of the remote `origin`, if it is one on the web */
   address?: string | undefined;
@@ -51,6 +50,11 @@ export interface ReleaseOptions {
 
 function read(top: string, path: string): string {
   return readFileSync(join(top, path), "utf8");
+}
+
+/** Version of the checkout. */
+function versionOf(top: string): string {
+  return /VERSION = "([^"]*)"/.exec(read(top, "lib/version.ts"))?.[1] ?? "";
 }
 
 function readImage(top: string): Image {
@@ -127,7 +131,7 @@ function checkPrepared(options: ReleaseOptions): void {
     throw new Error(`Cannot prepare release ${JSON.stringify(version)}: ${why}`);
   };
   if (!/^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$/.test(version)) refuse("a version has the form X.Y.Z");
-  const current = /VERSION = "([^"]*)"/.exec(read(top, "lib/version.ts"))?.[1] ?? "";
+  const current = versionOf(top);
   if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
   if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
   if (options.address !== undefined && projectAddress(options) === undefined) {
@@ -200,12 +204,6 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
   });
 }
 
-/** Checks the version of the action. @returns One sentence for each problem. */
-function actionProblems(top: string, version: string): string[] {
-  return Object.entries(ACTION_PLACES).filter(([path, begin]) => !read(top, path).startsWith(begin(version)))
-    .map(([path]) => `${path} is not of version ${version}`);
-}
-
 /** Compares the digest of the default image with the registry. @returns One sentence for each problem. */
 async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
   if (digest === "") return [`${IMAGE} has no digest: run "npm run release"`];
@@ -219,18 +217,18 @@ async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
  * Checks that a checkout is a release that may be published.
  *
  * @param top Top of the checkout.
- * @param tag Tag of the release, `X.Y.Z`.
+ * @param tag Tag of the release, `X.Y.Z`. @default the version of the checkout
  * @returns The notes of the release.
  * @throws with every reason against the release in one message.
  */
-export async function checkRelease(top: string, tag: string): Promise<string> {
+export async function checkRelease(top: string, tag: string = versionOf(top)): Promise<string> {
   const notes = section(read(top, CHANGELOG), tag);
   const image = readImage(top);
   const problems = [
     ...versionsIn(top).filter(([, version]) => version !== tag).map(([path, version]) => `${path} says "${version}"`),
     ...(notes ? [] : [`${CHANGELOG} has no notes below "## ${tag}"`]),
     ...templateProblems(top, tag, image),
-    ...actionProblems(top, tag),
+    ...publishedProblems(top),
     ...await imageProblems(image),
   ];
   if (problems.length === 0) return `${notes}\n`;
@@ -238,15 +236,15 @@ export async function checkRelease(top: string, tag: string): Promise<string> {
 }
 
 // Not through task.mjs: its set-up would install all packages again, as the lock file has just got another version.
-function runTool(top: string, tool: string): void {
-  execFileSync(process.execPath, ["--no-env-file", tool], { cwd: top, stdio: ["ignore", 2, 2] });
+function runTool(top: string, ...line: string[]): void {
+  execFileSync(process.execPath, ["--no-env-file", ...line], { cwd: top, stdio: ["ignore", 2, 2] });
 }
 
 async function main([first = "", second, ...rest]: readonly string[]): Promise<number> {
   const top = process.cwd();
   try {
     if (first === "--check") {
-      process.stdout.write(await checkRelease(top, second ?? ""));
+      process.stdout.write(await checkRelease(top, second));
       return 0;
     }
     if (first === "--publish") {
@@ -255,7 +253,13 @@ async function main([first = "", second, ...rest]: readonly string[]): Promise<n
       process.stdout.write(`${await publish({ top, version: second ?? "", target: rest, check: checkRelease })}\n`);
       return 0;
     }
-    const build = () => ["tools/build.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
+    if (first === "") {
+      runTool(top, "tools/build.ts", "--dist");
+      writePublished(top);
+      return 0;
+    }
+    // Each in a process of its own, which reads the new version.
+    const build = () => ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
     const date = new Date().toISOString().slice(0, 10);
     const commands = await prepareRelease({ top, version: first, date, build, address: second });
     process.stdout.write(`Release ${first} is prepared. These publish it:\n${commands.join("\n")}\n`);

@@ -1,11 +1,10 @@
-// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file, and configures the merge
-// drivers. Plain JavaScript for Node alone, since nothing else is installed yet.
+// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file. Plain JavaScript for Node
+// alone, since nothing else is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { configureMerge } from "./merge/configure.mjs";
 
 /** Top of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -38,12 +37,10 @@ export function sha256(content) {
 }
 
 /**
- * Configures the merge drivers, and installs the packages of the lock file unless the last installation was from the same lock file.
+ * Installs the packages of the lock file unless the last installation was from the same lock file.
  * Throws when npm fails, or when an installed runtime does not start.
  */
 export function setUp() {
-  const drivers = configureMerge(root);
-  if (drivers.length > 0) process.stderr.write(`Setting up: merge drivers ${drivers.join(", ")} in .git/config\n`);
   const wanted = sha256(readFileSync(join(root, "package-lock.json")));
   const stamp = join(root, "node_modules/.installed-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;

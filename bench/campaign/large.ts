@@ -123,8 +123,8 @@ export async function writeHistory(
   startOne: (repository: string) => Promise<string>,
 ): Promise<number> {
   const home = await openDirHome(directory, {
-    files: await processDurableFiles(),
-    processes: await systemProcesses(),
+    files: processDurableFiles(),
+    processes: systemProcesses(),
     clock,
     campaign: "large",
     round: "",

@@ -13,8 +13,6 @@ const INPUT: PipelineInput = {
   program: { kind: "file", path: "ci/mogplex.mjs", sha256: "c".repeat(64) },
   home: undefined,
   directory: "mogplex-campaign",
-  lane: "default",
-  lanes: [],
   waves: undefined,
   output: undefined,
   settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },

@@ -14,7 +14,9 @@ const WEEKLY = "weekly-cleanup.action.yml";
 /** The action as files of a repository. */
 function actionFiles(): Record<string, string> {
   const names = readdirSync(join(root, "action"));
-  return Object.fromEntries(names.map((name) => [`action/${name}`, readFileSync(join(root, "action", name), "utf8")]));
+  return Object.fromEntries(
+    names.map((name) => [`action/${name}`, readFileSync(join(root, "dist/action", name), "utf8")]),
+  );
 }
 
 /** Starts a recipe with the action in its repository. */

@@ -9,7 +9,7 @@ import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { campaignPipelines } from "./campaign_pipelines.ts";
-import { ACTIONLINT, CHECK_JSONSCHEMA, SHELLCHECK, ZIZMOR } from "../programs.ts";
+import { ACTIONLINT, CHECK_JSONSCHEMA, KUBERNETES_VALIDATE, SHELLCHECK, ZIZMOR } from "../programs.ts";
 
 function examples(folder: string): string[] {
   const names = readdirSync(join(root, "examples", folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
@@ -20,7 +20,7 @@ function examples(folder: string): string[] {
 const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
 
 /** The metadata of the action. */
-const ACTION = join(root, "action/action.yml");
+const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
   const files = [
@@ -97,11 +97,36 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.buildkite",
-    files: () => [...examples("buildkite"), ...initJobs("buildkite"), ...campaignPipelines("buildkite")],
+    files: () => [...examples("buildkite"), ...initJobs("buildkite")],
   },
   { schema: "vendor.circle-ci", files: () => [...examples("circleci"), ...initJobs("circleci")] },
   { schema: "vendor.woodpecker-ci", files: () => [...examples("woodpecker"), ...initJobs("woodpecker")] },
 ];
+
+/** The versions of Kubernetes whose schemas have to accept a recipe: the oldest that recipes name, and all later ones. */
+const KUBERNETES_VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"];
+
+async function kubernetes(bench: Bench): Promise<void> {
+  const line = (version: string) => [KUBERNETES_VALIDATE.provide(), "--strict", "-k", version];
+  const cwd = bench.newFolder();
+  const recipe = readFileSync(join(root, "examples/kubernetes/campaign.yaml"), "utf8");
+  const labelled = recipe.replace(/# (nodeSelector: .*?)(?= #)/g, "$1");
+  bench.check(
+    "the recipe shows a label of nodes with an empty value",
+    labelled.includes('\n      nodeSelector: { example.com/agents: "" }'),
+  );
+  bench.writeFiles(cwd, {
+    "campaign.yaml": recipe,
+    "labelled.yaml": labelled,
+    "wrong.yaml": recipe.replace("concurrencyPolicy:", "concurencyPolicy:"),
+  });
+  for (const version of KUBERNETES_VERSIONS) {
+    const { code, stdout, stderr } = await bench.run([...line(version), "campaign.yaml", "labelled.yaml"], { cwd });
+    bench.check(`Kubernetes ${version} accepts the recipe, also with an empty label`, code === 0, stdout + stderr);
+    const wrong = await bench.run([...line(version), "wrong.yaml"], { cwd });
+    bench.check(`Kubernetes ${version} refuses a wrong file`, wrong.code === 1, `it ended with ${wrong.code}`);
+  }
+}
 
 /** Our own schema, with the campaign to copy. */
 const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
@@ -192,6 +217,13 @@ export const LINTERS: readonly Experiment[] = [
     programs: [CHECK_JSONSCHEMA],
     tried: "the editors' schemas accept every recipe and refuse a wrong file",
     run: schemas,
+  },
+  {
+    name: "schema-kubernetes",
+    system: "Kubernetes 1.29 to 1.37",
+    programs: [KUBERNETES_VALIDATE],
+    tried: "Kubernetes' own schemas accept the recipe, also with an empty label, and refuse a wrong file",
+    run: kubernetes,
   },
   {
     name: "schema-campaign",

@@ -3,22 +3,18 @@
  *
  * @module
  */
-import type { hc } from "hono/client";
 import { UnavailableError, UsageError } from "../errors.ts";
 import type { EventStream } from "../http/stream.ts";
 import type { CallOptions } from "../retry/call_options.ts";
 import type { Transport } from "../http/transport.ts";
 import { callWithin, type CallWorld, type StandAloneCall } from "../retry/calls.ts";
 import type { Success } from "./contract/routes.ts";
-import type { Schema } from "./contract/schema.ts";
-import type { FailureEnvelope } from "./contract/schemas.ts";
+import type { FailureEnvelope, Schema } from "./contract/schemas.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
-import type { ApiRoutes } from "./routes_at.ts";
+import type { ApiRoutes, How } from "./routes_at.ts";
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
 export type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-/** Second argument of each call of hono's client: our `fetch`. */
-export type How = NonNullable<Parameters<typeof hc>[1]>;
 type Extras = Pick<StandAloneCall, "starts" | "backoffBaseMs" | "onFailure">;
 
 /**

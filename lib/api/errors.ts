@@ -22,7 +22,7 @@ import { parseJson } from "../lookup.ts";
 import { formatCount, formatDuration } from "../result/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { readData, readFailure, type ReadResult } from "./contract/envelope.ts";
-import type { Schema } from "./contract/schema.ts";
+import type { Schema } from "./contract/schemas.ts";
 
 /** Facts about a call, for its messages. */
 export interface Attempted {

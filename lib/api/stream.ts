@@ -4,14 +4,12 @@
  * @module
  */
 import { hasMoreValues } from "../http/json_size.ts";
-import type { StreamMessage } from "../http/event_parser.ts";
-import type { EventStream, StreamStep } from "../http/stream.ts";
+import type { EventStream, StreamMessage, StreamStep } from "../http/stream.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { ownCopy } from "../text/own_copy.ts";
 import { readValue } from "./contract/envelope.ts";
 import { isUuid } from "./contract/rules.ts";
-import type { Schema } from "./contract/schema.ts";
-import { eventSchema, runSchema } from "./contract/schemas.ts";
+import { eventSchema, runSchema, type Schema } from "./contract/schemas.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =

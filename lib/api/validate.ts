@@ -13,6 +13,7 @@ import {
   MAX_PROMPT_LENGTH,
   MODES,
   normaliseRoot,
+  type Uuid,
 } from "./contract/rules.ts";
 
 /** A value for a message: as JSON, on one line, cut to 80 characters. */
@@ -124,8 +125,9 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
  * @param what Name of the field, for messages.
  * @throws {UsageError} when it is not a UUID: the service answers 500 or 503 to such an id.
  */
-export function checkUuid(id: string, what: string): string {
-  if (typeof id === "string" && isUuid(id.trim())) return id.trim().toLowerCase();
+export function checkUuid(id: string, what: string): Uuid {
+  const text = typeof id === "string" ? id.trim().toLowerCase() : "";
+  if (isUuid(text)) return text;
   throw new UsageError({
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",

@@ -6,6 +6,7 @@
 import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
 import { DeadlineError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import type { CadenceEvent } from "../job/cadence.ts";
 import { followToEnd, StatusWatch } from "../job/follower.ts";
 import { checkWait } from "../job/options.ts";
@@ -174,7 +175,7 @@ export function followAutomationRun(
   checkSources("follow automation run", options);
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
   const { timeoutMs, tokenShare } = checkWait(options);
-  const session = openSession(options);
+  const session = openSession(options, detected(options));
   const deadline = session.startedAt + timeoutMs;
   const items = new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
   return tellingRun(items, ids[1], options.signal);

@@ -5,6 +5,7 @@
  */
 import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { ApiError, MogplexError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import { checkTimeout, connectKeys, type ConnectOptions, openSession, type Session } from "../job/session.ts";
 import type { Automation } from "../model.ts";
 import { formatCount } from "../result/duration.ts";
@@ -149,7 +150,7 @@ export function listAutomations(options: ListAutomationsOptions = {}): AsyncGene
   };
   checkOptions("list automations", options, keys);
   checkSources("list automations", options);
-  return withoutEnd(automationsOf(openSession(options), options));
+  return withoutEnd(automationsOf(openSession(options, detected(options)), options));
 }
 
 async function* withoutEnd(items: AsyncGenerator<Automation, boolean, void>): AsyncGenerator<Automation, void, void> {

@@ -142,7 +142,7 @@ export async function planTrigger(
   const job = jobOf(session, options);
   // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
-  const key = await planKey(session, options, "trigger automation", { job, repoId, more });
+  const key = planKey(session, options, "trigger automation", { job, repoId, more });
   return {
     automationId,
     request: { repoId, ...(input !== undefined && { input }) },

@@ -5,6 +5,7 @@
  */
 import { checkOptions, checkSources, type Keys } from "../api/option_check.ts";
 import { checkUuid } from "../api/validate.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { abortInternals, checkWait, checkWatch, type JobInternals } from "../job/options.ts";
@@ -63,7 +64,7 @@ export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
   options: RunAutomationOptions,
-  more: JobInternals = {},
+  more: JobInternals,
 ): Promise<JobEnd<AutomationResult>> {
   const id = checkUuid(automationId, "automation id");
   const wait = checkWait(options);
@@ -110,7 +111,7 @@ export async function runAutomation(
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
   let session: Session | undefined;
-  const more = abortInternals(options, { onSession: (opened) => session = opened });
+  const more = abortInternals(options, { ...detected(options), onSession: (opened) => session = opened });
   const end = await runAutomationJob(automationId, request, options, more);
   guarded(end.result, session);
   return settle(end, options, verdictErrorOf);

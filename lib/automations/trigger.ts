@@ -19,6 +19,7 @@ import {
 import { AutomationReader } from "./reader.ts";
 import { checkReplay } from "./replay.ts";
 import { AutomationSuppressedError } from "./errors.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session, type SessionInternals } from "../job/session.ts";
 import { startError } from "../job/settle.ts";
 import type { Found, Startable } from "../job/started.ts";
@@ -101,7 +102,7 @@ export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
   options: TriggerOptions,
-  internals: SessionInternals = {},
+  internals: SessionInternals,
   errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
@@ -154,5 +155,5 @@ export async function triggerAutomation(
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
   const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
-  return await triggerJob(automationId, request, options, {}, errorOf);
+  return await triggerJob(automationId, request, options, detected(options), errorOf);
 }

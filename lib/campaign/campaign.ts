@@ -12,20 +12,14 @@ import type {
   PlanCampaignOptions,
   RunCampaignOptions,
 } from "./campaign_options.ts";
+import { campaignJob, planCampaignWith, readCampaignWith, viewOrThrow } from "./jobs.ts";
 import type { CampaignView } from "./view.ts";
-
-// A script that imports the library and has no campaign does not pay for the code of campaigns.
-const load = () => import("./jobs.ts");
-
-/** The jobs of campaigns, for handles. */
-export const loadCampaigns = load;
 
 function campaignKeys(): Keys<CampaignOptions> {
   return {
     ...connectKeys(),
     directory: "string",
     home: "string",
-    lane: "string",
     allowOutside: "boolean",
     forge: "object",
     stuckAfterMs: "number",
@@ -70,7 +64,6 @@ export function checkRunCampaign(options: RunCampaignOptions): void {
 export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
   const own = { skipInvalid: "boolean", meanRunMs: "number", dryRun: "boolean" } as const;
   check<PlanCampaignOptions>("plan campaign", options, { ...campaignKeys(), ...own });
-  const { planCampaignWith } = await load();
   return await planCampaignWith(path, options, { readsStdin: true });
 }
 
@@ -91,7 +84,6 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
  */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
   check("advance campaign", options, advanceKeys());
-  const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, true));
 }
 
@@ -112,7 +104,6 @@ export async function advanceCampaign(path: string, options: AdvanceCampaignOpti
  */
 export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
   checkRunCampaign(options);
-  const { campaignJob, viewOrThrow } = await load();
   return viewOrThrow(await campaignJob(path, options, {}, false));
 }
 
@@ -131,6 +122,5 @@ export async function runCampaign(path: string, options: RunCampaignOptions = {}
  */
 export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
   check("read campaign", options, campaignKeys());
-  const { readCampaignWith } = await load();
   return await readCampaignWith(path, options, {});
 }

@@ -8,11 +8,8 @@ import type { Bound } from "./pace/pace.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView, ItemView } from "./view.ts";
 
-/** An item that following a campaign yields. With lanes, `lane` is the one that it is about; the end is about all. */
-export type CampaignItem = CampaignStep & { lane?: string | undefined };
-
-/** What a {@linkcode CampaignItem} tells. */
-export type CampaignStep =
+/** An item that following a campaign yields. */
+export type CampaignItem =
   /** A wave begins. */
   | { type: "wave"; wave: number }
   /** A repository's verdict or state has changed. */

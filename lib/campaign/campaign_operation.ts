@@ -39,8 +39,6 @@ export interface CampaignSettings {
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;
-  /** Proves that the token may be used for this lane, before anything is started. */
-  prove?: (() => Promise<void> | undefined) | undefined;
   /** Tells a webhook what there is to tell. */
   tell?: (() => Promise<void>) | undefined;
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
@@ -88,7 +86,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const { skipInvalid, approvedBy } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
-      const plan = await planLock(this.#session, this.#opened, { skipInvalid });
+      const plan = await planLock(this.#session, this.#opened, skipInvalid);
       await this.#opened.home.writeLock(plan.lock);
       // A place that may not be written is found before anything is started.
       await this.#opened.home.flush();
@@ -96,7 +94,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
     checkOrigin(store.memory.lock, this.#session.client.origin);
-    await this.#settings.prove?.();
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     this.#work = this.#workOn(store);

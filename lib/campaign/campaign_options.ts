@@ -26,11 +26,6 @@ export interface CampaignOptions extends ConnectOptions {
    * REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
    */
   home?: string | undefined;
-  /**
-   * The lane to work on, of a file that has lanes: with `token` or `client`, if given, else the variable that the file names. `planCampaign`
-   * takes none. @default {undefined} (all lanes, each with the token of its variable)
-   */
-  lane?: string | undefined;
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
@@ -64,16 +59,6 @@ export interface WavesForecast {
   computeMinutes: number;
 }
 
-/** What a plan says of a lane. */
-export interface LanePlan {
-  /** Its name. */
-  name: string;
-  /** Number of its items that can be started. */
-  items: number;
-  /** Its earliest end with one process that stays, in ISO 8601; null when the windows never open. */
-  endsAt: string | null;
-}
-
 /** What {@linkcode planCampaign} found. */
 export interface CampaignPlan {
   /** What the campaign looks like. */
@@ -90,8 +75,6 @@ export interface CampaignPlan {
   meanRunMs: number;
   /** One process that stays, then waves at the usual distances. */
   forecasts: WavesForecast[];
-  /** The lanes, and when one user would be done with all of their items; undefined for a campaign without lanes. */
-  lanes?: { each: LanePlan[]; withOne: string | null } | undefined;
 }
 
 /** Options of {@linkcode advanceCampaign}. */

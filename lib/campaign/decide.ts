@@ -9,8 +9,6 @@ import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
 import { hasRun, type ItemMemory } from "./journal/memory.ts";
-import { chooseLanes } from "./lanes/choose.ts";
-import { joinViews } from "./lanes/join_views.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type CampaignInternals, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
@@ -150,7 +148,7 @@ export interface DecideOptions extends CampaignOptions {
 }
 
 /**
- * Records a decision, in every lane that it makes sense in.
+ * Records a decision.
  *
  * @param path Path of the campaign file.
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
@@ -161,33 +159,6 @@ export async function decideCampaign(
   decision: Decision,
   options: DecideOptions,
   internals: CampaignInternals = {},
-): Promise<Decided> {
-  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
-  if (lanes === undefined) return await decideOne(path, decision, options, whole);
-  const all: { name: string; decided: Decided }[] = [];
-  let refused: UsageError | undefined;
-  for (const call of lanes) {
-    try {
-      all.push({ name: call.lane.name, decided: await decideOne(path, decision, call.options, call.internals) });
-    } catch (error) {
-      // It makes no sense in this lane, and may do so in another one.
-      if (!(error instanceof UsageError)) throw error;
-      refused ??= error;
-    }
-  }
-  if (all.length === 0 && refused !== undefined) throw refused;
-  return {
-    items: all.flatMap(({ decided }) => decided.items),
-    text: all.map(({ name, decided }) => `lane ${name}: ${decided.text}`).join("; "),
-    view: joinViews(all.map(({ name, decided: { view } }) => ({ name, view }))),
-  };
-}
-
-async function decideOne(
-  path: string,
-  decision: Decision,
-  options: DecideOptions,
-  internals: CampaignInternals,
 ): Promise<Decided> {
   const { dryRun = false } = options;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {

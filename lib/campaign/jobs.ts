@@ -1,9 +1,10 @@
 /**
- * The jobs of campaigns, for the public functions, which import this module when one of them is called, and for the command line.
+ * The jobs of campaigns, for the public functions and for the command line.
  *
  * @module
  */
 import { LostRaceError } from "../git/branch.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
@@ -24,9 +25,6 @@ import {
   plannedStore,
   withCampaign,
 } from "./open_campaign.ts";
-import { chooseLanes } from "./lanes/choose.ts";
-import { joinViews, type NamedView } from "./lanes/join_views.ts";
-import { lanesJob, notPlanned, type Prove } from "./lanes/lanes_job.ts";
 import { planCampaignWith } from "./planning.ts";
 import { tell, type Teller } from "./notify/tell.ts";
 import { isAtRest } from "./progress.ts";
@@ -62,13 +60,18 @@ function finished({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
   };
 }
 
-/** The job of a campaign without lanes, or of one lane. See {@linkcode campaignJob}. */
-async function jobOf(
+/**
+ * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`.
+ *
+ * @param once Whether to make one wave only.
+ * @returns How it ended. The error that stopped it is in `error`.
+ * @throws {MogplexError} when the campaign could not be opened.
+ */
+export async function campaignJob(
   path: string,
   options: RunCampaignOptions,
   internals: CampaignJobInternals,
   once: boolean,
-  prove?: Prove,
 ): Promise<JobEnd<CampaignResult>> {
   const { approvedBy, meanRunMs, onItem, stuckAfterMs, skipInvalid = false } = options;
   const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
@@ -95,11 +98,9 @@ async function jobOf(
       return { result: done, error: undefined };
     }
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, internals);
-    if (opened.lane !== undefined && opened.store === undefined) throw notPlanned(opened);
+    const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     const settings = {
       ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
-      prove: () => prove?.(opened, session),
       tell: () => tell(opened, teller()),
       onView: internals.onView,
     };
@@ -116,31 +117,6 @@ async function jobOf(
     );
     await tell(opened, teller(), needsPerson(end.error));
     return end;
-  });
-}
-
-/**
- * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`. With lanes, waves are made one after the
- * other, and `run` follows all lanes at the same time.
- *
- * @param once Whether to make one wave only.
- * @returns How it ended. The error that stopped it is in `error`; with lanes, the worst of them.
- * @throws {MogplexError} when the campaign could not be opened.
- */
-export async function campaignJob(
-  path: string,
-  options: RunCampaignOptions,
-  internals: CampaignJobInternals,
-  once: boolean,
-): Promise<JobEnd<CampaignResult>> {
-  const chosen = await chooseLanes(path, options, internals);
-  if (chosen.lanes === undefined) return await jobOf(path, options, chosen.internals, once);
-  return await lanesJob(chosen, options, {
-    once,
-    plan: () => planCampaignWith(path, options, chosen.internals),
-    work: (call, prove) => jobOf(path, call.options, call.internals, once, prove),
-    read: (call) => readOne(path, call.options, call.internals),
-    open: (call, use) => withCampaign(path, call.options, call.internals, "read", use),
   });
 }
 
@@ -170,16 +146,6 @@ export async function readCampaignWith(
   options: CampaignOptions,
   internals: CampaignInternals,
 ): Promise<CampaignView> {
-  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
-  if (lanes === undefined) return await readOne(path, options, whole);
-  const views: NamedView[] = [];
-  for (const call of lanes) {
-    views.push({ name: call.lane.name, view: await readOne(path, call.options, call.internals) });
-  }
-  return joinViews(views);
-}
-
-async function readOne(path: string, options: CampaignOptions, internals: CampaignInternals): Promise<CampaignView> {
   return await withCampaign(path, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;

@@ -12,18 +12,17 @@ import { type Io, processIo } from "../io.ts";
 import type { JobInternals } from "../job/options.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import type { CampaignFile, Lane } from "./file/campaign_file.ts";
-import type { ReadCampaign } from "./file/campaign_file.ts";
+import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
+import type { Platform } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
-import { type HomeAddress, openHome, parseHome } from "./journal/home/open_home.ts";
+import { openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
-import { laneBranch, laneDirectory, laneMasks } from "./lanes/assign.ts";
 import { secretsIn } from "./notify/address.ts";
 import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
@@ -34,7 +33,9 @@ import { Store } from "./work/store.ts";
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /** Options that only the command line and tests set. */
-export interface CampaignInternals extends JobInternals {
+export interface CampaignInternals extends Omit<JobInternals, "platform"> {
+  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
+  platform?: Platform | undefined;
   /** Reads the campaign file and writes reports. @default the file system */
   io?: Io | undefined;
   /** Keeps lock and journal. @default the file system */
@@ -47,12 +48,15 @@ export interface CampaignInternals extends JobInternals {
   pulls?: PullRequests | undefined;
   /** The campaign file, if it was read already. @default {undefined} (it is read) */
   read?: ReadCampaign | undefined;
-  /** Gets the lock of each lane that is read, with the prompts that no view has. @default {undefined} */
+  /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
   onLock?: ((lock: Lock) => void) | undefined;
-  /** The lane to work on. Needed for a file that has lanes. @default {undefined} */
-  lane?: string | undefined;
-  /** Gets what masks the secrets that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
+  /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
+}
+
+/** Internals with other values. They are not copied: the connection is looked for when it is needed. */
+export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
+  return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
 
 /** A campaign whose file was read and whose directory is open. */
@@ -61,20 +65,15 @@ export interface OpenedCampaign {
   clock: Clock;
   /** Path of the file, as the user wrote it. */
   path: string;
-  /** Directory of the campaign; lanes have directories in it. */
   directory: string;
-  /** The lane of the campaign; undefined when it has none. */
-  lane: string | undefined;
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
-  /** Masks the secrets that the file names: tokens of lanes, the address of the webhook. */
+  /** Masks the secret that the file names: the address of the webhook. */
   mask: Redactor;
   home: Home;
-  /** Opens a home of the same campaign elsewhere, for reading. @throws as {@linkcode openHome} does. */
-  openOther: (address: HomeAddress, directory: string) => Promise<Home>;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -107,73 +106,56 @@ function ifReadable<T>(read: () => T): T | undefined {
 }
 
 /**
- * Proves that a directory was not used with lanes before, and is not now, or the other way round, and that no lane has left the file: the
- * items would be started a second time, by other users.
+ * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
+ * another user.
  */
-function checkDivision(files: DurableFiles, directory: string, lanes: readonly Lane[]): void {
-  const attempted = "open campaign";
-  const hasLock = (at: string) => ifReadable(() => files.facts(`${at}/lock.json`)) !== undefined;
+function refuseLanes(files: DurableFiles, directory: string): void {
   const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
-    .filter((name) => hasLock(laneDirectory(directory, name)));
-  if (lanes.length === 0 ? planned.length > 0 : hasLock(directory)) {
-    const [was, is] = lanes.length === 0 ? ["with lanes", "has none"] : ["without lanes", "has some"];
-    throw new UsageError({
-      attempted,
-      why: `it was planned ${was} in ${JSON.stringify(directory)}, and its file ${is} now`,
-      advice: "correct the file, or begin again with another directory and another `round`",
-    });
-  }
-  const gone = planned.find((name) => !lanes.some((lane) => lane.name === name));
-  if (gone === undefined) return;
+    .map((name) => `${directory}/lanes/${name}`)
+    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
+  if (planned === undefined) return;
   throw new UsageError({
-    attempted,
-    why: "a lane was planned that its file does not have any more",
-    value: JSON.stringify(gone),
-    advice: `put it back under this name; if it has started nothing, remove ${laneDirectory(directory, gone)}`,
+    attempted: "open campaign",
+    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
+    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
+      `--dir ${planned}; or begin again with another directory and another \`round\``,
   });
 }
+
+/** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
+type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign };
 
 async function openAll(
   path: string,
   options: CampaignOptions,
-  internals: CampaignInternals,
+  internals: ReadInternals,
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
-  const { lane } = internals;
-  const io = internals.io ?? await processIo();
-  const { file, hash, skippedStdin } = internals.read ?? await readFile(path, options, io, internals);
-  const masks = [
-    ...file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })],
-    ...laneMasks(file.lanes, env),
-  ];
+  const { io, read: { file, hash, skippedStdin } } = internals;
+  const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
   const mask = joinRedactors(...masks);
   if (masks.length > 0) internals.onMask?.(mask);
-  if (lane === undefined && file.lanes.length > 0) throw new Error("Cannot open a campaign with lanes as a whole");
   const platform = internals.platform ?? detectPlatform(env);
-  const files = internals.files ?? await processDurableFiles();
-  const whole = options.directory ?? DEFAULT_DIRECTORY;
+  const files = internals.files ?? processDurableFiles();
+  const directory = options.directory ?? DEFAULT_DIRECTORY;
   const address = parseHome(options.home ?? "dir", platform.remote(env));
-  if (address.kind === "dir") checkDivision(files, whole, file.lanes);
-  else if (lane !== undefined) address.branch = laneBranch(address.branch, lane);
-  const directory = lane === undefined ? whole : laneDirectory(whole, lane);
-  const common = {
+  if (address.kind === "dir") refuseLanes(files, directory);
+  const home = await openHome(address, directory, {
     env,
     signal: options.signal,
     files,
-    processes: internals.processes ?? await systemProcesses(),
+    processes: internals.processes ?? systemProcesses(),
     clock,
     campaign: file.name,
     round: file.round,
-    lane,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => onNotice?.(notice),
-  };
-  const home = await openHome(address, directory, { ...common, access });
-  const openOther = (other: HomeAddress, place: string) => openHome(other, place, { ...common, access: "read" });
-  const what = { io, clock, path, directory: whole, lane, file, fileHash: hash, skippedStdin, mask };
+    access,
+  });
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, openOther, shown, store: undefined };
+  const opened: OpenedCampaign = { ...what, home, shown, store: undefined };
   try {
     await reopen(opened);
   } catch (error) {
@@ -198,7 +180,7 @@ function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptio
 async function attempt<T>(
   path: string,
   options: CampaignOptions,
-  internals: CampaignInternals,
+  internals: ReadInternals,
   access: "read" | "write",
   use: (opened: OpenedCampaign) => Promise<T>,
 ): Promise<T> {
@@ -234,9 +216,12 @@ export async function withCampaign<T>(
 ): Promise<T> {
   const { clock = systemClock, onNotice, signal } = options;
   const random = internals.random ?? Math.random;
+  const io = internals.io ?? await processIo();
+  const read = internals.read ?? await readFile(path, options, io, internals);
+  const known = internalsWith(internals, { io, read });
   for (let count = 1;; count++) {
     try {
-      return await attempt(path, options, internals, access, async (opened) => {
+      return await attempt(path, options, known, access, async (opened) => {
         if (count === 1) warnOfReaders(opened, onNotice);
         return await use(opened);
       });

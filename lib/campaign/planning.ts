@@ -4,10 +4,9 @@
  * @module
  */
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "./campaign_options.ts";
+import { detected } from "../job/detected.ts";
 import { openSession, type Session } from "../job/session.ts";
 import { isoTimeOrNull } from "../result/times.ts";
-import { chooseLanes } from "./lanes/choose.ts";
-import { planLanes } from "./lanes/plan_lanes.ts";
 import { makeView } from "./make_view.ts";
 import { type CampaignInternals, type OpenedCampaign, withCampaign } from "./open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
@@ -26,19 +25,13 @@ function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   });
 }
 
-/** A plan, and what its forecasts were made from. */
-export interface Planned {
-  plan: CampaignPlan;
-  input: ForecastInput;
-}
-
 /** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
 async function planOf(
   opened: OpenedCampaign,
   session: Session,
   plan: NewPlan,
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
-): Promise<Planned> {
+): Promise<CampaignPlan> {
   if (!dryRun) await opened.home.writeLock(plan.lock);
   // The journal is read with the new lock, also where that is not written.
   const store = await Store.open(opened.home, plan.lock);
@@ -49,16 +42,13 @@ async function planOf(
   const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
   const whole = forecast(input);
   return {
-    input,
-    plan: {
-      view: makeView(memory, { nowMs, meanRunMs }),
-      changes: plan.changes,
-      reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
-      bound: whole.bound,
-      without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
-      meanRunMs,
-      forecasts: forecastsOf(input, whole),
-    },
+    view: makeView(memory, { nowMs, meanRunMs }),
+    changes: plan.changes,
+    reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
+    bound: whole.bound,
+    without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
+    meanRunMs,
+    forecasts: forecastsOf(input, whole),
   };
 }
 
@@ -69,11 +59,9 @@ export async function planCampaignWith(
   internals: CampaignInternals,
 ): Promise<CampaignPlan> {
   const { skipInvalid = false, dryRun = false } = options;
-  const chosen = await chooseLanes(path, options, internals);
-  checkForge(chosen.read.file, pullRequestsOf(options) !== undefined);
-  if (chosen.lanes !== undefined) return await planLanes(path, chosen, options, planOf);
-  return await withCampaign(path, options, chosen.internals, dryRun ? "read" : "write", async (opened) => {
-    const session = openSession(options, internals);
-    return (await planOf(opened, session, await planLock(session, opened, { skipInvalid }), options)).plan;
+  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+    checkForge(opened.file, pullRequestsOf(options) !== undefined);
+    const session = openSession(options, { ...detected(options), ...internals });
+    return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

@@ -82,8 +82,6 @@ export interface ItemView {
   endedAt: string | null;
   /** Whether it belongs to the canary. */
   canary: boolean;
-  /** Its lane. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
 }
 
 /** Items with the same cause. */
@@ -112,26 +110,6 @@ export interface QuotaView {
   day: { used: number; limit: number };
   /** Sandboxes in use, where they were read, and the limit. */
   sandboxes: { used: number | null; limit: number };
-}
-
-/** A lane: what {@linkcode CampaignView} says of the whole, for the items of one user. */
-export interface LaneView extends
-  Pick<
-    CampaignView,
-    | "state"
-    | "stateReason"
-    | "counts"
-    | "quota"
-    | "waves"
-    | "trouble"
-    | "atWork"
-    | "nextWaveAt"
-    | "waitsFor"
-    | "endsAt"
-    | "exitCode"
-  > {
-  /** Its name. */
-  name: string;
 }
 
 /** A gate that somebody has opened. */
@@ -173,7 +151,7 @@ export interface CampaignAbout {
   lastRecordAt: string | null;
 }
 
-/** A campaign, as screens and reports show it. With lanes, quotas are the sums of those of their users. */
+/** A campaign, as screens and reports show it. */
 export interface CampaignView {
   /** Version of this form. */
   schema: 1;
@@ -209,8 +187,6 @@ export interface CampaignView {
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
-  /** What it was planned with, and what remembers it. @default {undefined} (with lanes, each has its own) */
+  /** What it was planned with, and what remembers it. @default {undefined} (a view that is only drawn) */
   about?: CampaignAbout | undefined;
-  /** Its lanes. @default {undefined} (it has none) */
-  lanes?: readonly LaneView[] | undefined;
 }

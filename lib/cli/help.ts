@@ -8,6 +8,7 @@ import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
 import { columns, commands, plain, WIDTH, wrapped } from "./help_layout.ts";
+import { meaningOf, MEANINGS } from "./meanings.ts";
 import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
 import { PROGRAM, TOPICS } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
@@ -23,9 +24,10 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
-function flagRow({ name, value, help, variable }: VerbFlag, read: readonly Variable[]): string[] {
+function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
+  const { name, value, variable } = flag;
   const usage = value === undefined ? `--${name}` : `--${name} ${value}`;
-  const meaning = plain(help).replace(/\.$/, "");
+  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
   if (variable === undefined || !read.includes(variable)) return [usage, meaning];
   const fallback = variable.fallback === "–" ? "" : `, default ${plain(variable.fallback)}`;
   return [usage, `${meaning} [${variable.name}${fallback}]`];
@@ -73,10 +75,10 @@ function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): strin
   );
 }
 
-function variableRows(variables: readonly Variable[]): string {
-  return columns(variables.map(({ name, fallback, meaning }) => [
-    name,
-    plain(meaning) + (fallback === "–" ? "" : ` (default: ${plain(fallback)})`),
+function variableRows(variables: readonly Variable[], label = ({ name }: Variable) => name): string {
+  return columns(variables.map((each) => [
+    label(each),
+    plain(MEANINGS[each.name] ?? "") + (each.fallback === "–" ? "" : ` (default: ${plain(each.fallback)})`),
   ]));
 }
 
@@ -170,7 +172,7 @@ export function topicHelp(topic: string): string | undefined {
   switch (topic) {
     case "environment":
       return `Environment (${DROP_IN} read those marked *):\n${
-        variableRows(VARIABLES.map((each) => ({ ...each, name: each.name + (each.dropIn ? " *" : "") })))
+        variableRows(VARIABLES, ({ name, dropIn }) => name + (dropIn ? " *" : ""))
       }`;
     case "exit-codes":
       return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;

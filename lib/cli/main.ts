@@ -7,7 +7,7 @@ import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
-import { detectPlatform } from "../platforms/detect.ts";
+import { ALL_SYSTEMS } from "../platforms/detect.ts";
 import { isMain, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
@@ -15,7 +15,9 @@ import { EXTRAS } from "./extras/extras.ts";
 import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { GITLAB_NOTES } from "./job/gitlab_note.ts";
+import { chooseFolder, ignoringFolder } from "./job/laptop.ts";
 import { openContext } from "./job/open.ts";
+import { rememberEnd, rememberStart } from "./job/recent.ts";
 import { flagsOf, type MainOptions } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
@@ -47,10 +49,10 @@ function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }
 
-async function parseCall(call: Call): Promise<ParsedFlags> {
+function parseCall(call: Call): ParsedFlags {
   const { verb, args } = call;
   checkRow(call);
-  const flags = await parseFlags(verb.name, args, flagsOf(verb));
+  const flags = parseFlags(verb.name, args, flagsOf(verb));
   const extra = flags.positionals[verb.maxPositionals];
   if (extra === undefined) return flags;
   throw new UsageError({
@@ -69,7 +71,7 @@ async function parseCall(call: Call): Promise<ParsedFlags> {
  * @returns The exit code; it never throws.
  */
 export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
-  const platform = detectPlatform(io.env);
+  const platform = ALL_SYSTEMS.detect(io.env);
   let call: Call | undefined;
   let writer = createWriter(io, platform, undefined);
   try {
@@ -86,18 +88,20 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     call = findVerb(args);
     const { group, run } = call.verb;
     writer = createWriter(io, platform, group);
-    const flags = call.flags = await parseCall(call);
+    const flags = call.flags = parseCall(call);
     return await run(
       openContext(
         {
           io,
           platform,
+          systems: ALL_SYSTEMS,
           writer,
           flags,
           vocabulary: commandVocabulary(options.program),
           verbs: VERBS,
           notes: GITLAB_NOTES,
           extras: EXTRAS,
+          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd },
           dropIn: group === "drop-in",
         },
         options,
@@ -132,7 +136,7 @@ export async function runProgram(): Promise<void> {
     printText(text);
     return setExitCode(EXIT.success);
   }
-  setExitCode(await main(args, await processIo(), { program: programCall(PROGRAM) }));
+  setExitCode(await main(args, processIo(), { program: programCall(PROGRAM) }));
 }
 
-void isMain(import.meta).then((main) => main ? runProgram() : undefined);
+if (isMain(import.meta)) void runProgram();

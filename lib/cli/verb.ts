@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { DurableFiles } from "../files/durable_files.ts";
 import type { Processes } from "../files/processes.ts";
-import type { Flag, ParsedFlags } from "../flags.ts";
+import type { FlagRow, ParsedFlags } from "../flags.ts";
 import type { Setting } from "../pages/run_page.ts";
 import type { CampaignItem } from "../campaign/campaign_items.ts";
 import type { Earlier } from "../history/compare.ts";
@@ -16,11 +16,14 @@ import type { Fetch, RequestReport } from "../http/transport.ts";
 import type { Io } from "../io.ts";
 import type { Session } from "../job/session.ts";
 import type { Notice } from "../notice.ts";
-import type { Platform, ReadEnv } from "../platforms/platform.ts";
+import type { Platform, ReadEnv, Systems } from "../platforms/platform.ts";
 import type { ReportTarget } from "../report/targets.ts";
 import type { AnyResult } from "../result/any_result.ts";
+import type { RunRequest } from "../runs/run_request.ts";
+import type { StartedRun } from "../runs/start_plan.ts";
 import type { Variable } from "../variables.ts";
 import type { PlannedNote } from "./note_plan.ts";
+import type { Places } from "./options/places.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -41,7 +44,9 @@ export interface MainOptions {
 }
 
 /** A flag of a verb, and the variable that stands in for it. */
-export interface VerbFlag extends Flag {
+export interface VerbFlag extends FlagRow {
+  /** What it does, with its default. @default the meaning of its variable: see `meaningOf` */
+  help?: string;
   /** Read when the flag is not given. @default {undefined} (there is no such variable) */
   variable?: Variable;
 }
@@ -114,6 +119,36 @@ export interface JobExtras {
   permissions(context: VerbContext): ExtraPermissions;
 }
 
+/** What a program does outside CI alone, where a person calls it again in the same folder. */
+export interface Laptop {
+  /** See `chooseFolder` in `job/laptop.ts`. */
+  chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
+  /** See `ignoringFolder` there. */
+  ignoringFolder(context: VerbContext, places: Pick<Places, "out" | "targets">): () => void;
+  /** See `rememberStart` in `job/recent.ts`. */
+  rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
+  /** See `rememberEnd` there. */
+  rememberEnd(context: VerbContext, result: AnyResult): void;
+}
+
+/** Where the files of a start go, and what it attaches to. */
+export interface Folder {
+  /** The request, with the id of its repository if it had to be looked up. */
+  request: RunRequest;
+  /** Directory of the reports. */
+  out: string;
+  /** State file of the run to attach to; undefined for a new run. */
+  resumePath: string | undefined;
+}
+
+/** What a start is about, in the words of the caller. */
+export interface Asked {
+  /** The repository, by name or id. */
+  repository: string;
+  /** The task. */
+  task: string;
+}
+
 /** What a verb works with. */
 export interface VerbContext {
   /** Environment, files, streams and signals. */
@@ -140,6 +175,10 @@ export interface VerbContext {
   notes?: NotePlanner | undefined;
   /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
   extras?: JobExtras | undefined;
+  /** What the program does outside CI; undefined when it runs in CI alone. */
+  laptop?: Laptop | undefined;
+  /** The CI systems that the program knows. */
+  systems: Systems;
   /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
   verbs: readonly Verb[];
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */

@@ -12,7 +12,6 @@ import { campaignAdvanceVerb } from "./verbs/campaign/advance.ts";
 import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
 import { campaignPipelineVerb } from "./verbs/campaign/pipeline.ts";
-import { campaignImportVerb } from "./verbs/campaign/import.ts";
 import { campaignCommandsVerb } from "./verbs/campaign/commands.ts";
 import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
 import { campaignReportVerb } from "./verbs/campaign/report.ts";
@@ -69,7 +68,6 @@ export const VERBS: readonly Verb[] = [
   campaignResumeVerb,
   campaignSkipVerb,
   campaignReportVerb,
-  campaignImportVerb,
   campaignPipelineVerb,
   campaignCommandsVerb,
   runsRecentVerb,

@@ -80,7 +80,7 @@ async function serve(served: ServedEmulator, io: Io): Promise<void> {
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const { before, command } = splitExec(args);
-    const flags = await parseFlags(NAME, before, FLAGS);
+    const flags = parseFlags(NAME, before, FLAGS);
     if (flags.positionals[0] !== undefined) {
       throw new UsageError({
         attempted: `parse arguments of ${NAME}`,
@@ -121,8 +121,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-void isMain(import.meta).then(async (started) => {
-  if (!started) return;
+if (isMain(import.meta)) {
   setExitCode(EXIT.internal);
-  setExitCode(await main(programArgs(), await processIo()));
-});
+  void main(programArgs(), processIo()).then(setExitCode);
+}

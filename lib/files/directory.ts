@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type * as Files from "node:fs";
+import * as fs from "node:fs";
 
 /** What is in a directory. */
 export interface DirectoryEntry {
@@ -17,10 +17,9 @@ export interface DirectoryEntry {
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 /** Makes the function that reads directories of this machine. */
-export async function directoryLister(): Promise<ListDirectory> {
-  const fs: typeof Files = await import("node:fs");
+export function directoryLister(): ListDirectory {
   return (path) => {
-    let entries: Files.Dirent[];
+    let entries: fs.Dirent[];
     try {
       entries = fs.readdirSync(path, { withFileTypes: true });
     } catch {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type * as Files from "node:fs";
+import * as Files from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
 import type { DurableFiles, FileLine } from "./durable_files.ts";
@@ -254,7 +254,6 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
 }
 
 /** The {@linkcode DurableFiles} of this process. */
-export async function processDurableFiles(): Promise<DurableFiles> {
-  // A bundler would move a static import to the top of the file, which doubles the start-up time of Deno.
-  return durableFilesOn(await import("node:fs"));
+export function processDurableFiles(): DurableFiles {
+  return durableFilesOn(Files);
 }

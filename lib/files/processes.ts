@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type * as Files from "node:fs";
+import * as fs from "node:fs";
+import * as os from "node:os";
 import process from "node:process";
 
 /** A process. Two are the same when all five agree. */
@@ -43,9 +44,7 @@ export interface Processes {
 const ENDED = ["Z", "X", "x"];
 
 /** The processes of this machine. */
-export async function systemProcesses(): Promise<Processes> {
-  const [fs, os] = await Promise.all([import("node:fs"), import("node:os")]);
-
+export function systemProcesses(): Processes {
   function attempt<T>(read: () => T): T | null {
     try {
       return read();
@@ -57,7 +56,7 @@ export async function systemProcesses(): Promise<Processes> {
   /** State and start of a process from `/proc`; null when it is not there, or cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
     return attempt(() => {
-      const text = (fs as typeof Files).readFileSync(`/proc/${pid}/stat`, "utf8");
+      const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
       // The name before may have blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
       const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
       const [state = "", startedAt = ""] = [fields[0], fields[19]];

@@ -33,7 +33,7 @@ function nodesOf<T extends z.core.SomeType>(node: T) {
   return z.object({ nodes: z.nullish(z.array(z.nullable(node))) });
 }
 
-function makeSchema() {
+const schema = z.lazy(() => {
   const reviewer = z.object({ login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
   return z.object({
     number: z.int(),
@@ -54,10 +54,8 @@ function makeSchema() {
       commit: z.nullable(z.object({ statusCheckRollup: z.nullish(z.object({ state: z.string() })) })),
     }))),
   });
-}
-
-let schema: ReturnType<typeof makeSchema> | undefined;
-type Node = z.output<ReturnType<typeof makeSchema>>;
+});
+type Node = z.output<typeof schema>;
 
 /** A map, since the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
 const ROLLUP = new Map<string, ChecksState>([
@@ -101,7 +99,7 @@ const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
 
 /** @param hidden Fields that GitHub did not show. */
 function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts | undefined {
-  const { data: node } = z.safeParse(schema ??= makeSchema(), value);
+  const { data: node } = z.safeParse(schema, value);
   if (node === undefined || Number.isNaN(Date.parse(node.createdAt)) || Number.isNaN(Date.parse(node.updatedAt))) {
     return undefined;
   }

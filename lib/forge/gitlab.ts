@@ -14,41 +14,39 @@ export function gitlabApi(origin: string): string {
   return `${origin}/api/v4`;
 }
 
-function makeSchemas() {
-  const user = z.object({ username: z.string() });
+const user = z.lazy(() => z.object({ username: z.string() }));
+const mergeRequestSchema = z.lazy(() => {
   const users = z.nullish(z.array(user));
-  const pipeline = z.nullish(z.object({ status: z.string() }));
-  return {
-    mergeRequest: z.object({
-      iid: z.int(),
-      web_url: z.string(),
-      state: z.string(),
-      draft: z.nullish(z.boolean()),
-      work_in_progress: z.nullish(z.boolean()),
-      created_at: z.string(),
-      updated_at: z.string(),
-      source_branch: z.string(),
-      merge_status: z.nullish(z.string()),
-      detailed_merge_status: z.nullish(z.string()),
-      has_conflicts: z.nullish(z.boolean()),
-      head_pipeline: pipeline,
-      assignees: users,
-      reviewers: users,
-    }),
-    approvals: z.object({ approvals_left: z.nullish(z.int()), approved_by: z.array(z.object({ user })) }),
-    reviewers: z.array(z.object({ user, state: z.string() })),
-    list: z.array(z.object({
-      web_url: z.string(),
-      created_at: z.string(),
-      source_project_id: z.nullish(z.int()),
-      target_project_id: z.nullish(z.int()),
-    })),
-  };
-}
-
-let schemas: ReturnType<typeof makeSchemas> | undefined;
-const parsers = () => schemas ??= makeSchemas();
-type MergeRequest = z.output<ReturnType<typeof makeSchemas>["mergeRequest"]>;
+  return z.object({
+    iid: z.int(),
+    web_url: z.string(),
+    state: z.string(),
+    draft: z.nullish(z.boolean()),
+    work_in_progress: z.nullish(z.boolean()),
+    created_at: z.string(),
+    updated_at: z.string(),
+    source_branch: z.string(),
+    merge_status: z.nullish(z.string()),
+    detailed_merge_status: z.nullish(z.string()),
+    has_conflicts: z.nullish(z.boolean()),
+    head_pipeline: z.nullish(z.object({ status: z.string() })),
+    assignees: users,
+    reviewers: users,
+  });
+});
+const approvalsSchema = z.lazy(() =>
+  z.object({ approvals_left: z.nullish(z.int()), approved_by: z.array(z.object({ user })) })
+);
+const reviewersSchema = z.lazy(() => z.array(z.object({ user, state: z.string() })));
+const listSchema = z.lazy(() =>
+  z.array(z.object({
+    web_url: z.string(),
+    created_at: z.string(),
+    source_project_id: z.nullish(z.int()),
+    target_project_id: z.nullish(z.int()),
+  }))
+);
+type MergeRequest = z.output<typeof mergeRequestSchema>;
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
   ["opened", "open"],
@@ -127,7 +125,6 @@ async function reviewOf(
 ): Promise<ReviewState | null> {
   if (request.detailed_merge_status === "requested_changes") return "changes-requested";
   const wasAsked = (request.reviewers ?? []).length > 0;
-  const { approvals: approvalsSchema, reviewers: reviewersSchema } = parsers();
   const reviewers = wasAsked ? await part(client, address, "reviewers", reviewersSchema) : [];
   if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
   const approvals = await part(client, address, "approvals", approvalsSchema);
@@ -189,7 +186,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
       path: pathOf(address),
       // Any JSON object is an answer of the API; whether it has the right form is judged below, for this one alone.
       read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
-    }).then(({ value }) => z.safeParse(parsers().mergeRequest, value).data);
+    }).then(({ value }) => z.safeParse(mergeRequestSchema, value).data);
   } catch (error) {
     if (!isHidden(error)) throw error;
     const reason = error.status === 403
@@ -217,7 +214,7 @@ export async function findGitlab(
     const found = await client.call({
       what: `find the merge request of branch "${branch}" of ${repository}`,
       path: `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
-      read: (value) => z.safeParse(parsers().list, value).data,
+      read: (value) => z.safeParse(listSchema, value).data,
     });
     const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
       typeof source === "number" && source === target && Date.parse(created) >= since

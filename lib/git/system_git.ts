@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
 import type { Clock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { isNotPermitted } from "../runtime.ts";
@@ -130,7 +133,6 @@ function cannotRun(cause: unknown): UsageError {
  * @throws {UsageError} when there is no Git, or Deno may not run it.
  */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
-  const [{ spawn }, fs, os] = await Promise.all([import("node:child_process"), import("node:fs"), import("node:os")]);
   const folder = fs.mkdtempSync(`${os.tmpdir()}/mogplex-git-`);
   const env = environment(options, folder);
   const { clock, signal } = options;

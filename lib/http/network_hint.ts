@@ -42,7 +42,7 @@ function isExempt(hostname: string, list: string): boolean {
  *
  * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
  * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
- * Source: Node.js, "Enterprise Network Configuration"; `tests/programs/processes/proxies.test.ts` tries it.
+ * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
  *
  * @param origin Origin of the service. Plain HTTP stays on this machine or its local network, so only `https:` is considered.
  */

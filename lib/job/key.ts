@@ -54,7 +54,7 @@ function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] 
 }
 
 /** SHA-256 of a value's JSON text, as 64 hex digits. */
-export function hashOf(value: unknown): Promise<string> {
+export function hashOf(value: unknown): string {
   return sha256Hex(JSON.stringify(value));
 }
 
@@ -71,7 +71,7 @@ function randomKey(): Key {
  *
  * @param onNotice Called if the identity is not complete, so that the key is random.
  */
-export async function deriveKey(parts: KeyParts, onNotice?: OnNotice): Promise<Key> {
+export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
   if (scope === "random") return randomKey();
   if (identity === null) {
@@ -86,7 +86,7 @@ export async function deriveKey(parts: KeyParts, onNotice?: OnNotice): Promise<K
     return randomKey();
   }
   const values = when.map(([, value]) => value);
-  const hash = await hashOf([
+  const hash = hashOf([
     "mogplex-ci/1",
     scope,
     identity.server,

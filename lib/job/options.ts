@@ -67,7 +67,7 @@ export function checkWait(
 /** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */
 export function checkWatch(
   { onTimeout = "detach" }: { onTimeout?: OnTimeout | undefined },
-  { interrupts, onInterrupt = "auto" }: JobInternals,
+  { interrupts, onInterrupt = "auto" }: Omit<JobInternals, "platform">,
 ): WatchSettings {
   return {
     onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),

@@ -12,7 +12,6 @@ import { UsageError } from "../errors.ts";
 import type { Fetch, RequestReport } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
 import type { Notice, OnNotice } from "../notice.ts";
-import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform, ReadEnv } from "../platforms/platform.ts";
 import type { WaitTotal } from "../result/run_result.ts";
 import { Pacer } from "../retry/pacer.ts";
@@ -103,8 +102,8 @@ export interface SessionInternals {
   readFile?: ((path: string) => string | undefined) | undefined;
   /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
   connection?: Connection | undefined;
-  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
-  platform?: Platform | undefined;
+  /** The CI system. */
+  platform: Platform;
   /** Called with the session as soon as it is open. @default {undefined} */
   onSession?: ((session: Session) => void) | undefined;
   /** Called after each request, unless the caller passed a client. @default {undefined} */
@@ -122,7 +121,7 @@ export interface SessionInternals {
  */
 export function connectWith<C extends object>(
   options: Omit<ConnectOptions, "client"> & { client?: (C & ClientFacts) | undefined },
-  internals: SessionInternals,
+  internals: Omit<SessionInternals, "platform">,
   system: string,
   calls: MakeCalls<C>,
 ): Connected<C> {
@@ -185,8 +184,8 @@ export function connectWith<C extends object>(
 }
 
 /** Opens a session. @throws what {@linkcode connectWith} throws. */
-export function openSession(options: ConnectOptions, internals: SessionInternals = {}): Session {
-  const platform = internals.platform ?? detectPlatform(options.env ?? environmentVariable);
+export function openSession(options: ConnectOptions, internals: SessionInternals): Session {
+  const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
   internals.onSession?.(session);
   return session;

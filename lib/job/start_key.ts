@@ -71,12 +71,12 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
  * @param about Further parts of a derived key; `more` distinguishes starts of one job in addition to the caller's `keyPart`.
  * @throws {UsageError} when an option breaks a rule.
  */
-export async function planKey(
+export function planKey(
   session: Session,
   options: KeyOptions,
   what: string,
   about: { job: JobIdentity | null; repoId: string; more?: string },
-): Promise<StartKey> {
+): StartKey {
   const { idempotencyKey, keyPart = "" } = options;
   checkKeyOptions(what, options);
   if (idempotencyKey !== undefined) {
@@ -87,7 +87,7 @@ export async function planKey(
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
   const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
   const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
-  return { ...await deriveKey(parts, session.notify), suffix: 1 };
+  return { ...deriveKey(parts, session.notify), suffix: 1 };
 }
 
 /** Identity of the CI job: the caller's if given, else from the CI system; null outside CI. */

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { checkRunCampaign, loadCampaigns } from "../campaign/campaign.ts";
+import { checkRunCampaign } from "../campaign/campaign.ts";
 import type { CampaignItem } from "../campaign/campaign_items.ts";
 import type { RunCampaignOptions } from "../campaign/campaign_options.ts";
 import type { CampaignResult } from "../campaign/campaign_result.ts";
+import { campaignJob, viewOrThrow } from "../campaign/jobs.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import type { JobEnd } from "../job/job.ts";
 import type { EndOutcome } from "../result/ends.ts";
@@ -39,13 +40,10 @@ export function campaignHandle(
   options: VerbOptions<RunCampaignOptions>,
 ): CampaignHandle {
   const stop = new AbortController();
-  let viewOrThrow: (end: JobEnd<CampaignResult>) => CampaignView;
   const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, JobEnd<CampaignResult>>({
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       checkRunCampaign(options);
-      const jobs = await loadCampaigns();
-      viewOrThrow = jobs.viewOrThrow;
       const all: RunCampaignOptions = {
         ...await connect(),
         ...options,
@@ -58,12 +56,12 @@ export function campaignHandle(
         told = true;
       };
       const interrupts = { signal: stop.signal, terminal: false };
-      const end = await jobs.campaignJob(path, all, { onView, interrupts, onInterrupt: "cancel" }, false);
+      const end = await campaignJob(path, all, { onView, interrupts, onInterrupt: "cancel" }, false);
       if (!told && end.result.view !== null) onStarted(end.result.view);
       // The campaign was stopped because `cancel()` was called: that is no error.
       return stop.signal.aborted && end.error === stop.signal.reason ? { ...end, error: undefined } : end;
     },
-    settle: (end) => viewOrThrow(end),
+    settle: viewOrThrow,
     last({ result: { view, outcome, exitCode }, error }) {
       const goesOn = error === undefined || outcome === "started";
       return view !== null && goesOn ? { type: "end", outcome, exitCode, result: view } : undefined;

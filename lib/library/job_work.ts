@@ -5,6 +5,7 @@
  */
 import { checkSources } from "../api/option_check.ts";
 import { MogplexError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import type { OnTimeout } from "../job/interrupt.ts";
 import type { JobEnd } from "../job/job.ts";
 import { abortInternals, type JobInternals } from "../job/options.ts";
@@ -78,7 +79,10 @@ export function jobWork<O extends object, I extends { type: string }, R extends 
       checkSources(attempted, all);
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
-      const more = abortInternals<JobInternals>(how, { onSession: (opened) => void (session = opened) });
+      const more = abortInternals<JobInternals>(how, {
+        ...detected(all),
+        onSession: (opened) => void (session = opened),
+      });
       const end = await begin(all, more, onStarted);
       guarded(end.result, session);
       return end;

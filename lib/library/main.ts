@@ -73,7 +73,7 @@ export async function main(
   options: LogTextOptions = {},
 ): Promise<number> {
   setExitCode(EXIT.internal);
-  const io = await processIo();
+  const io = processIo();
   // Nothing is written: only the listeners for a closed pipe are set.
   for (const stream of ["stdout", "stderr"] as const) io.write(stream, "");
   let line = createLogText({ env: () => undefined }).line;

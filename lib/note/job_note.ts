@@ -91,8 +91,8 @@ class Unknown extends Error {}
  * @param job Name of the job.
  * @param node Node of a matrix or of parallel copies; an empty string if there is none.
  */
-export async function noteMarker(job: string, node: string): Promise<string> {
-  return `<!-- mogplex:${(await sha256Hex(JSON.stringify([job, node]))).slice(0, 40)} -->`;
+export function noteMarker(job: string, node: string): string {
+  return `<!-- mogplex:${sha256Hex(JSON.stringify([job, node])).slice(0, 40)} -->`;
 }
 
 class NoteWriter {

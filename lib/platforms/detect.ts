@@ -9,7 +9,7 @@
 import { JOB_VARIABLE, STATUS_VARIABLE } from "./define.ts";
 import { markVariables, systemName } from "./marks.ts";
 import { namedPlatform, none } from "./plain.ts";
-import type { Platform, ReadEnv } from "./platform.ts";
+import type { Platform, ReadEnv, Systems } from "./platform.ts";
 import { azure } from "./systems/azure.ts";
 import { bitbucket } from "./systems/bitbucket.ts";
 import { buildkite } from "./systems/buildkite.ts";
@@ -48,3 +48,6 @@ export function platformVariables(): string[] {
   for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
   return [...names].sort();
 }
+
+/** Every CI system. */
+export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };

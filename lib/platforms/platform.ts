@@ -75,6 +75,14 @@ export interface Fence {
   readonly close: string;
 }
 
+/** The CI systems that a program knows. */
+export interface Systems {
+  /** The one that a job runs on. */
+  detect(env: ReadEnv): Platform;
+  /** Every variable of these systems that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
+  variables(): string[];
+}
+
 /** A CI system. */
 export interface Platform {
   /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */

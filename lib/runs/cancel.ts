@@ -13,6 +13,7 @@ import type { CancelResult } from "../model.ts";
 import { retry } from "../retry/retry.ts";
 import { setbackOf } from "../retry/setback.ts";
 import { tokenMemoryOf } from "../retry/token_memory.ts";
+import { detected } from "../job/detected.ts";
 import { checkTimeout, type ConnectOptions, openSession } from "../job/session.ts";
 import { runKeys } from "./start_plan.ts";
 
@@ -127,6 +128,6 @@ export async function cancel(runId: string, options: CancelOptions = {}): Promis
   checkSources("cancel run", options);
   const id = checkUuid(runId, "run id");
   const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);
-  const { client, clock, signal, startedAt } = openSession(options);
+  const { client, clock, signal, startedAt } = openSession(options, detected(options));
   return await cancelWith(client, clock, id, { deadline: startedAt + timeoutMs, signal });
 }

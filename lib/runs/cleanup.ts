@@ -10,7 +10,6 @@ import { cancelsOnInterrupt } from "../job/interrupt.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "../job/session.ts";
 import { isNewerThan } from "../job/started.ts";
 import type { RunStatus, StartRequest } from "../model.ts";
-import { detectPlatform } from "../platforms/detect.ts";
 import type { JobState } from "../platforms/platform.ts";
 import { hasEnded } from "../result/ends.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -188,7 +187,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
-  const platform = options.platform ?? detectPlatform(env);
+  const { platform } = options;
   const notify = options.onNotice ?? (() => {});
   const nowMs = (options.clock ?? systemClock).wallTime();
   const stored = readState(files, statePath, { job: platform.identity(env), execution: true, nowMs, notify });
@@ -200,7 +199,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
     if (what !== "nothing") throw token;
     return { action: "nothing", text: why, runId: null, status: null };
   }
-  const seal = await stateSeal(token);
+  const seal = stateSeal(token);
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
   if (what === "nothing" || state === undefined) {

@@ -16,11 +16,11 @@ import { createRedactor } from "../text/redact.ts";
  * @param token Access token to mask if the session has none.
  * @throws {UsageError} when the file cannot be written.
  */
-export async function openEventsFile(path: string, session: Connected, token?: string): Promise<EventFile> {
+export function openEventsFile(path: string, session: Connected, token?: string): EventFile {
   const { env, notify } = session;
   const redact = createRedactor({ token: session.token ?? token, env });
   const attempted = `write events to ${JSON.stringify(path)}`;
-  const file = new EventFile(path, await processIo(), {
+  const file = new EventFile(path, processIo(), {
     redact,
     redactToken: redact.token,
     onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${messageOf(error)}` }),

@@ -85,7 +85,7 @@ async function* followIntoFile(
   how: RunFollowerOptions,
   { eventsFile = "", token }: FollowOptions,
 ): AsyncGenerator<FollowItem, Run, void> {
-  const sink = await openEventsFile(eventsFile, session, token);
+  const sink = openEventsFile(eventsFile, session, token);
   try {
     return yield* new RunFollower(session, runId, { ...how, sink }).items();
   } finally {

@@ -7,6 +7,7 @@ import { checkOptions, checkRequestKeys, checkSources, type Keys } from "../api/
 import { givenName } from "../api/repository.ts";
 import { checkUuid } from "../api/validate.ts";
 import { UsageError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
 import { endingSignal, type OnTimeout } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { abortInternals, checkWait, checkWatch, type JobInternals } from "../job/options.ts";
@@ -80,18 +81,18 @@ interface OpenJob {
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
+function open(options: RunOptions, more: JobOptions): OpenJob {
   const { files, statePath, startOnly, showTask = true, repository } = more;
   const wait = checkWait(options);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
   const token = session.token ?? options.token;
-  const seal = files !== undefined && token !== undefined ? await stateSeal(token) : undefined;
+  const seal = files !== undefined && token !== undefined ? stateSeal(token) : undefined;
   const state = files === undefined || statePath === undefined || seal === undefined
     ? undefined
     : new StateWriter(files, statePath, seal, session.notify);
   const { stream = true, onItem, eventsFile } = options;
-  const file = eventsFile === undefined ? undefined : await openEventsFile(eventsFile, session, options.token);
+  const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
   const sink = more.sink ?? file;
   const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
   const job = (target: RunStart | string) =>
@@ -101,7 +102,7 @@ async function open(options: RunOptions, more: JobOptions): Promise<OpenJob> {
 
 /** Opens a job for `use`, and closes its file of events afterwards. */
 async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
-  const opened = await open(options, more);
+  const opened = open(options, more);
   try {
     return await use(opened);
   } finally {
@@ -150,7 +151,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
 export async function runJob(
   request: RunRequest,
   options: RunOptions,
-  more: JobOptions = {},
+  more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   // Nobody has to ask for a name that the caller gave.
   const repository = more.repository ?? givenName(request.repo);
@@ -165,7 +166,7 @@ export async function runJob(
 export async function attachJob(
   runId: string,
   options: RunOptions,
-  more: JobOptions = {},
+  more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   return await withJob(options, more, async (opened) => {
@@ -178,7 +179,7 @@ export async function attachJob(
 const LOOK_MS = 60_000;
 
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions = {}): Promise<JobEnd<RunResult>> {
+export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
 }
@@ -189,7 +190,11 @@ async function ended(
   work: (more: JobOptions) => Promise<JobEnd<RunResult>>,
 ): Promise<RunResult> {
   let session: Session | undefined;
-  const end = await work(abortInternals(options, { byTask: noteNewTask, onSession: (opened) => session = opened }));
+  const end = await work(abortInternals<JobOptions>(options, {
+    ...detected(options),
+    byTask: noteNewTask,
+    onSession: (opened) => session = opened,
+  }));
   guarded(end.result, session);
   return settle(end, options, verdictErrorOf);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkOptions, checkRequestKeys, checkSources } from "../api/option_check.ts";
+import { detected } from "../job/detected.ts";
 import { startError } from "../job/settle.ts";
 import { openSession } from "../job/session.ts";
 import { Starter } from "../job/starter.ts";
@@ -36,7 +37,7 @@ export async function start(request: RunRequest, options: StartOptions = {}): Pr
   checkOptions("start run", options, runKeys());
   checkSources("start run", options);
   checkRequestKeys(request);
-  const session = openSession(options);
+  const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
   const { onStarting, onStarted, signal } = options;
   const starter = new Starter(

@@ -109,9 +109,9 @@ export async function planStart(
   const { client, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
-  const hash = await requestHash(valid);
+  const hash = requestHash(valid);
   const more = byTask ? hash : undefined;
-  const key = await planKey(session, options, "start run", { job, repoId: valid.repoId, more });
+  const key = planKey(session, options, "start run", { job, repoId: valid.repoId, more });
   return { request: valid, hash, key, job, deadline };
 }
 

@@ -82,10 +82,9 @@ const MAX_BYTES = 4 * MAX_LENGTH;
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
 const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
 
-/** Prepares the proofs of one token. */
-export async function stateSeal(token: string): Promise<StateSeal> {
-  const sign = await hmacSha256(token);
-  return (content) => sign(JSON.stringify([PURPOSE, content]));
+/** Makes the proofs of one token. */
+export function stateSeal(token: string): StateSeal {
+  return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
 }
 
 /** The text of a state file. */
@@ -95,7 +94,7 @@ export function stateText({ parting, ...state }: RunState, seal: StateSeal): str
 }
 
 /** SHA-256 of a request in the form that the client sends. @throws {UsageError} when it breaks a rule of the service. */
-export function requestHash(request: StartRequest): Promise<string> {
+export function requestHash(request: StartRequest): string {
   const valid = validateStartRequest(request);
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }

@@ -88,6 +88,7 @@ export function renderReport(
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
+// deno-lint-ignore require-await
 export async function report(
   result: RunResult | AutomationResult,
   targets: readonly ReportTarget[],
@@ -96,7 +97,7 @@ export async function report(
   checkOptions("write report", options, reportKeys());
   for (const target of targets) checkTarget(target);
   const { env = environmentVariable } = options;
-  const io = await processIo();
+  const io = processIo();
   const redact = scriptRedactor(options, io.readFile);
   const problems = writeReports(result, targets, io, redact, {
     links: detectPlatform(env).links(env),

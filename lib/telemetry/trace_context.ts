@@ -52,7 +52,7 @@ export function parseTraceparent(
 }
 
 /** The id that all jobs of a pipeline share; undefined where there is none. */
-async function pipelineTrace(env: ReadEnv, platform: string): Promise<string | undefined> {
+function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   if (platform === "gitlab") {
     const id = env("CI_PIPELINE_ID") ?? "";
     const trace = /^\d{1,30}$/.test(id) ? BigInt(id).toString(16).padStart(32, "0") : "";
@@ -61,7 +61,7 @@ async function pipelineTrace(env: ReadEnv, platform: string): Promise<string | u
   if (platform !== "github") return undefined;
   const [run, attempt] = [env("GITHUB_RUN_ID") ?? "", env("GITHUB_RUN_ATTEMPT") ?? "1"];
   // The collector's receiver for GitHub makes the same id of the same two numbers.
-  return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? (await sha256Hex(`${run}${attempt}t`)).slice(0, 32) : undefined;
+  return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? sha256Hex(`${run}${attempt}t`).slice(0, 32) : undefined;
 }
 
 /** Whether a trace falls into a share. Every program that uses the same share decides alike. */
@@ -81,14 +81,14 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
  * @param platform Name of the CI system.
  * @param random Replaces the random numbers, for tests.
  */
-export async function openTrace(
+export function openTrace(
   env: ReadEnv,
   platform: string,
   sampler: Sampler,
   random: RandomBytes = randomBytes,
-): Promise<TraceContext> {
+): TraceContext {
   const parent = parseTraceparent(env("TRACEPARENT") ?? "");
-  const traceId = parent?.traceId ?? await pipelineTrace(env, platform) ?? newId(16, random);
+  const traceId = parent?.traceId ?? pipelineTrace(env, platform) ?? newId(16, random);
   const spanId = newId(8, random);
   const sampled = isSampled(sampler, traceId, parent?.sampled);
   return {

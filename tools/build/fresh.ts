@@ -14,11 +14,14 @@ export const BUILT_FROM = ".built-from";
 
 /** The files that a build depends on, in one checksum. */
 export function inputs(): string {
-  const folders = ["lib", "tools/build"].flatMap((folder) =>
+  const folders = ["lib", "tools/build", "components"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
   );
-  const single = ["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"];
+  const single = [
+    ...["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
+    ...["action/post.mjs", "action/README.md"],
+  ];
   const paths = [...folders, ...single.map((path) => join(root, path))].sort();
   return sha256(paths.map((path) => `${path.slice(root.length)}\n${readFileSync(path, "utf8")}`).join("\n"));
 }

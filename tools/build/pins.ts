@@ -1,16 +1,39 @@
 /**
- * Pins version and SHA-256 of `dist/mogplex.mjs` in docs/install.md, the examples and deno.json, so that a copied command downloads exactly
- * this file.
+ * Version and SHA-256 of `dist/mogplex.mjs` in docs/install.md, the examples and deno.json, so that a copied command downloads exactly the
+ * released file.
  *
  * @module
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
-import { type Pins, withPins } from "../merge/pin_places.mjs";
 import { root, sha256 } from "../setup.mjs";
 
-export { withPins };
+/** The values of the pins. */
+export interface Pins {
+  version: string;
+  sha256: string;
+}
+
+// NAME: "value", NAME=value, NAME = 'value', param("env.NAME", "value"), ${NAME:-value}, and `name: NAME` with `value: …` on the next line.
+const BETWEEN = String.raw`["']?[ \t]*(?::[-=]|[:=,]|\r?\n[ \t]*value:)[ \t]*["']?`;
+const VERSION_NUMBER = String.raw`\d+\.\d+\.\d+(?:[-+][\w.+-]*)?`;
+
+const PLACES: readonly { pattern: RegExp; pin: keyof Pins }[] = [
+  { pattern: new RegExp(String.raw`(?<=\bMOGPLEX_CI_VERSION${BETWEEN})${VERSION_NUMBER}\b`, "g"), pin: "version" },
+  { pattern: new RegExp(String.raw`(?<=\bMOGPLEX_CI_SHA256${BETWEEN})[0-9a-fA-F]{64}\b`, "g"), pin: "sha256" },
+  { pattern: new RegExp(String.raw`(?<=@mogplex/ci@)${VERSION_NUMBER}\b`, "g"), pin: "version" },
+];
+
+/** Writes the pins of a text. */
+export function withPins(text: string, pins: Pins): string {
+  return PLACES.reduce((all, { pattern, pin }) => all.replace(pattern, pins[pin]), text);
+}
+
+/** Whether a text has a pin. */
+export function hasPin(text: string): boolean {
+  return PLACES.some(({ pattern }) => text.search(pattern) >= 0);
+}
 
 /** The file that is pinned. */
 export const PINNED = "mogplex.mjs";
@@ -34,22 +57,4 @@ export function pinnedFiles(top: string = root): string[] {
     .filter((path) => !path.includes("node_modules"));
   return [join(top, "deno.json"), ...paths]
     .filter((path) => /MOGPLEX_CI_(VERSION|SHA256)|@mogplex\/ci@/.test(readFileSync(path, "utf8"))).sort();
-}
-
-/**
- * Writes the pins, or compares them.
- *
- * @param pins See {@linkcode pinsOf}.
- * @param check Whether nothing is written.
- * @param top Top of the checkout.
- * @returns With `check`, one sentence for each file with other pins.
- */
-export function stampPins(pins: Pins, check: boolean, top: string = root): string[] {
-  const stale = pinnedFiles(top).filter((path) => {
-    const before = readFileSync(path, "utf8");
-    const after = withPins(before, pins);
-    if (!check && after !== before) writeFileSync(path, after);
-    return after !== before;
-  });
-  return check ? stale.map((path) => `${relative(top, path)} pins another file: run \`npm run build\``) : [];
 }

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
 import { EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
-import { INPUT_TEXTS, OUTPUT_TEXTS } from "../build/action.ts";
+import { INPUT_TEXTS, OUTPUT_TEXTS } from "../build/action_yaml.ts";
 import { root } from "../setup.mjs";
 import { table } from "./markdown_table.ts";
 

@@ -143,22 +143,6 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   },
   "windows": { description: "Times of the week in which runs may be started. Default: always." },
-  "lanes[].name": {
-    description: "Name of the lane: lower-case letters, digits and `-`.",
-    pattern: CAMPAIGN_NAME.source,
-    maxLength: 40,
-  },
-  "lanes[].token-variable": {
-    description: "Environment variable with the token of the lane's service user.",
-    pattern: ENVIRONMENT,
-    examples: ["MOGPLEX_API_KEY_TEAM_B"],
-  },
-  "lanes[].repositories[]": { pattern: GLOB, maxLength: 250 },
-  "lanes[].repositories": {
-    description:
-      "Globs of the names of the lane's repositories; the first lane that fits counts. Only the first lane needs none: it has what fits no other one.",
-  },
-  "lanes": { description: "Service users among whom the items are divided. Default: one user." },
   "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
   "on-failed-checks.attempts": { description: "Follow-ups of a pull request." },
   "on-failed-checks": {

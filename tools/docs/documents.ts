@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
+import { MEANINGS } from "../../lib/cli/meanings.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
@@ -49,11 +50,11 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     "environment": () =>
       table(
         ["Variable", "Flag", "Default", "Meaning"],
-        VARIABLES.map(({ name, flag, fallback, meaning, dropIn }) => [
+        VARIABLES.map(({ name, flag, fallback, dropIn }) => [
           `\`${name}\`${dropIn ? " *" : ""}`,
           flag || "–",
           fallback,
-          meaning,
+          MEANINGS[name] ?? "",
         ]),
       ),
     "outputs": outputsTable,

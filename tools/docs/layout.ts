@@ -93,7 +93,6 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/journal":
     "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
   "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
-  "lib/campaign/lanes": "a campaign divided among users: who has which item, one job for all, one view of all",
   "lib/campaign/notify": "what a webhook is told of a campaign, and when",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",

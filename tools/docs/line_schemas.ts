@@ -5,7 +5,7 @@
  * @module
  */
 import type { AutomationItem } from "../../lib/automations/follow.ts";
-import type { CampaignStep } from "../../lib/campaign/campaign_items.ts";
+import type { CampaignItem } from "../../lib/campaign/campaign_items.ts";
 import type { shownTrigger } from "../../lib/cli/log/automation_text.ts";
 import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 
@@ -81,7 +81,7 @@ const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waits"> = {
   count: { type: "integer", description: "Questions that wait for an answer in the app; 0 when it goes on." },
 };
 
-const CAMPAIGN: { readonly [K in Exclude<CampaignStep["type"], "end">]: FieldsOf<CampaignStep, K> } = {
+const CAMPAIGN: { readonly [K in Exclude<CampaignItem["type"], "end">]: FieldsOf<CampaignItem, K> } = {
   wave: { wave: { type: "integer", description: "Number of the wave that begins, from 1." } },
   item: {
     item: { $ref: "campaign-report.schema.json#/properties/items/items", description: "The item as it is now." },
@@ -105,12 +105,6 @@ const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
   gate: "A gate has closed.",
   waits: "What the next start waits for has changed.",
 };
-
-/** A line of a campaign, which names its lane where the file has lanes. */
-function ofLane(line: Schema): Schema {
-  const lane = text("Lane that the line is about; absent without lanes.");
-  return { ...line, properties: { ...line.properties as object, lane } };
-}
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });
 
@@ -151,7 +145,7 @@ export const LINE_SCHEMAS: Readonly<Record<string, Schema>> = {
       `campaign. ${LATER}`,
     anyOf: [
       ...Object.entries(CAMPAIGN).map(([type, fields]) =>
-        ofLane(line(type, CAMPAIGN_LINES[type as keyof typeof CAMPAIGN], fields as Fields<unknown>))
+        line(type, CAMPAIGN_LINES[type as keyof typeof CAMPAIGN], fields as Fields<unknown>)
       ),
       last("campaign", "The campaign as it is at the end.", "campaign-report.schema.json"),
     ],

@@ -5,10 +5,11 @@
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
 import type { Redactor } from "../../text/redact.ts";
-import { type Caller, type How, limitOf, START_BACKOFF_MS } from "../caller.ts";
+import { type Caller, limitOf, START_BACKOFF_MS } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
+import type { How } from "../routes_at.ts";
 import { withoutFacts } from "../trigger_memory.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid } from "../validate.ts";
 

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type Caller, type How, limitOf } from "../caller.ts";
+import { type Caller, limitOf } from "../caller.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { MogplexClient } from "../mogplex_client.ts";
+import type { How } from "../routes_at.ts";
 import { checkOptional, checkUuid } from "../validate.ts";
 
 /** The client's methods for repositories and sandboxes. */

@@ -4,11 +4,12 @@
  * @module
  */
 import type { Run } from "../../model.ts";
-import { type Caller, type How, limitOf } from "../caller.ts";
+import { type Caller, limitOf } from "../caller.ts";
 import { isUuid, MAX_EVENTS } from "../contract/rules.ts";
 import * as schemas from "../contract/schemas.ts";
 import type { Attempted } from "../errors.ts";
 import type { RunReads } from "../mogplex_client.ts";
+import type { How } from "../routes_at.ts";
 import { readRunEvents } from "../stream.ts";
 import { checkUuid } from "../validate.ts";
 

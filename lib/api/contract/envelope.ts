@@ -3,10 +3,10 @@
  *
  * @module
  */
+import * as z from "zod/mini";
 import { ownCopy } from "../../text/own_copy.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { exactly, Mismatch, object, type Schema } from "./schema.ts";
-import { type FailureEnvelope, failureSchema } from "./schemas.ts";
+import { type FailureEnvelope, failureSchema, type Schema, successSchema } from "./schemas.ts";
 
 // Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
 const MAX_DEPTH = 32;
@@ -41,6 +41,16 @@ function limitValue(value: unknown, depth = 1): unknown {
 /** Outcome of {@linkcode readData}. */
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
+/** Reads a value. @param place Where it stands in the answer. */
+function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = []): ReadResult<T> {
+  const { success, data, error } = z.safeParse(schema, value);
+  if (success) return { ok: true, data };
+  const [issue] = error.issues;
+  const path = [...place, ...issue?.path ?? []].map(String).join(".") || "(root)";
+  // Only the schemas' own rules have words of ours.
+  return { ok: false, problem: `${path}: ${issue?.code === "custom" ? issue.message : issue?.code}` };
+}
+
 /**
  * Reads `data` from a success envelope.
  *
@@ -49,19 +59,16 @@ export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string
  * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
 export function readData<T>(body: unknown, schema: Schema<T>): ReadResult<T> {
-  const read = object({ ok: exactly(true), data: schema })(limitValue(body));
-  if (!(read instanceof Mismatch)) return { ok: true, data: read.data as T };
-  return { ok: false, problem: `${read.path.join(".") || "(root)"}: ${read.problem}` };
+  const envelope = read(successSchema, limitValue(body));
+  return envelope.ok ? read(schema, envelope.data.data, ["data"]) : envelope;
 }
 
 /** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */
 export function readValue<T>(value: unknown, schema: Schema<T>): T | undefined {
-  const read = schema(limitValue(value));
-  return read instanceof Mismatch ? undefined : read;
+  return z.safeParse(schema, limitValue(value)).data;
 }
 
 /** The error of a failure envelope; undefined when the parsed body is not one. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
-  const read = failureSchema(body);
-  return read instanceof Mismatch ? undefined : read.error;
+  return z.safeParse(failureSchema, body).data?.error;
 }

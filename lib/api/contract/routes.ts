@@ -19,6 +19,7 @@ import type {
   StartResult,
   TriggerResult,
 } from "../../model.ts";
+import type { Uuid } from "./rules.ts";
 import type { AutomationRunRecord, FailureEnvelope } from "./schemas.ts";
 
 /** HTTP statuses with which the service sends the failure envelope. */
@@ -54,7 +55,7 @@ export interface ResumeHeader {
   "Last-Event-ID"?: string;
 }
 
-/** Every route that the client uses. */
+/** Every route that the client uses. `hono/client` does not encode parameters of a path, so only checked ids may be one. */
 export type Routes = {
   "/api/v1/mogplex/repos": {
     $get: Endpoint<{ query: { q?: string; id?: string; limit?: string } }, { repos: Repo[] }>;
@@ -66,16 +67,16 @@ export type Routes = {
     $post: Endpoint<{ header: KeyHeader; json: StartRequest }, StartResult, 202>;
   };
   "/api/v1/mogplex/runs/:runId": {
-    $get: Endpoint<{ param: { runId: string } }, { run: Run }>;
+    $get: Endpoint<{ param: { runId: Uuid } }, { run: Run }>;
   };
   "/api/v1/mogplex/runs/:runId/events": {
-    $get: Endpoint<{ param: { runId: string }; query: { limit?: string } }, RunEvents>;
+    $get: Endpoint<{ param: { runId: Uuid }; query: { limit?: string } }, RunEvents>;
   };
   "/api/v1/mogplex/runs/:runId/events/stream": {
-    $get: StreamEndpoint<{ param: { runId: string }; query: { limit?: string }; header: ResumeHeader }>;
+    $get: StreamEndpoint<{ param: { runId: Uuid }; query: { limit?: string }; header: ResumeHeader }>;
   };
   "/api/v1/mogplex/runs/:runId/cancel": {
-    $post: Endpoint<{ param: { runId: string } }, CancelResult>;
+    $post: Endpoint<{ param: { runId: Uuid } }, CancelResult>;
   };
   "/api/v1/mogplex/automations": {
     $get: Endpoint<
@@ -84,12 +85,12 @@ export type Routes = {
     >;
   };
   "/api/v1/mogplex/automations/:automationId": {
-    $get: Endpoint<{ param: { automationId: string } }, { automation: AutomationDetail }>;
+    $get: Endpoint<{ param: { automationId: Uuid } }, { automation: AutomationDetail }>;
   };
   "/api/v1/mogplex/automations/:automationId/trigger": {
     $post: Endpoint<
       {
-        param: { automationId: string };
+        param: { automationId: Uuid };
         header: KeyHeader;
         json: { repoId: string; input?: Record<string, unknown> };
       },
@@ -98,13 +99,13 @@ export type Routes = {
     >;
   };
   "/api/v1/mogplex/automations/:automationId/runs": {
-    $get: Endpoint<{ param: { automationId: string }; query: { limit?: string } }, { runs: AutomationRunRecord[] }>;
+    $get: Endpoint<{ param: { automationId: Uuid }; query: { limit?: string } }, { runs: AutomationRunRecord[] }>;
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId": {
-    $get: Endpoint<{ param: { automationId: string; runId: string } }, { run: AutomationRunRecord | null }>;
+    $get: Endpoint<{ param: { automationId: Uuid; runId: Uuid } }, { run: AutomationRunRecord | null }>;
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId/cancel": {
-    $post: Endpoint<{ param: { automationId: string; runId: string } }, { status: string | null }>;
+    $post: Endpoint<{ param: { automationId: Uuid; runId: Uuid } }, { status: string | null }>;
   };
   "/api/v1/mogplex/pr-reviews/rerun": {
     $post: Endpoint<{ json: { repoId: string; prNumber: number } }, PrReviewRerun>;

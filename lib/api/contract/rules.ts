@@ -35,8 +35,11 @@ const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** A text that was checked: {@linkcode isUuid}. */
+export type Uuid = string & { readonly isUuid: true };
+
 /** Whether a text is a UUID, in upper or lower case. */
-export function isUuid(text: string): boolean {
+export function isUuid(text: string): text is Uuid {
   return UUID.test(text);
 }
 

@@ -70,16 +70,6 @@ export interface Canary {
   gate: "automatic" | "manual";
 }
 
-/** A lane: the items of one user of the service. */
-export interface Lane {
-  /** Its name, which has the form of {@linkcode CAMPAIGN_NAME}. */
-  name: string;
-  /** Environment variable with the token of its user. */
-  tokenVariable: string;
-  /** Globs of the names of its repositories. */
-  repositories: readonly string[];
-}
-
 /** What a webhook can be told. */
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
 
@@ -140,8 +130,6 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
-  /** Users of the service among whom the items are divided; empty for one user. */
-  lanes: readonly Lane[];
   /** Who is told what; null for nobody. */
   notify: Notify | null;
 }

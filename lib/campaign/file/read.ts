@@ -70,11 +70,6 @@ function fileOf(
     onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
-    lanes: (input.lanes ?? []).map((lane) => ({
-      name: lane.name,
-      tokenVariable: lane["token-variable"],
-      repositories: lane.repositories ?? [],
-    })),
     notify: notify === undefined
       ? null
       : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },
@@ -177,7 +172,7 @@ export async function readCampaignFile(
     throw mistakes.error(path);
   }
   const source = new Source(path, whole.text);
-  const { root, brokenFrom } = await parseText(source, mistakes);
+  const { root, brokenFrom } = parseText(source, mistakes);
   if (root === undefined) throw mistakes.error(path);
   const tree = { source, root, brokenFrom };
   const checked = z.safeParse(campaignSchema(), dataOf(root));
@@ -192,7 +187,7 @@ export async function readCampaignFile(
   const texts = [...includes.texts];
   return {
     file: fileOf(checked.data, rest, rest.repositories, rest.exclude),
-    hash: await sha256Hex(JSON.stringify([whole.text, ...texts])),
+    hash: sha256Hex(JSON.stringify([whole.text, ...texts])),
     includes: texts.map(([included]) => included),
     skippedStdin: rest.skippedStdin,
   };

@@ -24,38 +24,10 @@ function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): v
   }
 }
 
-/** Adds the mistakes between lanes: each has a name and a token of its own, and all but the first have repositories. */
-function reportLanes({ root, source }: CheckedTree, mistakes: MistakeList): void {
-  const lanes = nodeAt(root, ["lanes"]);
-  if (lanes?.kind !== "list") return;
-  const seen = new Map<string, string>();
-  const webhook = textAt(root, ["notify", "webhook-variable"]);
-  if (webhook !== undefined) seen.set(`token-variable ${webhook}`, "notify");
-  for (const index of lanes.items.keys()) {
-    const lane = `lanes[${index}]`;
-    for (const key of ["name", "token-variable"]) {
-      const path = ["lanes", index, key];
-      const value = textAt(root, path);
-      if (value === undefined) continue;
-      const other = seen.get(`${key} ${value}`);
-      seen.set(`${key} ${value}`, other ?? lane);
-      if (other === undefined) continue;
-      const message = `it is ${excerpt(value)}, which ${other} has as well; give each its own`;
-      mistakes.add(source.placeAt(nodeAt(root, path)?.start ?? 0), `${lane}.${key}`, message);
-    }
-    if (index === 0 || nodeAt(root, ["lanes", index])?.kind !== "map") continue;
-    const globs = nodeAt(root, ["lanes", index, "repositories"]);
-    if (globs !== undefined && (globs.kind !== "list" || globs.items.length > 0)) continue;
-    const message = "it is missing; only the first lane needs none, as it has what no other lane has";
-    mistakes.add(source.placeAt(nodeAt(root, ["lanes", index])?.start ?? 0), `${lane}.repositories`, message);
-  }
-}
-
 /** Adds the mistakes of keys that do not go together. */
 export function reportRelations(tree: CheckedTree, mistakes: MistakeList): void {
   const { root, source } = tree;
   reportCutTexts(tree, mistakes);
-  reportLanes(tree, mistakes);
   function add(path: readonly string[], message: string): void {
     const start = nodeAt(root, path)?.start ?? 0;
     mistakes.add(source.placeAt(start), path.join("."), message);

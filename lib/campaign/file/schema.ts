@@ -7,9 +7,8 @@
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
 import { NOTIFY_EVENTS } from "./campaign_file.ts";
-import { choice, flag, list, map, obeys, text, whole } from "./fields.ts";
 import * as rules from "./rules.ts";
-import { MAX_BRANCH } from "./rules.ts";
+import { MAX_BRANCH, type Rule } from "./rules.ts";
 import { parseWindow } from "./windows.ts";
 
 /** Most entries of `repositories` and of the files that it names, together. */
@@ -18,8 +17,49 @@ export const MAX_ENTRIES = 20_000;
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
-/** Most lanes of a file. */
-const MAX_LANES = 20;
+// The kinds of fields. Each carries the words for what is allowed.
+
+/** A check by a rule. */
+function obeys<T>(rule: (value: T) => string | undefined) {
+  return z.superRefine<T>((value, context) => {
+    const problem = rule(value);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem, input: value });
+  });
+}
+
+/** A text. @param allowed What is allowed, for messages about another type. */
+function text(allowed: string, rule: Rule) {
+  return z.string({ error: () => allowed }).check(obeys((value) => rules.storable(value) ?? rule(value)));
+}
+
+/** One of some words. */
+function choice<const T extends readonly string[]>(values: T) {
+  const allowed = `it must be ${values.join(", ").replace(/, (?=[^,]*$)/, " or ")}`;
+  return z.enum(values, { error: () => allowed });
+}
+
+/** A whole number of a range, both ends included. */
+function whole(min: number, max: number) {
+  const error = () => `it must be a whole number from ${min} to ${max}`;
+  return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
+}
+
+/** True or false. */
+function flag() {
+  return z.boolean({ error: () => "it must be true or false" });
+}
+
+/** A map with known keys. Its message lists them, so that the nearest one can be found. */
+function map<T extends Record<string, z.core.SomeType>>(shape: T) {
+  return z.strictObject(shape, { error: () => Object.keys(shape).join(", ") });
+}
+
+/** A list. @param min Fewest items. @param max Most items. */
+function list<T extends z.core.SomeType>(item: T, min: number, max: number) {
+  const error = () =>
+    min === 0 ? `it must be a list of at most ${max} items` : `it must be a list of ${min} to ${max} items`;
+  return z.array(item, { error }).check(z.minLength(min, { error }), z.maxLength(max, { error }));
+}
 
 function globs() {
   return list(text("it must be a text", rules.nameGlob), 0, 1_000);
@@ -92,14 +132,6 @@ function limits() {
   });
 }
 
-function lane() {
-  return map({
-    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
-    "token-variable": text("it must be the name of an environment variable", rules.freeVariable),
-    "repositories": z.optional(globs()),
-  });
-}
-
 function notify() {
   return map({
     "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
@@ -144,7 +176,6 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
-    "lanes": z.optional(list(lane(), 1, MAX_LANES)),
     "notify": z.optional(notify()),
   });
 }

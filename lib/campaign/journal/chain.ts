@@ -14,7 +14,7 @@
  * @module
  */
 import { parseJson } from "../../lookup.ts";
-import { prepareSha256 } from "../../sha256.ts";
+import { sha256Hex } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
 import { fitBody } from "./fit_body.ts";
@@ -50,10 +50,10 @@ export interface Chain {
   /**
    * Makes the lines of new records and goes on from them.
    *
-   * @param at This machine's time, in ISO 8601. A body that has one of its own keeps it.
+   * @param at This machine's time, in ISO 8601.
    * @throws {Error} when a body cannot be made fit: that is a mistake in our code. The chain is as before then.
    */
-  make(bodies: readonly (RecordBody & { at?: string })[], at: string): { record: JournalRecord; line: string }[];
+  make(bodies: readonly RecordBody[], at: string): { record: JournalRecord; line: string }[];
   /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
   reset(mark: ChainMark): void;
   /** The present end. */
@@ -74,9 +74,8 @@ function problem(why: string, kind: ChainProblem["kind"] = "damaged"): ChainResu
 }
 
 /** Begins the chain of a campaign and its round. */
-export async function beginChain(campaign: string, round: string): Promise<Chain> {
-  const hash = await prepareSha256();
-  const root = hash(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
+export function beginChain(campaign: string, round: string): Chain {
+  const root = sha256Hex(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let end: ChainMark = { seq: 0, wave: 0, previous: root, last: undefined };
 
@@ -85,7 +84,7 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
   }
 
   function goOn({ seq, wave }: JournalRecord, line: string): void {
-    end = { seq, wave, previous: hash(line), last: line };
+    end = { seq, wave, previous: sha256Hex(line), last: line };
   }
 
   /** Why a valid record is not the next one; undefined when it is. */
@@ -129,7 +128,7 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
         return problem(`the line was made by a newer version (schema ${newer})`, "newer");
       }
       if (check === null && value === undefined) return problem("the line is cut", "cut");
-      if (check === null || hash(text).slice(0, 16) !== check[1]) {
+      if (check === null || sha256Hex(text).slice(0, 16) !== check[1]) {
         return problem("the line was changed");
       }
       const result: RecordResult = isUsualRecord(value) ? { ok: true, record: value } : readRecord(value);
@@ -148,7 +147,7 @@ export async function beginChain(campaign: string, round: string): Promise<Chain
           const checked = readRecord({ ...place, type, ...fields });
           if (!checked.ok) throw new Error(`Cannot write a record of type ${type}: ${checked.problem}`);
           const text = JSON.stringify(checked.record);
-          const line = `${text.slice(0, -1)},"check":"${hash(text).slice(0, 16)}"}`;
+          const line = `${text.slice(0, -1)},"check":"${sha256Hex(text).slice(0, 16)}"}`;
           goOn(checked.record, line);
           return { record: checked.record, line };
         });

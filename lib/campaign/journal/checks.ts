@@ -4,7 +4,6 @@
  * @module
  */
 import * as z from "zod/mini";
-import { isUuid } from "../../api/contract/rules.ts";
 import { plainText } from "../../text/plain_text.ts";
 
 /** Most characters of a reason or a note. Source: specification of campaigns, section 5. */
@@ -70,11 +69,6 @@ export function visible(maxLength: number, minLength = 0): z.ZodMiniType<string>
 /** See {@linkcode isTime}. */
 export function time(): z.ZodMiniType<string> {
   return z.string().check(z.refine(isTime, "it is not a date with time and zone"));
-}
-
-/** A UUID. */
-export function uuid(): z.ZodMiniType<string> {
-  return z.string().check(z.refine(isUuid, "it is not a UUID"));
 }
 
 /** See {@linkcode isWebUrl}. */

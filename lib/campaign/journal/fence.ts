@@ -38,7 +38,7 @@ export interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
  * The hash of a request: SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits.
  * The branch is the pattern of the campaign file; null where the service names it, as is a mode that the service chooses.
  */
-export function requestHash({ prompt, agent, branch }: RequestParts): Promise<string> {
+export function requestHash({ prompt, agent, branch }: RequestParts): string {
   return sha256Hex(JSON.stringify(["mogplex-ci/campaign-request/1", prompt, agent.harness, agent.mode, branch]));
 }
 
@@ -46,9 +46,9 @@ export function requestHash({ prompt, agent, branch }: RequestParts): Promise<st
  * The idempotency key of a start: `cp1-` and the first 40 hex digits of SHA-256 of the JSON array `["mogplex-ci/campaign/1", campaign,
  * round, request hash, repository id, base branch, root, kind, start number]`. Source: specification of campaigns, section 5.
  */
-export async function itemKey(parts: FenceParts): Promise<string> {
+export function itemKey(parts: FenceParts): string {
   const { campaign, round, repositoryId, baseBranch, root, kind, start } = parts;
   const place = [repositoryId.toLowerCase(), baseBranch, root];
   const text = JSON.stringify(["mogplex-ci/campaign/1", campaign, round, parts.requestHash, ...place, kind, start]);
-  return `cp1-${(await sha256Hex(text)).slice(0, 40)}`;
+  return `cp1-${sha256Hex(text).slice(0, 40)}`;
 }

@@ -16,7 +16,7 @@ import {
   oneLine,
 } from "./checks.ts";
 import type { RecordBody } from "./record.ts";
-import { MAX_SLOTS } from "./record_schema.ts";
+
 const timeOrNull = (text: string | null) => text !== null && isTime(text) ? text : null;
 const statusOf = (text: string) => oneLine(text, MAX_STATUS) || "unknown";
 const personOf = (text: string) => oneLine(text, MAX_PERSON) || "unknown";
@@ -89,10 +89,9 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "stopped":
     case "resumed":
       return [{ ...body, by: personOf(body.by) }];
-    case "joined":
-      return [{ ...body, from: reasonOf(body.from), slots: body.slots.filter(isTime).slice(-MAX_SLOTS) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
+    case "joined":
     case "sandboxes":
     case "wave":
       return [body];

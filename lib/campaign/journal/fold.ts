@@ -162,7 +162,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
 }
 
 /** The hash of a follow-up's request. */
-export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => Promise<string>;
+export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
 
 /**
  * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
@@ -171,10 +171,10 @@ export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, bran
  * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
  */
-export async function checkOpenStarts(
+export function checkOpenStarts(
   { lock, items }: CampaignMemory,
   followUpHash: FollowUpHash,
-): Promise<void> {
+): void {
   const { campaign, round } = lock;
   for (const memory of items.values()) {
     const last = memory.starts.at(-1);
@@ -184,9 +184,9 @@ export async function checkOpenStarts(
     const { followUp, branch } = last;
     const requestHash = followUp === null || branch === null
       ? memory.item.requestHash
-      : await followUpHash(lock, memory.item, followUp, branch);
+      : followUpHash(lock, memory.item, followUp, branch);
     const parts = { campaign, round, requestHash, repositoryId, baseBranch, root, kind: last.kind, start: last.number };
-    if (await itemKey(parts) === last.key) continue;
+    if (itemKey(parts) === last.key) continue;
     throw new UsageError({
       attempted: "go on with the campaign",
       why: `the lock does not fit the journal: start ${last.number} of item ${

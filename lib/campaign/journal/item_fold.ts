@@ -184,7 +184,7 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
 export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
   const start = lastStart(item, record.start);
-  // A joined journal may say so: one machine has cancelled the run, and the other one has only seen that somebody did.
+  // A journal with a `joined` record may say so: one machine has cancelled the run, and the other one has only seen that somebody did.
   const isOverdue = start.end === "cancelled" && as === "overdue";
   if (start.end !== null && !OPEN_ENDS.includes(start.end) && !isOverdue) {
     throw new Contradiction(`start ${start.number} has ended`);

@@ -40,8 +40,6 @@ export interface Lock {
   campaign: string;
   /** Its round; empty by default. */
   round: string;
-  /** The lane whose items these are. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /** This machine's time of the plan, in ISO 8601. */
   plannedAt: string;
   /** Origin of the service. */

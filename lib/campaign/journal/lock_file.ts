@@ -20,13 +20,11 @@ export interface LockChecks {
   campaign: string;
   /** Its round. */
   round: string;
-  /** The lane. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /**
    * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign
    * file, which this folder does not know. @default {undefined} (not compared)
    */
-  requestHash?: ((task: LockTask, item: LockItem) => string | Promise<string>) | undefined;
+  requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }
 
 const RESTORE =
@@ -108,7 +106,7 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
  *
  * @throws {UsageError} when it is not one, was changed by hand, was made by a newer version, or belongs to another campaign or round.
  */
-export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<Lock> {
+export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   const { path, campaign, round, requestHash } = checks;
 
   function refused(why: string, advice = RESTORE, cause?: unknown): UsageError {
@@ -139,13 +137,6 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
       "use another --dir for this campaign or round",
     );
   }
-  if (lock.lane !== checks.lane) {
-    const name = (lane: string | undefined) => lane === undefined ? "no lane" : `lane ${JSON.stringify(lane)}`;
-    throw refused(
-      `it is of ${name(lock.lane)}, and ${name(checks.lane)} belongs there`,
-      "put the lock with its journal back to where it was",
-    );
-  }
   const double = doubleOf(lock.items);
   if (double !== undefined) {
     throw refused(`two items are the same: ${double.map((id) => JSON.stringify(id)).join(" and ")}`);
@@ -157,7 +148,7 @@ export async function parseLock(bytes: Uint8Array, checks: LockChecks): Promise<
     if (requestHash === undefined || item.excluded?.as === "invalid") continue;
     let own: string;
     try {
-      own = await requestHash(task, item);
+      own = requestHash(task, item);
     } catch (cause) {
       // The texts do not fit together, which is a mistake of the lock, and has words of its own.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);

@@ -4,8 +4,9 @@
  * @module
  */
 import * as z from "zod/mini";
+import { uuid } from "../../api/contract/schemas.ts";
 import { CAMPAIGN_NAME } from "../file/campaign_file.ts";
-import { hex, isWebUrl, MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, problemOf, time, uuid, visible, whole } from "./checks.ts";
+import { hex, isWebUrl, MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, problemOf, time, visible, whole } from "./checks.ts";
 import type { Lock, LockItem } from "./lock.ts";
 
 /** Most characters of a prompt, with all that is put into it later. The service takes 100 000. */
@@ -31,7 +32,7 @@ function isZone(name: string): boolean {
 }
 
 function makeItemSchema() {
-  const [id, hash] = [uuid(), hex(64)];
+  const hash = hex(64);
   return z.object({
     id: visible(MAX_ITEM_ID, 1),
     repository: visible(300, 1),
@@ -47,7 +48,7 @@ function makeItemSchema() {
     // Of a repository that the service does not know there is nothing but its name.
     z.refine(({ excluded, baseBranch }) => excluded?.as === "invalid" || baseBranch !== "", "it has no base branch"),
     z.refine(
-      ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(id, repositoryId).success,
+      ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(uuid, repositoryId).success,
       "its repositoryId is not a UUID",
     ),
     z.refine(
@@ -57,7 +58,7 @@ function makeItemSchema() {
   );
 }
 
-function makeSchema(item: z.ZodMiniType<LockItem>) {
+function makeSchema() {
   const name = z.string().check(
     z.refine((text) => CAMPAIGN_NAME.test(text), "it is no name of a campaign"),
   );
@@ -80,7 +81,6 @@ function makeSchema(item: z.ZodMiniType<LockItem>) {
     schema: z.literal(1),
     campaign: name,
     round: visible(200),
-    lane: z.optional(name),
     plannedAt: time(),
     origin: z.string().check(
       z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),
@@ -105,23 +105,23 @@ function makeSchema(item: z.ZodMiniType<LockItem>) {
       toMinute: whole(0, 1440),
       zone: visible(100, 1).check(z.refine(isZone, "it is no time zone that this program knows")),
     })).check(z.maxLength(MAX_WINDOWS, `it has more than ${MAX_WINDOWS} windows`)),
-    items: z.array(item).check(z.maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
+    items: z.array(itemSchema).check(z.maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
   });
 }
 
-let itemSchema: z.ZodMiniType<LockItem> | undefined;
-let schema: z.ZodMiniType<Lock> | undefined;
+const itemSchema: z.ZodMiniType<LockItem> = z.lazy(makeItemSchema);
+const schema: z.ZodMiniType<Lock> = z.lazy(makeSchema);
 
 /** Outcome of {@linkcode readLockValue}. */
 export type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
 
 /** Checks a parsed lock, each field by itself. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
 export function readLockValue(value: unknown): LockResult {
-  const { success, data, error } = z.safeParse(schema ??= makeSchema(itemSchema ??= makeItemSchema()), value);
+  const { success, data, error } = z.safeParse(schema, value);
   return success ? { ok: true, lock: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
 }
 
 /** Checks a parsed item; undefined when it is not valid. */
 export function readItemValue(value: unknown): LockItem | undefined {
-  return z.safeParse(itemSchema ??= makeItemSchema(), value).data;
+  return z.safeParse(itemSchema, value).data;
 }

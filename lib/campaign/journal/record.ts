@@ -111,7 +111,10 @@ export type RecordBody =
   | { type: "stopped"; by: Person; cancel: boolean }
   /** Somebody let it go on. */
   | { type: "resumed"; by: Person }
-  /** The next `records` records come from another journal. `slots`: when starts that it alone knew took their slots. */
+  /**
+   * Only earlier versions wrote it: the next `records` records come from another journal. `slots`: when starts that it alone knew took
+   * their slots.
+   */
   | { type: "joined"; from: string; records: number; slots: readonly string[] }
   /** Anything else that a reader should know: a repaired line, a change of the clock. */
   | { type: "note"; text: string };

@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { isUuid } from "../../api/contract/rules.ts";
+import { uuid } from "../../api/contract/schemas.ts";
 import { ITEM_VERDICTS } from "../verdicts.ts";
 import {
   hex,
@@ -20,7 +21,6 @@ import {
   MAX_STATUS,
   problemOf,
   time,
-  uuid,
   visible,
   webUrl,
   whole,
@@ -31,7 +31,7 @@ import type { JournalRecord, StartEnd } from "./record.ts";
 /** Largest number of a start, a record or a wave. */
 const MAX_NUMBER = 1e9;
 /** Most times of a `joined` record: more than the service takes in a day. */
-export const MAX_SLOTS = 200;
+const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
 const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
@@ -73,7 +73,7 @@ function makeSchema() {
       type: z.literal("started"),
       item,
       start,
-      runId: uuid(),
+      runId: uuid,
       status,
       replayed: z.boolean(),
       createdAt: z.nullable(time()),
@@ -86,7 +86,7 @@ function makeSchema() {
       item,
       start,
       as: z.enum(ENDS),
-      runId: z.nullable(uuid()),
+      runId: z.nullable(uuid),
       slot: z.boolean(),
       retryAt: z.nullable(time()),
       reason: z.nullable(reason),
@@ -138,7 +138,7 @@ function makeSchema() {
   ]);
 }
 
-let schema: z.ZodMiniType<JournalRecord> | undefined;
+const schema: z.ZodMiniType<JournalRecord> = z.lazy(makeSchema);
 
 type Test = (value: unknown) => boolean;
 
@@ -211,6 +211,6 @@ export type RecordResult = { ok: true; record: JournalRecord } | { ok: false; pr
 
 /** Checks a parsed line. Unknown fields are dropped. The problem is a clause, and never contains a value of the record. */
 export function readRecord(value: unknown): RecordResult {
-  const { success, data, error } = z.safeParse(schema ??= makeSchema(), value);
+  const { success, data, error } = z.safeParse(schema, value);
   return success ? { ok: true, record: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
 }

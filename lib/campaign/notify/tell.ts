@@ -32,8 +32,6 @@ export interface Notification {
   campaign: string;
   /** Its round; empty when it has none. */
   round: string;
-  /** The lane that it is about; null in a campaign without lanes. */
-  lane: string | null;
   /** Where the campaign is. */
   state: CampaignState;
   /** Number of items by verdict or state. */
@@ -70,12 +68,8 @@ function plain(text: string): string {
 
 /** The message. No text of an agent, of the service or of the task is in it. */
 function notificationOf({ memory }: Pick<Store, "memory">, event: NotifyEvent, nowMs: number): Notification {
-  const { lock: { campaign, round, lane = null }, counts } = memory;
-  const name = [
-    campaign,
-    ...round === "" ? [] : [`round ${plain(round)}`],
-    ...lane === null ? [] : [`lane ${lane}`],
-  ].join(", ");
+  const { lock: { campaign, round }, counts } = memory;
+  const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
   const text = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
   return {
     schema: 1,
@@ -84,7 +78,6 @@ function notificationOf({ memory }: Pick<Store, "memory">, event: NotifyEvent, n
     event,
     campaign,
     round,
-    lane,
     state: campaignState(memory).state,
     counts: { ...counts },
     exitCode: exitCodeOf(memory),

@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Lane } from "../file/campaign_file.ts";
-
 /** A file of the repository that the jobs of a pipeline work with. */
 export interface CarriedFile {
   /** Path below the root of the repository: relative, without `..`, checked by `checkCarriedPath`. */
@@ -61,10 +59,6 @@ export interface PipelineInput {
   readonly home: string | undefined;
   /** Directory of the campaign where the pipeline was made; jobs may use another. */
   readonly directory: string;
-  /** Whose quotas the waves use: the waves of one lane are made one after the other. `[a-z0-9-]`. */
-  readonly lane: string;
-  /** Lanes of the campaign, and the variables with their tokens; empty without lanes. A wave serves all of them. */
-  readonly lanes: readonly Pick<Lane, "name" | "tokenVariable">[];
   /** When the waves are made; undefined when nothing was planned, which only formats without `needsPlan` see. */
   readonly waves: WavePlan | undefined;
   readonly settings: PipelineSettings;

@@ -5,15 +5,7 @@
  * @module
  */
 import type { PipelineFormat, PipelineInput } from "./format.ts";
-import {
-  branchHome,
-  checkScript,
-  checkSettings,
-  cronOf,
-  secretsText,
-  tokenVariables,
-  waveScript,
-} from "./job_scripts.ts";
+import { branchHome, checkScript, checkSettings, cronOf, waveScript } from "./job_scripts.ts";
 import { block, bytesOf, impossible, quoted, quotedList, shellWord } from "./words.ts";
 
 /** Shortest distance of scheduled workflows. Source: GitHub, "Events that trigger workflows", `schedule`. */
@@ -64,7 +56,7 @@ function clockScript(): string {
 }
 
 function render(input: PipelineInput): [{ path: string; text: string }] {
-  const { campaign, lane, settings: { image, tags } } = input;
+  const { campaign, settings: { image, tags } } = input;
   checkSettings(input, "GitHub");
   const home = branchHome(input, "GitHub");
   const isOwn = home.startsWith("git:origin#");
@@ -72,16 +64,11 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
   const git = isOwn
     ? ["MOGPLEX_GIT_USERNAME: x-access-token", "MOGPLEX_GIT_TOKEN: ${{ github.token }}"]
     : ["MOGPLEX_GIT_TOKEN: ${{ secrets.MOGPLEX_GIT_TOKEN }} # may push to the branch of the campaign"];
-  const names = tokenVariables(input);
-  const tokens = [...names.map((name) => `${name}: \${{ secrets.${name} }}`), ...git].map((line) =>
-    `          ${line}`
-  );
+  const tokens = ["MOGPLEX_API_KEY: ${{ secrets.MOGPLEX_API_KEY }}", ...git].map((line) => `          ${line}`);
   const text = `${
     [
       `# Campaign ${campaign}: its waves on GitHub Actions, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
-      `# Put it on the default branch as .github/workflows/campaign-${campaign}.yml. Needs: ${
-        secretsText(names)
-      } (scopes read and write).`,
+      `# Put it on the default branch as .github/workflows/campaign-${campaign}.yml. Needs: secret MOGPLEX_API_KEY (scopes read and write).`,
       "# Run it by hand with a plan as the command, and read its log: until then no wave starts anything.",
       `name: Campaign ${campaign}`,
       "",
@@ -100,7 +87,7 @@ function render(input: PipelineInput): [{ path: string; text: string }] {
       "permissions: {}",
       "",
       "concurrency:",
-      `  group: mogplex-${lane}-${campaign} # one wave at a time; of those that wait GitHub keeps the newest`,
+      `  group: mogplex-default-${campaign} # one wave at a time; of those that wait GitHub keeps the newest`,
       "  cancel-in-progress: false",
       "",
       "jobs:",

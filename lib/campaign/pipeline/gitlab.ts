@@ -5,7 +5,6 @@
  */
 import { formatCount } from "../../result/duration.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { laneDirectory } from "../lanes/assign.ts";
 import type { PipelineFile, PipelineFormat, PipelineInput, WavePlan } from "./format.ts";
 import {
   carryScript,
@@ -66,14 +65,11 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 /** What the next wave takes over. */
-function handedOn({ lanes }: PipelineInput): string[] {
-  const state = lanes.length > 0 ? [laneDirectory(NEWEST, "")] : [`${NEWEST}/lock.json`, `${NEWEST}/journal/`];
-  return [...state, `${NEWEST}/campaign.json`];
-}
+const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
 /** Says who is at work on a machine, and means nothing on another one. */
-function notKept({ lanes }: PipelineInput): string[] {
-  return [`${NEWEST}/writer*.json`, ...lanes.length > 0 ? [`${laneDirectory(NEWEST, "*")}/writer*.json`] : []];
-}
+const NOT_KEPT = [`${NEWEST}/writer*.json`];
+/** All waves of a project are made one after the other: they share the limits of one user. */
+const GROUP = "mogplex-default";
 
 /** What all jobs have. */
 function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string[] {
@@ -90,18 +86,18 @@ function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string
 }
 
 function planLines(input: PipelineInput, days: number, parts: readonly string[]): string[] {
-  const { settings: { source }, lane } = input;
+  const { settings: { source } } = input;
   return [
     "plan:",
     "  extends: .mogplex-job",
     "  stage: plan",
-    `  resource_group: mogplex-${lane}`,
+    `  resource_group: ${GROUP}`,
     ...source === undefined ? [] : [`  needs: [{ pipeline: ${quoted(source.pipeline)}, job: ${quoted(source.job)} }]`],
     "  script:",
     `    - ${block("      ", carryScript(input, parts))}`,
     `    - &check ${block("      ", checkScript(input))}`,
     ...isGit(input) ? [] : [`    - ${block("      ", planScript(input))}`],
-    ...keep(days, [`${FOLDER}/`], notKept(input)),
+    ...keep(days, [`${FOLDER}/`], NOT_KEPT),
   ];
 }
 
@@ -110,14 +106,14 @@ function waveBaseLines(input: PipelineInput, days: number): string[] {
   return [
     ".mogplex-wave:",
     "  extends: .mogplex-job",
-    `  resource_group: mogplex-${input.lane}`,
+    `  resource_group: ${GROUP}`,
     "  # An outage does not end the campaign: the next wave goes on.",
     `  allow_failure: { exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }`,
     "  script:",
     "    - *check",
-    ...isDirect ? [] : [`    - &take-over ${block("      ", takeOverScript(input))}`],
+    ...isDirect ? [] : [`    - &take-over ${block("      ", takeOverScript())}`],
     `    - ${block("      ", waveScript(input))}`,
-    ...keep(days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : handedOn(input)),
+    ...keep(days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : HANDED_ON),
   ];
 }
 
@@ -156,7 +152,7 @@ function waveLines(input: PipelineInput, { waves: { delaysMs, gate }, first, day
         : delay === 0
         ? []
         : ["  when: delayed", `  start_in: ${startIn(delay, rehearsalMs)}`],
-      ...isDaily && !isGit(input) ? keep(days, [`${FOLDER}/${WAVES}/`], notKept(input)) : [],
+      ...isDaily && !isGit(input) ? keep(days, [`${FOLDER}/${WAVES}/`], NOT_KEPT) : [],
     ];
   });
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { laneDirectory } from "../lanes/assign.ts";
 import type { CarriedFile, PipelineInput } from "./format.ts";
 import { checkCarriedPath, refused, shellWord } from "./words.ts";
 
@@ -79,11 +78,6 @@ export function isGit({ home }: PipelineInput): boolean {
   return home !== undefined && home !== "dir";
 }
 
-/** The lock in a directory of the campaign: that of the first lane, where there are lanes. */
-function lockIn(directory: string, { lanes: [first] }: PipelineInput): string {
-  return `${first === undefined ? directory : laneDirectory(directory, first.name)}/lock.json`;
-}
-
 /** Brings the lock of the plan, or plans. A home in Git has it. */
 export function planScript(input: PipelineInput): string {
   const { directory, settings: { source } } = input;
@@ -92,7 +86,7 @@ export function planScript(input: PipelineInput): string {
   if (source === undefined && directory.startsWith("/")) return plan;
   const from = shellWord(`../${checkCarriedPath("the directory of the campaign", directory)}`);
   return [
-    `if [ -f ${lockIn(from, input)} ]; then`,
+    `if [ -f ${from}/lock.json ]; then`,
     `  cp -R ${from} ${WAVES}/0`,
     "else",
     `  ${plan}`,
@@ -101,9 +95,9 @@ export function planScript(input: PipelineInput): string {
 }
 
 /** Takes over the directory of the wave before. */
-export function takeOverScript(input: PipelineInput): string {
+export function takeOverScript(): string {
   return [
-    `[ -f "${lockIn(`${WAVES}/$((mogplex_wave - 1))`, input)}" ] ||`,
+    `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
     `  ${fail("the directory of the wave before is not here: its artifacts have expired, or were deleted", 2)}`,
     `rm -rf "${WAVES}/$mogplex_wave"`,
     `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
@@ -135,7 +129,7 @@ export function gateScript(input: PipelineInput): string {
 export function reportScript(input: PipelineInput, waves: number): string {
   const take = [
     `mogplex_wave=${waves}`,
-    `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${lockIn(`${WAVES}/$mogplex_wave`, input)}" ]; do`,
+    `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/lock.json" ]; do`,
     "  mogplex_wave=$((mogplex_wave - 1))",
     "done",
     `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave has left a directory", 2)}`,

@@ -92,16 +92,6 @@ export function checkScript({ file, includes, program }: PipelineInput): string 
   ].join("\n");
 }
 
-/** The variables with the tokens that a wave needs. */
-export function tokenVariables({ lanes }: PipelineInput): string[] {
-  return lanes.length === 0 ? ["MOGPLEX_API_KEY"] : lanes.map(({ tokenVariable }) => tokenVariable);
-}
-
-/** The secrets of a system, in a sentence. */
-export function secretsText(names: readonly string[]): string {
-  return `${names.length === 1 ? "secret" : "secrets"} ${names.join(", ")}`;
-}
-
 /** The program, as words for a shell, up to `campaign`. */
 function programWords({ program }: PipelineInput): string {
   return `${program.kind === "file" ? `node ${shellWord(`./${program.path}`)}` : program.name} campaign`;

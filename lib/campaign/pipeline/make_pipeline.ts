@@ -4,25 +4,22 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { Clock } from "../../clock.ts";
 import type { Io } from "../../io.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { MAX_LIST_BYTES } from "../file/includes.ts";
-import { type CampaignInternals, DEFAULT_DIRECTORY, plannedStore, withCampaign } from "../open_campaign.ts";
-import { chooseLanes } from "../lanes/choose.ts";
+import {
+  type CampaignInternals,
+  DEFAULT_DIRECTORY,
+  internalsWith,
+  plannedStore,
+  readFile,
+  withCampaign,
+} from "../open_campaign.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
-import type { Store } from "../work/store.ts";
-import type {
-  CarriedFile,
-  PipelineFile,
-  PipelineInput,
-  PipelineProgram,
-  PipelineSettings,
-  WavePlan,
-} from "./format.ts";
+import type { CarriedFile, PipelineFile, PipelineInput, PipelineProgram, PipelineSettings } from "./format.ts";
 import { formatOf } from "./formats.ts";
-import { joinWavePlans, wavePlan } from "./wave_plan.ts";
+import { wavePlan } from "./wave_plan.ts";
 import { checkCarriedPath, refused } from "./words.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
@@ -41,19 +38,15 @@ export interface PipelineOptions extends CampaignOptions {
 
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
-/** Lane of a campaign that has no lanes of its own. */
-const LANE = "default";
-/** Most characters of the lanes in the name of a group: CI systems allow a little more for the whole. */
-const MAX_GROUP = 120;
 
-async function carried(io: Io, what: string, path: string): Promise<CarriedFile> {
+function carried(io: Io, what: string, path: string): CarriedFile {
   const short = checkCarriedPath(what, path);
   const text = io.readFile(path, MAX_LIST_BYTES, "follow");
   if (text === undefined) throw refused(what, "does not exist", path, "name another one");
-  return { path: short, text, sha256: await sha256Hex(text) };
+  return { path: short, text, sha256: sha256Hex(text) };
 }
 
-async function programOf(io: Io, program: string): Promise<PipelineProgram> {
+function programOf(io: Io, program: string): PipelineProgram {
   if (program.startsWith("command:")) {
     const name = program.slice("command:".length);
     if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
@@ -68,7 +61,7 @@ async function programOf(io: Io, program: string): Promise<PipelineProgram> {
     const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
     throw refused("the program that jobs run", "does not exist", program, advice);
   }
-  const { path, sha256 } = await carried(io, "the program", program);
+  const { path, sha256 } = carried(io, "the program", program);
   return { kind: "file", path, sha256 };
 }
 
@@ -86,10 +79,8 @@ export async function makePipelineWith(
   const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs, home } = options;
   const { io } = internals;
   const format = formatOf(name);
-  const { read: { file, includes, skippedStdin }, internals: whole, lanes } = await chooseLanes<
-    CampaignOptions,
-    CampaignInternals
-  >(path, options, internals);
+  const read = await readFile(path, options, io, internals);
+  const { file, includes, skippedStdin } = read;
   if (skippedStdin && settings.source === undefined) {
     const why = "a list of the file is standard input, which no job has";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
@@ -97,34 +88,25 @@ export async function makePipelineWith(
   const all: PipelineInput = {
     campaign: file.name,
     round: file.round,
-    file: await carried(io, "the campaign file", path),
+    file: carried(io, "the campaign file", path),
     includes: await Promise.all(includes.map((each) => carried(io, "a file that the campaign file names", each))),
-    program: await programOf(io, program),
+    program: programOf(io, program),
     home,
     directory: options.directory ?? DEFAULT_DIRECTORY,
-    lane: file.lanes.length === 0 ? LANE : file.lanes.map((lane) => lane.name).join("-").slice(0, MAX_GROUP),
-    lanes: file.lanes,
     waves: undefined,
     settings,
     output: output?.replace(/\/+$/, ""),
   };
   if (!format.needsPlan) return format.render(all);
-  const planOf = ({ store, clock }: { store: Store; clock: Clock }) =>
-    wavePlan(store.memory, {
+  return await withCampaign(path, options, internalsWith(internals, { read }), "read", (opened) => {
+    const store = plannedStore(opened, "make a pipeline");
+    const waves = wavePlan(store.memory, {
       // This machine's clock may be behind that of the service.
-      nowMs: Math.max(clock.wallTime(), store.memory.slotsMs.at(-1) ?? 0),
+      nowMs: Math.max(opened.clock.wallTime(), store.memory.slotsMs.at(-1) ?? 0),
       meanRunMs: store.meanRunMs ?? meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
       everyMs: settings.everyMs,
     });
-  const plans: WavePlan[] = [];
-  for (const call of lanes ?? [{ options, internals: whole }]) {
-    plans.push(
-      await withCampaign(path, call.options, call.internals, "read", (opened) => {
-        const store = plannedStore(opened, "make a pipeline");
-        return Promise.resolve(planOf({ store, clock: opened.clock }));
-      }),
-    );
-  }
-  return format.render({ ...all, waves: joinWavePlans(plans, settings.everyMs) });
+    return Promise.resolve(format.render({ ...all, waves }));
+  });
 }

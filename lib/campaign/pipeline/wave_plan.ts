@@ -53,29 +53,3 @@ export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanI
   const spare = Math.max(SPARE.least, Math.ceil(delays.length * SPARE.share));
   return { delaysMs: [...delays, ...Array(spare).fill(everyMs)], gate };
 }
-
-/**
- * One plan for several lanes: a wave serves all of them, so it is made whenever one needs it. The gate comes when the last lane is at its own.
- *
- * @param plans At least one.
- * @param everyMs Shortest time between two waves.
- */
-export function joinWavePlans(plans: readonly WavePlan[], everyMs: number): WavePlan {
-  const [first, ...others] = plans;
-  if (first === undefined) throw new Error("Cannot join plans: there is none");
-  if (others.length === 0) return first;
-  const moments = plans.map(({ delaysMs }) => {
-    let atMs = 0;
-    return delaysMs.map((delay) => atMs += delay);
-  });
-  const gates = plans.flatMap(({ gate }, index) => gate === null ? [] : [moments[index]?.[gate] ?? 0]);
-  const gateMs = gates.length === 0 ? null : Math.max(...gates);
-  const joined: number[] = [];
-  for (const moment of moments.flat().sort((a, b) => a - b)) {
-    if (moment === gateMs && !joined.includes(moment) || moment - (joined.at(-1) ?? -Infinity) >= everyMs) {
-      joined.push(moment);
-    }
-  }
-  const delaysMs = joined.map((moment, index) => moment - (joined[index - 1] ?? 0));
-  return { delaysMs, gate: gateMs === null ? null : joined.indexOf(gateMs) };
-}

@@ -11,16 +11,8 @@ import type { LockChanges } from "./lock_changes.ts";
 import { makeLock, wasStarted } from "./make_lock.ts";
 import { requestOf } from "./request.ts";
 import { RequestPace } from "./request_pace.ts";
-import { type EntryProblem, type PlanPart, resolveEntries } from "./resolve.ts";
+import { type EntryProblem, resolveEntries } from "./resolve.ts";
 import type { Lock } from "../journal/lock.ts";
-
-/** How to plan. */
-export interface PlanSettings {
-  /** Whether repositories that cannot be used are kept as `invalid` items. */
-  skipInvalid: boolean;
-  /** Which of the items to plan: those of a lane. @default {undefined} (all) */
-  part?: PlanPart | undefined;
-}
 
 /** A new lock, before it is written. */
 export interface NewPlan {
@@ -58,16 +50,15 @@ export class RepositoriesError extends UsageError {
   }
 }
 
-/** The error about entries that cannot be used. @param lane The lane whose token was asked; undefined for none. */
-export function refuseEntries(problems: readonly EntryProblem[], lane?: string): RepositoriesError {
+/** The error about entries that cannot be used. */
+function refuseEntries(problems: readonly EntryProblem[]): RepositoriesError {
   const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
   if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
   const count = problems.length === 1
     ? "one repository cannot be used"
     : `${problems.length} repositories cannot be used`;
   const advice = "correct the file, or keep them out with --skip-invalid";
-  const attempted = lane === undefined ? "plan campaign" : `plan lane "${lane}" of the campaign`;
-  return new RepositoriesError({ attempted, why: `${count}; ${advice}:\n${lines.join("\n")}` });
+  return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
 /** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
@@ -82,34 +73,34 @@ function checkBranches(lock: Lock): void {
 /**
  * Reads the lists and makes the lock; writes nothing.
  *
+ * @param skipInvalid Whether repositories that cannot be used are kept as `invalid` items.
  * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
  * @throws what the client throws.
  */
 export async function planLock(
   session: Session,
   opened: OpenedCampaign,
-  { skipInvalid, part }: PlanSettings,
+  skipInvalid: boolean,
 ): Promise<NewPlan> {
   checkWhole(opened);
-  const { file, fileHash, store, lane } = opened;
+  const { file, fileHash, store } = opened;
   const { client, clock, signal } = session;
   const startedAt = clock.now();
   const before = client.requests;
   const listing = openListing(client, new RequestPace({ client, clock, signal }));
-  const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid, part);
-  if (problems.length > 0) throw refuseEntries(problems, lane);
+  const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
+  if (problems.length > 0) throw refuseEntries(problems);
   const { origin } = client;
   if (store !== undefined && wasStarted(store.memory)) checkOrigin(store.memory.lock, origin);
   const plannedAt = new Date(clock.wallTime()).toISOString();
   const plan = await makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
-  if (plan.lock.items.length === 0 && lane === undefined) {
+  if (plan.lock.items.length === 0) {
     const why = "the file names no repository that is not excluded";
     throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
   }
   checkBranches(plan.lock);
   return {
     ...plan,
-    lock: lane === undefined ? plan.lock : { ...plan.lock, lane },
     requests: client.requests - before,
     readingMs: clock.now() - startedAt,
   };

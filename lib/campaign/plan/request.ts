@@ -21,7 +21,7 @@ export function hashOfItem(
   frame: Frame,
   task: LockTask,
   item: Pick<LockItem, "repository" | "root" | "variables">,
-): Promise<string> {
+): string {
   const { prompt, branch } = taskOf(frame, task, item);
   return requestHash({ prompt, agent: task.agent, branch });
 }
@@ -51,7 +51,7 @@ function agentOf({ tasks }: Lock, { id, task: index }: LockItem): LockTask["agen
 }
 
 /** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
-export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): Promise<string> {
+export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
   return requestHash({ prompt, agent: agentOf(lock, item), branch });
 }

@@ -39,16 +39,6 @@ export interface Resolved {
   problems: EntryProblem[];
 }
 
-/** A part of the items, for a plan of no more than that. */
-export interface PlanPart {
-  /** Whether an entry that names a repository belongs to it. */
-  hasEntry(entry: Named): boolean;
-  /** Whether a repository that a query has found belongs to it. @param name Its full name. */
-  hasName(name: string): boolean;
-  /** Told of a query that has found nothing, which is no problem of a part. */
-  onEmpty(problem: EntryProblem): void;
-}
-
 /** An entry that names a repository. */
 export type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
@@ -220,7 +210,6 @@ function byName(a: ListedRepo, b: ListedRepo): number {
  * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch.
  *
  * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items, in place of problems.
- * @param part The items to resolve. @default {undefined} (all)
  * @throws {UsageError} when a list cannot be read in full.
  * @throws what the client throws.
  */
@@ -228,17 +217,13 @@ export async function resolveEntries(
   { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,
   listing: Listing,
   skipInvalid: boolean,
-  part?: PlanPart,
 ): Promise<Resolved> {
-  const all = repositories.filter((entry) => entry.kind === "repository");
-  const named = part === undefined ? all : all.filter((entry) => part.hasEntry(entry));
-  const ours = new Set<RepositoryEntry>(named);
+  const named = repositories.filter((entry) => entry.kind === "repository");
   const found = await readNamed(named, listing);
   const into = new Collector(skipInvalid);
   const namedIds = new Set(named.map(({ repo }) => found.get(repo.toLowerCase())?.id ?? repo.toLowerCase()));
   for (const entry of repositories) {
     if (entry.kind === "repository") {
-      if (!ours.has(entry)) continue;
       const name = found.get(entry.repo.toLowerCase())?.full_name ?? entry.repo;
       if (!fitsAny(exclude, name)) addNamed(into, entry, found);
       continue;
@@ -246,17 +231,14 @@ export async function resolveEntries(
     const { query, place } = entry;
     const repos = (await listing.read(query)).sort(byName);
     const wanted = repos.filter(({ id, full_name }) =>
-      !namedIds.has(id) && !into.has(id) && (part === undefined || part.hasName(full_name)) &&
-      !fitsAny(exclude, full_name) && !fitsAny(entry.exclude, full_name)
+      !namedIds.has(id) && !into.has(id) && !fitsAny(exclude, full_name) && !fitsAny(entry.exclude, full_name)
     );
     for (const repo of wanted) {
       addListed(into, repo, { baseBranch: undefined, root: undefined, variables: {}, place }, repo.full_name);
     }
     if (repos.length === 0) {
       const advice = "check the query, and that the token's user can see the repositories";
-      const problem = { place, value: query, why: "no repository's name begins with it", advice };
-      if (part === undefined) into.problems.push(problem);
-      else part.onEmpty(problem);
+      into.problems.push({ place, value: query, why: "no repository's name begins with it", advice });
     }
   }
   return { items: into.items, problems: into.problems };

@@ -108,24 +108,6 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
-/** What holds up the lanes, each by itself; of a campaign without lanes, what holds up the whole. */
-function campaignEntries(context: Context): Attention[] {
-  const { view, command } = context;
-  if (view.lanes === undefined) {
-    const entry = campaignEntry(context);
-    return entry === undefined ? [] : [entry];
-  }
-  return view.lanes.flatMap((lane) => {
-    const flags = command.flags.includes("--lane") ? command.flags : [...command.flags, "--lane", lane.name];
-    const items = view.items.filter((item) => item.lane === lane.name);
-    // A lane may have no item, and nothing is wrong then.
-    const entry = items.length === 0
-      ? undefined
-      : campaignEntry({ view: { ...view, ...lane, items }, command: { ...command, flags } });
-    return entry === undefined ? [] : [{ ...entry, title: `lane ${lane.name}: ${entry.title}` }];
-  });
-}
-
 /** What stopped the last wave. The message says what to do about it. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
@@ -247,15 +229,15 @@ function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, comman
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
   const context: Context = { view, command };
-  // With lanes there may be several errors, and the view has each with its lane.
-  const stopped = view.lanes === undefined ? problem ?? view.trouble : view.trouble ?? problem;
+  const stopped = problem ?? view.trouble;
+  const whole = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
   const groups = [...view.causes].sort(byVerdict);
   const noWave = view.state === "done" && groups.some(({ stuck }) => stuck === null);
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
-    ...campaignEntries(context),
+    ...(whole === undefined ? [] : [whole]),
     ...groups.map((group): Attention => {
       const shown = group.items.slice(0, MAX_NAMED).map((id) => {
         const item = items.get(id);

@@ -248,7 +248,7 @@ const MAX_ITEMS = 2_000;
 /** Most that are on it when there are more: a person looks at those that need one. */
 const MAX_TROUBLES = 1_000;
 
-function rowOf(item: ItemView, name: string, nowMs: number, hasLanes: boolean): TableRow {
+function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
@@ -265,7 +265,6 @@ function rowOf(item: ItemView, name: string, nowMs: number, hasLanes: boolean): 
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts,
       code(runId),
-      ...hasLanes ? [code(item.lane ?? null)] : [],
     ],
   };
 }
@@ -282,8 +281,7 @@ const COLUMNS = [
 
 /** The table; null when there are no items. */
 function itemsTable(view: CampaignView, nowMs: number): Html | null {
-  const { items, counts, lanes } = view;
-  const hasLanes = lanes !== undefined;
+  const { items, counts } = view;
   if (items.length === 0) return null;
   const names = itemNames(items);
   const sorted = [...items].sort(byVerdict);
@@ -291,8 +289,8 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
     ? sorted
     : sorted.filter(({ verdict }) => isTrouble(verdict)).slice(0, MAX_TROUBLES);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const rows = shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, hasLanes));
-  const content = table("Items", hasLanes ? [...COLUMNS, { name: "Lane" }] : COLUMNS, rows);
+  const rows = shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
+  const content = table("Items", COLUMNS, rows);
   return markup`<ul class="legend">${
     kinds.map(([state, count]) => markup`<li>${chip(state, toneOf(state))} ${count}</li>`)
   }</ul>${

@@ -7,7 +7,7 @@ import type { Redact } from "../../result/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../result/times.ts";
 import { webUrl } from "../../text/escape/url.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { CampaignAbout, CampaignView, CauseGroup, ItemView, LaneView, PullRequestView } from "../view.ts";
+import type { CampaignAbout, CampaignView, CauseGroup, ItemView, PullRequestView } from "../view.ts";
 import type { CampaignCommand } from "./commands.ts";
 import { STATES } from "./words.ts";
 
@@ -82,7 +82,6 @@ export function cleanCampaign(
       startedAt: instant(item.startedAt),
       endedAt: instant(item.endedAt),
       canary: item.canary,
-      ...item.lane !== undefined && { lane: name(item.lane) },
     };
   }
   function cleanAbout({ opened, ...about }: CampaignAbout): CampaignAbout {
@@ -98,22 +97,6 @@ export function cleanCampaign(
         note: some(reason, note),
       })),
       lastRecordAt: instant(about.lastRecordAt),
-    };
-  }
-  function cleanLane(lane: LaneView): LaneView {
-    return {
-      name: name(lane.name),
-      state: lane.state,
-      stateReason: some(reason, lane.stateReason),
-      counts: countsOf(lane),
-      quota: lane.quota,
-      waves: lane.waves,
-      trouble: some(reason, lane.trouble),
-      atWork: some(name, lane.atWork),
-      nextWaveAt: instant(lane.nextWaveAt),
-      waitsFor: lane.waitsFor,
-      endsAt: instant(lane.endsAt),
-      exitCode: lane.exitCode,
     };
   }
   function cleanPull(pull: PullRequestView | null): PullRequestView | null {
@@ -144,7 +127,6 @@ export function cleanCampaign(
     exitCode: view.exitCode,
     at: instant(view.at) ?? new Date(0).toISOString(),
     ...view.about !== undefined && { about: cleanAbout(view.about) },
-    ...view.lanes !== undefined && { lanes: view.lanes.map(cleanLane) },
   };
 }
 

@@ -13,9 +13,6 @@ type Cell = string | number | null;
 // Public names: a change is a new major version.
 type Column = readonly [name: string, cell: (item: ItemView, nowMs: number) => Cell];
 
-/** Only in a campaign with lanes. */
-const LANE: Column = ["lane", (item) => item.lane ?? null];
-
 const COLUMNS: readonly Column[] = [
   ["repository", (item) => item.repository],
   ["base_branch", (item) => item.baseBranch],
@@ -53,9 +50,8 @@ const COLUMNS: readonly Column[] = [
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignCsv({ items, at, lanes }: CampaignView): string {
+export function renderCampaignCsv({ items, at }: CampaignView): string {
   const nowMs = instantMs(at) ?? 0;
-  const columns = lanes === undefined ? COLUMNS : [...COLUMNS, LANE];
-  const heading = csvLine(columns.map(([name]) => name));
-  return heading + items.map((item) => csvLine(columns.map(([, cell]) => cell(item, nowMs)))).join("");
+  const heading = csvLine(COLUMNS.map(([name]) => name));
+  return heading + items.map((item) => csvLine(COLUMNS.map(([, cell]) => cell(item, nowMs)))).join("");
 }

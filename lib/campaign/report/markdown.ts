@@ -132,18 +132,6 @@ function factRows(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 
 const COLUMNS = ["Item", "Verdict", "Why", "Pull request or branch", "Time", "Attempts"];
 
-/** A row for each lane. */
-function lanesPart({ lanes = [] }: CampaignView, nowMs: number): string[] {
-  if (lanes.length === 0) return [];
-  const rows = lanes.map((lane) => {
-    const { items, ended } = totalsOf(lane);
-    const next = instantMs(lane.nextWaveAt);
-    const wave = next === null ? "" : timeText(next, nowMs);
-    return [codeCell(lane.name), lane.state, `${ended} of ${items}`, wave, String(lane.exitCode)];
-  });
-  return ["### Lanes", markdownTable(["Lane", "State", "Ended", "Next wave", "Exit code"], rows)];
-}
-
 function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: CampaignMarkdownOptions): string[] {
   if (view.items.length === 0) return [];
   const names = itemNames(view.items);
@@ -167,14 +155,13 @@ function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: 
       pull === null ? work : `${work}: ${pull}`,
       ms === null ? "" : spanText(ms),
       String(attempts),
-      ...view.lanes === undefined ? [] : [codeCell(item.lane ?? null)],
     ];
   }
   const kept = fitting(rows(), (cells) => bytesOf(cells.join(" | ")) + 5, MAX_ROWS_BYTES, MAX_ROWS);
   const more = sorted.length - kept.length;
   return [
     "### Items",
-    markdownTable(view.lanes === undefined ? COLUMNS : [...COLUMNS, "Lane"], kept),
+    markdownTable(COLUMNS, kept),
     ...(more > 0 ? [`… and ${more} more: see \`campaign.csv\` or \`campaign.json\`.`] : []),
   ];
 }
@@ -213,7 +200,6 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
       ...attentionPart(view, options),
       "### Pace",
       markdownTable(["Fact", "Value"], factRows(view, nowMs, options)),
-      ...lanesPart(view, nowMs),
       ...itemsPart(view, nowMs, options),
     ].join("\n\n")
   }\n`;

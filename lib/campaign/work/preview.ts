@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { chooseLanes } from "../lanes/choose.ts";
-import { joinViews } from "../lanes/join_views.ts";
 import { makeView } from "../make_view.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
@@ -35,21 +33,6 @@ export async function previewWave(
   options: CampaignOptions,
   internals: CampaignInternals,
 ): Promise<Preview> {
-  const { internals: whole, lanes } = await chooseLanes(path, options, internals);
-  if (lanes === undefined) return await previewOne(path, options, whole);
-  const all: { name: string; preview: Preview }[] = [];
-  for (const call of lanes) {
-    all.push({ name: call.lane.name, preview: await previewOne(path, call.options, call.internals) });
-  }
-  return {
-    reads: all.flatMap(({ preview }) => preview.reads),
-    cancels: all.flatMap(({ preview }) => preview.cancels),
-    starts: all.flatMap(({ preview }) => preview.starts),
-    view: joinViews(all.map(({ name, preview: { view } }) => ({ name, view }))),
-  };
-}
-
-async function previewOne(path: string, options: CampaignOptions, internals: CampaignInternals): Promise<Preview> {
   return await withCampaign(path, options, internals, "read", (opened) => {
     const store = plannedStore(opened, "preview the next wave");
     const { memory } = store;

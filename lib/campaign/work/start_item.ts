@@ -62,7 +62,7 @@ async function planOf({ session, lock, store }: Work, { item, followUp, branch: 
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
-  const key = await itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const key = itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const announce = () =>
     store.record({

@@ -34,7 +34,7 @@ export class Store {
   static async open(home: Home, lock: Lock): Promise<Store> {
     const store = new Store(home, newMemory(lock));
     await home.readJournal((record, place) => store.#take(record, place));
-    await checkOpenStarts(store.memory, followUpHash);
+    checkOpenStarts(store.memory, followUpHash);
     return store;
   }
 

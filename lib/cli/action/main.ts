@@ -11,8 +11,8 @@ import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
-import { detectPlatform } from "../../platforms/detect.ts";
 import { githubRecord } from "../../platforms/github_files.ts";
+import { ONLY_GITHUB } from "../../platforms/only_github.ts";
 import type { Platform, ReadEnv } from "../../platforms/platform.ts";
 import { appendOutputs, collectProblems } from "../../report/append.ts";
 import { renderGithubOutputs } from "../../report/outputs.ts";
@@ -132,7 +132,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
   const read = inputsFirst(env);
   const status = (name: string) => name === "MOGPLEX_JOB_STATUS" ? jobStatus(env) : read(name);
   const io: Io = { ...inOneStream(process), env: stage === "post" ? status : read };
-  const { platform, isAnnotated } = watching(await withMatrixNode(detectPlatform(env), env));
+  const { platform, isAnnotated } = watching(withMatrixNode(ONLY_GITHUB.detect(env), env));
   const writer = createWriter(io, platform, "toolkit");
   const statePath = stage === "post" ? readMark(env, "state") ?? "" : newStatePath(env);
   let code: number;
@@ -142,7 +142,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
     const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
-    const context = openContext({ io, platform, writer, flags, verbs: [], dropIn: false, ...own }, options);
+    const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
+    const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
   } catch (error) {
     explain(error, writer);
@@ -162,7 +163,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
 async function runStage(stage: Stage): Promise<void> {
   // A promise that never settles ends the process with this code.
   setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
-  setExitCode(await main(stage, await processIo()));
+  setExitCode(await main(stage, processIo()));
 }
 
 /** Runs `post` as the program, on the process itself. */
@@ -170,4 +171,4 @@ export function runPost(): Promise<void> {
   return runStage("post");
 }
 
-void isMain(import.meta).then((isProgram) => isProgram ? runStage("main") : undefined);
+if (isMain(import.meta)) void runStage("main");

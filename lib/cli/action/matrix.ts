@@ -20,10 +20,10 @@ export function matrixNode(env: ReadEnv): string | undefined {
 }
 
 /** The CI system, with the node in the identity of the job: as a hash, since a node can be of any length. */
-export async function withMatrixNode(platform: Platform, env: ReadEnv): Promise<Platform> {
+export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   const text = matrixNode(env);
   if (text === undefined) return platform;
-  const node = text === "" ? "" : (await sha256Hex(text)).slice(0, 40);
+  const node = text === "" ? "" : sha256Hex(text).slice(0, 40);
   function identity(read: ReadEnv) {
     const job = platform.identity(read);
     return job === null ? null : { ...job, node };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { campaignJob, type CampaignJobInternals } from "../../campaign/jobs.ts";
 import type { CampaignItem } from "../../campaign/campaign_items.ts";
@@ -73,7 +73,7 @@ export async function endWithCampaign(
   const note = planNote(context);
   const extra = await context.extras?.open(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
-  await preferSmallHeap();
+  preferSmallHeap();
   const json = flags.has("json");
   const interactive = !json && isInteractive(context);
   const live = json

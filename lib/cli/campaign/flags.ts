@@ -9,15 +9,6 @@ import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 import { anyText } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
 
-/** Reads the name of a lane, which becomes a part of a path. @throws {UsageError} when it is none. */
-function laneName(text: string, source: string): string {
-  if (LANE_NAME.test(text)) return text;
-  const why = "the name of a lane has lower-case letters, digits and hyphens";
-  throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
-}
-
-const LANE_NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
-
 /** Directory of the campaign. */
 export const DIR: Option<string> = {
   name: "dir",
@@ -38,14 +29,6 @@ export const HOME: Option<string> = {
 export const ALLOW_OUTSIDE: VerbFlag = {
   name: "allow-outside",
   help: "Permit files outside of the folder of the campaign file",
-};
-
-/** One lane of several. */
-export const LANE: Option<string> = {
-  name: "lane",
-  value: "NAME",
-  help: "The lane to work on, of a file that has lanes (all of them)",
-  parse: laneName,
 };
 
 /** Sends and writes nothing. */
@@ -139,7 +122,7 @@ export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE];
 
 /** Flags of every decision. */
-export const DECISION: readonly VerbFlag[] = [LANE, BY, DRY_RUN, JSON_OBJECT];
+export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
 
 /** The flags that choose items. */
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];

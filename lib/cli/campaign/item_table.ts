@@ -66,9 +66,8 @@ export class ItemTable {
     this.#names = itemNames(all);
     this.#nowMs = nowMs;
     this.#wide = screen.width >= WIDE;
-    const lane = all.some((item) => item.lane !== undefined) ? ["LANE"] : [];
     const pull = this.#wide ? "PULL REQUEST" : "PR";
-    this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS", ...lane];
+    this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS"];
     const rows = measured.map((item) => this.#cells(item));
     this.#hasPulls = measured.some(({ pullRequest }) => pullRequest !== null);
     this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
@@ -104,7 +103,6 @@ export class ItemTable {
       pullRequestText(item) ?? "",
       ms === null ? "" : spanText(ms),
       attempts === 0 ? "" : String(attempts),
-      ...item.lane === undefined ? [] : [this.#screen.text(item.lane)],
     ];
   }
 

@@ -72,11 +72,7 @@ export class LiveCampaign {
   /** A line for each item that has changed. */
   #printItems(before: CampaignView | undefined, view: CampaignView): void {
     if (before === undefined) return;
-    // A lane is first seen when its turn comes: its items have not changed by that.
-    const known = before.lanes?.map(({ name }) => name);
-    const changed = changedItems(before.items, view.items).filter(({ lane }) =>
-      lane === undefined || known === undefined || known.includes(lane)
-    );
+    const changed = changedItems(before.items, view.items);
     if (changed.length === 0) return;
     const names = itemNames(view.items);
     const nowMs = this.#options.clock.wallTime();

@@ -20,7 +20,7 @@ function fitting(form: RegExp, what: string): (text: string, source: string) => 
 export const FORMAT: Option<string> = {
   name: "format",
   value: "NAME",
-  help: "CI system: gitlab, github, buildkite or kubernetes (required)",
+  help: "CI system: gitlab or github (required)",
   parse: anyText,
 };
 

@@ -5,14 +5,13 @@
  */
 import type { CampaignOptions } from "../../campaign/campaign_options.ts";
 import { type CampaignInternals, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
-import { laneDirectory } from "../../campaign/lanes/assign.ts";
 import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import type { VerbContext } from "../verb.ts";
-import { ALLOW_OUTSIDE, BY, DIR, FORGE_HOST, HOME, LANE, STUCK_AFTER } from "./flags.ts";
+import { ALLOW_OUTSIDE, BY, DIR, FORGE_HOST, HOME, STUCK_AFTER } from "./flags.ts";
 
 /** A campaign on the command line. */
 export interface CampaignPlace {
@@ -39,18 +38,14 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
   const home = option(HOME);
-  const lane = option(LANE);
-  const whole = given ?? DEFAULT_DIRECTORY;
-  // Reports of a lane are not those of the campaign.
-  const directory = lane === undefined ? whole : laneDirectory(whole, lane);
+  const directory = given ?? DEFAULT_DIRECTORY;
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
   return {
     path,
     directory,
     options: {
-      directory: whole,
+      directory,
       home,
-      lane,
       allowOutside,
       forge: { hosts: flags.all(FORGE_HOST.name) },
       stuckAfterMs: option(STUCK_AFTER),
@@ -63,7 +58,6 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       io,
       platform,
       ...machine,
-      // The token of a note is masked along with the one of the service, which lanes do not use.
       onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
       get connection() {
         return context.connection();
@@ -76,7 +70,6 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
         ...given === undefined ? [] : ["--dir", given],
         ...home === undefined ? [] : ["--home", home],
         ...allowOutside ? ["--allow-outside"] : [],
-        ...lane === undefined ? [] : ["--lane", lane],
       ],
     },
   };

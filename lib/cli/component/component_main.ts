@@ -8,7 +8,7 @@ import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
-import { detectPlatform } from "../../platforms/detect.ts";
+import { ONLY_GITLAB } from "../../platforms/only_gitlab.ts";
 import type { ReadEnv } from "../../platforms/platform.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
@@ -47,7 +47,7 @@ export async function componentMain(
   // Only `permissions` has a reader for stdout alone.
   const streams = name === "permissions" ? process : inOneStream(process);
   const io: Io = { ...streams, env: inputsFirst(process.env) };
-  const platform = detectPlatform(io.env);
+  const platform = ONLY_GITLAB.detect(io.env);
   const writer = createWriter(io, platform, "toolkit");
   try {
     const verb = lookup(verbs, name);
@@ -59,7 +59,10 @@ export async function componentMain(
     check?.(io.env);
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
-      openContext({ io, platform, writer, flags, vocabulary, verbs: [], dropIn: false, notes }, options),
+      openContext(
+        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes },
+        options,
+      ),
     );
   } catch (error) {
     explain(error, writer);
@@ -71,5 +74,5 @@ export async function componentMain(
 export async function runComponent(main: (args: readonly string[], process: Io) => Promise<number>): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);
-  setExitCode(await main(programArgs(), await processIo()));
+  setExitCode(await main(programArgs(), processIo()));
 }

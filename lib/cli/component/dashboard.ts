@@ -41,8 +41,8 @@ function flagsOf(env: ReadEnv): ParsedFlags {
 }
 
 // deno-lint-ignore require-await
-async function printPermissions({ io: { env }, platform, writer }: VerbContext): Promise<number> {
-  const allowed = permissionsFor({ env, platform }, { out: OUT, written: [], read: [] });
+async function printPermissions({ io: { env }, platform, systems, writer }: VerbContext): Promise<number> {
+  const allowed = permissionsFor({ env, platform, systems }, { out: OUT, written: [], read: [] });
   const names = [...allowed.env, ...INPUT_VARIABLES, ...DASHBOARD_INPUTS, ...JOB_VARIABLES];
   writer.out(denoFlags({ ...allowed, env: names }).join(" "));
   return EXIT.success;
@@ -61,4 +61,4 @@ export async function main(args: readonly string[], process: Io, options: MainOp
   return await componentMain({ verbs: VERBS, flags: flagsOf(process.env) }, args, process, options);
 }
 
-void isMain(import.meta).then((isProgram) => isProgram ? runComponent(main) : undefined);
+if (isMain(import.meta)) void runComponent(main);

@@ -65,4 +65,4 @@ export async function main(args: readonly string[], process: Io, options: MainOp
   );
 }
 
-void isMain(import.meta).then((isProgram) => isProgram ? runComponent(main) : undefined);
+if (isMain(import.meta)) void runComponent(main);

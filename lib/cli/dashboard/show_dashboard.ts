@@ -28,8 +28,8 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_FILES = 2_000;
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
-async function storedOf({ io, flags }: VerbContext): Promise<Stored> {
-  const { found, isCut } = filesOf(flags.all(RESULTS.name), await directoryLister());
+function storedOf({ io, flags }: VerbContext): Stored {
+  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
   if (isCut) {
     const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
@@ -77,7 +77,7 @@ function write({ io, writer, flags }: VerbContext, out: string, data: DashboardD
 async function look(context: VerbContext, session: Session, signal?: AbortSignal): Promise<DashboardData> {
   const { flags, clock, writer } = context;
   // A mistake in a pattern costs no request.
-  const stored = await storedOf(context);
+  const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE.name);
   const collected = await collect({ client: session.client, clock, signal, allowWriteToken });
   return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);

@@ -1,5 +1,5 @@
 /**
- * What the command does in its jobs beside their reports, when a setting asks for it. The code is loaded then: no other call pays for it.
+ * What the command does in its jobs beside their reports, when a setting asks for it.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import type { ReadEnv } from "../../platforms/platform.ts";
 import { TRACE_VARIABLES } from "../../variables.ts";
 import { HISTORY, OTEL_FILE } from "../options/table.ts";
 import type { ExtraPermissions, JobExtras, VerbContext } from "../verb.ts";
+import { openExtras } from "./open_extras.ts";
 
 const HEADERS = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"];
 const ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -46,15 +47,8 @@ function permissions({ io: { env }, flags }: VerbContext): ExtraPermissions {
 export const EXTRAS: JobExtras = {
   secrets,
   permissions,
+  // deno-lint-ignore require-await
   async open(context) {
-    if (!isAskedFor(context)) return undefined;
-    const { openExtras } = await import("./open_extras.ts");
-    return await openExtras(context);
+    return isAskedFor(context) ? openExtras(context) : undefined;
   },
 };
-
-/** Prints a history by week. See `printHistory` in `history.ts`. */
-export async function historyByWeek(context: VerbContext, path: string): Promise<number> {
-  const { printHistory } = await import("./open_extras.ts");
-  return printHistory(context, path);
-}

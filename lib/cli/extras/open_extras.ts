@@ -10,8 +10,6 @@ import type { JobExtra, VerbContext } from "../verb.ts";
 import { openHistory } from "./history.ts";
 import { openTraceOf } from "./trace.ts";
 
-export { printHistory } from "./history.ts";
-
 /** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
 function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
   try {
@@ -23,14 +21,14 @@ function checkAppends({ io }: VerbContext, attempted: string, path: string): voi
 }
 
 /** See {@linkcode JobExtra}. @throws {UsageError} when a file that a flag names cannot be written. */
-export async function openExtras(context: VerbContext): Promise<JobExtra> {
+export function openExtras(context: VerbContext): JobExtra {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);
   const history = context.option(HISTORY);
   if (history !== undefined) checkAppends(context, "write the history", history);
   const parts: Partial<JobExtra>[] = [
     history === undefined ? [] : openHistory(context, history),
-    await openTraceOf(context, file) ?? [],
+    openTraceOf(context, file) ?? [],
   ].flat();
   return {
     onSession: (session) => parts.forEach((part) => part.onSession?.(session)),

@@ -120,16 +120,16 @@ class JobTrace {
  * @param file File that spans are appended to; undefined for none.
  * @returns Undefined when there is no trace.
  */
-export async function openTraceOf(
+export function openTraceOf(
   context: VerbContext,
   file: string | undefined,
-): Promise<Partial<JobExtra> | undefined> {
+): Partial<JobExtra> | undefined {
   const { io: { env }, platform, writer } = context;
   const settings = readTraceSettings(env, file !== undefined);
   if (settings === undefined) return undefined;
   for (const warning of settings.warnings) writer.note(warning);
   if (settings.endpoint === undefined && file === undefined) return undefined;
-  const trace = await openTrace(env, platform.name, settings.sampler);
+  const trace = openTrace(env, platform.name, settings.sampler);
   writer.note(`trace ${trace.traceId}${trace.sampled ? "" : ", which is not recorded"}`);
   return new JobTrace(context, settings, trace, file).part();
 }

@@ -11,7 +11,7 @@ import { type Remembered, rememberedRun } from "./remembered.ts";
 import { requestHash } from "../../runs/state.ts";
 import { DEFAULT_OUT, outDirectory, type Places, statePath } from "../options/places.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, STATE } from "../options/table.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Folder, VerbContext } from "../verb.ts";
 import { connectOptions, ONE_SHOT_MS } from "./one_shot.ts";
 
 /** Most folders that are looked at: one for each run that goes on. */
@@ -20,16 +20,6 @@ const MAX_FOLDERS = 50;
 /** Whether nobody but a person calls the command again. */
 export function isLaptop({ platform, io }: VerbContext): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
-}
-
-/** Where the files of a start go, and what it attaches to. */
-export interface Folder {
-  /** The request, with the id of its repository if it had to be looked up. */
-  request: RunRequest;
-  /** Directory of the reports. */
-  out: string;
-  /** State file of the run to attach to; undefined for a new run. */
-  resumePath: string | undefined;
 }
 
 /**
@@ -50,7 +40,7 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
   const session = openSession(connectOptions(context), { connection, platform });
   const call = { deadline: session.startedAt + ONE_SHOT_MS };
   const request = await resolveRequest(session.client, checkRunRequest(asked), call);
-  const hash = await requestHash(request);
+  const hash = requestHash(request);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);

@@ -63,7 +63,7 @@ async function write(context: VerbContext, plan: PlannedNote, render: RenderSumm
   const summary = place.shorten?.(whole) ?? whole;
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
-  const marker = await noteMarker(...plan.job);
+  const marker = noteMarker(...plan.job);
   const { id, updated } = await writeNote(place, marker, text, { ...plan, clock, fetch });
   writer.note(`summary ${updated ? "updated" : "written"} in ${place.noun} ${id} of ${place.where}`);
 }

@@ -15,8 +15,11 @@ import { optionReader } from "../options/read.ts";
 import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 
 /** One call of a program: its flags and surroundings. */
-export interface Call
-  extends Pick<VerbContext, "io" | "platform" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras"> {
+export interface Call extends
+  Pick<
+    VerbContext,
+    "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
+  > {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
   /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
@@ -39,8 +42,8 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, options: MainOptions): VerbContext {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, writer, flags, vocabulary, verbs, dropIn, notes, extras } = call;
-  const guard = once(() => guardCheckout({ io, platform }));
+  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
+  const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
     const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
@@ -53,6 +56,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
   return {
     io,
     platform,
+    systems,
     writer,
     flags,
     vocabulary,
@@ -66,6 +70,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
     connection,
     notes,
     extras,
+    laptop,
   };
 }
 

@@ -21,7 +21,6 @@ import type { Writer } from "../log/writer.ts";
 import type { Places } from "../options/places.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
-import { rememberEnd } from "./recent.ts";
 import { lookup } from "../../lookup.ts";
 
 /** A result that can be published. */
@@ -203,7 +202,7 @@ function note(context: VerbContext, { places }: Published): Publish<JobResult> {
 
 /** The list of runs that this machine started. */
 function recent(context: VerbContext): Publish<JobResult> {
-  return { ended: ({ result }) => rememberEnd(context, result) };
+  return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
 /** What the program does beside the reports. It comes last: a trace tells of everything before it. */

@@ -10,16 +10,8 @@ import { jsonLine } from "../../text/escape/json.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Asked, VerbContext } from "../verb.ts";
 import { isLaptop } from "./laptop.ts";
-
-/** What a start is about, in the words of the caller. */
-export interface Asked {
-  /** The repository, by name or id. */
-  repository: string;
-  /** The task. */
-  task: string;
-}
 
 /** Most lines that are kept when the file has become long, and the length at which that happens. */
 const KEPT = 200;

@@ -10,7 +10,6 @@ import { reasonOf, resultError } from "../../result/result_error.ts";
 import { emptyRunResult } from "../../result/run_result.ts";
 import { type Places, readPlaces } from "../options/places.ts";
 import type { VerbContext } from "../verb.ts";
-import { ignoringFolder } from "./laptop.ts";
 import { type JobResult, prepare, WHEN_REFUSED } from "./publish.ts";
 
 function originOf({ io }: VerbContext): string {
@@ -64,9 +63,9 @@ export async function withReports(
   const startedAt = context.clock.now();
   context.guard();
   const places = readPlaces(context, out);
-  const ignore = ignoringFolder(context, places);
+  const ignore = context.laptop?.ignoringFolder(context, places);
   checkTargets(places.targets, context.io);
-  ignore();
+  ignore?.();
   try {
     return await work(places);
   } catch (error) {

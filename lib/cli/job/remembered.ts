@@ -40,7 +40,7 @@ export async function rememberedRun(
   const nowMs = clock.wallTime();
   const stored = readState(files, path, { job: null, execution: false, nowMs, notify() {} });
   if (stored === undefined || stored.claims.parting === "ended") return undefined;
-  const state = stored.proven(await stateSeal(token));
+  const state = stored.proven(stateSeal(token));
   if (state === undefined || state.idempotencyKey === null) return undefined;
   const { runId, startedAt } = state;
   const same = state.requestHash === hash;

@@ -11,9 +11,8 @@ import type { JobOptions, RunOptions } from "../../runs/run.ts";
 import type { FollowItem } from "../../runs/run_items.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import { logWidth } from "../log/interactive.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Asked, VerbContext } from "../verb.ts";
 import { eventFiles, type Published } from "./publish.ts";
-import { type Asked, rememberStart } from "./recent.ts";
 import { endWithVerdict } from "./whole_job.ts";
 
 /** What a verb adds. */
@@ -59,7 +58,7 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
     work: ({ options, internals, live, publish }) => {
       const onStarted = (started: StartedRun) => {
         announce(context, job, started);
-        if (job.asked !== undefined) rememberStart(context, started, places.out, job.asked);
+        if (job.asked !== undefined) context.laptop?.rememberStart(context, started, places.out, job.asked);
         publish.started(started.runId);
         live.open(started.run.status);
       };

@@ -73,7 +73,7 @@ export async function endWithVerdict<I, R extends JobResult>(
   const extra = await context.extras?.open(context);
   const published = { ...job, extra };
   const publish = prepare(AT_END, context, published);
-  await preferSmallHeap();
+  preferSmallHeap();
   const json = flags.has("json");
   const times = !platform.stampsLines(io.env);
   const interactive = isInteractive(context);

@@ -9,9 +9,9 @@ import { readTextVariable } from "../../platforms/file_variable.ts";
 import type { VerbContext } from "../verb.ts";
 import { REPO } from "./table.ts";
 
-/** An argument of a verb, the first by default. @throws {UsageError} when it is missing or empty. */
-export function requiredArgument({ flags }: VerbContext, verb: string, name: string, index = 0): string {
-  const value = flags.positionals[index]?.trim() ?? "";
+/** The argument of a verb. @throws {UsageError} when it is missing or empty. */
+export function requiredArgument({ flags }: VerbContext, verb: string, name: string): string {
+  const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
   throw new UsageError({
     attempted: `parse arguments of ${verb}`,

@@ -5,7 +5,6 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { platformVariables } from "../../platforms/detect.ts";
 import type { Io } from "../../io.ts";
 import { runtimeArgs, runtimeName } from "../../runtime.ts";
 import type { VerbContext } from "../verb.ts";
@@ -21,8 +20,7 @@ const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
 /** The first name in the text of a `.env` file that would change our behaviour. */
-function steeringName(text: string): string | undefined {
-  const ofPlatforms = platformVariables();
+function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {
   for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
     if (STEERING.test(name) || ofPlatforms.includes(name)) return name;
   }
@@ -38,10 +36,14 @@ function readOrNothing(io: Io, file: string): string {
   }
 }
 
-/** The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable. */
-export function steeringFile(io: Io): { file: string; name: string } | undefined {
+/**
+ * The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable.
+ *
+ * @param ofPlatforms Variables by which CI systems are recognised, and those that are read on them.
+ */
+export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
   for (const file of FILES) {
-    const name = steeringName(readOrNothing(io, file));
+    const name = steeringName(readOrNothing(io, file), ofPlatforms);
     if (name !== undefined) return { file, name };
   }
   return undefined;
@@ -55,12 +57,12 @@ export function steeringFile(io: Io): { file: string; name: string } | undefined
  * @throws {UsageError} naming the file, the variable and the flags that help.
  */
 export function guardCheckout(
-  { io, platform }: Pick<VerbContext, "io" | "platform">,
+  { io, platform, systems }: Pick<VerbContext, "io" | "platform" | "systems">,
   runtime: string = runtimeName(),
   args: readonly string[] = runtimeArgs(),
 ): void {
   if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !platform.isCi) return;
-  const found = steeringFile(io);
+  const found = steeringFile(io, systems.variables());
   if (found === undefined) return;
   throw new UsageError({
     attempted: `trust ${found.name}`,

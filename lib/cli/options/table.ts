@@ -1,7 +1,7 @@
 /**
  * The options that several verbs have, or that a variable stands in for: one row an option, with the rule that its value obeys.
  *
- * What a variable stands in for is described in `lib/variables.ts`, for the help as well as for the documents. An option of a single verb
+ * What a variable stands in for is described in `lib/cli/meanings.ts`, for the help as well as for the documents. An option of a single verb
  * is in the file of that verb.
  *
  * @module
@@ -23,8 +23,8 @@ import { anyText, duration, oneOf, onOrOff, type Parse, wholeNumber } from "./va
 function option<T>(name: string, parse: Parse<T>): Option<T> {
   const variable = VARIABLES.find((each) => each.option === name);
   if (variable === undefined) throw new Error(`Cannot list option ${name}: no variable has it`);
-  const { value, meaning } = variable;
-  return { name, ...value === null ? {} : { value }, help: meaning, variable, parse };
+  const { value } = variable;
+  return { name, ...value === null ? {} : { value }, variable, parse };
 }
 
 /** Repository of the run. */

@@ -151,35 +151,35 @@ interface Program {
   note: string;
 }
 
-async function programOf(context: VerbContext): Promise<Program> {
+function programOf(context: VerbContext): Program {
   const text = ownProgram(context);
-  const hash = await sha256Hex(text);
+  const hash = sha256Hex(text);
   return { text, checksum: `${hash}  mogplex.mjs\n`, note: `  this program, sha256 ${hash}` };
 }
 
 /** Whether the program in the repository is one that `init` wrote. */
-async function isUnchanged(context: VerbContext): Promise<boolean> {
+function isUnchanged(context: VerbContext): boolean {
   const text = present(context, PROGRAM_FILE);
-  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(await sha256Hex(text)) === true;
+  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
 }
 
-async function update(context: VerbContext, steps: Steps): Promise<void> {
-  if (!await isUnchanged(context)) {
+function update(context: VerbContext, steps: Steps): void {
+  if (!isUnchanged(context)) {
     const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
     throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
   }
-  const { text, checksum, note } = await programOf(context);
+  const { text, checksum, note } = programOf(context);
   if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
   steps.write(PROGRAM_FILE, text, [note]);
   steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
 }
 
-async function uninstall(
+function uninstall(
   context: VerbContext,
   steps: Steps,
   jobs: readonly (readonly [string, string])[],
-): Promise<void> {
-  const own = await isUnchanged(context);
+): void {
+  const own = isUnchanged(context);
   for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const]) {
     const old = present(context, path);
     if (old === text) steps.remove(path);
@@ -197,11 +197,12 @@ async function uninstall(
 }
 
 /** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
+// deno-lint-ignore require-await
 export async function initRepository(context: VerbContext): Promise<number> {
   const { flags } = context;
   const steps = new Steps(context);
   if (flags.has("update")) {
-    await update(context, steps);
+    update(context, steps);
     return EXIT.success;
   }
   const origin = originOf(context);
@@ -210,14 +211,14 @@ export async function initRepository(context: VerbContext): Promise<number> {
   const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined);
   const { file, beside, add = "", needs } = recipe;
   if (flags.has("uninstall")) {
-    await uninstall(
+    uninstall(
       context,
       steps,
       [file, ...beside === undefined ? [] : [beside]].map((path) => [path, job] as const),
     );
     return EXIT.success;
   }
-  const { text, checksum, note } = await programOf(context);
+  const { text, checksum, note } = programOf(context);
   const theirs = present(context, file);
   const path = beside !== undefined && theirs !== undefined && theirs !== job ? beside : file;
   if (!exists(context, ".git")) context.writer.note("there is no .git here: is this the root of the repository?");

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { printCompletion } from "../setup/completion.ts";
 import type { Verb } from "../verb.ts";
-import { setupVerbs } from "./init.ts";
 
 export const completionVerb: Verb = {
   name: "completion",
@@ -16,5 +16,5 @@ export const completionVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: { success: "it was printed", usage: "bad arguments" },
   examples: ["mogplex-ci completion bash >> ~/.bashrc"],
-  run: async (context) => await (await setupVerbs()).printCompletion(context),
+  run: printCompletion,
 };

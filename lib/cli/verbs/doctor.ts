@@ -96,7 +96,7 @@ async function checkLittle(context: VerbContext, cause: string): Promise<Check[]
 async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
   return [
-    checkRuntime(context.io.env, machine),
+    checkRuntime(context.io.env, context.systems, machine),
     await checkCi(context),
     checkVariables(context, machine),
     await checkSettings(context),

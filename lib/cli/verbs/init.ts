@@ -3,12 +3,8 @@
  *
  * @module
  */
+import { initRepository } from "../setup/init.ts";
 import type { Verb } from "../verb.ts";
-
-/** The functions of verbs that few calls need: no other call pays for their code. */
-export async function setupVerbs(): Promise<typeof import("../setup/functions.ts")> {
-  return await import("../setup/functions.ts");
-}
 
 export const initVerb: Verb = {
   name: "init",
@@ -24,5 +20,5 @@ export const initVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: { success: "the files are there", usage: "bad arguments; it cannot know what to write" },
   examples: ["mogplex-ci init --dry-run", "mogplex-ci init gitlab"],
-  run: async (context) => await (await setupVerbs()).initRepository(context),
+  run: initRepository,
 };

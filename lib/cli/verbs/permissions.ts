@@ -7,9 +7,8 @@ import { resolveOrigin } from "../../api/connection/connection.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
-import { platformVariables } from "../../platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../platforms/person.ts";
-import type { Platform, ReadEnv } from "../../platforms/platform.ts";
+import type { Platform, ReadEnv, Systems } from "../../platforms/platform.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import { readPlaces } from "../options/places.ts";
@@ -66,12 +65,12 @@ function distinct(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
 }
 
-/** Names of all variables that the toolkit reads. */
-export function readVariables(env: ReadEnv): string[] {
+/** Names of all variables that the program reads. */
+export function readVariables(env: ReadEnv, systems: Systems): string[] {
   const names = [
     ...VARIABLES.map((each) => each.name),
     ...OTHER_VARIABLES,
-    ...platformVariables(),
+    ...systems.variables(),
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,
   ];
@@ -81,12 +80,12 @@ export function readVariables(env: ReadEnv): string[] {
 /**
  * What a run may touch, by environment and flags.
  *
- * @param at Environment and CI system.
+ * @param at Environment, CI system, and the systems that the program knows.
  * @param note Whether a note is going to be written, and where.
  * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
  */
 export function permissionsFor(
-  { env, platform }: { env: ReadEnv; platform: Platform },
+  { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },
   paths: PermissionPaths,
   note: NotePlan = { kind: "none" },
 ): Permissions {
@@ -104,7 +103,7 @@ export function permissionsFor(
       ...paths.extra?.net ?? [],
     ]),
     env: distinct([
-      ...readVariables(env),
+      ...readVariables(env, systems),
       ...paths.extra?.env ?? [],
       note.kind === "write" ? note.tokenVariable : undefined,
     ]),
@@ -134,11 +133,11 @@ export function denoFlags(permissions: Permissions): string[] {
 
 /** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
 export function permissionsOf(context: VerbContext): Permissions {
-  const { io: { env }, platform, flags } = context;
+  const { io: { env }, platform, systems, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
   const paths = { out, written, read: flags.all(PROMPT_FILE.name), extra: context.extras?.permissions(context) };
-  return permissionsFor({ env, platform }, paths, planNote(context));
+  return permissionsFor({ env, platform, systems }, paths, planNote(context));
 }
 
 export const permissionsVerb: Verb = {

@@ -7,7 +7,7 @@ import { checkUuid } from "../../api/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { emptyRunResult } from "../../result/run_result.ts";
 import { lookJob } from "../../runs/run.ts";
-import { historyByWeek } from "../extras/extras.ts";
+import { printHistory } from "../extras/history.ts";
 import { reportFrom } from "../job/report_from.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
@@ -37,7 +37,7 @@ async function reportRun(context: VerbContext): Promise<number> {
   const history = context.option(HISTORY);
   if (history !== undefined && !namesRun(context)) {
     context.guard();
-    return await historyByWeek(context, history);
+    return printHistory(context, history);
   }
   return await withReports(context, async (places) => {
     const runId = checkUuid(requiredRunId(context, "report"), "run id");

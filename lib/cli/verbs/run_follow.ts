@@ -5,11 +5,9 @@
  */
 import { UsageError } from "../../errors.ts";
 import { runJob } from "../../runs/run.ts";
-import { chooseFolder, type Folder } from "../job/laptop.ts";
-import type { Asked } from "../job/recent.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
-import type { Places } from "../options/places.ts";
+import { outDirectory, type Places } from "../options/places.ts";
 import { readRunSettings, type RunSettings } from "../options/settings.ts";
 import { readStartRequest } from "../options/start_request.ts";
 import {
@@ -27,7 +25,7 @@ import {
   WATCHING,
 } from "../options/table.ts";
 import { anyText } from "../options/values.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Asked, Folder, Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
@@ -67,7 +65,10 @@ async function prepare(context: VerbContext): Promise<Start> {
   const settings = readRunSettings(context);
   const request = await readStartRequest(context);
   const asked = { repository: request.repo ?? "", task: request.prompt };
-  return { settings, asked, ...await chooseFolder(context, request, flags.has(NEW.name)) };
+  // A job in CI finds its run by the key.
+  const folder = await context.laptop?.chooseFolder(context, request, flags.has(NEW.name)) ??
+    { request, out: outDirectory(context), resumePath: undefined };
+  return { settings, asked, ...folder };
 }
 
 async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {

@@ -5,8 +5,8 @@
  */
 import { JSON_LINES } from "../options/table.ts";
 import { wholeNumber } from "../options/values.ts";
+import { printRecent } from "../setup/recent.ts";
 import type { Option, Verb } from "../verb.ts";
-import { setupVerbs } from "./init.ts";
 
 const SHOWN = 20;
 
@@ -28,5 +28,5 @@ export const runsRecentVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: { success: "they were printed", usage: "bad arguments" },
   examples: ["mogplex-ci runs recent --json | jq -r .pullRequest"],
-  run: async (context) => await (await setupVerbs()).printRecent(context, context.option(LIMIT) ?? SHOWN),
+  run: async (context) => await printRecent(context, context.option(LIMIT) ?? SHOWN),
 };

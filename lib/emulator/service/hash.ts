@@ -20,8 +20,8 @@ export function canonicalJson(value: unknown): string {
  * @param key The idempotency key.
  * @param requestHash Hash of the normalised request without its working branch.
  */
-export async function generatedBranch(key: string, requestHash: string): Promise<string> {
-  return `mogplex/external/${(await sha256Hex(key)).slice(0, 8)}-${requestHash.slice(0, 8)}`;
+export function generatedBranch(key: string, requestHash: string): string {
+  return `mogplex/external/${sha256Hex(key).slice(0, 8)}-${requestHash.slice(0, 8)}`;
 }
 
 /** Branch that the agent works on when it may not use the requested one. */

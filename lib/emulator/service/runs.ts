@@ -137,7 +137,7 @@ function queueRun(world: World, row: RunRow): void {
  * @throws {Refusal} if the API refuses the request.
  * @throws {DatabaseError | QueueError} for a 500, which may leave a run behind.
  */
-export async function startRun(world: World, caller: Caller, key: string, body: Body): Promise<StartResult> {
+export function startRun(world: World, caller: Caller, key: string, body: Body): StartResult {
   const { userId } = caller;
   const repoId = trimmedOrNull(body.repoId);
   if (repoId === null) throw new Refusal(400, "BAD_REQUEST", "repoId is required");
@@ -146,7 +146,7 @@ export async function startRun(world: World, caller: Caller, key: string, body: 
   world.store.guard("select", "repos");
   const repo = world.store.repos.get(parseUuid(repoId));
   if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repo not found");
-  const { start, requestHash } = await normaliseStart(body, repo, key, world.revision);
+  const { start, requestHash } = normaliseStart(body, repo, key, world.revision);
 
   const existing = findByKey(world, userId, key);
   if (existing !== undefined) return replay(world, existing, requestHash);

@@ -84,12 +84,12 @@ function readMode(value: unknown, revision: Revision): string | null {
  * @returns The request and its hash.
  * @throws {Refusal} 400 for the first bad field.
  */
-export async function normaliseStart(
+export function normaliseStart(
   body: Body,
   repo: RepoRow,
   key: string,
   revision: Revision,
-): Promise<{ start: NormalisedStart; requestHash: string }> {
+): { start: NormalisedStart; requestHash: string } {
   const prompt = trimmedOrNull(body.prompt);
   if (prompt === null) throw bad("Prompt is required");
   if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
@@ -112,7 +112,7 @@ export async function normaliseStart(
     ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
   };
   const wanted = trimmedOrNull(body.workingBranch) ??
-    (createBranch ? await generatedBranch(key, await sha256Hex(canonicalJson(hashed))) : baseBranch);
+    (createBranch ? generatedBranch(key, sha256Hex(canonicalJson(hashed))) : baseBranch);
   const workingBranch = readBranch(wanted, "working branch");
   if (createBranch && workingBranch === baseBranch) {
     throw bad("Working branch must differ from base branch when createBranch is true");
@@ -124,6 +124,6 @@ export async function normaliseStart(
       worktreeId: trimmedOrNull(body.worktreeId),
       agentId: trimmedOrNull(body.agentId),
     },
-    requestHash: await sha256Hex(canonicalJson({ ...hashed, workingBranch })),
+    requestHash: sha256Hex(canonicalJson({ ...hashed, workingBranch })),
   };
 }

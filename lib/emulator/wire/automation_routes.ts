@@ -48,7 +48,7 @@ export const postTrigger = route<{ run: TriggerResult }, 202>(
     const { input = {} } = body;
     if (input === null || typeof input !== "object" || Array.isArray(input)) throw bad("input must be an object");
     const trigger = { automationId: param("automationId"), repoId, key, input: { ...input } };
-    return { run: await triggerAutomation(world, caller, trigger) };
+    return { run: triggerAutomation(world, caller, trigger) };
   },
 );
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { API_PREFIX } from "../../api/contract/rules.ts";
+import { API_PREFIX, type Uuid } from "../../api/contract/rules.ts";
 import type { KeyHeader, ResumeHeader, Routes } from "../../api/contract/routes.ts";
 import type { StartRequest } from "../../model.ts";
 import {
@@ -37,6 +37,15 @@ function takes<Input extends object>(): MiddlewareHandler<object, string, { in: 
 interface Listing {
   query: { limit?: string };
 }
+interface OfRun {
+  param: { runId: Uuid };
+}
+interface OfAutomation {
+  param: { automationId: Uuid };
+}
+interface OfAutomationRun {
+  param: { automationId: Uuid; runId: Uuid };
+}
 
 function apiRoutes(world: World) {
   return new Hono().basePath(API_PREFIX)
@@ -49,30 +58,34 @@ function apiRoutes(world: World) {
     .post("/sandboxes", (c) => postSandbox(world, c))
     .get("/sandboxes/:sandboxId/logs", (c) => getSandboxLogs(world, c))
     .post("/runs", takes<{ header: KeyHeader; json: StartRequest }>(), (c) => postRun(world, c))
-    .get("/runs/:runId", (c) => getRun(world, c))
-    .get("/runs/:runId/events", takes<Listing>(), (c) => getEvents(world, c))
+    .get("/runs/:runId", takes<OfRun>(), (c) => getRun(world, c))
+    .get("/runs/:runId/events", takes<OfRun & Listing>(), (c) => getEvents(world, c))
     .get(
       "/runs/:runId/events/stream",
-      takes<{ query: { limit?: string }; header: ResumeHeader }>(),
+      takes<OfRun & Listing & { header: ResumeHeader }>(),
       (c) => getEventStream(world, c),
     )
-    .post("/runs/:runId/cancel", (c) => postCancel(world, c))
+    .post("/runs/:runId/cancel", takes<OfRun>(), (c) => postCancel(world, c))
     .get("/agents", (c) => getAgents(world, c))
     .get("/models", (c) => getModels(world, c))
     .get("/automations", takes<{ query: { limit?: string; cursor?: string } }>(), (c) => getAutomations(world, c))
     .post("/automations", (c) => postAutomation(world, c))
-    .get("/automations/:automationId", (c) => getAutomation(world, c))
+    .get("/automations/:automationId", takes<OfAutomation>(), (c) => getAutomation(world, c))
     .put("/automations/:automationId", (c) => writeOutside(world, c))
     .post("/automations/:automationId/publish", (c) => writeOutside(world, c))
     .put("/automations/:automationId/model", (c) => writeOutside(world, c))
     .post(
       "/automations/:automationId/trigger",
-      takes<{ header: KeyHeader; json: { repoId: string; input?: Record<string, unknown> } }>(),
+      takes<OfAutomation & { header: KeyHeader; json: { repoId: string; input?: Record<string, unknown> } }>(),
       (c) => postTrigger(world, c),
     )
-    .get("/automations/:automationId/runs", takes<Listing>(), (c) => getAutomationRuns(world, c))
-    .get("/automations/:automationId/runs/:runId", (c) => getAutomationRun(world, c))
-    .post("/automations/:automationId/runs/:runId/cancel", (c) => postAutomationRunCancel(world, c))
+    .get("/automations/:automationId/runs", takes<OfAutomation & Listing>(), (c) => getAutomationRuns(world, c))
+    .get("/automations/:automationId/runs/:runId", takes<OfAutomationRun>(), (c) => getAutomationRun(world, c))
+    .post(
+      "/automations/:automationId/runs/:runId/cancel",
+      takes<OfAutomationRun>(),
+      (c) => postAutomationRunCancel(world, c),
+    )
     .post(
       "/pr-reviews/rerun",
       takes<{ json: { repoId: string; prNumber: number } }>(),

@@ -73,7 +73,7 @@ export const postRun = route<StartResult, 202>(
     // A body of null crashes the service's handler outside its error mapping.
     if (parsed.value === null) return bare(500) as Failure;
     const body = (typeof parsed.value === "object" ? parsed.value : {}) as Body;
-    return claimStart(world, caller, body.repoId) ?? await startRun(world, caller, key, body);
+    return claimStart(world, caller, body.repoId) ?? startRun(world, caller, key, body);
   },
 );
 

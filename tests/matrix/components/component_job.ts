@@ -1,4 +1,4 @@
-/** A component's job as a runner gets it, on the stage of one runtime. */
+/** A component's job as a runner gets it. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { runtimes } from "../../../tools/setup.mjs";
 import { type Form, runStage } from "../../programs/processes/world/runner.ts";
 import { REPO, type Running } from "../../programs/processes/world/service.ts";
-import { type CiJob, openJob, type Stage } from "../../programs/processes/world/stage.ts";
+import { type CiJob, openJob, type RuntimeService } from "../../programs/processes/world/stage.ts";
 import { imageOf } from "../../programs/components/project.ts";
 
 const APPLETS = (spawnSync("busybox", ["--list"], { encoding: "utf8" }).stdout ?? "").split("\n").filter(Boolean);
@@ -118,13 +118,13 @@ function writeFileVariables(cwd: string, files: Readonly<Record<string, string>>
 }
 
 /** Opens a job of a component. */
-export async function openComponentJob(stage: Stage, options: ComponentJobOptions): Promise<ComponentJob> {
+export async function openComponentJob(on: RuntimeService, options: ComponentJobOptions): Promise<ComponentJob> {
   const { template, inputs = {}, shell = "bash", retried, form = "group", user, more = {}, files = {} } = options;
-  const job = await openJob(stage, retried);
+  const job = await openJob(on, retried);
   const resolved = resolve(template, inputs);
   const { script, after_script, variables } = resolved;
-  const runtime = stage.name as keyof typeof runtimes;
-  const PATH = (shell === "bash" ? imageOf : alpine)(stage.service.folder, runtime);
+  const runtime = on.name as keyof typeof runtimes;
+  const PATH = (shell === "bash" ? imageOf : alpine)(on.service.folder, runtime);
   const env = {
     ...job.env,
     ...variables,

@@ -12,6 +12,7 @@ import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { DOWNLOAD } from "../../programs/examples/systems/machine.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
+import { listen } from "../../programs/note/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
 import { START } from "../../programs/processes/world/stage.ts";
@@ -237,7 +238,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
 
   async "merge-request-note.yml"() {
     const gitlab = gitlabServer("42", "7");
-    const end = await gitlab.listen();
+    const end = await listen(gitlab);
     try {
       const { run, jobs, starts } = await recipe("merge-request-note.yml");
       const server = {

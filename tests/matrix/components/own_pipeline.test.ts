@@ -1,6 +1,6 @@
 /** This project's own `.gitlab-ci.yml`: that it tests the components at the commit, and releases only what passed, on tags. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { VERSION } from "../../../lib/version.ts";
+import { writePublished } from "../../../tools/build/published.ts";
 import { defaultImage } from "../../../tools/build/templates.ts";
 import { jobProblems } from "../../../tools/pipeline_jobs.ts";
 import { RELEASE_FILES } from "../../../tools/publish/files.ts";
@@ -18,9 +19,9 @@ import { runStage } from "../../programs/processes/world/runner.ts";
 import { alpine, HAS_BUSYBOX } from "./component_job.ts";
 import {
   CAN_RUN,
+  commitAll,
   gitlabCiLocal,
   imageOf,
-  newProject,
   type Pipeline,
   runPipeline,
   templates,
@@ -28,6 +29,7 @@ import {
 } from "../../programs/components/project.ts";
 
 const TAG = ["--variable", `CI_COMMIT_TAG=${VERSION}`];
+const RELEASE_COMMIT = ["--variable", `CI_COMMIT_MESSAGE=release: ${VERSION}`];
 const COMPONENT_JOBS = ["component-run", "component-run-fails", "component-follow"];
 
 /** The API of a GitLab, with the jobs of one pipeline, one a page. */
@@ -68,28 +70,36 @@ let cwd = "";
 let api: Api;
 let registry: Registry;
 
-/** A clone of this project, with the image of a registry on this machine, and with what the job `package` hands on. */
+/** A clone of this project as `npm run release` leaves it, with the image of a registry on this machine, and with what `package` hands on. */
 function clone(): string {
   const own = [".gitlab-ci.yml", "CHANGELOG.md", "package.json", "package-lock.json", "deno.json", "lib/version.ts"]
-    .concat(["action/action.yml", "action/main.mjs"])
-    .concat(["pipeline_jobs", "registry", "release"].map((name) => `tools/${name}.ts`));
+    .concat(
+      ["pipeline_jobs", "registry", "release", "build/published", "build/pins", "build/templates"].map((name) =>
+        `tools/${name}.ts`
+      ),
+    ).concat("tools/setup.mjs", "docs/install.md");
   const { image, tag, digest } = registry;
   const texts = Object.entries(templates()).map(([name, text]) => {
-    return [`templates/${name}.yml`, text.replace(defaultImage(), `${image}:${tag}@${digest}`)];
+    return [`dist/templates/${name}.yml`, text.replace(defaultImage(), `${image}:${tag}@${digest}`)];
   });
-  const made = newProject(folder, "own", {
+  const files = ["mogplex.mjs", "mogplex-emulator.mjs"].flatMap((
+    file,
+  ) => [file, `${file}.sha256`, `${file}.licenses.txt`]).concat(
+    "mogplex-component.mjs.licenses.txt",
+    "action/action.yml",
+    "action/main.mjs",
+    "action/LICENSES.txt",
+  );
+  const made = mkdtempSync(join(folder, "own-"));
+  writeFiles(made, {
     ...Object.fromEntries(own.map((path) => [path, readFileSync(join(root, path), "utf8")])),
+    ...Object.fromEntries(files.map((file) => [`dist/${file}`, readFileSync(built(file), "utf8")])),
     ...Object.fromEntries(texts),
     "components/image.json": JSON.stringify({ image, tag, digest }),
   });
-  for (const file of ["mogplex.mjs", "mogplex-emulator.mjs"]) {
-    const path = `dist/${file}`;
-    writeFiles(made, {
-      [path]: readFileSync(built(file), "utf8"),
-      [`${path}.sha256`]: "sum",
-      [`${path}.licenses.txt`]: "notices",
-    });
-  }
+  for (const path of ["templates", "action", "examples"]) mkdirSync(join(made, path));
+  writePublished(made);
+  commitAll(made);
   return made;
 }
 
@@ -115,32 +125,38 @@ function run(jobs: readonly string[], args: readonly string[] = []): Promise<Pip
 async function list(args: readonly string[]): Promise<Record<string, string[]>> {
   const options = { image: imageOf(folder, "deno"), variables: {}, args: ["--list-json", ...args] };
   const text = await gitlabCiLocal(cwd, options);
-  const jobs: { name: string; when: string; needs?: { job: string }[] }[] = JSON.parse(text.slice(text.indexOf("[")));
+  const jobs: { name: string; when: string; needs?: { job: string }[] }[] = JSON.parse(
+    text.slice(text.search(/^\[\s*\{/m)),
+  );
   const made = jobs.filter(({ when }) => when !== "never");
   return Object.fromEntries(made.map(({ name, needs = [] }) => [name, needs.map(({ job }) => job)]));
 }
 
-test.skipIf(!CAN_RUN)("the pipeline of a commit runs the components with the emulator of that commit", async () => {
-  const { jobs, text } = await run(COMPONENT_JOBS);
-  const codes = Object.fromEntries(COMPONENT_JOBS.map((name) => [name, jobs[name]?.code]));
-  expect({ codes, text: Object.values(codes).includes(undefined) ? text : "" }).toEqual({
-    codes: { "component-run": 0, "component-run-fails": 1, "component-follow": 0 },
-    text: "",
-  });
-  for (const name of COMPONENT_JOBS) expect(jobs[name]?.log).toContain(`Mogplex CI ${VERSION}: `);
-  expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed in the agent's work \(exit code 1\)$/m);
+test.skipIf(!CAN_RUN)(
+  "the pipeline of a release commit runs the components with the emulator of that commit",
+  async () => {
+    const { jobs, text } = await run(COMPONENT_JOBS, RELEASE_COMMIT);
+    const codes = Object.fromEntries(COMPONENT_JOBS.map((name) => [name, jobs[name]?.code]));
+    expect({ codes, text: Object.values(codes).includes(undefined) ? text : "" }).toEqual({
+      codes: { "component-run": 0, "component-run-fails": 1, "component-follow": 0 },
+      text: "",
+    });
+    for (const name of COMPONENT_JOBS) expect(jobs[name]?.log).toContain(`Mogplex CI ${VERSION}: `);
+    expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed in the agent's work \(exit code 1\)$/m);
 
-  api.jobs = {
-    gate: "success",
-    "component-run": "success",
-    "component-run-fails": "failed",
-    "component-follow": "success",
-  };
-  expect((await run(["component-jobs"])).jobs["component-jobs"]?.code).toBe(0);
-  const { "component-follow": _, ...others } = api.jobs;
-  api.jobs = others;
-  expect((await run(["component-jobs"])).jobs["component-jobs"]?.code).toBe(1);
-}, 60_000);
+    api.jobs = {
+      gate: "success",
+      "component-run": "success",
+      "component-run-fails": "failed",
+      "component-follow": "success",
+    };
+    expect((await run(["component-jobs"], RELEASE_COMMIT)).jobs["component-jobs"]?.code).toBe(0);
+    const { "component-follow": _, ...others } = api.jobs;
+    api.jobs = others;
+    expect((await run(["component-jobs"], RELEASE_COMMIT)).jobs["component-jobs"]?.code).toBe(1);
+  },
+  60_000,
+);
 
 test("jobProblems() names what is missing or of another status, on whatever page", async () => {
   const api = await startApi();
@@ -180,10 +196,11 @@ test.skipIf(!CAN_RUN || !HAS_BUSYBOX)(
 
 test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the components and the checks", async () => {
   const needs = await list(TAG);
-  const always = ["gate", "package", ...COMPONENT_JOBS, "component-jobs"].sort();
-  const release = ["release-check", "release-files", "create-release"];
-  expect(Object.keys(needs).sort()).toEqual([...always, ...release].sort());
-  for (const args of [[], ["--variable", "CI_COMMIT_TAG=nightly"]]) {
+  const always = ["gate", "package"];
+  const checks = [...COMPONENT_JOBS, "component-jobs", "release-check"];
+  expect(Object.keys(needs).sort()).toEqual([...always, ...checks, "release-files", "create-release"].sort());
+  expect(Object.keys(await list(RELEASE_COMMIT)).sort()).toEqual([...always, ...checks].sort());
+  for (const args of [[], ["--variable", "CI_COMMIT_TAG=nightly"], ["--variable", "CI_COMMIT_MESSAGE=fix: x"]]) {
     expect(Object.keys(await list(args)).sort()).toEqual(always);
   }
   const before = new Set<string>();
@@ -193,7 +210,7 @@ test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the com
       follow(each);
     });
   follow("create-release");
-  expect([...before].sort()).toEqual([...always, "release-check", "release-files"].sort());
+  expect([...before].sort()).toEqual([...always, ...checks, "release-files"].sort());
 }, 60_000);
 
 test.skipIf(!CAN_RUN)(
@@ -215,6 +232,16 @@ test.skipIf(!CAN_RUN)(
       RELEASE_FILES.map((name) => `mogplex-ci/${VERSION}/${name}`).sort(),
     );
     expect(api.uploads[`mogplex-ci/${VERSION}/mogplex.mjs`]).toBe(readFileSync(join(cwd, "dist/mogplex.mjs"), "utf8"));
+
+    for (const path of ["templates/run.yml", "action/main.mjs", "docs/install.md"]) {
+      const text = readFileSync(join(cwd, path), "utf8");
+      // A digit of a version, of a checksum, or of code.
+      writeFileSync(join(cwd, path), text.replace(/(?<=SHA256=|^# Mogplex CI |^\/\/ @mogplex\/ci )[0-9a-f]/, "7"));
+      const refused = await run(["release-check"], RELEASE_COMMIT);
+      writeFileSync(join(cwd, path), text);
+      expect(refused.jobs["release-check"]?.code).toBe(1);
+      expect(refused.text).toContain(`- ${path} is not what this commit builds: run "npm run release"`);
+    }
 
     registry.fault = { status: 404 };
     const refused = await run(["release-check"], TAG);

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { makeUser, NO_USER, type OtherUser } from "../processes/world/other_user.ts";
 import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../../programs/processes/world/runner.ts";
-import { CANCEL, onEvery, openStages, type Stage, START, until } from "../../programs/processes/world/stage.ts";
+import { RUNTIMES } from "../../programs/package/runtimes.ts";
+import { type Service, sharedService } from "../../programs/processes/world/service.ts";
+import { CANCEL, type RuntimeService, START, until } from "../../programs/processes/world/stage.ts";
 import {
   type Colour,
   type ComponentJob,
@@ -17,20 +19,19 @@ import {
 } from "./component_job.ts";
 import { templates } from "../../programs/components/project.ts";
 
-let stages: Stage[] = [];
+let service: Service;
 let template = "";
 const followTemplate = () => templates().follow ?? "";
 
 beforeAll(async () => {
-  stages = await openStages();
+  service = await sharedService();
   template = templates().run ?? "";
-}, 60_000);
+});
 
 const accounts: OtherUser[] = [];
 
-afterAll(async () => {
+afterAll(() => {
   for (const { remove } of accounts) remove();
-  await Promise.all(stages.map(({ service }) => service.close()));
 });
 
 const ENDED = "nothing to clean up: the run has ended, or none was started\n";
@@ -38,19 +39,26 @@ const LEFT = "nothing to clean up: the run was left to go on\n";
 
 type Open = (options?: Partial<ComponentJobOptions>) => Promise<ComponentJob>;
 
-/** A test on every runtime at the same time. */
-function onEach(what: string, shell: ImageShell, body: (open: Open, stage: Stage) => Promise<void>): void {
-  test.skipIf(shell === "sh" && !HAS_BUSYBOX)(what, () =>
-    onEvery(stages, async (stage) => {
-      const jobs: ComponentJob[] = [];
-      await body(async (options) => {
-        const inputs = { prompt: "<stuck-pending>", ...options?.inputs };
-        const job = await openComponentJob(stage, { template, shell, ...options, inputs });
-        jobs.push(job);
-        return job;
-      }, stage);
-      for (const { recorder } of jobs) recorder.close();
-    }), 60_000);
+/** The runtime of the default image, and a service. What other runtimes do is tested at the end of this file. */
+const onDeno = (): RuntimeService => ({ name: "deno", runtime: RUNTIMES.deno, service });
+
+/** A test with jobs that follow a run without an end. */
+function withJobs(
+  what: string,
+  shell: ImageShell,
+  body: (open: Open) => Promise<void>,
+  on: () => RuntimeService = onDeno,
+): void {
+  test.skipIf(shell === "sh" && !HAS_BUSYBOX)(what, async () => {
+    const jobs: ComponentJob[] = [];
+    await body(async (options) => {
+      const inputs = { prompt: "<stuck-pending>", ...options?.inputs };
+      const job = await openComponentJob(on(), { template, shell, ...options, inputs });
+      jobs.push(job);
+      return job;
+    });
+    for (const { recorder } of jobs) recorder.close();
+  }, 60_000);
 }
 
 /** Runs the script until it follows, stops it, and returns what it printed. */
@@ -93,27 +101,30 @@ const EXECUTOR_FORMS = (["shell", "docker"] as const).flatMap((executor) =>
   FORM_NAMES.map((form) => [executor, form] as const)
 );
 
+/** A job that is stopped cancels its run by itself. */
+async function cancelsOnce(open: Open, executor: "shell" | "docker", form: Form): Promise<void> {
+  const job = await open({ form });
+  const { runId, stdout } = await stopped(job, EXECUTORS[executor]);
+  expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+  expect(job.recorder.of(CANCEL).map(({ what, status }) => [what, status])).toEqual([[
+    `POST /runs/${runId}/cancel`,
+    200,
+  ]]);
+  expect(await job.service.status(runId)).toBe("cancelled");
+  expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
+  expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
+}
+
 for (const shell of ["bash", "sh"] as const) {
   for (const [executor, form] of EXECUTOR_FORMS) {
-    onEach(
+    withJobs(
       `a job stopped by the ${executor} executor cancels its run once, and after_script finds nothing to do (${shell}, ${form})`,
       shell,
-      async (open) => {
-        const job = await open({ form });
-        const { runId, stdout } = await stopped(job, EXECUTORS[executor]);
-        expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
-        expect(job.recorder.of(CANCEL).map(({ what, status }) => [what, status])).toEqual([[
-          `POST /runs/${runId}/cancel`,
-          200,
-        ]]);
-        expect(await job.service.status(runId)).toBe("cancelled");
-        expect(job.state()).toMatchObject({ runId, left: "ended", status: "cancelled" });
-        expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
-      },
+      (open) => cancelsOnce(open, executor, form),
     );
   }
 
-  onEach(`after_script cancels the run when the job's own cancel was lost (${shell})`, shell, async (open) => {
+  withJobs(`after_script cancels the run when the job's own cancel was lost (${shell})`, shell, async (open) => {
     const lost = {
       broken: () => Promise.reject(new Error("The connection breaks")),
       busy: () => Promise.resolve({ status: 503, body: { error: "Service unavailable" } }),
@@ -131,16 +142,20 @@ for (const shell of ["bash", "sh"] as const) {
     );
   });
 
-  onEach(`after_script cancels the run of a job that was killed while it followed (${shell})`, shell, async (open) => {
-    const job = await open();
-    const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
-    expect(job.recorder.of(CANCEL)).toEqual([]);
-    expect(job.state()).toMatchObject({ runId, left: "following" });
-    await expectCancelled(job, runId, 'the job is "cancelled"');
-  });
+  withJobs(
+    `after_script cancels the run of a job that was killed while it followed (${shell})`,
+    shell,
+    async (open) => {
+      const job = await open();
+      const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
+      expect(job.recorder.of(CANCEL)).toEqual([]);
+      expect(job.state()).toMatchObject({ runId, left: "following" });
+      await expectCancelled(job, runId, 'the job is "cancelled"');
+    },
+  );
 }
 
-onEach("a job leaves at once at a second signal, and after_script cancels its run", "bash", async (open) => {
+withJobs("a job leaves at once at a second signal, and after_script cancels its run", "bash", async (open) => {
   const job = await open();
   // Neither the cancel nor the request for the repository's name is ever answered.
   job.recorder.intercept = ({ what }) =>
@@ -159,41 +174,40 @@ test.skipIf(NO_USER !== undefined)(
   `a job whose shell executor runs it as another user cancels its run when su is stopped${
     NO_USER === undefined ? "" : ` (skipped: ${NO_USER})`
   }`,
-  () =>
-    onEvery(stages, async (stage) => {
-      const account = makeUser();
-      accounts.push(account);
-      for (const form of FORM_NAMES) {
-        const job = await openComponentJob(stage, {
-          template,
-          form,
-          user: account.name,
-          inputs: { prompt: "<stuck-pending>" },
-        });
-        const { runId, stdout } = await stopped(job, EXECUTORS.shell);
-        expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
-        expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
-        expect(await job.service.status(runId)).toBe("cancelled");
-        expect(existsSync(join(job.cwd, "mogplex-ci/junit.xml"))).toBe(true);
-        expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
-        job.recorder.close();
-        await until("nothing of the job is left", () => account.processes().length === 0);
-      }
-      // A job that ends by itself keeps its exit code, and leaves no process behind.
-      const job = await openComponentJob(stage, {
+  async () => {
+    const account = makeUser();
+    accounts.push(account);
+    for (const form of FORM_NAMES) {
+      const job = await openComponentJob(onDeno(), {
         template,
+        form,
         user: account.name,
-        inputs: { prompt: "<agent-failure>" },
+        inputs: { prompt: "<stuck-pending>" },
       });
-      expect((await job.script().ended).code).toBe(1);
-      expect(account.processes()).toEqual([]);
+      const { runId, stdout } = await stopped(job, EXECUTORS.shell);
+      expect(stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+      expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
+      expect(await job.service.status(runId)).toBe("cancelled");
+      expect(existsSync(join(job.cwd, "mogplex-ci/junit.xml"))).toBe(true);
+      expect(await job.afterScript("canceled")).toMatchObject({ stdout: ENDED, requests: [] });
       job.recorder.close();
-    }),
+      await until("nothing of the job is left", () => account.processes().length === 0);
+    }
+    // A job that ends by itself keeps its exit code, and leaves no process behind.
+    const job = await openComponentJob(onDeno(), {
+      template,
+      user: account.name,
+      inputs: { prompt: "<agent-failure>" },
+    });
+    expect((await job.script().ended).code).toBe(1);
+    expect(account.processes()).toEqual([]);
+    job.recorder.close();
+  },
   60_000,
 );
 
 for (const shell of ["bash", "sh"] as const) {
-  onEach(`a job that ends by itself leaves no process behind (${shell})`, shell, async (open) => {
+  withJobs(`a job that ends by itself leaves no process behind (${shell})`, shell, async (open) => {
     const job = await open({ inputs: { prompt: "<agent-failure>" } });
     const { child, ended } = job.script();
     expect((await ended).code).toBe(1);
@@ -202,7 +216,7 @@ for (const shell of ["bash", "sh"] as const) {
   });
 }
 
-onEach(
+withJobs(
   "a job that a stopped runner takes with it leaves its run to the retry with on-interrupt detach",
   "bash",
   async (open) => {
@@ -217,7 +231,7 @@ onEach(
   },
 );
 
-onEach(
+withJobs(
   "a job in an image without a runtime prints its error once, and after_script has nothing to do",
   "bash",
   async (open) => {
@@ -233,15 +247,15 @@ onEach(
 );
 
 for (const [form, follow] of FORM_NAMES.map((name) => [name, followTemplate] as const)) {
-  onEach(
+  withJobs(
     `after_script of a job that follows cancels the run when the job's own cancel was lost (${form})`,
     "bash",
-    async (open, stage) => {
+    async (open) => {
       const job = await open({ inputs: { follow: false } });
       await job.script().ended;
       const runId = String(job.state().runId);
       const inputs = { "run-id": runId, "on-interrupt": "cancel" };
-      const follower = await openComponentJob(stage, { template: follow(), form, inputs, retried: job });
+      const follower = await openComponentJob(onDeno(), { template: follow(), form, inputs, retried: job });
       follower.recorder.intercept = ({ what }) =>
         Promise.resolve(CANCEL.test(what) ? { status: 503, body: { error: "No" } } : undefined);
       const running = follower.script();
@@ -276,7 +290,7 @@ const LEAVING: readonly Leaving[] = [
 
 for (const shell of ["bash", "sh"] as const) {
   for (const form of FORM_NAMES) {
-    onEach(`GitLab gets the exit code that the tool ended with (${shell}, ${form})`, shell, async (open) => {
+    withJobs(`GitLab gets the exit code that the tool ended with (${shell}, ${form})`, shell, async (open) => {
       const job = await open({ form, more: { MOGPLEX_API_KEY: "" } });
       const { code, stdout } = await job.script().ended;
       expect({ code, ...job.colourOf(code) }).toEqual({ code: 64, colour: "red", retried: false });
@@ -289,7 +303,7 @@ for (const shell of ["bash", "sh"] as const) {
 }
 
 for (const form of FORM_NAMES) {
-  onEach(
+  withJobs(
     `a job that ended 69, 75 or 124, or detached, leaves its run alone, and a retry attaches (${form})`,
     "bash",
     async (open) => {
@@ -316,7 +330,7 @@ for (const form of FORM_NAMES) {
 }
 
 for (const shell of ["bash", "sh"] as const) {
-  onEach(`after_script runs nothing that took the program's place (${shell})`, shell, async (open) => {
+  withJobs(`after_script runs nothing that took the program's place (${shell})`, shell, async (open) => {
     const job = await open({ inputs: { prompt: "<success>" } });
     expect((await job.script().ended).stdout).toMatch(/^verdict +success/m);
     const program = join(job.cwd, ".mogplex-ci/cli.mjs");
@@ -327,4 +341,35 @@ for (const shell of ["bash", "sh"] as const) {
       requests: [],
     });
   });
+}
+
+for (const name of ["bun", "node"] as const) {
+  const on = () => ({ name, runtime: RUNTIMES[name], service });
+
+  for (const executor of ["shell", "docker"] as const) {
+    withJobs(
+      `a job stopped by the ${executor} executor cancels its run once, and after_script finds nothing to do, on ${name}`,
+      "bash",
+      (open) => cancelsOnce(open, executor, "group"),
+      on,
+    );
+  }
+
+  withJobs(
+    `after_script cancels the run of a job that was killed while it followed, on ${name}`,
+    "bash",
+    async (open) => {
+      const job = await open();
+      const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
+      await expectCancelled(job, runId, 'the job is "cancelled"');
+    },
+    on,
+  );
+
+  withJobs(`GitLab gets the exit code that the tool ended with, on ${name}`, "bash", async (open) => {
+    const job = await open({ inputs: { prompt: "<agent-failure>" } });
+    const { code, stdout } = await job.script().ended;
+    expect({ code, ...job.colourOf(code) }).toEqual({ code: 1, colour: "red", retried: false });
+    expect(stdout).not.toContain(NEXT_LINE);
+  }, on);
 }

@@ -1,47 +1,49 @@
 /** Variables of a project in the two types that GitLab has, as the jobs of the run component get them. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { onEvery, openStages, type Stage, START } from "../../programs/processes/world/stage.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { RUNTIMES } from "../../programs/package/runtimes.ts";
+import { type Service, sharedService } from "../../programs/processes/world/service.ts";
+import { START } from "../../programs/processes/world/stage.ts";
 import { type ComponentJob, type ComponentJobOptions, openComponentJob } from "./component_job.ts";
 import { templates } from "../../programs/components/project.ts";
 
-let stages: Stage[] = [];
+let service: Service;
 let template = "";
 
 beforeAll(async () => {
-  stages = await openStages();
+  service = await sharedService();
   template = templates().run ?? "";
-}, 60_000);
+});
 
-afterAll(() => Promise.all(stages.map(({ service }) => service.close())));
-
-/** A test on every runtime at the same time. */
-function onEach(
+/** A test with jobs in the default image. */
+function withJobs(
   what: string,
   body: (open: (options: Partial<ComponentJobOptions>) => Promise<ComponentJob>) => Promise<void>,
 ) {
-  test(what, () =>
-    onEvery(stages, async (stage) => {
-      const jobs: ComponentJob[] = [];
-      await body(async (options) => {
-        const job = await openComponentJob(stage, { template, ...options });
-        jobs.push(job);
-        return job;
-      });
-      for (const { recorder } of jobs) recorder.close();
-    }), 60_000);
+  test(what, async () => {
+    const jobs: ComponentJob[] = [];
+    await body(async (options) => {
+      const job = await openComponentJob({ name: "deno", runtime: RUNTIMES.deno, service }, { template, ...options });
+      jobs.push(job);
+      return job;
+    });
+    for (const { recorder } of jobs) recorder.close();
+  }, 60_000);
 }
 
-onEach("a token of type File ends the job with 64 before anything is sent, and says what to call it", async (open) => {
-  const job = await open({ inputs: { prompt: "<success>" }, files: { MOGPLEX_API_KEY: "mog_never" } });
-  const { code, stdout } = await job.script().ended;
-  expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
-  expect(stdout).toContain(
-    "error: Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file; " +
-      "name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
-  );
-});
+withJobs(
+  "a token of type File ends the job with 64 before anything is sent, and says what to call it",
+  async (open) => {
+    const job = await open({ inputs: { prompt: "<success>" }, files: { MOGPLEX_API_KEY: "mog_never" } });
+    const { code, stdout } = await job.script().ended;
+    expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
+    expect(stdout).toContain(
+      "error: Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file; " +
+        "name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
+    );
+  },
+);
 
-onEach("token and task can be variables of type File under the names that end in _FILE", async (open) => {
+withJobs("token and task can be variables of type File under the names that end in _FILE", async (open) => {
   const token = await open({});
   const files = {
     MOGPLEX_API_KEY_FILE: `${token.env.MOGPLEX_API_KEY}\n`,
@@ -52,7 +54,7 @@ onEach("token and task can be variables of type File under the names that end in
   expect(job.recorder.of(START).map(({ body }) => JSON.parse(body).prompt)).toEqual(["<success> of a file"]);
 });
 
-onEach("a text of type File ends the job with 2 before anything is sent, whichever it is", async (open) => {
+withJobs("a text of type File ends the job with 2 before anything is sent, whichever it is", async (open) => {
   for (const name of ["MOGPLEX_PROMPT", "MOGPLEX_BASE_BRANCH", "MOGPLEX_REPO_ID", "MOGPLEX_ROOT"]) {
     const inputs = name === "MOGPLEX_PROMPT" ? {} : { prompt: "<success>" };
     const job = await open({ inputs, files: { [name]: "text" } });

@@ -5,6 +5,7 @@ import { runGithubLog } from "../../unit/hostile/parsers/github_runner.ts";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
 import { type Machine, signalled, signalledAll, type Stop } from "../examples/systems/machine.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
+import { listen } from "../note/listen.ts";
 import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { CANCEL, START } from "../processes/world/stage.ts";
 import { AGENT, onCleanMachine, runAction } from "./jobs.ts";
@@ -208,7 +209,7 @@ const SAID = CORPUS.map(({ text }) => text).filter((text) => text.length < 2_000
 
 together("a job has no output, obeys no command and mentions nobody, whatever the agent says", async (machine) => {
   const github = githubServer("acme/web", "7");
-  const close = await github.listen();
+  const close = await listen(github);
   const speak = async () => {
     await machine.recorder.arrived(/^GET /);
     const { runId } = JSON.parse(machine.recorder.of(START)[0]?.answer ?? "").data;
@@ -238,7 +239,7 @@ together("a job has no output, obeys no command and mentions nobody, whatever th
 
 together("a job keeps one comment on its pull request, by the token of the job alone", async (machine) => {
   const github = githubServer("acme/web", "7");
-  const close = await github.listen();
+  const close = await listen(github);
   const given = { event: { pull_request: { number: 7 } }, githubToken: GITHUB_TOKEN, githubApi: github.api };
   for (const scenario of ["success", "agent-failure"]) {
     const end = await runAction(machine, { prompt: `Fix it <${scenario}>`, comment: "true" }, given);

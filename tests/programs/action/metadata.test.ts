@@ -14,6 +14,7 @@ import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/gith
 import { onMachine } from "../examples/systems/machine.ts";
 import { type Fields, parseYaml } from "../../unit/examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
+import { listen } from "../note/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, startService } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
@@ -110,7 +111,7 @@ test(
       const workflow = documented("comment: true").replaceAll("github.head_ref", "github.ref_name")
         .replace("Do not change anything else.", "Do not change anything else. <success>");
       const github = githubServer("acme/web", "7");
-      const close = await github.listen();
+      const close = await listen(github);
       const given = { githubToken: GITHUB_TOKEN, githubApi: github.api, files: WITH_ACTION };
       const end = await runGithubJob(
         workflow,

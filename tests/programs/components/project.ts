@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { componentNames } from "../../../tools/build/templates.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { REPO } from "../processes/world/service.ts";
 
 /** Whether this machine can run pipelines: gitlab-ci-local copies files with rsync. */
@@ -37,10 +38,10 @@ export function imageOf(folder: string, runtime: keyof typeof runtimes | "none")
   return bin;
 }
 
-/** Every template, as it is published. That they are what this commit builds is a test of its own, and a check of the gate. */
+/** Every template, as this checkout builds it. */
 export function templates(): Record<string, string> {
   return Object.fromEntries(
-    componentNames().map((name) => [name, readFileSync(join(root, `templates/${name}.yml`), "utf8")]),
+    componentNames().map((name) => [name, readFileSync(built(`templates/${name}.yml`), "utf8")]),
   );
 }
 

@@ -3,7 +3,13 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import * as http from "node:http";
+import { join } from "node:path";
+import { root } from "../../../tools/setup.mjs";
+
+/** Path of what the service holds when a scenario begins. */
+export const FIXTURE = join(root, "tests/conformance/fixture.json");
 
 /** A request as a scenario writes it down. */
 interface RequestStep {
@@ -22,6 +28,11 @@ export interface Scenario {
   /** In order. */
   steps: (RequestStep & { control?: Record<string, unknown> & { action: string }; parallel?: RequestStep[] })[];
 }
+
+/** All that were recorded. */
+export const SCENARIOS: readonly Scenario[] = ["scenarios.json", "scenarios-2.json"].flatMap((file) =>
+  JSON.parse(readFileSync(join(root, "tests/conformance", file), "utf8"))
+);
 
 interface Received {
   status: number;

@@ -2,22 +2,21 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { noteMarker } from "../../../lib/note/job_note.ts";
-import { RUNTIMES } from "../package/runtimes.ts";
 import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../unit/note/gitlab_server.ts";
+import { listen } from "../note/listen.ts";
 import type { Fault } from "../../unit/note/served.ts";
 import { runtimes } from "../../../tools/setup.mjs";
-import { type Ended, launch, REPO, type Service, startService } from "./world/service.ts";
+import { type Ended, launch, REPO, type Service, sharedService } from "./world/service.ts";
 
 let service: Service;
 const ends: (() => void)[] = [];
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 }, 60_000);
 
 afterAll(() => {
   for (const end of ends) end();
-  return service.close();
 });
 
 const JOB = `agent: [--> <img src="https://evil.example/p.png">, "x"]`;
@@ -25,7 +24,7 @@ const MARKER = await noteMarker(JOB, `["1","2"]`);
 
 async function listening(): Promise<GitlabServer> {
   const gitlab = gitlabServer("42", "7");
-  ends.push(await gitlab.listen());
+  ends.push(await listen(gitlab));
   return gitlab;
 }
 
@@ -33,14 +32,13 @@ interface Job extends Ended {
   summary: string;
 }
 
-/** A job of a merge request pipeline, on Deno with the permissions that the command itself asks for. */
+/** A job of a merge request pipeline. */
 async function job(
-  name: string,
   prompt: string,
   gitlab: GitlabServer,
   more: Record<string, string> = {},
 ): Promise<Job> {
-  const cwd = mkdtempSync(join(service.folder, `${name}-`));
+  const cwd = mkdtempSync(join(service.folder, "note-"));
   const key = service.token();
   const env = {
     MOGPLEX_URL: service.url,
@@ -61,13 +59,8 @@ async function job(
     TEAM_TOKEN: GITLAB_TOKEN,
     ...more,
   };
-  let runtime = RUNTIMES[name as keyof typeof RUNTIMES] as readonly string[];
-  if (name === "deno") {
-    const { stdout } = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
-    runtime = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...stdout.trim().split(" ")];
-  }
   const args = ["run", "--follow", prompt, "--repo", REPO, "--create-branch"];
-  const ended = await launch([...runtime, service.command, ...args], { cwd, env }).ended;
+  const ended = await launch([runtimes.node, service.command, ...args], { cwd, env }).ended;
   for (const text of [ended.stdout, ended.stderr]) expect(text).not.toContain(GITLAB_TOKEN);
   for (const text of gitlab.received) expect(text).not.toContain(key);
   const stderr = ended.stderr.replace(/^note: sending requests.*\n/, "");
@@ -87,50 +80,48 @@ const FAULTS: readonly [fault: () => Fault, words: string][] = [
   [() => page(302), "the answer is a redirect, which would lose the token"],
 ];
 
-for (const name of Object.keys(RUNTIMES)) {
-  test(`a job on ${name} writes one note, finds it on page 3, and updates it whatever the verdict`, async () => {
-    const gitlab = await listening();
-    for (let index = 0; index < 230; index++) gitlab.add(`Comment ${index}`);
-    const first = await job(name, "<success>", gitlab);
-    const noteLine = (what: string) => `note: summary ${what} in note 1230 of merge request !7\n`;
-    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: noteLine("written") });
-    const second = await job(name, "<agent-failure>", gitlab);
-    expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 1, stderr: noteLine("updated") });
-    const own = gitlab.notes.filter((note) => note.author.id === BOT);
-    expect(own.map(({ body }) => body.startsWith(`${MARKER}\n\n${second.summary}`))).toEqual([true]);
-    const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());
-    expect(kinds).toEqual(["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET", "PUT"]);
-    expect(gitlab.actions).toEqual([]);
-  }, 60_000);
+test("a job writes one note, finds it on page 3, and updates it whatever the verdict", async () => {
+  const gitlab = await listening();
+  for (let index = 0; index < 230; index++) gitlab.add(`Comment ${index}`);
+  const first = await job("<success>", gitlab);
+  const noteLine = (what: string) => `note: summary ${what} in note 1230 of merge request !7\n`;
+  expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: noteLine("written") });
+  const second = await job("<agent-failure>", gitlab);
+  expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 1, stderr: noteLine("updated") });
+  const own = gitlab.notes.filter((note) => note.author.id === BOT);
+  expect(own.map(({ body }) => body.startsWith(`${MARKER}\n\n${second.summary}`))).toEqual([true]);
+  const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());
+  expect(kinds).toEqual(["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET", "PUT"]);
+  expect(gitlab.actions).toEqual([]);
+}, 60_000);
 
-  test(`a job on ${name} without GitLab's token says once what is missing, and asks nothing`, async () => {
-    const gitlab = await listening();
-    const { code, stderr } = await job(name, "<agent-failure>", gitlab, { TEAM_TOKEN: "" });
-    expect({ code, lines: stderr.split("\n").length, requests: gitlab.requests }).toEqual({
-      code: 1,
-      lines: 2,
-      requests: [],
-    });
-    expect(stderr).toStartWith("note: Cannot write a note on merge request !7: variable TEAM_TOKEN is not set; ");
-  }, 60_000);
+test("a job without GitLab's token says once what is missing, and asks nothing", async () => {
+  const gitlab = await listening();
+  const { code, stderr } = await job("<agent-failure>", gitlab, { TEAM_TOKEN: "" });
+  expect({ code, lines: stderr.split("\n").length, requests: gitlab.requests }).toEqual({
+    code: 1,
+    lines: 2,
+    requests: [],
+  });
+  expect(stderr).toStartWith("note: Cannot write a note on merge request !7: variable TEAM_TOKEN is not set; ");
+}, 60_000);
 
-  test(`a job on ${name} keeps its verdict when GitLab refuses it, in one notice`, async () => {
-    await Promise.all(FAULTS.map(async ([fault, words]) => {
-      const gitlab = await listening();
-      gitlab.faults.push({ match: /./, fault: fault() });
-      const { code, stderr } = await job(name, "<agent-failure>", gitlab);
-      expect({ code, lines: stderr.split("\n").length }).toEqual({ code: 1, lines: 2 });
-      expect(stderr).toStartWith("note: Cannot find the note on merge request !7: ");
-      expect(stderr).toContain(words);
-    }));
-  }, 60_000);
-
-  test(`a job on ${name} gets its note through a GitLab that resets, and loses the answer to the post`, async () => {
+test("a job keeps its verdict when GitLab refuses it, in one notice", async () => {
+  await Promise.all(FAULTS.map(async ([fault, words]) => {
     const gitlab = await listening();
-    gitlab.faults.push({ match: /^GET/, fault: "reset" }, { match: /^POST/, fault: "reset after" });
-    const { code, stderr } = await job(name, "<success>", gitlab);
-    // Found after the answer to the post was lost.
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary updated in note 1000 of merge request !7\n" });
-    expect(gitlab.notes.map(({ body }) => body.startsWith(MARKER))).toEqual([true]);
-  }, 60_000);
-}
+    gitlab.faults.push({ match: /./, fault: fault() });
+    const { code, stderr } = await job("<agent-failure>", gitlab);
+    expect({ code, lines: stderr.split("\n").length }).toEqual({ code: 1, lines: 2 });
+    expect(stderr).toStartWith("note: Cannot find the note on merge request !7: ");
+    expect(stderr).toContain(words);
+  }));
+}, 60_000);
+
+test("a job gets its note through a GitLab that resets, and loses the answer to the post", async () => {
+  const gitlab = await listening();
+  gitlab.faults.push({ match: /^GET/, fault: "reset" }, { match: /^POST/, fault: "reset after" });
+  const { code, stderr } = await job("<success>", gitlab);
+  // Found after the answer to the post was lost.
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary updated in note 1000 of merge request !7\n" });
+  expect(gitlab.notes.map(({ body }) => body.startsWith(MARKER))).toEqual([true]);
+}, 60_000);

@@ -3,10 +3,9 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { readHistory } from "../../../lib/history/record.ts";
-import { RUNTIMES } from "../package/runtimes.ts";
 import { readBatch, valuesOf } from "../../unit/telemetry/receiver.ts";
 import { runtimes } from "../../../tools/setup.mjs";
-import { launch, REPO, type Service, startService } from "../processes/world/service.ts";
+import { launch, REPO, type Service, sharedService } from "../processes/world/service.ts";
 
 let service: Service;
 const received: string[] = [];
@@ -22,38 +21,28 @@ const server = Bun.serve({
 });
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 }, 60_000);
 
-afterAll(async () => {
-  await server.stop(true);
-  await service.close();
-});
+afterAll(() => server.stop(true));
 
-for (const name of Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]) {
-  test(`a failed job on ${name} ends with 1, and has sent its trace`, async () => {
-    received.length = 0;
-    const cwd = mkdtempSync(join(service.folder, `${name}-`));
-    const env = {
-      MOGPLEX_URL: service.url,
-      MOGPLEX_DEV: "1",
-      MOGPLEX_API_KEY: service.token(),
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.port}`,
-      OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
-    };
-    let runtime = RUNTIMES[name];
-    const file = ["--otel-file", "trace.jsonl", "--history", "runs.ndjson"];
-    if (name === "deno") {
-      const { stdout } = await launch([runtimes.node, service.command, "permissions", ...file], { cwd, env }).ended;
-      runtime = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...stdout.trim().split(" ")];
-    }
-    const args = ["run", "--follow", "<agent-failure>", "--repo", REPO, "--create-branch", ...file];
-    const { code, stderr } = await launch([...runtime, service.command, ...args], { cwd, env }).ended;
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^note: trace [0-9a-f]{32}$/m)]);
-    expect(received).toHaveLength(1);
-    const { spans: [job] } = readBatch(received[0] ?? "");
-    expect(valuesOf(job?.attributes ?? []).get("cicd.pipeline.task.run.result")).toBe("failure");
-    expect(readFileSync(join(cwd, "trace.jsonl"), "utf8")).toBe(`${received[0]}\n`);
-    expect(readHistory(readFileSync(join(cwd, "runs.ndjson"), "utf8")).records).toHaveLength(1);
-  }, 60_000);
-}
+test("a failed job ends with 1, and has sent its trace", async () => {
+  received.length = 0;
+  const cwd = mkdtempSync(join(service.folder, "job-"));
+  const env = {
+    MOGPLEX_URL: service.url,
+    MOGPLEX_DEV: "1",
+    MOGPLEX_API_KEY: service.token(),
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.port}`,
+    OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+  };
+  const file = ["--otel-file", "trace.jsonl", "--history", "runs.ndjson"];
+  const args = ["run", "--follow", "<agent-failure>", "--repo", REPO, "--create-branch", ...file];
+  const { code, stderr } = await launch([runtimes.node, service.command, ...args], { cwd, env }).ended;
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^note: trace [0-9a-f]{32}$/m)]);
+  expect(received).toHaveLength(1);
+  const { spans: [job] } = readBatch(received[0] ?? "");
+  expect(valuesOf(job?.attributes ?? []).get("cicd.pipeline.task.run.result")).toBe("failure");
+  expect(readFileSync(join(cwd, "trace.jsonl"), "utf8")).toBe(`${received[0]}\n`);
+  expect(readHistory(readFileSync(join(cwd, "runs.ndjson"), "utf8")).records).toHaveLength(1);
+}, 60_000);

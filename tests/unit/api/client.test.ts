@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
 import { createClient } from "../../../lib/api/client.ts";
+import type { Uuid } from "../../../lib/api/contract/rules.ts";
+import { routesAt } from "../../../lib/api/routes_at.ts";
+import { checkUuid } from "../../../lib/api/validate.ts";
 import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import { bad, good, html, REPO_ID, run, RUN_ID, scripted, thrown, TOKEN } from "../http/answers.ts";
 
@@ -354,6 +357,15 @@ test("rerunPrReview() is never tried again, as no key protects it", async () => 
     await thrown(client.rerunPrReview({ repoId: REPO_ID, prNumber: 7 }));
     expect(sent.length).toBe(1);
   }
+});
+
+test("routesAt() takes checked ids alone into a path, by its type", () => {
+  const route = routesAt("https://mogplex.example").runs[":runId"];
+  const send = (runId: string) =>
+    // @ts-expect-error: an id that nobody has checked
+    route.$get({ param: { runId } });
+  expect(send).toBeFunction();
+  expect(checkUuid(RUN_ID.toUpperCase(), "run id") satisfies Uuid).toBe(RUN_ID as Uuid);
 });
 
 test("every method refuses an id that is no UUID before it sends anything", async () => {

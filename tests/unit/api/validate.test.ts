@@ -203,7 +203,7 @@ test("checkIdempotencyKey() refuses a key that contains an access token, and doe
 });
 
 test("checkUuid() gives lower case", () => {
-  expect(checkUuid(REPO_ID.toUpperCase(), "run id")).toBe(REPO_ID);
+  expect(String(checkUuid(REPO_ID.toUpperCase(), "run id"))).toBe(REPO_ID);
   expect(isUuid("8f3a2b1c12344abc9def1234567890ab")).toBe(false);
 });
 

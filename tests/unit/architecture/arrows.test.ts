@@ -55,8 +55,15 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   },
   { what: "globals of one runtime", pattern: /(?<![\w.])(?:Deno|Bun)\.\w/, owners: [] },
   {
-    what: "hono/client, but for its types,",
-    pattern: /^import (?!type).*["']hono\/client["']/m,
+    what: "hono/client",
+    pattern: /["']hono\/client["']/,
+    owners: ["lib/api/routes_at.ts"],
+  },
+  {
+    // By names a bundler would keep the whole package; `z.config()` would write into the process of a user who has zod himself.
+    what: "zod, but for zod/mini as the namespace z, and its configuration",
+    pattern:
+      /["']zod(?!\/mini["'])(?:\/[^"']*)?["']|^import (?!(?:type )?\* as z from).*["']zod\/mini["']|\bz\.config\(/m,
     owners: [],
   },
   {

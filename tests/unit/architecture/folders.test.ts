@@ -96,6 +96,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "demo": "tools/demo.ts",
   "deno": "tests/programs/examples/scripts.ts",
   "gitlab": "tools/docs/component_docs.ts",
+  "kubernetes": "tests/programs/examples/systems/campaign_steps.test.ts",
   "node": "tests/programs/examples/scripts.ts",
   "shell": "tests/programs/examples/shell/shell_world.ts",
   "telemetry": "tests/programs/examples/telemetry.test.ts",

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { automationsOf, listAutomations } from "../../../lib/automations/list.ts";
 import { ForbiddenError, MogplexError, UnavailableError, UsageError } from "../../../lib/errors.ts";
-import { openSession } from "../../../lib/job/session.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { bad, good, html, scripted, thrown } from "../http/answers.ts";
 import { automationWorld } from "./automations.ts";
+import { openSession } from "../job/detecting.ts";
 
 test("listAutomations() gives all pages, and asks for none that nobody reads", async () => {
   const { options, emulator, sent } = automationWorld("");

@@ -9,7 +9,7 @@ import {
 } from "../../../lib/errors.ts";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { type AutomationItem, followAutomationRun } from "../../../lib/automations/follow.ts";
-import { runAutomation, runAutomationJob, type RunAutomationOptions } from "../../../lib/automations/run.ts";
+import { runAutomation, type RunAutomationOptions } from "../../../lib/automations/run.ts";
 import { triggerAutomation } from "../../../lib/automations/trigger.ts";
 import { AutomationSuppressedError, AutomationVerdictError } from "../../../lib/automations/errors.ts";
 import { interruptible, type OnInterrupt } from "../../../lib/job/interrupt.ts";
@@ -17,6 +17,7 @@ import { good, html, scripted, thrown } from "../http/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
 import { fakeProcess } from "../runs/memory_files.ts";
 import { PASSING_FAULTS } from "../runs/fake_client.ts";
+import { runAutomationJob } from "../job/detecting.ts";
 
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 

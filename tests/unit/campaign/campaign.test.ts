@@ -6,7 +6,7 @@ import { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../../
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/job/interrupt.ts";
 import { processesOf } from "./journal/home/rooms.ts";
-import { campaignFile, campaignWorld, failureOf, FILE, project, verdicts } from "./world.ts";
+import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -129,6 +129,22 @@ scenarios:
   expect(verdicts(after.view)).toEqual(verdicts(before.view));
   expect(after.view.items.map(({ attempts }) => attempts)).toEqual([3, 1]);
   expect(world.runs().length).toBe(4);
+});
+
+test("of two directories that have both gone on the longer is kept: what the other one started is found by its keys, each for one start", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  for (const path of world.files.paths()) {
+    if (!path.includes("writer")) {
+      world.files.put(path.replace(`${DIRECTORY}/`, "other/"), world.files.text(path) ?? "");
+    }
+  }
+  await world.clock.sleep(25 * MINUTE);
+  // Only the other one knows of the runs that this wave starts.
+  await world.advance({ directory: "other" });
+  expect([world.runs().length, world.starts.length]).toEqual([5, 5]);
+  const end = await world.waves(["done"]);
+  expect([end.problem, end.view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([null, 5, 5, 7]);
 });
 
 test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of the disk", async () => {

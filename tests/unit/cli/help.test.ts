@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { GROUPS } from "../../../lib/cli/help.ts";
+import { meaningOf, MEANINGS } from "../../../lib/cli/meanings.ts";
 import { TOPICS } from "../../../lib/cli/vocabulary.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { main } from "../../../lib/cli/main.ts";
@@ -41,7 +42,8 @@ test("no help has a line above 80 characters, and nothing is lost", async () => 
   const flat = (await help("--help")).replace(/\s+/g, " ");
   for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
   const environment = (await help("help", "environment")).replace(/\s+/g, " ");
-  for (const { name, meaning } of VARIABLES) {
+  expect(Object.keys(MEANINGS)).toEqual(VARIABLES.map(({ name }) => name));
+  for (const [name, meaning] of Object.entries(MEANINGS)) {
     expect([name, environment.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
   }
 });
@@ -93,7 +95,7 @@ test("every flag has a meaning, and no two of a verb share a name", () => {
   for (const verb of VERBS) {
     const flags = flagsOf(verb);
     expect(new Set(flags.map((flag) => flag.name)).size).toBe(flags.length);
-    for (const flag of flags) expect(flag.help).not.toBe("");
+    for (const flag of flags) expect(meaningOf(flag)).not.toBe("");
   }
 });
 

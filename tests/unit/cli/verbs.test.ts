@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
-import * as functions from "../../../lib/cli/campaign/verbs/functions.ts";
+import { meaningOf, MEANINGS } from "../../../lib/cli/meanings.ts";
 import * as TABLE from "../../../lib/cli/options/table.ts";
-import { codesOf, flagsOf } from "../../../lib/cli/verb.ts";
+import { codesOf, flagsOf, type VerbFlag } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../../lib/job/session.ts";
@@ -26,23 +26,6 @@ test("exit codes of a verb are in the order of the table of exit codes", () => {
 test("EXIT_TABLE names the codes in the order of EXIT", () => {
   expect(EXIT_TABLE.flatMap(({ names }) => names)).toEqual(CODES);
   for (const { code, names } of EXIT_TABLE) expect(code).toBe(names.map((name) => EXIT[name]).join("/"));
-});
-
-test("the row of each campaign verb calls the function of its name, which is loaded then, and imports no other code of campaigns", () => {
-  const rows = VERBS.filter(({ name }) => name.startsWith("campaign "));
-  const verbs = rows.map(({ name }) => name.replace("campaign ", ""));
-  expect(verbs.toSorted()).toEqual(Object.keys(functions).sort());
-  for (const { name, run } of rows) {
-    expect(String(run)).toContain(`(await campaignVerbs()).${name.replace("campaign ", "")}(context)`);
-  }
-  const folder = join(CLI, "verbs/campaign");
-  const imports = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(join(folder, file), "utf8").matchAll(/from "([^"]+)"/g)].map(([, path = ""]) => path)
-  );
-  const ofCampaigns = new Set(imports.filter((path) => path.includes("campaign/")));
-  expect([...ofCampaigns].sort()).toEqual(
-    ["flags", "load", "own_flags", "pipeline_flags"].map((name) => `../../campaign/${name}.ts`),
-  );
 });
 
 test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {
@@ -88,7 +71,7 @@ test("every flag that a variable names is one of a verb, and every row of a verb
   for (const variable of named) {
     const rows = flags.filter((flag) => flag.variable?.name === variable.name);
     expect({ name: variable.name, found: rows.length > 0 }).toEqual({ name: variable.name, found: true });
-    expect(rows.filter(({ help }) => help !== variable.meaning)).toEqual([]);
+    expect(rows.filter((flag) => meaningOf(flag) !== MEANINGS[variable.name])).toEqual([]);
     for (const row of rows) expect(row.name).toBe(String(variable.option));
     expect(variable.flag).toBe(`\`--${variable.option}\``);
   }
@@ -102,7 +85,7 @@ test("what a verb reads beside its flags is a variable", () => {
 });
 
 test("options name every agent and every mode, and defaults are those of the code", () => {
-  const meaning = ({ help }: { help: string }) => help.replaceAll("`", "").replace(/\.$/, "");
+  const meaning = (flag: VerbFlag) => meaningOf(flag).replaceAll("`", "").replace(/\.$/, "");
   expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
   expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
   expect(TABLE.TIMEOUT.variable?.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
@@ -110,7 +93,7 @@ test("options name every agent and every mode, and defaults are those of the cod
 
 test("options take the words that their descriptions name, and no others", () => {
   for (const option of [TABLE.LOG, TABLE.NOTE, TABLE.ON_TIMEOUT_OPTION, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
-    const named = [...option.help.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
+    const named = [...meaningOf(option).matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
     expect(named.length).toBeGreaterThan(1);
     expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
     expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);

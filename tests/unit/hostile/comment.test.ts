@@ -7,7 +7,7 @@ import { openContext } from "../../../lib/cli/job/open.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { MAX_COMMENT_CHARACTERS } from "../../../lib/note/github.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../lib/platforms/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { GITHUB_TOKEN, githubServer } from "../note/github_server.ts";
@@ -40,6 +40,7 @@ async function commentOf(text: string) {
     io,
     flags,
     platform,
+    systems: ALL_SYSTEMS,
     writer,
     vocabulary: actionVocabulary(io.env),
     verbs: [],

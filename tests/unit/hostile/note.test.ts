@@ -5,7 +5,7 @@ import { openContext } from "../../../lib/cli/job/open.ts";
 import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../lib/platforms/detect.ts";
 import { MAX_NOTE_CHARACTERS } from "../../../lib/note/gitlab.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
@@ -26,6 +26,7 @@ async function noteOf(text: string, job: string) {
     io,
     flags,
     platform,
+    systems: ALL_SYSTEMS,
     writer,
     vocabulary: commandVocabulary(),
     verbs: [],

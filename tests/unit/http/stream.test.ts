@@ -1,8 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createTransport } from "../../../lib/http/transport.ts";
-import { type EventStream, isEventStream, MAX_MESSAGE_LENGTH, readEventStream } from "../../../lib/http/stream.ts";
-import type { StreamMessage } from "../../../lib/http/event_parser.ts";
+import {
+  type EventStream,
+  isEventStream,
+  MAX_MESSAGE_LENGTH,
+  readEventStream,
+  type StreamMessage,
+} from "../../../lib/http/stream.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { bad, html, ORIGIN, redirect, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
@@ -88,6 +93,38 @@ test("readEventStream() reads the same messages however the bytes are cut", asyn
     const parts = at.slice(1).map((end, index) => bytes.subarray(at[index], end)).filter((part) => part.length > 0);
     expect(await all(opened(pieces(...parts)).stream)).toEqual(whole);
   }));
+});
+
+test("readEventStream() finds the same messages whatever ends the lines", async () => {
+  const lines = [
+    "event: a",
+    "data: 1",
+    "data: 2",
+    "id: 7",
+    "",
+    ": comment",
+    "data",
+    "",
+    "data:x",
+    "",
+    "event: none",
+    "",
+    "",
+  ];
+  const expected = [
+    { event: "a", id: "7", data: "1\n2" },
+    { event: undefined, id: undefined, data: "" },
+    { event: undefined, id: undefined, data: "x" },
+  ];
+  for (const end of ["\n", "\r", "\r\n"]) {
+    expect((await all(opened(pieces(lines.join(end))).stream)).messages).toEqual(expected);
+    expect((await all(opened(pieces(...lines.join(end))).stream)).messages).toEqual(expected);
+  }
+});
+
+test("readEventStream() gets through millions of line ends in one piece", async () => {
+  const text = "\r".repeat(8 * 1024 * 1024);
+  expect((await all(opened(pieces(`${text}data: x\n\n`)).stream)).messages).toMatchObject([{ data: "x" }]);
 });
 
 test("readEventStream() never rejects, whatever the bytes are", async () => {

@@ -3,7 +3,6 @@ import { virtualClock } from "../../../lib/clock.ts";
 import { DeadlineError, NotFoundError } from "../../../lib/errors.ts";
 import { interruptible } from "../../../lib/job/interrupt.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { attachJob, lookJob } from "../../../lib/runs/run.ts";
 import {
   anEvent,
   cancelled,
@@ -17,6 +16,7 @@ import {
 } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
 import { PATH, TOKEN, tried } from "./trial.ts";
+import { attachJob, lookJob } from "./detecting.ts";
 
 test("attachJob() follows a run, and leaves it alone on a signal", async () => {
   const { result, calls } = await tried({ events: [page("streaming")] }, {

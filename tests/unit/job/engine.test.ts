@@ -1,16 +1,17 @@
 /** One engine: a run and the run of an automation are brought to an end by the same rules. */
 import { expect, test } from "bun:test";
-import { runAutomation, runAutomationJob } from "../../../lib/automations/run.ts";
+import { runAutomation } from "../../../lib/automations/run.ts";
 import { AutomationSuppressedError } from "../../../lib/automations/errors.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
 import { interruptible } from "../../../lib/job/interrupt.ts";
 import type { OnTimeout } from "../../../lib/job/interrupt.ts";
-import { run, runJob } from "../../../lib/runs/run.ts";
+import { run } from "../../../lib/runs/run.ts";
 import { AUTOMATION, automationWorld, REQUEST as TRIGGER } from "../automations/automations.ts";
 import { thrown } from "../http/answers.ts";
 import { cancelled, fakeClient, page, REQUEST, started, unavailable } from "../runs/fake_client.ts";
 import { fakeProcess } from "../runs/memory_files.ts";
+import { runAutomationJob, runJob } from "./detecting.ts";
 
 const TIMEOUT_MS = 60_000;
 

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { DeadlineError, ForbiddenError, StartUnknownError, UnavailableError } from "../../../lib/errors.ts";
-import { runJob } from "../../../lib/runs/run.ts";
 import {
   anEvent,
   cancelled,
@@ -18,6 +17,7 @@ import {
 } from "../runs/fake_client.ts";
 import { memoryFiles } from "../runs/memory_files.ts";
 import { finished, PATH, TOKEN, tried } from "./trial.ts";
+import { runJob } from "./detecting.ts";
 
 test("runJob() puts everything that is known into the result", async () => {
   const delivery = anEvent("d", "log", {

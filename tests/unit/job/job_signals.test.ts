@@ -4,7 +4,6 @@ import { InterruptedError, type InterruptSignal } from "../../../lib/errors.ts";
 import type { CallOptions } from "../../../lib/api/client.ts";
 import { interruptible } from "../../../lib/job/interrupt.ts";
 import { gitlab } from "../../../lib/platforms/systems/gitlab.ts";
-import { runJob } from "../../../lib/runs/run.ts";
 import {
   aRun,
   cancelled,
@@ -20,6 +19,7 @@ import {
 } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
 import { conflict, finished, PATH, TOKEN, type Trial, tried } from "./trial.ts";
+import { runJob } from "./detecting.ts";
 
 const live = { start: [started("pending")], events: [page("streaming", someEvents(1, 2))] };
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { attachJob, lookJob, runJob } from "../../../lib/runs/run.ts";
 import { anEvent, fakeClient, page, REPO_ID, REQUEST, RUN_ID, someEvents, started } from "../runs/fake_client.ts";
+import { attachJob, lookJob, runJob } from "./detecting.ts";
 
 const REPO = { id: REPO_ID, full_name: "acme/web", installation_id: null, default_branch: null, root_directory: null };
 const ENDED = page("success", [...someEvents(1, 2), anEvent("f", "finished")]);

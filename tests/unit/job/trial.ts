@@ -5,9 +5,10 @@ import { interruptible, type OnInterrupt } from "../../../lib/job/interrupt.ts";
 import type { JobEnd } from "../../../lib/job/job.ts";
 import type { Platform } from "../../../lib/platforms/platform.ts";
 import type { RunResult } from "../../../lib/result/run_result.ts";
-import { attachJob, runJob, type RunOptions } from "../../../lib/runs/run.ts";
+import type { RunOptions } from "../../../lib/runs/run.ts";
 import { anEvent, fakeClient, refusal, REQUEST, type Script } from "../runs/fake_client.ts";
 import { fakeProcess, memoryFiles } from "../runs/memory_files.ts";
+import { attachJob, runJob } from "./detecting.ts";
 
 export const PATH = "out/run.json";
 export const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";

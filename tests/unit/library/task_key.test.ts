@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createEmulator } from "../../../testing.ts";
 import { createMogplex, type Notice, type RunOptions, type VerbOptions } from "../../../mod.ts";
 import { deriveKey } from "../../../lib/job/key.ts";
-import { runJob } from "../../../lib/runs/run.ts";
+import { runJob } from "../job/detecting.ts";
 
 const JOB = {
   ...{

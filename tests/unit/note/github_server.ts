@@ -1,5 +1,5 @@
 /**
- * As much of GitHub's REST API as comments on a pull request need: in process as a `fetch`, or on a socket. It answers as strictly as the
+ * As much of GitHub's REST API as comments on a pull request need, in process as a `fetch`. It answers as strictly as the
  * original. Source: GitHub, "REST API endpoints for issue comments", "Using pagination in the REST API".
  */
 import { reachable, type Served } from "./served.ts";
@@ -31,8 +31,6 @@ export interface GithubServer extends Served {
   add(body: string | null, user?: ServedComment["user"]): ServedComment;
   /** Answers a request; rejects where a connection would be lost. */
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Listens on a socket of this machine; returns what ends it. */
-  listen(): Promise<() => void>;
 }
 
 /** Token of a job with the permission `pull-requests: write`. */
@@ -63,7 +61,7 @@ export function githubServer(repository: string, number: string): GithubServer {
       server.comments.push(comment);
       return comment;
     },
-    ...reachable(() => server, answer, "http://api.github.example"),
+    ...reachable(() => server, answer),
   };
 
   function list({ searchParams }: URL): Response {

@@ -1,5 +1,5 @@
 /**
- * As much of GitLab's REST API as notes on a merge request need: in process as a `fetch`, or on a socket. It answers as
+ * As much of GitLab's REST API as notes on a merge request need, in process as a `fetch`. It answers as
  * strictly as the original. Source: gitlabhq, lib/api/notes.rb and lib/api/helpers/notes_helpers.rb; GitLab, "Pagination".
  */
 import { reachable, type Served } from "./served.ts";
@@ -33,8 +33,6 @@ export interface GitlabServer extends Served {
   add(body: string, fields?: Partial<ServedNote>): ServedNote;
   /** Answers a request; rejects where a connection would be lost. */
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Listens on a socket of this machine; returns what ends it. */
-  listen(): Promise<() => void>;
 }
 
 /** Token of a bot with all that a note needs. */
@@ -73,7 +71,7 @@ export function gitlabServer(project: string, iid: string): GitlabServer {
       server.notes.push(note);
       return note;
     },
-    ...reachable(() => server, answer, "http://gitlab.example", PREFIX),
+    ...reachable(() => server, answer, PREFIX),
   };
 
   function list(token: ServedToken, { searchParams }: URL): Response {

@@ -1,6 +1,4 @@
-/** What the servers of notes have in common: they record requests, fail when told to, and answer in process or on a socket. */
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+/** What the servers of notes have in common: they record requests, and fail when told to. */
 
 /** What happens to one request in place of an answer; `reset after` lets the request be carried out before. */
 export type Fault = Response | "reset" | "reset after" | "hang";
@@ -21,14 +19,13 @@ export interface Served {
 export type AnswerRequest = (method: string, url: URL, headers: Headers, text: string) => Response;
 
 /**
- * The two ways to reach a server.
+ * The `fetch` that reaches a server.
  *
  * @param server The server, where requests are recorded and faults are taken from.
  * @param answer What it answers.
- * @param origin Origin of the server, for requests that come by the socket.
  * @param prefix Path of the API; records leave it out.
  */
-export function reachable(server: () => Served, answer: AnswerRequest, origin: string, prefix = "") {
+export function reachable(server: () => Served, answer: AnswerRequest, prefix = "") {
   // deno-lint-ignore require-await
   async function fetch(address: string, init: RequestInit): Promise<Response> {
     const { requests, received, faults } = server();
@@ -46,29 +43,5 @@ export function reachable(server: () => Served, answer: AnswerRequest, origin: s
     return response;
   }
 
-  async function serve(request: IncomingMessage): Promise<Response> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { method, url, headers } = request;
-    const body = Buffer.concat(chunks).toString("utf8");
-    const pairs = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]);
-    return await fetch(`${origin}${url}`, { method: method as string, headers: pairs, body });
-  }
-
-  async function listen(): Promise<() => void> {
-    const http = createServer((request, response) => {
-      serve(request).then(async (answered) => {
-        response.writeHead(answered.status, Object.fromEntries(answered.headers));
-        response.end(await answered.text());
-      }, () => request.socket.destroy());
-    });
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    server().api = `http://127.0.0.1:${(http.address() as AddressInfo).port}${prefix}`;
-    return () => {
-      http.closeAllConnections();
-      http.close();
-    };
-  }
-
-  return { fetch, listen };
+  return { fetch };
 }

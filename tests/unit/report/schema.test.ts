@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
-import { runAutomationJob } from "../../../lib/automations/run.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import type { WaitCause } from "../../../lib/notice.ts";
 import { renderJson } from "../../../lib/report/json.ts";
@@ -18,6 +17,7 @@ import { AUTOMATION, automationWorld, REQUEST } from "../automations/automations
 import { CORPUS } from "../hostile/corpus.ts";
 import { anEvent, fakeClient, page, RUN_ID, someEvents } from "../runs/fake_client.ts";
 import { sampleResult } from "./sample.ts";
+import { runAutomationJob } from "../job/detecting.ts";
 
 interface Schema {
   required?: string[];

@@ -3,7 +3,7 @@ import type { CallOptions } from "../../../lib/api/client.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import type { JobIdentity, JobState } from "../../../lib/platforms/platform.ts";
-import { cleanup, type CleanupDecision, decideCleanup } from "../../../lib/runs/cleanup.ts";
+import { type CleanupDecision, decideCleanup } from "../../../lib/runs/cleanup.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import {
   readState,
@@ -30,6 +30,7 @@ import {
   unavailable,
 } from "./fake_client.ts";
 import { memoryFiles } from "./memory_files.ts";
+import { cleanup } from "../job/detecting.ts";
 
 const JOB: JobIdentity = { ...GITLAB_JOB, date: null };
 const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";

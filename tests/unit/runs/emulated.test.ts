@@ -6,13 +6,13 @@ import { createEmulator, type Emulator, type EmulatorOptions } from "../../../li
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { cancel } from "../../../lib/runs/cancel.ts";
-import { cleanup } from "../../../lib/runs/cleanup.ts";
 import { interruptible } from "../../../lib/job/interrupt.ts";
-import { runJob, type RunOptions } from "../../../lib/runs/run.ts";
+import type { RunOptions } from "../../../lib/runs/run.ts";
 import { start } from "../../../lib/runs/start.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { fakeProcess, memoryFiles } from "./memory_files.ts";
 import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";
+import { cleanup, runJob } from "../job/detecting.ts";
 
 const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };

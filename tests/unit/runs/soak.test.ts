@@ -7,7 +7,7 @@ import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { runJob } from "../../../lib/runs/run.ts";
+import { runJob } from "../job/detecting.ts";
 
 const CALM = {
   verdict: expect.stringMatching(/right|given up/),

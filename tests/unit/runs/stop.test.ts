@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { runJob } from "../../../lib/runs/run.ts";
 import { aRun, fakeClient, page, REQUEST, started } from "./fake_client.ts";
+import { runJob } from "../job/detecting.ts";
 
 test.each([["failed", "failed", 1], ["streaming", "deadline", 124], ["cancelled", "deadline", 124]])(
   "runJob() takes no verdict from the words of a cancel, but from its run, which is %s",

@@ -3,12 +3,9 @@
  *
  * @module
  */
-import type { Node } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import { excerpt, type MistakeList } from "../mistakes.ts";
 import { type Entry, keyOf, type Path, type Source, type TreeNode } from "./tree.ts";
-
-/** The parser, which is loaded on first use. */
-type Yaml = typeof import("./yaml.ts");
 
 /** The first character of a text, as `U+00A0`. */
 export function codePoint(text: string): string {
@@ -17,7 +14,6 @@ export function codePoint(text: string): string {
 
 /** Turns the parser's nodes into a tree. */
 export class Converter {
-  readonly #yaml: Yaml;
   readonly #source: Source;
   readonly #mistakes: MistakeList;
   readonly #properties: readonly number[];
@@ -29,13 +25,11 @@ export class Converter {
    * @param brokenFrom From here on, a value in the place of a key is probably no mistake of its own.
    */
   constructor(
-    yaml: Yaml,
     source: Source,
     mistakes: MistakeList,
     properties: readonly number[],
     brokenFrom: number,
   ) {
-    this.#yaml = yaml;
     this.#source = source;
     this.#mistakes = mistakes;
     this.#properties = properties;
@@ -72,7 +66,6 @@ export class Converter {
    * @param path Its place in the tree.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
-    const { isAlias, isMap, isScalar, isSeq } = this.#yaml;
     if (node === null || node === undefined) {
       return { kind: "scalar", value: null, text: "", plain: true, start: at, end: at };
     }
@@ -127,7 +120,6 @@ export class Converter {
 
   /** The text of a key; undefined when it cannot be one. */
   #key(node: unknown, start: number, path: Path): string | undefined {
-    const { isAlias, isScalar } = this.#yaml;
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
       if (key === "<<") this.#add(start, path, "a merge key (<<) is not permitted; write the keys themselves");

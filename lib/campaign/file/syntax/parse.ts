@@ -3,15 +3,12 @@
  *
  * @module
  */
-import type { CST, ParsedNode } from "yaml";
+import { Composer, type CST, Lexer, type ParsedNode, Parser } from "yaml";
 import type { MistakeList } from "../mistakes.ts";
 import { codePoint, Converter } from "./convert.ts";
 import { explained, type SyntaxProblem } from "./problems.ts";
 import { AFTER_END } from "./words.ts";
 import { keyOf, type Source, type TreeNode } from "./tree.ts";
-
-/** The parser, which is loaded on first use. */
-type Yaml = typeof import("./yaml.ts");
 
 /** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
 export const MAX_DEPTH = 20;
@@ -37,7 +34,7 @@ interface Tokens {
   tooDeepAt: number | undefined;
 }
 
-function tokensOf({ Lexer, Parser }: Yaml, text: string): Tokens {
+function tokensOf(text: string): Tokens {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   const properties: number[] = [];
@@ -71,7 +68,7 @@ function offsetOf(source: unknown): number {
 }
 
 /** Builds the first document. Errors are collected; a second document and directives are told apart by their tokens. */
-function compose({ Composer }: Yaml, { tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
+function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
   const problems: SyntaxProblem[] = [];
   const composer = new Composer({
     // The parser compares every key with every other one.
@@ -158,29 +155,23 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
  * Reads YAML or JSON.
  *
  * @param mistakes Gets every mistake of syntax.
- * @param load Loads the parser.
  * @throws nothing on purpose, whatever the text is.
  */
-export async function parseText(
-  source: Source,
-  mistakes: MistakeList,
-  load: () => Promise<Yaml> = () => import("./yaml.ts"),
-): Promise<Parsed> {
+export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
-  const yaml = await load();
-  const found = tokensOf(yaml, source.text);
+  const found = tokensOf(source.text);
   if (found.tooDeepAt !== undefined) {
     const message = `the file is nested more than ${MAX_DEPTH} levels deep; check brackets and indentation`;
     mistakes.add(source.placeAt(found.tooDeepAt), "", message);
     return { root: undefined, brokenFrom: 0 };
   }
-  const { contents, problems } = compose(yaml, onlyDocument(found, source, mistakes));
+  const { contents, problems } = compose(onlyDocument(found, source, mistakes));
   if (contents === null && problems.length === 0) {
     if (mistakes.empty) mistakes.add(source.placeAt(0), "", EMPTY);
     return { root: undefined, brokenFrom: 0 };
   }
   const noticedFrom = Math.min(...problems.map(({ offset }) => offset));
-  const converter = new Converter(yaml, source, mistakes, found.properties, noticedFrom);
+  const converter = new Converter(source, mistakes, found.properties, noticedFrom);
   const root = converter.convert(contents, 0, []);
   if (root.kind === "scalar" && root.value === null && problems.length === 0) {
     mistakes.add(source.placeAt(0), "", EMPTY);

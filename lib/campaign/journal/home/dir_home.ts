@@ -10,8 +10,8 @@ import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
 import { beginChain } from "../chain.ts";
-import type { JournalRecord } from "../record.ts";
-import type { DatedBody, Home, OnRecord } from "./home.ts";
+import type { JournalRecord, RecordBody } from "../record.ts";
+import type { Home, OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "../lock_file.ts";
 import { diskError } from "./disk_error.ts";
 import { openSegments, type Segments } from "./segments.ts";
@@ -29,8 +29,6 @@ export interface DirHomeOptions {
   campaign: string;
   /** Its round; empty for none. */
   round: string;
-  /** The lane whose lock and journal these are. @default {undefined} (the campaign has no lanes) */
-  lane?: string | undefined;
   /**
    * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
    * not wait for anybody.
@@ -85,11 +83,12 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     writer.check();
   }
 
+  // deno-lint-ignore require-await
   async function readJournal(onRecord: OnRecord): Promise<Segments> {
     segments = undefined;
     const repair = writer !== undefined;
     if (repair) mayWrite();
-    const read = openSegments(files, { directory, shownAs }, await beginChain(campaign, round));
+    const read = openSegments(files, { directory, shownAs }, beginChain(campaign, round));
     const torn = read.read(onRecord, repair);
     segments = read;
     if (torn === undefined || !repair) return read;
@@ -102,7 +101,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     return read;
   }
 
-  function append(to: Segments, bodies: readonly DatedBody[]): JournalRecord[] {
+  function append(to: Segments, bodies: readonly RecordBody[]): JournalRecord[] {
     mayWrite();
     try {
       return to.append(bodies, new Date(clock.wallTime()).toISOString());
@@ -114,6 +113,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   return {
+    // deno-lint-ignore require-await
     async readLock() {
       let file;
       try {
@@ -122,8 +122,8 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         throw diskError(`read lock ${JSON.stringify(lockPath)}`, cause);
       }
       if (file === undefined) return undefined;
-      const { requestHash, lane } = options;
-      return await parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, lane, requestHash });
+      const { requestHash } = options;
+      return parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
     },
     // deno-lint-ignore require-await
     async writeLock(lock) {

@@ -13,9 +13,6 @@ import type { JournalRecord, RecordBody } from "../record.ts";
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** What a record says, with the time at which it was written when another journal had it before, in ISO 8601. */
-export type DatedBody = RecordBody & { at?: string };
-
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {
   /**
@@ -49,7 +46,7 @@ export interface Home {
    * @throws {MogplexError} with exit code 69 when not all can be written, 75 when another process has taken over. Nothing can be appended
    * by this home then.
    */
-  append(bodies: readonly DatedBody[]): Promise<JournalRecord[]>;
+  append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
   /**
    * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
    *

@@ -8,8 +8,8 @@ import { MogplexError, UsageError } from "../../../errors.ts";
 import type { DurableFiles, FileLine } from "../../../files/durable_files.ts";
 import { diskError } from "./disk_error.ts";
 import { type Chain, type ChainProblem, MAX_LINE_BYTES } from "../chain.ts";
-import type { DatedBody, OnRecord } from "./home.ts";
-import type { JournalRecord } from "../record.ts";
+import type { OnRecord } from "./home.ts";
+import type { JournalRecord, RecordBody } from "../record.ts";
 
 /** Records of a segment. Source: specification of campaigns, section 5. */
 export const SEGMENT_RECORDS = 1000;
@@ -43,7 +43,7 @@ export interface Segments {
    */
   read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
   /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws as `Home.append` says. */
-  append(bodies: readonly DatedBody[], at: string): JournalRecord[];
+  append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
 function nameOf(segment: number): string {

@@ -16,7 +16,7 @@ import { MogplexError } from "../../../errors.ts";
 import type { DurableFiles } from "../../../files/durable_files.ts";
 import type { Processes } from "../../../files/processes.ts";
 import type { OnNotice } from "../../../notice.ts";
-import { prepareSha256 } from "../../../sha256.ts";
+import { sha256Hex } from "../../../sha256.ts";
 import { diskError } from "./disk_error.ts";
 import {
   type Hash,
@@ -123,7 +123,7 @@ export async function writerAtWork(
   directory: string,
   world: Pick<WriterWorld, "files" | "processes" | "clock">,
 ): Promise<string | null> {
-  const last = readWriters(world.files, directory, await prepareSha256()).at(-1);
+  const last = readWriters(world.files, directory, await sha256Hex).at(-1);
   if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
   return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
 }
@@ -142,7 +142,7 @@ function takenOverNotice({ facts }: WriterEntry): string {
  * @throws {UsageError} when there is something else in its place.
  */
 export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
-  return takeNow(directory, world, await prepareSha256());
+  return takeNow(directory, world, await sha256Hex);
 }
 
 /** {@linkcode takeDirectory} once a hash function is there. Every step of it is one call of {@linkcode DurableFiles}. */

@@ -28,7 +28,7 @@ export interface WriterEntry {
   touchedMs: number;
 }
 
-/** SHA-256 as `prepareSha256` makes it. */
+/** SHA-256 as `sha256Hex` makes it. */
 export type Hash = (content: string | Uint8Array) => string;
 
 const MAX_BYTES = 4096;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../../campaign/open_campaign.ts";
 import type { PipelineFile, PipelineSettings } from "../../../campaign/pipeline/format.ts";
 import { makePipelineWith } from "../../../campaign/pipeline/make_pipeline.ts";
 import { messageOf } from "../../../error_sentence.ts";

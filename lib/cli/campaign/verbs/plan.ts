@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../../campaign/open_campaign.ts";
 import type { Bound } from "../../../campaign/pace/pace.ts";
 import type { CampaignPlan, WavesForecast } from "../../../campaign/campaign_options.ts";
 import { planCampaignWith } from "../../../campaign/planning.ts";
@@ -74,26 +74,6 @@ function whyLines(bound: Bound, without: CampaignPlan["without"], nowMs: number)
   return [`What decides it: ${LIMITS[bound]}`, ...rows];
 }
 
-/** Repositories from which on no number of lanes helps. Source: specification of campaigns, section 9. */
-const MANY_ITEMS = 5_000;
-
-/** Which lane has how many items, and what the lanes bring. */
-function laneLines({ lanes, view }: CampaignPlan, nowMs: number): string[] {
-  if (lanes === undefined) return [];
-  const rows = lanes.each.map(({ name, items, endsAt }) =>
-    `  ${`lane ${name}`.padEnd(24)}${endText({ endsAt }, nowMs).padEnd(42)}${formatCount(items, "item")}`
-  );
-  const many = view.items.length > MANY_ITEMS
-    ? [`Above ${MANY_ITEMS} repositories, ask the service for a higher quota: more lanes hardly help`]
-    : [];
-  return [
-    "Lanes, each with one process that stays:",
-    ...rows,
-    `  ${"one user for all".padEnd(24)}${endText({ endsAt: lanes.withOne }, nowMs)}`,
-    ...many,
-  ];
-}
-
 function quotaLine({ quota: { minute, hour, day } }: CampaignView): string {
   const used = [`${minute.used} of ${minute.limit} a minute`, `${hour.used} of ${hour.limit} an hour`];
   return `Starts used by this campaign: ${[...used, `${day.used} of ${day.limit} a day`].join(", ")}`;
@@ -118,7 +98,6 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
       ...whyLines(plan.bound, plan.without, nowMs),
-      ...laneLines(plan, nowMs),
     ]),
     quotaLine(view),
   ];
@@ -148,9 +127,6 @@ export async function plan(context: VerbContext): Promise<number> {
     return EXIT.success;
   }
   writer.out(...planText(found, flags.has(ALL_PLANNED.name), dryRun).map((line) => indented(context, line)));
-  if (!dryRun) {
-    const wrote = found.lanes === undefined ? "lock.json" : "lanes/*/lock.json";
-    writer.out(writer.untrusted(`Wrote ${place.directory}/${wrote}; nothing was started`));
-  }
+  if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
   return EXIT.success;
 }

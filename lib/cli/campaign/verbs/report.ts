@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../../campaign/open_campaign.ts";
 import { readCampaignWith } from "../../../campaign/jobs.ts";
 import type { Lock } from "../../../campaign/journal/lock.ts";
 import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { internalsWith } from "../../../campaign/lanes/choose.ts";
+import { internalsWith } from "../../../campaign/open_campaign.ts";
 import { readCampaignWith } from "../../../campaign/jobs.ts";
 import { pullRequestsOf } from "../../../campaign/pulls/pull_requests.ts";
 import type { CampaignView } from "../../../campaign/view.ts";

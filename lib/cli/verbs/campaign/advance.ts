@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { BY, DRY_RUN, EXIT_STATUS, FORGE, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { BY, DRY_RUN, EXIT_STATUS, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { advance } from "../../campaign/verbs/advance.ts";
 import { APPROVE } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -18,7 +18,6 @@ export const campaignAdvanceVerb: Verb = {
   group: "toolkit",
   flags: [
     PLACE,
-    LANE,
     [APPROVE, BY],
     [SKIP_INVALID, MEAN_RUN],
     FORGE,
@@ -30,5 +29,5 @@ export const campaignAdvanceVerb: Verb = {
   codes: WAVE_CODES,
   meanings: OF_WAVES,
   examples: ["mogplex-ci campaign advance campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).advance(context),
+  run: advance,
 };

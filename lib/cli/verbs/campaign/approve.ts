@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { approve } from "../../campaign/verbs/approve.ts";
 import { NOTE_TEXT } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
@@ -19,5 +19,5 @@ export const campaignApproveVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ['mogplex-ci campaign approve campaign.yml --note "three look right"'],
-  run: async (context) => await (await campaignVerbs()).approve(context),
+  run: approve,
 };

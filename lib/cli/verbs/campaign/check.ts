@@ -4,7 +4,7 @@
  * @module
  */
 import { ALLOW_OUTSIDE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { check } from "../../campaign/verbs/check.ts";
 import type { Verb, VerbFlag } from "../../verb.ts";
 
 /** Not one object a line: the answer is one object. */
@@ -20,5 +20,5 @@ export const campaignCheckVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
   examples: ["mogplex-ci campaign check campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).check(context),
+  run: check,
 };

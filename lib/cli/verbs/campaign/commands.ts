@@ -4,7 +4,7 @@
  * @module
  */
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { commands } from "../../campaign/verbs/commands.ts";
 import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -25,5 +25,5 @@ export const campaignCommandsVerb: Verb = {
     "mogplex-ci campaign commands campaign.yml --merge",
     "mogplex-ci campaign commands campaign.yml --close --all",
   ],
-  run: async (context) => await (await campaignVerbs()).commands(context),
+  run: commands,
 };

@@ -4,7 +4,7 @@
  * @module
  */
 import { JSON_OBJECT, MEAN_RUN, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { pipeline } from "../../campaign/verbs/pipeline.ts";
 import { EVERY, FORMAT, FROM_JOB, IMAGE, OUTPUT, PROGRAM_FLAG, REHEARSAL, TAG } from "../../campaign/pipeline_flags.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -28,5 +28,5 @@ export const campaignPipelineVerb: Verb = {
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],
-  run: async (context) => await (await campaignVerbs()).pipeline(context),
+  run: pipeline,
 };

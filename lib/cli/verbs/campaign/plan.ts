@@ -4,7 +4,7 @@
  * @module
  */
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { plan } from "../../campaign/verbs/plan.ts";
 import { ALL_PLANNED } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -22,5 +22,5 @@ export const campaignPlanVerb: Verb = {
     rateLimited: "429 for longer than it waits; another process is at work in the directory",
   },
   examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
-  run: async (context) => await (await campaignVerbs()).plan(context),
+  run: plan,
 };

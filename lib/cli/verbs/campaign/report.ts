@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { FORGE, JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { report } from "../../campaign/verbs/report.ts";
 import { WITH_PROMPT } from "../../campaign/own_flags.ts";
 import { NOTE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -16,7 +16,7 @@ export const campaignReportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write the reports of a campaign again, from its lock and journal",
   group: "toolkit",
-  flags: [PLACE, LANE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
+  flags: [PLACE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",
@@ -25,5 +25,5 @@ export const campaignReportVerb: Verb = {
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).report(context),
+  run: report,
 };

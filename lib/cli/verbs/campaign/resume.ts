@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { resume } from "../../campaign/verbs/resume.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
 
@@ -18,5 +18,5 @@ export const campaignResumeVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign resume campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).resume(context),
+  run: resume,
 };

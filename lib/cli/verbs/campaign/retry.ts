@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { retry } from "../../campaign/verbs/retry.ts";
 import { ADOPT } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
@@ -22,5 +22,5 @@ export const campaignRetryVerb: Verb = {
     "mogplex-ci campaign retry campaign.yml --failed",
     "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",
   ],
-  run: async (context) => await (await campaignVerbs()).retry(context),
+  run: retry,
 };

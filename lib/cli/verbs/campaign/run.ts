@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { DRY_RUN, FORGE, LANE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { DRY_RUN, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
+import { run } from "../../campaign/verbs/run.ts";
 import { RUN_TIMEOUT } from "../../campaign/own_flags.ts";
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
@@ -18,7 +18,6 @@ export const campaignRunVerb: Verb = {
   group: "toolkit",
   flags: [
     PLACE,
-    LANE,
     [RUN_TIMEOUT, ON_INTERRUPT_OPTION],
     [SKIP_INVALID, MEAN_RUN],
     FORGE,
@@ -30,5 +29,5 @@ export const campaignRunVerb: Verb = {
   codes: WAVE_CODES,
   meanings: OF_RUN,
   examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
-  run: async (context) => await (await campaignVerbs()).run(context),
+  run,
 };

@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { skip } from "../../campaign/verbs/skip.ts";
 import { REASON } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
@@ -19,5 +19,5 @@ export const campaignSkipVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
-  run: async (context) => await (await campaignVerbs()).skip(context),
+  run: skip,
 };

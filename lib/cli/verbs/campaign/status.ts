@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { FORGE, JSON_OBJECT, LANE, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
+import { status } from "../../campaign/verbs/status.ts";
 import { ALL_ROWS, STATUS_EXIT, WATCH } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -15,7 +15,7 @@ export const campaignStatusVerb: Verb = {
   maxPositionals: 1,
   summary: "Print what a campaign looks like and what needs a person",
   group: "toolkit",
-  flags: [PLACE, LANE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
     "success",
     "failed",
@@ -36,5 +36,5 @@ export const campaignStatusVerb: Verb = {
     rateLimited: "with --exit-status: it goes on",
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
-  run: async (context) => await (await campaignVerbs()).status(context),
+  run: status,
 };

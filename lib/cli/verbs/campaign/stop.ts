@@ -4,7 +4,7 @@
  * @module
  */
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { campaignVerbs } from "../../campaign/load.ts";
+import { stop } from "../../campaign/verbs/stop.ts";
 import { CANCEL } from "../../campaign/own_flags.ts";
 import type { Verb } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
@@ -19,5 +19,5 @@ export const campaignStopVerb: Verb = {
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign stop campaign.yml"],
-  run: async (context) => await (await campaignVerbs()).stop(context),
+  run: stop,
 };

@@ -4,6 +4,7 @@
  * @module
  */
 import { ALLOW_WRITE, DASHBOARD_OUT, DASHBOARD_WATCH, PARTIAL, RESULTS } from "../../dashboard/flags.ts";
+import { showDashboard } from "../../dashboard/show_dashboard.ts";
 import { JSON_LINES } from "../../options/table.ts";
 import type { Verb } from "../../verb.ts";
 import { ASKING } from "../codes.ts";
@@ -28,5 +29,5 @@ export const dashboardVerb: Verb = {
     "mogplex-ci dashboard --out public --results '*/result.json'",
     "mogplex-ci dashboard --watch 300",
   ],
-  run: async (context) => await (await import("../../dashboard/show_dashboard.ts")).showDashboard(context),
+  run: showDashboard,
 };

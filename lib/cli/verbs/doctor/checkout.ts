@@ -47,7 +47,7 @@ export async function checkCheckout(context: VerbContext, machine: Machine): Pro
     // Deno does not reveal its own flags, so they cannot be checked.
     return warning("checkout", `${config} maps imports, ours too if we lie in the checkout`, "Start with --no-config");
   }
-  const steering = steeringFile(io);
+  const steering = steeringFile(io, context.systems.variables());
   if (steering === undefined || name === "bun") return ok("checkout", "no file in it changes our settings");
   return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
 }

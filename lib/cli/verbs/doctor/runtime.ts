@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ReadEnv } from "../../../platforms/platform.ts";
+import type { ReadEnv, Systems } from "../../../platforms/platform.ts";
 import { readVariables } from "../permissions.ts";
 import { type Check, type Machine, ok, runtimeParts, warning } from "./check.ts";
 import { lookup } from "../../../lookup.ts";
@@ -19,14 +19,14 @@ export function isAtLeast(version: string, oldest: string): boolean {
 }
 
 /** Checks version and permissions. */
-export function checkRuntime(env: ReadEnv, machine: Machine): Check {
+export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
   const { name, version } = runtimeParts(machine);
   const oldest = lookup(OLDEST, name);
   if (oldest === undefined || !isAtLeast(version, oldest)) {
     const supported = Object.entries(OLDEST).map(([each, from]) => `${each} ${from}`).join(", ");
     return warning("runtime", `${name} ${version} is not supported`, `Take one of these, or a later one: ${supported}`);
   }
-  const refused = readVariables(env).filter((variable) => machine.refuses(variable));
+  const refused = readVariables(env, systems).filter((variable) => machine.refuses(variable));
   if (refused.length === 0) return ok("runtime", `${name} ${version}`);
   return warning(
     "runtime",

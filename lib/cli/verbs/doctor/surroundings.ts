@@ -58,7 +58,7 @@ async function keyOf(context: VerbContext): Promise<{ scope: string; missing: re
   const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
   const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: NOBODY };
   let missing: readonly string[] = [];
-  const key = await deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
+  const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
     if (notice.kind === "random_key") missing = notice.missing;
   });
   return { scope: key.scope, missing };

@@ -68,7 +68,7 @@ function baseMetadata({ row, version, repo, input }: Order): Record<string, unkn
   };
 }
 
-async function metadataOf(world: World, order: Order): Promise<Record<string, unknown>> {
+function metadataOf(world: World, order: Order): Record<string, unknown> {
   const { caller, version, input, branch } = order;
   const branchField = branch === null ? {} : { working_branch: branch };
   if (!world.revision.triggerMetadata) return { ...baseMetadata(order), ...branchField };
@@ -76,7 +76,7 @@ async function metadataOf(world: World, order: Order): Promise<Record<string, un
     ...baseMetadata(order),
     ...branchField,
     input,
-    input_hash: await sha256Hex(canonicalJson(input)),
+    input_hash: sha256Hex(canonicalJson(input)),
     flow_version_number: version.versionNumber,
     trigger: { credential: caller.credential, key_id: caller.keyId, label: caller.label },
     team_id: null,
@@ -138,7 +138,7 @@ function enqueue(world: World, order: Order, fields: Record<string, unknown>): Q
 }
 
 /** Checks a trigger in the service's order. */
-async function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Promise<Order> {
+function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Order {
   const { revision } = world;
   const row = findAutomation(world, caller.userId, request.automationId);
   const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
@@ -166,7 +166,7 @@ async function checkTrigger(world: World, caller: Caller, request: TriggerReques
   const key = revision.comparedTriggers ? `${caller.userId} ${row.id} ${request.key}` : request.key;
   const order = { caller, row, version: row.publishedVersion, repo, key, input, branch: null };
   if (!revision.automationBranch || !hasApiTrigger(row)) return order;
-  const hash = await sha256Hex(`${caller.userId}:${row.id}:${request.key}`);
+  const hash = sha256Hex(`${caller.userId}:${row.id}:${request.key}`);
   return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
 }
 
@@ -187,12 +187,12 @@ function replay(world: World, order: Order, run: AutomationRunRow) {
  * @throws {Refusal} if the API refuses the trigger.
  * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
  */
-export async function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): Promise<TriggerResult> {
+export function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): TriggerResult {
   world.automationDriver.catchUp();
-  const order = await checkTrigger(world, caller, request);
+  const order = checkTrigger(world, caller, request);
   const { row, version, repo, branch } = order;
   const { comparedTriggers } = world.revision;
-  const { run, reason } = enqueue(world, order, await metadataOf(world, order));
+  const { run, reason } = enqueue(world, order, metadataOf(world, order));
   const answer = { automationId: row.id, jobRunId: run?.id ?? null };
   const versions = { versionId: version.id, versionNumber: version.versionNumber, workingBranch: branch };
   const later = comparedTriggers ? { replayed: reason !== null && run !== null, ...versions } : {};

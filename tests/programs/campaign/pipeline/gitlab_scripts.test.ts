@@ -62,13 +62,13 @@ const input = (changes: SampleChanges = {}) =>
 const HOME = "git:https://git.example.com/it's/$(touch${IFS}PWNED)/$[[x]]#b";
 const numbered = (number: number, script: string) => `mogplex_wave=${number}\n${script}`;
 
-test("takeOverScript(sampleInput()) takes the directory of the wave before, and nothing of an earlier attempt", () => {
+test("takeOverScript() takes the directory of the wave before, and nothing of an earlier attempt", () => {
   const files = ["mogplex-waves/6/lock.json", "mogplex-waves/7/journal/000002.ndjson"];
-  const taken = run(numbered(7, takeOverScript(sampleInput())), { files });
+  const taken = run(numbered(7, takeOverScript()), { files });
   expect(taken.status).toBe(0);
   expect([taken.has("mogplex-waves/6"), taken.has("mogplex-waves/7/lock.json")]).toEqual([false, true]);
   expect(taken.has("mogplex-waves/7/journal")).toBe(false);
-  const gone = run(numbered(7, takeOverScript(sampleInput())), { files: ["mogplex-waves/5/lock.json"] });
+  const gone = run(numbered(7, takeOverScript()), { files: ["mogplex-waves/5/lock.json"] });
   expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("the wave before is not here")]);
 });
 

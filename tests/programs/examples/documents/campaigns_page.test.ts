@@ -1,15 +1,6 @@
 /** `docs/campaigns.md`, and the section of the README: every command in them is run. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../../../tools/setup.mjs";
@@ -141,8 +132,6 @@ test(
       expect((await view()).counts).toMatchObject({ skipped: 1 });
       expect(await command("campaign report FILE")).toBe(0);
       expect(readFileSync(join(cwd, "mogplex-campaign/campaign.md"), "utf8")).toContain("page");
-      cpSync(join(cwd, "mogplex-campaign"), join(cwd, "SOURCE"), { recursive: true });
-      expect(await command("campaign import FILE SOURCE")).toBe(0);
       expect(await command("campaign status")).toBe(0);
       expect(await command("campaign status FILE --watch")).toBe(0);
       expect(await command("campaign run", "|| true")).toBe(0);

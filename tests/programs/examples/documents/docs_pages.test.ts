@@ -203,7 +203,7 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
   writeFiles(cwd, {
     "bin.sh": `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} --no-artifacts-to-source "$@"\n`,
     ".gitignore": "mogplex*.mjs\n/bin\n/ci.project\n.cache\n",
-    "ci.project/templates/run.yml": readFileSync(join(root, "templates/run.yml"), "utf8"),
+    "ci.project/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8"),
     "ci.project/dist/mogplex-emulator.mjs": readFileSync(emulator, "utf8"),
   });
   await run(`mkdir bin && mv bin.sh bin/gitlab-ci-local && ln -s "${runtimes.node}" bin/node`);

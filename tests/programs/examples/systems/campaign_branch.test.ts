@@ -36,8 +36,6 @@ async function generated(files: Readonly<Record<string, string>>): Promise<strin
     program: { kind: "file", ...await carried("ci/mogplex.mjs") },
     home: undefined,
     directory: "mogplex-campaign",
-    lane: "default",
-    lanes: [],
     waves: undefined,
     output: undefined,
     settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },

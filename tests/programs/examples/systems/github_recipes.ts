@@ -1,7 +1,6 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { root } from "../../../../tools/setup.mjs";
+import { built } from "../../../built.ts";
 import { REPO } from "../../processes/world/service.ts";
 import type { JobOptions } from "./models/github_steps.ts";
 
@@ -27,7 +26,7 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
 export const WITH_ACTION: Readonly<Record<string, string>> = Object.fromEntries(
   ["action.yml", "main.mjs", "post.mjs"].map((
     name,
-  ) => [`action/${name}`, readFileSync(join(root, "action", name), "utf8")]),
+  ) => [`action/${name}`, readFileSync(built(`action/${name}`), "utf8")]),
 );
 
 /** Recipes with the action, by file below `examples/`, and the file of the same recipe without it. */

@@ -27,7 +27,7 @@ export async function buildWorker(folder: string): Promise<string> {
   await build({
     // With the program as a second entry, its code is in a file of its own: in that of the worker it would run by itself.
     entryPoints: {
-      worker: join(root, "tests/unit/processes/world/crash_worker.ts"),
+      worker: join(root, "tests/programs/processes/world/crash_worker.ts"),
       program: join(root, "lib/cli/main.ts"),
     },
     outdir: folder,

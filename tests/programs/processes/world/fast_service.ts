@@ -7,7 +7,7 @@ import { OWNER, SANDBOXES } from "../../../../bench/campaign/world.ts";
 import type { Clock } from "../../../../lib/clock.ts";
 import { builtInScenarios } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
-import { fastClock } from "../../../unit/processes/world/fast_clock.ts";
+import { fastClock } from "./fast_clock.ts";
 
 /** Options of {@linkcode fastService}. */
 export interface FastServiceOptions {

@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { readData, readFailure } from "../../../../lib/api/contract/envelope.ts";
 import {
+  automationRunDataSchema,
   cancelResultSchema,
+  reposSchema,
   runEventsSchema,
   runSchema,
+  type Schema,
   startResultSchema,
 } from "../../../../lib/api/contract/schemas.ts";
 import { run, RUN_ID } from "../../http/answers.ts";
@@ -30,6 +34,45 @@ test("readData() names the path of the first disagreement", () => {
   );
   expect(readData(null, runSchema)).toEqual({ ok: false, problem: "(root): invalid_type" });
   expect(readData({ ok: false }, runSchema).ok).toBe(false);
+});
+
+test("readData() tells the first of half a million mistakes, in the order of the schema, and never a value", () => {
+  const secret = "mog_0123456789abcdefghij";
+  const wrong = { ...run(), status: [secret], createdAt: 1, branch: { base: secret, working: { secret } } };
+  expect(readData({ ok: true, data: wrong }, runSchema)).toEqual({ ok: false, problem: "data.status: invalid_type" });
+  const events = new Array(500_000).fill({ id: { secret } });
+  expect(readData({ ok: true, data: { run: run(), events } }, runEventsSchema)).toEqual(
+    { ok: false, problem: "data.events.0.id: invalid_type" },
+  );
+  expect(readData({ ok: true, data: { repos: [{ id: "x", full_name: 1e400 }] } }, reposSchema)).toEqual(
+    { ok: false, problem: "data.repos.0.full_name: invalid_type" },
+  );
+});
+
+test("readData() puts the known fields first and keeps all others but __proto__, and of an automation run none", () => {
+  const more = '"z":1,"__proto__":{"polluted":true},"constructor":2';
+  const known = { id: "i", full_name: "a/b", installation_id: null, default_branch: null, root_directory: null };
+  const repos = readData(
+    JSON.parse(`{"ok":true,"data":{"repos":[{${more},"full_name":"a/b","id":"i"}]}}`),
+    reposSchema,
+  );
+  const [repo = known] = repos.ok ? repos.data.repos : [];
+  expect(Object.entries(repo)).toEqual([...Object.entries(known), ["z", 1], ["constructor", 2]]);
+  expect([Object.getPrototypeOf(repo), "polluted" in repo]).toEqual([Object.prototype, false]);
+  const record = JSON.parse(`{"ok":true,"data":{"run":{${more},"id":"i","status":"s"}}}`);
+  const { data } = readData(record, automationRunDataSchema) as { data: { run: object } };
+  expect(Object.keys(data.run)).toEqual([
+    ...["id", "status", "created_at", "started_at", "completed_at", "duration_ms", "error", "last_start_error"],
+    ...["active_wait_count", "repo", "metadata"],
+  ]);
+});
+
+test("readData() reads any JSON without an error", () => {
+  fc.assert(fc.property(fc.json(), fc.constantFrom(runSchema, runEventsSchema, reposSchema), (json, schema) => {
+    for (const body of [JSON.parse(json), { ok: true, data: JSON.parse(json) }]) {
+      expect(readData(body, schema as Schema<unknown>).ok).toBe(false);
+    }
+  }));
 });
 
 test("readData() says in words which rule of its own an answer breaks", () => {

@@ -54,7 +54,6 @@ test("readCampaignFile() reads the example of the documents with everything that
       toMinute: 360,
       zone: "Europe/Vienna",
     }],
-    lanes: [],
     notify: null,
   });
   expect(includes).toEqual(["task.md", "repositories.txt"]);

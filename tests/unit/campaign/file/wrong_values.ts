@@ -122,15 +122,9 @@ export const VALUES: readonly WrongFile[] = [
     ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
   ),
   extra(
-    "lanes with the same name and token, without repositories, and with a token of another service",
-    "lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: a, token-variable: KEY_A, repositories: [] }\n" +
-      '  - { name: B, token-variable: CI_JOB_TOKEN, repositories: ["b/*"] }\n' +
-      "notify: { webhook-variable: HOOK, host: a.example, on: [done] }",
-    ["7:5 lanes[1].repositories", "only the first lane needs none"],
-    ["7:13 lanes[1].name", 'it is "a", which lanes[0] has as well; give each its own'],
-    ["7:32 lanes[1].token-variable", 'it is "KEY_A", which lanes[0] has as well'],
-    ["8:13 lanes[2].name", 'did you mean "b"?'],
-    ["8:32 lanes[2].token-variable", "this variable belongs to a CI system or another service"],
+    "lanes, which earlier versions had",
+    'lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: b, token-variable: KEY_B, repositories: ["b/*"] }',
+    ["5:1 lanes", "this version has no such key any more: a campaign has one user of the service; remove it"],
   ),
   extra(
     "notify without a host, with another one, and with variables of others",

@@ -213,7 +213,6 @@ test("Chain.make() makes records that can be read again, whatever texts the serv
     { type: "skipped", items: ["x"], by: a, reason: b },
     { type: "stopped", by: a, cancel: false },
     { type: "resumed", by: b },
-    { type: "joined", from: a, records: 1, slots: [] },
     { type: "pull-request", item: "x", state: a, url: "https://forge.example/1" },
     { type: "note", text: d },
   ]);

@@ -21,8 +21,6 @@ export function sampleInput({ settings, ...changes }: SampleChanges = {}): Pipel
     program: { kind: "file", path: "ci/mogplex.mjs", sha256: "c".repeat(64) },
     home: undefined,
     directory: "mogplex-campaign",
-    lane: "default",
-    lanes: [],
     waves: { delaysMs: [0, 15 * MINUTE_MS, 90 * MINUTE_MS, 15 * MINUTE_MS], gate: null },
     output: undefined,
     ...changes,

@@ -25,7 +25,6 @@ const FILE: CampaignFile = {
   canary: null,
   onFailedChecks: null,
   windows: [],
-  lanes: [],
   notify: null,
 };
 

@@ -1,20 +1,12 @@
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
-import { joinViews } from "../../../../lib/campaign/lanes/join_views.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { renderCampaignJson } from "../../../../lib/campaign/report/json.ts";
 import type { Bound } from "../../../../lib/campaign/pace/pace.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
-import type {
-  CampaignAbout,
-  CampaignView,
-  CauseGroup,
-  ItemView,
-  LaneView,
-  QuotaView,
-} from "../../../../lib/campaign/view.ts";
+import type { CampaignAbout, CampaignView, CauseGroup, ItemView, QuotaView } from "../../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
 
@@ -62,24 +54,9 @@ const VIEW: Fields<CampaignView> = {
   exitCode: true,
   at: true,
   about: true,
-  lanes: true,
 };
-const LANE: Fields<LaneView> = {
-  name: true,
-  state: true,
-  stateReason: true,
-  counts: true,
-  quota: true,
-  waves: true,
-  trouble: true,
-  atWork: true,
-  nextWaveAt: true,
-  waitsFor: true,
-  endsAt: true,
-  exitCode: true,
-};
-/** Fields of campaigns with lanes alone. */
-const OPTIONAL: readonly string[] = ["about", "lane", "lanes"];
+/** Fields that a view may lack. */
+const OPTIONAL: readonly string[] = ["about"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -97,7 +74,6 @@ const ITEM: Fields<ItemView> = {
   startedAt: true,
   endedAt: true,
   canary: true,
-  lane: true,
 };
 const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
 const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
@@ -133,7 +109,6 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["items", schema.properties?.items?.items, ITEM],
   ["causes", schema.properties?.causes?.items, CAUSE],
   ["quota", schema.properties?.quota, QUOTA],
-  ["lanes", schema.properties?.lanes?.items, LANE],
   ["about", schema.properties?.about, ABOUT],
 ])("campaign-report.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
   expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));
@@ -160,11 +135,6 @@ test("renderCampaignJson() keeps to the schema for every size, state, verdict an
   for (const waitsFor of [...Object.keys(BOUNDS) as Bound[], null]) {
     expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
-  const lanes = [{ name: "a", view: mixedView(3) }, {
-    name: "b",
-    view: mixedView(0, { state: "gated", stateReason: "x" }),
-  }];
-  expect(problems(joinViews(lanes))).toEqual([]);
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { virtualClock } from "../../../../lib/clock.ts";
 import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/revision.ts";
-import { openSession } from "../../../../lib/job/session.ts";
+import { openSession } from "../../job/detecting.ts";
 
 const MINUTE = 60_000;
 

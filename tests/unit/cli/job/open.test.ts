@@ -5,7 +5,7 @@ import { CREATE_BRANCH, LOG, TIMEOUT } from "../../../../lib/cli/options/table.t
 import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
 import { UnauthorizedError, UsageError } from "../../../../lib/errors.ts";
 import { parseFlags } from "../../../../lib/flags.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -17,7 +17,16 @@ async function opened(options: FakeIoOptions, dropIn = false) {
   return {
     io,
     writer,
-    context: openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn }, {}),
+    context: openContext({
+      io,
+      platform,
+      systems: ALL_SYSTEMS,
+      writer,
+      flags,
+      vocabulary: commandVocabulary(),
+      verbs: [],
+      dropIn,
+    }, {}),
   };
 }
 
@@ -48,7 +57,16 @@ test("option() takes the flag before the variable, ignores an empty variable, an
     const platform = detectPlatform(io.env);
     const flags = await parseFlags("x", args, [LOG, CREATE_BRANCH, TIMEOUT]);
     const writer = createWriter(io, platform, "toolkit");
-    return openContext({ io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn: false }, {})
+    return openContext({
+      io,
+      platform,
+      systems: ALL_SYSTEMS,
+      writer,
+      flags,
+      vocabulary: commandVocabulary(),
+      verbs: [],
+      dropIn: false,
+    }, {})
       .option;
   };
   expect((await read(["--log", "full"], { MOGPLEX_LOG: "json" }))(LOG)).toBe("full");

@@ -12,7 +12,7 @@ import {
 } from "../../../../lib/cli/job/publish.ts";
 import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
 import { UsageError } from "../../../../lib/errors.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
 
@@ -29,6 +29,7 @@ function context(options: FakeIoOptions) {
   const call = {
     io,
     platform,
+    systems: ALL_SYSTEMS,
     writer,
     flags: FLAGS,
     vocabulary: commandVocabulary(),

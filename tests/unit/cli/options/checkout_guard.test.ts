@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { guardCheckout } from "../../../../lib/cli/options/checkout_guard.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
 import { type FakeIo, fakeIo } from "../fake_io.ts";
 
 const CI = { CI: "true" };
 
 function guard(io: FakeIo, runtime: string, args: readonly string[]): void {
-  guardCheckout({ io, platform: detectPlatform(io.env) }, runtime, args);
+  guardCheckout({ io, platform: detectPlatform(io.env), systems: ALL_SYSTEMS }, runtime, args);
 }
 
 test("guardCheckout() refuses a .env of the checkout that sets the origin when Bun has read it in CI", () => {

@@ -10,7 +10,7 @@ import { virtualClock } from "../../../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { parseFlags } from "../../../../lib/flags.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
 import fixture from "../../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN } from "../world.ts";
@@ -86,7 +86,16 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     const writer = createWriter(io, platform, "toolkit");
     const flags = await parseFlags("doctor", given, flagsOf(doctorVerb));
     const from = clock.now();
-    const call = { io, platform, writer, flags, vocabulary: commandVocabulary(), verbs: [], dropIn: false };
+    const call = {
+      io,
+      platform,
+      systems: ALL_SYSTEMS,
+      writer,
+      flags,
+      vocabulary: commandVocabulary(),
+      verbs: [],
+      dropIn: false,
+    };
     const code = await checkJob(openContext(call, { clock, fetch }), here);
     const said = io.text.stdout + io.text.stderr;
     expect(requests.filter((each) => !each.startsWith("GET ") && each !== STARTS)).toEqual([]);

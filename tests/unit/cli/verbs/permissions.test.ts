@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/permissions.ts";
-import { detectPlatform, platformVariables } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform, platformVariables } from "../../../../lib/platforms/detect.ts";
 import { PERSON_VARIABLES } from "../../../../lib/platforms/person.ts";
 import type { ReadEnv } from "../../../../lib/platforms/platform.ts";
 import { REPORT_FORMATS } from "../../../../lib/report/formats.ts";
@@ -9,7 +9,7 @@ import { world } from "../world.ts";
 
 const PATHS = { out: "mogplex-ci", written: [], read: [] };
 
-const at = (env: ReadEnv) => ({ env, platform: detectPlatform(env) });
+const at = (env: ReadEnv) => ({ env, platform: detectPlatform(env), systems: ALL_SYSTEMS });
 
 test("permissionsFor() names the host of the origin, all lists of variables, and the output directory", () => {
   const { net, env, read, write } = permissionsFor(at(() => undefined), PATHS);

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import { readData, readFailure } from "../../../../lib/api/contract/envelope.ts";
-import type { Schema } from "../../../../lib/api/contract/schema.ts";
 import {
   automationRunDataSchema,
   automationRunsSchema,
@@ -12,6 +11,7 @@ import {
   runDataSchema,
   runEventsSchema,
   sandboxesSchema,
+  type Schema,
   startResultSchema,
   triggerSchema,
 } from "../../../../lib/api/contract/schemas.ts";

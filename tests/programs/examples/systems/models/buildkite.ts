@@ -12,7 +12,7 @@ import { type Fields, fields, list, parseYaml, text, textFields, texts } from ".
 const STEP = ["label", "key", "secrets", "command", "timeout_in_minutes", "retry"];
 
 /** What `pipeline upload` does with variables: `$$` is a dollar for later, and nothing else is used. */
-function upload(source: string): string {
+export function upload(source: string): string {
   if (/(?<!\$)\$(?!\$)/.test(source.replaceAll("$$", ""))) {
     throw new SyntaxError(`The upload replaces a variable: ${source}`);
   }

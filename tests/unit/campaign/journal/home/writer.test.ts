@@ -3,7 +3,7 @@ import type { DirHomeOptions } from "../../../../../lib/campaign/journal/home/di
 import { takeNow, type Writer } from "../../../../../lib/campaign/journal/home/writer.ts";
 import { virtualClock } from "../../../../../lib/clock.ts";
 import type { ProcessIdentity, ProcessState } from "../../../../../lib/files/processes.ts";
-import { prepareSha256 } from "../../../../../lib/sha256.ts";
+import { sha256Hex } from "../../../../../lib/sha256.ts";
 import { failureOf, makeRoom, PROCESS, processesOf, type Room } from "./rooms.ts";
 
 const WRITER = "c/writer.json";
@@ -165,7 +165,7 @@ test("close() leaves the writer file of a process that took over while this one 
   for (let pause = 0; pause < 4; pause++) {
     const room = makeRoom();
     const { files, clock } = room;
-    const hash = await prepareSha256();
+    const hash = sha256Hex;
     const world = (host: string) => ({ files, clock, processes: processesOf({ host }), onNotice: () => {} });
     const first = takeNow("c", world("two"), hash);
     let other: Writer | undefined;
@@ -211,7 +211,7 @@ async function race(prepare: (room: Room) => Promise<void>, pauses: readonly num
   const room = makeRoom();
   await prepare(room);
   const { files, clock } = room;
-  const hash = await prepareSha256();
+  const hash = sha256Hex;
   const others = Object.fromEntries([0, 1, 2].map((level) => [100 + level, alive("100")]));
   const seen = { inside: 0, most: 0, entered: 0, paused: 0 };
 

@@ -1,0 +1,237 @@
+/** Deno with exactly the permissions that the verb `permissions` prints, and with fewer. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { runtimes } from "../../../tools/setup.mjs";
+import { diagnose } from "../../programs/processes/world/doctor.ts";
+import { launch, REPO, type Service, sharedService, startService } from "../../programs/processes/world/service.ts";
+
+let service: Service;
+let campaigns: Service;
+
+beforeAll(async () => {
+  service = await sharedService();
+  campaigns = await startService({}, ["--repos", "acme=3", "--server-revision", "later", "--sandbox-limit", "3"]);
+});
+
+afterAll(() => campaigns.close());
+
+interface Asked {
+  permission: string;
+  value: string | null;
+}
+
+test("permissions prints all that Deno needs for a whole job in CI, and nothing beyond is asked for", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const audit = join(service.folder, "audit.jsonl");
+  for (const file of ["output", "summary"]) writeFileSync(join(cwd, file), "");
+  const env = {
+    MOGPLEX_URL: service.url,
+    MOGPLEX_DEV: "1",
+    MOGPLEX_API_KEY: service.token(),
+    GITHUB_ACTIONS: "true",
+    GITHUB_OUTPUT: join(cwd, "output"),
+    GITHUB_STEP_SUMMARY: join(cwd, "summary"),
+    MOGPLEX_CI_JOB: "permissions",
+  };
+  const listed = await launch([runtimes.node, service.command, "permissions", "--out", "reports"], { cwd, env }).ended;
+  expect({ code: listed.code, stderr: listed.stderr }).toEqual({ code: 0, stderr: "" });
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, service.command];
+  const args = ["run", "--follow", "<success>", "--repo", REPO, "--create-branch", "--out", "reports"];
+  const { code, stderr } = await launch([...deno, ...args], { cwd, env: { ...env, DENO_AUDIT_PERMISSIONS: audit } })
+    .ended;
+  expect(stderr).toBe(`note: sending requests and the token to ${service.url}, unencrypted\n`);
+  expect(code).toBe(0);
+  expect(readFileSync(join(cwd, "summary"), "utf8")).toContain("<success>` → [PR #1](");
+  expect(readFileSync(join(cwd, "reports/result.json"), "utf8")).toContain(`"outcome": "success"`);
+
+  const asked = readFileSync(audit, "utf8").trim().split("\n").map((line) => JSON.parse(line) as Asked);
+  const kinds = new Set(asked.map((each) => each.permission));
+  expect([...kinds].sort()).toEqual(["env", "net", "read", "write"]);
+  const named = flags.find((flag) => flag.startsWith("--allow-env="))?.slice("--allow-env=".length).split(",") ?? [];
+  for (const { permission, value } of asked) if (permission === "env") expect(named).toContain(value ?? "(all)");
+});
+
+test("cleanup and the drop-in verbs run on Deno with the same list", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const listed = await launch([runtimes.bun, service.command, "permissions"], { cwd, env }).ended;
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, service.command];
+  expect(await launch([...deno, "cleanup"], { cwd, env }).ended).toMatchObject({
+    code: 0,
+    stdout: "nothing to clean up: no state file of this job\n",
+  });
+  const repos = await launch([...deno, "repos", "list"], { cwd, env }).ended;
+  expect({ code: repos.code, stdout: repos.stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
+});
+
+test("a permission that is missing ends the job at once, with how to give it", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const task = join(mkdtempSync(join(service.folder, "task-")), "task.md");
+  writeFileSync(task, "<success>");
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const listed = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
+  const args = [service.command, "run", "--follow", "--repo", REPO, "--create-branch", "--prompt-file", task];
+  const unread = await launch([...deno, ...flags, ...args], { cwd, env }).ended;
+  expect({ code: unread.code, stderr: unread.stderr }).toEqual({
+    code: 2,
+    stderr:
+      `error: Cannot read prompt: Deno may not read file "${task}"; start it with --allow-read for it, the verb ` +
+      "permissions prints all flags (permissions --prompt-file FILE)\n",
+  });
+  const more = await launch([runtimes.node, service.command, "permissions", "--prompt-file", task], { cwd, env }).ended;
+  const apart = more.stdout.trim().split(" ").filter((flag) => !flag.startsWith("--allow-net"));
+  const unsent = await launch([...deno, ...apart, ...args], { cwd, env }).ended;
+  const { host } = new URL(service.url);
+  expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
+    code: 2,
+    stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
+      `error: Cannot start run: Deno may not reach ${host}; start it with --allow-net=${host}, the verb permissions ` +
+      "prints all flags\n",
+  });
+  expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
+}, 60_000);
+
+const quiet = (stderr: string) =>
+  stderr.replace(`note: sending requests and the token to ${campaigns.url}, unencrypted\n`, "");
+
+test("permissions prints all that Deno needs for a campaign, which runs without a prompt and writes nowhere else", async () => {
+  const cwd = mkdtempSync(join(campaigns.folder, "deno-"));
+  const audit = join(campaigns.folder, "campaign-audit.jsonl");
+  const file = { version: 1, name: "deno", "prompt-file": "task.md", repositories: [{ query: "acme/project" }] };
+  writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
+  writeFileSync(join(cwd, "task.md"), "<agent-failure>");
+  for (const name of ["output", "summary"]) writeFileSync(join(cwd, name), "");
+  const env = {
+    MOGPLEX_URL: campaigns.url,
+    MOGPLEX_DEV: "1",
+    MOGPLEX_API_KEY: campaigns.token(),
+    GITHUB_ACTIONS: "true",
+    GITHUB_ACTOR: "octocat",
+    GITHUB_OUTPUT: join(cwd, "output"),
+    GITHUB_STEP_SUMMARY: join(cwd, "summary"),
+  };
+  const listed = await launch([runtimes.node, campaigns.command, "permissions", "--out", "mogplex-campaign"], {
+    cwd,
+    env,
+  }).ended;
+  expect({ code: listed.code, stderr: listed.stderr }).toEqual({ code: 0, stderr: "" });
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [
+    runtimes.deno,
+    "run",
+    "--no-config",
+    "--no-lock",
+    "--no-prompt",
+    ...flags,
+    campaigns.command,
+    "campaign",
+  ];
+  const campaign = (verb: string, ...args: string[]) =>
+    launch([...deno, verb, "campaign.yml", ...args], { cwd, env: { ...env, DENO_AUDIT_PERMISSIONS: audit } }).ended;
+
+  expect((await campaign("check")).code).toBe(0);
+  const planned = await campaign("plan");
+  expect([planned.code, quiet(planned.stderr)]).toEqual([0, ""]);
+  const run = await campaign("run", "--timeout", "50s");
+  expect([run.code, quiet(run.stderr)]).toEqual([1, ""]);
+  const retried = await campaign("retry", "--failed");
+  expect([retried.code, retried.stderr]).toEqual([0, ""]);
+  const journal = readFileSync(join(cwd, "mogplex-campaign/journal/000001.ndjson"), "utf8");
+  expect(journal).toContain('"type":"retry"');
+  expect(journal).toContain('"by":"octocat"');
+  expect((await campaign("stop", "--cancel")).code).toBe(0);
+  expect((await campaign("advance")).code).toBe(0);
+  expect((await campaign("status")).code).toBe(0);
+  expect((await campaign("report")).code).toBe(0);
+  expect(existsSync(join(cwd, "mogplex-campaign/writer.json"))).toBe(false);
+  expect(readFileSync(join(cwd, "summary"), "utf8")).toContain("Campaign `deno` is");
+
+  const asked = readFileSync(audit, "utf8").trim().split("\n").map((line) =>
+    JSON.parse(line) as { permission: string; value: string | null }
+  );
+  const named = flags.find((flag) => flag.startsWith("--allow-env="))?.slice("--allow-env=".length).split(",") ?? [];
+  for (const { permission, value } of asked) if (permission === "env") expect(named).toContain(value ?? "(all)");
+});
+
+test("permissions prints what a campaign needs in any directory, and a link in its place is refused", async () => {
+  const cwd = mkdtempSync(join(campaigns.folder, "deno-"));
+  const other = mkdtempSync(join(campaigns.folder, "other-"));
+  mkdirSync(join(other, "target"));
+  symlinkSync(join(other, "target"), join(other, "link"));
+  const file = { version: 1, name: "places", prompt: "<success>", repositories: ["acme/project-0001"] };
+  writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
+  const env = { MOGPLEX_URL: campaigns.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: campaigns.token() };
+  async function plan(directory: string) {
+    const listed = await launch([runtimes.node, campaigns.command, "permissions", "--out", directory], { cwd, env })
+      .ended;
+    const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...listed.stdout.trim().split(" ")];
+    const verb = ["campaign", "plan", "campaign.yml", "--dir", directory];
+    return await launch([...deno, campaigns.command, ...verb], { cwd, env }).ended;
+  }
+  for (const directory of [join(other, "d"), join(other, "x/y"), "sub/d", `../${basename(other)}/z`]) {
+    const { code, stderr } = await plan(directory);
+    expect([directory, code, quiet(stderr)]).toEqual([directory, 0, ""]);
+    expect(existsSync(resolve(cwd, directory, "lock.json"))).toBe(true);
+  }
+  const linked = await plan(join(other, "link"));
+  expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("it is reached through the symbolic link")]);
+  expect(readdirSync(join(other, "target"))).toEqual([]);
+});
+
+test("a campaign's directory that Deno may not write ends with 2, and says which flags are needed", async () => {
+  const cwd = mkdtempSync(join(campaigns.folder, "deno-"));
+  writeFileSync(
+    join(cwd, "campaign.yml"),
+    JSON.stringify({ version: 1, name: "x", prompt: "x", repositories: ["acme/web"] }),
+  );
+  const env = { MOGPLEX_URL: campaigns.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: campaigns.token() };
+  const listed = await launch([runtimes.node, campaigns.command, "permissions"], { cwd, env }).ended;
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...listed.stdout.trim().split(" ")];
+  const { code, stderr } = await launch([...deno, campaigns.command, "campaign", "advance", "campaign.yml"], {
+    cwd,
+    env,
+  })
+    .ended;
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr:
+      'error: Cannot write in "mogplex-campaign": Deno may not use it; start it with --allow-read and --allow-write for ' +
+      "the directory, the verb permissions prints all flags (permissions --out DIR)\n",
+  });
+});
+
+const DENO = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
+
+test("doctor on Deno is content with the flags that permissions prints", async () => {
+  const cwd = mkdtempSync(join(service.folder, "doctor-permissions-"));
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const listed = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
+  const { code, checks } = await diagnose([...DENO, ...listed.stdout.trim().split(" "), service.command], env, cwd);
+  const unwell = Object.values(checks).filter(({ state }) => state !== "ok").map(({ name, state }) => [name, state]);
+  expect({ code, unwell }).toEqual({ code: 0, unwell: [["variables", "skipped"]] });
+});
+
+test("doctor on Deno names the flag that is missing, and never falls over", async () => {
+  const cwd = mkdtempSync(join(service.folder, "doctor-refused-"));
+  const env = { MOGPLEX_API_KEY: service.token() };
+  const nothing = await diagnose([...DENO, service.command], env, cwd);
+  expect([nothing.code, nothing.checks.token?.advice]).toEqual([
+    64,
+    "Permit Deno to read it: --allow-env=MOGPLEX_API_KEY",
+  ]);
+  expect(nothing.checks.connection?.advice).toStartWith("Start Deno with --allow-net=mogplex.com");
+  const unreached = await diagnose(
+    [...DENO, "--allow-env", "--allow-read", "--allow-write", service.command],
+    env,
+    cwd,
+  );
+  expect([unreached.code, unreached.checks.connection?.state]).toEqual([2, "failed"]);
+  const { code, checks } = await diagnose([...DENO, "--allow-env", service.command], env, cwd);
+  expect(code).toBe(2);
+  expect(checks.files?.advice).toContain("--allow-write");
+});

@@ -1,0 +1,155 @@
+/** What a runtime can spoil: exit codes, signals, streams whose reader goes, files that it obeys, and files that it opens. */
+import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runtimes } from "../../../tools/setup.mjs";
+import { launch, REPO, sharedService } from "../../programs/processes/world/service.ts";
+import { CANCEL, cancels, nothing, openJob, until } from "../../programs/processes/world/stage.ts";
+import { onEveryRuntime } from "./every_runtime.ts";
+
+onEveryRuntime(
+  "run --follow ends with 1, and all of its reports are whole, when stdout has lost its reader",
+  async (on) => {
+    const job = await openJob(on);
+    const shell = '"$@" | head -1 > /dev/null; exit "${PIPESTATUS[0]}"';
+    const line = ["bash", "-c", shell, "bash", ...job.line(...job.follow("<agent-failure>"))];
+    const { code, stderr } = await launch(line, job).ended;
+    expect(stderr).not.toContain("error");
+    expect(code).toBe(1);
+    expect(job.result()).toMatchObject({ outcome: "failed", exitCode: 1 });
+    job.recorder.close();
+  },
+);
+
+onEveryRuntime(
+  "--help ends with 0 and says nothing on stderr when its reader goes away",
+  async ({ runtime, service }) => {
+    const shell = 'set -o pipefail; "$@" --help | head -1';
+    const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", ...runtime, service.command]).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
+  },
+);
+
+onEveryRuntime("a job ends with 70 when a promise never settles", async ({ name, runtime, service }) => {
+  const preload = join(mkdtempSync(join(service.folder, "never-")), "never.mjs");
+  writeFileSync(preload, "globalThis.fetch = () => new Promise(() => {});\nglobalThis.setTimeout = () => 0;\n");
+  const flag = name === "bun" ? `--preload=${preload}` : `--import=${preload}`;
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  expect(await launch([...runtime, flag, service.command, "repos", "list"], { env }).ended).toEqual({
+    code: 70,
+    stdout: "",
+    stderr: `note: sending requests and the token to ${service.url}, unencrypted\n`,
+  });
+});
+
+onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was called", async (on) => {
+  const job = await openJob(on);
+  const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "1")).ended;
+  // Nothing is on the PATH.
+  const called = on.name === "deno" ? "deno run …" : on.name;
+  expect(stdout).toMatch(new RegExp(`\nresume        ${called} \\S*mogplex\\.mjs follow ${job.state().runId}\n`));
+  expect(code).toBe(124);
+  job.recorder.close();
+});
+
+onEveryRuntime("run --follow cancels its run once, and ends with 143 or 130, when a signal comes", async (on) => {
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    const job = await openJob(on);
+    const { child, seen, ended } = job.launch(...job.follow("<stuck-pending>"));
+    await seen(/started run \S+ \([^]*run accepted/);
+    // Within a millisecond they are one.
+    for (let count = 0; count < 2; count++) child.kill(signal);
+    expect((await ended).code).toBe(code);
+    expect(job.recorder.of(CANCEL)).toHaveLength(1);
+    expect(job.result()).toMatchObject({ outcome: "interrupted", status: "cancelled", exitCode: code });
+    job.recorder.close();
+  }
+});
+
+onEveryRuntime("run --follow leaves at once at a signal 1.5 s after the first, and cleanup cancels", async (on) => {
+  const job = await openJob(on);
+  const { child, seen, ended } = job.launch(...job.follow("<stuck-pending>"));
+  const runId = (await seen(/started run (\S+) \([^]*run accepted/))[1] ?? "";
+  job.recorder.intercept = ({ what }) => CANCEL.test(what) ? new Promise(() => {}) : Promise.resolve();
+  child.kill("SIGTERM");
+  const first = await job.recorder.arrived(CANCEL);
+  await until("1.5 s have passed", () => performance.now() - first.atMs > 1_550);
+  child.kill("SIGINT");
+  expect((await ended).code).toBe(130);
+  job.recorder.intercept = undefined;
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
+  job.recorder.close();
+});
+
+const WRAPPERS: Readonly<Record<string, readonly string[]>> = {
+  node: ["npm", "exec", "--offline", "-c", "./agent.sh"],
+  bun: [runtimes.bun, "run", "agent"],
+  deno: [runtimes.deno, "task", "agent"],
+};
+
+onEveryRuntime(
+  "run --follow cancels once when the script runner of the runtime passes the group's SIGTERM on",
+  async (on) => {
+    const job = await openJob(on);
+    const words = job.line(...job.follow("<stuck-pending>")).map((word) => `'${word}'`);
+    writeFileSync(join(job.cwd, "agent.sh"), `#!/bin/sh\nexec ${words.join(" ")}\n`, { mode: 0o755 });
+    writeFileSync(join(job.cwd, "package.json"), JSON.stringify({ scripts: { agent: "./agent.sh" } }));
+    writeFileSync(join(job.cwd, "deno.json"), JSON.stringify({ tasks: { agent: "./agent.sh" } }));
+    const env = { ...job.env, npm_config_update_notifier: "false" };
+    const { child, seen, ended } = launch(["setsid", ...WRAPPERS[on.name] ?? []], { cwd: job.cwd, env });
+    await seen(/started run \S+ \([^]*run accepted/);
+    process.kill(-(child.pid ?? 0), "SIGTERM");
+    expect((await ended).stdout.match(/^verdict +interrupted \(exit code 143\)$/gm)).toHaveLength(1);
+    expect(job.recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
+    expect(await job.cleanup("canceled")).toEqual(nothing("the run has ended, or none was started"));
+    job.recorder.close();
+  },
+);
+
+onEveryRuntime("a state file that is a pipe or a device ends with 2 at once", async (on) => {
+  const job = await openJob(on);
+  execFileSync("mkfifo", [join(job.cwd, "pipe")]);
+  symlinkSync("/dev/zero", join(job.cwd, "link"));
+  for (const path of ["pipe", "link"]) {
+    const { code, stdout, stderr } = await job.launch("cleanup", "--state", path).ended;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toEndWith(`error: Cannot read state file "${path}": it is not an ordinary file\n`);
+  }
+  job.recorder.close();
+});
+
+onEveryRuntime("a task comes from standard input, byte for byte, to the end of it", async (on) => {
+  const job = await openJob(on);
+  const task = `<success> "it's" ünïcødé 🚀\n${"x".repeat(70_000)}`;
+  const { code } = await launch(job.line(...job.follow("-")), { cwd: job.cwd, env: job.env, stdin: task }).ended;
+  expect(code).toBe(0);
+  expect(JSON.parse(job.recorder.requests.find(({ what }) => what === "POST /runs")?.body ?? "{}").prompt).toBe(task);
+  job.recorder.close();
+});
+
+onEveryRuntime("a .env, bunfig.toml, deno.json or tsconfig.json of the checkout changes nothing", async (on) => {
+  const { runtime, service } = on;
+  const cwd = mkdtempSync(join(service.folder, "checkout-"));
+  writeFileSync(join(cwd, "evil.mjs"), `console.log("EVIL"); process.exit(0);\n`);
+  writeFileSync(join(cwd, ".env"), "MOGPLEX_URL=https://evil.example\n");
+  writeFileSync(join(cwd, "bunfig.toml"), `preload = ["./evil.mjs"]\n`);
+  writeFileSync(join(cwd, "deno.json"), `{"imports":{"node:process":"./evil.mjs"}}\n`);
+  writeFileSync(join(cwd, "tsconfig.json"), `{"compilerOptions":{"paths":{"node:process":["./evil.mjs"]}}}\n`);
+  const env = { CI: "true", MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const { code, stdout } = await launch([...runtime, service.command, "repos", "list"], { cwd, env }).ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
+});
+
+test("without --no-env-file a job in CI ends with 2 when a .env of the checkout sets the origin, on bun", async () => {
+  const service = await sharedService();
+  const cwd = mkdtempSync(join(service.folder, "checkout-"));
+  writeFileSync(join(cwd, ".env"), "MOGPLEX_URL=https://evil.example\n");
+  const env = { CI: "true", MOGPLEX_API_KEY: service.token() };
+  for (const args of [["repos", "list"], ["run", "--follow", "<success>", "--repo", REPO, "--create-branch"]]) {
+    const { code, stdout, stderr } = await launch([runtimes.bun, service.command, ...args], { cwd, env }).ended;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toStartWith("error: Cannot trust MOGPLEX_URL: ");
+  }
+});

@@ -1,0 +1,119 @@
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { VERBS } from "../../../lib/cli/verbs.ts";
+import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
+import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
+import { VARIABLES } from "../../../lib/variables.ts";
+import { VERSION } from "../../../lib/version.ts";
+import { stale } from "../../../tools/docs/documents.ts";
+import { sources, textOf } from "./imports.ts";
+
+const root = join(import.meta.dir, "../../..");
+
+const read = (name: string) => readFileSync(join(root, name), "utf8");
+
+test("stale() finds no document that differs from what it is generated from", () => {
+  expect(Object.keys(stale()), "Run `npm run docs`").toEqual([]);
+});
+
+test("docs/reference.md lists every row of REPORT_FORMATS with its file", () => {
+  const rows = [...read("docs/reference.md").matchAll(/^\| `(\w+)` +\| `([\w.]+)` +\| [^|]+ \|$/gm)].map((row) =>
+    row.slice(1)
+  );
+  const advice = 'Write a row for it in the table of docs/reference.md, "Reports"';
+  expect(rows.sort(), advice).toEqual(Object.entries(REPORT_FORMATS).map(([name, { file }]) => [name, file]).sort());
+});
+
+test("docs/reference.md, Campaigns, has a row for every verb of campaign", () => {
+  const section = read("docs/reference.md").split(/^## /m).find((part) => part.startsWith("Campaigns\n")) ?? "";
+  const rows = [...section.matchAll(/^\| `(campaign \w+)` +\|/gm)].map(([, name = ""]) => name);
+  expect(rows.sort()).toEqual(VERBS.map(({ name }) => name).filter((name) => name.startsWith("campaign ")).sort());
+});
+
+test("README.md stays on about two screens: it has at most 130 lines", () => {
+  expect(read("README.md").split("\n").length).toBeLessThanOrEqual(131);
+});
+
+test("docs/README.md leads to every page of docs", () => {
+  const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md") && name !== "README.md");
+  const links = [...read("docs/README.md").matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name = ""]) => name);
+  expect(pages.filter((name) => !links.includes(name)), "Write a row for it in docs/README.md").toEqual([]);
+});
+
+test("EXIT_TABLE prints the codes of its names, and names every code once", () => {
+  expect(EXIT_TABLE.map(({ code }) => code)).toEqual(
+    EXIT_TABLE.map(({ names }) => names.map((name) => EXIT[name]).join("/")),
+  );
+  expect(EXIT_TABLE.flatMap(({ names }) => names).sort()).toEqual(Object.keys(EXIT).sort() as ExitName[]);
+});
+
+test("VARIABLES has no name twice when it is read as a set", () => {
+  const names = VARIABLES.map(({ name }) => name);
+  expect(names).toEqual([...new Set(names)]);
+});
+
+test("VARIABLES lists every MOGPLEX variable that the sources read", () => {
+  const known = new Set(VARIABLES.map(({ name }) => name));
+  const files = sources("lib").filter((file) => !file.startsWith("lib/emulator/"));
+  const used = files.flatMap((file) =>
+    [...textOf(file).matchAll(/env\(\s*"(MOGPLEX_\w+)"/g)].map((match) => match[1] ?? "")
+  );
+  expect(used.length).toBeGreaterThan(10);
+  const unlisted = [...new Set(used)].filter((name) => !known.has(name));
+  expect(unlisted, "Add a row for it to VARIABLES in lib/variables.ts").toEqual([]);
+});
+
+test("all versions agree when package.json, deno.json, the constant and the changelog are compared", () => {
+  const newest = /^## (\d+\.\d+\.\d+)/m.exec(read("CHANGELOG.md"))?.[1];
+  const lock = JSON.parse(read("package-lock.json"));
+  const versions = [JSON.parse(read("package.json")).version, JSON.parse(read("deno.json")).version, newest];
+  expect([...versions, lock.version]).toEqual([VERSION, VERSION, VERSION, VERSION]);
+});
+
+test("deno.json imports the same versions as package.json", () => {
+  const { devDependencies } = JSON.parse(read("package.json"));
+  for (const [name, target] of Object.entries<string>(JSON.parse(read("deno.json")).imports)) {
+    expect(`${name}: ${target}`).toBe(`${name}: npm:${name}@${devDependencies[name]}`);
+  }
+});
+
+test("package-lock.json names no registry when it is committed", () => {
+  expect(read("package-lock.json")).not.toMatch(/"resolved": "https?:/);
+});
+
+/** Every document of the checkout. */
+const DOCUMENTS = readdirSync(root).filter((name) => !/^\.|^(node_modules|dist)$/.test(name)).flatMap((name) =>
+  statSync(join(root, name)).isDirectory()
+    ? readdirSync(join(root, name), { recursive: true, encoding: "utf8" }).map((path) => join(name, path))
+    : [name]
+).filter((path) => path.endsWith(".md"));
+
+test("documents link to files that are there", () => {
+  expect(DOCUMENTS.length).toBeGreaterThan(10);
+  const dead = DOCUMENTS.flatMap((name) =>
+    [...read(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(dirname(name), match[1] ?? ""))
+      .filter((target) => !existsSync(join(root, target))).map((target) => `${name} > ${target}`)
+  );
+  expect(dead, "These links (document > target) lead to no file").toEqual([]);
+});
+
+/** The anchors of the headings of a document, as GitLab and GitHub make them. */
+function anchorsOf(text: string): string[] {
+  const headings = text.replace(/```[\s\S]*?```/g, "").matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, heading = ""]) =>
+    heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
+  );
+}
+
+test("documents link to headings that are there", () => {
+  const links = DOCUMENTS.flatMap((name) =>
+    [...read(name).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(([, path = "", anchor = ""]) => ({
+      name,
+      target: path === "" ? name : join(dirname(name), path),
+      anchor,
+    }))
+  );
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter(({ target, anchor }) => !anchorsOf(read(target)).includes(anchor))).toEqual([]);
+});

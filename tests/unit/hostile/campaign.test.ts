@@ -1,0 +1,157 @@
+import { expect, test } from "bun:test";
+import { writeCampaignReports } from "../../../lib/campaign/report/write.ts";
+import { itemNames, STATES } from "../../../lib/campaign/report/words.ts";
+import { campaignLine, heartbeatLine } from "../../../lib/cli/campaign/log_lines.ts";
+import { liveTable } from "../../../lib/cli/campaign/live_table.ts";
+import { statusText } from "../../../lib/cli/campaign/status.ts";
+import { Writer } from "../../../lib/cli/log/writer.ts";
+import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { MAX_SUMMARY_BYTES } from "../../../lib/platforms/github_files.ts";
+import { cellWidth } from "../../../lib/text/cells.ts";
+import { bareValue } from "../../../lib/text/escape/dotenv.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
+import { hostileView } from "../campaign/report/sample_view.ts";
+import { fakeIo } from "../cli/fake_io.ts";
+import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../report/gitlab_readers.ts";
+import { memoryIo } from "../report/memory_io.ts";
+import { parseOpenmetrics } from "../report/openmetrics_parser.ts";
+import { CORPUS } from "./corpus.ts";
+import { parseCsv, parseDotenv, parseGithubFile } from "./parsers/file_parsers.ts";
+import { LOG_PARSERS, terminalCommands } from "./parsers/log_parsers.ts";
+import { outlineMarkdown, outlineXml } from "./parsers/markup_parsers.ts";
+import { SYSTEMS } from "./systems.ts";
+
+const PLATFORMS = [...Object.values(SYSTEMS), ""].map((variable) =>
+  detectPlatform((name) => name === variable ? "1" : undefined)
+);
+
+const same = (text: string) => text;
+
+function written(text: string): (name: string) => string {
+  const io = memoryIo();
+  const command = { program: "mogplex-ci", file: text, flags: ["--dir", text] };
+  const options = { files: { outputs: "outputs", summary: "summary" }, command, problem: text };
+  expect(writeCampaignReports(hostileView(text), ".", io, same, options)).toEqual([]);
+  return (name) => io.files.get(name) ?? io.files.get(`./${name}`) ?? "";
+}
+
+/** Every string in a value, keys included. */
+function strings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [key, ...strings(item)]);
+}
+
+const BENIGN = written("harmless");
+
+// A text that is an address is one of a pull request, of which there is more to say.
+const WITH_ADDRESS = written("https://harmless.example/1");
+
+const PROSE = new Set(
+  [BENIGN, WITH_ADDRESS].flatMap((file) => outlineMarkdown(file("campaign.md")).prose.split(/\s+/)),
+);
+
+const ELEMENTS = new Set(outlineMarkdown(BENIGN("campaign.md")).elements);
+
+const CASES = readGitlabJunit(BENIGN("junit.xml")).map(({ classname, status }) => [classname, status]);
+
+for (const { name, text } of CORPUS) {
+  test(`writeCampaignReports() writes nothing but its own records, whatever the campaign says: ${name}`, () => {
+    const file = written(text);
+    for (
+      const each of ["campaign.json", "campaign.md", "junit.xml", "metrics.txt", "outputs.env", "annotations.json"]
+    ) {
+      expect([each, terminalCommands(file(each))]).toEqual([each, []]);
+    }
+    // Its lines end in CR LF, as its format demands.
+    expect(terminalCommands(file("campaign.csv").replaceAll("\r\n", "\n"))).toEqual([]);
+
+    const json = JSON.parse(file("campaign.json"));
+    expect([json.state, json.items.length]).toEqual(["gated", STATES.length]);
+    expect(strings(json).flatMap(terminalCommands)).toEqual([]);
+
+    const rows = parseCsv(file("campaign.csv"));
+    expect([rows.length, rows[0]?.length]).toEqual([STATES.length + 1, 20]);
+    // Source: OWASP, "CSV Injection"; a spreadsheet may fold full-width characters and skip blanks.
+    for (const cell of rows.flat()) expect(cell.normalize("NFKC").trim()).not.toMatch(/^[=+\-@\t\r]/);
+
+    expect(parseGithubFile(file("outputs"))).toEqual(parseGithubFile(BENIGN("outputs")));
+    for (const [, value] of parseDotenv(file("outputs.env"))) expect(value).toBe(bareValue(value));
+    expect(file("outputs.env")).toBe(BENIGN("outputs.env"));
+  });
+
+  test(`the campaign's reports for CI pages have the same shape, whatever the campaign says: ${name}`, () => {
+    const file = written(text);
+    const elements = (xml: string) => outlineXml(xml).elements.filter((element) => element !== "property");
+    expect(elements(file("junit.xml"))).toEqual(elements(BENIGN("junit.xml")));
+    expect(readGitlabJunit(file("junit.xml")).map(({ classname, status }) => [classname, status])).toEqual(CASES);
+    expect(file("junit.xml")).not.toContain("<system-out");
+
+    const [info, ...series] = parseOpenmetrics(file("metrics.txt"));
+    // A text that is an address makes a pull request.
+    const changing = ["mogplex_campaign_causes", "mogplex_campaign_pull_requests"];
+    const causes = ({ name }: { name: string }) => changing.includes(name);
+    const [, ...expected] = parseOpenmetrics(BENIGN("metrics.txt"));
+    expect(series.filter((family) => !causes(family))).toEqual(expected.filter((family) => !causes(family)));
+    expect(Object.keys(info?.samples[0]?.[0] ?? {}).filter((label) => label !== "campaign")).toEqual([]);
+    expect(readGitlabMetrics(file("metrics.txt")).length).toBeGreaterThan(20);
+
+    for (const { label, url } of readGitlabAnnotations(file("annotations.json")).flatMap(([, links]) => links)) {
+      expect(url).toMatch(/^https?:\/\/[^\s@]+$/);
+      expect(label.length).toBeLessThan(230);
+    }
+  });
+
+  test(`renderCampaignMarkdown() is the same document but for the text in its code: ${name}`, () => {
+    const file = written(text);
+    expect(new TextEncoder().encode(file("summary")).length).toBeLessThan(MAX_SUMMARY_BYTES);
+    const outline = outlineMarkdown(file("campaign.md"));
+    expect(
+      outline.elements.filter((element) => !ELEMENTS.has(element) && !/^a href=https:\/\/github\.com\//.test(element)),
+    )
+      .toEqual([]);
+    expect(outline.prose.split(/\s+/).filter((word) => !PROSE.has(word))).toEqual([]);
+    // GitLab looks for quick actions at the very start of a line.
+    expect(file("campaign.md").split("\n").filter((line) => line.startsWith("/"))).toEqual([]);
+  });
+
+  test(`statusText() and liveTable() print no command of a CI system and none of a terminal: ${name}`, () => {
+    const view = hostileView(text);
+    const command = { program: "mogplex-ci", file: text.slice(0, 1_000), flags: [] };
+    for (const system of PLATFORMS) {
+      const options = { width: 80, colour: false, escapeLine: (line: string) => system.escapeLine(line), command };
+      const status = statusText(view, { ...options, problem: text, all: true });
+      const table = liveTable(view, { ...options, height: 20, nowMs: 0 });
+      const log = [...status, ...table].map((line) => `${line}\n`).join("");
+      const parsers = LOG_PARSERS[system.name];
+      const found = [...parsers === undefined ? Object.values(LOG_PARSERS) : [parsers], terminalCommands]
+        .flatMap((parse) => parse(log));
+      expect([system.name, found.slice(0, 3)]).toEqual([system.name, []]);
+      expect(log.split("\n").length).toBe(status.length + table.length + 1);
+      for (const line of [...status.filter((line) => !line.includes("mogplex-ci ")), ...table]) {
+        expect(cellWidth(line)).toBeLessThanOrEqual(80);
+      }
+      expect(table.length).toBeLessThanOrEqual(20);
+      expect(status.length).toBeLessThan(300);
+    }
+  });
+
+  test(`campaignLine() and heartbeatLine() print no command once they went through the writer: ${name}`, () => {
+    const view = hostileView(text.slice(0, 20_000));
+    const names = itemNames(view.items);
+    const lines = [
+      ...view.items.map((item) => campaignLine(item, names.get(item.id) ?? "", 0)),
+      heartbeatLine(view, 0),
+    ];
+    for (const system of PLATFORMS) {
+      const io = fakeIo();
+      const writer = new Writer(io, system, createRedactor());
+      for (const line of lines) writer.out(writer.untrusted(line));
+      const parsers = LOG_PARSERS[system.name];
+      const found = [...parsers === undefined ? Object.values(LOG_PARSERS) : [parsers], terminalCommands]
+        .flatMap((parse) => parse(io.text.stdout));
+      expect([system.name, found.slice(0, 3)]).toEqual([system.name, []]);
+      expect(io.text.stdout.split("\n").length).toBe(lines.length + 1);
+    }
+  });
+}

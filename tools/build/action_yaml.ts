@@ -1,0 +1,187 @@
+/**
+ * Renders `action.yml`: the metadata that GitHub reads, from the inputs that the program knows.
+ *
+ * @module
+ */
+import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
+import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/job/interrupt.ts";
+import { KEY_SCOPES } from "../../lib/job/key.ts";
+import type { OutputName } from "../../lib/report/outputs.ts";
+import { VERSION } from "../../lib/version.ts";
+
+/** What people read about an input. Never with an expression in it: the runner would evaluate that. */
+export interface InputText {
+  /** Its meaning. */
+  description: string;
+  /** What holds when it is empty. @default {undefined} (nothing to say) */
+  empty?: string;
+  /** Its value when the workflow gives none; GitHub evaluates expressions in it. @default {""} */
+  default?: string;
+  /** Allowed values. @default any text */
+  options?: readonly string[];
+}
+
+const SERVER = "the default of the Mogplex repository";
+const SWITCH = ["true", "false"];
+
+/** The inputs, in the order of the program. */
+export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
+  "token": {
+    description: "Access token of Mogplex, from a secret.",
+    empty: "the variable MOGPLEX_API_KEY",
+  },
+  "repo": { description: "Repository: owner/name, or its id in Mogplex.", empty: "the variable MOGPLEX_REPO_ID" },
+  "prompt": {
+    description: "Task for the agent; else use prompt-file. Passed on byte for byte, never through a shell.",
+  },
+  "prompt-file": { description: "Path of a file in the workspace with the task. It needs a checkout." },
+  "run-id": {
+    description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
+  },
+  "automation": {
+    description: "Id of an automation to trigger and follow, in place of starting a run. It needs repo.",
+  },
+  "automation-input": {
+    description: "Input of the automation: a line NAME=VALUE for each value, or NAME:=JSON for one that is no text.",
+  },
+  "harness": { description: "Agent.", empty: SERVER, options: HARNESSES },
+  "mode": { description: "What the agent may do without asking.", empty: SERVER, options: MODES },
+  "base-branch": { description: "Branch to start from.", empty: SERVER },
+  "branch": {
+    description: "Branch to work on.",
+    empty: "a generated name if create-branch is true, else the base branch",
+  },
+  "create-branch": { description: "Whether to create the working branch.", empty: "true", options: SWITCH },
+  "root": { description: "Directory of the repository that the agent works in.", empty: SERVER },
+  "follow": {
+    description: "Whether the step follows the run to its end. false: it ends once the run is started.",
+    default: "true",
+    options: SWITCH,
+  },
+  "timeout": {
+    description:
+      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below timeout-minutes of the job.",
+    empty: "30m",
+  },
+  "on-timeout": {
+    description: "What to do with the run when timeout has passed. detach: let it go on. cancel: cancel it.",
+    empty: "detach",
+    options: ON_TIMEOUT,
+  },
+  "on-interrupt": {
+    description:
+      "What to do with the run when the job is cancelled. auto: cancel it if this job, or an earlier attempt of " +
+      "it, started it.",
+    empty: "auto",
+    options: ON_INTERRUPT,
+  },
+  "key-scope": {
+    description:
+      "When a new run is started. pipeline: once per workflow run, so that a re-run attaches. job: at each " +
+      "re-run. day: once a day. random: always.",
+    empty: "pipeline",
+    options: KEY_SCOPES,
+  },
+  "key-part": {
+    description: "Any text; makes a different key, for several runs of one job that would otherwise share one.",
+  },
+  "idempotency-key": {
+    description: "Idempotency key, used as it is.",
+    empty: "a key made from the job (see key-scope)",
+  },
+  "token-share": { description: "How many jobs use the token at the same time, if you know.", empty: "1" },
+  "log": {
+    description: "How events appear in the log: one short line each, in full, or as JSON lines.",
+    empty: "compact",
+    options: ["compact", "full", "json"],
+  },
+  "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
+  "out": { description: "Directory of the reports in the workspace.", empty: "mogplex-ci" },
+  "show-task": {
+    description: "Whether log, reports and comment show the task. false: for a task that others must not read.",
+    empty: "true",
+    options: SWITCH,
+  },
+  "comment": {
+    description:
+      "Whether the step keeps one comment with its summary up to date on the pull request. The job needs the " +
+      "permission pull-requests: write.",
+    default: "false",
+    options: SWITCH,
+  },
+  "pull-request": {
+    description: "Number of the pull request for the comment.",
+    default: "${{ github.event.pull_request.number }}",
+  },
+  "github-token": {
+    description: "Token of GitHub for the comment.",
+    default: "${{ github.token }}",
+  },
+  "job-status": {
+    description: "For the post step: how the job ended. Leave it to its default.",
+    default: "${{ job.status }}",
+  },
+  "matrix": {
+    description: "The node of the matrix, which has its own key and comment. Leave it to its default.",
+    default: "${{ toJSON(matrix) }}",
+  },
+};
+
+/** The outputs of the step. */
+export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = {
+  run_id: "Id of the run. Written as soon as it is known.",
+  status: "Status of the run, as the server states it.",
+  outcome: "success, failed, cancelled, … as in result.json.",
+  branch: "The branch that was pushed. Empty if there is none or it is unknown.",
+  pull_request_url: "Address of the pull request. Empty if there is none or it is unknown.",
+  replayed: "true if the job attached to an existing run.",
+  exit_code: "Exit code of the step.",
+};
+
+/** A text as YAML: JSON is YAML. */
+const quoted = (text: string) => JSON.stringify(text);
+
+/** Text of an input for GitHub, which has no key for choices. */
+function described({ description, options, empty }: InputText): string {
+  const choices = options === undefined ? [] : [`One of ${options.join(", ")}.`];
+  return [description, ...choices, ...(empty === undefined ? [] : [`Empty: ${empty}.`])].join(" ");
+}
+
+/** Renders `action.yml`. */
+export function renderActionYaml(): string {
+  const names = Object.keys(ACTION_INPUTS) as InputName[];
+  const inputs = names.flatMap((name) => {
+    const text = INPUT_TEXTS[name];
+    return [
+      `  ${name}:`,
+      `    description: ${quoted(described(text))}`,
+      "    required: false",
+      `    default: ${quoted(text.default ?? "")}`,
+    ];
+  });
+  const outputs = Object.entries(OUTPUT_TEXTS).flatMap(([name, text]) => [
+    `  ${name}:`,
+    `    description: ${quoted(text)}`,
+  ]);
+  return [
+    `# Mogplex CI ${VERSION}, action. Generated by "npm run release" from tools/build/action_yaml.ts: do not edit.`,
+    "# MIT licence. Notices for main.mjs: LICENSES.txt. What it is for: README.md.",
+    "name: Mogplex CI",
+    "description: Runs a hosted Mogplex coding agent, shows its log, and ends with its verdict",
+    "author: Mogplex CI",
+    "branding:",
+    "  icon: git-pull-request",
+    "  color: purple",
+    "inputs:",
+    ...inputs,
+    "outputs:",
+    ...outputs,
+    "runs:",
+    "  using: node24",
+    "  main: main.mjs",
+    "  post: post.mjs",
+    "  post-if: always()",
+    "",
+  ].join("\n");
+}

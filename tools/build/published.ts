@@ -1,0 +1,58 @@
+/**
+ * What a release keeps in the repository of what is built: templates, action, and pins of the command in documents and recipes.
+ *
+ * Needs no package: the release job runs it on Deno alone.
+ *
+ * @module
+ */
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { pinnedFiles, pinsOf, withPins } from "./pins.ts";
+import { splitTemplate } from "./templates.ts";
+
+/** Built files, below `dist/`, by their path in the repository. */
+function publishedFiles(top: string): Record<string, string> {
+  const templates = readdirSync(join(top, "dist/templates")).map((name) => `templates/${name}`);
+  const action = ["action/action.yml", "action/main.mjs", "action/LICENSES.txt"];
+  return {
+    ...Object.fromEntries([...templates, ...action].map((path) => [path, path])),
+    "components/LICENSES.txt": "mogplex-component.mjs.licenses.txt",
+  };
+}
+
+/** The pins of the built command. */
+function builtPins(top: string) {
+  return pinsOf(readFileSync(join(top, "dist/mogplex.mjs"), "utf8"));
+}
+
+/** Copies what was built into the repository. @param top Top of a checkout with `dist/`. */
+export function writePublished(top: string): void {
+  rmSync(join(top, "templates"), { recursive: true, force: true });
+  for (const [path, built] of Object.entries(publishedFiles(top))) cpSync(join(top, "dist", built), join(top, path));
+  const pins = builtPins(top);
+  for (const path of pinnedFiles(top)) writeFileSync(path, withPins(readFileSync(path, "utf8"), pins));
+}
+
+/** A file in a form that is the same on every machine: a template has its program compressed, which is not. */
+function comparable(path: string, text: string): string {
+  const parts = path.startsWith("templates/") ? splitTemplate(text) : undefined;
+  return parts === undefined ? text : JSON.stringify(parts);
+}
+
+/** Compares what the repository has with what was built. @returns One sentence for each problem. */
+export function publishedProblems(top: string): string[] {
+  const read = (path: string) => readFileSync(join(top, path), "utf8");
+  const files = publishedFiles(top);
+  const differ = Object.entries(files).filter(([path, built]) =>
+    !existsSync(join(top, path)) || comparable(path, read(path)) !== comparable(path, read(`dist/${built}`))
+  ).map(([path]) => path);
+  const extra = readdirSync(join(top, "templates")).map((name) => `templates/${name}`).filter((path) =>
+    !(path in files)
+  );
+  const pins = builtPins(top);
+  const stale = pinnedFiles(top).filter((path) => {
+    const text = readFileSync(path, "utf8");
+    return withPins(text, pins) !== text;
+  }).map((path) => relative(top, path));
+  return [...differ, ...extra, ...stale].map((path) => `${path} is not what this commit builds: run "npm run release"`);
+}
