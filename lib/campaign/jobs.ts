@@ -27,6 +27,7 @@ import {
 } from "./open_campaign.ts";
 import { planCampaignWith } from "./planning.ts";
 import { tell, type Teller } from "./notify/tell.ts";
+import { ANY_COMMAND, type CampaignCommand } from "./report/commands.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
@@ -60,6 +61,18 @@ function finished({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
   };
 }
 
+/** How a person calls a campaign that a script works on. */
+function commandOf(file: string, { directory, home }: CampaignOptions): CampaignCommand {
+  return {
+    ...ANY_COMMAND,
+    file,
+    flags: [
+      ...directory === undefined ? [] : ["--dir", directory],
+      ...home === undefined ? [] : ["--home", home],
+    ],
+  };
+}
+
 /**
  * Makes a wave, or follows a campaign to its end: the jobs of `campaign advance` and `campaign run`.
  *
@@ -84,6 +97,9 @@ export async function campaignJob(
       fetch: options.fetch,
       clock: opened.clock,
       signal,
+      random: internals.random,
+      command: internals.command ?? commandOf(path, options),
+      links: opened.links,
       note: (message) => options.onNotice?.({ kind: "text", message }),
     });
     // A campaign that is done may have pull requests that are not merged.

@@ -16,7 +16,7 @@ import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform, PlatformLinks } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
@@ -24,7 +24,7 @@ import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/address.ts";
-import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
+import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
 import { Store } from "./work/store.ts";
@@ -50,6 +50,8 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
   onLock?: ((lock: Lock) => void) | undefined;
+  /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
+  command?: CampaignCommand | undefined;
   /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
@@ -74,6 +76,8 @@ export interface OpenedCampaign {
   /** Masks the secret that the file names: the address of the webhook. */
   mask: Redactor;
   home: Home;
+  /** Pages of the CI job. */
+  links: PlatformLinks;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -89,11 +93,11 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
 export async function readFile(
   path: string,
-  { allowOutside = false }: CampaignOptions,
+  { allowOutside = false, webhookVariable }: CampaignOptions,
   io: Io,
   { readsStdin }: CampaignInternals,
 ): Promise<ReadCampaign> {
-  return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
+  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
 }
 
 /** What cannot be read is as if it were not there: opening it has the words for that. */
@@ -155,7 +159,7 @@ async function openAll(
   });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, shown, store: undefined };
+  const opened: OpenedCampaign = { ...what, home, shown, links: platform.links(env), store: undefined };
   try {
     await reopen(opened);
   } catch (error) {

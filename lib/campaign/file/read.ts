@@ -22,6 +22,8 @@ import { parseWindow } from "./windows.ts";
 export interface ReadCampaignOptions {
   /** Whether files that it names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
+  /** Variable with the address of a webhook that is permitted beside those with a usual name. @default {undefined} */
+  webhookVariable?: string | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
 }
@@ -72,7 +74,7 @@ function fileOf(
     windows: windowsOf(input.windows),
     notify: notify === undefined
       ? null
-      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },
+      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), format: notify.format, on: notify.on },
   };
 }
 
@@ -118,10 +120,15 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
 async function readRest(
   tree: CheckedTree,
   issues: readonly z.core.$ZodIssue[],
-  { io, includes, stdin }: { io: FileIo; includes: Includes; stdin: StdinRule },
+  { io, includes, stdin, webhookVariable }: {
+    io: FileIo;
+    includes: Includes;
+    stdin: StdinRule;
+    webhookVariable: string | undefined;
+  },
   mistakes: MistakeList,
 ) {
-  reportRelations(tree, mistakes);
+  reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
   /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
   function goodText(key: string): string {
@@ -164,7 +171,7 @@ export async function readCampaignFile(
   io: FileIo,
   options: ReadCampaignOptions = {},
 ): Promise<ReadCampaign> {
-  const { allowOutside = false, stdin = "refuse" } = options;
+  const { allowOutside = false, stdin = "refuse", webhookVariable } = options;
   const mistakes = new MistakeList();
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok) {
@@ -182,7 +189,7 @@ export async function readCampaignFile(
   // A file that was read wrongly from some place on has no task and no list that could be judged.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
   const includes = new Includes(path, io, allowOutside);
-  const rest = await readRest(tree, issues, { io, includes, stdin }, mistakes);
+  const rest = await readRest(tree, issues, { io, includes, stdin, webhookVariable }, mistakes);
   if (!mistakes.empty || !checked.success) throw mistakes.error(path);
   const texts = [...includes.texts];
   return {

@@ -157,6 +157,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     }, { cause });
   }
   memory.told = toldAfter(memory, record);
+  if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

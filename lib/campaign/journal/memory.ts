@@ -121,6 +121,8 @@ export interface CampaignMemory {
   trouble: string | null;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
+  /** How many times a webhook was told something. */
+  toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
@@ -177,6 +179,7 @@ export function newMemory(lock: Lock): CampaignMemory {
     waveAt: null,
     trouble: null,
     told: null,
+    toldCount: 0,
     sandboxes: null,
     seq: 0,
     lastAt: null,

@@ -9,7 +9,7 @@ import { readCampaignFile } from "../../../campaign/file/read.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { formatCount } from "../../../result/duration.ts";
 import { requiredArgument } from "../../options/arguments.ts";
-import { ALLOW_OUTSIDE } from "../flags.ts";
+import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "../flags.ts";
 import type { VerbContext } from "../../verb.ts";
 
 /** What a good file asks for, in a few words. */
@@ -26,11 +26,15 @@ function summary({ name, round, repositories }: CampaignFile): string {
 
 /** Does the work of `campaign check`. @returns The exit code. */
 export async function check(context: VerbContext): Promise<number> {
-  const { io, flags, writer } = context;
+  const { io, flags, option, writer } = context;
   const path = requiredArgument(context, "campaign check", "file");
   try {
     // The list of standard input is for plan; here it must not wait for one.
-    const options = { allowOutside: flags.has(ALLOW_OUTSIDE.name), stdin: "skip" as const };
+    const options = {
+      allowOutside: flags.has(ALLOW_OUTSIDE.name),
+      webhookVariable: option(WEBHOOK_VARIABLE),
+      stdin: "skip" as const,
+    };
     const { file } = await readCampaignFile(path, io, options);
     if (flags.has("json")) writer.json({ ok: true, mistakes: [] });
     else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ALLOW_OUTSIDE } from "../../campaign/flags.ts";
+import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "../../campaign/flags.ts";
 import { check } from "../../campaign/verbs/check.ts";
 import type { Verb, VerbFlag } from "../../verb.ts";
 
@@ -16,7 +16,7 @@ export const campaignCheckVerb: Verb = {
   maxPositionals: 1,
   summary: "Check a campaign file and the files that it names, offline",
   group: "toolkit",
-  flags: [ALLOW_OUTSIDE, JSON_OBJECT],
+  flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
   examples: ["mogplex-ci campaign check campaign.yml"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_OBJECT, MEAN_RUN, PLACE } from "../../campaign/flags.ts";
+import { ALLOW_OUTSIDE, DIR, HOME, JSON_OBJECT, MEAN_RUN } from "../../campaign/flags.ts";
 import { pipeline } from "../../campaign/verbs/pipeline.ts";
 import { EVERY, FORMAT, FROM_JOB, IMAGE, OUTPUT, PROGRAM_FLAG, REHEARSAL, TAG } from "../../campaign/pipeline_flags.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,7 +15,8 @@ export const campaignPipelineVerb: Verb = {
   summary: "Write the pipeline of a CI system that makes the waves; no request",
   group: "toolkit",
   flags: [
-    PLACE,
+    // The jobs name no variable: the file has one with a usual name.
+    [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
     [EVERY, MEAN_RUN, REHEARSAL],

@@ -160,3 +160,34 @@ test("`run` follows its runs and starts nothing while its branch cannot be writt
   );
   expect(remotes.git(remote, "log", "-1", "--format=%s", "mogplex-campaign/moment")).toContain("end");
 });
+
+test("a webhook is told although a push fails, and again with the same id when the journal does not know of it", async () => {
+  const remote = remotes.make("told.git");
+  const down = join(remotes.folder, "told-down");
+  writeFileSync(
+    join(remote, "hooks/pre-receive"),
+    `#!/bin/sh\nif [ -e ${down} ]; then echo 'Internal Server Error'; exit 1; fi\n`,
+  );
+  chmodSync(join(remote, "hooks/pre-receive"), 0o755);
+  const notify = { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] };
+  const world = campaignWorld({ count: 1, file: { notify } });
+  const ids: string[] = [];
+  const given = {
+    ...homeOf(remote),
+    env: (name: string) => name === "CAMPAIGN_HOOK" ? "https://hooks.example/x" : env(name),
+    fetch: (async (url: string, init: RequestInit) => {
+      if (!url.startsWith("https://hooks.example/")) return await world.emulator.fetch(url, init);
+      ids.push(JSON.parse(String(init.body)).id);
+      return new Response("ok");
+    }) as typeof globalThis.fetch,
+  };
+  await world.plan(given);
+  await world.advance(given);
+  await world.clock.sleep(30 * 60_000);
+  writeFileSync(down, "");
+  expect(await failureOf(() => world.advance(given))).toStartWith("69 Cannot write to branch");
+  rmSync(down);
+  expect((await world.advance(given)).view.state).toBe("done");
+  await world.advance(given);
+  expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
+});
