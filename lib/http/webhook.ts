@@ -64,7 +64,11 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof TimedOut) {
-      return { why: `there was no answer within ${limitMs / 1_000} seconds`, again: true, retryAfterMs: null };
+      return {
+        why: `there was no answer within ${Math.ceil(limitMs / 100) / 10} seconds`,
+        again: true,
+        retryAfterMs: null,
+      };
     }
     return isNotPermitted(error)
       ? { why: "Deno may not reach its host: see --allow-net", again: false, retryAfterMs: null }
