@@ -3,6 +3,7 @@
  * - a merge request: GitLab, "Merge requests API", "Get single MR", the response and the table of its attributes
  * - approvals: "Merge request approvals API", "Get configuration" of a merge request
  * - reviewers with their state: "Merge requests API", "Get single merge request reviewers"
+ * - external status checks: "External status checks API", "List status checks for a merge request"
  * - a project that was moved (301 to its new path): "Project repository and path redirects"
  * - 401, 403, 404 and 429: "REST API troubleshooting", status codes; "Rate limits", `Retry-After`
  */
@@ -13,6 +14,7 @@ export interface Request {
   fields: Record<string, unknown>;
   approvals?: Response | Record<string, unknown>;
   reviewers?: Response | { user: { username: string }; state: string }[];
+  status_checks?: Response | { status: string }[];
 }
 
 /** A GitLab. */
@@ -100,7 +102,11 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
     if (part === undefined) {
       return json(200, { iid: Number(iid), web_url: webUrl(`${project}!${iid}`), ...request.fields });
     }
-    const value = part === "approvals" ? request.approvals : request.reviewers ?? [];
+    const value = part === "approvals"
+      ? request.approvals
+      : part === "status_checks"
+      ? request.status_checks ?? json(404, {})
+      : request.reviewers ?? [];
     return value instanceof Response ? value.clone() : json(200, value);
   }
 
