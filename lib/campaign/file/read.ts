@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownFields } from "../../lookup.ts";
 import * as z from "zod/mini";
 import { parseDuration } from "../../result/duration.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -43,12 +44,14 @@ function windowsOf(texts: readonly string[]): StartWindow[] {
 
 /** The result of a file without mistakes. */
 function fileOf(
-  input: CampaignInput,
+  read: CampaignInput,
   task: { prompt: string; variables: CampaignFile["variables"] },
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary, notify, "on-failed-checks": checks } = input;
+  const input = ownFields(read);
+  const { success, canary, notify, "on-failed-checks": checks } = input;
+  const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
 import { virtualClock } from "../../../lib/clock.ts";
 import { GitBranch, LostRaceError } from "../../../lib/git/branch.ts";
 import { makeRemotes, type Remotes } from "./remotes.ts";
@@ -14,7 +15,10 @@ beforeAll(() => {
 afterAll(() => remotes.close());
 
 async function branchOf(remote: string, name = "state", options = {}): Promise<GitBranch> {
-  return new GitBranch(await remotes.open(options), remote, name, { clock: virtualClock(), random: Math.random });
+  return new GitBranch(await remotes.open({ remote, ...options }), remote, name, {
+    clock: virtualClock(),
+    random: Math.random,
+  });
 }
 
 async function texts(branch: GitBranch): Promise<Record<string, string> | undefined> {
@@ -254,4 +258,62 @@ test("GitBranch.write() goes on after an outage in which a push arrived unseen",
   isAway = false;
   await branch.write(new Map([["lock.json", "3"]]), "three");
   expect(remotes.git(remote, "log", "--reverse", "--format=%s", "state").split("\n")).toEqual(["one", "two", "three"]);
+});
+
+test("openGit() gives the password to the host of the repository alone, and to no hook of a repository on this machine", async () => {
+  const remote = remotes.make("hooked.git");
+  const seen = join(remotes.folder, "seen");
+  for (const name of ["pre-receive", "update", "post-receive", "reference-transaction"]) {
+    writeFileSync(join(remote, "hooks", name), `#!/bin/sh\ncat >/dev/null\nenv >> ${seen}\n`);
+    chmodSync(join(remote, "hooks", name), 0o755);
+  }
+  const env = (name: string) => ({ PATH: process.env.PATH ?? "", MOGPLEX_GIT_TOKEN: "hunter2" })[name];
+  for (const address of [remote, `file://${remote}`]) {
+    const branch = await branchOf(address, `state-${address.length}`, { env });
+    await branch.read();
+    await branch.write(new Map([["a", "b"]]), "x");
+  }
+  const text = readFileSync(seen, "utf8");
+  expect(text).toContain("GIT_DIR");
+  expect(text).not.toContain("hunter2");
+
+  const git = await remotes.open({ env, remote: "https://git.example.com:8443/acme/web.git" });
+  const asked = async (protocol: string, host: string) => {
+    const answer = await git.run(["credential", "fill"], `protocol=${protocol}\nhost=${host}\n\n`);
+    return new TextDecoder().decode(answer.stdout).includes("password=hunter2");
+  };
+  expect(await asked("https", "git.example.com:8443")).toBe(true);
+  // A proxy asks by the same way.
+  for (
+    const [protocol, host] of [["https", "git.example.com"], ["http", "proxy.example.com:3128"], [
+      "https",
+      "example.com",
+    ]]
+  ) {
+    expect([host, await asked(protocol ?? "", host ?? "")]).toEqual([host, false]);
+  }
+});
+
+test("openGit() removes the folders of processes that were killed, and no other", async () => {
+  const before = process.env.TMPDIR;
+  const temporary = join(remotes.folder, "tmp");
+  mkdirSync(temporary);
+  process.env.TMPDIR = temporary;
+  try {
+    const owner = (text: string) => ({ text, hasEnded: (other: string) => other === "killed" });
+    const killed = await remotes.open({ owner: owner("killed") });
+    writeFileSync(join(killed.folder, "task.md"), "secret task");
+    const alive = await remotes.open({ owner: owner("alive") });
+    mkdirSync(join(temporary, "mogplex-git-young"));
+    mkdirSync(join(temporary, "elsewhere"));
+    writeFileSync(join(temporary, "elsewhere/owner.json"), "killed");
+    symlinkSync(join(temporary, "elsewhere"), join(temporary, "mogplex-git-link"));
+    const next = await remotes.open({ owner: owner("next") });
+    expect(readdirSync(temporary).sort()).toEqual(
+      ["elsewhere", "mogplex-git-link", "mogplex-git-young", basename(alive.folder), basename(next.folder)].sort(),
+    );
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });
