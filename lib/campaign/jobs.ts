@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detected } from "../job/detected.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
@@ -100,7 +101,7 @@ export async function campaignJob(
       random: internals.random,
       command: internals.command ?? commandOf(path, options),
       links: opened.links,
-      note: (message) => options.onNotice?.({ kind: "text", message }),
+      note: (message) => unawaited(options.onNotice?.({ kind: "text", message })),
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
@@ -110,7 +111,7 @@ export async function campaignJob(
     if (done !== undefined) {
       await tell(opened, teller());
       const changed = changedNote(opened);
-      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
+      if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
       return { result: done, error: undefined };
     }
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { processDurableFiles } from "../files/disk.ts";
@@ -154,7 +155,7 @@ async function openAll(
     campaign: file.name,
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => onNotice?.(notice),
+    onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
@@ -177,7 +178,7 @@ const RACE_WAIT_MS = 10_000;
 /** Says who can read the branch. */
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) onNotice?.({ kind: "text", message });
+  if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
 }
 
 /** Opens a campaign once, and shares what `use` wrote. */
@@ -231,7 +232,9 @@ export async function withCampaign<T>(
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" });
+      unawaited(
+        onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" }),
+      );
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
   }

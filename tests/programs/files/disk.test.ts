@@ -57,7 +57,7 @@ test("DurableFiles.create() has its file and its name on the disk before it retu
         steps.push(`sync ${names.get(file)}`);
         fs.fsyncSync(file);
       },
-      linkSync(from: string, to: string) {
+      linkSync(from: fs.PathLike, to: fs.PathLike) {
         if (!links) throw Object.assign(new Error("no links"), { code: "EPERM" });
         steps.push("link");
         fs.linkSync(from, to);
