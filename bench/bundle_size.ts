@@ -1,37 +1,47 @@
-/** Sizes of the shipped files, and their limits. */
-import { readFileSync } from "node:fs";
+/** Sizes of the shipped files, and of those of an earlier build if one is given. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { ARTEFACTS } from "../tools/build/artefacts.ts";
 import { root } from "../tools/setup.mjs";
 import { printTable } from "./table.ts";
 
-/** A row of the table; sizes in bytes. */
+/** A row of the table; sizes in bytes, a dash where there is no such file. */
 export interface SizeRow {
-  /** Name of the file. */
+  /** Name of the file; the library's files that others import are one row. */
   file: string;
-  /** Size of the file. */
-  readable: number;
-  /** Limit of `readable`, or a dash. */
-  limit: number | string;
-  /** Size when gzipped at level 9. */
-  gzipped: number;
-  /** Limit of `gzipped`, or a dash. */
-  limitGzipped: number | string;
+  size: number | string;
+  gzipped: number | string;
+  before: number | string;
+  gzippedBefore: number | string;
 }
 
-/** Measures every file of `dist/`. */
-export function bench(): SizeRow[] {
-  return ARTEFACTS.map(({ file, limit }) => {
-    const bytes = readFileSync(join(root, "dist", file));
-    return {
-      file,
-      readable: bytes.length,
-      limit: limit?.readable ?? "–",
-      gzipped: gzipSync(bytes, { level: 9 }).length,
-      limitGzipped: limit?.gzipped ?? "–",
-    };
-  });
+/** Sizes of the programs and of the library in a folder, by name. */
+function sizesIn(dist: string): Map<string, { size: number; gzipped: number }> {
+  const names = readdirSync(dist).filter((name) => name.endsWith(".mjs"));
+  const action = existsSync(join(dist, "action/main.mjs")) ? ["action/main.mjs"] : [];
+  const found = new Map<string, { size: number; gzipped: number }>();
+  for (const name of [...names, ...action]) {
+    const bytes = readFileSync(join(dist, name));
+    const row = name.startsWith("chunk-") ? "chunk-*.mjs" : name === "mogplex-action.mjs" ? "action/main.mjs" : name;
+    const { size, gzipped } = found.get(row) ?? { size: 0, gzipped: 0 };
+    found.set(row, { size: size + bytes.length, gzipped: gzipped + gzipSync(bytes, { level: 9 }).length });
+  }
+  return found;
 }
 
-if (import.meta.main) printTable("Bundle sizes, in bytes", bench() as unknown as Record<string, string | number>[]);
+/** Measures every file of `dist/`. @param before Folder of an earlier build. @default {undefined} (none is measured) */
+export function bench(before?: string): SizeRow[] {
+  const now = sizesIn(join(root, "dist"));
+  const then = before === undefined ? new Map<string, { size: number; gzipped: number }>() : sizesIn(before);
+  return [...new Set([...now.keys(), ...then.keys()])].sort().map((file) => ({
+    file,
+    size: now.get(file)?.size ?? "–",
+    gzipped: now.get(file)?.gzipped ?? "–",
+    before: then.get(file)?.size ?? "–",
+    gzippedBefore: then.get(file)?.gzipped ?? "–",
+  }));
+}
+
+if (import.meta.main) {
+  printTable("Sizes, in bytes", bench(process.argv[2]) as unknown as Record<string, string | number>[]);
+}

@@ -1,6 +1,7 @@
 /**
  * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name; with `--full`, those that
- * have a short and a long form run the long one.
+ * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up` and `bundle-size`
+ * measure in the same run.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -14,9 +15,15 @@ interface Table {
   rows: unknown[];
 }
 
-const BENCHES: Readonly<Record<string, (full: boolean) => Promise<Table | Table[]>>> = {
-  "start-up": async () => ({ title: "Start-up, as ratios", rows: (await import("./start_up.ts")).bench() }),
-  "bundle-size": async () => ({ title: "Bundle sizes, in bytes", rows: (await import("./bundle_size.ts")).bench() }),
+const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promise<Table | Table[]>>> = {
+  "start-up": async (_, before) => ({
+    title: "Start-up, in milliseconds of processor time",
+    rows: (await import("./start_up.ts")).bench(before),
+  }),
+  "bundle-size": async (_, before) => ({
+    title: "Sizes, in bytes",
+    rows: (await import("./bundle_size.ts")).bench(before),
+  }),
   "install": async () => ({
     title: "What a runner fetches, in bytes",
     rows: (await import("./install.ts")).bench(),
@@ -41,7 +48,8 @@ const BENCHES: Readonly<Record<string, (full: boolean) => Promise<Table | Table[
 
 async function main(args: readonly string[]): Promise<number> {
   const full = args.includes("--full");
-  const names = args.filter((arg) => arg !== "--full");
+  const before = args.find((arg) => arg.startsWith("--before="))?.slice("--before=".length);
+  const names = args.filter((arg) => arg !== "--full" && !arg.startsWith("--before="));
   const unknown = names.filter((name) => !(name in BENCHES));
   if (unknown.length > 0) {
     process.stderr.write(`error: Cannot run bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(", ")}\n`);
@@ -52,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
   const results: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    const found = await bench(full);
+    const found = await bench(full, before);
     results[name] = Array.isArray(found) ? found : found.rows;
     for (const { title, rows } of [found].flat()) printTable(title, rows as Record<string, string | number>[]);
   }

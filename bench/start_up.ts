@@ -1,39 +1,31 @@
 /**
- * Start-up time of the command: `mogplex.mjs --help` compared with a file that imports the same `node:` modules and prints a line,
- * and with `console.log` alone. The three take turns, so that a busy machine slows all of them alike.
+ * Start-up of the command: processor time (user and system) of `mogplex.mjs --help`, of an earlier build's if one is given, and of
+ * `console.log` alone. They take turns, so that a busy machine slows all of them alike.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, runtimes } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
-const bundle = join(root, "dist/mogplex.mjs");
 /** Command line of each runtime. */
 export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-env"],
   bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
-const LIMITS: Readonly<Record<string, { sameImports: number; consoleLog: number }>> = {
-  node: { sameImports: 1.25, consoleLog: 1.3 },
-  deno: { sameImports: 1.25, consoleLog: 2.2 },
-  bun: { sameImports: 1.25, consoleLog: 2.2 },
-};
 
-/** A row of the table: ratios, because absolute times depend on the machine. */
+/** A row of the table: medians, in milliseconds of processor time. */
 export interface StartUpRow {
   /** Name of the runtime. */
   runtime: string;
-  /** Time of `--help` divided by that of a file with the same imports. */
-  sameImports: number;
-  /** Limit of `sameImports`. */
-  limitSameImports: number;
-  /** Time of `--help` divided by that of `console.log`. */
+  /** Of `--help`. */
+  help: number;
+  /** Of `--help` of the earlier build; a dash without one. */
+  before: number | string;
+  /** Of `console.log`. */
   consoleLog: number;
-  /** Limit of `consoleLog`. */
-  limitConsoleLog: number;
 }
 
 /** Milliseconds that a command takes. @throws when its exit code is not 0. */
@@ -44,41 +36,44 @@ export function time(command: readonly string[]): number {
   return performance.now() - started;
 }
 
-/** Measures every runtime with `rounds` starts of each file. */
-export function bench(rounds = 25): StartUpRow[] {
+/** Milliseconds of processor time that a command takes. @throws when its exit code is not 0. */
+function processorTime(command: readonly string[]): number {
+  const { exitCode, resourceUsage } = Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "ignore"] });
+  if (exitCode !== 0) throw new Error(`Cannot measure: ${command.join(" ")} ended with ${exitCode}`);
+  return Number(resourceUsage.cpuTime.total) / 1_000;
+}
+
+/**
+ * Measures every runtime.
+ *
+ * @param before Folder of an earlier build. @default {undefined} (none is measured)
+ * @param rounds Starts of each file.
+ */
+export function bench(before?: string, rounds = 21): StartUpRow[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   try {
-    const imports = new Set(
-      [...readFileSync(bundle, "utf8").matchAll(/^import .*?["'](node:[^"']+)["'];?$/gm)].map((match) => match[1]),
-    );
-    const same = join(folder, "same_imports.mjs");
-    writeFileSync(
-      same,
-      `${[...imports].map((name, i) => `import * as m${i} from "${name}";`).join("\n")}
-process.exitCode = 0;\nconsole.log("a line", ${[...imports].map((_, i) => `typeof m${i}`).join(", ")});\n`,
-    );
     const log = join(folder, "log.mjs");
     writeFileSync(log, `console.log("a line");\n`);
+    const lines: Record<string, string[]> = {
+      help: [join(root, "dist/mogplex.mjs"), "--help"],
+      ...before === undefined ? {} : { before: [join(before, "mogplex.mjs"), "--help"] },
+      log: [log],
+    };
     return Object.entries(PROGRAMS).map(([runtime, program]) => {
-      const times = { help: [] as number[], same: [] as number[], log: [] as number[] };
+      const times: Record<string, number[]> = {};
       for (let round = 0; round < rounds; round++) {
-        times.help.push(time([...program, bundle, "--help"]));
-        times.same.push(time([...program, same]));
-        times.log.push(time([...program, log]));
+        for (const [name, line] of Object.entries(lines)) {
+          (times[name] ??= []).push(processorTime([...program, ...line]));
+        }
       }
-      const help = median(times.help);
-      const limit = LIMITS[runtime];
-      return {
-        runtime,
-        sameImports: help / median(times.same),
-        limitSameImports: limit?.sameImports ?? 0,
-        consoleLog: help / median(times.log),
-        limitConsoleLog: limit?.consoleLog ?? 0,
-      };
+      const of = (name: string) => Math.round(median(times[name] ?? []));
+      return { runtime, help: of("help"), before: before === undefined ? "–" : of("before"), consoleLog: of("log") };
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-if (import.meta.main) printTable("Start-up, as ratios", bench() as unknown as Record<string, string | number>[]);
+if (import.meta.main) {
+  printTable("Start-up, in milliseconds", bench(process.argv[2]) as unknown as Record<string, string | number>[]);
+}

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Bench, Service } from "./bench.ts";
+import { type Bench, COMMAND, type Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
 import { ACT } from "./programs.ts";
 
@@ -87,7 +88,13 @@ export interface Workflow {
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
   const cwd = bench.newFolder();
-  bench.writeFiles(cwd, { ...files, ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) });
+  bench.writeFiles(cwd, {
+    // Where `init` puts the program.
+    "ci/mogplex.mjs": readFileSync(COMMAND, "utf8"),
+    ...files,
+    ".github/workflows/agent.yml": text,
+    "event.json": JSON.stringify(payload),
+  });
   // act would fetch actions from their server. It copies the repository itself, in place of checkout.
   const [upload, cache] = [bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });

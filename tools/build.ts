@@ -3,7 +3,7 @@
  * components with their program inside; and `dist/action/`, the GitHub action. It writes nothing else: `npm run release` copies what is
  * kept in the repository.
  *
- * `--dist` builds only if `dist/` is not what this checkout builds.
+ * If `dist/` is what this checkout builds, nothing is done: `--dist`, with which tests and tools call it, stands for that.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,8 +43,8 @@ async function writeDist(dist: string): Promise<void> {
 }
 
 /** Writes `dist/` as a whole, so that nobody finds half of it. */
-async function main(args: readonly string[]): Promise<void> {
-  if (args.includes("--dist") && isFresh()) return;
+async function main(): Promise<void> {
+  if (isFresh()) return;
   const from = inputs();
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
   // A temporary directory is its owner's alone, but the files are for everybody who may read the checkout.
@@ -55,4 +55,4 @@ async function main(args: readonly string[]): Promise<void> {
   renameSync(made, DIST);
 }
 
-if (import.meta.main) await main(process.argv.slice(2));
+if (import.meta.main) await main();

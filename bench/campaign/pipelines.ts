@@ -6,7 +6,7 @@ import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { newMemory } from "../../lib/campaign/journal/memory.ts";
 import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
-import { wavePlan } from "../../lib/campaign/pipeline/wave_plan.ts";
+import { wavePlan } from "../../lib/campaign/pipeline/make_pipeline.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
 import { sampleInput } from "../../tests/unit/campaign/pipeline/sample_input.ts";
 import { campaignWorld } from "../../tests/unit/campaign/world.ts";

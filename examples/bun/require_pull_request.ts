@@ -6,8 +6,8 @@
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install require_pull_request.ts task.md
  * ```
  *
- * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. The task comes from a file. To use the built `mod.mjs` instead of
- * the package, put it beside this file and import from "./mod.mjs". Without `--no-install` Bun downloads the newest version of a
+ * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. The task comes from a file. To use a build instead of the package,
+ * put its `dist/` beside this file and import from "./dist/mod.mjs". Without `--no-install` Bun downloads the newest version of a
  * missing package.
  *
  * | Exit code | When |

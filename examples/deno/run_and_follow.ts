@@ -9,8 +9,8 @@
  * ```
  *
  * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. `permissions` prints the minimal permissions: the host of the
- * service, the variables by name, the folder `mogplex-ci` for the reports. To use the built `mod.mjs` instead of the package, put
- * it beside this file and import from "./mod.mjs".
+ * service, the variables by name, the folder `mogplex-ci` for the reports. To use a build instead of the package, put its `dist/`
+ * beside this file and import from "./dist/mod.mjs".
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import { createMogplex, EXIT, main, type MainContext, type Notice, UsageError } from "npm:@mogplex/ci@0.1.0";

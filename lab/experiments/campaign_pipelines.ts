@@ -3,13 +3,12 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PipelineInput } from "../../lib/campaign/pipeline/format.ts";
-import { formatOf } from "../../lib/campaign/pipeline/formats.ts";
+import { formatOf } from "../../lib/campaign/pipeline/make_pipeline.ts";
 
 const INPUT: PipelineInput = {
   campaign: "codemod",
-  round: "",
-  file: { path: "campaign.yml", text: "", sha256: "a".repeat(64) },
-  includes: [{ path: "tasks/it's a ${{ task }}.md", text: "", sha256: "b".repeat(64) }],
+  file: { path: "campaign.yml", sha256: "a".repeat(64) },
+  includes: [{ path: "tasks/it's a ${{ task }}.md", sha256: "b".repeat(64) }],
   program: { kind: "file", path: "ci/mogplex.mjs", sha256: "c".repeat(64) },
   home: undefined,
   directory: "mogplex-campaign",

@@ -1,14 +1,13 @@
-/** The GitHub action on nektos/act, as `./action` of a checkout: the forms of the recipes that use it. */
+/** The GitHub action on nektos/act, as `./action` of a checkout: the recipe that uses it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../tools/setup.mjs";
-import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
+import { LATER, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { signal } from "../processes.ts";
 import { ACT, ACTIONLINT, GIT } from "../programs.ts";
 
-const FOLDER = "examples/github-actions";
 const WEEKLY = "weekly-cleanup.action.yml";
 
 /** The action as files of a repository. */
@@ -19,19 +18,16 @@ function actionFiles(): Record<string, string> {
   );
 }
 
-/** Starts a recipe with the action in its repository. */
-function start(bench: Bench, file: string, service: Service, more: { event?: string; payload?: unknown } = {}) {
-  const text = bench.example(`github-actions/${file}`).replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, service.repo);
+/** Starts the recipe with the action in its repository. */
+function start(bench: Bench, service: Service) {
   const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
-  return startWorkflow(bench, {
-    ...{ ...more, service, args, files: actionFiles() },
-    text: file === WEEKLY ? text + LATER : text,
-  });
+  const text = bench.example(`github-actions/${WEEKLY}`) + LATER;
+  return startWorkflow(bench, { service, args, files: actionFiles(), text });
 }
 
 async function success(bench: Bench): Promise<void> {
   const service = await bench.service("success");
-  const running = await start(bench, WEEKLY, service);
+  const running = await start(bench, service);
   const { code } = await running.ended;
   const log = running.text();
   bench.check("the job passes when the run succeeds", code === 0, tail(log));
@@ -49,7 +45,7 @@ async function success(bench: Bench): Promise<void> {
 
 async function failure(bench: Bench): Promise<void> {
   const service = await bench.service("agent-failure");
-  const running = await start(bench, WEEKLY, service);
+  const running = await start(bench, service);
   const { code } = await running.ended;
   const log = running.text();
   bench.check("the job fails when the run fails", code === 1, `act ended with ${code}: ${tail(log)}`);
@@ -60,7 +56,7 @@ async function failure(bench: Bench): Promise<void> {
 
 async function cancel(bench: Bench): Promise<void> {
   const service = await bench.service("stuck-streaming");
-  const running = await start(bench, WEEKLY, service);
+  const running = await start(bench, service);
   const [, runId = ""] = await running.seen(/started run (\S+)/);
   await running.seen(/Harness run streaming/);
   signal(running.pid, "SIGINT");
@@ -71,55 +67,17 @@ async function cancel(bench: Bench): Promise<void> {
   await bench.checkAllEnded("no process is left behind");
 }
 
-/** How many of its jobs follow an agent, and what starts it, for each other recipe. */
-const OTHERS: Readonly<Record<string, { jobs: number; event?: string; payload: unknown }>> = {
-  "codemod-matrix.action.yml": { jobs: 3, payload: { inputs: { task: "Rename the option" } } },
-  "fix-failing-ci.action.yml": {
-    jobs: 1,
-    event: "workflow_run",
-    payload: FAILED_WORKFLOW,
-  },
-  "task-with-comment.action.yml": { jobs: 1, payload: { inputs: { task: "Rename the option" } } },
-  "drop-in.action.yml": { jobs: 1, payload: {} },
-  "dispatch-automation.action.yml": { jobs: 1, payload: {} },
-};
-
-async function others(bench: Bench): Promise<void> {
-  const files = readdirSync(join(root, FOLDER)).filter((file) => file.endsWith(".action.yml") && file !== WEEKLY);
-  bench.check("every recipe with the action is tried", files.every((file) => file in OTHERS), files.join(", "));
-  bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
-  for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
-    for (const [file, { jobs, ...more }] of Object.entries(OTHERS)) {
-      const service = await bench.service(scenario);
-      const running = await start(bench, file, service, more);
-      const { code } = await running.ended;
-      const log = running.text();
-      const ended = log.match(new RegExp(`verdict +\\S*${status} `, "g"))?.length ?? 0;
-      const right = (code === 0) === (status === "success") && ended === jobs;
-      bench.check(`${file} ends as its ${jobs === 1 ? "run" : `${jobs} runs`}: ${status}`, right, tail(log));
-      const runs = new Set([...log.matchAll(/(?:started|attached to|automation \S+:) run (\S+)/g)].map(([, runId]) =>
-        runId
-      )).size;
-      bench.check(`${file} has a run of its own for each node: ${status}`, runs === jobs, `${runs} runs`);
-    }
-  }
-}
-
 async function actionlint(bench: Bench): Promise<void> {
   const cwd = bench.newFolder();
-  const files = readdirSync(join(root, FOLDER)).filter((file) => file.endsWith(".action.yml"));
-  const text = (file: string) => readFileSync(join(root, FOLDER, file), "utf8");
-  const wrong = text(WEEKLY).replace("timeout: 30m", "tiemout: 30m").replace("outputs.outcome", "outputs.outcom");
-  const workflows = Object.fromEntries([...files.map((file) => [file, text(file)]), ["wrong.yml", wrong]]
-    .map(([file, each]) => [`.github/workflows/${file}`, each ?? ""]));
-  bench.writeFiles(cwd, { ...actionFiles(), ...workflows });
+  const recipe = bench.example(`github-actions/${WEEKLY}`);
+  const wrong = recipe.replace("timeout: 30m", "tiemout: 30m").replace("outputs.outcome", "outputs.outcom");
+  const folder = ".github/workflows";
+  bench.writeFiles(cwd, { ...actionFiles(), [`${folder}/${WEEKLY}`]: recipe, [`${folder}/wrong.yml`]: wrong });
   await bench.run(["git", "init", "-q"], { cwd });
   const line = [ACTIONLINT.provide(), "-no-color"];
-  for (const file of files) {
-    const { code, stdout } = await bench.run([...line, `.github/workflows/${file}`], { cwd });
-    bench.check(`${file} gives the action what it takes`, code === 0, stdout);
-  }
-  const { code, stdout } = await bench.run([...line, ".github/workflows/wrong.yml"], { cwd });
+  const right = await bench.run([...line, `${folder}/${WEEKLY}`], { cwd });
+  bench.check(`${WEEKLY} gives the action what it takes`, right.code === 0, right.stdout);
+  const { code, stdout } = await bench.run([...line, `${folder}/wrong.yml`], { cwd });
   const found = code === 1 && stdout.includes("tiemout") && stdout.includes("outcom");
   bench.check("an input and an output that the action lacks are found", found, stdout);
 }
@@ -148,18 +106,10 @@ export const GITHUB_ACTION: readonly Experiment[] = [
     run: cancel,
   },
   {
-    name: "act-action-others",
-    system: "GitHub Actions",
-    programs: [ACT, GIT],
-    tried: "every other recipe with the action succeeds and fails with its runs",
-    limitSeconds: 150,
-    run: others,
-  },
-  {
     name: "actionlint-action",
     system: "GitHub Actions",
     programs: [ACTIONLINT, GIT],
-    tried: "the recipes give the action inputs that it has, and use outputs that it sets",
+    tried: "the recipe gives the action inputs that it has, and uses outputs that it sets",
     run: actionlint,
   },
 ];

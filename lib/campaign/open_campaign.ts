@@ -241,7 +241,7 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-export function planCommand({ directory, path }: OpenedCampaign): string {
+function planCommand({ directory, path }: OpenedCampaign): string {
   const flags = directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }

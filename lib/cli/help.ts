@@ -6,9 +6,10 @@
 import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS } from "../report/formats.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
+import { lookup } from "../lookup.ts";
 import { VERSION } from "../version.ts";
 import { columns, commands, plain, WIDTH, wrapped } from "./help_layout.ts";
-import { meaningOf, MEANINGS } from "./meanings.ts";
+import { meaningOf, VARIABLE_MEANINGS } from "./meanings.ts";
 import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
 import { PROGRAM, TOPICS } from "./vocabulary.ts";
 import { VERBS } from "./verbs.ts";
@@ -78,7 +79,8 @@ function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): strin
 function variableRows(variables: readonly Variable[], label = ({ name }: Variable) => name): string {
   return columns(variables.map((each) => [
     label(each),
-    plain(MEANINGS[each.name] ?? "") + (each.fallback === "–" ? "" : ` (default: ${plain(each.fallback)})`),
+    plain(lookup(VARIABLE_MEANINGS, each.name) ?? "") +
+    (each.fallback === "–" ? "" : ` (default: ${plain(each.fallback)})`),
   ]));
 }
 

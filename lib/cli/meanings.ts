@@ -5,10 +5,11 @@
  *
  * @module
  */
+import { lookup } from "../lookup.ts";
 import type { VerbFlag } from "./verb.ts";
 
 /** One row for each of `VARIABLES`. */
-export const MEANINGS: Readonly<Record<string, string>> = {
+export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_API_KEY: "The access token (`mog_…`). Never a flag: arguments are visible to others.",
   MOGPLEX_API_KEY_FILE: "File that holds the token, in place of the variable.",
   MOGPLEX_TOKEN_VARIABLE: "Name of the variable that holds the token.",
@@ -49,5 +50,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
 
 /** What a flag is for. */
 export function meaningOf({ help, variable }: VerbFlag): string {
-  return help ?? MEANINGS[variable?.name ?? ""] ?? "";
+  return help ?? lookup(VARIABLE_MEANINGS, variable?.name ?? "") ?? "";
 }

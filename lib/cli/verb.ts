@@ -23,7 +23,6 @@ import type { RunRequest } from "../runs/run_request.ts";
 import type { StartedRun } from "../runs/start_plan.ts";
 import type { Variable } from "../variables.ts";
 import type { PlannedNote } from "./note_plan.ts";
-import type { Places } from "./options/places.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -124,7 +123,7 @@ export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
   /** See `ignoringFolder` there. */
-  ignoringFolder(context: VerbContext, places: Pick<Places, "out" | "targets">): () => void;
+  ignoringFolder(context: VerbContext, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` in `job/recent.ts`. */
   rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */

@@ -6,7 +6,7 @@
 import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
 import { isObject, parseJson } from "../lookup.ts";
-import { readResult } from "../pages/pages.ts";
+import { readResult } from "../result/stored/read_result.ts";
 import type { CampaignEntry, DashboardData, FileProblem, RunEntry } from "./data.ts";
 
 // The words of a file may be those of another version.

@@ -33,8 +33,7 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
 /**
  * Creates the redactor for a script. A missing or unusable token is not an error: a script can report without one.
  *
- * @param readFile Reads the token file. Pass it where an `Io` is at hand: the default does not work on Node before 20.16.
- * @default reads the file system
+ * @param readFile Reads the token file. @default reads the file system
  */
 export function scriptRedactor(options: LogTextOptions, readFile?: ReadFile): Redactor {
   const { env = environmentVariable, token, secrets } = options;

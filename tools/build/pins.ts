@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
@@ -44,8 +44,7 @@ export function pinsOf(text: string): Pins {
 }
 
 /**
- * Paths of the files with pins, sorted: files of `docs/` and `examples/`, and deno.json, as it maps the package that Deno's examples import
- * to `mod.ts`.
+ * Paths of the files with pins, sorted: files of `docs/` and `examples/`, and the two that map the package that examples import to `mod.ts`.
  *
  * @param top Top of the checkout.
  */
@@ -55,6 +54,7 @@ export function pinnedFiles(top: string = root): string[] {
   );
   const paths = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !path.includes("node_modules"));
-  return [join(top, "deno.json"), ...paths]
+  const single = ["deno.json", "tools/types.json"].map((path) => join(top, path)).filter((path) => existsSync(path));
+  return [...single, ...paths]
     .filter((path) => /MOGPLEX_CI_(VERSION|SHA256)|@mogplex\/ci@/.test(readFileSync(path, "utf8"))).sort();
 }

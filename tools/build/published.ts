@@ -41,6 +41,7 @@ function comparable(path: string, text: string): string {
 
 /** Compares what the repository has with what was built. @returns One sentence for each problem. */
 export function publishedProblems(top: string): string[] {
+  if (!existsSync(join(top, "dist/templates"))) return ['dist/ is not there: run "npm run build"'];
   const read = (path: string) => readFileSync(join(top, path), "utf8");
   const files = publishedFiles(top);
   const differ = Object.entries(files).filter(([path, built]) =>

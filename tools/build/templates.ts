@@ -18,7 +18,7 @@ import { root, sha256 } from "../setup.mjs";
  *
  * Source: GitLab, "Instance limits", "Maximum size and depth of CI/CD configuration YAML files".
  */
-const TEMPLATE_LIMIT = 1_000_000;
+export const TEMPLATE_LIMIT = 1_000_000;
 
 /** Characters in a line of base64. */
 const LINE_LENGTH = 1_000;

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
-import { MEANINGS } from "../../lib/cli/meanings.ts";
+import { VARIABLE_MEANINGS } from "../../lib/cli/meanings.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
@@ -29,7 +29,7 @@ import {
   troubleshootingTable,
   withVersion,
 } from "./component_docs.ts";
-import { libraryReference } from "./library_reference.ts";
+import { exportList, libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
 import { schemaFiles } from "./schema_files.ts";
@@ -54,7 +54,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
           `\`${name}\`${dropIn ? " *" : ""}`,
           flag || "–",
           fallback,
-          MEANINGS[name] ?? "",
+          VARIABLE_MEANINGS[name] ?? "",
         ]),
       ),
     "outputs": outputsTable,
@@ -95,6 +95,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/library-reference.md": libraryReference,
+  "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };
 

@@ -122,6 +122,12 @@ function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>):
   }).join("\n\n");
 }
 
+/** Every export of `mod.ts` with its kind, one a line: `tests/unit/architecture/exports.txt`. */
+export function exportList(): string {
+  const lines = exportsOf("mod.ts").map(({ name, declarations }) => `${declarations[0]?.kind} ${name}`);
+  return `${lines.sort().join("\n")}\n`;
+}
+
 /** The whole document. */
 export function libraryReference(): string {
   const parts = MODULES.map(({ file, name }) => {

@@ -46,6 +46,8 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   const layer = files.every((file) => file.startsWith("tests/unit/")) ? "unit" : "";
   const args = [
     "--no-env-file",
+    // Nothing of a run that is stopped goes on.
+    "--no-orphans",
     "test",
     "--timeout=60000",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],

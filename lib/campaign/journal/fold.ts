@@ -163,7 +163,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
 }
 
 /** The hash of a follow-up's request. */
-export type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
+type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
 
 /**
  * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once

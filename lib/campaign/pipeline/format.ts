@@ -1,23 +1,25 @@
 /**
- * What a pipeline of a campaign is made of, and what a CI system makes of it. A format is a pure function: the same input, the same bytes.
+ * What a pipeline of a campaign is made of, what a CI system makes of it, and what all formats need: the texts of users in shells and in YAML.
+ * A format is a pure function: the same input, the same bytes.
  *
  * @module
  */
+import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
+import { UsageError } from "../../errors.ts";
+import { shellWord as posixWord } from "../report/commands.ts";
 
 /** A file of the repository that the jobs of a pipeline work with. */
 export interface CarriedFile {
   /** Path below the root of the repository: relative, without `..`, checked by `checkCarriedPath`. */
   readonly path: string;
-  /** Its text, byte for byte. */
-  readonly text: string;
   /** SHA-256 of its bytes, as 64 hex digits: jobs compare it before they use the file. */
   readonly sha256: string;
 }
 
 /** How jobs get the program. */
 export type PipelineProgram =
-  /** The file `mogplex.mjs`, which lies in the repository; its text is not part of the input. */
-  | ({ readonly kind: "file" } & Pick<CarriedFile, "path" | "sha256">)
+  /** The file `mogplex.mjs`, which lies in the repository. */
+  | ({ readonly kind: "file" } & CarriedFile)
   /** A command that the image has: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
@@ -47,8 +49,6 @@ export interface PipelineSettings {
 export interface PipelineInput {
   /** Name of the campaign: `[a-z0-9-]`. */
   readonly campaign: string;
-  /** Its round, a text of the user's; empty by default. */
-  readonly round: string;
   /** The campaign file. */
   readonly file: CarriedFile;
   /** The files that it names, in the order in which they are read. */
@@ -83,4 +83,103 @@ export interface PipelineFormat {
    * @throws {UsageError} when the system cannot do what the input asks for.
    */
   readonly render: (input: PipelineInput) => readonly PipelineFile[];
+}
+
+/** All waves of a project are made one after the other, since they share the limits of one user: the name of that group. */
+export const GROUP = "mogplex-default";
+
+/** What a system cannot do. @param value The value at fault, as the message shows it. */
+export function impossible(why: string, advice: string, value?: string): UsageError {
+  return new UsageError({ attempted: "make a pipeline", why, value, advice });
+}
+
+/** A value that cannot be part of a pipeline. */
+export function refused(what: string, why: string, value: string, advice: string): UsageError {
+  return impossible(`${what} ${why}`, advice, JSON.stringify(value));
+}
+
+/** Whether a text is one line that every editor shows as it is: no control characters, no line ends of Unicode, nothing invisible. */
+function isPlain(text: string): boolean {
+  return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\ufffd]/u.test(text);
+}
+
+/**
+ * Checks the path of a file that jobs work with.
+ *
+ * @param what Which file it is, for the message.
+ * @returns The path without `./` in front.
+ * @throws {UsageError} when it leads out of the working directory, or has a character that tools for checksums write in another way.
+ */
+export function checkCarriedPath(what: string, path: string): string {
+  const short = path.replace(/^(?:\.\/+)+/, "");
+  const advice = "run the command at the root of the repository, and name the file as it is seen from there";
+  if (short.startsWith("/") || short.split("/").some((part) => part === ".." || part === "" || part === ".")) {
+    throw refused(what, "is not below the working directory", path, advice);
+  }
+  if (!isPlain(short) || short.includes("\\") || /^[\s*-]|\s$/.test(short)) {
+    throw refused(
+      what,
+      "has a name that jobs cannot use",
+      path,
+      "rename it: no line breaks, no backslash, no dash in front",
+    );
+  }
+  return short;
+}
+
+/**
+ * A word for a POSIX shell inside of a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are taken apart: the shell
+ * puts them together again.
+ */
+export function shellWord(text: string): string {
+  return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");
+}
+
+/** A script as a value: its lines stand in the file as they are. */
+export function script(...lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
+}
+
+/** The node at a path: an item of a list, or a key. */
+function nodeAt(document: Document, path: readonly (string | number)[]): Node | undefined {
+  const parent = document.getIn(path.slice(0, -1), true);
+  const last = path.at(-1);
+  if (isSeq<Node>(parent)) return parent.items[Number(last)];
+  return isMap<Node>(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === last)?.key : undefined;
+}
+
+/** Puts a comment above an item of a list, or above a key. */
+export function commentAbove(document: Document, path: readonly (string | number)[], text: string): void {
+  const node = nodeAt(document, path);
+  if (node === undefined) throw new Error(`Cannot comment on ${path.join(".")}: it is not there`);
+  node.commentBefore = ` ${text}`;
+}
+
+/** Puts a comment beside a value that stands on one line. */
+export function commentBeside(document: Document, path: readonly (string | number)[], text: string): void {
+  const node = document.getIn(path, true);
+  if (!isScalar(node)) throw new Error(`Cannot comment on ${path.join(".")}: it is not there`);
+  node.comment = ` ${text}`;
+}
+
+/** Puts blank lines between the items of a list, or the keys of a map. */
+export function spaceOut(document: Document, path: readonly (string | number)[]): void {
+  const parent = document.getIn(path, true);
+  const items = isSeq<Node>(parent) ? parent.items : isMap<Node>(parent) ? parent.items.map(({ key }) => key) : [];
+  for (const item of items.slice(1)) item.spaceBefore = true;
+}
+
+/** Most characters of a list that stands on one line. */
+const MAX_LIST = 100;
+
+/** The text of a file. Scripts stand in it as they are, and short lists on one line. @param head Comments in front of everything. */
+export function yamlText(document: Document, head: readonly string[]): string {
+  document.commentBefore = head.map((line) => ` ${line}`).join("\n");
+  visit(document, {
+    Seq(_key, list) {
+      const words = list.items.map((item) => isScalar(item) && item.comment == null ? String(item.value) : "\n");
+      if (!words.some((word) => word.includes("\n")) && words.join(", ").length <= MAX_LIST) list.flow = true;
+    },
+  });
+  return document.toString({ lineWidth: 0, blockQuote: "literal", flowCollectionPadding: false });
 }

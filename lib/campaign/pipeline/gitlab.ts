@@ -1,25 +1,28 @@
 /**
- * GitLab: a child pipeline with a job for each wave. A delayed job takes no runner while it waits.
+ * GitLab: a child pipeline with a job for each wave. A delayed job takes no runner while it waits. Scripts are for POSIX shells, and every
+ * text of a user in them is one word of the shell.
  *
  * @module
  */
-import { formatCount } from "../../result/duration.ts";
+import { Document, type Node, Scalar } from "yaml";
 import { EXIT } from "../../exit_codes.ts";
-import type { PipelineFile, PipelineFormat, PipelineInput, WavePlan } from "./format.ts";
+import { formatCount } from "../../result/duration.ts";
 import {
-  carryScript,
-  checkScript,
-  DIRECTORY,
-  FOLDER,
-  gateScript,
-  isGit,
-  planScript,
-  reportScript,
-  takeOverScript,
-  WAVES,
-  waveScript,
-} from "./gitlab_scripts.ts";
-import { block, bytesOf, impossible, quoted, quotedList } from "./words.ts";
+  type CarriedFile,
+  checkCarriedPath,
+  commentAbove,
+  GROUP,
+  impossible,
+  type PipelineFile,
+  type PipelineFormat,
+  type PipelineInput,
+  refused,
+  script,
+  shellWord,
+  spaceOut,
+  type WavePlan,
+  yamlText,
+} from "./format.ts";
 
 /** Most waves of one pipeline. Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
 const MAX_WAVES = 200;
@@ -32,6 +35,139 @@ const DAY_MS = 86_400_000;
 const SPARE_DAYS = 30;
 const IMAGE = "node:22.11.0-bookworm";
 const PARENT = "campaign.gitlab-ci.yml";
+
+/** Folder in which all jobs work: the files at their paths, the program, and the directories of the waves. */
+const FOLDER = "mogplex-pipeline";
+/** Folder in it with a directory for each wave. A number of its own keeps the artifacts of two waves apart. */
+const WAVES = "mogplex-waves";
+/** Directory in it with the reports of the whole. */
+const DIRECTORY = "mogplex-campaign";
+/** The program in it. */
+const PROGRAM = "mogplex.mjs";
+
+/** Everything that jobs carry, by its path in the folder. */
+function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {
+  const all = new Map([file, ...includes].map((each) => [each.path, each]));
+  for (const path of all.keys()) {
+    if ([WAVES, DIRECTORY, PROGRAM].includes(path.split("/")[0] ?? "")) {
+      throw refused("a file of the campaign", "has a name that the jobs need", path, "rename it");
+    }
+  }
+  return new Map<string, Pick<CarriedFile, "path" | "sha256">>([
+    ...program.kind === "file" ? [[PROGRAM, program] as const] : [],
+    ...all,
+  ]);
+}
+
+/** Words that print lines, each as it is. */
+function printed(lines: readonly string[]): string {
+  return ["printf '%s\\n'", ...lines.map((line) => `  ${shellWord(line)}`)].join(" \\\n");
+}
+
+function fail(message: string, code: number): string {
+  return `{ echo "error: ${message}" >&2; exit ${code}; }`;
+}
+
+/** Enters the folder, and compares everything in it with its checksum. */
+function checkScript(input: PipelineInput): string {
+  const lines = [...carriedOf(input)].map(([path, { sha256 }]) => `${sha256}  ${path}`);
+  return [
+    `cd ${FOLDER} || ${
+      fail(`the folder ${FOLDER} of the job plan is not here: its artifacts have expired, or were deleted`, 2)
+    }`,
+    `${printed(lines)} | sha256sum -c - > /dev/null ||`,
+    `  ${fail("a file is not the one that this pipeline was made with", 2)}`,
+  ].join("\n");
+}
+
+/** Puts everything that the jobs need into the folder. */
+function carryScript(input: PipelineInput, parts: readonly string[]): string {
+  const files = [...carriedOf(input)];
+  const folders = new Set(files.flatMap(([path]) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
+  const { output = "." } = input;
+  return [
+    `[ ! -e ${FOLDER} ] || ${fail(`the repository has a folder ${FOLDER}, which the jobs need: rename it`, 2)}`,
+    `mkdir -p ${[WAVES, ...folders].map((path) => shellWord(`${FOLDER}/${path}`)).join(" ")}`,
+    ...files.map(([path, { path: from }]) => `cp ${shellWord(from)} ${shellWord(`${FOLDER}/${path}`)}`),
+    ...parts.map((part) => `cp ${shellWord(`${output}/${part}`)} ${FOLDER}/${part}`),
+  ].join("\n");
+}
+
+/** A verb of the program. */
+function call(input: PipelineInput, verb: string, ...words: readonly string[]): string {
+  const { program, file, home } = input;
+  const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
+  const all = [command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
+  if (isGit(input)) all.push("--home", shellWord(home ?? ""));
+  // With exit: bash and runners before 18.11.4 and 19.0.2 end every other failure with 1.
+  return `${all.join(" ")} 2>&1 || exit $?`;
+}
+
+/** Whether lock and journal are in a Git repository, so that jobs need not hand them on. */
+function isGit({ home }: PipelineInput): boolean {
+  return home !== undefined && home !== "dir";
+}
+
+/** Brings the lock of the plan, or plans. A home in Git has it. */
+export function planScript(input: PipelineInput): string {
+  const { directory, settings: { source } } = input;
+  const plan = call(input, "plan", `--dir ${WAVES}/0`);
+  // A directory elsewhere is for the machine that made the pipeline.
+  if (source === undefined && directory.startsWith("/")) return plan;
+  const from = shellWord(`../${checkCarriedPath("the directory of the campaign", directory)}`);
+  return [
+    `if [ -f ${from}/lock.json ]; then`,
+    `  cp -R ${from} ${WAVES}/0`,
+    "else",
+    `  ${plan}`,
+    "fi",
+  ].join("\n");
+}
+
+/** Takes over the directory of the wave before. */
+export function takeOverScript(): string {
+  return [
+    `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
+    `  ${fail("the directory of the wave before is not here: its artifacts have expired, or were deleted", 2)}`,
+    `rm -rf "${WAVES}/$mogplex_wave"`,
+    `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
+  ].join("\n");
+}
+
+/** One wave. */
+export function waveScript(input: PipelineInput): string {
+  return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`);
+}
+
+/** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
+export function gateScript(input: PipelineInput): string {
+  const outputs = isGit(input) ? `${DIRECTORY}/outputs.env` : `"${WAVES}/$mogplex_wave/outputs.env"`;
+  const approve = isGit(input) ? "--approve" : `--approve --dir "${WAVES}/$mogplex_wave"`;
+  const early = isGit(input)
+    ? ["else", '  echo "no gate is closed: the next waves go on. Approve a later one with: campaign approve"']
+    : ["else", `  ${fail("no gate is closed, since the canary is still at work: retry this job later", 2)}`];
+  return [
+    waveScript(input),
+    `if grep -qx MOGPLEX_CAMPAIGN_STATE=gated ${outputs}; then`,
+    `  ${call(input, "advance", approve)}`,
+    ...early,
+    "fi",
+  ].join("\n");
+}
+
+/** Reports and verdict, from the newest directory. */
+export function reportScript(input: PipelineInput, waves: number): string {
+  const take = [
+    `mogplex_wave=${waves}`,
+    `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/lock.json" ]; do`,
+    "  mogplex_wave=$((mogplex_wave - 1))",
+    "done",
+    `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave has left a directory", 2)}`,
+    `rm -rf ${DIRECTORY}`,
+    `mv "${WAVES}/$mogplex_wave" ${DIRECTORY}`,
+  ];
+  return [...isGit(input) ? [] : take, call(input, "report"), call(input, "status", "--exit-status")].join("\n");
+}
 
 /** Waves with no delay above GitLab's longest: further ones stand in between, and find little to do. */
 function withinLimit({ delaysMs, gate }: WavePlan): WavePlan {
@@ -52,15 +188,14 @@ function startIn(ms: number, rehearsalMs: number | undefined): string {
   return `${Math.max(1, Math.ceil(ms / 60_000))} minutes`;
 }
 
-function keep(days: number, paths: readonly string[], exclude: readonly string[] = []): string[] {
-  return [
-    "  artifacts:",
-    "    when: always",
-    "    access: developer",
-    `    expire_in: ${days} days`,
-    `    paths: ${quotedList(paths)}`,
-    ...exclude.length === 0 ? [] : [`    exclude: ${quotedList(exclude)}`],
-  ];
+function keep(days: number, paths: readonly string[], exclude: readonly string[] = []) {
+  return {
+    when: "always",
+    access: "developer",
+    expire_in: `${days} days`,
+    paths: [...paths],
+    ...exclude.length > 0 && { exclude: [...exclude] },
+  };
 }
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
@@ -68,158 +203,203 @@ const NEWEST = `${FOLDER}/${WAVES}/*`;
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
 /** Says who is at work on a machine, and means nothing on another one. */
 const NOT_KEPT = [`${NEWEST}/writer*.json`];
-/** All waves of a project are made one after the other: they share the limits of one user. */
-const GROUP = "mogplex-default";
 
-/** What all jobs have. */
-function baseLines({ settings: { image = IMAGE, tags } }: PipelineInput): string[] {
-  return [
-    ".mogplex-job:",
-    `  image: ${quoted(image)}`,
-    ...tags.length === 0 ? [] : [`  tags: ${quotedList(tags)}`],
-    "  timeout: 1 hour",
-    "  interruptible: false",
-    '  variables: { GIT_DEPTH: "1", RUNNER_SCRIPT_TIMEOUT: 50m, RUNNER_AFTER_SCRIPT_TIMEOUT: 1m }',
-    "  # A wave that is made twice is safe: it finds the runs of the first time.",
-    "  retry: { max: 2, when: [runner_system_failure, stuck_or_timeout_failure, scheduler_failure, stale_schedule, api_failure] }",
-  ];
-}
-
-function planLines(input: PipelineInput, days: number, parts: readonly string[]): string[] {
-  const { settings: { source } } = input;
-  return [
-    "plan:",
-    "  extends: .mogplex-job",
-    "  stage: plan",
-    `  resource_group: ${GROUP}`,
-    ...source === undefined ? [] : [`  needs: [{ pipeline: ${quoted(source.pipeline)}, job: ${quoted(source.job)} }]`],
-    "  script:",
-    `    - ${block("      ", carryScript(input, parts))}`,
-    `    - &check ${block("      ", checkScript(input))}`,
-    ...isGit(input) ? [] : [`    - ${block("      ", planScript(input))}`],
-    ...keep(days, [`${FOLDER}/`], NOT_KEPT),
-  ];
-}
-
-function waveBaseLines(input: PipelineInput, days: number): string[] {
-  const isDirect = isGit(input);
-  return [
-    ".mogplex-wave:",
-    "  extends: .mogplex-job",
-    `  resource_group: ${GROUP}`,
-    "  # An outage does not end the campaign: the next wave goes on.",
-    `  allow_failure: { exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }`,
-    "  script:",
-    "    - *check",
-    ...isDirect ? [] : [`    - &take-over ${block("      ", takeOverScript())}`],
-    `    - ${block("      ", waveScript(input))}`,
-    ...keep(days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : HANDED_ON),
-  ];
-}
-
-/** How the waves of one file are numbered, and what comes before them. */
+/** The waves of one file. */
 interface Row {
   waves: WavePlan;
   /** Number of the first wave. */
   first: number;
-  days: number;
 }
 
-function waveLines(input: PipelineInput, { waves: { delaysMs, gate }, first, days }: Row): string[][] {
-  const { settings: { rehearsalMs } } = input;
-  let timeMs = 0;
-  return delaysMs.map((delay, index) => {
-    const number = first + index;
-    const isDaily = Math.floor((timeMs + delay) / DAY_MS) > Math.floor(timeMs / DAY_MS);
-    timeMs += delay;
-    const before = isGit(input) || number === 1 ? ["plan"] : ["plan", `wave-${number - 1}`];
-    return [
-      `wave-${number}:`,
-      "  extends: .mogplex-wave",
-      `  stage: wave-${number}`,
-      `  dependencies: [${before.join(", ")}]`,
-      ...isGit(input) ? [] : [`  before_script: [mogplex_wave=${number}]`],
-      ...index === gate
-        ? [
-          "  # A person looks at the canary, and runs this job to go on.",
-          "  when: manual",
-          "  allow_failure: false",
-          "  script:",
-          "    - *check",
-          ...isGit(input) ? [] : ["    - *take-over"],
-          `    - ${block("      ", gateScript(input))}`,
-        ]
-        : delay === 0
-        ? []
-        : ["  when: delayed", `  start_in: ${startIn(delay, rehearsalMs)}`],
-      ...isDaily && !isGit(input) ? keep(days, [`${FOLDER}/${WAVES}/`], NOT_KEPT) : [],
-    ];
-  });
-}
+/** A file: its jobs, and what stands between the job `plan` and the end. */
+class PipelineDocument {
+  readonly #input: PipelineInput;
+  readonly #days: number;
+  // GitLab reads YAML 1.1, where some words are no texts.
+  readonly #document = new Document<Node>(null, { compat: "yaml-1.1" });
+  readonly #check: Scalar<string>;
+  readonly #takeOver = new Scalar(script(takeOverScript()));
 
-function reportLines(input: PipelineInput, days: number, waves: number): string[] {
-  const before = isGit(input) ? [] : Array.from({ length: waves }, (_, index) => `wave-${index + 1}`);
-  const at = `${FOLDER}/${DIRECTORY}`;
-  return [
-    "report:",
-    "  extends: .mogplex-job",
-    "  stage: report",
-    "  when: always",
-    `  dependencies: [${["plan", ...before].join(", ")}]`,
-    "  script:",
-    "    - *check",
-    `    - ${block("      ", reportScript(input, waves))}`,
-    ...keep(days, [`${at}/`], [`${at}/writer*.json`]),
-    "    reports:",
-    `      dotenv: ${at}/outputs.env`,
-    `      junit: ${at}/junit.xml`,
-    `      annotations: ${at}/annotations.json`,
-    `      metrics: ${at}/metrics.txt`,
-  ];
-}
+  /** @param days How long artifacts are kept. */
+  constructor(input: PipelineInput, days: number) {
+    this.#input = input;
+    this.#days = days;
+    this.#check = new Scalar(script(checkScript(input)));
+  }
 
-function document(path: string, about: readonly string[], groups: readonly (readonly string[])[]): PipelineFile {
-  const head = [
-    ...about.map((line) => `# ${line}`),
-    "workflow:",
-    "  auto_cancel: { on_new_commit: none }",
-  ];
-  const text = `${[head, ...groups].map((lines) => lines.join("\n")).join("\n\n")}\n`;
-  const size = bytesOf(text);
-  if (size <= MAX_BYTES) return { path, text };
-  throw impossible(
-    `GitLab takes a file of at most ${MAX_BYTES} bytes`,
-    "put fewer or shorter names of files into the campaign file",
-    `${path} has ${size}`,
-  );
-}
+  /** Scripts that several jobs have are written out once. */
+  #checkAgain() {
+    return this.#document.createAlias(this.#check, "check");
+  }
 
-function stagesOf(names: readonly string[]): string[] {
-  return ["stages:", ...names.map((name) => `  - ${name}`)];
-}
+  /** What all jobs have. */
+  #base() {
+    const { settings: { image = IMAGE, tags } } = this.#input;
+    return {
+      image,
+      ...tags.length > 0 && { tags: [...tags] },
+      timeout: "1 hour",
+      interruptible: false,
+      variables: { GIT_DEPTH: "1", RUNNER_SCRIPT_TIMEOUT: "50m", RUNNER_AFTER_SCRIPT_TIMEOUT: "1m" },
+      retry: {
+        max: 2,
+        when: [
+          "runner_system_failure",
+          "stuck_or_timeout_failure",
+          "scheduler_failure",
+          "stale_schedule",
+          "api_failure",
+        ],
+      },
+    };
+  }
 
-function about(input: PipelineInput, what: string): string[] {
-  const { campaign, waves } = input;
-  return [
-    `Campaign ${campaign}: ${what}, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
-    `${
-      formatCount(waves?.delaysMs.length ?? 0, "wave")
-    }. Every value is written out: no variable of a pipeline changes it.`,
-  ];
-}
+  #plan(parts: readonly string[]) {
+    const { settings: { source } } = this.#input;
+    return {
+      extends: ".mogplex-job",
+      stage: "plan",
+      resource_group: GROUP,
+      ...source !== undefined && { needs: [{ ...source }] },
+      script: [
+        script(carryScript(this.#input, parts)),
+        this.#check,
+        ...isGit(this.#input) ? [] : [script(planScript(this.#input))],
+      ],
+      artifacts: keep(this.#days, [`${FOLDER}/`], NOT_KEPT),
+    };
+  }
 
-/** One pipeline with all waves. */
-function whole(input: PipelineInput, waves: WavePlan, days: number): PipelineFile {
-  const count = waves.delaysMs.length;
-  const numbers = waves.delaysMs.map((_, index) => `wave-${index + 1}`);
-  return document(PARENT, about(input, "a child pipeline for GitLab"), [
-    stagesOf(["plan", ...numbers, "report"]),
-    baseLines(input),
-    planLines(input, days, []),
-    waveBaseLines(input, days),
-    ...waveLines(input, { waves, first: 1, days }),
-    reportLines(input, days, count),
-  ]);
+  #waveBase() {
+    const isDirect = isGit(this.#input);
+    return {
+      extends: ".mogplex-job",
+      resource_group: GROUP,
+      allow_failure: { exit_codes: [EXIT.unavailable, EXIT.rateLimited] },
+      script: [this.#checkAgain(), ...isDirect ? [] : [this.#takeOver], script(waveScript(this.#input))],
+      artifacts: keep(this.#days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : HANDED_ON),
+    };
+  }
+
+  /** A wave that a person has to release. */
+  #gate() {
+    const takeOver = isGit(this.#input) ? [] : [this.#document.createAlias(this.#takeOver, "take-over")];
+    return {
+      when: "manual",
+      allow_failure: false,
+      script: [this.#checkAgain(), ...takeOver, script(gateScript(this.#input))],
+    };
+  }
+
+  #waves({ waves: { delaysMs, gate }, first }: Row): [name: string, job: object][] {
+    const { settings: { rehearsalMs } } = this.#input;
+    const isDirect = isGit(this.#input);
+    let timeMs = 0;
+    return delaysMs.map((delay, index) => {
+      const number = first + index;
+      const isDaily = Math.floor((timeMs + delay) / DAY_MS) > Math.floor(timeMs / DAY_MS);
+      timeMs += delay;
+      return [`wave-${number}`, {
+        extends: ".mogplex-wave",
+        stage: `wave-${number}`,
+        dependencies: isDirect || number === 1 ? ["plan"] : ["plan", `wave-${number - 1}`],
+        ...!isDirect && { before_script: [`mogplex_wave=${number}`] },
+        ...index === gate
+          ? this.#gate()
+          : delay === 0
+          ? {}
+          : { when: "delayed", start_in: startIn(delay, rehearsalMs) },
+        ...isDaily && !isDirect && { artifacts: keep(this.#days, [`${FOLDER}/${WAVES}/`], NOT_KEPT) },
+      }];
+    });
+  }
+
+  #report(waves: number) {
+    const before = isGit(this.#input) ? [] : Array.from({ length: waves }, (_, index) => `wave-${index + 1}`);
+    const at = `${FOLDER}/${DIRECTORY}`;
+    return {
+      extends: ".mogplex-job",
+      stage: "report",
+      when: "always",
+      dependencies: ["plan", ...before],
+      script: [this.#checkAgain(), script(reportScript(this.#input, waves))],
+      artifacts: {
+        ...keep(this.#days, [`${at}/`], [`${at}/writer*.json`]),
+        reports: {
+          dotenv: `${at}/outputs.env`,
+          junit: `${at}/junit.xml`,
+          annotations: `${at}/annotations.json`,
+          metrics: `${at}/metrics.txt`,
+        },
+      },
+    };
+  }
+
+  /** @throws {UsageError} when GitLab would not take the file. */
+  #file(path: string, what: string, jobs: Record<string, object>, gate: string | undefined): PipelineFile {
+    const { campaign, waves } = this.#input;
+    const document = this.#document;
+    const stages = Object.entries(jobs).filter(([name]) => !name.startsWith(".")).map(([name]) => name);
+    const data = {
+      workflow: { auto_cancel: { on_new_commit: "none" } },
+      stages,
+      ".mogplex-job": this.#base(),
+      ...jobs,
+    };
+    document.contents = document.createNode(data, { aliasDuplicateObjects: false });
+    spaceOut(document, []);
+    commentAbove(
+      document,
+      [".mogplex-job", "retry"],
+      "A wave that is made twice is safe: it finds the runs of the first time.",
+    );
+    if (".mogplex-wave" in jobs) {
+      const why = "An outage does not end the campaign: the next wave goes on.";
+      commentAbove(document, [".mogplex-wave", "allow_failure"], why);
+    }
+    if (gate !== undefined) {
+      commentAbove(document, [gate, "when"], "A person looks at the canary, and runs this job to go on.");
+    }
+    const text = yamlText(document, [
+      `Campaign ${campaign}: ${what}, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
+      `${
+        formatCount(waves?.delaysMs.length ?? 0, "wave")
+      }. Every value is written out: no variable of a pipeline changes it.`,
+    ]);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes <= MAX_BYTES) return { path, text };
+    throw impossible(
+      `GitLab takes a file of at most ${MAX_BYTES} bytes`,
+      "put fewer or shorter names of files into the campaign file",
+      `${path} has ${bytes}`,
+    );
+  }
+
+  /** A file with waves. @param end Whether the report follows them. */
+  waves(path: string, what: string, row: Row, end: boolean): PipelineFile {
+    const { waves: { gate, delaysMs }, first } = row;
+    const jobs = {
+      plan: this.#plan([]),
+      ".mogplex-wave": this.#waveBase(),
+      ...Object.fromEntries(this.#waves(row)),
+      ...end && { report: this.#report(delaysMs.length) },
+    };
+    return this.#file(path, what, jobs, gate === null ? undefined : `wave-${first + gate}`);
+  }
+
+  /** The file that runs others one after the other. */
+  parent(parts: readonly string[]): PipelineFile {
+    const jobs = parts.map((path) => {
+      const name = path.replace(".yml", "");
+      const include = [{ artifact: `${FOLDER}/${path}`, job: "plan" }];
+      return [name, { stage: name, trigger: { include, strategy: "depend" } }];
+    });
+    return this.#file(PARENT, "a child pipeline for GitLab that runs the parts", {
+      plan: this.#plan(parts),
+      ...Object.fromEntries(jobs),
+      report: this.#report(0),
+    }, undefined);
+  }
 }
 
 /** Pipelines of at most {@linkcode MAX_WAVES} waves each, and the one that runs them one after the other. */
@@ -227,32 +407,12 @@ function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: numbe
   const parts: PipelineFile[] = [];
   for (let first = 0; first < delaysMs.length; first += MAX_WAVES) {
     const name = `part-${parts.length + 1}`;
-    const delays = delaysMs.slice(first, first + MAX_WAVES);
     const own = gate !== null && gate >= first && gate < first + MAX_WAVES ? gate - first : null;
-    const numbers = delays.map((_, index) => `wave-${first + index + 1}`);
-    parts.push(document(`${name}.yml`, about(input, `${name} of the waves`), [
-      stagesOf(["plan", ...numbers]),
-      baseLines(input),
-      planLines(input, days, []),
-      waveBaseLines(input, days),
-      ...waveLines(input, { waves: { delaysMs: delays, gate: own }, first: first + 1, days }),
-    ]));
+    const waves = { delaysMs: delaysMs.slice(first, first + MAX_WAVES), gate: own };
+    const document = new PipelineDocument(input, days);
+    parts.push(document.waves(`${name}.yml`, `${name} of the waves`, { waves, first: first + 1 }, false));
   }
-  const names = parts.map(({ path }) => path.replace(".yml", ""));
-  const parent = document(PARENT, about(input, "a child pipeline for GitLab that runs the parts"), [
-    stagesOf(["plan", ...names, "report"]),
-    baseLines(input),
-    planLines(input, days, parts.map(({ path }) => path)),
-    ...names.map((name) => [
-      `${name}:`,
-      `  stage: ${name}`,
-      "  trigger:",
-      `    include: [{ artifact: ${FOLDER}/${name}.yml, job: plan }]`,
-      "    strategy: depend",
-    ]),
-    reportLines(input, days, 0),
-  ]);
-  return [parent, ...parts];
+  return [new PipelineDocument(input, days).parent(parts.map(({ path }) => path)), ...parts];
 }
 
 function render(input: PipelineInput): PipelineFile[] {
@@ -261,7 +421,10 @@ function render(input: PipelineInput): PipelineFile[] {
   const count = waves.delaysMs.length;
   const lasts = waves.delaysMs.reduce((sum, delay) => sum + delay, 0);
   const days = SPARE_DAYS + 2 * Math.ceil(lasts / DAY_MS);
-  if (count <= MAX_WAVES) return [whole(input, waves, days)];
+  if (count <= MAX_WAVES) {
+    const what = "a child pipeline for GitLab";
+    return [new PipelineDocument(input, days).waves(PARENT, what, { waves, first: 1 }, true)];
+  }
   if (isGit(input) && input.output !== undefined) return inParts(input, waves, days);
   throw impossible(
     `one pipeline of GitLab has at most ${MAX_WAVES} waves, and the campaign needs about ${count}`,

@@ -17,10 +17,22 @@ import {
   withCampaign,
 } from "../open_campaign.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
-import type { CarriedFile, PipelineFile, PipelineInput, PipelineProgram, PipelineSettings } from "./format.ts";
-import { formatOf } from "./formats.ts";
-import { wavePlan } from "./wave_plan.ts";
-import { checkCarriedPath, refused } from "./words.ts";
+import type { CampaignMemory } from "../journal/memory.ts";
+import { type ForecastInput, waveMoments } from "../pace/forecast.ts";
+import { closedBy, forecastInput } from "../progress.ts";
+import {
+  type CarriedFile,
+  checkCarriedPath,
+  type PipelineFile,
+  type PipelineFormat,
+  type PipelineInput,
+  type PipelineProgram,
+  type PipelineSettings,
+  refused,
+  type WavePlan,
+} from "./format.ts";
+import { github } from "./github.ts";
+import { gitlab } from "./gitlab.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
 export interface PipelineOptions extends CampaignOptions {
@@ -36,6 +48,83 @@ export interface PipelineOptions extends CampaignOptions {
   output: string | undefined;
 }
 
+/** The formats, by the word of `--format`. */
+const FORMATS: ReadonlyMap<string, PipelineFormat> = new Map([
+  ["gitlab", gitlab],
+  ["github", github],
+]);
+
+/** Recipes in the place of formats that earlier versions had. */
+const GONE: ReadonlyMap<string, string> = new Map([
+  ["buildkite", "examples/buildkite/campaign.yml"],
+  ["kubernetes", "examples/kubernetes/campaign.yaml"],
+]);
+
+/** The format with a name. @throws {UsageError} when there is none. */
+export function formatOf(name: string | undefined): PipelineFormat {
+  const format = FORMATS.get(name ?? "");
+  if (format !== undefined) return format;
+  const recipe = GONE.get(name ?? "");
+  if (recipe !== undefined) {
+    throw new UsageError({
+      attempted: "make a pipeline",
+      why: `this version has no format ${JSON.stringify(name)} any more`,
+      advice: `copy the recipe ${recipe}, which calls \`campaign advance\``,
+    });
+  }
+  throw new UsageError({
+    attempted: "make a pipeline",
+    why: name === undefined ? "nothing says for which CI system" : "there is no such format",
+    value: name === undefined ? undefined : JSON.stringify(name),
+    advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
+  });
+}
+
+/** Waves between the expected end of a canary and the gate: its runs may take longer. */
+const SPARE_AT_GATE = 2;
+/** Waves behind the expected end: some of the runs take longer, or are started again. */
+const SPARE = { least: 2, share: 0.1 };
+
+/** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
+interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
+  /** Shortest time between two waves. */
+  everyMs: number;
+}
+
+function momentsOf(input: ForecastInput, everyMs: number): number[] {
+  const moments = waveMoments({ ...input, waveEveryMs: everyMs });
+  if (moments !== null) return moments;
+  throw new UsageError({ attempted: "make a pipeline", why: "no window of the campaign file ever opens" });
+}
+
+/** Index of the wave that opens a gate; null when none has to be opened by a person. */
+function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): number | null {
+  if (closedBy(memory) === "gate") return 0;
+  const { lock: { canary }, gates } = memory;
+  if (canary?.gate !== "manual" || gates.canary.approved !== null || input.canary === null) return null;
+  const waiting = input.canary ?? 0;
+  return momentsOf({ ...input, waiting, canary: null }, everyMs).length + SPARE_AT_GATE;
+}
+
+/**
+ * Plans the waves: one whenever the forecast expects something to do, with a few to spare.
+ *
+ * @throws {UsageError} when somebody stopped the campaign, or no window ever opens.
+ */
+export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
+  if (memory.stopped !== null) {
+    const why = `the campaign was stopped by ${memory.stopped.by}`;
+    throw new UsageError({ attempted: "make a pipeline", why, advice: "run `campaign resume` first" });
+  }
+  const input = forecastInput(memory, rest);
+  const moments = momentsOf(input, everyMs);
+  const delays = moments.map((moment, index) => moment - (moments[index - 1] ?? moment));
+  const gate = gateOf(memory, input, everyMs);
+  if (gate !== null && gate > 0) delays.splice(gate - SPARE_AT_GATE, 0, ...Array(SPARE_AT_GATE).fill(everyMs));
+  const spare = Math.max(SPARE.least, Math.ceil(delays.length * SPARE.share));
+  return { delaysMs: [...delays, ...Array(spare).fill(everyMs)], gate };
+}
+
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
@@ -43,7 +132,7 @@ function carried(io: Io, what: string, path: string): CarriedFile {
   const short = checkCarriedPath(what, path);
   const text = io.readFile(path, MAX_LIST_BYTES, "follow");
   if (text === undefined) throw refused(what, "does not exist", path, "name another one");
-  return { path: short, text, sha256: sha256Hex(text) };
+  return { path: short, sha256: sha256Hex(text) };
 }
 
 function programOf(io: Io, program: string): PipelineProgram {
@@ -61,8 +150,7 @@ function programOf(io: Io, program: string): PipelineProgram {
     const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
     throw refused("the program that jobs run", "does not exist", program, advice);
   }
-  const { path, sha256 } = carried(io, "the program", program);
-  return { kind: "file", path, sha256 };
+  return { kind: "file", ...carried(io, "the program", program) };
 }
 
 /**
@@ -87,9 +175,8 @@ export async function makePipelineWith(
   }
   const all: PipelineInput = {
     campaign: file.name,
-    round: file.round,
     file: carried(io, "the campaign file", path),
-    includes: await Promise.all(includes.map((each) => carried(io, "a file that the campaign file names", each))),
+    includes: includes.map((each) => carried(io, "a file that the campaign file names", each)),
     program: programOf(io, program),
     home,
     directory: options.directory ?? DEFAULT_DIRECTORY,

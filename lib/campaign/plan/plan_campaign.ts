@@ -42,7 +42,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
 const MAX_PROBLEMS = 100;
 
 /** Repositories of a campaign file that cannot be used. Its message has a line for each. */
-export class RepositoriesError extends UsageError {
+class RepositoriesError extends UsageError {
   override name = "RepositoriesError";
 
   override get lines(): readonly string[] {

@@ -40,7 +40,7 @@ export interface Resolved {
 }
 
 /** An entry that names a repository. */
-export type Named = Extract<RepositoryEntry, { kind: "repository" }>;
+type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
 /** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";

@@ -1,5 +1,5 @@
 /**
- * `dashboard`: reads, renders and writes. Only its row imports this module, by `import()`: in the built command it is a text until then.
+ * `dashboard`: reads, renders and writes.
  *
  * @module
  */

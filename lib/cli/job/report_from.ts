@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { readResult } from "../../pages/pages.ts";
+import { readResult } from "../../result/stored/read_result.ts";
 import { checkTargets, plainPath } from "../../report/targets.ts";
 import { writeReports } from "../../report/write.ts";
 import { verdictWords } from "../../result/words.ts";

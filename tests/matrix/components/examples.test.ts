@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { VERSION } from "../../../lib/version.ts";
-import { COMPONENT } from "../../../tools/build/artefacts.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
@@ -102,6 +101,9 @@ interface Copied {
   starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
 }
 
+/** Whether a pipeline was checked against the schema. The check takes as long as all else, and the lab checks each recipe. */
+let checked = false;
+
 /** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
 async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
   const recorder = await startRecorder(service.url);
@@ -109,12 +111,11 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
   writeFiles(stubs, { "npm.sh": `#!/bin/sh\necho "npm $*"\nexit "$(cat npm-exit-code 2> /dev/null || echo 0)"\n` });
   if (!existsSync(join(stubs, "npm"))) spawnSync("ln", ["-s", "npm.sh", join(stubs, "npm")]);
   const own = projectVariables(recorder.url, service.token());
-  let checked = false;
   function options({ server = {}, variables = {}, manual = [], retry, args = [] }: Situation, more: string[] = []) {
     const all = Object.entries({ ...own, ...variables }).filter(([, value]) => value !== "");
     const buttons = manual.flatMap((name) => ["--manual", name]);
     return {
-      image: `${stubs}:${imageOf(service.folder, "deno")}`,
+      image: `${stubs}:${imageOf(service.folder, "bun")}`,
       variables: Object.fromEntries(all),
       retry,
       args: [...(Object.keys(server).length > 0 ? predefined(server) : []), ...buttons, ...args, ...more],
@@ -125,7 +126,6 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
     recorder,
     run(situation = {}) {
       cleanCheckout(cwd);
-      // Check the schema once for each file: the check takes as long as all other steps together.
       const unchecked = checked ? ["--no-json-schema-validation"] : [];
       checked = true;
       return runPipeline(cwd, options(situation, unchecked));
@@ -465,13 +465,13 @@ test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", as
 
 test("the line of components/README.md takes the program out of a template and compares it", () => {
   const [, line = ""] = /```sh\n(sed .*)\n```/.exec(read("components/README.md")) ?? [];
-  const { bundle: text } = splitTemplate(files["templates/run.yml"] ?? "");
+  const { bundle: text = "" } = splitTemplate(files["templates/run.yml"] ?? "") ?? {};
   const digest = sha256(text);
   for (const [sum, status] of [[digest, 0], ["f".repeat(64), 1]] as const) {
     const cwd = mkdtempSync(join(service.folder, "extract-"));
-    writeFiles(cwd, { ...files, [`dist/${COMPONENT.file}.sha256`]: `${sum}  ${COMPONENT.file}\n` });
+    writeFiles(cwd, { ...files, "dist/mogplex-component.mjs.sha256": `${sum}  mogplex-component.mjs\n` });
     expect(spawnSync("sh", ["-c", line], { cwd }).status).toBe(status);
-    expect(readFileSync(join(cwd, COMPONENT.file), "utf8")).toBe(text);
+    expect(readFileSync(join(cwd, "mogplex-component.mjs"), "utf8")).toBe(text);
   }
 });
 

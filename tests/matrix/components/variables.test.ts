@@ -14,7 +14,7 @@ beforeAll(async () => {
   template = templates().run ?? "";
 });
 
-/** A test with jobs in the default image. */
+/** A test with jobs in an image of the runtime that starts quickest. */
 function withJobs(
   what: string,
   body: (open: (options: Partial<ComponentJobOptions>) => Promise<ComponentJob>) => Promise<void>,
@@ -22,7 +22,7 @@ function withJobs(
   test(what, async () => {
     const jobs: ComponentJob[] = [];
     await body(async (options) => {
-      const job = await openComponentJob({ name: "deno", runtime: RUNTIMES.deno, service }, { template, ...options });
+      const job = await openComponentJob({ name: "bun", runtime: RUNTIMES.bun, service }, { template, ...options });
       jobs.push(job);
       return job;
     });

@@ -7,8 +7,9 @@ import { stringify } from "yaml";
 import { ACTION_INPUTS } from "../../../lib/cli/action/inputs.ts";
 import { outputsOf } from "../../../lib/report/outputs.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { ACTION_FOLDER, renderActionYaml } from "../../../tools/build/action.ts";
+import { renderActionYaml } from "../../../tools/build/action_yaml.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
 import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/github_steps.ts";
 import { onMachine } from "../examples/systems/machine.ts";
@@ -16,7 +17,7 @@ import { type Fields, parseYaml } from "../../unit/examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
 import { listen } from "../note/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
-import { type Service, startService } from "../processes/world/service.ts";
+import { type Service, sharedService } from "../processes/world/service.ts";
 import { START } from "../processes/world/stage.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
@@ -25,12 +26,11 @@ let service: Service;
 let folder = "";
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
   folder = mkdtempSync(join(tmpdir(), "mogplex-action-"));
 });
 
-afterAll(async () => {
-  await service.close();
+afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -48,12 +48,14 @@ test("action.yml declares the inputs and the outputs that the program has, and N
     expect(Object.keys(input)).toEqual(["description", "required", "default"]);
   }
   expect(String(rest.description).length).toBeLessThanOrEqual(125);
-  expect(read("action/action.yml")).toStartWith(`# Mogplex CI ${VERSION}, action. `);
-  expect(read("action/main.mjs")).toStartWith(`// @mogplex/ci ${VERSION} `);
+  expect(readFileSync(built("action/action.yml"), "utf8")).toStartWith(`# Mogplex CI ${VERSION}, action. `);
+  expect(readFileSync(built("action/main.mjs"), "utf8")).toStartWith(`// @mogplex/ci ${VERSION} `);
 });
 
 test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 where no step was", () => {
-  for (const name of ["main.mjs", "post.mjs"]) writeFileSync(join(folder, name), read(`${ACTION_FOLDER}/${name}`));
+  for (const name of ["main.mjs", "post.mjs"]) {
+    writeFileSync(join(folder, name), readFileSync(built(`action/${name}`), "utf8"));
+  }
   const script = join(folder, "script.mjs");
   writeFileSync(script, `await import("./main.mjs");\nconsole.log("imported", process.exitCode ?? 0);\n`);
   expect(runToEnd([runtimes.node, script])).toEqual({ code: 0, stdout: "imported 0\n", stderr: "" });

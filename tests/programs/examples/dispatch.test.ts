@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { automationId, type Service, startService } from "../processes/world/service.ts";
-import { newRun, WITH_ACTION } from "./systems/github_recipes.ts";
+import { newRun } from "./systems/github_recipes.ts";
 import { type JobEnd, type JobOptions, runGithubJob } from "./systems/models/github_steps.ts";
 import { type Machine, onMachine, signalled } from "./systems/machine.ts";
 
@@ -17,10 +17,9 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all(Object.values(services).map((service) => service.close())));
 
-function dispatch(machine: Machine, scenario: string, options: JobOptions = newRun(), file = FILE): Promise<JobEnd> {
-  return runGithubJob(machine.recipe(file, scenario), machine, {
+function dispatch(machine: Machine, scenario: string, options: JobOptions = newRun()): Promise<JobEnd> {
+  return runGithubJob(machine.recipe(FILE, scenario), machine, {
     ...options,
-    files: WITH_ACTION,
     vars: { MOGPLEX_AUTOMATION_ID: automationId(scenario) },
   });
 }
@@ -43,9 +42,9 @@ for (
     async (machine) => {
       expect(await dispatch(machine, scenario)).toMatchObject({
         status,
-        ran: ["Install", "Trigger and follow", "Keep the reports"],
+        ran: ["Check out", "Trigger and follow", "Keep the reports"],
       });
-      expect(machine.done.map((each) => each.code)).toEqual([0, code]);
+      expect(machine.done.map((each) => each.code)).toEqual([code]);
       const input = { ref: "refs/tags/v1.2.3", commit: "0123456789abcdef0123456789abcdef01234567" };
       expect(JSON.parse(machine.recorder.of(TRIGGER)[0]?.body ?? "")).toMatchObject({ input });
     },
@@ -66,37 +65,6 @@ for (const [revision, cancels] of [["base", 0], ["later", 1]] as const) {
   );
 }
 
-const WITH_THE_ACTION = "github-actions/dispatch-automation.action.yml";
-
-for (const [scenario, status, code] of [["success", "success", 0], ["agent-failure", "failure", 1]] as const) {
-  together(
-    `dispatch-automation.action.yml ends with ${code} when the automation's run plays ${scenario}`,
-    "base",
-    async (machine) => {
-      expect(await dispatch(machine, scenario, newRun(), WITH_THE_ACTION)).toMatchObject({
-        status,
-        ran: ["Check out the action", "Run the agent", "Keep the reports", "Post Run the agent"],
-        artifacts: { "mogplex-ci-1": expect.arrayContaining(["mogplex-ci/result.json"]) },
-      });
-      expect(machine.done.map((each) => each.code)).toEqual([code, 0]);
-      const input = { ref: "refs/tags/v1.2.3", commit: "0123456789abcdef0123456789abcdef01234567" };
-      expect(JSON.parse(machine.recorder.of(TRIGGER)[0]?.body ?? "")).toMatchObject({ input });
-    },
-  );
-}
-
-together(
-  "dispatch-automation.action.yml sends one cancel to the later service when its job is cancelled",
-  "later",
-  async (machine) => {
-    machine.stop = signalled("SIGINT");
-    expect((await dispatch(machine, "automation-stuck", newRun(), WITH_THE_ACTION)).status).toBe("cancelled");
-    expect(machine.done.map((each) => each.code)).toEqual([130, 0]);
-    const cancelled = machine.recorder.of(CANCEL).filter(({ answer }) => answer?.includes('"status":"cancelled"'));
-    expect(cancelled).toHaveLength(1);
-  },
-);
-
 together("dispatch-automation.yml attaches to its run when its job is run again", "base", async (machine) => {
   const again = newRun();
   expect((await dispatch(machine, "success", again)).status).toBe("success");
@@ -104,17 +72,6 @@ together("dispatch-automation.yml attaches to its run when its job is run again"
   const [first, second] = machine.recorder.of(TRIGGER).map(({ key }) => key);
   expect(second).toBe(first as string);
 });
-
-together(
-  "dispatch-automation.yml stops before anything is run when the checksum is another one",
-  "base",
-  async (machine) => {
-    const recipe = machine.recipe(FILE, "success", "f".repeat(64));
-    const options = { ...newRun(), vars: { MOGPLEX_AUTOMATION_ID: automationId("success") } };
-    expect(await runGithubJob(recipe, machine, options)).toMatchObject({ status: "failure", ran: ["Install"] });
-    expect(machine.recorder.requests).toEqual([]);
-  },
-);
 
 // After the others: the emulator plays the fault for the next trigger of anybody.
 test(

@@ -69,7 +69,13 @@ export async function openRelease(): Promise<Release> {
   cpSync(dirname(built("mogplex.mjs")), join(folder, "dist"), { recursive: true });
   const program = readFileSync(join(folder, "dist/mogplex.mjs"), "utf8");
   let served: string | null = program;
-  let archive = pack(folder, program);
+  const archives = new Map<string, Uint8Array>();
+  function archiveOf(text: string): Uint8Array {
+    const archive = archives.get(text) ?? pack(folder, text);
+    archives.set(text, archive);
+    return archive;
+  }
+  let archive = archiveOf(program);
 
   function answer(path: string, host: string): string | Uint8Array | null {
     if (path === "/@mogplex/ci") {
@@ -121,7 +127,7 @@ export async function openRelease(): Promise<Release> {
     registryUrl,
     serve(other) {
       served = other === undefined ? program : other;
-      archive = pack(folder, served ?? program);
+      archive = archiveOf(served ?? program);
       rmSync(home, { recursive: true, force: true });
       mkdirSync(home);
     },

@@ -1,7 +1,7 @@
 /** The script recipes as people run them: the line on top of each, with the package from a registry, as a process of its runtime. */
 import { expect } from "bun:test";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -149,7 +149,7 @@ export async function openScripts(): Promise<Scripts> {
       const [runtime = "", name = ""] = file.split("/");
       const cwd = options.cwd ?? mkdtempSync(join(top, runtime, "work-"));
       writeFileSync(join(cwd, name), edit(readScript(file)));
-      copyFileSync(join(release.folder, "dist/mod.mjs"), join(cwd, "mod.mjs"));
+      cpSync(join(release.folder, "dist"), join(cwd, "dist"), { recursive: true });
       const campaign = "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [{ query: acme/ }]\n";
       const given = { "task.md": `Fix the flaky tests\n`, "campaign.yml": campaign, ...files };
       for (const [path, text] of Object.entries(given)) writeFileSync(join(cwd, path), text);

@@ -50,7 +50,8 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  process.env = kept;
+  for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
+  Object.assign(process.env, kept);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -84,7 +84,11 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     owners: ["lib/pages/page.ts", "lib/pages/blocks.ts"],
   },
   { what: "the template of pages", pattern: /["']hono\/html["']/, owners: ["lib/pages/"] },
-  { what: "yaml", pattern: /["']yaml["']/, owners: ["lib/emulator/", "lib/campaign/file/syntax/"] },
+  {
+    what: "yaml",
+    pattern: /["']yaml["']/,
+    owners: ["lib/emulator/", "lib/campaign/file/syntax/", "lib/campaign/pipeline/"],
+  },
 ];
 
 function isOwner(owner: string, file: string): boolean {

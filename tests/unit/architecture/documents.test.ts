@@ -6,16 +6,11 @@ import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
 import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { stale } from "../../../tools/docs/documents.ts";
 import { sources, textOf } from "./imports.ts";
 
 const root = join(import.meta.dir, "../../..");
 
 const read = (name: string) => readFileSync(join(root, name), "utf8");
-
-test("stale() finds no document that differs from what it is generated from", () => {
-  expect(Object.keys(stale()), "Run `npm run docs`").toEqual([]);
-});
 
 test("docs/reference.md lists every row of REPORT_FORMATS with its file", () => {
   const rows = [...read("docs/reference.md").matchAll(/^\| `(\w+)` +\| `([\w.]+)` +\| [^|]+ \|$/gm)].map((row) =>

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { root } from "../../../tools/setup.mjs";
 import { importsIn, sources, textOf } from "./imports.ts";
 import { CAPTIONS, TEST_CAPTIONS } from "../../../tools/docs/layout.ts";
@@ -53,31 +54,38 @@ test("a folder of tests/unit that mirrors one of lib has no sub-folder that lib 
   expect(strange, "lib has no such folder: put the tests where lib has their subject").toEqual([]);
 });
 
+/** This file tries that what it imports is refused. */
+const HERE = "tests/unit/architecture/folders.test.ts";
+
 /** What starts a child, opens a socket, bundles, or drives a browser. */
 const OUTSIDE =
   /^(node:(child_process|cluster|dgram|http|http2|https|net|tls|worker_threads)|esbuild|playwright-core)$/;
-/** Modules that can do it, but not when `tests/unit` calls them: `tests/preload.ts` refuses it there. */
-const ONLY_WHEN_CALLED = ["tools/setup.mjs", "lib/git/system_git.ts"];
 
-/** What a file reaches by its imports, each with the file that imports it. */
-function reached(file: string, seen: Set<string>): string[] {
-  if (seen.has(file) || ONLY_WHEN_CALLED.includes(file) || !existsSync(join(root, file))) return [];
-  seen.add(file);
-  const imports = importsIn(file, textOf(file).replace(/^import type [^;]*;$/gm, ""));
-  return imports.flatMap(({ target }) =>
-    OUTSIDE.test(target) || /^tests\/(programs|matrix)\//.test(target)
-      ? [`${file} > ${target}`]
-      : /\.m?ts$|\.mjs$/.test(target)
-      ? reached(target, seen)
-      : []
+test("tests/unit imports no child, no socket, no bundler and no test of another layer", () => {
+  const imports = [...sources("tests/unit"), "tests/property_runs.ts"].flatMap((file) => importsIn(file, textOf(file)));
+  expect(imports.length).toBeGreaterThan(2_000);
+  const wrong = imports.filter(({ file, target }) =>
+    (OUTSIDE.test(target) || /^tests\/(programs|matrix|built)/.test(target)) && file !== HERE
   );
-}
+  // What the product does when it is called, tests/preload.ts refuses while the tests run.
+  expect(wrong.map(({ file, target }) => `${file} > ${target}`), "Move the test to tests/programs").toEqual([]);
+});
 
-test("tests/unit reaches no child, no socket, no bundler and no test of another layer by its imports", () => {
-  const seen = new Set<string>();
-  const found = sources("tests/unit").flatMap((file) => reached(file, seen));
-  expect(seen.size).toBeGreaterThan(500);
-  expect(found, "These imports (file > target) belong into tests/programs").toEqual([]);
+test("tests/preload.ts refuses children, sockets and requests while tests/unit runs", async () => {
+  const { execFileSync, spawn } = await import("node:child_process");
+  const { createServer } = await import("node:http");
+  const { connect } = await import("node:net");
+  // A bare `bun test` of this file names no layer.
+  if (process.env.MOGPLEX_TEST_LAYER !== "unit") return;
+  for (
+    const outside of [
+      () => spawn("true"),
+      () => execFileSync("true"),
+      () => createServer().listen(0),
+      () => connect(9),
+      () => fetch("http://127.0.0.1:9"),
+    ]
+  ) expect(outside).toThrow("in tests/unit: move the test to tests/programs");
 });
 
 test("a test file of a layer is imported by no other file, and programs never import from matrix", () => {

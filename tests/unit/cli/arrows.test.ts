@@ -7,7 +7,7 @@ const root = join(import.meta.dir, "../../..");
 /** Parts of the command line from top to bottom: a file imports from its own part, and from parts further down. */
 const PARTS: readonly (readonly string[])[] = [
   ["main.ts", "component", "action"],
-  ["help.ts", "find_verb.ts", "cleanup_report.ts"],
+  ["help.ts", "meanings.ts", "find_verb.ts", "cleanup_report.ts"],
   ["verbs.ts"],
   ["verbs"],
   ["campaign", "dashboard", "setup", "extras"],

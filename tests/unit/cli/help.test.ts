@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GROUPS } from "../../../lib/cli/help.ts";
-import { meaningOf, MEANINGS } from "../../../lib/cli/meanings.ts";
+import { meaningOf, VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
 import { TOPICS } from "../../../lib/cli/vocabulary.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { main } from "../../../lib/cli/main.ts";
@@ -42,8 +42,8 @@ test("no help has a line above 80 characters, and nothing is lost", async () => 
   const flat = (await help("--help")).replace(/\s+/g, " ");
   for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
   const environment = (await help("help", "environment")).replace(/\s+/g, " ");
-  expect(Object.keys(MEANINGS)).toEqual(VARIABLES.map(({ name }) => name));
-  for (const [name, meaning] of Object.entries(MEANINGS)) {
+  expect(Object.keys(VARIABLE_MEANINGS)).toEqual(VARIABLES.map(({ name }) => name));
+  for (const [name, meaning] of Object.entries(VARIABLE_MEANINGS)) {
     expect([name, environment.includes(meaning.replaceAll("`", ""))]).toEqual([name, true]);
   }
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
-import { meaningOf, MEANINGS } from "../../../lib/cli/meanings.ts";
+import { meaningOf, VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
 import * as TABLE from "../../../lib/cli/options/table.ts";
 import { codesOf, flagsOf, type VerbFlag } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
@@ -71,7 +71,7 @@ test("every flag that a variable names is one of a verb, and every row of a verb
   for (const variable of named) {
     const rows = flags.filter((flag) => flag.variable?.name === variable.name);
     expect({ name: variable.name, found: rows.length > 0 }).toEqual({ name: variable.name, found: true });
-    expect(rows.filter((flag) => meaningOf(flag) !== MEANINGS[variable.name])).toEqual([]);
+    expect(rows.filter((flag) => meaningOf(flag) !== VARIABLE_MEANINGS[variable.name])).toEqual([]);
     for (const row of rows) expect(row.name).toBe(String(variable.option));
     expect(variable.flag).toBe(`\`--${variable.option}\``);
   }

@@ -98,7 +98,7 @@ test("stateText() puts all fields at the top of one object, in a fixed order, th
   expect(JSON.stringify(file)).toBe(JSON.stringify({ schema: 2, ...fields, left: parting, proof: file.proof }));
 });
 
-test("stateSeal() is HMAC-SHA-256 with the token as key over purpose, version and content", async () => {
+test("stateSeal() is HMAC-SHA-256 with the token as key over purpose, version and content", () => {
   const sign = (text: string) => hmacSha256(TOKEN, text);
   const { file, content } = parts(FOLLOWING);
   expect(file.proof).toBe(sign(`["mogplex-ci/state/2",${JSON.stringify(content)}]`));

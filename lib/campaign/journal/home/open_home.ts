@@ -16,7 +16,7 @@ import type { Home } from "./home.ts";
 import { parseWriter, writerText } from "./writer_entry.ts";
 
 /** A home, as it is named. */
-export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
 
 const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
 
@@ -57,7 +57,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 }
 
 /** Options of {@linkcode openHome}. */
-export interface HomeOptions extends DirHomeOptions {
+interface HomeOptions extends DirHomeOptions {
   /** Reads the environment. */
   env: (name: string) => string | undefined;
   /** Ends calls of Git. */

@@ -3,12 +3,53 @@
  *
  * @module
  */
+import { previewWave } from "../../../campaign/work/preview.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { formatCount } from "../../../result/duration.ts";
+import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
 import { BY, DRY_RUN, EXIT_STATUS, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { advance } from "../../campaign/verbs/advance.ts";
 import { APPROVE } from "../../campaign/own_flags.ts";
+import { type CampaignPlace, decider, maskToken, readPlace } from "../../campaign/place.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { OF_WAVES, WAVE_CODES } from "./codes.ts";
+
+/** Prints what a wave would do. */
+export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
+  const { flags, writer } = context;
+  maskToken(context);
+  const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
+    return EXIT.success;
+  }
+  const list = (head: string, names: readonly string[]) => [
+    names.length > 0 ? `${head}:` : head,
+    ...names.map((name) => `  ${writer.untrusted(name)}`),
+  ];
+  writer.out(
+    writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
+    ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
+    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
+    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
+  );
+  return EXIT.success;
+}
+
+async function advance(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign advance");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: true,
+    exitStatus: flags.has(EXIT_STATUS.name),
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
+    },
+  });
+}
 
 export const campaignAdvanceVerb: Verb = {
   name: "campaign advance",

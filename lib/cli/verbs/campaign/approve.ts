@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { decide } from "../../campaign/decide.ts";
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { approve } from "../../campaign/verbs/approve.ts";
 import { NOTE_TEXT } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+function approve(context: VerbContext): Promise<number> {
+  return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
+}
 
 export const campaignApproveVerb: Verb = {
   name: "campaign approve",

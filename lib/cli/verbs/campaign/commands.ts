@@ -1,12 +1,81 @@
 /**
- * `campaign commands`: prints command lines that merge or close pull requests. It runs none of them.
+ * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It runs none of them.
  *
  * @module
  */
+import { matchesGlob } from "../../../campaign/file/glob.ts";
+import { readCampaignWith } from "../../../campaign/jobs.ts";
+import { forgeCommands, type MergeMethod } from "../../../campaign/pulls/forge_commands.ts";
+import type { CampaignView, ItemView } from "../../../campaign/view.ts";
+import { UsageError } from "../../../errors.ts";
+import { EXIT } from "../../../exit_codes.ts";
+import { formatCount } from "../../../result/duration.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "../../campaign/flags.ts";
-import { commands } from "../../campaign/verbs/commands.ts";
 import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import { maskToken, readPlace } from "../../campaign/place.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
+
+/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
+function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView): ItemView[] {
+  const word = option(CAUSE);
+  const only = flags.all(ONLY.name);
+  const group = causes.find((cause) => cause.word === word);
+  if (word !== undefined && group === undefined) {
+    const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;
+    throw new UsageError({
+      attempted: "print commands",
+      why: "there is no such cause",
+      value: JSON.stringify(word),
+      advice,
+    });
+  }
+  const ids = new Set(group?.items);
+  return items.filter(({ id, repository }) =>
+    (group === undefined || ids.has(id)) &&
+    (only.length === 0 || only.some((glob) => matchesGlob(glob, repository) || matchesGlob(glob, id)))
+  );
+}
+
+async function commands(context: VerbContext): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign commands");
+  maskToken(context);
+  const [merge, close] = [flags.has(MERGE.name), flags.has(CLOSE.name)];
+  if (merge === close) {
+    throw new UsageError({
+      attempted: "print commands",
+      why: "it is not clear which",
+      advice: "give --merge or --close",
+    });
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  const method: MergeMethod | undefined = option(METHOD);
+  const all = flags.has(ALL_OPEN.name);
+  const action = merge ? "merge" : "close";
+  const { lines, unready, unread, elsewhere } = forgeCommands(chosen(context, view), action, { method, all });
+  if (flags.has("json")) {
+    writer.json(writer.clean({ commands: lines, unready, unread, elsewhere }));
+    return EXIT.success;
+  }
+  // They are made of a few harmless characters, and a shell is to read them as they are.
+  writer.out(...lines);
+  if (elsewhere.length > 0) {
+    const count = formatCount(elsewhere.length, "pull request");
+    writer.note(`${count} in a repository with another name: left out; look where they are, --all takes them`);
+  }
+  if (unready.length > 0) {
+    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
+  }
+  if (unread.length > 0) {
+    const count = formatCount(unread.length, "pull request");
+    writer.note(
+      all
+        ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
+        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN, or --all`,
+    );
+  }
+  return EXIT.success;
+}
 
 export const campaignCommandsVerb: Verb = {
   name: "campaign commands",

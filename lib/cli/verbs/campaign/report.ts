@@ -4,11 +4,36 @@
  *
  * @module
  */
+import { readCampaignWith } from "../../../campaign/jobs.ts";
+import type { Lock } from "../../../campaign/journal/lock.ts";
+import { internalsWith } from "../../../campaign/open_campaign.ts";
+import { CAMPAIGN_FORMATS } from "../../../campaign/report/formats.ts";
+import { EXIT } from "../../../exit_codes.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "../../campaign/flags.ts";
-import { report } from "../../campaign/verbs/report.ts";
 import { WITH_PROMPT } from "../../campaign/own_flags.ts";
+import { maskToken, readPlace } from "../../campaign/place.ts";
+import { publishCampaign } from "../../campaign/publish.ts";
+import { planNote } from "../../job/note.ts";
 import { NOTE } from "../../options/table.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
+
+async function report(context: VerbContext): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, "campaign report");
+  maskToken(context);
+  const note = planNote(context);
+  const prompts = new Set<string>();
+  const onLock = ({ tasks }: Lock) => tasks.forEach(({ title, prompt }) => prompts.add(`${title}\n\n${prompt}`));
+  const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
+  const view = await readCampaignWith(place.path, place.options, internals);
+  const options = { problem: null, isEnd: true, note, prompts: [...prompts] };
+  const unwritten = await publishCampaign(context, place, view, options);
+  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
+    .filter((file) => !unwritten.includes(file));
+  if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
+  else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
+  return unwritten.length === 0 ? EXIT.success : EXIT.usage;
+}
 
 export const campaignReportVerb: Verb = {
   name: "campaign report",

@@ -3,10 +3,14 @@
  *
  * @module
  */
+import { decide } from "../../campaign/decide.ts";
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { resume } from "../../campaign/verbs/resume.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+function resume(context: VerbContext): Promise<number> {
+  return decide(context, "campaign resume", { kind: "resume" });
+}
 
 export const campaignResumeVerb: Verb = {
   name: "campaign resume",

@@ -3,11 +3,16 @@
  *
  * @module
  */
+import { decide, readSelection } from "../../campaign/decide.ts";
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { retry } from "../../campaign/verbs/retry.ts";
 import { ADOPT } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+export function retry(context: VerbContext): Promise<number> {
+  const adopt = context.flags.has(ADOPT.name);
+  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
+}
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",

@@ -3,12 +3,30 @@
  *
  * @module
  */
+import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
 import { DRY_RUN, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { run } from "../../campaign/verbs/run.ts";
 import { RUN_TIMEOUT } from "../../campaign/own_flags.ts";
+import { readPlace } from "../../campaign/place.ts";
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../../options/table.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
+import { printPreview } from "./advance.ts";
 import { OF_RUN, WAVE_CODES } from "./codes.ts";
+
+async function run(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign run");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: false,
+    exitStatus: true,
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      timeoutMs: option(RUN_TIMEOUT),
+    },
+    onInterrupt: option(ON_INTERRUPT_OPTION),
+  });
+}
 
 export const campaignRunVerb: Verb = {
   name: "campaign run",

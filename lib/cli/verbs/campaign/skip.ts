@@ -3,11 +3,21 @@
  *
  * @module
  */
+import { UsageError } from "../../../errors.ts";
+import { decide, readSelection } from "../../campaign/decide.ts";
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { skip } from "../../campaign/verbs/skip.ts";
 import { REASON } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+function skip(context: VerbContext): Promise<number> {
+  const reason = context.option(REASON)?.trim() ?? "";
+  if (reason === "") {
+    const advice = "give --reason TEXT: it stands in the reports";
+    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
+  }
+  return decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason });
+}
 
 export const campaignSkipVerb: Verb = {
   name: "campaign skip",

@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { decide } from "../../campaign/decide.ts";
 import { DECISION, PLACE } from "../../campaign/flags.ts";
-import { stop } from "../../campaign/verbs/stop.ts";
 import { CANCEL } from "../../campaign/own_flags.ts";
-import type { Verb } from "../../verb.ts";
+import type { Verb, VerbContext } from "../../verb.ts";
 import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+
+function stop(context: VerbContext): Promise<number> {
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
+}
 
 export const campaignStopVerb: Verb = {
   name: "campaign stop",

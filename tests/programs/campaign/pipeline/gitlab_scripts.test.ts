@@ -10,7 +10,7 @@ import {
   reportScript,
   takeOverScript,
   waveScript,
-} from "../../../../lib/campaign/pipeline/gitlab_scripts.ts";
+} from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { type SampleChanges, sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
 
 /** Writes its arguments, then the state into the outputs of its directory, and ends with a code. */

@@ -73,7 +73,7 @@ test("campaign-cron.sh can be started as a program", () => {
 });
 
 for (const { name, line } of SHELLS) {
-  const installed = isInstalled({ name, line, busybox: false, jq: false });
+  const installed = isInstalled({ name, line });
   (installed ? together : (what: string) => test.skip(what, () => {}))(
     `campaign-cron.sh is silent in ${name} while the campaign goes on, and prints its log once at the end`,
     ["web", "api", "docs", "failure"],

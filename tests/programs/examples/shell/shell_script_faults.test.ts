@@ -2,8 +2,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
 import { type Habit, HABITS, startNastyProxy } from "./nasty_proxy.ts";
-import { inTurn, openStand, type Stand, type StandOptions } from "./shell_world.ts";
-import { INCOMPLETE, type Shell, SHELLS } from "./shells.ts";
+import { inShell, openStand, type Stand, type StandOptions } from "./shell_world.ts";
+import { INCOMPLETE } from "./shells.ts";
 
 setDefaultTimeout(120_000);
 
@@ -18,11 +18,10 @@ const SCENARIOS = Object.keys(TRUTH) as (keyof typeof TRUTH)[];
 /** How a run under bad conditions ended: its own verdict, or given up and said so. */
 async function play(
   stand: Stand,
-  shell: Shell,
   scenario: keyof typeof TRUTH,
   url: string,
 ): Promise<"right" | "given up"> {
-  const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_URL: url, MOGPLEX_TIMEOUT: "7200" });
+  const end = await stand.run(["Fix the tests"], { MOGPLEX_URL: url, MOGPLEX_TIMEOUT: "7200" });
   expect(stand.runs().length).toBeLessThanOrEqual(1);
   if (end.code === TRUTH[scenario]) {
     expect(end.stdout).toContain(`(exit code ${end.code})`);
@@ -36,14 +35,14 @@ async function play(
 
 async function many(
   seeds: number,
-  one: (seed: number, shell: Shell) => Promise<"right" | "given up">,
+  one: (seed: number) => Promise<"right" | "given up">,
 ): Promise<number> {
   let right = 0;
   let next = 0;
   const worker = async () => {
     while (next < seeds) {
       const seed = next++;
-      if (await one(seed, SHELLS[seed % SHELLS.length] as Shell) === "right") right++;
+      if (await one(seed) === "right") right++;
     }
   };
   await Promise.all([worker(), worker(), worker()]);
@@ -60,22 +59,22 @@ async function on<T>(options: StandOptions, body: (stand: Stand) => Promise<T>):
 }
 
 shell("mogplex-run.sh has no wrong verdict and no second start when a third of all answers are faults", async () => {
-  const right = await many(16, (seed, shell) => {
+  const right = await many(16, (seed) => {
     const scenario = SCENARIOS[seed % SCENARIOS.length] ?? "success";
     const randomFaults = { rate: 0.35, kinds: KINDS, seed, retryAfter: 30 };
-    return on({ scenario, randomFaults }, (stand) => play(stand, shell, scenario, stand.url));
+    return on({ scenario, randomFaults }, (stand) => play(stand, scenario, stand.url));
   });
   expect(right).toBeGreaterThanOrEqual(12);
 });
 
 shell("mogplex-run.sh has no wrong verdict and no second start behind a proxy that breaks what it can", async () => {
   const seen = new Set<Habit>();
-  const right = await many(16, (seed, shell) => {
+  const right = await many(16, (seed) => {
     const scenario = SCENARIOS[seed % SCENARIOS.length] ?? "success";
     return on({ scenario }, async (stand) => {
       const proxy = await startNastyProxy(stand.url, seed);
       try {
-        return await play(stand, shell, scenario, proxy.url);
+        return await play(stand, scenario, proxy.url);
       } finally {
         for (const habit of proxy.habits) seen.add(habit);
         proxy.close();
@@ -102,9 +101,9 @@ const HARMLESS: readonly Habit[] = [
 shell.each(HARMLESS)(
   "mogplex-run.sh gets through a proxy that loses nothing, without a setback: one that %s",
   (habit) =>
-    inTurn({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       const proxy = await startNastyProxy(stand.url, 0, () => habit);
-      const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_URL: proxy.url });
+      const end = await stand.run(["Fix the tests"], { MOGPLEX_URL: proxy.url });
       proxy.close();
       expect({ code: end.code, stdout: end.stdout }).toEqual({
         code: 0,
@@ -118,10 +117,10 @@ const HARMFUL = HABITS.filter((habit) => !HARMLESS.includes(habit));
 shell.each(HARMFUL)(
   "mogplex-run.sh comes to no verdict behind a proxy that spoils every answer: one that %s",
   (habit) =>
-    inTurn({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       // The start gets through; what comes after it never does.
       const proxy = await startNastyProxy(stand.url, 0, (n) => n === 0 ? "passes" : habit);
-      const end = await stand.run(shell, ["Fix the tests"], { MOGPLEX_URL: proxy.url, MOGPLEX_TIMEOUT: "60" });
+      const end = await stand.run(["Fix the tests"], { MOGPLEX_URL: proxy.url, MOGPLEX_TIMEOUT: "60" });
       proxy.close();
       expect({ code: end.code, stdout: end.stdout }).toEqual({
         code: 69,

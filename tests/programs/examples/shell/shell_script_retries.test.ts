@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
 import { LOOK, START } from "../../processes/world/stage.ts";
-import { inEvery, inTurn } from "./shell_world.ts";
+import { inShell } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 
 // Many small processes, on machines that do other things, too.
@@ -17,8 +17,8 @@ const MOMENTS: [FaultKind, string][] = [
   ["empty5xx", "(HTTP 500, attempt 3)"],
   ["html502", "(HTTP 502, attempt 4)"],
   ["truncated", "(the answer is not the API's (HTTP 20"],
-  ["reset0", "(the connection broke, attempt 6)"],
-  ["resetMid", "(the connection broke, attempt 7)"],
+  ["reset0", "(curl ended with 52, attempt 6)"],
+  ["resetMid", "(curl ended with 18, attempt 7)"],
   ["401", "(the service refuses the token, which is unknown, expired or revoked (HTTP 401 UNAUTHORIZED"],
   ["login", "(the service saw no token and redirects to its login page (HTTP 307), attempt 9)"],
 ];
@@ -33,9 +33,9 @@ function untold(log: string, moments: typeof MOMENTS): string[] {
 shell(
   "mogplex-run.sh looks again after each bad moment",
   () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       for (const [kind] of MOMENTS) stand.emulator.control("fault", { kind, route: "GET /runs/*" });
-      const end = await stand.run(shell, ["Fix the tests"]);
+      const end = await stand.run(["Fix the tests"]);
       expect(end.code).toBe(0);
       expect(untold(end.stdout, MOMENTS)).toEqual([]);
     }),
@@ -44,10 +44,10 @@ shell(
 shell(
   "mogplex-run.sh repeats a start with the same key and bytes after each bad moment",
   () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       const moments = MOMENTS.slice(0, 7);
       for (const [kind] of moments) stand.emulator.control("fault", { kind, route: "POST /runs", processed: true });
-      const end = await stand.run(shell, ["Fix the tests"]);
+      const end = await stand.run(["Fix the tests"]);
       expect(end.code).toBe(0);
       expect(untold(end.stdout, moments)).toEqual([]);
       expect(stand.of(START)).toHaveLength(8);
@@ -59,11 +59,11 @@ shell(
 shell(
   "mogplex-run.sh obeys Retry-After in full, for a start and for a look",
   () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 95 });
       stand.emulator.control("fault", { kind: "429", route: "GET /runs/*", retryAfter: 40 });
       stand.emulator.control("fault", { kind: "503", route: "GET /runs/*", retryAfter: 50 });
-      const end = await stand.run(shell, ["Fix the tests"]);
+      const end = await stand.run(["Fix the tests"]);
       expect(end.code).toBe(0);
       const [first, second] = stand.of(START);
       expect((second?.at ?? 0) - (first?.at ?? 0)).toBe(95);
@@ -72,21 +72,21 @@ shell(
       expect(three - two).toBeGreaterThanOrEqual(50);
       expect(end.stdout).toContain("trying again in 95 s");
       // Nobody waits longer than a minute in silence.
-      expect(end.stdout).toContain("mogplex-run: ... starting for 40 s, 1 requests");
+      expect(end.stdout).toContain("mogplex-run: ... starting for 40 s\n");
     }),
 );
 
 shell(
   "mogplex-run.sh reads Retry-After as a date, by the clock of the service",
   () =>
-    inEvery({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       const service = Date.UTC(2026, 1, 28, 23, 59, 30);
       const headers = {
         date: new Date(service).toUTCString(),
         "retry-after": new Date(service + 75_000).toUTCString(),
       };
       stand.intercept = () => stand.received.length === 1 ? new Response("", { status: 503, headers }) : undefined;
-      expect((await stand.run(shell, ["Fix the tests"])).code).toBe(0);
+      expect((await stand.run(["Fix the tests"])).code).toBe(0);
       const [first, second] = stand.of(START);
       expect((second?.at ?? 0) - (first?.at ?? 0)).toBe(75);
     }),
@@ -95,10 +95,10 @@ shell(
 shell.each(["soon", "-5", "1e9", "60, 120", "Sat, 31 Foo 2026 00:00:00 GMT", "007"])(
   "mogplex-run.sh takes no harm from a Retry-After of %p",
   (value) =>
-    inTurn({ scenario: "success" }, async (stand, shell) => {
+    inShell({ scenario: "success" }, async (stand) => {
       stand.intercept = () =>
         stand.received.length === 1 ? new Response("", { status: 503, headers: { "retry-after": value } }) : undefined;
-      expect((await stand.run(shell, ["Fix the tests"])).code).toBe(0);
+      expect((await stand.run(["Fix the tests"])).code).toBe(0);
       const [first, second] = stand.of(START);
       const waited = (second?.at ?? 0) - (first?.at ?? 0);
       expect(waited).toBeGreaterThanOrEqual(value === "007" ? 7 : 1);
@@ -109,11 +109,11 @@ shell.each(["soon", "-5", "1e9", "60, 120", "Sat, 31 Foo 2026 00:00:00 GMT", "00
 shell(
   "mogplex-run.sh ends with 75 when the service asks for more than the deadline leaves, and with 69 for a 503",
   () =>
-    inEvery({}, async (stand, shell) => {
+    inShell({}, async (stand) => {
       for (const [kind, code] of [["429", 75], ["503", 69]] as const) {
         stand.emulator.control("clearFaults");
         stand.emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3_600, times: 9 });
-        const end = await stand.run(shell, ["Fix the tests"]);
+        const end = await stand.run(["Fix the tests"]);
         expect({ code: end.code, stdout: end.stdout }).toEqual({ code, stdout: "" });
         expect(end.stderr).toContain("it asks for 3600 s, and the deadline comes first");
       }
@@ -124,9 +124,9 @@ shell(
 shell(
   "mogplex-run.sh gives up a start whose outcome stays unknown, and names the key",
   () =>
-    inEvery({}, async (stand, shell) => {
+    inShell({}, async (stand) => {
       stand.emulator.control("fault", { kind: "html502", route: "POST /runs", times: 99, processed: true });
-      const end = await stand.run(shell, ["Fix the tests"]);
+      const end = await stand.run(["Fix the tests"]);
       expect(end.code).toBe(69);
       const key = stand.of(START)[0]?.key ?? "";
       expect(end.stderr).toContain(

@@ -18,15 +18,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { type Clock, systemClock } from "../../../../lib/clock.ts";
 import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";
-import { quoted } from "../../processes/world/runner.ts";
-import { type Ended, launch, type Running } from "../../processes/world/service.ts";
-import { ALL_SHELLS, EVERYWHERE, PROGRAMS, type Shell, SHELLS, which } from "./shells.ts";
+import { type Ended, launch, type LaunchOptions, type Running } from "../../processes/world/service.ts";
+import { EVERYWHERE, PROGRAMS, SH, type Shell, which } from "./shells.ts";
 
 /** The script. */
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");
@@ -45,14 +43,14 @@ exec ${which("cat")} "$STAND/now"
 `;
 
 /** Makes a directory with the programs of a shell, unless it is there. */
-function programsOf({ name, busybox, jq }: Shell, folder: string): string {
-  const bin = join(folder, `bin-${name.replaceAll(" ", "-")}`);
+function programsOf({ busybox }: Shell, folder: string): string {
+  const bin = join(folder, "bin");
   if (existsSync(bin)) return bin;
   mkdirSync(bin);
   for (const program of [...PROGRAMS, ...EVERYWHERE]) {
     symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
   }
-  for (const program of ["curl", ...(jq ? ["jq"] : [])]) symlinkSync(which(program) ?? "", join(bin, program));
+  symlinkSync(which("curl") ?? "", join(bin, "curl"));
   writeFileSync(join(bin, "sleep"), SLEEP, { mode: 0o755 });
   writeFileSync(join(bin, "date"), DATE, { mode: 0o755 });
   return bin;
@@ -97,11 +95,9 @@ export interface Stand {
   /** The environment of the script, but for its programs. */
   env: Record<string, string>;
   /** Starts the script. */
-  launch(shell: Shell, args: readonly string[], env?: Record<string, string>): Running;
+  launch(args: readonly string[], env?: Record<string, string>, stdin?: LaunchOptions["stdin"]): Running;
   /** Runs it to its end. */
-  run(shell: Shell, args: readonly string[], env?: Record<string, string>): Promise<Ended>;
-  /** What was left for later jobs. */
-  outputs(): string;
+  run(args: readonly string[], env?: Record<string, string>, stdin?: LaunchOptions["stdin"]): Promise<Ended>;
   close(): Promise<void>;
 }
 
@@ -126,10 +122,12 @@ async function send(answer: Response, outgoing: ServerResponse): Promise<void> {
 export interface StandOptions extends Omit<EmulatorOptions, "clock" | "fixture"> {
   /** Name of a built-in scenario. @default none, so that runs stay pending */
   scenario?: string;
+  /** What runs the script. @default {SH} */
+  shell?: Shell;
 }
 
 /** Opens a service and a machine. */
-export async function openStand({ scenario, ...options }: StandOptions = {}): Promise<Stand> {
+export async function openStand({ scenario, shell = SH, ...options }: StandOptions = {}): Promise<Stand> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-stand-"));
   const cwd = join(folder, "work");
   mkdirSync(cwd);
@@ -196,24 +194,21 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
     hold: () => writeFileSync(join(folder, "hold"), ""),
     runs: () => [...emulator.world.store.runs.values()].map(({ id, status }) => ({ id, status })),
     env,
-    launch: (shell, args, more = {}) => {
+    launch: (args, more = {}, stdin = "") => {
       const [program = "", ...rest] = shell.line;
-      const PATH = programsOf(shell, folder);
       // A session of its own, so that a whole process group can be sent a signal.
-      const run = [which(program) ?? "", ...rest, SCRIPT, ...args];
-      const line = shell.terminal ? [which("script") ?? "", "-qefc", `exec ${quoted(run)}`, "/dev/null"] : run;
-      return launch([which("setsid") ?? "", ...line], { cwd, env: { ...shell.env, ...env, ...more, PATH } });
+      const line = [which("setsid") ?? "", which(program) ?? "", ...rest, SCRIPT, ...args];
+      return launch(line, { cwd, env: { ...shell.env, ...env, ...more, PATH: programsOf(shell, folder) }, stdin });
     },
-    async run(shell, args, more = {}) {
-      const ended = await stand.launch(shell, args, more).ended;
+    async run(args, more, stdin) {
+      const ended = await stand.launch(args, more, stdin).ended;
       for (const secret of [stand.token, stand.readOnlyToken]) {
         expect(ended.stdout + ended.stderr).not.toContain(secret);
       }
       // Nothing is left behind but what is meant to be.
-      expect(readdirSync(folder).filter((name) => !/^(?:work|now|slept|hold|bin-.*)$/.test(name))).toEqual([]);
+      expect(readdirSync(folder).filter((name) => !/^(?:work|now|slept|hold|bin)$/.test(name))).toEqual([]);
       return ended;
     },
-    outputs: () => readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8"),
     async close() {
       server.closeAllConnections();
       server.close();
@@ -224,46 +219,14 @@ export async function openStand({ scenario, ...options }: StandOptions = {}): Pr
   return stand;
 }
 
-async function inOne(shell: Shell, options: StandOptions, body: (stand: Stand, shell: Shell) => Promise<void>) {
+/** Does something with a service and a machine, and closes them. */
+export async function inShell(options: StandOptions, body: (stand: Stand) => Promise<void>): Promise<void> {
   const stand = await openStand(options);
   try {
-    await body(stand, shell);
-  } catch (error) {
-    if (error instanceof Error) error.message = `in ${shell.name}: ${error.message}`;
-    throw error;
+    await body(stand);
   } finally {
     await stand.close();
   }
-}
-
-/** How many of the shells take part each time, and how many of the others join them in turn. */
-const USUAL = 3;
-const GUESTS = process.env.MOGPLEX_TEST_SHELLS === "all" ? ALL_SHELLS.length : 2;
-let guest = 0;
-
-/**
- * Does something in several shells at the same time, each with a service of its own: in the usual ones, and in two others that
- * change from call to call. With `MOGPLEX_TEST_SHELLS=all` in all of them.
- */
-export async function inEvery(
-  options: StandOptions,
-  body: (stand: Stand, shell: Shell) => Promise<void>,
-): Promise<void> {
-  const [usual, others] = [SHELLS.slice(0, USUAL), SHELLS.slice(USUAL)];
-  const count = Math.min(GUESTS, others.length);
-  const guests = Array.from({ length: count }, () => others[guest++ % others.length] as Shell);
-  const results = await Promise.allSettled([...usual, ...guests].map((shell) => inOne(shell, options, body)));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-}
-
-let turn = 0;
-
-/** Does something in one shell; the next call takes the next one. For tables whose rows differ in nothing that a shell sees. */
-export async function inTurn(
-  options: StandOptions,
-  body: (stand: Stand, shell: Shell) => Promise<void>,
-): Promise<void> {
-  await inOne(SHELLS[turn++ % SHELLS.length] as Shell, options, body);
 }
 
 /** A body that says how a run is. @param status As JSON. */

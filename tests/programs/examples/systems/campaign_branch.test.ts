@@ -27,10 +27,9 @@ afterAll(async () => {
 
 /** The workflow that the command writes for files of a repository. */
 async function generated(files: Readonly<Record<string, string>>): Promise<string> {
-  const carried = async (path: string) => ({ path, text: "", sha256: await sha256Hex(files[path] ?? "") });
+  const carried = async (path: string) => ({ path, sha256: await sha256Hex(files[path] ?? "") });
   const [{ text } = { text: "" }] = github.render({
     campaign: "codemod",
-    round: "",
     file: await carried("campaign.yml"),
     includes: [await carried("task.md"), await carried("repositories.txt")],
     program: { kind: "file", ...await carried("ci/mogplex.mjs") },
@@ -138,7 +137,7 @@ test.concurrent(
       expect((await wave()).campaign?.status).toBe("failure");
       expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);
-      const stop = "node mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
+      const stop = "node ci/mogplex.mjs campaign stop campaign.yml --home 'git:origin#mogplex-campaign/codemod'";
       expect((await wave({ inputs: { command: stop } })).campaign?.status).toBe("success");
       expect((await wave()).campaign?.outputs.state).toBe("stopped");
       expect(machine.recorder.of(START)).toEqual([]);

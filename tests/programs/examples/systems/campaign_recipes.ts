@@ -35,7 +35,7 @@ export interface WaveOptions {
   command?: string | undefined;
   /** @default {"main"} */
   branch?: string;
-  /** Address of a copy of the program. @default none */
+  /** Address of a copy of the program, on a system whose recipe downloads it. @default none */
   url?: string;
   /** Whether the machine is lost when the job is stopped. @default {false} */
   lost?: boolean;
@@ -66,7 +66,7 @@ function colourOf({ status }: JobEnd): Wave["colour"] {
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   {
     file: "github-actions/scheduled-campaign.yml",
-    async run(machine, { files, kept, command, branch = "main", url, lost = false, edit = (text) => text }) {
+    async run(machine, { files, kept, command, branch = "main", lost = false, edit = (text) => text }) {
       const text = edit(machine.recipe("github-actions/scheduled-campaign.yml", ""));
       const { campaign } = await runGithubWorkflow(text, machine, {
         runId: String(++runs),
@@ -75,7 +75,6 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
         event: { repository: { default_branch: command === undefined ? "" : "main" } },
         inputs: command === undefined ? {} : { command },
         ...{ branch, files, caches: kept.github },
-        ...(url === undefined ? {} : { vars: { MOGPLEX_CI_URL: url } }),
         ...(lost ? { lostWith: "Make a wave" } : {}),
       });
       if (campaign === undefined) throw new Error("The recipe has no job called campaign");

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/stage.ts";
-import { newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
+import { codesOf, firstStep, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
-import { REPORT_STEP, START_STEP, TAIL_STEP } from "../../shell/documented.ts";
+import { parse } from "yaml";
+import { WORKFLOW } from "../../shell/documented.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { type Machine, MIRROR, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
 
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
@@ -30,17 +29,17 @@ for (const file of Object.keys(RECIPES)) {
   together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
     expect(end.status).toBe("success");
-    expect(end.ran.slice(0, 3)).toEqual(["Install", "Run the agent", expect.any(String)]);
+    expect(end.ran.slice(0, 3)).toEqual([firstStep(file), "Run the agent", expect.any(String)]);
     expect(end.summary).toContain("success");
-    expect(machine.done.map(({ code }) => code)).toEqual([0, 0, 0]);
-    expect(machine.done[2]?.stdout).toContain("nothing to clean up");
+    expect(codesOf(file, machine)).toEqual([0, 0]);
+    expect(machine.done.at(-1)?.stdout).toContain("nothing to clean up");
     expect([sent(machine, START), sent(machine, CANCEL)]).toEqual([1, 0]);
   });
 
   together(`${file} is red when the run fails`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "agent-failure"), machine, optionsOf(file, "agent-failure"));
     expect(end.status).toBe("failure");
-    expect(machine.done.map(({ code }) => code)).toEqual([0, 1, 0]);
+    expect(codesOf(file, machine)).toEqual([1, 0]);
     expect(end.summary).toContain("Agent run exited with code 1");
     expect(sent(machine, CANCEL)).toBe(0);
   });
@@ -51,10 +50,10 @@ for (const file of Object.keys(RECIPES)) {
       const given = optionsOf(file, "stuck-streaming");
       const end = await runGithubJob(machine.recipe(file, "stuck-streaming"), machine, given);
       expect(end.status).toBe("cancelled");
-      expect(end.ran.slice(0, 3)).toEqual(["Install", "Run the agent", expect.any(String)]);
+      expect(end.ran.slice(0, 3)).toEqual([firstStep(file), "Run the agent", expect.any(String)]);
       expect(sent(machine, CANCEL)).toBe(1);
-      expect(await service.status(runIdOf(machine.done[1]?.stdout))).toBe("cancelled");
-      expect(machine.done[2]?.code).toBe(0);
+      expect(await service.status(runIdOf(machine.done.at(-2)?.stdout))).toBe("cancelled");
+      expect(machine.done.at(-1)?.code).toBe(0);
     });
   }
 
@@ -63,10 +62,10 @@ for (const file of Object.keys(RECIPES)) {
     const recipe = machine.recipe(file, "stuck-streaming");
     machine.stop = signalledAll("SIGKILL");
     // If the machine dies, the last step does not run.
-    await runGithubJob(recipe.replace("mogplex.mjs cleanup\n", "--version\n"), machine, given);
+    await runGithubJob(recipe.replace("mogplex.mjs cleanup\n", "mogplex.mjs --version\n"), machine, given);
     machine.stop = signalled("SIGINT");
     await runGithubJob(recipe, machine, { ...given, attempt: 2 });
-    const [, first, , , second] = machine.done;
+    const [first, second] = machine.done.filter(({ name }) => name === "Run the agent");
     expect(second?.stdout).toContain(`attached to run ${runIdOf(first?.stdout)} (streaming)`);
     expect(sent(machine, CANCEL)).toBe(1);
   });
@@ -85,14 +84,6 @@ for (const file of Object.keys(RECIPES)) {
     expect(await ended(2, "success")).toBe("success");
     const keys = machine.recorder.of(START).map(({ key }) => key);
     expect(new Set(keys).size).toBe(2);
-  });
-
-  together(`${file} stops before anything is run when the checksum is another one`, async (machine) => {
-    const recipe = machine.recipe(file, "success", "f".repeat(64));
-    const end = await runGithubJob(recipe, machine, optionsOf(file, "success"));
-    expect(end).toMatchObject({ status: "failure", ran: ["Install"] });
-    expect(machine.done[0]?.stdout).toContain("mogplex.mjs.part: FAILED");
-    expect(machine.recorder.requests).toEqual([]);
   });
 }
 
@@ -129,20 +120,28 @@ together("task-with-comment.yml comments on nothing when the run fails", async (
   expect(machine.calls().filter((call) => call.startsWith("gh "))).toEqual([]);
 });
 
-for (const file of [...Object.keys(RECIPES), "github-actions/drop-in.yml"]) {
-  together(`${file} downloads from MOGPLEX_CI_URL, and says so when there is nothing`, async (machine) => {
-    const given = optionsOf(file, "success");
-    const recipe = machine.recipe(file, "success");
-    const urls = [MIRROR, "https://mirror.example/gone"];
-    for (const MOGPLEX_CI_URL of urls) await runGithubJob(recipe, machine, { ...given, vars: { MOGPLEX_CI_URL } });
-    expect(machine.calls().filter((call) => call.startsWith("curl "))).toEqual([`curl ${MIRROR}`]);
-    const { name, code, stderr } = machine.done.at(-1) ?? {};
-    expect({ name, code }).toEqual({ name: expect.stringMatching(/^Install/), code: 1 });
-    expect(stderr).toMatch(
-      /error: 404\nCannot download mogplex\.mjs \S+; set MOGPLEX_CI_URL to the address of a copy\n$/,
-    );
-  });
-}
+const DOWNLOADING = "forgejo/cleanup.yml";
+
+together("cleanup.yml of Forgejo stops before anything is run when the checksum is another one", async (machine) => {
+  const recipe = machine.recipe(DOWNLOADING, "success", "f".repeat(64));
+  const end = await runGithubJob(recipe, machine, optionsOf(DOWNLOADING, "success"));
+  expect(end).toMatchObject({ status: "failure", ran: ["Install"] });
+  expect(machine.done[0]?.stdout).toContain("mogplex.mjs.part: FAILED");
+  expect(machine.recorder.requests).toEqual([]);
+});
+
+together("cleanup.yml of Forgejo downloads from MOGPLEX_CI_URL, and says so when there is nothing", async (machine) => {
+  const given = optionsOf(DOWNLOADING, "success");
+  const recipe = machine.recipe(DOWNLOADING, "success");
+  const urls = [MIRROR, "https://mirror.example/gone"];
+  for (const MOGPLEX_CI_URL of urls) await runGithubJob(recipe, machine, { ...given, vars: { MOGPLEX_CI_URL } });
+  expect(machine.calls().filter((call) => call.startsWith("curl "))).toEqual([`curl ${MIRROR}`]);
+  const { name, code, stderr } = machine.done.at(-1) ?? {};
+  expect({ name, code }).toEqual({ name: "Install", code: 1 });
+  expect(stderr).toMatch(
+    /error: 404\nCannot download mogplex\.mjs \S+; set MOGPLEX_CI_URL to the address of a copy\n$/,
+  );
+});
 
 together("weekly-cleanup.yml tells later jobs the outcome and the pull request", async (machine) => {
   const file = "github-actions/weekly-cleanup.yml";
@@ -207,13 +206,6 @@ for (const [scenario, status, last] of [["success", "success", 0], ["agent-failu
   });
 }
 
-together("drop-in.yml stops before anything is run when the checksum is another one", async (machine) => {
-  const recipe = machine.recipe("github-actions/drop-in.yml", "success", "f".repeat(64));
-  const end = await runGithubJob(recipe, machine, newRun());
-  expect(end).toMatchObject({ status: "failure", ran: ["Install mogplex CLI"] });
-  expect(machine.recorder.requests).toEqual([]);
-});
-
 together(
   "drop-in.yml leaves the run alone when its job is cancelled, as the documented command does",
   async (machine) => {
@@ -225,15 +217,20 @@ together(
     const end = await runGithubJob(recipe, machine, newRun());
     expect(end).toMatchObject({
       status: "cancelled",
-      ran: ["Install mogplex CLI", "Start cleanup run", "Tail events"],
+      ran: ["Check out", "Install mogplex CLI", "Start cleanup run", "Tail events", "Report final status"],
     });
     expect(sent(machine, CANCEL)).toBe(0);
   },
 );
 
-test("drop-in.yml has the documented steps word for word, but for the id of the run, which comes as a variable", () => {
-  const own = readExample("github-actions/drop-in.yml").replace(/^ {10}/gm, "");
+test("drop-in.yml is the documented workflow, but for its first steps, its permissions, and the id of the run, which comes as a variable", () => {
+  const own = parse(readExample("github-actions/drop-in.yml"));
+  const { jobs: { cleanup: { permissions, ...cleanup } }, permissions: none, ...rest } = own;
+  const [checkout, install, ...steps] = cleanup.steps;
+  expect([checkout.name, install.name, permissions, none])
+    .toEqual(["Check out", "Install mogplex CLI", { contents: "read" }, {}]);
   const id = "${{ steps.start.outputs.run_id }}";
-  for (const step of [START_STEP, TAIL_STEP, REPORT_STEP]) expect(own).toContain(step.replaceAll(id, "$RUN_ID"));
-  expect(own.match(/RUN_ID: \$\{\{ steps\.start\.outputs\.run_id \}\}/g)).toHaveLength(2);
+  const documented = parse(WORKFLOW.replaceAll(`"${id}"`, '"$RUN_ID"'));
+  for (const step of documented.jobs.cleanup.steps.slice(1)) step.env.RUN_ID = id;
+  expect({ ...rest, jobs: { cleanup: { ...cleanup, steps } } }).toEqual(documented);
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { built } from "../../../built.ts";
 import { REPO } from "../../processes/world/service.ts";
+import type { Machine } from "./machine.ts";
 import type { JobOptions } from "./models/github_steps.ts";
 
 /** `github.event.workflow_run` of a workflow that failed. */
@@ -18,6 +19,7 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "github-actions/weekly-cleanup.yml": {},
   "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
   "github-actions/task-with-comment.yml": {},
+  "github-actions/agent-with-retries.yml": {},
   "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };
@@ -29,11 +31,17 @@ export const WITH_ACTION: Readonly<Record<string, string>> = Object.fromEntries(
   ) => [`action/${name}`, readFileSync(built(`action/${name}`), "utf8")]),
 );
 
-/** Recipes with the action, by file below `examples/`, and the file of the same recipe without it. */
-export const ACTION_RECIPES: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.keys(RECIPES).filter((file) => file.startsWith("github-actions/"))
-    .map((file) => [file.replace(/yml$/, "action.yml"), file]),
-);
+/** The recipe with the action, below `examples/`. */
+export const ACTION_RECIPE = "github-actions/weekly-cleanup.action.yml";
+
+/** The step that brings the program: it is in the repository, but for systems that may not reach `actions/checkout`. */
+export const firstStep = (file: string) => file.startsWith("forgejo/") ? "Install" : "Check out";
+
+/** The codes of a job's scripts, without that of a download. */
+export function codesOf(file: string, { done }: Machine): (number | null)[] {
+  const codes = done.map(({ code }) => code);
+  return firstStep(file) === "Install" ? codes.slice(1) : codes;
+}
 
 let runs = 0;
 
@@ -45,5 +53,5 @@ export function newRun(): JobOptions {
 /** What a recipe is started with for a scenario, in a workflow run of its own. */
 export function optionsOf(file: string, scenario: string): JobOptions {
   const task = `Rename the option <${scenario}>`;
-  return { ...newRun(), inputs: { task }, files: WITH_ACTION, ...RECIPES[ACTION_RECIPES[file] ?? file] };
+  return { ...newRun(), inputs: { task }, files: WITH_ACTION, ...RECIPES[file] };
 }

@@ -57,6 +57,8 @@ export interface Machine {
   recorder: Recorder;
   /** Token that the secret store of the CI system holds. */
   token: string;
+  /** Path of the command under test. */
+  command: string;
   /** Text of a recipe with the checksum of the command under test, and the name of a scenario at the end of its task. */
   recipe(file: string, scenario: string, checksum?: string): string;
   /** An empty directory. */
@@ -152,6 +154,7 @@ export async function openMachine(service: Service): Promise<Machine> {
   const machine: Machine = {
     recorder,
     token: service.token(),
+    command: service.command,
     stop: undefined,
     stopWhen: (running) => running.seen(AT_WORK),
     done: [],

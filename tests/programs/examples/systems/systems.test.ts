@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/stage.ts";
 import { runAzure } from "./models/azure.ts";
 import type { RunBuild } from "../build.ts";
@@ -16,10 +16,8 @@ let service: Service;
 let builds = 0;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A test with a machine of its own, beside the others. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {

@@ -65,12 +65,6 @@ function writeFixture(path: string): void {
 }
 
 /**
- * Lines that end the program of their arguments when their standard input ends, and then remove a folder. So a service ends with the tests,
- * whatever becomes of them: Bun tells a test process nothing of its own end.
- */
-const UNTIL_STDIN_ENDS = 'exec 3<&0; "$@" < /dev/null 3<&- & cat <&3 > /dev/null; kill $!; wait $!; rm -rf "$FOLDER"';
-
-/**
  * Starts the emulator; a run plays the built-in scenario whose name in angle brackets its prompt contains.
  *
  * @param others Further texts of prompts, and the scenarios that play for them.
@@ -88,11 +82,11 @@ export async function startService(others: Record<string, string> = {}, flags: s
     writeFileSync(path, `match: ${JSON.stringify(match)}\n${SCENARIO_TEXTS[name]}`);
     return ["--scenario", path];
   });
-  const flagsOfAll = ["--control", "--quiet", "--speed", "100", "--fixture", fixture];
-  const program = [runtimes.bun, "--no-env-file", join(root, "lib/emulator/main.ts"), ...flagsOfAll];
-  const child = spawn("sh", ["-c", UNTIL_STDIN_ENDS, "sh", ...program, ...scenarios.flat(), ...flags], {
+  const program = [runtimes.bun, "--no-env-file", join(root, "tests/programs/processes/world/emulator.ts")] as const;
+  const own = ["--control", "--quiet", "--speed", "100", "--fixture", fixture];
+  const child = spawn(program[0], [...program.slice(1), folder, ...own, ...scenarios.flat(), ...flags], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env.PATH ?? "", FOLDER: folder },
+    env: { PATH: process.env.PATH ?? "" },
   });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const { url } = JSON.parse(String(line)) as { url: string };
@@ -153,7 +147,7 @@ export interface Running {
 export interface LaunchOptions {
   cwd?: string;
   env?: Record<string, string>;
-  stdin?: string;
+  stdin?: string | Uint8Array;
 }
 
 /** Every text below a folder, by path; no link is followed, and nothing opened that is no file, as a pipe would never end. */

@@ -8,14 +8,13 @@ export type SampleChanges = Omit<Partial<PipelineInput>, "settings"> & { setting
 
 /** A file with a made-up checksum. */
 export function carriedFile(path: string, digit = "a"): PipelineInput["file"] {
-  return { path, text: `text of ${path}\n`, sha256: digit.repeat(64) };
+  return { path, sha256: digit.repeat(64) };
 }
 
 /** Four waves of a campaign with a task in a file of its own. */
 export function sampleInput({ settings, ...changes }: SampleChanges = {}): PipelineInput {
   return {
     campaign: "codemod",
-    round: "",
     file: carriedFile("campaign.yml"),
     includes: [carriedFile("task.md", "b")],
     program: { kind: "file", path: "ci/mogplex.mjs", sha256: "c".repeat(64) },

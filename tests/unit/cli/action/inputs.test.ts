@@ -4,7 +4,7 @@ import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { runFollowVerb } from "../../../../lib/cli/verbs/run_follow.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { VARIABLES } from "../../../../lib/variables.ts";
-import { INPUT_TEXTS } from "../../../../tools/build/action.ts";
+import { INPUT_TEXTS } from "../../../../tools/build/action_yaml.ts";
 import { type Inputs, inputVariables, step } from "./action_job.ts";
 import { world } from "../world.ts";
 

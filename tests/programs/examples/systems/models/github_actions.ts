@@ -1,5 +1,5 @@
 /** GitHub's own actions, as far as the recipes use them, pinned by a commit. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, text } from "../../../../unit/examples/strict.ts";
@@ -37,9 +37,10 @@ const ACTIONS: Readonly<Record<string, { inputs: readonly string[]; run: Action 
   // Source: actions/checkout, README: it removes what is there, and keeps the token in .git/config unless told not to.
   "actions/checkout": {
     inputs: ["persist-credentials"],
-    run(inputs, { cwd, files }) {
+    run(inputs, { cwd, files, machine }) {
       if (inputs["persist-credentials"] !== false) throw new TypeError("The checkout would keep a token");
-      writeFiles(cwd, files);
+      // Every repository has the program where `init` puts it.
+      writeFiles(cwd, { "ci/mogplex.mjs": readFileSync(machine.command, "utf8"), ...files });
     },
   },
   // Source: actions/cache, restore/README.md, and GitHub, "Dependency caching": the exact key, then the newest with a prefix; caches of the

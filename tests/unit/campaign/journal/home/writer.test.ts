@@ -161,7 +161,7 @@ test("append() and writeLock() refuse with 75 once another process has taken ove
   expect((await room.records()).map((record) => "text" in record && record.text)).toEqual(["mine", "theirs"]);
 });
 
-test("close() leaves the writer file of a process that took over while this one was asleep before its last steps", async () => {
+test("close() leaves the writer file of a process that took over while this one was asleep before its last steps", () => {
   for (let pause = 0; pause < 4; pause++) {
     const room = makeRoom();
     const { files, clock } = room;

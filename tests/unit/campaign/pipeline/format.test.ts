@@ -1,17 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { checkCarriedPath, quoted } from "../../../../lib/campaign/pipeline/words.ts";
-
-test("quoted() is the same text for YAML of both versions, in one line of ASCII", () => {
-  fc.assert(
-    fc.property(fc.string({ unit: "binary", maxLength: 40 }), (text) => {
-      expect(quoted(text)).toMatch(/^[\x20-\x7e]*$/);
-      fc.pre(text.isWellFormed());
-      for (const version of ["1.1", "1.2"] as const) expect(parse(quoted(text), { version })).toBe(text);
-    }),
-  );
-});
+import { checkCarriedPath } from "../../../../lib/campaign/pipeline/format.ts";
 
 test("checkCarriedPath() takes paths below the working directory alone", () => {
   expect(checkCarriedPath("it", "./a/b c.md")).toBe("a/b c.md");

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
-import { shellWord } from "../../../../lib/campaign/pipeline/words.ts";
+import { shellWord } from "../../../../lib/campaign/pipeline/format.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
 const word = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => !text.includes("\0") && text.isWellFormed());
