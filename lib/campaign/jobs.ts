@@ -41,6 +41,8 @@ export interface CampaignJobInternals extends CampaignInternals {
   /** See {@linkcode CampaignSettings.onView}. */
   onView?: CampaignSettings["onView"];
   onInterrupt?: OnInterrupt | undefined;
+  /** See {@linkcode CampaignSettings.onWave}. */
+  onWave?: CampaignSettings["onWave"];
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -120,6 +122,7 @@ export async function campaignJob(
       ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
       tell: () => tell(opened, teller()),
       onView: internals.onView,
+      onWave: internals.onWave,
     };
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });

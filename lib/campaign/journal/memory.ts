@@ -121,6 +121,8 @@ export interface CampaignMemory {
   trouble: string | null;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
+  /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
+  place: string | null;
   /** How many times a webhook was told something. */
   toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
@@ -179,6 +181,7 @@ export function newMemory(lock: Lock): CampaignMemory {
     waveAt: null,
     trouble: null,
     told: null,
+    place: null,
     toldCount: 0,
     sandboxes: null,
     seq: 0,
