@@ -21,6 +21,7 @@ function campaignKeys(): Keys<CampaignOptions> {
     directory: "string",
     home: "string",
     allowOutside: "boolean",
+    webhookVariable: "string",
     forge: "object",
     stuckAfterMs: "number",
   };

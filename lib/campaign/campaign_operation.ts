@@ -11,6 +11,7 @@ import { type EndOutcome, hasEnded } from "../result/ends.ts";
 import { isoTimeOrNull } from "../result/times.ts";
 import { resultError } from "../result/result_error.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { placeNote } from "./journal/fold.ts";
 import { approveAll } from "./work/approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
@@ -43,6 +44,11 @@ export interface CampaignSettings {
   tell?: (() => Promise<void>) | undefined;
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
+  /**
+   * Called when a wave has begun, with the place of the one before in its trace, as a `traceparent`; null where nobody knows it. What it
+   * returns is the place of this one, which the journal remembers; null for none.
+   */
+  onWave?: ((before: string | null) => string | null) | undefined;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   pulls: PullRequests | undefined;
   /** Which forges there are. */
@@ -122,21 +128,28 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
 
   async *#advance(work: Work, states: Map<string, ItemState>, once: boolean): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
+    const place = this.#settings.onWave?.(work.store.memory.place) ?? null;
+    if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
       if (progress.type === "gate") await this.#settings.tell?.();
-      if (progress.type === "rest") await this.#share();
+      if (progress.type === "rest") await this.#share(work);
     }
   }
 
   /** Shares the journal with other machines, now and then: a process that stays makes many small steps. */
-  async #share(): Promise<void> {
+  async #share(work: Work): Promise<void> {
     const now = this.#session.clock.now();
     if (now < this.#sharedAt + SHARE_MS) return;
-    await this.#opened.home.flush();
     this.#sharedAt = now;
+    const { store } = work;
+    await store.share();
+    if (store.unshared === undefined) return;
+    const message =
+      `${store.unshared.message}. Runs are followed meanwhile, and nothing is started until it can be written`;
+    this.#session.notify({ kind: "text", message });
   }
 
   *#progress(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { processDurableFiles } from "../files/disk.ts";
@@ -16,7 +17,7 @@ import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform, PlatformLinks } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import { checkLockHash } from "./journal/fold.ts";
 import type { Home } from "./journal/home/home.ts";
@@ -25,7 +26,7 @@ import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/address.ts";
-import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
+import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
 import { Store } from "./work/store.ts";
@@ -51,6 +52,8 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
   onLock?: ((lock: Lock) => void) | undefined;
+  /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
+  command?: CampaignCommand | undefined;
   /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
@@ -77,6 +80,8 @@ export interface OpenedCampaign {
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
+  /** Pages of the CI job. */
+  links: PlatformLinks;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -94,11 +99,11 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
 export async function readFile(
   path: string,
-  { allowOutside = false }: CampaignOptions,
+  { allowOutside = false, webhookVariable }: CampaignOptions,
   io: Io,
   { readsStdin }: CampaignInternals,
 ): Promise<ReadCampaign> {
-  return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
+  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
 }
 
 /** What cannot be read is as if it were not there: opening it has the words for that. */
@@ -155,13 +160,14 @@ async function openAll(
     campaign: file.name,
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => onNotice?.(notice),
+    onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
-  const opened: OpenedCampaign = { ...what, home, branch, shown, store: undefined };
+  const links = platform.links(env);
+  const opened: OpenedCampaign = { ...what, home, branch, shown, links, store: undefined };
   try {
     const store = await reopen(opened);
     if (store !== undefined && store.memory.lock.hash === undefined) {
@@ -185,7 +191,7 @@ const RACE_WAIT_MS = 10_000;
 /** Says who can read the branch. */
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) onNotice?.({ kind: "text", message });
+  if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
 }
 
 /** Opens a campaign once, and shares what `use` wrote. */
@@ -239,7 +245,9 @@ export async function withCampaign<T>(
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" });
+      unawaited(
+        onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" }),
+      );
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
   }

@@ -58,5 +58,10 @@ export interface PullRequestFacts {
   problem: string | null;
 }
 
-/** What became of reading one pull request. `reason` is a clause about this one alone. */
-export type PullRequestOutcome = { ok: true; facts: PullRequestFacts } | { ok: false; reason: string };
+/**
+ * What became of reading one pull request. `reason` is a clause about this one alone; with `again` it could not be read this time, and what is
+ * known of it still holds.
+ */
+export type PullRequestOutcome =
+  | { ok: true; facts: PullRequestFacts }
+  | { ok: false; reason: string; again?: boolean };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { END_EXIT, type EndOutcome } from "../result/ends.ts";
@@ -116,7 +117,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     let outcome: EndOutcome | undefined;
     for await (const item of this.#operation.items(look)) {
       if (isEnd(item)) outcome = item.outcome;
-      this.#settings.onItem?.(item);
+      unawaited(this.#settings.onItem?.(item));
     }
     return outcome;
   }

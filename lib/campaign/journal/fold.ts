@@ -63,6 +63,13 @@ export function toldNote(event: NotifyEvent): string {
   return `${TOLD}${event}`;
 }
 
+const PLACE = "trace ";
+
+/** The text of the note that remembers where a wave is in its trace. */
+export function placeNote(traceparent: string): string {
+  return `${PLACE}${traceparent}`;
+}
+
 /** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
@@ -190,6 +197,8 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   }
   noteLock(memory.lockHash, record);
   memory.told = toldAfter(memory, record);
+  if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
+  if (record.type === "note" && record.text.startsWith(PLACE)) memory.place = record.text.slice(PLACE.length);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

@@ -140,6 +140,10 @@ export interface CampaignMemory {
   trouble: string | null;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
+  /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
+  place: string | null;
+  /** How many times a webhook was told something. */
+  toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
@@ -198,6 +202,8 @@ export function newMemory(lock: Lock): CampaignMemory {
     waveAt: null,
     trouble: null,
     told: null,
+    place: null,
+    toldCount: 0,
     sandboxes: null,
     seq: 0,
     lastAt: null,

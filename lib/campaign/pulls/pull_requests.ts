@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../../hook.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { UsageError } from "../../errors.ts";
 import { FORGE_VARIABLES, resolveForgeAccess } from "../../forge/access.ts";
@@ -255,7 +256,7 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
   if (access === undefined) return undefined;
   const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
-  return new PullRequests(forges, clock, (message) => onNotice?.({ kind: "text", message }));
+  return new PullRequests(forges, clock, (message) => unawaited(onNotice?.({ kind: "text", message })));
 }
 
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MogplexError } from "../../errors.ts";
 import { applyRecord, checkOpenStarts, judgeRecords } from "../journal/fold.ts";
 import { giveUpOpenStarts } from "../journal/item_fold.ts";
 import type { Home } from "../journal/home/home.ts";
@@ -19,6 +20,7 @@ export class Store {
   /** Items with a run that has not ended, in the order of their starts. */
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
+  #unshared: MogplexError | undefined;
 
   private constructor(home: Home, memory: CampaignMemory) {
     this.#home = home;
@@ -68,6 +70,26 @@ export class Store {
     const { hash } = lock;
     for (const record of await this.#home.append(bodies.map((body) => ({ ...body, lock: hash })))) this.#take(record);
     await this.#home.writeLock(lock);
+  }
+
+  /** Why the journal is not shared with other machines, when that failed; undefined when it is. */
+  get unshared(): MogplexError | undefined {
+    return this.#unshared;
+  }
+
+  /**
+   * Shares the journal with other machines. Runs can be followed while its place is out of reach: {@linkcode Store.unshared} says so then.
+   *
+   * @throws what {@linkcode Home.flush} throws that does not pass by itself.
+   */
+  async share(): Promise<void> {
+    try {
+      await this.#home.flush();
+      this.#unshared = undefined;
+    } catch (error) {
+      if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
+      this.#unshared = error;
+    }
   }
 
   /** Takes a record into the memory that is not written: what the journal would say if this process might write. */

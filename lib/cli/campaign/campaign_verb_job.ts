@@ -114,7 +114,7 @@ export async function endWithCampaign(
           if (json) jsonLine(context, item);
         },
       };
-      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest };
+      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
       const internals = internalsWith(place.internals, {
         interrupts,
         onInterrupt,
@@ -138,7 +138,8 @@ export async function endWithCampaign(
       writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
     }
     const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
-    await extra?.ended({ kind: "campaign", exitCode, state: result.view?.state ?? null, error });
+    const { campaign = null, round = null, state = null } = result.view ?? {};
+    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
     return exitCode;
   } finally {
     writer.unfence();

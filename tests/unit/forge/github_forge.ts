@@ -119,7 +119,8 @@ export function githubForge(host = "github.com"): GithubForge {
         path: [alias, "pullRequest", ...error.path],
         message: "Resource not accessible",
       });
-      blank(shown, error.path);
+      if (error.path.length === 0) data[alias] = { pullRequest: null };
+      else blank(shown, error.path);
     }
   }
 

@@ -96,6 +96,31 @@ test.each<[string, Request, Record<string, unknown>]>([
       review: "approved",
     },
   ],
+  ...([["passed", "pending"], ["failed", "red"], ["pending", "pending"]] as const).map((
+    [status, checks],
+  ): [string, Request, Record<string, unknown>] => [
+    `an external check that has ${status} and must pass`,
+    aRequest({ detailed_merge_status: "status_checks_must_pass" }, {
+      status_checks: [{ status: "passed" }, { status }],
+    }),
+    { checks },
+  ]),
+  ["external checks that are hidden", aRequest({ detailed_merge_status: "status_checks_must_pass" }), {
+    checks: "pending",
+  }],
+  [
+    "the approval of a project's bot",
+    aRequest({}, { approvals: { approvals_left: 0, approved_by: [{ user: { username: "project_7_bot_0a1b" } }] } }),
+    { review: "not-asked" },
+  ],
+  [
+    "a bot that was asked",
+    aRequest({ reviewers: [{ username: "GitLabDuo" }] }, {
+      ...UNAPPROVED,
+      reviewers: [{ user: { username: "GitLabDuo" }, state: "unreviewed" }],
+    }),
+    { review: "not-asked", owner: null },
+  ],
   ["a draft of an older GitLab", aRequest({ draft: undefined, work_in_progress: true }), { draft: true }],
 ])("Forges reads %s of GitLab", async (_name, request, expected) => {
   expect((await readOne(request)).facts).toMatchObject(expected);
@@ -131,6 +156,25 @@ test("Forges follows a project that was moved, once and within the API", async (
     gitlab.faults.push(new Response("", { status: 302, headers: { location } }));
     expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("a redirect, which would lose the token");
   }
+});
+
+test("Forges follows a project that was moved on a GitLab whose proxy ends HTTPS, and sends the token to no other host", async () => {
+  const { forges, gitlab, strays } = forgeWorld();
+  gitlab.requests.set("acme/site!7", aRequest());
+  // Source: GitLab, lib/api/helpers.rb, `redirect!`: the address that Rack has seen, with the id in the place of the path.
+  const location = "http://gitlab.com:8080/api/v4/projects/acme%2Fsite/merge_requests/7";
+  gitlab.faults.push(new Response("", { status: 301, headers: { location } }));
+  expect((await forges.read([URL_7])).facts.get(URL_7)?.url).toBe("https://gitlab.com/acme/site/-/merge_requests/7");
+  expect(gitlab.received.every(({ url }) => url.startsWith("https://gitlab.com/api/v4/"))).toBe(true);
+  expect(strays).toEqual([]);
+});
+
+test("Forges takes a proxy's 403 page for no refusal of GitLab", async () => {
+  const { forges, gitlab } = forgeWorld();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest());
+  gitlab.faults.push(...Array.from({ length: 50 }, () => html(403)));
+  const { refused, failed } = await forges.read([URL_7]);
+  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("name it in NO_PROXY")]);
 });
 
 test("Forges finds a self-managed GitLab that was named", async () => {

@@ -4,6 +4,7 @@
  * - approvals: "Merge request approvals API", "Get configuration" of a merge request
  * - reviewers with their state: "Merge requests API", "Get single merge request reviewers"
  * - a branch: "Branches API", "Get single repository branch"
+ * - external status checks: "External status checks API", "List status checks for a merge request"
  * - a project that was moved (301 to its new path): "Project repository and path redirects"
  * - 401, 403, 404 and 429: "REST API troubleshooting", status codes; "Rate limits", `Retry-After`
  */
@@ -16,6 +17,7 @@ export interface Request {
   /** Its branch; not shown by default. */
   branch?: { protected: boolean; default?: boolean };
   reviewers?: Response | { user: { username: string }; state: string }[];
+  status_checks?: Response | { status: string }[];
 }
 
 /** A GitLab. */
@@ -115,7 +117,11 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
     if (part === undefined) {
       return json(200, { iid: Number(iid), web_url: webUrl(`${project}!${iid}`), ...request.fields });
     }
-    const value = part === "approvals" ? request.approvals : request.reviewers ?? [];
+    const value = part === "approvals"
+      ? request.approvals
+      : part === "status_checks"
+      ? request.status_checks ?? json(404, {})
+      : request.reviewers ?? [];
     return value instanceof Response ? value.clone() : json(200, value);
   }
 
