@@ -30,5 +30,8 @@ import { isMain } from "./lib/runtime.ts";
 
 export * from "./lib/library/exports.ts";
 
-// Only when the runtime was started with this file: a script that imports the library does not load the command.
-if (isMain(import.meta, "mod.ts")) void import("./lib/cli/main.ts").then(({ runProgram }) => runProgram());
+// Only when the runtime was started with this file. Not by a literal: a bundler would take the whole command into each script that imports
+// the library.
+if (isMain(import.meta, "mod.ts")) {
+  void import(new URL("./lib/cli/main.ts", import.meta.url).href).then(({ runProgram }) => runProgram());
+}

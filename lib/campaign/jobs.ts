@@ -22,6 +22,7 @@ import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,
   changedNote,
+  checkMayPlan,
   type OpenedCampaign,
   plannedStore,
   withCampaign,
@@ -43,6 +44,8 @@ export interface CampaignJobInternals extends CampaignInternals {
   onInterrupt?: OnInterrupt | undefined;
   /** See {@linkcode CampaignSettings.onWave}. */
   onWave?: CampaignSettings["onWave"];
+  /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
+  plans?: boolean | undefined;
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -116,10 +119,11 @@ export async function campaignJob(
       if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
       return { result: done, error: undefined };
     }
+    checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     const settings = {
-      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
+      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
       onView: internals.onView,
       onWave: internals.onWave,

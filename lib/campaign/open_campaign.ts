@@ -19,6 +19,7 @@ import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
 import type { Platform, PlatformLinks } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
+import { checkLockHash } from "./journal/fold.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
@@ -79,6 +80,8 @@ export interface OpenedCampaign {
   home: Home;
   /** Pages of the CI job. */
   links: PlatformLinks;
+  /** The branch that is its home, with the value of `--home`; null for a directory. */
+  branch: { name: string; home: string } | null;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -88,7 +91,9 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
+  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  if (store !== undefined) checkLockHash(store.memory);
+  return opened.store = store;
 }
 
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
@@ -160,9 +165,16 @@ async function openAll(
   });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, shown, links: platform.links(env), store: undefined };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const opened: OpenedCampaign = { ...what, home, branch, shown, links: platform.links(env), store: undefined };
   try {
-    await reopen(opened);
+    const store = await reopen(opened);
+    if (store !== undefined && store.memory.lock.hash === undefined) {
+      const message =
+        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
+        `settings would not be noticed until ${planCommand(opened)} is run again`;
+      onNotice?.({ kind: "text", message });
+    }
   } catch (error) {
     await home.close();
     throw error;
@@ -241,17 +253,42 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-function planCommand({ directory, path }: OpenedCampaign): string {
-  const flags = directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory];
+function planCommand({ directory, path, branch }: OpenedCampaign): string {
+  const flags = [
+    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
+    ...branch === null ? [] : ["--home", branch.home],
+  ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
-  const { store, directory } = opened;
+  const { store, directory, branch } = opened;
   if (store !== undefined) return store;
+  if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
   throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+}
+
+/**
+ * The error about a branch without a plan. It may be lost: planning anew would forget what people have stopped and skipped, and begin with
+ * repositories whose owners said no.
+ */
+function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
+  const { branch } = opened;
+  return new UsageError({
+    attempted,
+    why: `nothing was planned on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
+    value: JSON.stringify(branch?.home),
+    advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
+      planCommand(opened)
+    } once, by hand`,
+  });
+}
+
+/** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */
+export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
+  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "go on with the campaign");
 }
 
 /** Says that the file has changed since it was planned; null when it has not. */

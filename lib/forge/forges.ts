@@ -60,6 +60,11 @@ export class Forges {
     return this.#access.only;
   }
 
+  /** Whether there is a token for the host of an address. */
+  mayAsk({ forge, host }: Pick<PullRequestAddress, "forge" | "host">): boolean {
+    return this.#access.tokenFor({ forge, host }) !== undefined;
+  }
+
   /** The client of a host; undefined when no token is for it. */
   #clientOf({ forge, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): ForgeClient | undefined {
     const key = `${forge} ${origin}`;

@@ -18,8 +18,14 @@ export function githubApi(origin: string, host: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-const FIELDS = `fragment F on PullRequest {
+// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is what a reader may see of the protection of a branch. Older
+// servers of one's own know no queues, and refuse a query that names one.
+const fieldsOf = (knowsQueues: boolean) =>
+  `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
+  headRefOid isCrossRepository mergeStateStatus${knowsQueues ? " isMergeQueueEnabled" : ""}
+  headRef { refUpdateRule { pattern } }
+  baseRepository { defaultBranchRef { name } }
   assignees(first: 1) { nodes { login } }
   reviewRequests(first: 20) {
     totalCount
@@ -46,6 +52,12 @@ const schema = z.lazy(() => {
     mergeable: z.nullable(z.string()),
     reviewDecision: z.nullable(z.string()),
     headRefName: z.string(),
+    headRefOid: z.nullish(z.string()),
+    isCrossRepository: z.nullish(z.boolean()),
+    mergeStateStatus: z.nullish(z.string()),
+    isMergeQueueEnabled: z.nullish(z.boolean()),
+    headRef: z.nullish(z.object({ refUpdateRule: z.nullish(z.object({ pattern: z.string() })) })),
+    baseRepository: z.nullish(z.object({ defaultBranchRef: z.nullish(z.object({ name: z.string() })) })),
     assignees: z.nullish(nodesOf(z.object({ login: z.string() }))),
     reviewRequests: z.nullish(
       z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
@@ -107,6 +119,12 @@ function ownerOf({ assignees, reviewRequests }: Node): string | null {
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
 }
 
+/** Whether the branch is the default one, or has a rule; null when that is hidden. */
+function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
+  if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
+  return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
+}
+
 const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
 
 /** @param hidden Fields that GitHub did not show. */
@@ -127,6 +145,11 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     conflict: mergeable === "CONFLICTING" ? true : mergeable === "MERGEABLE" ? false : null,
     owner: ownerOf(node),
     branch: node.headRefName,
+    isForeign: node.isCrossRepository === true,
+    isGuarded: guardOf(node, hidden),
+    commit: node.headRefOid ?? null,
+    isBehind: node.mergeStateStatus === "BEHIND",
+    hasQueue: node.isMergeQueueEnabled === true,
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
     problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
@@ -206,6 +229,11 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   return { ok: true, facts: { ...facts, url: place.url } };
 }
 
+/** Whether all of them are on a service of GitHub itself, which has every field. */
+function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
+  return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
+}
+
 function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
   const [owner = "", name = ""] = repository.split("/");
   return [owner, name];
@@ -228,7 +256,7 @@ export async function readGithub(
     return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F } }`;
   });
   const declared = addresses.map((_, index) => `$o${index}: String!, $n${index}: String!, $i${index}: Int!`);
-  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${FIELDS}`;
+  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fieldsOf(knowsQueues(addresses))}`;
   const [first] = addresses;
   const what = addresses.length === 1 && first !== undefined
     ? `read pull request ${first.url}`

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, UnavailableError } from "../errors.ts";
+import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
 import type { ForgeClient } from "./forge_client.ts";
 import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
@@ -26,6 +26,9 @@ const mergeRequestSchema = z.lazy(() => {
     created_at: z.string(),
     updated_at: z.string(),
     source_branch: z.string(),
+    source_project_id: z.nullish(z.int()),
+    target_project_id: z.nullish(z.int()),
+    sha: z.nullish(z.string()),
     merge_status: z.nullish(z.string()),
     detailed_merge_status: z.nullish(z.string()),
     has_conflicts: z.nullish(z.boolean()),
@@ -43,6 +46,7 @@ const approvalsSchema = z.lazy(() =>
 );
 const reviewersSchema = z.lazy(() => z.array(z.object({ user, state: z.string() })));
 const statusChecksSchema = z.lazy(() => z.array(z.object({ status: z.string() })));
+const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), default: z.nullish(z.boolean()) }));
 const listSchema = z.lazy(() =>
   z.array(z.object({
     web_url: z.string(),
@@ -163,6 +167,26 @@ async function reviewOf(
   return approvals === undefined ? null : "not-asked";
 }
 
+/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
+async function guardOf(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  { source_branch: branch }: MergeRequest,
+): Promise<boolean | null> {
+  try {
+    const found = await client.call({
+      what: `read the branch of merge request ${url}`,
+      path: `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
+      read: (value) => z.safeParse(branchSchema, value).data,
+    });
+    return found.protected || found.default === true;
+  } catch (error) {
+    // The rest of the merge request is known all the same; without this there is only no follow-up.
+    if (error instanceof MogplexError) return null;
+    throw error;
+  }
+}
+
 async function factsOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -192,6 +216,14 @@ async function factsOf(
       conflict: isOpen ? conflictOf(request) : null,
       owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
       branch: request.source_branch,
+      isForeign: request.source_project_id !== request.target_project_id,
+      // Only a follow-up needs it, which is for one of these.
+      isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
+        ? await guardOf(client, place, request)
+        : null,
+      commit: request.sha ?? null,
+      isBehind: request.detailed_merge_status === "need_rebase",
+      hasQueue: false,
       createdAt: request.created_at,
       updatedAt: request.updated_at,
       problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,

@@ -170,7 +170,8 @@ export function repository(text: string): string | undefined {
   if (repo !== undefined) return `${allowed}; a branch is given by { repo: ${repo}, base-branch: ${branch} }`;
   const [owner = "", name = "", ...more] = text.split("/");
   if (more.length > 0) return `${allowed}: there are too many "/"`;
-  const isName = (part: string) => /^[A-Za-z0-9_.-]+$/.test(part) && part.length <= MAX_NAME && !/^\.\.?$/.test(part);
+  const isName = (part: string) =>
+    /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(part) && part.length <= MAX_NAME && !part.includes("..") && part !== ".";
   return isName(owner) && isName(name) ? undefined : allowed;
 }
 
@@ -187,6 +188,11 @@ export function nameGlob(text: string): string | undefined {
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
   if (isUuid(text)) return "names are compared, not ids; write owner/name";
   return globProblem(text);
+}
+
+/** The name of a branch as it is locked: `refs/heads/main` is `main`, and would be another item and another key. */
+export function normalBranch(name: string): string {
+  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
 /** A branch that exists. */

@@ -22,7 +22,7 @@ const TROUBLE_MS = 60_000;
  * How long an item waits after a start that failed because of the service, by the number of its failures in a row, in milliseconds. The fifth
  * one makes it fail for good: no outage of less than an hour and a half does that.
  */
-const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
+export const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
 
 /** How long nothing is started after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;

@@ -31,6 +31,8 @@ export interface CampaignWork {
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: CampaignJobInternals["onInterrupt"];
+  /** See {@linkcode CampaignJobInternals.plans}. */
+  plans?: boolean;
 }
 
 /** Shortest time between two reports while the campaign goes on, in milliseconds. */
@@ -67,7 +69,7 @@ function jsonLine(context: VerbContext, item: CampaignItem): void {
 export async function endWithCampaign(
   context: VerbContext,
   place: CampaignPlace,
-  { once, exitStatus, options, onInterrupt }: CampaignWork,
+  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
@@ -116,6 +118,7 @@ export async function endWithCampaign(
       const internals = internalsWith(place.internals, {
         interrupts,
         onInterrupt,
+        plans,
         onView,
         ...hooks,
       });

@@ -7,7 +7,7 @@ import { type Machine, signalled, signalledAll, type Stop } from "../examples/sy
 import { ACTIONS_APP, GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
 import { listen } from "../note/listen.ts";
 import { REPO, type Service, sharedService } from "../processes/world/service.ts";
-import { CANCEL, START } from "../processes/world/stage.ts";
+import { CANCEL, START } from "../processes/world/ci_job.ts";
 import { AGENT, onCleanMachine, runAction } from "./jobs.ts";
 
 let service: Service;
@@ -35,7 +35,7 @@ together("a job is green with all outputs and a summary when the run succeeds", 
       status: "success",
       outcome: "success",
       branch: expect.stringMatching(/^mogplex\//),
-      pull_request_url: expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+      pull_request_url: expect.stringMatching(/\/acme\/web\/pull\/\d+$/),
       replayed: "false",
       exit_code: "0",
     },

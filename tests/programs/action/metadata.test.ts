@@ -18,7 +18,7 @@ import { GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
 import { listen } from "../note/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, sharedService } from "../processes/world/service.ts";
-import { START } from "../processes/world/stage.ts";
+import { START } from "../processes/world/ci_job.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
 

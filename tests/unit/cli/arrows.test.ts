@@ -7,13 +7,13 @@ const root = join(import.meta.dir, "../../..");
 /** Parts of the command line from top to bottom: a file imports from its own part, and from parts further down. */
 const PARTS: readonly (readonly string[])[] = [
   ["main.ts", "component", "action"],
-  ["help.ts", "meanings.ts", "find_verb.ts", "cleanup_report.ts"],
+  ["help.ts", "find_verb.ts", "cleanup_report.ts"],
   ["verbs.ts"],
   ["verbs"],
   ["campaign", "dashboard", "setup", "extras"],
   ["job"],
   ["options"],
-  ["explain.ts"],
+  ["explain.ts", "meanings.ts"],
   ["verb.ts"],
   ["vocabulary.ts", "log", "help_layout.ts", "note_plan.ts", "one_stream.ts"],
 ];

@@ -27,6 +27,11 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
     conflict: false,
     owner: "kim",
     branch: "mogplex/replace-moment",
+    isForeign: false,
+    isGuarded: false,
+    commit: "c0ffee".padEnd(40, "0"),
+    isBehind: false,
+    hasQueue: false,
     createdAt: "2026-03-01T10:00:00Z",
     updatedAt: "2026-03-01T11:00:00Z",
     problem: null,
@@ -34,6 +39,13 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
 });
 
 test.each<[Node, Record<string, unknown>]>([
+  [{ isCrossRepository: true }, { isForeign: true }],
+  [{ headRef: { refUpdateRule: { pattern: "release/*" } } }, { isGuarded: true }],
+  [{ headRefName: "main" }, { isGuarded: true }],
+  [{ headRef: null, baseRepository: null }, { isGuarded: false }],
+  [{ mergeStateStatus: "BEHIND" }, { isBehind: true }],
+  [{ isMergeQueueEnabled: true }, { hasQueue: true }],
+  [{ headRefOid: null }, { commit: null }],
   [{ state: "MERGED" }, { state: "merged" }],
   [{ state: "CLOSED" }, { state: "closed" }],
   [rollup("FAILURE"), { checks: "red" }],

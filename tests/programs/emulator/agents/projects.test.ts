@@ -84,7 +84,7 @@ test("startEmulator() lets commands change projects: a branch and a pull request
   for (const id of ids) expect(await ended(emulator, id)).toMatchObject({ status: "success", error: null });
   expect(readdirSync(emulator.projects).sort()).toEqual(["acme", "b"]);
   for (const name of ["acme/project-0002", "acme/project-0003", "b/project-0001"]) {
-    const page = await (await fetch(`${emulator.url}/__pulls/${name}/1`)).text();
+    const page = await (await fetch(`${emulator.url}/${name}/pull/1`)).text();
     expect(page).toContain("+import temporal from &quot;moment&quot;;");
     expect(git(join(emulator.projects, `${name}.git`), "branch", "--list", "mogplex/*").trim()).not.toBe("");
   }

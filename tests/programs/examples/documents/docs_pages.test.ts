@@ -7,7 +7,7 @@ import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
 import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
@@ -136,7 +136,7 @@ test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
     const { run } = place(variables(service));
     const cases: [word: string, last: RegExp][] = [
       ["runs events", /success\n$/],
-      ["agent.log", /^http:\S+\/__pulls\/acme\/web\/\d+\n$/],
+      ["agent.log", /^http:\S+\/acme\/web\/pull\/\d+\n$/],
       ["tail -n 1", /^success\n$/],
       ["repos list", /^acme\/web\n$/],
     ];
@@ -157,7 +157,7 @@ test(
       const { cwd } = place({}, { "script.ts": text });
       const env = { ...variables(service), PATH: process.env.PATH ?? "" };
       const { code, stdout } = await launch([runtimes.bun, "--no-env-file", "script.ts"], { cwd, env }).ended;
-      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/__pulls\/acme\/web\/1\n$/)]);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/acme\/web\/pull\/1\n$/)]);
     }),
   60_000,
 );

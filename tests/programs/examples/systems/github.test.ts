@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { codesOf, firstStep, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
 import { parse } from "yaml";
@@ -108,7 +108,7 @@ together("task-with-comment.yml comments on the pull request in a job that has n
     ["comment", "success"],
   ]);
   expect(machine.calls().at(-1)).toMatch(
-    /^gh pr comment \S+\/__pulls\/acme\/web\/\d+ --body The agent ended with success, see https:\/\/\S+\/runs\/\d+$/,
+    /^gh pr comment \S+\/acme\/web\/pull\/\d+ --body The agent ended with success, see https:\/\/\S+\/runs\/\d+$/,
   );
 });
 
@@ -148,7 +148,7 @@ together("weekly-cleanup.yml tells later jobs the outcome and the pull request",
   const { outputs } = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
   expect(outputs).toEqual({
     outcome: "success",
-    pull_request_url: expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+    pull_request_url: expect.stringMatching(/\/acme\/web\/pull\/\d+$/),
   });
 });
 

@@ -98,7 +98,7 @@ test("advance() starts nothing when the branch may not be written", async () => 
   );
   chmodSync(join(remote, "hooks/pre-receive"), 0o755);
   const world = campaignWorld();
-  const failure = await failureOf(() => world.advance(homeOf(remote)));
+  const failure = await failureOf(() => world.advance({ ...homeOf(remote), internals: { plans: true } }));
   expect(failure).toStartWith('2 Cannot write to branch "mogplex-campaign/moment"');
   expect(world.starts).toEqual([]);
 });
@@ -106,7 +106,7 @@ test("advance() starts nothing when the branch may not be written", async () => 
 test("advance() ends with 2 and the place when a line on the branch was edited by hand", async () => {
   const remote = remotes.make("edited.git");
   const world = campaignWorld();
-  await world.advance(homeOf(remote));
+  await world.advance({ ...homeOf(remote), internals: { plans: true } });
   const starts = world.starts.length;
   const work = join(remotes.folder, "edited");
   remotes.git(remotes.folder, "clone", "-q", "-b", "mogplex-campaign/moment", remote, work);

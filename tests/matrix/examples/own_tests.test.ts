@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
-import { runToEnd } from "../package/runtimes.ts";
+import { runToEnd } from "../../programs/package/runtimes.ts";
 
 const FOLDER = join(root, "examples/testing");
 let place: string;
