@@ -116,6 +116,6 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
   }
   expect(wrong).toEqual([]);
   // The pages, too, which were made by code of their own.
-  expect(readdirSync(join(cwd, "mogplex-ci"))).toContain("report.html");
+  expect(readdirSync(join(cwd, "mogplex-ci"))).toContain("run.html");
   expect(readdirSync(join(cwd, "public"))).toContain("index.html");
 }, 120_000);
